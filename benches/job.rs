@@ -1,0 +1,69 @@
+//! The whole-process job that `benches/run.py` times. Not part of the library.
+//!
+//! ```text
+//! bench_job migrate DB EXPERIMENT [--target FILE] [--strategy conservative|balanced|aggressive]
+//! bench_job digest DB EXPERIMENT
+//! bench_job idle DB
+//! bench_job overhead DB
+//! ```
+
+use std::process::ExitCode;
+
+use expmig::{Database, JobOptions, Manager, MigrateOptions, OpenOptions, Strategy};
+
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn option<'a>(arguments: &'a [String], name: &str) -> Option<&'a str> {
+    let at = arguments.iter().position(|argument| argument == name)?;
+    arguments.get(at + 1).map(String::as_str)
+}
+
+fn run(arguments: &[String]) -> Result<(), Failure> {
+    let usage = "usage: bench_job migrate|digest|idle|overhead DB [EXPERIMENT] [--target FILE] [--strategy NAME]";
+    let [command, path, ..] = arguments else { return Err(usage.into()) };
+    let manager = Manager::from(Database::open(path, OpenOptions::default())?);
+    let experiment = || -> Result<i64, Failure> { Ok(arguments.get(2).ok_or(usage)?.parse()?) };
+    match command.as_str() {
+        "idle" => Ok(()),
+        "digest" => {
+            let digest = manager.experiment_digest(experiment()?, JobOptions::default())?;
+            println!("{}", expmig::digest::hex(&digest));
+            Ok(())
+        }
+        "migrate" => {
+            let strategy = match option(arguments, "--strategy") {
+                Some("conservative") => Strategy::Conservative,
+                Some("balanced") | None => Strategy::Balanced,
+                Some("aggressive") => Strategy::Aggressive,
+                Some(_) => return Err(usage.into()),
+            };
+            let target = match option(arguments, "--target") {
+                Some(path) => {
+                    let options = OpenOptions { create: true, ..OpenOptions::default() };
+                    Some(Manager::from(Database::open(path, options)?))
+                }
+                None => None,
+            };
+            let options = MigrateOptions { strategy, ..MigrateOptions::default() };
+            let result = manager.migrate_experiment(experiment()?, target.as_ref(), options)?;
+            let mut json = result.to_json();
+            if let Some(object) = json.as_object_mut() {
+                object.remove("id_map");
+            }
+            println!("{json}");
+            Ok(())
+        }
+        _ => Err(usage.into()),
+    }
+}

@@ -1,0 +1,132 @@
+//! What the engine needs of a database, whichever it is.
+
+use std::sync::Arc;
+
+use super::layout::{ColumnLayout, Layout, TableLayout};
+use crate::error::Result;
+use crate::progress::Job;
+use crate::schema::{Value, ValueRef};
+
+/// Which engine a database runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Engine {
+    Sqlite,
+}
+
+impl Engine {
+    /// The name in documents: `sqlite`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Engine::Sqlite => "sqlite",
+        }
+    }
+}
+
+/// Whether a query goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    Row,
+    Stop,
+}
+
+/// The current row of a query.
+pub trait Row {
+    /// The cell of a column, by position.
+    fn value(&self, index: usize) -> Result<ValueRef<'_>>;
+}
+
+/// Writes rows into one table.
+pub trait Inserter {
+    /// Writes one row: the values of the columns the inserter was made for, in their order.
+    fn insert(&mut self, values: &[ValueRef<'_>]) -> Result<()>;
+}
+
+/// One connection. Methods take `&self` so that a query can write while it reads, where the engine can.
+pub trait Connection {
+    /// Which engine this is.
+    fn engine(&self) -> Engine;
+
+    /// The tables and columns that exist.
+    fn layout(&self) -> Result<Layout>;
+
+    /// From now on long statements and waits tick this job; `None` ends it.
+    fn watch(&self, job: Option<Arc<Job>>);
+
+    /// Begins a transaction that reads one consistent state.
+    fn begin_read(&self) -> Result<()>;
+
+    /// Begins a transaction that may write; waits for the right to, up to the busy timeout.
+    fn begin_write(&self) -> Result<()>;
+
+    /// Makes the transaction's changes durable.
+    fn commit(&self) -> Result<()>;
+
+    /// Undoes the transaction. Without one, does nothing.
+    fn rollback(&self);
+
+    /// Runs a query and hands over row after row.
+    fn query(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()>;
+
+    /// Runs a statement that changes something; returns how many rows it changed.
+    fn execute(&self, sql: &str, params: &[Value]) -> Result<u64>;
+
+    /// Prepares writing rows into these columns of a table.
+    fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>>;
+
+    /// The first of `count` ids in a row that were never used in this table, and whether they had to be taken from
+    /// below the highest id ever used. Valid while the write transaction lasts.
+    fn allocate_ids(&self, table: &TableLayout, count: u64) -> Result<(i64, bool)>;
+
+    /// What the engine would read back if `value` were stored in this column of its own.
+    fn stored_as(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Result<Value>;
+
+    /// How many bytes the file system under the database can still take; `None` where that cannot be known.
+    fn free_bytes(&self) -> Option<u64>;
+}
+
+impl dyn Connection + '_ {
+    /// The single integer that a query returns in its first row and column; `None` for no row or NULL.
+    pub fn query_integer(&self, sql: &str, params: &[Value]) -> Result<Option<i64>> {
+        let mut found = None;
+        self.query(sql, params, &mut |row| {
+            found = row.value(0)?.as_integer();
+            Ok(Next::Stop)
+        })?;
+        Ok(found)
+    }
+}
+
+/// A transaction that is rolled back unless it is committed.
+pub struct Transaction<'c> {
+    connection: &'c dyn Connection,
+    open: bool,
+}
+
+impl<'c> Transaction<'c> {
+    /// Begins a transaction that reads one consistent state.
+    pub fn read(connection: &'c dyn Connection) -> Result<Transaction<'c>> {
+        connection.begin_read()?;
+        Ok(Transaction { connection, open: true })
+    }
+
+    /// Begins a transaction that may write.
+    pub fn write(connection: &'c dyn Connection) -> Result<Transaction<'c>> {
+        connection.begin_write()?;
+        Ok(Transaction { connection, open: true })
+    }
+
+    /// Makes the changes durable. A failure rolls back.
+    pub fn commit(mut self) -> Result<()> {
+        self.connection.commit()?;
+        self.open = false;
+        Ok(())
+    }
+}
+
+impl Drop for Transaction<'_> {
+    fn drop(&mut self) {
+        if self.open {
+            self.connection.rollback();
+        }
+    }
+}

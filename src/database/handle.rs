@@ -1,0 +1,174 @@
+//! The database handle: an address, how it may be used, and the connections opened for that.
+
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::connection::{Connection, Engine, Transaction};
+use super::guard;
+use super::layout::Layout;
+use super::sqlite::{Access, SqliteConnection, needs_recovery};
+use super::url::Url;
+use crate::error::{Domain, Error, Result, Status};
+use crate::schema::{TABLES, create_statement};
+
+/// How a database may be used.
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    /// Refuse everything that writes.
+    pub read_only: bool,
+    /// Create the file, and the tables of generation 2 in a database that has none, if they are missing.
+    pub create: bool,
+    /// How long to wait for other connections' locks.
+    pub busy_timeout: Duration,
+    /// Refuse if this process has the file open through another copy of SQLite. For hosts that are not Rust programs.
+    pub guard: bool,
+}
+
+impl Default for OpenOptions {
+    fn default() -> OpenOptions {
+        OpenOptions { read_only: false, create: false, busy_timeout: Duration::from_secs(5), guard: false }
+    }
+}
+
+/// An open database. Reading uses a connection that cannot write; the one that can is opened by the first write.
+pub struct Database {
+    path: PathBuf,
+    options: OpenOptions,
+    created: bool,
+    reader: OnceCell<SqliteConnection>,
+    writer: OnceCell<SqliteConnection>,
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Database").field("path", &self.path).field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl Database {
+    /// Opens a database that exists, or creates it when the options say so. Checks that it has the tables it needs.
+    pub fn open(url: &str, options: OpenOptions) -> Result<Database> {
+        let Url::Sqlite(path) = Url::parse(url)?;
+        if options.create && options.read_only {
+            return Err(Error::argument(
+                Domain::Database,
+                "flags",
+                "a database cannot be created and read-only at once",
+            ));
+        }
+        let exists = check_path(&path, options.create)?;
+        let mut database = Database { path, options, created: false, reader: OnceCell::new(), writer: OnceCell::new() };
+        if database.options.create {
+            database.created = database.create_schema(exists)?;
+        }
+        database.layout()?;
+        Ok(database)
+    }
+
+    /// Creates what is missing; whether that was everything. All tables in one transaction.
+    fn create_schema(&self, exists: bool) -> Result<bool> {
+        if exists && !self.reader()?.layout()?.tables.is_empty() {
+            return Ok(false);
+        }
+        let access = if exists { Access::Write } else { Access::Create };
+        let connection = self.connect(access)?;
+        let transaction = Transaction::write(&connection)?;
+        // Another process may have been faster.
+        let created = connection.layout()?.tables.is_empty();
+        if created {
+            for table in TABLES {
+                connection.execute(&create_statement(table), &[])?;
+            }
+        }
+        transaction.commit()?;
+        self.writer.get_or_init(|| connection);
+        Ok(created)
+    }
+
+    fn connect(&self, access: Access) -> Result<SqliteConnection> {
+        SqliteConnection::open(&self.path, access, self.options.busy_timeout, self.options.guard)
+    }
+
+    /// The connection for reading.
+    pub fn reader(&self) -> Result<&dyn Connection> {
+        if let Some(open) = self.reader.get() {
+            return Ok(open);
+        }
+        let connection = match self.connect(Access::Read) {
+            Err(error) if needs_recovery(&error) && !self.options.read_only => {
+                self.connect(Access::ReadAfterRecovery)?
+            }
+            other => other?,
+        };
+        Ok(self.reader.get_or_init(|| connection))
+    }
+
+    /// The connection for writing.
+    pub fn writer(&self) -> Result<&dyn Connection> {
+        if self.options.read_only {
+            return Err(Error::new(Status::Misuse, Domain::Database, "the database was opened read-only")
+                .detail("path", self.path.display())
+                .hint("open it without EXPMIG_OPEN_READONLY"));
+        }
+        if let Some(open) = self.writer.get() {
+            return Ok(open);
+        }
+        let connection = self.connect(Access::Write)?;
+        Ok(self.writer.get_or_init(|| connection))
+    }
+
+    /// The tables and columns that exist now, checked.
+    pub fn layout(&self) -> Result<Layout> {
+        let layout = self.reader()?.layout()?;
+        layout.check().map_err(|error| error.detail("path", self.path.display()))?;
+        Ok(layout)
+    }
+
+    /// Which engine it runs on.
+    pub fn engine(&self) -> Engine {
+        Engine::Sqlite
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether this handle created the tables.
+    pub fn was_created(&self) -> bool {
+        self.created
+    }
+
+    /// Whether both handles are of the same database, by whatever names.
+    pub fn is_same_as(&self, other: &Database) -> bool {
+        self.path == other.path || guard::file_id(&self.path).is_some_and(|id| guard::file_id(&other.path) == Some(id))
+    }
+}
+
+/// Whether the file exists; fails if it cannot be a database file.
+fn check_path(path: &Path, create: bool) -> Result<bool> {
+    match std::fs::metadata(path) {
+        Ok(meta) if meta.is_dir() => {
+            Err(Error::argument(Domain::Database, "url", "the path is a directory, not a database file")
+                .detail("path", path.display()))
+        }
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && create => {
+            let folder_exists = path.parent().is_some_and(Path::is_dir);
+            if folder_exists {
+                return Ok(false);
+            }
+            Err(Error::new(Status::NotFound, Domain::Database, "the folder for the new database does not exist")
+                .detail("path", path.display())
+                .hint("create the folder first"))
+        }
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            Err(Error::new(Status::NotFound, Domain::Database, "there is no database at this path")
+                .detail("path", path.display())
+                .hint("check the path; EXPMIG_OPEN_CREATE creates a new database"))
+        }
+        Err(error) => Err(Error::new(Status::Io, Domain::Database, format!("the path cannot be looked at: {error}"))
+            .detail("path", path.display())),
+    }
+}

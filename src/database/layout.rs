@@ -1,0 +1,131 @@
+//! What a database really has, beside what the schema data says it should have.
+
+use crate::error::{Domain, Error, Result, Status};
+use crate::schema::{Column, Entity, Place, TABLES, Table, quote};
+
+/// How SQLite converts what is stored in a column (https://www.sqlite.org/datatype3.html, section 3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Affinity {
+    Blob,
+    Text,
+    Numeric,
+    Integer,
+    Real,
+}
+
+impl Affinity {
+    /// The affinity of a declared type, by SQLite's rules.
+    pub fn of(declared: &str) -> Affinity {
+        let upper = declared.to_ascii_uppercase();
+        let has = |part: &str| upper.contains(part);
+        if has("INT") {
+            Affinity::Integer
+        } else if has("CHAR") || has("CLOB") || has("TEXT") {
+            Affinity::Text
+        } else if has("BLOB") || upper.is_empty() {
+            Affinity::Blob
+        } else if has("REAL") || has("FLOA") || has("DOUB") {
+            Affinity::Real
+        } else {
+            Affinity::Numeric
+        }
+    }
+}
+
+/// A column that exists.
+#[derive(Clone, Debug)]
+pub struct ColumnLayout {
+    /// The name, in the database's own letter case.
+    pub name: String,
+    /// What the schema knows of it; `None` for an extra column.
+    pub schema: Option<&'static Column>,
+    /// The declared type.
+    pub declared: String,
+    /// Whether NULL is refused.
+    pub not_null: bool,
+}
+
+/// A known table that exists.
+#[derive(Clone, Debug)]
+pub struct TableLayout {
+    pub schema: &'static Table,
+    /// The name, in the database's own letter case.
+    pub name: String,
+    /// The columns that can be written, in the database's order.
+    pub columns: Vec<ColumnLayout>,
+    /// Whether rows have a rowid, so that the order of insertion can be read.
+    pub has_rowid: bool,
+}
+
+impl TableLayout {
+    /// The position of the column with this name, in any letter case.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The quoted name that the database uses for a column of the schema.
+    pub fn quoted(&self, column: &str) -> String {
+        match self.columns.iter().find(|found| found.name.eq_ignore_ascii_case(column)) {
+            Some(found) => quote(&found.name),
+            None => quote(column),
+        }
+    }
+
+    /// The extra columns.
+    pub fn extra_columns(&self) -> impl Iterator<Item = &ColumnLayout> {
+        self.columns.iter().filter(|column| column.schema.is_none())
+    }
+}
+
+/// Everything that exists.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// The known tables, parents before children.
+    pub tables: Vec<TableLayout>,
+    /// Tables that are not ours; they are left alone.
+    pub extra_tables: Vec<String>,
+}
+
+impl Layout {
+    /// The layout of a known table, if the database has it.
+    pub fn table(&self, name: &str) -> Option<&TableLayout> {
+        self.tables.iter().find(|table| table.schema.name == name)
+    }
+
+    /// The layout of an entity's table.
+    pub fn entity(&self, entity: Entity) -> Result<&TableLayout> {
+        self.tables
+            .iter()
+            .find(|table| matches!(table.schema.place, Place::Node(e) | Place::Leaf(e) if e == entity))
+            .ok_or_else(|| Error::internal(Domain::Database, format!("no table for {entity:?}")))
+    }
+
+    /// 2 if any table of generation 2 exists, else 1.
+    pub fn generation(&self) -> u8 {
+        self.tables.iter().map(|table| table.schema.generation).max().unwrap_or(1)
+    }
+
+    /// Fails unless every table and column is there that every generation has.
+    pub fn check(&self) -> Result<()> {
+        let schema_error = |message: String| {
+            Error::new(Status::Schema, Domain::Database, message)
+                .hint("expmig opens databases that Experiment Manager wrote; check the path or the schema name")
+        };
+        for table in TABLES {
+            let Some(found) = self.table(table.name) else {
+                if table.optional || table.generation > 1 {
+                    continue;
+                }
+                return Err(schema_error(format!("the table {} is missing", table.name)).detail("table", table.name));
+            };
+            for column in table.columns {
+                if found.position(column.name).is_none() {
+                    return Err(schema_error(format!("the column {}.{} is missing", table.name, column.name))
+                        .detail("table", table.name)
+                        .detail("column", column.name));
+                }
+            }
+        }
+        Ok(())
+    }
+}

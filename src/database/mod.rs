@@ -1,0 +1,20 @@
+//! Opening databases and talking to them.
+//!
+//! [`Database`] is what users hold: where the data is and how it may be used. Everything above this room works through the
+//! small [`Connection`] trait and a [`Layout`], so it does not know which engine it talks to. Here, and only here, stands
+//! what is particular to an engine.
+
+mod connection;
+mod guard;
+mod handle;
+mod id_table;
+mod layout;
+mod sqlite;
+mod sqlite_error;
+mod sqlite_layout;
+mod url;
+
+pub use connection::{Connection, Engine, Inserter, Next, Row, Transaction};
+pub use handle::{Database, OpenOptions};
+pub use id_table::IdTable;
+pub use layout::{Affinity, ColumnLayout, Layout, TableLayout};

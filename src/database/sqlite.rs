@@ -1,0 +1,365 @@
+//! The SQLite connection.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::{OpenFlags, types};
+
+use super::connection::{Connection, Engine, Inserter, Next, Row};
+use super::guard;
+use super::layout::{Affinity, ColumnLayout, Layout, TableLayout};
+use super::sqlite_error::translate;
+use super::sqlite_layout;
+use crate::error::{Domain, Error, Result, Status};
+use crate::progress::Job;
+use crate::schema::{Value, ValueRef, quote};
+
+/// How many steps of SQLite's virtual machine pass between two ticks: a millisecond or so.
+const STEPS_PER_TICK: i32 = 20_000;
+/// How long to sleep between two tries to get a lock.
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+/// Page caches, in KiB: the writer's has to hold the hot pages of every index.
+const READ_CACHE_KIB: i32 = 8 * 1024;
+const WRITE_CACHE_KIB: i32 = 24 * 1024;
+
+/// What a connection may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Read an existing file.
+    Read,
+    /// Read an existing file that may need recovery after a crash first, which only a connection that may write can do.
+    ReadAfterRecovery,
+    /// Read and write an existing file.
+    Write,
+    /// As `Write`, and create the file if it is missing.
+    Create,
+}
+
+/// The job that long statements tick, if there is one. Shared with the handler inside SQLite.
+#[derive(Default)]
+struct Watched(Mutex<Option<Arc<Job>>>);
+
+impl Watched {
+    fn job(&self) -> Option<Arc<Job>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, job: Option<Arc<Job>>) -> Option<Arc<Job>> {
+        std::mem::replace(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner), job)
+    }
+}
+
+/// One open SQLite database.
+pub struct SqliteConnection {
+    inner: rusqlite::Connection,
+    path: PathBuf,
+    busy_timeout: Duration,
+    watched: Arc<Watched>,
+    probe: RefCell<Option<rusqlite::Connection>>,
+}
+
+impl SqliteConnection {
+    /// Opens the file at `path`, an absolute path. `check` looks for another copy of SQLite in this process first.
+    pub fn open(path: &Path, access: Access, busy_timeout: Duration, check: bool) -> Result<SqliteConnection> {
+        let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
+            | match access {
+                Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+                Access::ReadAfterRecovery | Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
+                Access::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
+            };
+        let wrap = |error| translate(error, path);
+        let watched = Arc::new(Watched::default());
+        let handler = Arc::clone(&watched);
+        let inner = guard::open(path, check, || {
+            let mut inner = rusqlite::Connection::open_with_flags(path, flags).map_err(wrap)?;
+            // Waiting is done here, so that it can be cancelled and reported; SQLite itself must not wait.
+            inner.busy_timeout(Duration::ZERO).map_err(wrap)?;
+            let tick = move || handler.job().is_some_and(|job| job.tick());
+            inner.progress_handler(STEPS_PER_TICK, Some(tick)).map_err(wrap)?;
+            Ok(inner)
+        })?;
+        let writes = matches!(access, Access::Write | Access::Create);
+        let connection =
+            SqliteConnection { inner, path: path.to_owned(), busy_timeout, watched, probe: RefCell::new(None) };
+        connection.configure(writes)?;
+        if writes && connection.inner.is_readonly("main").map_err(wrap)? {
+            return Err(Error::new(Status::Io, Domain::Database, "the database can only be read")
+                .detail("path", path.display())
+                .hint("check the permissions of the file and of its folder"));
+        }
+        Ok(connection)
+    }
+
+    fn configure(&self, writes: bool) -> Result<()> {
+        let cache = if writes { WRITE_CACHE_KIB } else { READ_CACHE_KIB };
+        // Our rows are checked before they are written; enforcing would look every parent up a second time.
+        let mut pragmas = format!("PRAGMA cache_size = -{cache}; PRAGMA foreign_keys = OFF; PRAGMA temp_store = FILE;");
+        pragmas.push_str(if writes { "PRAGMA synchronous = FULL;" } else { "PRAGMA query_only = ON;" });
+        // The first look at the file: waits for a lock, and says if it is not a database.
+        self.waiting(|inner| inner.execute_batch(&pragmas))?;
+        self.waiting(|inner| inner.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())))
+    }
+
+    /// Runs what may meet a lock, again and again until the busy timeout passes.
+    fn waiting<T>(&self, mut act: impl FnMut(&rusqlite::Connection) -> rusqlite::Result<T>) -> Result<T> {
+        let since = Instant::now();
+        loop {
+            match act(&self.inner) {
+                Ok(value) => return Ok(value),
+                Err(error) if locked(&error) && since.elapsed() < self.busy_timeout => {
+                    if let Some(job) = self.watched.job() {
+                        job.check()?;
+                    }
+                    std::thread::sleep(LOCK_PAUSE);
+                }
+                Err(error) => {
+                    let error = self.wrap(error);
+                    return Err(match error.status() {
+                        Status::Busy => error.detail("busy_timeout_ms", self.busy_timeout.as_millis()),
+                        _ => error,
+                    });
+                }
+            }
+        }
+    }
+
+    /// An error of SQLite as ours; an interrupted statement as what interrupted it.
+    fn wrap(&self, error: rusqlite::Error) -> Error {
+        if error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted)
+            && let Some(stop) = self.watched.job().and_then(|job| job.stop_error())
+        {
+            return stop;
+        }
+        translate(error, &self.path)
+    }
+
+    fn bind(statement: &mut rusqlite::Statement<'_>, params: &[Value]) -> rusqlite::Result<()> {
+        for (index, value) in params.iter().enumerate() {
+            statement.raw_bind_parameter(index + 1, Cell(value.borrow()))?;
+        }
+        Ok(())
+    }
+
+    fn integer(&self, sql: &str) -> Result<Option<i64>> {
+        self.inner.query_row(sql, [], |row| row.get(0)).map_err(|error| self.wrap(error))
+    }
+
+    /// The highest id that the table has or had.
+    fn high_water(&self, table: &TableLayout) -> Result<i64> {
+        let highest = self.integer(&format!("SELECT max(id) FROM {}", quote(&table.name)))?.unwrap_or(0);
+        let has_sequence =
+            self.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'sqlite_sequence'")? == Some(1);
+        if !has_sequence {
+            return Ok(highest.max(0));
+        }
+        let text = table.name.replace('\'', "''");
+        let sequence =
+            self.integer(&format!("SELECT max(seq) FROM sqlite_sequence WHERE name = '{text}' COLLATE NOCASE"))?;
+        Ok(highest.max(sequence.unwrap_or(0)).max(0))
+    }
+}
+
+/// Whether somebody else's lock is in the way.
+fn locked(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked))
+}
+
+/// Whether a read-only connection met a file that a crash left in need of recovery.
+pub fn needs_recovery(error: &Error) -> bool {
+    const READONLY_RECOVERY: i32 = 264;
+    const READONLY_ROLLBACK: i32 = 776;
+    const READONLY_CANTINIT: i32 = 1288;
+    matches!(error.vendor_code(), Some(READONLY_RECOVERY | READONLY_ROLLBACK | READONLY_CANTINIT))
+}
+
+/// A cell on its way into a statement.
+struct Cell<'a>(ValueRef<'a>);
+
+impl types::ToSql for Cell<'_> {
+    fn to_sql(&self) -> rusqlite::Result<types::ToSqlOutput<'_>> {
+        Ok(types::ToSqlOutput::Borrowed(match self.0 {
+            ValueRef::Null => types::ValueRef::Null,
+            ValueRef::Integer(value) => types::ValueRef::Integer(value),
+            ValueRef::Real(value) => types::ValueRef::Real(value),
+            ValueRef::Text(value) => types::ValueRef::Text(value),
+            ValueRef::Blob(value) => types::ValueRef::Blob(value),
+        }))
+    }
+}
+
+struct SqliteRow<'a, 's>(&'a rusqlite::Row<'s>);
+
+impl Row for SqliteRow<'_, '_> {
+    fn value(&self, index: usize) -> Result<ValueRef<'_>> {
+        let value =
+            self.0.get_ref(index).map_err(|error| Error::internal(Domain::Database, format!("SQLite: {error}")))?;
+        Ok(from_sqlite(value))
+    }
+}
+
+fn from_sqlite(value: types::ValueRef<'_>) -> ValueRef<'_> {
+    match value {
+        types::ValueRef::Null => ValueRef::Null,
+        types::ValueRef::Integer(value) => ValueRef::Integer(value),
+        types::ValueRef::Real(value) => ValueRef::Real(value),
+        types::ValueRef::Text(value) => ValueRef::Text(value),
+        types::ValueRef::Blob(value) => ValueRef::Blob(value),
+    }
+}
+
+struct SqliteInserter<'c> {
+    connection: &'c SqliteConnection,
+    statement: rusqlite::Statement<'c>,
+    table: &'static str,
+}
+
+impl Inserter for SqliteInserter<'_> {
+    fn insert(&mut self, values: &[ValueRef<'_>]) -> Result<()> {
+        let mut write = || -> rusqlite::Result<()> {
+            for (index, value) in values.iter().enumerate() {
+                self.statement.raw_bind_parameter(index + 1, Cell(*value))?;
+            }
+            self.statement.raw_execute()?;
+            Ok(())
+        };
+        write().map_err(|error| {
+            let error = self.connection.wrap(error);
+            let named = error.details().iter().any(|detail| detail.key == "table");
+            if named { error } else { error.detail("table", self.table) }
+        })
+    }
+}
+
+impl Connection for SqliteConnection {
+    fn engine(&self) -> Engine {
+        Engine::Sqlite
+    }
+
+    fn layout(&self) -> Result<Layout> {
+        sqlite_layout::read(&self.inner, &|error| self.wrap(error))
+    }
+
+    fn watch(&self, job: Option<Arc<Job>>) {
+        self.watched.set(job);
+    }
+
+    fn begin_read(&self) -> Result<()> {
+        self.waiting(|inner| {
+            inner.execute_batch("BEGIN")?;
+            // BEGIN alone reads nothing; the first read fixes the state.
+            let first = inner.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
+            if first.is_err() {
+                inner.execute_batch("ROLLBACK")?;
+            }
+            first
+        })?;
+        Ok(())
+    }
+
+    fn begin_write(&self) -> Result<()> {
+        self.waiting(|inner| inner.execute_batch("BEGIN IMMEDIATE"))?;
+        Ok(())
+    }
+
+    fn commit(&self) -> Result<()> {
+        // A commit that meets a reader leaves the transaction open and can be tried again.
+        self.waiting(|inner| inner.execute_batch("COMMIT"))?;
+        Ok(())
+    }
+
+    fn rollback(&self) {
+        if self.inner.is_autocommit() {
+            return;
+        }
+        // Rolling back must not be interrupted by the request that caused it.
+        let job = self.watched.set(None);
+        // If this fails the transaction ends with the connection or with the process: SQLite's journal undoes it.
+        let _ended_later = self.inner.execute_batch("ROLLBACK");
+        self.watched.set(job);
+    }
+
+    fn query(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
+        let mut statement = self.inner.prepare(sql).map_err(|error| self.wrap(error))?;
+        Self::bind(&mut statement, params).map_err(|error| self.wrap(error))?;
+        let mut rows = statement.raw_query();
+        while let Some(row) = rows.next().map_err(|error| self.wrap(error))? {
+            if each(&SqliteRow(row))? == Next::Stop {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn execute(&self, sql: &str, params: &[Value]) -> Result<u64> {
+        let mut statement = self.inner.prepare(sql).map_err(|error| self.wrap(error))?;
+        Self::bind(&mut statement, params).map_err(|error| self.wrap(error))?;
+        let changed = statement.raw_execute().map_err(|error| self.wrap(error))?;
+        Ok(changed as u64)
+    }
+
+    fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>> {
+        let names: Vec<String> = columns.iter().map(|column| quote(column)).collect();
+        let marks = vec!["?"; columns.len()].join(", ");
+        let sql = format!("INSERT INTO {} ({}) VALUES ({marks})", quote(&table.name), names.join(", "));
+        let statement = self.inner.prepare(&sql).map_err(|error| self.wrap(error))?;
+        Ok(Box::new(SqliteInserter { connection: self, statement, table: table.schema.name }))
+    }
+
+    fn allocate_ids(&self, table: &TableLayout, count: u64) -> Result<(i64, bool)> {
+        let used = self.high_water(table)?;
+        let room = i64::MAX.abs_diff(used);
+        if count <= room {
+            return Ok((used.saturating_add(1), false));
+        }
+        // The ids above are spent. Take the first gap among those in use that is wide enough.
+        let sql = format!(
+            "SELECT previous + 1 FROM (
+               SELECT id, lag(id, 1, 0) OVER (ORDER BY id) AS previous FROM {} WHERE id > 0
+             ) WHERE id - previous - 1 >= ?1 LIMIT 1",
+            quote(&table.name)
+        );
+        let wanted = i64::try_from(count).unwrap_or(i64::MAX);
+        match (self as &dyn Connection).query_integer(&sql, &[Value::Integer(wanted)])? {
+            Some(first) => Ok((first, true)),
+            None => Err(Error::new(
+                Status::Limit,
+                Domain::Database,
+                format!("{} has no {count} free ids in a row", table.schema.name),
+            )
+            .detail("table", table.schema.name)
+            .hint("migrate into another database")),
+        }
+    }
+
+    fn stored_as(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Result<Value> {
+        // Asking SQLite itself is the one sure way to know how it converts. The declared type is somebody else's text, so
+        // only its affinity goes into the statement.
+        let declared = match Affinity::of(&column.declared) {
+            Affinity::Blob => return Ok(value.to_owned()),
+            Affinity::Text => "TEXT",
+            Affinity::Numeric => "NUMERIC",
+            Affinity::Integer => "INTEGER",
+            Affinity::Real => "REAL",
+        };
+        let mut probe = self.probe.borrow_mut();
+        let probe = match probe.as_ref() {
+            Some(open) => open,
+            None => probe.insert(rusqlite::Connection::open_in_memory().map_err(|error| self.wrap(error))?),
+        };
+        let stored = || -> rusqlite::Result<Value> {
+            probe.execute_batch(&format!("CREATE TABLE IF NOT EXISTS probe_{declared} (v {declared})"))?;
+            let mut statement = probe.prepare(&format!("INSERT INTO probe_{declared} VALUES (?1) RETURNING v"))?;
+            let read = statement.query_row([Cell(value)], |row| Ok(from_sqlite(row.get_ref(0)?).to_owned()))?;
+            probe.execute_batch(&format!("DELETE FROM probe_{declared}"))?;
+            Ok(read)
+        };
+        stored().map_err(|error| self.wrap(error))
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        let stat = rustix::fs::statvfs(&self.path).ok()?;
+        Some(stat.f_bavail.saturating_mul(stat.f_frsize))
+    }
+}

@@ -1,0 +1,81 @@
+//! From SQLite's result codes to ours.
+
+use std::path::Path;
+
+use rusqlite::ErrorCode;
+
+use crate::error::{Domain, Error, Status};
+
+/// The error of a statement on the database at `path`.
+pub fn translate(error: rusqlite::Error, path: &Path) -> Error {
+    let rusqlite::Error::SqliteFailure(failure, message) = error else {
+        return Error::internal(Domain::Database, format!("SQLite: {error}")).detail("path", path.display());
+    };
+    let text = message.unwrap_or_else(|| failure.to_string());
+    let (status, said, hint) = classify(failure.code);
+    let described = match said {
+        "" => text.clone(),
+        said => format!("{said} ({text})"),
+    };
+    let described = described.replace(['\n', '\r'], " ");
+    let built =
+        Error::new(status, Domain::Database, described).vendor(failure.extended_code).detail("path", path.display());
+    let built = match (failure.code, constraint_place(&text)) {
+        (ErrorCode::ConstraintViolation, Some((table, column))) => {
+            built.detail("table", table).detail("column", column)
+        }
+        _ => built,
+    };
+    if hint.is_empty() { built } else { built.hint(hint) }
+}
+
+/// `NOT NULL constraint failed: METRIC.type` and its like name a table and a column.
+fn constraint_place(text: &str) -> Option<(String, String)> {
+    let place = text.split(": ").nth(1)?.split(',').next()?;
+    let (table, column) = place.trim().split_once('.')?;
+    Some((table.to_owned(), column.to_owned()))
+}
+
+fn classify(code: ErrorCode) -> (Status, &'static str, &'static str) {
+    match code {
+        ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
+            (Status::Busy, "the database is locked by another connection", "try again, or raise busy_timeout_ms")
+        }
+        ErrorCode::NotADatabase => {
+            (Status::Corrupt, "the file is not a SQLite database, or it is encrypted", "check the path")
+        }
+        ErrorCode::DatabaseCorrupt => (
+            Status::Corrupt,
+            "the database is damaged or truncated",
+            "run PRAGMA integrity_check in the sqlite3 shell, or restore a backup",
+        ),
+        ErrorCode::CannotOpen => {
+            (Status::Io, "the database cannot be opened", "check the permissions of the file and of its folder")
+        }
+        ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied => {
+            (Status::Io, "access to the database is denied", "check the permissions of the file")
+        }
+        ErrorCode::ReadOnly => {
+            (Status::Io, "the database can only be read", "check the permissions of the file and of its folder")
+        }
+        ErrorCode::DiskFull => (
+            Status::Io,
+            "the disk is full, or a limit on the file's size was reached; nothing was changed",
+            "free some space and try again",
+        ),
+        ErrorCode::SystemIoFailure => (
+            Status::Io,
+            "reading or writing the database failed; nothing was changed",
+            "check the device and the free space",
+        ),
+        ErrorCode::FileLockingProtocolFailed => (Status::Busy, "", "try again"),
+        ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch => {
+            (Status::Constraint, "", "compare the target's schema with the source's")
+        }
+        ErrorCode::TooBig => (Status::Limit, "a value is too large for SQLite", ""),
+        ErrorCode::SchemaChanged => (Status::Busy, "another connection changed the schema", "try again"),
+        ErrorCode::OutOfMemory => (Status::Limit, "out of memory", ""),
+        ErrorCode::OperationInterrupted => (Status::Cancelled, "the statement was interrupted", ""),
+        _ => (Status::Internal, "", ""),
+    }
+}

@@ -1,0 +1,87 @@
+//! Reading what a SQLite database has.
+
+use std::collections::HashSet;
+
+use rusqlite::Connection;
+
+use super::layout::{ColumnLayout, Layout, TableLayout};
+use crate::error::{Domain, Error, Result, Status};
+use crate::schema::{TABLES, Table, quote, table};
+
+type Sqlite<T> = rusqlite::Result<T>;
+
+/// The tables and columns that exist; `wrap` adds the path to SQLite's errors.
+pub fn read(connection: &Connection, wrap: &dyn Fn(rusqlite::Error) -> Error) -> Result<Layout> {
+    let mut tables = Vec::new();
+    let mut extra_tables = Vec::new();
+    for (name, has_rowid) in names(connection).map_err(wrap)? {
+        let Some(schema) = table(&name) else {
+            extra_tables.push(name);
+            continue;
+        };
+        let (columns, key) = columns(connection, schema, &name).map_err(wrap)?;
+        if schema.has_own_id() && !unique_id(connection, &name, &key).map_err(wrap)? {
+            return Err(Error::new(
+                Status::Schema,
+                Domain::Database,
+                format!("{name}.id is not a key: ids could occur twice"),
+            )
+            .detail("table", name)
+            .detail("column", "id")
+            .hint("rebuild the table with id as its primary key"));
+        }
+        tables.push(TableLayout { schema, name, columns, has_rowid });
+    }
+    let order = |found: &TableLayout| TABLES.iter().position(|known| known.name == found.schema.name);
+    tables.sort_by_key(order);
+    let mut seen = HashSet::new();
+    if let Some(twice) = tables.iter().find(|found| !seen.insert(found.schema.name)) {
+        return Err(Error::internal(Domain::Database, format!("the table {} exists twice", twice.name)));
+    }
+    Ok(Layout { tables, extra_tables })
+}
+
+/// Every table that is not SQLite's own, and whether its rows have a rowid.
+fn names(connection: &Connection) -> Sqlite<Vec<(String, bool)>> {
+    let mut statement = connection.prepare(
+        "SELECT name, wr FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
+    )?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? == 0)))?;
+    rows.collect()
+}
+
+/// The columns that can be written, and the names of the primary key.
+fn columns(connection: &Connection, schema: &Table, name: &str) -> Sqlite<(Vec<ColumnLayout>, Vec<String>)> {
+    let mut statement = connection.prepare(&format!("PRAGMA main.table_xinfo({})", quote(name)))?;
+    let mut rows = statement.query([])?;
+    let mut columns = Vec::new();
+    let mut key = Vec::new();
+    while let Some(row) = rows.next()? {
+        let name: String = row.get("name")?;
+        if row.get::<_, i64>("pk")? > 0 {
+            key.push(name.clone());
+        }
+        let generated = row.get::<_, i64>("hidden")? != 0;
+        if !generated {
+            columns.push(ColumnLayout {
+                schema: schema.columns.iter().find(|column| column.name.eq_ignore_ascii_case(&name)),
+                name,
+                declared: row.get::<_, Option<String>>("type")?.unwrap_or_default(),
+                not_null: row.get::<_, i64>("notnull")? != 0,
+            });
+        }
+    }
+    Ok((columns, key))
+}
+
+/// Whether `id` alone is the primary key or has a unique index.
+fn unique_id(connection: &Connection, name: &str, key: &[String]) -> Sqlite<bool> {
+    if matches!(key, [only] if only.eq_ignore_ascii_case("id")) {
+        return Ok(true);
+    }
+    let mut statement = connection.prepare(
+        "SELECT count(*) FROM pragma_index_list(?1) AS l WHERE l.\"unique\" = 1 AND l.partial = 0
+         AND (SELECT lower(group_concat(name)) FROM pragma_index_info(l.name)) = 'id'",
+    )?;
+    Ok(statement.query_row([name], |row| row.get::<_, i64>(0))? > 0)
+}

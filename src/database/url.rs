@@ -1,0 +1,60 @@
+//! Where a database is.
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Domain, Error, Result, Status};
+
+/// A database's address, taken apart.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Url {
+    /// A SQLite file, by absolute path.
+    Sqlite(PathBuf),
+}
+
+impl Url {
+    /// Reads `PATH` or `sqlite:PATH`. Relative paths are those of this moment's working directory.
+    pub fn parse(url: &str) -> Result<Url> {
+        let invalid = |message: &str| Err(Error::argument(Domain::Database, "url", message));
+        if url.starts_with("mysql:") || url.starts_with("mariadb:") {
+            return Err(Error::new(Status::Unsupported, Domain::Database, "this version opens SQLite files only")
+                .detail("parameter", "url")
+                .hint("pass the path of a SQLite file, or sqlite:PATH"));
+        }
+        let path = url.strip_prefix("sqlite:").unwrap_or(url);
+        if path.is_empty() {
+            return invalid("the path of the database is empty");
+        }
+        if path == ":memory:" {
+            return invalid("a database in memory has nothing to migrate; pass the path of a file");
+        }
+        std::path::absolute(Path::new(path)).map(Url::Sqlite).map_err(|error| {
+            Error::new(Status::Io, Domain::Database, format!("the working directory cannot be read: {error}"))
+                .detail("path", path)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Url;
+    use crate::error::Status;
+    use std::path::PathBuf;
+
+    #[test]
+    fn paths_are_made_absolute_and_the_prefix_is_optional() {
+        assert_eq!(Url::parse("sqlite:/a/b.db").unwrap(), Url::Sqlite(PathBuf::from("/a/b.db")));
+        assert_eq!(Url::parse("/a/file:x").unwrap(), Url::Sqlite(PathBuf::from("/a/file:x")));
+        let Url::Sqlite(path) = Url::parse("x.db").unwrap();
+        assert!(path.is_absolute());
+    }
+
+    #[test]
+    fn refuses_what_is_not_a_file_without_repeating_passwords() {
+        assert_eq!(Url::parse("").unwrap_err().status(), Status::InvalidArgument);
+        assert_eq!(Url::parse("sqlite:").unwrap_err().status(), Status::InvalidArgument);
+        assert_eq!(Url::parse(":memory:").unwrap_err().status(), Status::InvalidArgument);
+        let error = Url::parse("mysql://me:secret@host/db").unwrap_err();
+        assert_eq!(error.status(), Status::Unsupported);
+        assert!(!error.to_json().to_string().contains("secret"));
+    }
+}

@@ -1,0 +1,162 @@
+//! The canonical bytes of values and rows (docs/digest.md, "Values" and "Rows").
+
+use crate::database::{ColumnLayout, Row, TableLayout};
+use crate::error::Result;
+use crate::hierarchy::Shape;
+use crate::schema::{Kind, Value, ValueRef, json, parse_timestamp};
+
+/// What a value becomes when it is stored elsewhere: `None` if it stays as it is.
+pub type Stored<'a> = &'a (dyn Fn(&TableLayout, &ColumnLayout, ValueRef<'_>) -> Result<Option<Value>> + 'a);
+
+const NULL: u8 = 0;
+const INTEGER: u8 = 1;
+const REAL: u8 = 2;
+const TIME: u8 = 3;
+const TEXT: u8 = 4;
+const BLOB: u8 = 5;
+const JSON: u8 = 6;
+
+/// Appends a length and the bytes.
+pub fn encode_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+    out.extend_from_slice(bytes);
+}
+
+fn fixed(tag: u8, payload: [u8; 8], out: &mut Vec<u8>) {
+    out.push(tag);
+    out.extend_from_slice(&payload);
+}
+
+/// The integer that a real number is, if it is one.
+fn integral(value: f64) -> Option<i64> {
+    const TWO_63: f64 = 9_223_372_036_854_775_808.0;
+    (value.trunc() == value && (-TWO_63..TWO_63).contains(&value)).then_some(value as i64)
+}
+
+/// The real number that is exactly this integer.
+fn exact_real(value: i64) -> Option<f64> {
+    let real = value as f64;
+    (integral(real) == Some(value)).then_some(real)
+}
+
+/// Appends a value, as the content of a column of this kind; `None` for an extra column.
+pub fn encode_value(value: ValueRef<'_>, kind: Option<Kind>, out: &mut Vec<u8>) {
+    match (value, kind) {
+        (ValueRef::Null, _) => out.push(NULL),
+        (ValueRef::Integer(value), Some(Kind::Real)) => match exact_real(value) {
+            Some(real) => fixed(REAL, real.to_le_bytes(), out),
+            None => fixed(INTEGER, value.to_le_bytes(), out),
+        },
+        (ValueRef::Integer(value), _) => fixed(INTEGER, value.to_le_bytes(), out),
+        (ValueRef::Real(value), Some(Kind::Integer)) => match integral(value) {
+            Some(integer) => fixed(INTEGER, integer.to_le_bytes(), out),
+            None => fixed(REAL, value.to_le_bytes(), out),
+        },
+        (ValueRef::Real(value), _) => fixed(REAL, value.to_le_bytes(), out),
+        (ValueRef::Text(text), Some(Kind::Time)) => match parse_timestamp(text) {
+            Some(micros) => fixed(TIME, micros.to_le_bytes(), out),
+            None => encode_text(text, out),
+        },
+        (ValueRef::Text(text), Some(Kind::Json)) => encode_json(text, out),
+        (ValueRef::Text(text), _) => encode_text(text, out),
+        (ValueRef::Blob(blob), _) => {
+            out.push(BLOB);
+            encode_bytes(blob, out);
+        }
+    }
+}
+
+fn encode_text(text: &[u8], out: &mut Vec<u8>) {
+    out.push(TEXT);
+    encode_bytes(text, out);
+}
+
+fn encode_json(text: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    out.push(JSON);
+    let length_at = out.len();
+    out.extend_from_slice(&[0; 8]);
+    let body = out.len();
+    if json::canonicalize(text, out).is_err() {
+        out.truncate(start);
+        return encode_text(text, out);
+    }
+    let length = (out.len() - body) as u64;
+    if let Some(place) = out.get_mut(length_at..body) {
+        place.copy_from_slice(&length.to_le_bytes());
+    }
+}
+
+/// Appends a row, each value as `stored` says it would be stored.
+pub fn encode_row(shape: &Shape<'_>, row: &dyn Row, stored: Option<Stored<'_>>, out: &mut Vec<u8>) -> Result<()> {
+    encode_bytes(shape.table.schema.name.as_bytes(), out);
+    let mut extra: Vec<(usize, &ColumnLayout)> = Vec::new();
+    for (at, column) in shape.columns.iter().enumerate() {
+        let value = row.value(shape.first + at)?;
+        if at >= shape.known {
+            if value != ValueRef::Null {
+                extra.push((at, column));
+            }
+            continue;
+        }
+        encode_cell(shape.table, column, value, stored, out)?;
+    }
+    out.extend_from_slice(&(extra.len() as u64).to_le_bytes());
+    for (at, column) in extra {
+        encode_bytes(column.name.to_ascii_lowercase().as_bytes(), out);
+        encode_cell(shape.table, column, row.value(shape.first + at)?, stored, out)?;
+    }
+    Ok(())
+}
+
+fn encode_cell(
+    table: &TableLayout,
+    column: &ColumnLayout,
+    value: ValueRef<'_>,
+    stored: Option<Stored<'_>>,
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    let kind = column.schema.map(|known| known.kind);
+    let converted = match stored {
+        Some(stored) => stored(table, column, value)?,
+        None => None,
+    };
+    encode_value(converted.as_ref().map_or(value, Value::borrow), kind, out);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ValueRef, encode_value};
+    use crate::schema::Kind;
+
+    fn form(value: ValueRef<'_>, kind: Kind) -> Vec<u8> {
+        let mut out = Vec::new();
+        encode_value(value, Some(kind), &mut out);
+        out
+    }
+
+    #[test]
+    fn numbers_are_equal_when_the_column_makes_them_so() {
+        assert_eq!(form(ValueRef::Integer(5), Kind::Real), form(ValueRef::Real(5.0), Kind::Real));
+        assert_eq!(form(ValueRef::Real(5.0), Kind::Integer), form(ValueRef::Integer(5), Kind::Integer));
+        assert_ne!(form(ValueRef::Integer(5), Kind::Text), form(ValueRef::Real(5.0), Kind::Text));
+        let beyond = (1i64 << 53) + 1;
+        assert_eq!(form(ValueRef::Integer(beyond), Kind::Real), form(ValueRef::Integer(beyond), Kind::Integer));
+        assert_eq!(form(ValueRef::Integer(i64::MAX), Kind::Real), form(ValueRef::Integer(i64::MAX), Kind::Integer));
+        assert_eq!(
+            form(ValueRef::Real(-9.223372036854775808e18), Kind::Integer),
+            form(ValueRef::Integer(i64::MIN), Kind::Integer)
+        );
+        assert_eq!(form(ValueRef::Real(9.3e18), Kind::Integer)[0], 2);
+        assert_eq!(form(ValueRef::Real(f64::INFINITY), Kind::Integer)[0], 2);
+    }
+
+    #[test]
+    fn text_that_is_no_timestamp_or_json_stays_text() {
+        assert_eq!(form(ValueRef::Text(b"soon"), Kind::Time), form(ValueRef::Text(b"soon"), Kind::Text));
+        assert_eq!(form(ValueRef::Text(b"{'a': 1}"), Kind::Json), form(ValueRef::Text(b"{'a': 1}"), Kind::Text));
+        assert_eq!(form(ValueRef::Text(b" {} "), Kind::Json), form(ValueRef::Text(b"{}"), Kind::Json));
+        assert_ne!(form(ValueRef::Blob(b"{}"), Kind::Json), form(ValueRef::Text(b"{}"), Kind::Json));
+    }
+}

@@ -1,0 +1,221 @@
+//! The digests of nodes, from the leaves up, in one pass.
+
+use super::encode::{Stored, encode_bytes, encode_row};
+use super::sum::{Hash, Sum};
+use crate::database::{Connection, Layout, Row};
+use crate::error::Result;
+use crate::hierarchy::{Owner, Selection, Shape, Visitor, unknown_experiment, walk};
+use crate::progress::Job;
+use crate::schema::Entity;
+
+/// The version of the definition, as a prefix of what is hashed.
+const VERSION: &[u8] = b"expmig.digest/1";
+/// Stands for a linked row that does not exist.
+const MISSING: Hash = [0; 32];
+
+/// The digests of one experiment.
+#[derive(Clone, Debug)]
+pub struct ExperimentDigest {
+    /// Of everything.
+    pub experiment: Hash,
+    /// Of everything but the experiment's own row.
+    pub body: Hash,
+    /// Of the experiment's own row alone.
+    pub row: Hash,
+    /// Of each trial, in the selection's order.
+    pub trials: Vec<Hash>,
+    /// Of each run, in the selection's order.
+    pub runs: Vec<Hash>,
+}
+
+/// Reads the whole selection and digests it; with `stored`, as it would be stored elsewhere.
+pub fn digest<'a>(
+    connection: &dyn Connection,
+    layout: &Layout,
+    selection: &mut Selection,
+    stored: Option<Stored<'a>>,
+    job: &Job,
+    also: Option<&'a mut dyn Visitor>,
+) -> Result<ExperimentDigest> {
+    let mut digester = Digester::new(selection, stored, also);
+    walk(connection, layout, selection, job, &mut digester)?;
+    digester.finish(selection)
+}
+
+/// The digest of one row by itself.
+pub fn row_digest(shape: &Shape<'_>, row: &dyn Row, stored: Option<Stored<'_>>) -> Result<Hash> {
+    let mut bytes = Vec::new();
+    encode_row(shape, row, stored, &mut bytes)?;
+    Ok(*blake3::hash(&bytes).as_bytes())
+}
+
+/// What is known of a node before everything below it was added.
+#[derive(Clone, Copy, Default)]
+struct Node {
+    row: Hash,
+    below: Sum,
+}
+
+/// One bit per row.
+struct Seen(Vec<u64>);
+
+impl Seen {
+    fn new(count: u64) -> Seen {
+        Seen(vec![0; (count / 64) as usize + 1])
+    }
+
+    /// Whether this is the first time.
+    #[inline]
+    fn first(&mut self, rank: u64) -> bool {
+        let bit = 1u64 << (rank % 64);
+        match self.0.get_mut((rank / 64) as usize) {
+            Some(word) => {
+                let first = *word & bit == 0;
+                *word |= bit;
+                first
+            }
+            None => false,
+        }
+    }
+}
+
+struct Digester<'a> {
+    stored: Option<Stored<'a>>,
+    also: Option<&'a mut dyn Visitor>,
+    row: Option<Hash>,
+    below: Sum,
+    trials: Vec<Node>,
+    runs: Vec<Node>,
+    metrics: (Seen, Sum),
+    artifacts: (Seen, Sum),
+    buffer: Vec<u8>,
+    leaf_buffer: Vec<u8>,
+}
+
+impl<'a> Digester<'a> {
+    fn new(selection: &Selection, stored: Option<Stored<'a>>, also: Option<&'a mut dyn Visitor>) -> Digester<'a> {
+        Digester {
+            stored,
+            also,
+            row: None,
+            below: Sum::default(),
+            trials: vec![Node::default(); selection.trials.len()],
+            runs: vec![Node::default(); selection.runs.len()],
+            metrics: (Seen::new(selection.metrics.len()), Sum::default()),
+            artifacts: (Seen::new(selection.artifacts.len()), Sum::default()),
+            buffer: Vec::new(),
+            leaf_buffer: Vec::new(),
+        }
+    }
+
+    fn below(&mut self, owner: Owner) -> Option<&mut Sum> {
+        match owner {
+            Owner::Experiment => Some(&mut self.below),
+            Owner::Trial(at) => self.trials.get_mut(at).map(|node| &mut node.below),
+            Owner::Run(at) => self.runs.get_mut(at).map(|node| &mut node.below),
+        }
+    }
+
+    fn add(&mut self, owner: Owner, hash: &Hash) {
+        if let Some(sum) = self.below(owner) {
+            sum.add(hash);
+        }
+    }
+
+    /// `H(H(R(row)) ‖ sum(S))`.
+    fn node_hash(node: &Node) -> Hash {
+        let mut bytes = Vec::with_capacity(72);
+        bytes.extend_from_slice(&node.row);
+        node.below.encode(&mut bytes);
+        *blake3::hash(&bytes).as_bytes()
+    }
+
+    fn finish(self, selection: &Selection) -> Result<ExperimentDigest> {
+        let Some(row) = self.row else {
+            return Err(unknown_experiment(selection.experiment, &[]));
+        };
+        let runs: Vec<Hash> = self.runs.iter().map(Self::node_hash).collect();
+        let mut trials = self.trials;
+        for (hash, trial) in runs.iter().zip(&selection.run_trial) {
+            if let Some(node) = trials.get_mut(*trial as usize) {
+                node.below.add(hash);
+            }
+        }
+        let trials: Vec<Hash> = trials.iter().map(Self::node_hash).collect();
+        let mut below = self.below;
+        trials.iter().for_each(|hash| below.add(hash));
+        let mut body = Vec::new();
+        below.encode(&mut body);
+        self.metrics.1.encode(&mut body);
+        self.artifacts.1.encode(&mut body);
+        let mut whole = Vec::new();
+        encode_bytes(VERSION, &mut whole);
+        whole.extend_from_slice(&row);
+        whole.extend_from_slice(&body);
+        Ok(ExperimentDigest {
+            experiment: *blake3::hash(&whole).as_bytes(),
+            body: *blake3::hash(&body).as_bytes(),
+            row,
+            trials,
+            runs,
+        })
+    }
+}
+
+impl Visitor for Digester<'_> {
+    fn node(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
+        if let Some(also) = &mut self.also {
+            also.node(owner, shape, row)?;
+        }
+        let hash = row_digest(shape, row, self.stored)?;
+        match owner {
+            Owner::Experiment => self.row = Some(hash),
+            Owner::Trial(at) => self.trials.iter_mut().skip(at).take(1).for_each(|node| node.row = hash),
+            Owner::Run(at) => self.runs.iter_mut().skip(at).take(1).for_each(|node| node.row = hash),
+        }
+        Ok(())
+    }
+
+    fn below_run(&mut self, run: usize, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
+        if let Some(also) = &mut self.also {
+            also.below_run(run, shape, row)?;
+        }
+        self.buffer.clear();
+        encode_row(shape, row, self.stored, &mut self.buffer)?;
+        let hash = *blake3::hash(&self.buffer).as_bytes();
+        self.add(Owner::Run(run), &hash);
+        Ok(())
+    }
+
+    fn link(
+        &mut self,
+        owner: Owner,
+        shape: &Shape<'_>,
+        row: &dyn Row,
+        leaf: Option<u64>,
+        leaf_shape: (Entity, &Shape<'_>),
+    ) -> Result<()> {
+        if let Some(also) = &mut self.also {
+            also.link(owner, shape, row, leaf, leaf_shape)?;
+        }
+        let mut linked = MISSING;
+        if let Some(rank) = leaf {
+            self.leaf_buffer.clear();
+            encode_row(leaf_shape.1, row, self.stored, &mut self.leaf_buffer)?;
+            linked = *blake3::hash(&self.leaf_buffer).as_bytes();
+            let (seen, sum) = match leaf_shape.0 {
+                Entity::Metric => &mut self.metrics,
+                _ => &mut self.artifacts,
+            };
+            if seen.first(rank) {
+                sum.add(&linked);
+            }
+        }
+        self.buffer.clear();
+        encode_row(shape, row, self.stored, &mut self.buffer)?;
+        self.buffer.extend_from_slice(&linked);
+        let hash = *blake3::hash(&self.buffer).as_bytes();
+        self.add(owner, &hash);
+        Ok(())
+    }
+}

@@ -1,0 +1,281 @@
+//! Sets of ids, small in memory, that can say how many of their ids come before a given one.
+
+use std::collections::HashMap;
+
+use crate::database::IdTable;
+use crate::error::Result;
+
+/// Sorted ids of trials or runs, found by binary search, at once where they have no gaps.
+#[derive(Debug, Default)]
+pub struct Ids(Vec<i64>);
+
+impl Ids {
+    /// Appends an id that is greater than all before.
+    pub fn push(&mut self, id: i64) {
+        debug_assert!(self.0.last().is_none_or(|last| *last < id));
+        self.0.push(id);
+    }
+
+    /// The position of an id in the order of ids.
+    #[inline]
+    pub fn position(&self, id: i64) -> Option<usize> {
+        let first = *self.0.first()?;
+        let guess = id.checked_sub(first).and_then(|guess| usize::try_from(guess).ok());
+        if guess.is_some_and(|guess| self.0.get(guess) == Some(&id)) {
+            return guess;
+        }
+        self.0.binary_search(&id).ok()
+    }
+
+    /// The smallest and the greatest id.
+    pub fn bounds(&self) -> Option<(i64, i64)> {
+        Some((*self.0.first()?, *self.0.last()?))
+    }
+
+    /// How many ids there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The ids, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = i64> + '_ {
+        self.0.iter().copied()
+    }
+}
+
+/// Ids per chunk, and words of 64 bits in one.
+const CHUNK: i64 = 4096;
+const WORDS: usize = 64;
+/// Above this many chunks (about 10 MiB) a set moves to a temporary table on disk. Enough for 67 million ids without gaps.
+const MAX_CHUNKS: usize = 16_384;
+
+struct Chunk {
+    key: i64,
+    bits: [u64; WORDS],
+    /// How many ids of the set come before each word.
+    before: [u16; WORDS],
+    /// How many ids of the set come before the chunk.
+    base: u64,
+}
+
+/// A set of any 64-bit ids.
+#[derive(Default)]
+pub struct IdSet {
+    chunks: Vec<Chunk>,
+    index: HashMap<i64, usize>,
+    /// The chunk used last: ids mostly come in runs.
+    last: usize,
+    count: u64,
+    bounds: Option<(i64, i64)>,
+    spilled: Option<IdTable>,
+}
+
+impl std::fmt::Debug for IdSet {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("IdSet").field("count", &self.count).finish_non_exhaustive()
+    }
+}
+
+#[inline]
+fn place(id: i64) -> (i64, usize, u64) {
+    let within = id.rem_euclid(CHUNK) as usize;
+    (id.div_euclid(CHUNK), within / 64, 1u64 << (within % 64))
+}
+
+impl IdSet {
+    /// Adds an id; whether it is new.
+    pub fn insert(&mut self, id: i64) -> Result<bool> {
+        let new = self.insert_bit(id)?;
+        if new {
+            self.count += 1;
+            let (low, high) = self.bounds.unwrap_or((id, id));
+            self.bounds = Some((low.min(id), high.max(id)));
+        }
+        Ok(new)
+    }
+
+    fn insert_bit(&mut self, id: i64) -> Result<bool> {
+        if let Some(table) = &mut self.spilled {
+            return table.insert(id);
+        }
+        let (key, word, bit) = place(id);
+        let at = match self.find(key) {
+            Some(at) => at,
+            None if self.chunks.len() >= MAX_CHUNKS => {
+                self.spill()?;
+                return self.insert_bit(id);
+            }
+            None => {
+                self.index.insert(key, self.chunks.len());
+                self.chunks.push(Chunk { key, bits: [0; WORDS], before: [0; WORDS], base: 0 });
+                self.chunks.len() - 1
+            }
+        };
+        self.last = at;
+        let Some(word) = self.chunks.get_mut(at).and_then(|chunk| chunk.bits.get_mut(word)) else {
+            return Ok(false);
+        };
+        let new = *word & bit == 0;
+        *word |= bit;
+        Ok(new)
+    }
+
+    #[inline]
+    fn find(&self, key: i64) -> Option<usize> {
+        match self.chunks.get(self.last) {
+            Some(chunk) if chunk.key == key => Some(self.last),
+            _ => self.index.get(&key).copied(),
+        }
+    }
+
+    fn spill(&mut self) -> Result<()> {
+        let mut table = IdTable::new()?;
+        for id in self.iter_chunks() {
+            table.insert(id)?;
+        }
+        self.chunks = Vec::new();
+        self.index = HashMap::new();
+        self.spilled = Some(table);
+        Ok(())
+    }
+
+    fn iter_chunks(&self) -> impl Iterator<Item = i64> + '_ {
+        self.chunks.iter().flat_map(|chunk| {
+            chunk.bits.iter().enumerate().flat_map(move |(word, bits)| {
+                (0..64)
+                    .filter(move |bit| bits >> bit & 1 == 1)
+                    .map(move |bit| chunk.key * CHUNK + word as i64 * 64 + bit)
+            })
+        })
+    }
+
+    /// Ends adding: from now on [`IdSet::rank`] answers.
+    pub fn freeze(&mut self) -> Result<()> {
+        if let Some(table) = &mut self.spilled {
+            return table.freeze();
+        }
+        self.chunks.sort_unstable_by_key(|chunk| chunk.key);
+        self.index.clear();
+        self.last = 0;
+        let mut base = 0;
+        for (at, chunk) in self.chunks.iter_mut().enumerate() {
+            self.index.insert(chunk.key, at);
+            chunk.base = base;
+            let mut before = 0;
+            for (word, count) in chunk.bits.iter().zip(chunk.before.iter_mut()) {
+                *count = before;
+                before += word.count_ones() as u16;
+            }
+            base += u64::from(before);
+        }
+        Ok(())
+    }
+
+    /// How many ids of the frozen set are smaller than `id`; `None` if `id` is not in the set.
+    #[inline]
+    pub fn rank(&mut self, id: i64) -> Result<Option<u64>> {
+        if let Some(table) = &mut self.spilled {
+            return table.rank(id);
+        }
+        let (key, word, bit) = place(id);
+        let Some(at) = self.find(key) else {
+            return Ok(None);
+        };
+        self.last = at;
+        let Some(chunk) = self.chunks.get(at) else {
+            return Ok(None);
+        };
+        let (Some(bits), Some(before)) = (chunk.bits.get(word), chunk.before.get(word)) else {
+            return Ok(None);
+        };
+        if bits & bit == 0 {
+            return Ok(None);
+        }
+        Ok(Some(chunk.base + u64::from(*before) + u64::from((bits & (bit - 1)).count_ones())))
+    }
+
+    /// How many ids there are.
+    pub fn len(&self) -> u64 {
+        self.count
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The smallest and the greatest id.
+    pub fn bounds(&self) -> Option<(i64, i64)> {
+        self.bounds
+    }
+
+    /// Hands over every id of the frozen set, ascending.
+    pub fn for_each(&self, each: &mut dyn FnMut(i64) -> Result<()>) -> Result<()> {
+        match &self.spilled {
+            Some(table) => table.for_each(each),
+            None => self.iter_chunks().try_for_each(each),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{IdSet, Ids, MAX_CHUNKS};
+
+    fn check(ids: &[i64]) {
+        let mut set = IdSet::default();
+        for id in ids {
+            assert!(set.insert(*id).unwrap(), "{id}");
+            assert!(!set.insert(*id).unwrap(), "{id}");
+        }
+        set.freeze().unwrap();
+        let mut sorted = ids.to_vec();
+        sorted.sort_unstable();
+        for (rank, id) in sorted.iter().enumerate() {
+            assert_eq!(set.rank(*id).unwrap(), Some(rank as u64), "{id}");
+            if let Some(next) = id.checked_add(1).filter(|next| sorted.binary_search(next).is_err()) {
+                assert_eq!(set.rank(next).unwrap(), None);
+            }
+        }
+        let mut read = Vec::new();
+        set.for_each(&mut |id| {
+            read.push(id);
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(read, sorted);
+        assert_eq!(set.bounds(), sorted.first().copied().zip(sorted.last().copied()));
+        assert_eq!(set.len(), ids.len() as u64);
+    }
+
+    #[test]
+    fn ranks_ids_of_any_sign_size_and_order() {
+        check(&[]);
+        check(&[5]);
+        check(&[i64::MIN, -4097, -4096, -1, 0, 1, 63, 64, 4095, 4096, i64::MAX]);
+        check(&(0..10_000).rev().map(|id| id * 3 - 7000).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_set_of_scattered_ids_moves_to_disk_and_answers_the_same() {
+        check(&(0..MAX_CHUNKS as i64 + 500).map(|id| (id * 7919 % 100_003) * 1_000_000_007 - 50).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn positions_are_found_with_and_without_gaps() {
+        let mut ids = Ids::default();
+        for id in [-5, -4, 7, i64::MAX] {
+            ids.push(id);
+        }
+        assert_eq!(ids.position(-5), Some(0));
+        assert_eq!(ids.position(7), Some(2));
+        assert_eq!(ids.position(i64::MAX), Some(3));
+        assert_eq!(ids.position(i64::MIN), None);
+        assert_eq!(ids.position(0), None);
+    }
+}

@@ -1,0 +1,19 @@
+//! The rows below an experiment: which they are, and reading them.
+//!
+//! [`Selection`] finds them (one pass over each table) and says which cannot stand because what they hang on is missing.
+//! [`walk`] reads them with their contents, in any row order. The digest, migration and validation are built on the two.
+//! Memory: a few dozen bytes per run and a bit per metric or artifact, whatever the number of rows.
+
+mod experiments;
+mod ids;
+mod leaves;
+mod problem;
+mod selection;
+mod walk;
+
+pub use experiments::{ExperimentSummary, experiment_exists, list_experiments, unknown_experiment};
+pub use ids::{IdSet, Ids};
+pub use leaves::scan_leaves;
+pub use problem::{Problem, ProblemKind, Problems};
+pub use selection::{Counts, Scope, Selection, soundness};
+pub use walk::{Owner, Shape, Visitor, row_order, scan_nodes, walk};

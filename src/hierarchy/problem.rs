@@ -1,0 +1,43 @@
+//! Rows that cannot stand: what they hang on is missing, or a key is NULL.
+
+use serde::Serialize;
+
+/// How many problems are kept in full; all are counted.
+const KEPT: usize = 100;
+
+/// What is wrong with a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProblemKind {
+    /// The row it refers to does not exist.
+    DanglingReference,
+    /// A part of its key is NULL.
+    NullKey,
+}
+
+/// One such row.
+#[derive(Clone, Debug, Serialize)]
+pub struct Problem {
+    pub kind: ProblemKind,
+    pub table: &'static str,
+    /// The row's key: `epoch_idx=3, trial_run_id=7`.
+    pub row: String,
+    pub message: String,
+}
+
+/// All of them: an exact count, and the first hundred.
+#[derive(Clone, Debug, Default)]
+pub struct Problems {
+    pub count: u64,
+    pub first: Vec<Problem>,
+}
+
+impl Problems {
+    /// Adds one; the text is only made while there is room for it.
+    pub fn add(&mut self, make: impl FnOnce() -> Problem) {
+        self.count += 1;
+        if self.first.len() < KEPT {
+            self.first.push(make());
+        }
+    }
+}

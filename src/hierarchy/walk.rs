@@ -1,0 +1,275 @@
+//! Reading every row below an experiment with its contents, links together with what they link.
+
+use super::selection::Selection;
+use crate::database::{ColumnLayout, Connection, Layout, Next, Row, TableLayout};
+use crate::error::{Domain, Error, Result};
+use crate::progress::Job;
+use crate::schema::{Entity, LinkOwner, Place, Role, Value, quote};
+
+/// What a row hangs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// The experiment itself.
+    Experiment,
+    /// The trial at this position.
+    Trial(usize),
+    /// The run at this position.
+    Run(usize),
+}
+
+/// Which cells of a query's row are the content of one table's row.
+pub struct Shape<'l> {
+    pub table: &'l TableLayout,
+    /// The content columns in the schema's order, then the extra columns by name in ASCII lower case.
+    pub columns: Vec<&'l ColumnLayout>,
+    /// How many of `columns` are the schema's.
+    pub known: usize,
+    /// The position of the first in the query.
+    pub first: usize,
+}
+
+impl<'l> Shape<'l> {
+    /// The shape of rows that [`scan_nodes`] reads.
+    pub fn node(table: &'l TableLayout) -> Shape<'l> {
+        Shape::new(table, 1)
+    }
+
+    fn new(table: &'l TableLayout, first: usize) -> Shape<'l> {
+        let mut columns: Vec<&ColumnLayout> = Vec::new();
+        for column in table.schema.columns.iter().filter(|column| column.is_content()) {
+            columns.extend(table.columns.iter().filter(|found| found.schema == Some(column)));
+        }
+        let known = columns.len();
+        let mut extra: Vec<&ColumnLayout> = table.extra_columns().collect();
+        extra.sort_by_key(|column| column.name.to_ascii_lowercase());
+        columns.extend(extra);
+        Shape { table, columns, known, first }
+    }
+
+    fn describe_where(&self, row: &dyn Row, wanted: impl Fn(&ColumnLayout) -> bool) -> Result<Vec<String>> {
+        let mut parts = Vec::new();
+        for (at, column) in self.columns.iter().enumerate().filter(|(_, column)| wanted(column)) {
+            parts.push(format!("{}={}", column.name, row.value(self.first + at)?.describe()));
+        }
+        Ok(parts)
+    }
+
+    /// The part of a row's key that is not an id: `epoch_idx=3`.
+    pub fn index_key(&self, row: &dyn Row) -> Result<String> {
+        let index = |column: &ColumnLayout| column.schema.is_some_and(|known| known.role == Role::Index);
+        Ok(self.describe_where(row, index)?.join(", "))
+    }
+
+    /// The content of a row, for a person.
+    pub fn describe(&self, row: &dyn Row) -> Result<String> {
+        let content = |column: &ColumnLayout| column.schema.is_none_or(|known| known.role == Role::Content);
+        Ok(self.describe_where(row, content)?.join(", "))
+    }
+
+    /// The key of a row that the walk hands over, for messages.
+    pub fn row_key(&self, row: &dyn Row) -> Result<String> {
+        let index = |column: &ColumnLayout| column.schema.is_some_and(|known| known.role == Role::Index);
+        let mut parts = self.describe_where(row, index)?;
+        // The walk selects the row's own id or its owner's first, then a link's leaf.
+        let ids: &[usize] = match self.table.schema.place {
+            Place::Link { .. } => &[0, 1],
+            Place::Leaf(_) => &[1],
+            _ => &[0],
+        };
+        let names = self.table.schema.columns.iter().filter(|c| matches!(c.role, Role::Id | Role::Parent(_)));
+        let own_id = self.table.schema.has_own_id();
+        for (at, column) in ids.iter().zip(names.filter(|c| !own_id || c.role == Role::Id)) {
+            parts.push(format!("{}={}", column.name, row.value(*at)?.describe()));
+        }
+        Ok(parts.join(", "))
+    }
+
+    fn select(&self, alias: &str) -> Vec<String> {
+        self.columns.iter().map(|column| format!("{alias}.{}", quote(&column.name))).collect()
+    }
+}
+
+/// Receives the rows.
+pub trait Visitor {
+    /// The row of the experiment, of a trial or of a run.
+    fn node(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()>;
+
+    /// A row of RESULTS, EPOCH or BATCH.
+    fn below_run(&mut self, run: usize, shape: &Shape<'_>, row: &dyn Row) -> Result<()>;
+
+    /// A link and the row that it links. `leaf` is that row's rank in the selection; `None` if the row does not exist.
+    fn link(
+        &mut self,
+        owner: Owner,
+        shape: &Shape<'_>,
+        row: &dyn Row,
+        leaf: Option<u64>,
+        leaf_shape: (Entity, &Shape<'_>),
+    ) -> Result<()>;
+}
+
+/// Reads every row of the selection: first the nodes, then what is below the runs, then the links.
+pub fn walk(
+    connection: &dyn Connection,
+    layout: &Layout,
+    selection: &mut Selection,
+    job: &Job,
+    visitor: &mut dyn Visitor,
+) -> Result<()> {
+    for table in &layout.tables {
+        match table.schema.place {
+            Place::Node(entity) => walk_nodes(connection, table, entity, selection, job, visitor)?,
+            Place::BelowRun => walk_below_run(connection, table, selection, job, visitor)?,
+            Place::Link { owner, leaf } => {
+                walk_links(connection, table, (owner, layout.entity(leaf)?, leaf), selection, job, visitor)?;
+            }
+            Place::Aside | Place::Leaf(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn range((low, high): (i64, i64)) -> [Value; 2] {
+    [Value::Integer(low), Value::Integer(high)]
+}
+
+fn walk_nodes(
+    connection: &dyn Connection,
+    table: &TableLayout,
+    entity: Entity,
+    selection: &Selection,
+    job: &Job,
+    visitor: &mut dyn Visitor,
+) -> Result<()> {
+    let shape = Shape::node(table);
+    let bounds = match entity {
+        Entity::Experiment => Some((selection.experiment, selection.experiment)),
+        Entity::Trial => selection.trials.bounds(),
+        _ => selection.runs.bounds(),
+    };
+    scan_nodes(connection, &shape, bounds, job, &mut |id, row| {
+        let owner = match entity {
+            Entity::Experiment => Some(Owner::Experiment),
+            Entity::Trial => selection.trials.position(id).map(Owner::Trial),
+            _ => selection.runs.position(id).map(Owner::Run),
+        };
+        match owner {
+            Some(owner) => visitor.node(owner, &shape, row),
+            None => Ok(()),
+        }
+    })
+}
+
+/// Reads the rows of EXPERIMENT, TRIAL or TRIAL_RUN with ids between these two.
+pub fn scan_nodes(
+    connection: &dyn Connection,
+    shape: &Shape<'_>,
+    bounds: Option<(i64, i64)>,
+    job: &Job,
+    each: &mut dyn FnMut(i64, &dyn Row) -> Result<()>,
+) -> Result<()> {
+    let Some(bounds) = bounds else { return Ok(()) };
+    let table = shape.table;
+    let id = table.quoted("id");
+    let mut select = vec![format!("t.{id}")];
+    select.extend(shape.select("t"));
+    let sql = format!(
+        "SELECT {} FROM {} AS t WHERE t.{id} BETWEEN ?1 AND ?2 ORDER BY t.{id}",
+        select.join(", "),
+        quote(&table.name)
+    );
+    connection.query(&sql, &range(bounds), &mut |row| {
+        job.pulse()?;
+        if let Some(id) = row.value(0)?.as_integer() {
+            each(id, row)?;
+        }
+        Ok(Next::Row)
+    })
+}
+
+/// In the order in which the rows were written, which is mostly the order of what they link.
+pub fn row_order(table: &TableLayout) -> &'static str {
+    if table.has_rowid { " ORDER BY t.rowid" } else { "" }
+}
+
+fn parent_column(table: &TableLayout, entity: Entity) -> Result<String> {
+    match table.schema.parent_column(entity) {
+        Some(column) => Ok(table.quoted(column.name)),
+        None => Err(Error::internal(Domain::Database, format!("{} has no {entity:?}", table.schema.name))),
+    }
+}
+
+fn walk_below_run(
+    connection: &dyn Connection,
+    table: &TableLayout,
+    selection: &Selection,
+    job: &Job,
+    visitor: &mut dyn Visitor,
+) -> Result<()> {
+    let Some(bounds) = selection.runs.bounds() else { return Ok(()) };
+    let shape = Shape::new(table, 1);
+    let run = parent_column(table, Entity::Run)?;
+    let mut select = vec![format!("t.{run}")];
+    select.extend(shape.select("t"));
+    let sql = format!(
+        "SELECT {} FROM {} AS t WHERE t.{run} BETWEEN ?1 AND ?2{}",
+        select.join(", "),
+        quote(&table.name),
+        row_order(table)
+    );
+    connection.query(&sql, &range(bounds), &mut |row| {
+        job.pulse()?;
+        if let Some(run) = row.value(0)?.as_integer().and_then(|id| selection.runs.position(id)) {
+            visitor.below_run(run, &shape, row)?;
+        }
+        Ok(Next::Row)
+    })
+}
+
+fn walk_links(
+    connection: &dyn Connection,
+    table: &TableLayout,
+    (owner, leaf_table, leaf): (LinkOwner, &TableLayout, Entity),
+    selection: &mut Selection,
+    job: &Job,
+    visitor: &mut dyn Visitor,
+) -> Result<()> {
+    let Some(bounds) = selection.owner_bounds(owner) else { return Ok(()) };
+    let shape = Shape::new(table, 2);
+    let leaf_shape = Shape::new(leaf_table, 2 + shape.columns.len());
+    let entity = match owner {
+        LinkOwner::Experiment => Entity::Experiment,
+        LinkOwner::Trial => Entity::Trial,
+        LinkOwner::Run => Entity::Run,
+    };
+    let (owner_column, leaf_column) = (parent_column(table, entity)?, parent_column(table, leaf)?);
+    let mut select = vec![format!("t.{owner_column}"), format!("t.{leaf_column}")];
+    select.extend(shape.select("t"));
+    select.extend(leaf_shape.select("l"));
+    let sql = format!(
+        "SELECT {} FROM {} AS t LEFT JOIN {} AS l ON l.{} = t.{leaf_column} WHERE t.{owner_column} BETWEEN ?1 AND ?2{}",
+        select.join(", "),
+        quote(&table.name),
+        quote(&leaf_table.name),
+        leaf_table.quoted("id"),
+        row_order(table)
+    );
+    connection.query(&sql, &range(bounds), &mut |row| {
+        job.pulse()?;
+        let leaf_id = row.value(1)?.as_integer();
+        let Some(position) = selection.owner(owner, row.value(0)?.as_integer(), leaf_id) else {
+            return Ok(Next::Row);
+        };
+        let owner = match owner {
+            LinkOwner::Experiment => Owner::Experiment,
+            LinkOwner::Trial => Owner::Trial(position),
+            LinkOwner::Run => Owner::Run(position),
+        };
+        let rank = match leaf_id {
+            Some(id) => selection.leaves(leaf).rank(id)?,
+            None => None,
+        };
+        visitor.link(owner, &shape, row, rank, (leaf, &leaf_shape))?;
+        Ok(Next::Row)
+    })
+}

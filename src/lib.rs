@@ -1,0 +1,41 @@
+//! expmig: an embeddable migration engine for experiment-tracking databases.
+//!
+//! The crate in one page. Layers, from the bottom; each uses only what stands above it in this list:
+//!
+//! - [`error`]: one error type.
+//! - [`schema`]: the tables and what values are.
+//! - [`progress`], [`database`]: jobs, connections.
+//! - `hierarchy`, [`digest`]: the rows below an experiment, and their content digest.
+//! - [`validation`], [`migration`]: the capabilities.
+//! - [`manager`]: the facade that users hold.
+//! - `capi`: the C ABI; the only unsafe code.
+//!
+//! ```no_run
+//! use expmig::{Database, Manager, MigrateOptions, OpenOptions};
+//!
+//! let manager = Manager::from(Database::open("experiments.db", OpenOptions::default())?);
+//! let result = manager.migrate_experiment(1, None, MigrateOptions::default())?;
+//! println!("experiment {} has digest {:?}", result.new_experiment_id, result.target_digest);
+//! # Ok::<(), expmig::Error>(())
+//! ```
+#![deny(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::todo)
+)]
+
+pub mod database;
+pub mod digest;
+pub mod error;
+pub mod hierarchy;
+pub mod manager;
+pub mod migration;
+pub mod progress;
+pub mod schema;
+pub mod validation;
+
+pub use database::{Database, OpenOptions};
+pub use error::{Domain, Error, Result, Status};
+pub use manager::{JobOptions, LogLevel, Manager, ManagerOptions};
+pub use migration::{MigrateOptions, MigrationResult, OnDuplicate, Strategy};
+pub use progress::{CancelToken, Flow, Progress};

@@ -1,0 +1,201 @@
+//! The facade that Rust users and the C API hold: one database, and everything that can be done with it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+
+use crate::database::{Connection, Database, Transaction};
+use crate::digest::{self, Hash};
+use crate::error::{Domain, Result};
+use crate::hierarchy::{ExperimentSummary, Scope, Selection, experiment_exists, list_experiments};
+use crate::migration::{self, MigrateOptions, MigrationResult, Watches};
+use crate::progress::{CancelToken, Job, ProgressSink};
+
+/// How important a log record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(i32)]
+pub enum LogLevel {
+    Error = 1,
+    Warning = 2,
+    Info = 3,
+    Debug = 4,
+}
+
+impl LogLevel {
+    /// The level with this number.
+    pub fn from_code(code: i32) -> Option<LogLevel> {
+        [LogLevel::Error, LogLevel::Warning, LogLevel::Info, LogLevel::Debug]
+            .into_iter()
+            .find(|level| *level as i32 == code)
+    }
+}
+
+/// Receives log records: level and one line.
+pub type LogSink = Box<dyn Fn(LogLevel, &str) + Send>;
+
+/// What a manager needs beside the database.
+#[derive(Default)]
+pub struct ManagerOptions {
+    /// Receives records of `log_level` and more important ones.
+    pub log: Option<LogSink>,
+    pub log_level: Option<LogLevel>,
+}
+
+/// Progress and cancelling of a call without further options.
+#[derive(Default)]
+pub struct JobOptions {
+    pub progress: Option<ProgressSink>,
+    pub cancel: Option<CancelToken>,
+}
+
+impl JobOptions {
+    fn job(self) -> Arc<Job> {
+        Job::new(Domain::Migration, self.progress, self.cancel)
+    }
+}
+
+/// One database and everything that can be done with it.
+pub struct Manager {
+    database: Arc<Database>,
+    options: ManagerOptions,
+}
+
+impl fmt::Debug for Manager {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Manager").field("database", &self.database).finish_non_exhaustive()
+    }
+}
+
+impl Manager {
+    /// A manager of this database.
+    pub fn new(database: impl Into<Arc<Database>>, options: ManagerOptions) -> Manager {
+        Manager { database: database.into(), options }
+    }
+
+    /// The database.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    fn log(&self, level: LogLevel, message: &dyn Fn() -> String) {
+        if let Some(sink) = &self.options.log
+            && level <= self.options.log_level.unwrap_or(LogLevel::Info)
+        {
+            sink(level, &message());
+        }
+    }
+
+    /// Logs how a call ended.
+    fn logged<T>(&self, what: &str, result: Result<T>) -> Result<T> {
+        match &result {
+            Ok(_) => self.log(LogLevel::Debug, &|| format!("{what}: done")),
+            Err(error) => {
+                self.log(LogLevel::Error, &|| format!("{what}: {} ({})", error.message(), error.status().name()))
+            }
+        }
+        result
+    }
+
+    /// Reads one consistent state.
+    fn reading<T>(&self, job: &Arc<Job>, read: impl FnOnce(&dyn Connection) -> Result<T>) -> Result<T> {
+        let connection = self.database.reader()?;
+        let _watches = Watches::new(job, [connection, connection]);
+        job.begin("opening")?;
+        let _state = Transaction::read(connection)?;
+        let value = read(connection)?;
+        job.finish();
+        Ok(value)
+    }
+
+    /// Every experiment, by id.
+    pub fn list_experiments(&self) -> Result<Vec<ExperimentSummary>> {
+        let job = Job::unwatched(Domain::Database);
+        let list = self.reading(&job, |connection| list_experiments(connection, &self.database.layout()?));
+        self.logged("list experiments", list)
+    }
+
+    /// What the database is: engine, path, generation, extra columns and tables. Schema `expmig.database/1`.
+    pub fn database_info(&self) -> Result<Json> {
+        let layout = self.database.layout()?;
+        let mut extra_columns = Vec::new();
+        for table in &layout.tables {
+            for column in table.extra_columns() {
+                extra_columns.push(json!({
+                    "table": table.schema.name, "column": column.name, "type": column.declared,
+                }));
+            }
+        }
+        Ok(json!({
+            "schema": "expmig.database/1",
+            "engine": self.database.engine().name(),
+            "path": self.database.path().to_string_lossy(),
+            "generation": layout.generation(),
+            "tables": layout.tables.iter().map(|table| table.schema.name).collect::<Vec<_>>(),
+            "extra_columns": extra_columns,
+            "extra_tables": layout.extra_tables,
+        }))
+    }
+
+    /// The content digest of an experiment (docs/digest.md).
+    pub fn experiment_digest(&self, experiment: i64, options: JobOptions) -> Result<Hash> {
+        let job = options.job();
+        let digest = self.reading(&job, |connection| {
+            let layout = self.database.layout()?;
+            experiment_exists(connection, &layout, experiment)?;
+            job.begin("counting")?;
+            let mut selection = Selection::read(connection, &layout, experiment, Scope::default(), &job)?;
+            job.set_total(selection.total());
+            job.begin("digesting")?;
+            Ok(digest::digest(connection, &layout, &mut selection, None, &job, None)?.experiment)
+        });
+        self.logged("experiment digest", digest)
+    }
+
+    /// Copies an experiment into `target`, or within this database.
+    pub fn migrate_experiment(
+        &self,
+        experiment: i64,
+        target: Option<&Manager>,
+        options: MigrateOptions,
+    ) -> Result<MigrationResult> {
+        self.log(LogLevel::Info, &|| format!("migrating experiment {experiment}"));
+        let target = target.map(|manager| &*manager.database);
+        let result = migration::migrate(&self.database, target, experiment, options);
+        if let Ok(done) = &result {
+            for warning in &done.warnings {
+                self.log(LogLevel::Warning, &|| warning.clone());
+            }
+            self.log(LogLevel::Info, &|| {
+                format!("experiment {experiment} is experiment {} of the target", done.new_experiment_id)
+            });
+        }
+        self.logged("migrate experiment", result)
+    }
+
+    /// What [`Manager::migrate_experiment`] would do; writes nothing. Schema `expmig.plan/1`.
+    pub fn plan_migration(&self, experiment: i64, target: Option<&Manager>, options: MigrateOptions) -> Result<Json> {
+        let target = target.map(|manager| &*manager.database);
+        self.logged("plan migration", migration::plan(&self.database, target, experiment, options))
+    }
+
+    /// Whether two experiments have the same content, and if not, where they first differ. Schema `expmig.comparison/1`.
+    pub fn compare_experiments(
+        &self,
+        experiment: i64,
+        other: Option<&Manager>,
+        other_experiment: i64,
+        options: JobOptions,
+    ) -> Result<Json> {
+        let job = options.job();
+        let other = other.map_or(&*self.database, |manager| &*manager.database);
+        let report = migration::compare((&self.database, experiment), (other, other_experiment), &job);
+        self.logged("compare experiments", report)
+    }
+}
+
+impl From<Database> for Manager {
+    fn from(database: Database) -> Manager {
+        Manager::new(database, ManagerOptions::default())
+    }
+}

@@ -1,0 +1,96 @@
+//! Rows on their way: read a chunk, then write it. Changing between reading and writing for every row would make SQLite look up
+//! the reading position again each time when both are in one table.
+
+use smallvec::SmallVec;
+
+use crate::database::Inserter;
+use crate::error::Result;
+use crate::progress::Job;
+use crate::schema::ValueRef;
+
+/// A chunk is also written when it has this many bytes of text and blobs.
+const FULL_BYTES: usize = 1 << 20;
+
+#[derive(Clone, Copy)]
+enum Cell {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text(usize, usize),
+    Blob(usize, usize),
+}
+
+/// Rows that were read and not yet written.
+pub struct Chunk<'a> {
+    inserter: Box<dyn Inserter + 'a>,
+    width: usize,
+    most_rows: usize,
+    cells: Vec<Cell>,
+    bytes: Vec<u8>,
+    written: u64,
+    job: &'a Job,
+}
+
+impl<'a> Chunk<'a> {
+    pub fn new(inserter: Box<dyn Inserter + 'a>, width: usize, most_rows: usize, job: &'a Job) -> Chunk<'a> {
+        Chunk { inserter, width: width.max(1), most_rows, cells: Vec::new(), bytes: Vec::new(), written: 0, job }
+    }
+
+    /// Keeps one row.
+    pub fn push(&mut self, values: &[ValueRef<'_>]) -> Result<()> {
+        for value in values {
+            let cell = match value {
+                ValueRef::Null => Cell::Null,
+                ValueRef::Integer(value) => Cell::Integer(*value),
+                ValueRef::Real(value) => Cell::Real(*value),
+                ValueRef::Text(text) => Cell::Text(self.keep(text), text.len()),
+                ValueRef::Blob(blob) => Cell::Blob(self.keep(blob), blob.len()),
+            };
+            self.cells.push(cell);
+        }
+        Ok(())
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> usize {
+        let at = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        at
+    }
+
+    /// Writes the rows if there are enough of them.
+    pub fn flush_if_full(&mut self) -> Result<()> {
+        if self.cells.len() / self.width >= self.most_rows || self.bytes.len() >= FULL_BYTES {
+            return self.flush();
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        for row in self.cells.chunks_exact(self.width) {
+            let values: SmallVec<[ValueRef<'_>; 8]> = row
+                .iter()
+                .map(|cell| match cell {
+                    Cell::Null => ValueRef::Null,
+                    Cell::Integer(value) => ValueRef::Integer(*value),
+                    Cell::Real(value) => ValueRef::Real(*value),
+                    Cell::Text(at, len) => ValueRef::Text(self.bytes.get(*at..at + len).unwrap_or_default()),
+                    Cell::Blob(at, len) => ValueRef::Blob(self.bytes.get(*at..at + len).unwrap_or_default()),
+                })
+                .collect();
+            self.inserter.insert(&values)?;
+            self.written += 1;
+            self.job.advance()?;
+        }
+        self.cells.clear();
+        self.bytes.clear();
+        // One huge value must not keep its memory for the rest of the table.
+        self.bytes.shrink_to(FULL_BYTES * 2);
+        Ok(())
+    }
+
+    /// Writes what is left; returns how many rows were written in all.
+    pub fn finish(mut self) -> Result<u64> {
+        self.flush()?;
+        Ok(self.written)
+    }
+}

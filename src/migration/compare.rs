@@ -1,0 +1,227 @@
+//! Where two experiments first differ, and how.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+
+use super::difference::{NodeRows, first_row_difference};
+use super::run::Watches;
+use crate::database::{Connection, Database, Layout, Row, Transaction};
+use crate::digest::{ExperimentDigest, Hash, digest, encode_value, hex};
+use crate::error::Result;
+use crate::hierarchy::{Owner, Scope, Selection, Shape, Visitor, experiment_exists};
+use crate::progress::Job;
+use crate::schema::Entity;
+
+/// One side of a comparison.
+struct Side<'a> {
+    connection: &'a dyn Connection,
+    layout: Layout,
+    selection: Selection,
+    digest: ExperimentDigest,
+    nodes: Nodes,
+}
+
+/// A cell of a node, by column, as the digest sees it and as a person reads it.
+type Cells = Vec<(String, Vec<u8>, String)>;
+
+/// The cells of the experiment's row, of each trial and of each run.
+#[derive(Default)]
+struct Nodes {
+    experiment: Cells,
+    trials: HashMap<usize, Cells>,
+    runs: HashMap<usize, Cells>,
+}
+
+impl Visitor for Nodes {
+    fn node(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
+        let mut cells = Cells::new();
+        for (at, column) in shape.columns.iter().enumerate() {
+            let value = row.value(shape.first + at)?;
+            let mut form = Vec::new();
+            encode_value(value, column.schema.map(|known| known.kind), &mut form);
+            cells.push((column.name.to_ascii_lowercase(), form, value.describe()));
+        }
+        match owner {
+            Owner::Experiment => self.experiment = cells,
+            Owner::Trial(at) => drop(self.trials.insert(at, cells)),
+            Owner::Run(at) => drop(self.runs.insert(at, cells)),
+        }
+        Ok(())
+    }
+
+    fn below_run(&mut self, _: usize, _: &Shape<'_>, _: &dyn Row) -> Result<()> {
+        Ok(())
+    }
+
+    fn link(&mut self, _: Owner, _: &Shape<'_>, _: &dyn Row, _: Option<u64>, _: (Entity, &Shape<'_>)) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> Side<'a> {
+    fn read(connection: &'a dyn Connection, experiment: i64, job: &Job) -> Result<Side<'a>> {
+        let layout = connection.layout()?;
+        layout.check()?;
+        experiment_exists(connection, &layout, experiment)?;
+        job.begin("counting")?;
+        let mut selection = Selection::read(connection, &layout, experiment, Scope::default(), job)?;
+        job.begin("digesting")?;
+        let mut nodes = Nodes::default();
+        let digest = digest(connection, &layout, &mut selection, None, job, Some(&mut nodes))?;
+        Ok(Side { connection, layout, selection, digest, nodes })
+    }
+}
+
+/// Compares two experiments; a JSON object, schema `expmig.comparison/1`.
+pub fn compare(
+    (database, experiment): (&Database, i64),
+    (other_database, other_experiment): (&Database, i64),
+    job: &Arc<Job>,
+) -> Result<Json> {
+    let connection = database.reader()?;
+    let same = database.is_same_as(other_database);
+    let other_connection = if same { connection } else { other_database.reader()? };
+    let _watches = Watches::new(job, [connection, other_connection]);
+    job.begin("opening")?;
+    let _state = Transaction::read(connection)?;
+    let _other_state = if same { None } else { Some(Transaction::read(other_connection)?) };
+    let mut a = Side::read(connection, experiment, job)?;
+    let mut b = Side::read(other_connection, other_experiment, job)?;
+    let equal = a.digest.experiment == b.digest.experiment;
+    let difference = if equal { Json::Null } else { find_difference(&mut a, &mut b, job)? };
+    job.finish();
+    Ok(json!({
+        "schema": "expmig.comparison/1",
+        "equal": equal,
+        "a": {"experiment_id": experiment, "digest": hex(&a.digest.experiment), "tables": counts(&a)},
+        "b": {"experiment_id": other_experiment, "digest": hex(&b.digest.experiment), "tables": counts(&b)},
+        "first_difference": difference,
+    }))
+}
+
+fn counts(side: &Side<'_>) -> Json {
+    side.selection
+        .counts
+        .iter()
+        .map(|c| (c.table.name.to_owned(), json!(c.rows + c.unsound)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+/// The first column in which two nodes differ.
+fn cell_difference(a: &Cells, b: &Cells) -> Option<Json> {
+    let value = |cells: &Cells, column: &str| -> Option<(Vec<u8>, String)> {
+        cells.iter().find(|(name, ..)| name == column).map(|(_, form, shown)| (form.clone(), shown.clone()))
+    };
+    let null = || (vec![0], "NULL".to_owned());
+    let columns =
+        a.iter().map(|cell| &cell.0).chain(b.iter().map(|cell| &cell.0).filter(|name| value(a, name).is_none()));
+    for column in columns {
+        let (of_a, of_b) = (value(a, column).unwrap_or_else(null), value(b, column).unwrap_or_else(null));
+        if of_a.0 != of_b.0 {
+            return Some(json!({"column": column, "a": of_a.1, "b": of_b.1}));
+        }
+    }
+    None
+}
+
+/// Positions on either side whose digests have no partner on the other.
+fn unmatched(a: &[(usize, Hash)], b: &[(usize, Hash)]) -> (Vec<usize>, Vec<usize>) {
+    let mut left: HashMap<Hash, Vec<usize>> = HashMap::new();
+    for (at, hash) in b {
+        left.entry(*hash).or_default().push(*at);
+    }
+    let mut only_a = Vec::new();
+    for (at, hash) in a {
+        if left.get_mut(hash).and_then(Vec::pop).is_none() {
+            only_a.push(*at);
+        }
+    }
+    let mut only_b: Vec<usize> = left.into_values().flatten().collect();
+    only_b.sort_unstable();
+    (only_a, only_b)
+}
+
+/// Of the unmatched nodes, the first of each side, paired by equal cells where there are such.
+fn pair(
+    only_a: &[usize],
+    only_b: &[usize],
+    a: &HashMap<usize, Cells>,
+    b: &HashMap<usize, Cells>,
+) -> (Option<usize>, Option<usize>) {
+    for of_a in only_a {
+        let twin = only_b.iter().find(|of_b| match (a.get(of_a), b.get(*of_b)) {
+            (Some(x), Some(y)) => cell_difference(x, y).is_none(),
+            _ => false,
+        });
+        if let Some(twin) = twin {
+            return (Some(*of_a), Some(*twin));
+        }
+    }
+    (only_a.first().copied(), only_b.first().copied())
+}
+
+fn numbered(hashes: &[Hash], keep: impl Fn(usize) -> bool) -> Vec<(usize, Hash)> {
+    hashes.iter().copied().enumerate().filter(|(at, _)| keep(*at)).collect()
+}
+
+fn find_difference(a: &mut Side<'_>, b: &mut Side<'_>, job: &Job) -> Result<Json> {
+    if let Some(cells) = cell_difference(&a.nodes.experiment, &b.nodes.experiment) {
+        return Ok(json!({"node": "EXPERIMENT", "how": "another value", "difference": cells}));
+    }
+    let (only_a, only_b) = unmatched(&numbered(&a.digest.trials, |_| true), &numbered(&b.digest.trials, |_| true));
+    let (of_a, of_b) = pair(&only_a, &only_b, &a.nodes.trials, &b.nodes.trials);
+    let id = |side: &Side<'_>, at: Option<usize>| at.and_then(|at| side.selection.trials.iter().nth(at));
+    let ids = json!({"a": id(a, of_a), "b": id(b, of_b)});
+    let (trial_a, trial_b) = match (of_a, of_b) {
+        (Some(x), Some(y)) => (x, y),
+        (None, None) => return first_row_difference(a.rows(Owner::Experiment), b.rows(Owner::Experiment), job),
+        (missing, _) => {
+            let how = if missing.is_none() { "only in b" } else { "only in a" };
+            return Ok(json!({"node": "TRIAL", "id": ids, "how": how}));
+        }
+    };
+    if let (Some(x), Some(y)) = (a.nodes.trials.get(&trial_a), b.nodes.trials.get(&trial_b))
+        && let Some(cells) = cell_difference(x, y)
+    {
+        return Ok(json!({"node": "TRIAL", "id": ids, "how": "another value", "difference": cells}));
+    }
+    find_below_trial(a, b, (trial_a, trial_b), job)
+}
+
+fn find_below_trial(a: &mut Side<'_>, b: &mut Side<'_>, (trial_a, trial_b): (usize, usize), job: &Job) -> Result<Json> {
+    let runs = |side: &Side<'_>, trial: usize| {
+        numbered(&side.digest.runs, |at| side.selection.run_trial.get(at).is_some_and(|owner| *owner as usize == trial))
+    };
+    let (only_a, only_b) = unmatched(&runs(a, trial_a), &runs(b, trial_b));
+    let (of_a, of_b) = pair(&only_a, &only_b, &a.nodes.runs, &b.nodes.runs);
+    let id = |side: &Side<'_>, at: Option<usize>| at.and_then(|at| side.selection.runs.iter().nth(at));
+    let ids = json!({"a": id(a, of_a), "b": id(b, of_b)});
+    let (run_a, run_b) = match (of_a, of_b) {
+        (Some(x), Some(y)) => (x, y),
+        (None, None) => return first_row_difference(a.rows(Owner::Trial(trial_a)), b.rows(Owner::Trial(trial_b)), job),
+        (missing, _) => {
+            let how = if missing.is_none() { "only in b" } else { "only in a" };
+            return Ok(json!({"node": "TRIAL_RUN", "id": ids, "how": how}));
+        }
+    };
+    if let (Some(x), Some(y)) = (a.nodes.runs.get(&run_a), b.nodes.runs.get(&run_b))
+        && let Some(cells) = cell_difference(x, y)
+    {
+        return Ok(json!({"node": "TRIAL_RUN", "id": ids, "how": "another value", "difference": cells}));
+    }
+    let mut report = first_row_difference(a.rows(Owner::Run(run_a)), b.rows(Owner::Run(run_b)), job)?;
+    if let Some(object) = report.as_object_mut() {
+        object.insert("trial_run_id".to_owned(), ids);
+    }
+    Ok(report)
+}
+
+impl<'a> Side<'a> {
+    /// What is needed to read the rows of one node.
+    fn rows(&mut self, owner: Owner) -> NodeRows<'_> {
+        NodeRows { connection: self.connection, layout: &self.layout, selection: &mut self.selection, owner }
+    }
+}

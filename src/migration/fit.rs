@@ -1,0 +1,249 @@
+//! What the target cannot hold as it is: found before the first write.
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+use serde_json::json;
+
+use crate::database::{Affinity, ColumnLayout, Connection, Layout, Row, TableLayout};
+use crate::digest::encode_value;
+use crate::error::Result;
+use crate::hierarchy::{Owner, Selection, Shape, Visitor, walk};
+use crate::progress::Job;
+use crate::schema::{Entity, Kind, Value, ValueRef};
+
+/// How many values are kept in full; all are counted.
+const KEPT: usize = 100;
+
+/// What happens to a column on the way.
+#[derive(Clone, Debug)]
+enum Change {
+    /// The target's table lacks it.
+    Missing,
+    /// The target's type converts some values.
+    Converted(ColumnLayout),
+    /// The target refuses NULL.
+    Refused,
+}
+
+/// Something that would be lost or changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Loss {
+    pub table: &'static str,
+    /// The key of the row; absent for a whole table.
+    pub row: Option<String>,
+    pub column: Option<String>,
+    pub reason: &'static str,
+    pub value: Option<String>,
+    pub stored_as: Option<String>,
+}
+
+/// Everything that would be lost or changed: an exact count, and the first hundred.
+#[derive(Clone, Debug, Default)]
+pub struct Fit {
+    pub count: u64,
+    pub first: Vec<Loss>,
+    /// Of these, values that the target refuses altogether.
+    pub refused: u64,
+    /// Columns to add to the target's tables: table and column definition.
+    pub added_columns: Vec<(&'static str, String, String)>,
+}
+
+impl Fit {
+    fn add(&mut self, loss: Loss) {
+        self.count += 1;
+        if self.first.len() < KEPT {
+            self.first.push(loss);
+        }
+    }
+
+    /// The list as JSON.
+    pub fn to_json(&self) -> serde_json::Value {
+        json!({"count": self.count, "values": self.first})
+    }
+}
+
+/// The source's layout without what the target has no place for, and how the rest changes.
+pub struct Effective {
+    pub layout: Layout,
+    changes: HashMap<(&'static str, String), Change>,
+}
+
+impl Effective {
+    /// Compares the layouts. With `add_columns`, extra columns that the target lacks are added there instead of dropped.
+    pub fn new(source: &Layout, target: &Layout, add_columns: bool, fit: &mut Fit) -> Effective {
+        let mut layout = source.clone();
+        let mut changes = HashMap::new();
+        layout.tables.retain_mut(|table| {
+            let Some(other) = target.table(table.schema.name) else {
+                return false;
+            };
+            let name = table.schema.name;
+            table.columns.retain(|column| {
+                let Some(there) = other.columns.iter().find(|c| c.name.eq_ignore_ascii_case(&column.name)) else {
+                    if add_columns {
+                        fit.added_columns.push((name, column.name.clone(), column.declared.clone()));
+                        return true;
+                    }
+                    changes.insert((name, column.name.clone()), Change::Missing);
+                    return false;
+                };
+                let same = Affinity::of(&column.declared) == Affinity::of(&there.declared);
+                if !same && Affinity::of(&there.declared) != Affinity::Blob {
+                    changes.insert((name, column.name.clone()), Change::Converted(there.clone()));
+                } else if there.not_null && !column.not_null {
+                    changes.insert((name, column.name.clone()), Change::Refused);
+                }
+                true
+            });
+            true
+        });
+        Effective { layout, changes }
+    }
+
+    /// What a value becomes in the target; `None` if it stays as it is.
+    pub fn stored(
+        &self,
+        target: &dyn Connection,
+        table: &TableLayout,
+        column: &ColumnLayout,
+        value: ValueRef<'_>,
+    ) -> Result<Option<Value>> {
+        if self.changes.is_empty() {
+            return Ok(None);
+        }
+        match self.changes.get(&(table.schema.name, column.name.clone())) {
+            Some(Change::Converted(there)) => target.stored_as(there, value).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Finds every row and value of the selection that the target has no place for or would change.
+    pub fn find_losses(
+        &self,
+        (connection, target): (&dyn Connection, &dyn Connection),
+        source: &Layout,
+        selection: &mut Selection,
+        job: &Job,
+        fit: &mut Fit,
+    ) -> Result<()> {
+        for counts in &selection.counts {
+            if self.layout.table(counts.table.name).is_none() && counts.rows > 0 {
+                fit.count += counts.rows - 1;
+                fit.add(Loss {
+                    table: counts.table.name,
+                    row: None,
+                    column: None,
+                    reason: "the target has no such table",
+                    value: Some(format!("{} rows", counts.rows)),
+                    stored_as: None,
+                });
+            }
+        }
+        if self.changes.is_empty() {
+            return Ok(());
+        }
+        job.begin("looking for values that do not fit")?;
+        let metrics = selection.metrics.len();
+        let artifacts = selection.artifacts.len();
+        let mut finder = Finder {
+            effective: self,
+            target,
+            fit,
+            seen: [vec![false; metrics as usize], vec![false; artifacts as usize]],
+        };
+        walk(connection, source, selection, job, &mut finder)
+    }
+}
+
+struct Finder<'a> {
+    effective: &'a Effective,
+    target: &'a dyn Connection,
+    fit: &'a mut Fit,
+    /// The leaf rows looked at, by rank: metrics, artifacts.
+    seen: [Vec<bool>; 2],
+}
+
+impl Finder<'_> {
+    fn look(&mut self, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
+        let table = shape.table.schema.name;
+        if self.effective.layout.table(table).is_none() {
+            return Ok(());
+        }
+        for (at, column) in shape.columns.iter().enumerate() {
+            let Some(change) = self.effective.changes.get(&(table, column.name.clone())) else { continue };
+            let value = row.value(shape.first + at)?;
+            let mut loss = |reason, stored_as| -> Result<()> {
+                self.fit.add(Loss {
+                    table,
+                    row: Some(shape.row_key(row)?),
+                    column: Some(column.name.clone()),
+                    reason,
+                    value: Some(value.describe()),
+                    stored_as,
+                });
+                Ok(())
+            };
+            match change {
+                Change::Missing if value != ValueRef::Null => loss("the target has no such column", None)?,
+                Change::Refused if value == ValueRef::Null => {
+                    loss("the target refuses NULL", None)?;
+                    self.fit.refused += 1;
+                }
+                Change::Converted(there) => {
+                    if value == ValueRef::Null && there.not_null {
+                        loss("the target refuses NULL", None)?;
+                        self.fit.refused += 1;
+                        continue;
+                    }
+                    let stored = self.target.stored_as(there, value)?;
+                    let kind = column.schema.map(|known| known.kind);
+                    if !same(value, stored.borrow(), kind) {
+                        loss("the target's column type converts it", Some(stored.borrow().describe()))?;
+                    }
+                }
+                Change::Missing | Change::Refused => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+fn same(a: ValueRef<'_>, b: ValueRef<'_>, kind: Option<Kind>) -> bool {
+    let form = |value| {
+        let mut bytes = Vec::new();
+        encode_value(value, kind, &mut bytes);
+        bytes
+    };
+    form(a) == form(b)
+}
+
+impl Visitor for Finder<'_> {
+    fn node(&mut self, _owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
+        self.look(shape, row)
+    }
+
+    fn below_run(&mut self, _run: usize, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
+        self.look(shape, row)
+    }
+
+    fn link(
+        &mut self,
+        _owner: Owner,
+        shape: &Shape<'_>,
+        row: &dyn Row,
+        leaf: Option<u64>,
+        (entity, leaf_shape): (Entity, &Shape<'_>),
+    ) -> Result<()> {
+        self.look(shape, row)?;
+        let [metrics, artifacts] = &mut self.seen;
+        let seen = if entity == Entity::Metric { metrics } else { artifacts };
+        match leaf.and_then(|rank| seen.get_mut(rank as usize)) {
+            Some(seen) if !*seen => {
+                *seen = true;
+                self.look(leaf_shape, row)
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Copying an experiment, and proving that the copy is the same.
+//!
+//! [`migrate`] does the whole job in one transaction of the target; [`plan`] says what it would do and writes nothing;
+//! [`compare`] finds where two experiments first differ. The manager calls them.
+//!
+//! In order: `source` finds and judges what is to be copied, `fit` what the target cannot hold, `duplicates` what is there
+//! already; `copy` writes; `run` puts it together.
+
+mod chunk;
+mod compare;
+mod copy;
+mod difference;
+mod duplicates;
+mod fit;
+mod options;
+mod plan;
+mod result;
+mod run;
+mod sides;
+
+pub use compare::compare;
+pub use options::{MigrateOptions, OnDuplicate, Strategy};
+
+pub use plan::plan;
+pub use result::{MigrationResult, TableCount};
+pub use run::{Watches, migrate};

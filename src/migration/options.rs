@@ -1,0 +1,105 @@
+//! What a caller can ask of a migration.
+
+use crate::error::{Domain, Error, Result};
+use crate::progress::{CancelToken, ProgressSink};
+
+/// How much is checked. In all three the migration happens wholly or not at all.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// Every doubt about the source stops it; digests must agree afterwards.
+    Conservative,
+    /// Rows that hang on nothing stop it, odd values are warnings; digests must agree afterwards.
+    #[default]
+    Balanced,
+    /// Only what the insert needs; what cannot be copied is left out, counted and listed; row counts must agree afterwards.
+    Aggressive,
+}
+
+impl Strategy {
+    /// The name in documents.
+    pub fn name(self) -> &'static str {
+        match self {
+            Strategy::Conservative => "conservative",
+            Strategy::Balanced => "balanced",
+            Strategy::Aggressive => "aggressive",
+        }
+    }
+}
+
+/// What to do when the target has the same experiment already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnDuplicate {
+    /// Copy it again, with a warning that names the one that is there.
+    #[default]
+    Copy,
+    /// Write nothing; the result has the id of the one that is there.
+    Skip,
+    /// Fail with ALREADY_EXISTS.
+    Error,
+}
+
+/// What a caller can ask of a migration.
+pub struct MigrateOptions {
+    pub strategy: Strategy,
+    /// Append the trials to this experiment of the target instead of creating one.
+    pub target_experiment: Option<i64>,
+    pub on_duplicate: OnDuplicate,
+    /// Let values be changed, and rows and columns be left out, where the target cannot hold them. They are counted and listed.
+    pub allow_lossy: bool,
+    /// Add the extra columns that the target's tables lack.
+    pub add_columns: bool,
+    /// Rows per chunk read and written; never the unit of commit, and never seen in the result. More than 0.
+    pub batch_size: usize,
+    /// Put before the title of the copy.
+    pub title_prefix: Option<String>,
+    pub progress: Option<ProgressSink>,
+    pub cancel: Option<CancelToken>,
+}
+
+impl Default for MigrateOptions {
+    fn default() -> MigrateOptions {
+        MigrateOptions {
+            strategy: Strategy::default(),
+            target_experiment: None,
+            on_duplicate: OnDuplicate::default(),
+            allow_lossy: false,
+            add_columns: false,
+            batch_size: 1000,
+            title_prefix: None,
+            progress: None,
+            cancel: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for MigrateOptions {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("MigrateOptions")
+            .field("strategy", &self.strategy)
+            .field("target_experiment", &self.target_experiment)
+            .field("on_duplicate", &self.on_duplicate)
+            .finish_non_exhaustive()
+    }
+}
+
+impl MigrateOptions {
+    /// Fails on what can be refused without looking at a database.
+    pub fn check(&self) -> Result<()> {
+        if self.batch_size == 0 {
+            return Err(Error::argument(Domain::Migration, "batch_size", "batch_size must be at least 1"));
+        }
+        if self.title_prefix.is_some() && self.target_experiment.is_some() {
+            return Err(Error::argument(
+                Domain::Migration,
+                "title_prefix",
+                "a title prefix has no use when trials are appended to an existing experiment",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Whether values and rows that do not fit may be changed or left out.
+    pub fn lossy_allowed(&self) -> bool {
+        self.allow_lossy || self.strategy == Strategy::Aggressive
+    }
+}

@@ -1,0 +1,133 @@
+//! What a migration would do. Reads only.
+
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+
+use super::options::MigrateOptions;
+use super::run::Watches;
+use super::sides::{Prepared, Sides};
+use crate::database::{Connection, Database, Next, TableLayout, Transaction};
+use crate::digest::hex;
+use crate::error::{Domain, Result};
+use crate::progress::Job;
+use crate::schema::quote;
+
+/// Rows that are looked at for the average size of a table's rows.
+const SAMPLE: u64 = 1000;
+/// What a row costs beside its cells in SQLite: record header, row id, cell pointer, page slack.
+const ROW_OVERHEAD: u64 = 16;
+
+/// The plan as a JSON object, schema `expmig.plan/1`.
+pub fn plan(
+    source: &Database,
+    target: Option<&Database>,
+    experiment: i64,
+    mut options: MigrateOptions,
+) -> Result<Json> {
+    options.check()?;
+    let job = Job::new(Domain::Migration, options.progress.take(), options.cancel.take());
+    let target_database = target.unwrap_or(source);
+    let reader = source.reader()?;
+    let same = source.is_same_as(target_database);
+    let target_reader = if same { reader } else { target_database.reader()? };
+    let _watches = Watches::new(&job, [reader, target_reader]);
+    job.begin("opening")?;
+    let _state = Transaction::read(reader)?;
+    let _target_state = if same { None } else { Some(Transaction::read(target_reader)?) };
+    let sides = Sides::new((source, reader), (target_database, target_reader), experiment, &options)?;
+    let mut prepared = Prepared::new(&sides, &options, &job)?;
+    if prepared.source_digest.is_none() {
+        prepared.digest_source(&sides, &options, &job, None)?;
+    }
+    let report = describe(&sides, &prepared, &options, &job)?;
+    job.finish();
+    Ok(report)
+}
+
+fn describe(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions, job: &Arc<Job>) -> Result<Json> {
+    job.begin("estimating the size")?;
+    let mut bytes = 0;
+    let mut tables = Vec::new();
+    for counts in &prepared.selection.counts {
+        if options.target_experiment.is_some() && counts.table.name == "EXPERIMENT" {
+            continue;
+        }
+        tables.push(json!({"table": counts.table.name, "rows": counts.rows, "unsound": counts.unsound}));
+        if let Some(table) = prepared.effective.layout.table(counts.table.name) {
+            bytes += counts.rows * row_bytes(sides.source, table)?;
+        }
+    }
+    let extra_columns: Json = sides
+        .source_layout
+        .tables
+        .iter()
+        .flat_map(|table| {
+            table.extra_columns().map(|column| {
+                let there = sides.target_layout.table(table.schema.name).and_then(|t| t.position(&column.name));
+                let added =
+                    prepared.fit.added_columns.iter().any(|(t, c, _)| *t == table.schema.name && *c == column.name);
+                let fate = if there.is_some() {
+                    "copied"
+                } else if added {
+                    "added"
+                } else {
+                    "missing in the target"
+                };
+                json!({"table": table.schema.name, "column": column.name, "type": column.declared, "fate": fate})
+            })
+        })
+        .collect();
+    let duplicates: Json = prepared
+        .duplicates
+        .iter()
+        .map(|duplicate| json!({"experiment_id": duplicate.experiment, "proven": duplicate.proven}))
+        .collect();
+    let problems = &prepared.selection.problems;
+    let quality = prepared.quality.as_ref();
+    let free = sides.target.free_bytes();
+    Ok(json!({
+        "schema": "expmig.plan/1",
+        "source_experiment_id": sides.experiment,
+        "target_experiment_id": options.target_experiment,
+        "strategy": options.strategy.name(),
+        "same_database": sides.same,
+        "items_total": prepared.selection.total() - u64::from(options.target_experiment.is_some()),
+        "tables": tables,
+        "extra_columns": extra_columns,
+        "extra_tables": sides.source_layout.extra_tables,
+        "unsound": {"count": problems.count, "rows": problems.first},
+        "odd_values": quality.map(|quality| json!({"count": quality.count, "values": quality.first})),
+        "lossy": prepared.fit.to_json(),
+        "duplicates": duplicates,
+        "digest": {
+            "algorithm": "expmig.digest/1",
+            "source": prepared.source_digest.as_ref().map(|digest| hex(&digest.experiment)),
+            "as_stored": prepared.expected.as_ref().map(|digest| hex(&digest.experiment)),
+        },
+        "space": {"needed_bytes": bytes, "free_bytes": free, "enough": free.map(|free| free > bytes)},
+    }))
+}
+
+/// About how many bytes one row of a table takes, its primary key's index included.
+fn row_bytes(connection: &dyn Connection, table: &TableLayout) -> Result<u64> {
+    let lengths: Vec<String> = table
+        .columns
+        .iter()
+        .map(|column| format!("coalesce(length(CAST({} AS BLOB)), 0)", quote(&column.name)))
+        .collect();
+    let sql = format!(
+        "SELECT count(*), sum({}) FROM (SELECT * FROM {} LIMIT {SAMPLE})",
+        lengths.join(" + "),
+        quote(&table.name)
+    );
+    let (mut rows, mut bytes) = (0, 0);
+    connection.query(&sql, &[], &mut |row| {
+        rows = row.value(0)?.as_integer().unwrap_or(0);
+        bytes = row.value(1)?.as_integer().unwrap_or(0);
+        Ok(Next::Stop)
+    })?;
+    let cells = u64::try_from(bytes.checked_div(rows).unwrap_or(0)).unwrap_or(0);
+    let keys = if table.schema.has_own_id() { 0 } else { cells + ROW_OVERHEAD };
+    Ok(cells + ROW_OVERHEAD + keys)
+}

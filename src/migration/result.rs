@@ -1,0 +1,110 @@
+//! What a migration did.
+
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+
+use super::fit::Fit;
+use super::options::Strategy;
+use crate::digest::{Hash, hex};
+use crate::hierarchy::Problems;
+
+/// The rows of one table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TableCount {
+    pub table: &'static str,
+    /// Rows below the source experiment.
+    pub source: u64,
+    pub copied: u64,
+    /// Rows left out.
+    pub failed: u64,
+}
+
+/// Old ids and new ones. Trials and runs in full; metrics and artifacts by their rule: the n-th old id, in ascending order, became
+/// the first new id plus n.
+#[derive(Clone, Debug, Default)]
+pub struct IdMap {
+    pub trials: Vec<(i64, i64)>,
+    pub runs: Vec<(i64, i64)>,
+    /// First new id and how many.
+    pub metrics: Option<(i64, u64)>,
+    pub artifacts: Option<(i64, u64)>,
+}
+
+/// What a migration did.
+#[derive(Clone, Debug)]
+pub struct MigrationResult {
+    pub source_experiment_id: i64,
+    pub new_experiment_id: i64,
+    pub strategy: Strategy,
+    /// The target had the experiment already and nothing was written.
+    pub skipped: bool,
+    pub items_processed: u64,
+    pub items_failed: u64,
+    pub items_total: u64,
+    pub tables: Vec<TableCount>,
+    pub id_map: IdMap,
+    /// `exact` digest of the source; `None` where the strategy computes none.
+    pub source_digest: Option<Hash>,
+    /// Digest of the target as it was read back.
+    pub target_digest: Option<Hash>,
+    /// What the target had to be: differs from `source_digest` if losses were allowed, a title prefix was given, or trials were
+    /// appended.
+    pub expected_digest: Option<Hash>,
+    pub(crate) fit: Fit,
+    pub(crate) problems: Problems,
+    pub warnings: Vec<String>,
+    pub duration: Duration,
+}
+
+impl MigrationResult {
+    /// 0 to 100: the share of the rows that were copied.
+    pub fn success_rate(&self) -> f64 {
+        if self.items_processed == 0 {
+            return 100.0;
+        }
+        (self.items_processed.saturating_sub(self.items_failed) as f64 / self.items_processed as f64) * 100.0
+    }
+
+    /// The whole result, schema `expmig.migration/1`.
+    pub fn to_json(&self) -> Json {
+        let digest = |hash: &Option<Hash>| hash.as_ref().map(hex);
+        let pairs = |pairs: &[(i64, i64)]| -> Json { pairs.iter().map(|(old, new)| json!([old, new])).collect() };
+        let block = |block: Option<(i64, u64)>| block.map(|(first, count)| json!({"first": first, "count": count}));
+        let tables: Json = self
+            .tables
+            .iter()
+            .map(|t| json!({"table": t.table, "source": t.source, "copied": t.copied, "failed": t.failed}))
+            .collect();
+        json!({
+            "schema": "expmig.migration/1",
+            "source_experiment_id": self.source_experiment_id,
+            "new_experiment_id": self.new_experiment_id,
+            "strategy": self.strategy.name(),
+            "skipped": self.skipped,
+            "items_processed": self.items_processed,
+            "items_failed": self.items_failed,
+            "items_total": self.items_total,
+            "success_rate": self.success_rate(),
+            "tables": tables,
+            "id_map": {
+                "experiment": [[self.source_experiment_id, self.new_experiment_id]],
+                "trial": pairs(&self.id_map.trials),
+                "trial_run": pairs(&self.id_map.runs),
+                "metric": block(self.id_map.metrics),
+                "artifact": block(self.id_map.artifacts),
+            },
+            "digest": {
+                "algorithm": "expmig.digest/1",
+                "source": digest(&self.source_digest),
+                "target": digest(&self.target_digest),
+                "as_stored": digest(&self.expected_digest),
+            },
+            "lossy": self.fit.to_json(),
+            "left_out": {"count": self.problems.count, "rows": self.problems.first},
+            "warnings": self.warnings,
+            "snapshot_id": Json::Null,
+            "duration_ns": u64::try_from(self.duration.as_nanos()).unwrap_or(u64::MAX),
+        })
+    }
+}

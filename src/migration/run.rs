@@ -1,0 +1,405 @@
+//! The whole job: judge, write, prove, commit.
+
+use std::sync::Arc;
+
+use super::copy::{Copier, NewIds};
+use super::options::{MigrateOptions, OnDuplicate, Strategy};
+use super::result::{IdMap, MigrationResult, TableCount};
+use super::sides::{Prepared, Sides};
+use crate::database::{Connection, Database, Transaction};
+use crate::digest::{Hash, digest, hex};
+use crate::error::{Domain, Error, Result, Status};
+use crate::hierarchy::{Scope, Selection};
+use crate::progress::Job;
+use crate::schema::{Entity, Value, quote};
+
+/// How many problems or losses an error names one by one.
+const NAMED: usize = 20;
+
+/// Copies an experiment; `None` as the target is the source's own database.
+pub fn migrate(
+    source: &Database,
+    target: Option<&Database>,
+    experiment: i64,
+    mut options: MigrateOptions,
+) -> Result<MigrationResult> {
+    options.check()?;
+    let job = Job::new(Domain::Migration, options.progress.take(), options.cancel.take());
+    let target_database = target.unwrap_or(source);
+    let writer = target_database.writer()?;
+    // Within one database, one connection reads and writes: two would wait for each other.
+    let same = source.is_same_as(target_database);
+    let reader = if same { writer } else { source.reader()? };
+    let _watches = Watches::new(&job, [reader, writer]);
+    job.begin("opening")?;
+    let writing = Transaction::write(writer)?;
+    let reading = if same { None } else { Some(Transaction::read(reader)?) };
+    let mut sides = Sides::new((source, reader), (target_database, writer), experiment, &options)?;
+    let prepared = Prepared::new(&sides, &options, &job)?;
+    if let Some(skipped) = judge(&prepared, &options, &job, experiment)? {
+        drop(writing);
+        job.finish();
+        return Ok(skipped);
+    }
+    let result = write(&mut sides, prepared, &options, &job)?;
+    job.begin("committing")?;
+    writing.commit()?;
+    drop(reading);
+    job.finish();
+    let (processed, failed, total) = job.counts();
+    Ok(MigrationResult {
+        items_processed: processed,
+        items_failed: failed,
+        items_total: total,
+        duration: job.elapsed(),
+        ..result
+    })
+}
+
+/// Keeps the connections ticking the job, and stops when it is dropped.
+pub struct Watches<'c>([&'c dyn Connection; 2]);
+
+impl<'c> Watches<'c> {
+    pub fn new(job: &Arc<Job>, connections: [&'c dyn Connection; 2]) -> Watches<'c> {
+        connections.iter().for_each(|connection| connection.watch(Some(Arc::clone(job))));
+        Watches(connections)
+    }
+}
+
+impl Drop for Watches<'_> {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|connection| connection.watch(None));
+    }
+}
+
+/// Refuses what the strategy refuses. A result if the experiment is there and shall be skipped.
+fn judge(prepared: &Prepared, options: &MigrateOptions, job: &Job, experiment: i64) -> Result<Option<MigrationResult>> {
+    let problems = &prepared.selection.problems;
+    if problems.count > 0 && options.strategy != Strategy::Aggressive {
+        let mut error = Error::new(
+            Status::Validation,
+            Domain::Validation,
+            format!("{} rows of experiment {experiment} hang on nothing; nothing was changed", problems.count),
+        )
+        .detail("experiment_id", experiment)
+        .detail("count", problems.count)
+        .hint("repair them, or use the AGGRESSIVE strategy, which leaves them out and lists them");
+        for problem in problems.first.iter().take(NAMED) {
+            error =
+                error.detail("table", problem.table).detail("row", &problem.row).detail("problem", &problem.message);
+        }
+        return Err(error);
+    }
+    if let (Strategy::Conservative, Some(quality)) = (options.strategy, &prepared.quality)
+        && quality.count > 0
+    {
+        let mut error = Error::new(
+            Status::Validation,
+            Domain::Validation,
+            format!("{} values of experiment {experiment} are odd; nothing was changed", quality.count),
+        )
+        .detail("experiment_id", experiment)
+        .detail("count", quality.count)
+        .hint("repair them, or use the BALANCED strategy, which copies them as they are and warns");
+        for issue in quality.first.iter().take(NAMED) {
+            error = error
+                .detail("table", issue.table)
+                .detail("row", &issue.row)
+                .detail("column", issue.column)
+                .detail("problem", &issue.message);
+        }
+        return Err(error);
+    }
+    if let Some(duplicate) = prepared.duplicates.first() {
+        match options.on_duplicate {
+            OnDuplicate::Copy => {}
+            OnDuplicate::Error => {
+                return Err(Error::new(
+                    Status::AlreadyExists,
+                    Domain::Migration,
+                    format!("the target has experiment {experiment} already, as experiment {}", duplicate.experiment),
+                )
+                .detail("experiment_id", experiment)
+                .detail("duplicate_experiment_id", duplicate.experiment)
+                .hint("on_duplicate = skip returns its id instead"));
+            }
+            OnDuplicate::Skip => return Ok(Some(skipped(prepared, options, job, experiment, duplicate.experiment))),
+        }
+    }
+    judge_fit(prepared, options, experiment)?;
+    Ok(None)
+}
+
+fn judge_fit(prepared: &Prepared, options: &MigrateOptions, experiment: i64) -> Result<()> {
+    let fit = &prepared.fit;
+    let (status, message, hint) = if fit.refused > 0 {
+        let message =
+            format!("the target refuses {} values of experiment {experiment}; nothing was changed", fit.refused);
+        (Status::Constraint, message, "let the target's columns be NULL")
+    } else if fit.count > 0 && !options.lossy_allowed() {
+        let message = format!(
+            "{} rows or values of experiment {experiment} do not fit the target; nothing was changed",
+            fit.count
+        );
+        let hint = "change the target's schema (EXPMIG_MIGRATE_ADD_COLUMNS adds missing columns), or allow the loss with \
+                    EXPMIG_MIGRATE_ALLOW_LOSSY";
+        (Status::Lossy, message, hint)
+    } else {
+        return Ok(());
+    };
+    let mut error = Error::new(status, Domain::Migration, message)
+        .detail("experiment_id", experiment)
+        .detail("count", fit.count)
+        .hint(hint);
+    for loss in fit.first.iter().take(NAMED) {
+        error = error.detail("table", loss.table);
+        for (key, value) in
+            [("row", &loss.row), ("column", &loss.column), ("value", &loss.value), ("stored_as", &loss.stored_as)]
+        {
+            if let Some(value) = value {
+                error = error.detail(key, value);
+            }
+        }
+        error = error.detail("problem", loss.reason);
+    }
+    Err(error)
+}
+
+fn skipped(
+    prepared: &Prepared,
+    options: &MigrateOptions,
+    job: &Job,
+    experiment: i64,
+    existing: i64,
+) -> MigrationResult {
+    MigrationResult {
+        source_experiment_id: experiment,
+        new_experiment_id: existing,
+        strategy: options.strategy,
+        skipped: true,
+        items_processed: 0,
+        items_failed: 0,
+        items_total: 0,
+        tables: Vec::new(),
+        id_map: IdMap::default(),
+        source_digest: prepared.source_digest.as_ref().map(|digest| digest.experiment),
+        target_digest: prepared.expected.as_ref().map(|digest| digest.experiment),
+        expected_digest: prepared.expected.as_ref().map(|digest| digest.experiment),
+        fit: prepared.fit.clone(),
+        problems: prepared.selection.problems.clone(),
+        warnings: vec![format!("the target had the experiment already, as experiment {existing}; nothing was written")],
+        duration: job.elapsed(),
+    }
+}
+
+/// Writes the copy and proves it. The caller commits.
+fn write(
+    sides: &mut Sides<'_>,
+    mut prepared: Prepared,
+    options: &MigrateOptions,
+    job: &Arc<Job>,
+) -> Result<MigrationResult> {
+    add_columns(sides, &prepared)?;
+    let sides = &*sides;
+    let whole = prepared.selection.problems.count == 0 && prepared.fit.count == 0;
+    let mut trimmed = if whole { None } else { Some(prepared.copied_selection(sides, job)?) };
+    let mut left_out = count_left_out(&prepared.selection, trimmed.as_ref());
+    let problems = std::mem::take(&mut prepared.selection.problems);
+    let warnings = warnings(&prepared, options, problems.count);
+    let source_counts = prepared.selection.counts.clone();
+    let selection = trimmed.as_mut().unwrap_or(&mut prepared.selection);
+
+    let own_row = u64::from(options.target_experiment.is_some());
+    job.set_total((selection.total() - own_row) + left_out.iter().map(|(_, count)| count).sum::<u64>());
+    job.begin("copying")?;
+    report_left_out(job, &problems, left_out.iter().map(|(_, count)| count).sum())?;
+    let ids = NewIds::allocate(sides, selection, options.target_experiment)?;
+    let copier = Copier { sides, layout: &prepared.effective.layout, options, ids, job };
+    let copied = copier.copy(selection)?;
+    if let Some(into) = options.target_experiment {
+        touch(sides, into)?;
+    }
+    let target_digest = prove(sides, selection, &copied, (&prepared.expected, ids), options, job)?;
+    let mut warnings = warnings;
+    if ids.reused {
+        warnings.push("the highest id was in use, so free ids below it were taken".to_owned());
+    }
+    let tables = source_counts
+        .iter()
+        .filter(|counts| !(own_row == 1 && counts.table.name == "EXPERIMENT"))
+        .map(|counts| TableCount {
+            table: counts.table.name,
+            source: counts.rows + counts.unsound,
+            copied: copied.iter().find(|(name, _)| *name == counts.table.name).map_or(0, |(_, rows)| *rows),
+            failed: left_out.extract_if(.., |(name, _)| *name == counts.table.name).map(|(_, count)| count).sum(),
+        })
+        .collect();
+    let of = |digest: &crate::digest::ExperimentDigest| match options.target_experiment {
+        Some(_) => digest.body,
+        None => digest.experiment,
+    };
+    Ok(MigrationResult {
+        source_experiment_id: sides.experiment,
+        new_experiment_id: ids.experiment,
+        strategy: options.strategy,
+        skipped: false,
+        items_processed: 0,
+        items_failed: 0,
+        items_total: 0,
+        tables,
+        id_map: ids.map(selection),
+        source_digest: prepared.source_digest.as_ref().map(|digest| digest.experiment),
+        target_digest,
+        expected_digest: prepared.expected.as_ref().map(of),
+        fit: prepared.fit,
+        problems,
+        warnings,
+        duration: job.elapsed(),
+    })
+}
+
+/// How many rows of each table are not copied.
+fn count_left_out(all: &Selection, copied: Option<&Selection>) -> Vec<(&'static str, u64)> {
+    let Some(copied) = copied else { return Vec::new() };
+    let mut left = Vec::new();
+    for counts in &all.counts {
+        let kept =
+            copied.counts.iter().find(|other| other.table.name == counts.table.name).map_or(0, |other| other.rows);
+        let lost = (counts.rows + counts.unsound).saturating_sub(kept);
+        if lost > 0 {
+            left.push((counts.table.name, lost));
+        }
+    }
+    left
+}
+
+fn report_left_out(job: &Job, problems: &crate::hierarchy::Problems, count: u64) -> Result<()> {
+    for at in 0..count {
+        let known = usize::try_from(at).ok().and_then(|at| problems.first.get(at));
+        job.fail_row(
+            known.map_or_else(|| "a row has no place in the copy".to_owned(), |problem| problem.message.clone()),
+        )?;
+    }
+    Ok(())
+}
+
+fn warnings(prepared: &Prepared, options: &MigrateOptions, left_out: u64) -> Vec<String> {
+    let mut warnings = Vec::new();
+    for duplicate in &prepared.duplicates {
+        warnings.push(match (duplicate.proven, options.target_experiment) {
+            (true, None) => {
+                format!("the target had the same experiment already, as experiment {}", duplicate.experiment)
+            }
+            (true, Some(_)) => format!("experiment {} had trials of the same content already", duplicate.experiment),
+            (false, _) => format!(
+                "experiment {} of the target has the same title, description and times; its contents were not compared",
+                duplicate.experiment
+            ),
+        });
+    }
+    if let Some(quality) = &prepared.quality {
+        warnings.extend(quality.first.iter().map(|issue| issue.message.clone()));
+        let unnamed = quality.count - quality.first.len() as u64;
+        if unnamed > 0 {
+            warnings.push(format!("{unnamed} more odd values"));
+        }
+    }
+    if left_out > 0 {
+        warnings.push(format!("{left_out} rows hang on nothing and were left out"));
+    }
+    if prepared.fit.count > 0 {
+        warnings.push(format!(
+            "{} rows or values were left out or changed, because the target cannot hold them",
+            prepared.fit.count
+        ));
+    }
+    for (table, column, _) in &prepared.fit.added_columns {
+        warnings.push(format!("the column {table}.{column} was added to the target"));
+    }
+    if options.strategy == Strategy::Conservative {
+        warnings.push("no snapshot of the target was taken: this version has none".to_owned());
+    }
+    warnings
+}
+
+/// Adds the extra columns that the target lacks.
+fn add_columns(sides: &mut Sides<'_>, prepared: &Prepared) -> Result<()> {
+    for (table, column, declared) in &prepared.fit.added_columns {
+        let Some(there) = sides.target_layout.table(table) else { continue };
+        // The type is text of the source; only a plain one is repeated.
+        let plain = declared.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '(' | ')' | ',' | '_'));
+        let declared = if plain { declared.as_str() } else { "" };
+        sides
+            .target
+            .execute(&format!("ALTER TABLE {} ADD COLUMN {} {declared}", quote(&there.name), quote(column)), &[])?;
+    }
+    if !prepared.fit.added_columns.is_empty() {
+        sides.target_layout = sides.target.layout()?;
+    }
+    Ok(())
+}
+
+/// Notes in an existing experiment that it was changed: its update_time becomes now, or stays if it is later.
+fn touch(sides: &Sides<'_>, experiment: i64) -> Result<()> {
+    let table = sides.target_layout.entity(Entity::Experiment)?;
+    let column = table.quoted("update_time");
+    let now = chrono::Utc::now().naive_utc().format("%Y-%m-%dT%H:%M:%S%.6f").to_string();
+    let sql =
+        format!("UPDATE {} SET {column} = ?1 WHERE {} = ?2 AND {column} < ?1", quote(&table.name), table.quoted("id"));
+    sides.target.execute(&sql, &[Value::Text(now.into_bytes()), Value::Integer(experiment)])?;
+    Ok(())
+}
+
+/// Reads the copy back: its digest, or with AGGRESSIVE its row counts, must be what was expected.
+fn prove(
+    sides: &Sides<'_>,
+    selection: &Selection,
+    copied: &[(&'static str, u64)],
+    (expected, ids): (&Option<crate::digest::ExperimentDigest>, NewIds),
+    options: &MigrateOptions,
+    job: &Arc<Job>,
+) -> Result<Option<Hash>> {
+    job.begin("verifying the copy")?;
+    let range = |first: i64, count: u64| first..=first.wrapping_add_unsigned(count).wrapping_sub(1);
+    let scope = match options.target_experiment {
+        None => Scope::default(),
+        Some(_) => Scope {
+            trials: Some(range(ids.trials, selection.trials.len() as u64)),
+            artifacts: Some(range(ids.artifacts, selection.artifacts.len())),
+            sound_only: false,
+        },
+    };
+    let mut copy = Selection::read(sides.target, &sides.target_layout, ids.experiment, scope, job)?;
+    let mismatch = |message: String| {
+        Error::new(Status::Mismatch, Domain::Migration, message)
+            .detail("experiment_id", sides.experiment)
+            .hint("something else changes rows in the target, a trigger for instance")
+    };
+    for (table, rows) in copied {
+        let read = copy.counts.iter().find(|counts| counts.table.name == *table);
+        let found = read.map_or(0, |counts| counts.rows);
+        let counted = !(options.target_experiment.is_some() && *table == "EXPERIMENT");
+        if counted && (found != *rows || read.is_some_and(|counts| counts.unsound > 0)) {
+            let message =
+                format!("{rows} rows were written into {table}, but {found} were read back; nothing was changed");
+            return Err(mismatch(message).detail("table", *table));
+        }
+    }
+    if options.strategy == Strategy::Aggressive {
+        return Ok(None);
+    }
+    let Some(expected) = expected else {
+        return Err(Error::internal(Domain::Migration, "the source was not digested"));
+    };
+    let found = digest(sides.target, &sides.target_layout, &mut copy, None, job, None)?;
+    let (wanted, got) = match options.target_experiment {
+        Some(_) => (expected.body, found.body),
+        None => (expected.experiment, found.experiment),
+    };
+    if wanted != got {
+        return Err(mismatch("the copy is not what it should be; nothing was changed".to_owned())
+            .detail("expected_digest", hex(&wanted))
+            .detail("target_digest", hex(&got)));
+    }
+    Ok(Some(got))
+}

@@ -1,0 +1,172 @@
+//! The two ends of a migration, and everything that is known before the first write.
+
+use std::sync::Arc;
+
+use super::duplicates::{Duplicate, find_duplicates};
+use super::fit::{Effective, Fit};
+use super::options::{MigrateOptions, OnDuplicate, Strategy};
+use crate::database::{ColumnLayout, Connection, Database, Layout, TableLayout};
+use crate::digest::{ExperimentDigest, Stored, digest};
+use crate::error::{Domain, Error, Result};
+use crate::hierarchy::{Scope, Selection, experiment_exists};
+use crate::progress::Job;
+use crate::schema::{Entity, Value, ValueRef};
+use crate::validation::Quality;
+
+/// Source and target. In one database both are the same connection.
+pub struct Sides<'a> {
+    pub source: &'a dyn Connection,
+    pub target: &'a dyn Connection,
+    pub same: bool,
+    pub source_layout: Layout,
+    pub target_layout: Layout,
+    pub experiment: i64,
+    /// Extra columns that the target lacks are added there.
+    pub add_columns: bool,
+}
+
+impl<'a> Sides<'a> {
+    /// Reads the layouts; fails on experiments that do not exist and on a migration into itself.
+    pub fn new(
+        (source_database, source): (&Database, &'a dyn Connection),
+        (target_database, target): (&Database, &'a dyn Connection),
+        experiment: i64,
+        options: &MigrateOptions,
+    ) -> Result<Sides<'a>> {
+        let same = source_database.is_same_as(target_database);
+        let read = |database: &Database, connection: &dyn Connection| -> Result<Layout> {
+            let layout = connection.layout()?;
+            layout.check().map_err(|error| error.detail("path", database.path().display()))?;
+            Ok(layout)
+        };
+        let source_layout = read(source_database, source)?;
+        let target_layout = read(target_database, target)?;
+        experiment_exists(source, &source_layout, experiment)?;
+        if let Some(wanted) = options.target_experiment {
+            experiment_exists(target, &target_layout, wanted)
+                .map_err(|error| error.detail("parameter", "target_experiment_id"))?;
+            if same && wanted == experiment {
+                return Err(Error::argument(
+                    Domain::Migration,
+                    "target_experiment_id",
+                    format!("experiment {experiment} cannot be migrated into itself"),
+                )
+                .detail("experiment_id", experiment)
+                .hint("leave target_experiment_id out to create a new experiment"));
+            }
+        }
+        let add_columns = options.add_columns || target_database.was_created();
+        Ok(Sides { source, target, same, source_layout, target_layout, experiment, add_columns })
+    }
+}
+
+/// Everything that is known before the first write.
+pub struct Prepared {
+    pub selection: Selection,
+    pub effective: Effective,
+    pub fit: Fit,
+    /// Odd values of the source; `None` where the strategy does not look.
+    pub quality: Option<Quality>,
+    /// The exact digest of the source; `None` where nothing needs it.
+    pub source_digest: Option<ExperimentDigest>,
+    /// What the copy has to be; `None` where nothing needs it.
+    pub expected: Option<ExperimentDigest>,
+    pub duplicates: Vec<Duplicate>,
+}
+
+impl Prepared {
+    /// Reads the source, and of the target what is needed. Writes nothing.
+    pub fn new(sides: &Sides<'_>, options: &MigrateOptions, job: &Arc<Job>) -> Result<Prepared> {
+        job.begin("counting the source")?;
+        let mut fit = Fit::default();
+        let effective = Effective::new(&sides.source_layout, &sides.target_layout, sides.add_columns, &mut fit);
+        let mut selection =
+            Selection::read(sides.source, &sides.source_layout, sides.experiment, Scope::default(), job)?;
+        effective.find_losses((sides.source, sides.target), &sides.source_layout, &mut selection, job, &mut fit)?;
+
+        let mut prepared = Prepared {
+            selection,
+            effective,
+            fit,
+            quality: None,
+            source_digest: None,
+            expected: None,
+            duplicates: Vec::new(),
+        };
+        if options.strategy != Strategy::Aggressive {
+            let mut quality = Quality::default();
+            prepared.digest_source(sides, options, job, Some(&mut quality))?;
+            prepared.quality = Some(quality);
+        }
+        job.begin("looking for the same experiment in the target")?;
+        prepared.duplicates = find_duplicates(sides, options, &mut prepared, job)?;
+        Ok(prepared)
+    }
+
+    /// Computes both digests of the source; they are the same unless something changes on the way.
+    pub fn digest_source(
+        &mut self,
+        sides: &Sides<'_>,
+        options: &MigrateOptions,
+        job: &Arc<Job>,
+        quality: Option<&mut Quality>,
+    ) -> Result<()> {
+        job.begin("digesting the source")?;
+        let also = quality.map(|quality| quality as &mut dyn crate::hierarchy::Visitor);
+        let exact = digest(sides.source, &sides.source_layout, &mut self.selection, None, job, also)?;
+        self.expected =
+            Some(if self.fit.count == 0 && options.title_prefix.is_none() && self.selection.problems.count == 0 {
+                exact.clone()
+            } else {
+                let mut selection = self.copied_selection(sides, job)?;
+                let stored = self.stored(sides, options);
+                let stored: Stored<'_> = &stored;
+                digest(sides.source, &self.effective.layout, &mut selection, Some(stored), job, None)?
+            });
+        self.source_digest = Some(exact);
+        Ok(())
+    }
+
+    /// The rows that will really be copied: those that can stand and that the target has tables for.
+    pub fn copied_selection(&self, sides: &Sides<'_>, job: &Job) -> Result<Selection> {
+        let scope = Scope { sound_only: true, ..Scope::default() };
+        Selection::read(sides.source, &self.effective.layout, sides.experiment, scope, job)
+    }
+
+    /// What values become in the target.
+    pub fn stored<'s>(
+        &'s self,
+        sides: &'s Sides<'_>,
+        options: &'s MigrateOptions,
+    ) -> impl Fn(&TableLayout, &ColumnLayout, ValueRef<'_>) -> Result<Option<Value>> + 's {
+        move |table, column, value| {
+            if let Some(prefixed) = prefixed_title(options, table, column, value) {
+                return Ok(Some(prefixed));
+            }
+            self.effective.stored(sides.target, table, column, value)
+        }
+    }
+}
+
+/// The title of the copy, if there is a prefix and this is the title.
+pub fn prefixed_title(
+    options: &MigrateOptions,
+    table: &TableLayout,
+    column: &ColumnLayout,
+    value: ValueRef<'_>,
+) -> Option<Value> {
+    let prefix = options.title_prefix.as_ref()?;
+    let is_title = table.schema.place == crate::schema::Place::Node(Entity::Experiment)
+        && column.schema.is_some_and(|known| known.name == "title");
+    match value {
+        ValueRef::Text(title) if is_title => Some(Value::Text([prefix.as_bytes(), title].concat())),
+        _ => None,
+    }
+}
+
+impl MigrateOptions {
+    /// Whether the duplicates have to be known by their contents.
+    pub fn needs_duplicates(&self) -> bool {
+        self.on_duplicate != OnDuplicate::Copy || self.strategy != Strategy::Aggressive
+    }
+}

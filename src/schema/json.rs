@@ -1,0 +1,449 @@
+//! Strict JSON text (RFC 8259), read with byte offsets, and its canonical form for the digest (docs/digest.md).
+//!
+//! A general JSON library loses what matters here: the spelling of numbers, duplicate keys, the offset of each token.
+
+/// How deep arrays and objects may nest.
+pub const MAX_DEPTH: usize = 128;
+
+/// The largest exponent that the canonical form accepts.
+const MAX_EXPONENT: i64 = 1_000_000_000;
+
+/// Why text is not JSON, and where.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct JsonError {
+    /// Offset of the first byte that is wrong.
+    pub offset: usize,
+    /// What is wrong there.
+    pub reason: &'static str,
+}
+
+type Result<T> = std::result::Result<T, JsonError>;
+
+/// Appends the canonical form of a JSON document to `out`. On an error `out` holds a part of it: truncate it.
+pub fn canonicalize(text: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    if let Err(error) = std::str::from_utf8(text) {
+        return Err(JsonError { offset: error.valid_up_to(), reason: "the text is not UTF-8" });
+    }
+    let mut lexer = Lexer { text, at: 0 };
+    lexer.skip_space();
+    canonical_value(&mut lexer, out, 0)?;
+    lexer.skip_space();
+    if lexer.at < text.len() {
+        return lexer.fail("the document ends before this");
+    }
+    Ok(())
+}
+
+/// Whether text is a JSON document, without keeping anything of it.
+pub fn check(text: &[u8]) -> Result<()> {
+    canonicalize(text, &mut Vec::new())
+}
+
+/// Reads tokens from text that is known to be UTF-8.
+struct Lexer<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Lexer<'a> {
+    fn fail<T>(&self, reason: &'static str) -> Result<T> {
+        Err(JsonError { offset: self.at, reason })
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    fn skip_space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    /// Takes this byte if it comes next.
+    fn take(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn literal(&mut self, word: &'static [u8]) -> Result<()> {
+        if self.text.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
+            self.at += word.len();
+            return Ok(());
+        }
+        self.fail("not a JSON value")
+    }
+
+    /// The bytes from `from` to here.
+    fn since(&self, from: usize) -> &'a [u8] {
+        self.text.get(from..self.at).unwrap_or_default()
+    }
+
+    fn digits(&mut self) -> Result<&'a [u8]> {
+        let from = self.at;
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+        if from == self.at {
+            return self.fail("a digit is missing");
+        }
+        Ok(self.since(from))
+    }
+
+    /// A number, taken apart.
+    fn number(&mut self) -> Result<Number<'a>> {
+        let negative = self.take(b'-');
+        let start = self.at;
+        let whole = self.digits()?;
+        if whole.len() > 1 && whole.first() == Some(&b'0') {
+            self.at = start;
+            return self.fail("a number must not begin with 0");
+        }
+        let fraction = if self.take(b'.') { Some(self.digits()?) } else { None };
+        let mut exponent = None;
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            self.at += 1;
+            let minus = self.take(b'-');
+            if !minus {
+                self.take(b'+');
+            }
+            let from = self.at;
+            let mut value = 0i64;
+            for byte in self.digits()? {
+                value = value.saturating_mul(10).saturating_add(i64::from(byte - b'0'));
+            }
+            if value > MAX_EXPONENT {
+                self.at = from;
+                return self.fail("the exponent is out of range");
+            }
+            exponent = Some(if minus { -value } else { value });
+        }
+        Ok(Number { negative, whole, fraction, exponent })
+    }
+
+    fn hex4(&mut self) -> Result<u32> {
+        let mut value = 0;
+        for _ in 0..4 {
+            let Some(digit) = self.peek().and_then(|byte| char::from(byte).to_digit(16)) else {
+                return self.fail("\\u needs four hexadecimal digits");
+            };
+            value = value * 16 + digit;
+            self.at += 1;
+        }
+        Ok(value)
+    }
+
+    /// A string, after its opening quote; appends the decoded bytes.
+    fn string(&mut self, out: &mut Vec<u8>) -> Result<()> {
+        loop {
+            let from = self.at;
+            while self.peek().is_some_and(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+                self.at += 1;
+            }
+            out.extend_from_slice(self.since(from));
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(());
+                }
+                Some(b'\\') => {
+                    self.at += 1;
+                    self.escape(out)?;
+                }
+                Some(_) => return self.fail("a control character must be escaped"),
+                None => return self.fail("the string is not closed"),
+            }
+        }
+    }
+
+    fn escape(&mut self, out: &mut Vec<u8>) -> Result<()> {
+        let byte = match self.peek() {
+            Some(byte @ (b'"' | b'\\' | b'/')) => byte,
+            Some(b'b') => 0x08,
+            Some(b'f') => 0x0c,
+            Some(b'n') => b'\n',
+            Some(b'r') => b'\r',
+            Some(b't') => b'\t',
+            Some(b'u') => {
+                self.at += 1;
+                let mut code = self.hex4()?;
+                if (0xd800..0xdc00).contains(&code) && self.text.get(self.at..).is_some_and(|r| r.starts_with(b"\\u")) {
+                    let back = self.at;
+                    self.at += 2;
+                    let low = self.hex4()?;
+                    if (0xdc00..0xe000).contains(&low) {
+                        code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+                    } else {
+                        self.at = back;
+                    }
+                }
+                push_code_point(code, out);
+                return Ok(());
+            }
+            _ => return self.fail("unknown escape"),
+        };
+        out.push(byte);
+        self.at += 1;
+        Ok(())
+    }
+}
+
+/// UTF-8 of a code point; a lone surrogate gets the three bytes that the same rule gives it.
+fn push_code_point(code: u32, out: &mut Vec<u8>) {
+    match char::from_u32(code) {
+        Some(character) => {
+            let mut buffer = [0; 4];
+            out.extend_from_slice(character.encode_utf8(&mut buffer).as_bytes());
+        }
+        None => {
+            let [_, _, high, low] = code.to_be_bytes();
+            out.push(0xe0 | (high >> 4));
+            out.push(0x80 | ((high & 0x0f) << 2) | (low >> 6));
+            out.push(0x80 | (low & 0x3f));
+        }
+    }
+}
+
+struct Number<'a> {
+    negative: bool,
+    whole: &'a [u8],
+    fraction: Option<&'a [u8]>,
+    exponent: Option<i64>,
+}
+
+impl Number<'_> {
+    /// The exact decimal value: sign, significant digits, `e`, exponent of the last digit.
+    fn canonical(&self, out: &mut Vec<u8>) {
+        out.push(if self.fraction.is_some() || self.exponent.is_some() { b'r' } else { b'i' });
+        let length_at = out.len();
+        out.extend_from_slice(&[0; 8]);
+        let start = out.len();
+        if self.negative {
+            out.push(b'-');
+        }
+        let fraction = self.fraction.unwrap_or_default();
+        let digits = self.whole.iter().chain(fraction);
+        let leading = digits.clone().take_while(|digit| **digit == b'0').count();
+        let trailing = digits.clone().rev().take_while(|digit| **digit == b'0').count();
+        let count = self.whole.len() + fraction.len();
+        let mut exponent = 0;
+        if leading == count {
+            out.push(b'0');
+        } else {
+            out.extend(digits.skip(leading).take(count - leading - trailing));
+            let shift = trailing as i64 - fraction.len() as i64;
+            exponent = self.exponent.unwrap_or(0) + shift;
+        }
+        out.push(b'e');
+        out.extend_from_slice(exponent.to_string().as_bytes());
+        patch_length(out, length_at, start);
+    }
+}
+
+/// Writes the number of bytes since `start` into the eight bytes kept at `length_at`.
+fn patch_length(out: &mut [u8], length_at: usize, start: usize) {
+    let length = (out.len() - start) as u64;
+    if let Some(place) = out.get_mut(length_at..length_at + 8) {
+        place.copy_from_slice(&length.to_le_bytes());
+    }
+}
+
+fn canonical_bytes(lexer: &mut Lexer<'_>, out: &mut Vec<u8>) -> Result<()> {
+    let length_at = out.len();
+    out.extend_from_slice(&[0; 8]);
+    let start = out.len();
+    lexer.string(out)?;
+    patch_length(out, length_at, start);
+    Ok(())
+}
+
+fn canonical_value(lexer: &mut Lexer<'_>, out: &mut Vec<u8>, depth: usize) -> Result<()> {
+    match lexer.peek() {
+        Some(b'n') => lexer.literal(b"null").map(|()| out.push(b'n')),
+        Some(b't') => lexer.literal(b"true").map(|()| out.push(b't')),
+        Some(b'f') => lexer.literal(b"false").map(|()| out.push(b'f')),
+        Some(b'-' | b'0'..=b'9') => lexer.number().map(|number| number.canonical(out)),
+        Some(b'"') => {
+            lexer.at += 1;
+            out.push(b's');
+            canonical_bytes(lexer, out)
+        }
+        Some(b'[' | b'{') if depth >= MAX_DEPTH => lexer.fail("nested too deep"),
+        Some(b'[') => {
+            lexer.at += 1;
+            canonical_array(lexer, out, depth + 1)
+        }
+        Some(b'{') => {
+            lexer.at += 1;
+            canonical_object(lexer, out, depth + 1)
+        }
+        Some(_) => lexer.fail("not a JSON value"),
+        None => lexer.fail("the document ends too early"),
+    }
+}
+
+fn canonical_array(lexer: &mut Lexer<'_>, out: &mut Vec<u8>, depth: usize) -> Result<()> {
+    out.push(b'a');
+    let count_at = out.len();
+    out.extend_from_slice(&[0; 8]);
+    let mut count = 0u64;
+    lexer.skip_space();
+    if !lexer.take(b']') {
+        loop {
+            lexer.skip_space();
+            canonical_value(lexer, out, depth)?;
+            count += 1;
+            lexer.skip_space();
+            if lexer.take(b']') {
+                break;
+            }
+            if !lexer.take(b',') {
+                return lexer.fail("',' or ']' is missing");
+            }
+        }
+    }
+    patch_count(out, count_at, count);
+    Ok(())
+}
+
+fn patch_count(out: &mut [u8], at: usize, count: u64) {
+    if let Some(place) = out.get_mut(at..at + 8) {
+        place.copy_from_slice(&count.to_le_bytes());
+    }
+}
+
+/// Where a member stands in the output, and where its key ends.
+struct Member {
+    start: usize,
+    key_end: usize,
+    end: usize,
+}
+
+fn canonical_object(lexer: &mut Lexer<'_>, out: &mut Vec<u8>, depth: usize) -> Result<()> {
+    out.push(b'o');
+    let count_at = out.len();
+    out.extend_from_slice(&[0; 8]);
+    let body = out.len();
+    let mut members: Vec<Member> = Vec::new();
+    lexer.skip_space();
+    if !lexer.take(b'}') {
+        loop {
+            lexer.skip_space();
+            if !lexer.take(b'"') {
+                return lexer.fail("a key in double quotes is missing");
+            }
+            let start = out.len();
+            canonical_bytes(lexer, out)?;
+            let key_end = out.len();
+            lexer.skip_space();
+            if !lexer.take(b':') {
+                return lexer.fail("':' is missing");
+            }
+            lexer.skip_space();
+            canonical_value(lexer, out, depth)?;
+            members.push(Member { start, key_end, end: out.len() });
+            lexer.skip_space();
+            if lexer.take(b'}') {
+                break;
+            }
+            if !lexer.take(b',') {
+                return lexer.fail("',' or '}' is missing");
+            }
+        }
+    }
+    patch_count(out, count_at, members.len() as u64);
+    sort_members(out, body, &mut members);
+    Ok(())
+}
+
+/// Brings the members into the order of their keys; those of the same key keep theirs.
+fn sort_members(out: &mut Vec<u8>, body: usize, members: &mut [Member]) {
+    const LENGTH: usize = 8;
+    let key = |bytes: &[u8], member: &Member| -> Vec<u8> {
+        bytes.get(member.start + LENGTH..member.key_end).unwrap_or_default().to_vec()
+    };
+    let sorted = members.windows(2).all(|pair| match pair {
+        [a, b] => out.get(a.start + LENGTH..a.key_end) <= out.get(b.start + LENGTH..b.key_end),
+        _ => true,
+    });
+    if sorted {
+        return;
+    }
+    members.sort_by_cached_key(|member| key(out, member));
+    let mut ordered = Vec::with_capacity(out.len() - body);
+    for member in members.iter() {
+        ordered.extend_from_slice(out.get(member.start..member.end).unwrap_or_default());
+    }
+    out.truncate(body);
+    out.extend_from_slice(&ordered);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{JsonError, MAX_DEPTH, canonicalize};
+
+    fn form(text: &str) -> Result<Vec<u8>, JsonError> {
+        let mut out = Vec::new();
+        canonicalize(text.as_bytes(), &mut out).map(|()| out)
+    }
+
+    #[test]
+    fn numbers_are_equal_by_exact_decimal_value() {
+        for (a, b) in [("0.10", "1e-1"), ("1.0", "10E-1"), ("1200.0", "12e+2"), ("0.0", "0e5"), ("100", "100")] {
+            assert_eq!(form(a), form(b), "{a} {b}");
+        }
+        for (a, b) in
+            [("1", "1.0"), ("0.1", "0.1000000000000000055"), ("9007199254740993", "9007199254740992"), ("0.0", "-0.0")]
+        {
+            assert_ne!(form(a), form(b), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn objects_are_sorted_and_duplicates_kept_in_order() {
+        assert_eq!(form(r#"{"b":1,"a":2}"#), form(r#" { "a" : 2 , "b" : 1 } "#));
+        assert_ne!(form(r#"{"a":1,"a":2}"#), form(r#"{"a":2,"a":1}"#));
+        assert_ne!(form(r#"{"a":1,"a":1}"#), form(r#"{"a":1}"#));
+        assert_eq!(form(r#"{"bb":1,"a":2}"#), form(r#"{"a":2,"bb":1}"#), "sorted by key bytes, not by length");
+    }
+
+    #[test]
+    fn escapes_are_decoded() {
+        assert_eq!(form(r#""\u0041\n\/""#), form("\"A\\u000a/\""));
+        assert_eq!(form(r#""\ud83d\ude00""#), form("\"😀\""));
+        assert_eq!(form(r#""\ud800""#).unwrap()[9..], [0xed, 0xa0, 0x80]);
+    }
+
+    #[test]
+    fn what_is_not_json_is_refused_with_its_offset() {
+        for (text, offset) in [
+            ("", 0),
+            ("NaN", 0),
+            ("{'a':1}", 1),
+            ("[1,]", 3),
+            ("{\"a\":1,}", 7),
+            ("01", 0),
+            ("1.", 2),
+            ("1e", 2),
+            ("\"a\u{1}\"", 2),
+            ("\"a", 2),
+            ("\u{feff}1", 0),
+            ("1 2", 2),
+            ("1e1000000001", 2),
+            ("\"\\x\"", 2),
+        ] {
+            assert_eq!(form(text).unwrap_err().offset, offset, "{text}");
+        }
+        let mut out = Vec::new();
+        assert_eq!(canonicalize(b"\"\xff\"", &mut out).unwrap_err().offset, 1);
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(form(&nested(MAX_DEPTH)).is_ok());
+        assert!(form(&nested(MAX_DEPTH + 1)).is_err());
+        assert!(form(&"[".repeat(1_000_000)).is_err());
+    }
+}

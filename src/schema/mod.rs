@@ -1,0 +1,14 @@
+//! The data model: which tables exist, what their columns mean, and what values are.
+//!
+//! Everything above asks this room; nothing else spells out a table's columns. It depends on nothing but the error type.
+
+mod ddl;
+pub mod json;
+mod tables;
+mod timestamp;
+mod value;
+
+pub use ddl::{create_statement, quote};
+pub use tables::{Column, Entity, Kind, LinkOwner, Place, Reference, Role, TABLES, Table, table};
+pub use timestamp::parse_timestamp;
+pub use value::{Value, ValueRef};

@@ -1,0 +1,74 @@
+//! What a database cell can hold, on either engine.
+
+/// A borrowed cell. Text is bytes: SQLite stores text that is not UTF-8, and it must come through unchanged.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum ValueRef<'a> {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text(&'a [u8]),
+    Blob(&'a [u8]),
+}
+
+/// An owned cell.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text(Vec<u8>),
+    Blob(Vec<u8>),
+}
+
+impl Value {
+    /// The same cell, borrowed.
+    pub fn borrow(&self) -> ValueRef<'_> {
+        match self {
+            Value::Null => ValueRef::Null,
+            Value::Integer(value) => ValueRef::Integer(*value),
+            Value::Real(value) => ValueRef::Real(*value),
+            Value::Text(value) => ValueRef::Text(value),
+            Value::Blob(value) => ValueRef::Blob(value),
+        }
+    }
+}
+
+impl ValueRef<'_> {
+    /// The same cell, owned.
+    pub fn to_owned(self) -> Value {
+        match self {
+            ValueRef::Null => Value::Null,
+            ValueRef::Integer(value) => Value::Integer(value),
+            ValueRef::Real(value) => Value::Real(value),
+            ValueRef::Text(value) => Value::Text(value.to_vec()),
+            ValueRef::Blob(value) => Value::Blob(value.to_vec()),
+        }
+    }
+
+    /// The integer, if it is one.
+    pub fn as_integer(self) -> Option<i64> {
+        match self {
+            ValueRef::Integer(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// For messages: numbers as they are, text quoted, blobs by size; at most about 80 characters.
+    pub fn describe(self) -> String {
+        const MOST: usize = 80;
+        match self {
+            ValueRef::Null => "NULL".to_owned(),
+            ValueRef::Integer(value) => value.to_string(),
+            ValueRef::Real(value) => format!("{value:?}"),
+            ValueRef::Text(bytes) => {
+                let text = String::from_utf8_lossy(bytes);
+                let mut shown: String = text.chars().take(MOST).collect();
+                if shown.len() < text.len() {
+                    shown.push('…');
+                }
+                format!("{shown:?}")
+            }
+            ValueRef::Blob(bytes) => format!("a blob of {} bytes", bytes.len()),
+        }
+    }
+}
