@@ -24,6 +24,7 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::todo)
 )]
 
+pub mod capi;
 pub mod database;
 pub mod digest;
 pub mod error;
