@@ -58,6 +58,8 @@ pub struct SqliteConnection {
     busy_timeout: Duration,
     watched: Arc<Watched>,
     probe: RefCell<Option<rusqlite::Connection>>,
+    /// Dropped after `inner`, being declared after it.
+    _registration: guard::Registration,
 }
 
 impl SqliteConnection {
@@ -72,7 +74,7 @@ impl SqliteConnection {
         let wrap = |error| translate(error, path);
         let watched = Arc::new(Watched::default());
         let handler = Arc::clone(&watched);
-        let inner = guard::open(path, check, || {
+        let (inner, registration) = guard::open(path, check, || {
             let mut inner = rusqlite::Connection::open_with_flags(path, flags).map_err(wrap)?;
             // Waiting is done here, so that it can be cancelled and reported; SQLite itself must not wait.
             inner.busy_timeout(Duration::ZERO).map_err(wrap)?;
@@ -81,8 +83,14 @@ impl SqliteConnection {
             Ok(inner)
         })?;
         let writes = matches!(access, Access::Write | Access::Create);
-        let connection =
-            SqliteConnection { inner, path: path.to_owned(), busy_timeout, watched, probe: RefCell::new(None) };
+        let connection = SqliteConnection {
+            inner,
+            path: path.to_owned(),
+            busy_timeout,
+            watched,
+            probe: RefCell::new(None),
+            _registration: registration,
+        };
         connection.configure(writes)?;
         if writes && connection.inner.is_readonly("main").map_err(wrap)? {
             return Err(Error::new(Status::Io, Domain::Database, "the database can only be read")

@@ -22,11 +22,14 @@ pub struct NodeRows<'a> {
 /// Where a row stands: table (by its place in the layout), and its key below the run.
 type RowPlace = (&'static str, String);
 
+/// The rows at one place, as the digest sees them and as a person reads them.
+type RowsAt = Vec<(Vec<u8>, String)>;
+
 /// The rows of one node by their place; several links can stand at one.
 #[derive(Default)]
 struct Collector {
     owner: Option<Owner>,
-    rows: BTreeMap<RowPlace, Vec<(Vec<u8>, String)>>,
+    rows: BTreeMap<RowPlace, RowsAt>,
 }
 
 impl Collector {
@@ -66,7 +69,7 @@ impl Visitor for Collector {
     }
 }
 
-fn collect(side: NodeRows<'_>, job: &Job) -> Result<BTreeMap<RowPlace, Vec<(Vec<u8>, String)>>> {
+fn collect(side: NodeRows<'_>, job: &Job) -> Result<BTreeMap<RowPlace, RowsAt>> {
     let mut collector = Collector { owner: Some(side.owner), rows: BTreeMap::new() };
     walk(side.connection, side.layout, side.selection, job, &mut collector)?;
     for rows in collector.rows.values_mut() {
@@ -99,7 +102,7 @@ pub fn first_row_difference(a: NodeRows<'_>, b: NodeRows<'_>, job: &Job) -> Resu
             "how": "the same rows are linked, but not shared in the same way",
         }));
     };
-    let only = |mine: Option<&Vec<(Vec<u8>, String)>>, theirs: Option<&Vec<(Vec<u8>, String)>>| {
+    let only = |mine: Option<&RowsAt>, theirs: Option<&RowsAt>| {
         let rows = mine?.iter().find(|row| !theirs.is_some_and(|others| others.contains(row)))?;
         Some(rows.1.clone())
     };
