@@ -1,7 +1,7 @@
 //! Migrating experiments.
 
 use std::ffi::{CString, c_char, c_void};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::args::{clear, handle, optional_text, required, store};
 use super::cancel::expmig_cancel;
@@ -131,14 +131,14 @@ unsafe fn migrate_options(options: *const expmig_migrate_options) -> Result<Migr
 pub struct expmig_migration {
     result: MigrationResult,
     warnings: Vec<CString>,
-    json: CString,
+    /// Made when it is first asked for: the id map can be large.
+    json: OnceLock<CString>,
 }
 
 impl expmig_migration {
     fn new(result: MigrationResult) -> expmig_migration {
-        let json = c_string(&result.to_json().to_string());
         let warnings = result.warnings.iter().map(|warning| c_string(warning)).collect();
-        expmig_migration { result, warnings, json }
+        expmig_migration { result, warnings, json: OnceLock::new() }
     }
 }
 
@@ -351,7 +351,9 @@ pub unsafe extern "C" fn expmig_migration_warning_at(result: *const expmig_migra
 /// warnings. Borrowed from the result. Never NULL. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_migration_to_json(result: *const expmig_migration) -> *const c_char {
-    unsafe { of(result, c"null".as_ptr(), |result| result.json.as_ptr()) }
+    unsafe {
+        of(result, c"null".as_ptr(), |r| r.json.get_or_init(|| c_string(&r.result.to_json().to_string())).as_ptr())
+    }
 }
 
 /// Frees a result and all that was borrowed from it. NULL is fine. Since 0.1.0.
