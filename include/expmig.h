@@ -203,7 +203,7 @@ typedef int32_t expmig_domain;
 /**
  * How far a call is. Lives for the time of one callback only; copy what is to be kept.
  */
-typedef struct {
+typedef struct expmig_progress {
     /**
      * Size of this struct in bytes; fields are only added at its end.
      */
@@ -271,12 +271,12 @@ typedef struct {
  * end if it succeeds. Answers EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL or a failure of its own; after anything but the
  * first it is not called again. It must not unwind or longjmp, and must not use the handles of the running call.
  */
-typedef int32_t (*expmig_progress_fn)(const expmig_progress *progress, void *user_data);
+typedef int32_t (*expmig_progress_fn)(const struct expmig_progress *progress, void *user_data);
 
 /**
  * Options of calls that take a while and need nothing else. Fill with expmig_job_options_init.
  */
-typedef struct {
+typedef struct expmig_job_options {
     /**
      * Size of this struct in bytes.
      */
@@ -296,13 +296,13 @@ typedef struct {
     /**
      * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
      */
-    const expmig_cancel *cancel;
+    const struct expmig_cancel *cancel;
 } expmig_job_options;
 
 /**
  * How a database may be used. Fill with expmig_open_options_init.
  */
-typedef struct {
+typedef struct expmig_open_options {
     /**
      * Size of this struct in bytes.
      */
@@ -331,7 +331,7 @@ typedef void (*expmig_destroy_fn)(void *user_data);
 /**
  * What a manager needs beside the database. Fill with expmig_manager_options_init.
  */
-typedef struct {
+typedef struct expmig_manager_options {
     /**
      * Size of this struct in bytes.
      */
@@ -369,7 +369,7 @@ typedef struct {
 /**
  * What a caller can ask of a migration. Fill with expmig_migrate_options_init.
  */
-typedef struct {
+typedef struct expmig_migrate_options {
     /**
      * Size of this struct in bytes.
      */
@@ -409,7 +409,7 @@ typedef struct {
     /**
      * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
      */
-    const expmig_cancel *cancel;
+    const struct expmig_cancel *cancel;
 } expmig_migrate_options;
 
 /**
@@ -596,87 +596,87 @@ EXPMIG_API void expmig_string_free(char *string);
 /**
  * What went wrong: one of EXPMIG_INVALID_ARGUMENT and so on. EXPMIG_OK for NULL. Since 0.1.0.
  */
-EXPMIG_API expmig_status expmig_error_status(const expmig_error *error);
+EXPMIG_API expmig_status expmig_error_status(const struct expmig_error *error);
 
 /**
  * Which part raised it: one of EXPMIG_DOMAIN_DATABASE and so on. 0 for NULL. Since 0.1.0.
  */
-EXPMIG_API expmig_domain expmig_error_domain(const expmig_error *error);
+EXPMIG_API expmig_domain expmig_error_domain(const struct expmig_error *error);
 
 /**
  * One line for a person. Borrowed from the error. Never NULL; empty for NULL. Since 0.1.0.
  */
-EXPMIG_API const char *expmig_error_message(const expmig_error *error);
+EXPMIG_API const char *expmig_error_message(const struct expmig_error *error);
 
 /**
  * What can be done about it. Borrowed from the error. Never NULL; empty if there is no hint. Since 0.1.0.
  */
-EXPMIG_API const char *expmig_error_hint(const expmig_error *error);
+EXPMIG_API const char *expmig_error_hint(const struct expmig_error *error);
 
 /**
  * 1 if the same call can succeed later without any change, else 0. Since 0.1.0.
  */
-EXPMIG_API int32_t expmig_error_retryable(const expmig_error *error);
+EXPMIG_API int32_t expmig_error_retryable(const struct expmig_error *error);
 
 /**
  * The code of the database engine: SQLite's extended result code. 0 if the engine did not raise the error. Since 0.1.0.
  */
-EXPMIG_API int32_t expmig_error_vendor_code(const expmig_error *error);
+EXPMIG_API int32_t expmig_error_vendor_code(const struct expmig_error *error);
 
 /**
  * The SQLSTATE. Borrowed from the error. Never NULL; empty if the engine has none (SQLite). Since 0.1.0.
  */
-EXPMIG_API const char *expmig_error_sqlstate(const expmig_error *error);
+EXPMIG_API const char *expmig_error_sqlstate(const struct expmig_error *error);
 
 /**
  * How many details the error has. Since 0.1.0.
  */
-EXPMIG_API size_t expmig_error_detail_count(const expmig_error *error);
+EXPMIG_API size_t expmig_error_detail_count(const struct expmig_error *error);
 
 /**
  * The key of a detail: "table", "row", "column", "path", "parameter", "experiment_id", ... The same key can occur more than once.
  * `index` counts from 0. Borrowed from the error; NULL if there is no such detail. Since 0.1.0.
  */
 EXPMIG_API
-const char *expmig_error_detail_key(const expmig_error *error,
+const char *expmig_error_detail_key(const struct expmig_error *error,
                                     size_t index);
 
 /**
  * The value of a detail, as text. Borrowed from the error; NULL if there is no such detail. Since 0.1.0.
  */
-EXPMIG_API const char *expmig_error_detail_value(const expmig_error *error, size_t index);
+EXPMIG_API const char *expmig_error_detail_value(const struct expmig_error *error, size_t index);
 
 /**
  * The error that led to this one, borrowed from it; do not free it. NULL if there is none. Since 0.1.0.
  */
-EXPMIG_API const expmig_error *expmig_error_cause(const expmig_error *error);
+EXPMIG_API const struct expmig_error *expmig_error_cause(const struct expmig_error *error);
 
 /**
  * The whole error as a JSON object, schema "expmig.error/1". Borrowed from the error. Never NULL. Since 0.1.0.
  */
-EXPMIG_API const char *expmig_error_to_json(const expmig_error *error);
+EXPMIG_API const char *expmig_error_to_json(const struct expmig_error *error);
 
 /**
  * Frees an error and all that was borrowed from it. NULL is fine. Since 0.1.0.
  */
-EXPMIG_API void expmig_error_free(expmig_error *error);
+EXPMIG_API void expmig_error_free(struct expmig_error *error);
 
 /**
  * A new token that nobody has triggered. Never NULL but when memory has run out. Since 0.1.0.
  */
-EXPMIG_API expmig_cancel *expmig_cancel_new(void);
+EXPMIG_API struct expmig_cancel *expmig_cancel_new(void);
 
 /**
  * Asks every call that has the token to stop: it rolls back and answers EXPMIG_CANCELLED. For ever: a token cannot be used again.
  * May be called from any thread and from a signal handler, as long as the token is not freed meanwhile. NULL is fine. Since 0.1.0.
  */
 EXPMIG_API
-void expmig_cancel_trigger(const expmig_cancel *cancel);
+void expmig_cancel_trigger(const struct expmig_cancel *cancel);
 
 /**
  * Frees a token, also while calls use it. NULL is fine. Since 0.1.0.
  */
-EXPMIG_API void expmig_cancel_free(expmig_cancel *cancel);
+EXPMIG_API void expmig_cancel_free(struct expmig_cancel *cancel);
 
 /**
  * Fills in the defaults. `size` is sizeof(expmig_job_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
@@ -684,7 +684,7 @@ EXPMIG_API void expmig_cancel_free(expmig_cancel *cancel);
  */
 EXPMIG_API
 EXPMIG_MUST_USE
-expmig_status expmig_job_options_init(expmig_job_options *options,
+expmig_status expmig_job_options_init(struct expmig_job_options *options,
                                       size_t size);
 
 /**
@@ -693,7 +693,7 @@ expmig_status expmig_job_options_init(expmig_job_options *options,
  */
 EXPMIG_API
 EXPMIG_MUST_USE
-expmig_status expmig_open_options_init(expmig_open_options *options,
+expmig_status expmig_open_options_init(struct expmig_open_options *options,
                                        size_t size);
 
 /**
@@ -711,9 +711,9 @@ expmig_status expmig_open_options_init(expmig_open_options *options,
 EXPMIG_API
 EXPMIG_MUST_USE
 expmig_status expmig_database_open(const char *url,
-                                   const expmig_open_options *options,
-                                   expmig_database **database,
-                                   expmig_error **error);
+                                   const struct expmig_open_options *options,
+                                   struct expmig_database **database,
+                                   struct expmig_error **error);
 
 /**
  * What the database is, as a JSON object, schema "expmig.database/1": engine, path, generation, tables, extra columns and extra
@@ -725,14 +725,14 @@ expmig_status expmig_database_open(const char *url,
  */
 EXPMIG_API
 EXPMIG_MUST_USE
-expmig_status expmig_database_info(const expmig_database *database,
+expmig_status expmig_database_info(const struct expmig_database *database,
                                    char **json,
-                                   expmig_error **error);
+                                   struct expmig_error **error);
 
 /**
  * Closes a handle. What managers still need stays open until they are freed. NULL is fine. Since 0.1.0.
  */
-EXPMIG_API void expmig_database_close(expmig_database *database);
+EXPMIG_API void expmig_database_close(struct expmig_database *database);
 
 /**
  * Fills in the defaults. `size` is sizeof(expmig_manager_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
@@ -740,7 +740,7 @@ EXPMIG_API void expmig_database_close(expmig_database *database);
  */
 EXPMIG_API
 EXPMIG_MUST_USE
-expmig_status expmig_manager_options_init(expmig_manager_options *options,
+expmig_status expmig_manager_options_init(struct expmig_manager_options *options,
                                           size_t size);
 
 /**
@@ -754,15 +754,15 @@ expmig_status expmig_manager_options_init(expmig_manager_options *options,
  */
 EXPMIG_API
 EXPMIG_MUST_USE
-expmig_status expmig_manager_new(const expmig_database *database,
-                                 const expmig_manager_options *options,
-                                 expmig_manager **manager,
-                                 expmig_error **error);
+expmig_status expmig_manager_new(const struct expmig_database *database,
+                                 const struct expmig_manager_options *options,
+                                 struct expmig_manager **manager,
+                                 struct expmig_error **error);
 
 /**
  * Frees a manager. NULL is fine. Since 0.1.0.
  */
-EXPMIG_API void expmig_manager_free(expmig_manager *manager);
+EXPMIG_API void expmig_manager_free(struct expmig_manager *manager);
 
 /**
  * Lists the experiments, as a JSON object, schema "expmig.experiments/1": {"experiments": [{"id", "title", "description",
@@ -774,9 +774,9 @@ EXPMIG_API void expmig_manager_free(expmig_manager *manager);
  */
 EXPMIG_API
 EXPMIG_MUST_USE
-expmig_status expmig_experiment_list(const expmig_manager *manager,
+expmig_status expmig_experiment_list(const struct expmig_manager *manager,
                                      char **json,
-                                     expmig_error **error);
+                                     struct expmig_error **error);
 
 /**
  * Computes the content digest of an experiment (docs/digest.md): equal for equal experiments, whatever their ids and the order of
@@ -790,11 +790,11 @@ expmig_status expmig_experiment_list(const expmig_manager *manager,
  */
 EXPMIG_API
 EXPMIG_MUST_USE
-expmig_status expmig_experiment_digest(const expmig_manager *manager,
+expmig_status expmig_experiment_digest(const struct expmig_manager *manager,
                                        int64_t experiment_id,
-                                       const expmig_job_options *options,
+                                       const struct expmig_job_options *options,
                                        uint8_t *digest,
-                                       expmig_error **error);
+                                       struct expmig_error **error);
 
 /**
  * Compares two experiments by content, and says which node differs first and how. Reads only.
@@ -808,13 +808,13 @@ expmig_status expmig_experiment_digest(const expmig_manager *manager,
  */
 EXPMIG_API
 EXPMIG_MUST_USE
-expmig_status expmig_experiment_compare(const expmig_manager *manager_a,
+expmig_status expmig_experiment_compare(const struct expmig_manager *manager_a,
                                         int64_t experiment_a,
-                                        const expmig_manager *manager_b,
+                                        const struct expmig_manager *manager_b,
                                         int64_t experiment_b,
-                                        const expmig_job_options *options,
+                                        const struct expmig_job_options *options,
                                         char **json,
-                                        expmig_error **error);
+                                        struct expmig_error **error);
 
 /**
  * Fills in the defaults. `size` is sizeof(expmig_migrate_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
@@ -822,7 +822,7 @@ expmig_status expmig_experiment_compare(const expmig_manager *manager_a,
  */
 EXPMIG_API
 EXPMIG_MUST_USE
-expmig_status expmig_migrate_options_init(expmig_migrate_options *options,
+expmig_status expmig_migrate_options_init(struct expmig_migrate_options *options,
                                           size_t size);
 
 /**
@@ -840,12 +840,12 @@ expmig_status expmig_migrate_options_init(expmig_migrate_options *options,
  */
 EXPMIG_API
 EXPMIG_MUST_USE
-expmig_status expmig_migrate_plan(const expmig_manager *source,
+expmig_status expmig_migrate_plan(const struct expmig_manager *source,
                                   int64_t experiment_id,
-                                  const expmig_manager *target,
-                                  const expmig_migrate_options *options,
+                                  const struct expmig_manager *target,
+                                  const struct expmig_migrate_options *options,
                                   char **plan_json,
-                                  expmig_error **error);
+                                  struct expmig_error **error);
 
 /**
  * Copies an experiment and everything below it: trials, runs, results, epochs, batches, metrics, artifacts, their links and extra
@@ -865,54 +865,54 @@ expmig_status expmig_migrate_plan(const expmig_manager *source,
  */
 EXPMIG_API
 EXPMIG_MUST_USE
-expmig_status expmig_migrate_experiment(const expmig_manager *source,
+expmig_status expmig_migrate_experiment(const struct expmig_manager *source,
                                         int64_t experiment_id,
-                                        const expmig_manager *target,
-                                        const expmig_migrate_options *options,
-                                        expmig_migration **result,
-                                        expmig_error **error);
+                                        const struct expmig_manager *target,
+                                        const struct expmig_migrate_options *options,
+                                        struct expmig_migration **result,
+                                        struct expmig_error **error);
 
 /**
  * The id of the experiment that was copied. 0 for NULL. Since 0.1.0.
  */
-EXPMIG_API int64_t expmig_migration_source_experiment_id(const expmig_migration *result);
+EXPMIG_API int64_t expmig_migration_source_experiment_id(const struct expmig_migration *result);
 
 /**
  * The id of the copy; of the experiment that was there already if the migration was skipped; of the target experiment if trials were
  * appended. 0 for NULL. Since 0.1.0.
  */
 EXPMIG_API
-int64_t expmig_migration_new_experiment_id(const expmig_migration *result);
+int64_t expmig_migration_new_experiment_id(const struct expmig_migration *result);
 
 /**
  * 1 if the target had the same experiment already and nothing was written, else 0. Since 0.1.0.
  */
-EXPMIG_API int32_t expmig_migration_skipped(const expmig_migration *result);
+EXPMIG_API int32_t expmig_migration_skipped(const struct expmig_migration *result);
 
 /**
  * Rows processed, failed ones included. Since 0.1.0.
  */
-EXPMIG_API uint64_t expmig_migration_items_processed(const expmig_migration *result);
+EXPMIG_API uint64_t expmig_migration_items_processed(const struct expmig_migration *result);
 
 /**
  * Rows that were left out. Since 0.1.0.
  */
-EXPMIG_API uint64_t expmig_migration_items_failed(const expmig_migration *result);
+EXPMIG_API uint64_t expmig_migration_items_failed(const struct expmig_migration *result);
 
 /**
  * Rows in all. Since 0.1.0.
  */
-EXPMIG_API uint64_t expmig_migration_items_total(const expmig_migration *result);
+EXPMIG_API uint64_t expmig_migration_items_total(const struct expmig_migration *result);
 
 /**
  * 0 to 100: the share of the rows that were copied. Since 0.1.0.
  */
-EXPMIG_API double expmig_migration_success_rate(const expmig_migration *result);
+EXPMIG_API double expmig_migration_success_rate(const struct expmig_migration *result);
 
 /**
  * How long the migration took, in nanoseconds. Since 0.1.0.
  */
-EXPMIG_API uint64_t expmig_migration_duration_ns(const expmig_migration *result);
+EXPMIG_API uint64_t expmig_migration_duration_ns(const struct expmig_migration *result);
 
 /**
  * A digest of the migration.
@@ -924,21 +924,21 @@ EXPMIG_API uint64_t expmig_migration_duration_ns(const expmig_migration *result)
  */
 EXPMIG_API
 EXPMIG_MUST_USE
-expmig_status expmig_migration_digest(const expmig_migration *result,
+expmig_status expmig_migration_digest(const struct expmig_migration *result,
                                       int32_t which,
                                       uint8_t *digest,
-                                      expmig_error **error);
+                                      struct expmig_error **error);
 
 /**
  * How many warnings there are. Since 0.1.0.
  */
-EXPMIG_API size_t expmig_migration_warning_count(const expmig_migration *result);
+EXPMIG_API size_t expmig_migration_warning_count(const struct expmig_migration *result);
 
 /**
  * A warning, one line, UTF-8. `index` counts from 0. Borrowed from the result; NULL if there is no such warning. Since 0.1.0.
  */
 EXPMIG_API
-const char *expmig_migration_warning_at(const expmig_migration *result,
+const char *expmig_migration_warning_at(const struct expmig_migration *result,
                                         size_t index);
 
 /**
@@ -946,12 +946,12 @@ const char *expmig_migration_warning_at(const expmig_migration *result,
  * warnings. Borrowed from the result. Never NULL. Since 0.1.0.
  */
 EXPMIG_API
-const char *expmig_migration_to_json(const expmig_migration *result);
+const char *expmig_migration_to_json(const struct expmig_migration *result);
 
 /**
  * Frees a result and all that was borrowed from it. NULL is fine. Since 0.1.0.
  */
-EXPMIG_API void expmig_migration_free(expmig_migration *result);
+EXPMIG_API void expmig_migration_free(struct expmig_migration *result);
 
 #ifdef __cplusplus
 }
