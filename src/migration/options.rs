@@ -86,14 +86,16 @@ impl MigrateOptions {
     /// Fails on what can be refused without looking at a database.
     pub fn check(&self) -> Result<()> {
         if self.batch_size == 0 {
-            return Err(Error::argument(Domain::Migration, "batch_size", "batch_size must be at least 1"));
+            return Err(Error::argument(Domain::Migration, "batch_size", "batch_size must be at least 1")
+                .hint("leave batch_size out; it is the number of rows per chunk and never changes the result"));
         }
         if self.title_prefix.is_some() && self.target_experiment.is_some() {
             return Err(Error::argument(
                 Domain::Migration,
                 "title_prefix",
                 "a title prefix has no use when trials are appended to an existing experiment",
-            ));
+            )
+            .hint("give either title_prefix or target_experiment_id"));
         }
         Ok(())
     }
