@@ -10,7 +10,7 @@ use crate::digest::encode_value;
 use crate::error::Result;
 use crate::hierarchy::{Owner, Selection, Shape, Visitor, walk};
 use crate::progress::Job;
-use crate::schema::{Entity, Kind, Value, ValueRef};
+use crate::schema::{Entity, Kind, Place, Value, ValueRef};
 
 /// How many values are kept in full; all are counted.
 const KEPT: usize = 100;
@@ -78,6 +78,9 @@ impl Effective {
             let Some(other) = target.table(table.schema.name) else {
                 return false;
             };
+            if table.schema.place == Place::Aside {
+                return false;
+            }
             let name = table.schema.name;
             table.columns.retain(|column| {
                 let Some(there) = other.columns.iter().find(|c| c.name.eq_ignore_ascii_case(&column.name)) else {

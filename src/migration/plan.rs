@@ -11,7 +11,7 @@ use crate::database::{Connection, Database, Next, TableLayout, Transaction};
 use crate::digest::hex;
 use crate::error::{Domain, Result};
 use crate::progress::Job;
-use crate::schema::quote;
+use crate::schema::{Place, quote};
 
 /// Rows that are looked at for the average size of a table's rows.
 const SAMPLE: u64 = 1000;
@@ -64,6 +64,7 @@ fn describe(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions, jo
         .source_layout
         .tables
         .iter()
+        .filter(|table| table.schema.place != Place::Aside)
         .flat_map(|table| {
             table.extra_columns().map(|column| {
                 let there = sides.target_layout.table(table.schema.name).and_then(|t| t.position(&column.name));
