@@ -84,6 +84,8 @@ pub struct Layout {
     pub tables: Vec<TableLayout>,
     /// Tables that are not ours; they are left alone.
     pub extra_tables: Vec<String>,
+    /// Whether text is stored as UTF-16, which cannot hold every sequence of bytes.
+    pub utf16: bool,
 }
 
 impl Layout {
