@@ -45,6 +45,7 @@ pub struct MigrateOptions {
     pub target_experiment: Option<i64>,
     pub on_duplicate: OnDuplicate,
     /// Let values be changed, and rows and columns be left out, where the target cannot hold them. They are counted and listed.
+    /// CONSERVATIVE never does, AGGRESSIVE always.
     pub allow_lossy: bool,
     /// Add the extra columns that the target's tables lack.
     pub add_columns: bool,
@@ -102,6 +103,10 @@ impl MigrateOptions {
 
     /// Whether values and rows that do not fit may be changed or left out.
     pub fn lossy_allowed(&self) -> bool {
-        self.allow_lossy || self.strategy == Strategy::Aggressive
+        match self.strategy {
+            Strategy::Conservative => false,
+            Strategy::Balanced => self.allow_lossy,
+            Strategy::Aggressive => true,
+        }
     }
 }
