@@ -36,13 +36,17 @@ impl Folder {
         path
     }
 
+    /// A new database, made by a script.
+    pub fn script(&self, name: &str, script: &str) -> PathBuf {
+        let path = self.path(name);
+        assert!(!path.exists(), "{name} exists");
+        execute(&path, &format!("BEGIN; {script}; COMMIT"));
+        path
+    }
+
     /// A database with the tables of a generation, filled by a script.
     pub fn database(&self, name: &str, generation: u8, script: &str) -> PathBuf {
-        let path = self.path(name);
-        let connection = sql(&path);
-        connection.execute_batch(&schema(generation)).expect("the tables");
-        connection.execute_batch(script).expect("the rows");
-        path
+        self.script(name, &format!("{}{script}", schema(generation)))
     }
 
     /// [`SMALL`] in a database of generation 2, changed by a script.
@@ -138,13 +142,60 @@ pub const SMALL_BATCHES: &str = r#"
 /// Experiment 1 of [`SMALL`] has this many rows in generation 2.
 pub const SMALL_ROWS: u64 = 1 + 2 + 3 + 2 + 3 + 3 + 7 + 6 + 1 + 2 + 2 + 2 + 1 + 3 + 2 + 3 + 1;
 
+/// The columns that refer to the ids of each table.
+const REFERENCES: [(&str, &[(&str, &str)]); 5] = [
+    ("EXPERIMENT", &[("TRIAL", "experiment_id"), ("EXPERIMENT_ARTIFACT", "experiment_id")]),
+    ("TRIAL", &[("TRIAL_RUN", "trial_id"), ("TRIAL_ARTIFACT", "trial_id")]),
+    (
+        "TRIAL_RUN",
+        &[
+            ("RESULTS", "trial_run_id"),
+            ("EPOCH", "trial_run_id"),
+            ("BATCH", "trial_run_id"),
+            ("TRIAL_RUN_ARTIFACT", "trial_run_id"),
+            ("RESULTS_METRIC", "results_id"),
+            ("RESULTS_ARTIFACT", "results_id"),
+            ("EPOCH_METRIC", "epoch_trial_run_id"),
+            ("EPOCH_ARTIFACT", "epoch_trial_run_id"),
+            ("BATCH_METRIC", "trial_run_id"),
+            ("BATCH_ARTIFACT", "trial_run_id"),
+        ],
+    ),
+    ("METRIC", &[("RESULTS_METRIC", "metric_id"), ("EPOCH_METRIC", "metric_id"), ("BATCH_METRIC", "metric_id")]),
+    (
+        "ARTIFACT",
+        &[
+            ("EXPERIMENT_ARTIFACT", "artifact_id"),
+            ("TRIAL_ARTIFACT", "artifact_id"),
+            ("TRIAL_RUN_ARTIFACT", "artifact_id"),
+            ("RESULTS_ARTIFACT", "artifact_id"),
+            ("EPOCH_ARTIFACT", "artifact_id"),
+            ("BATCH_ARTIFACT", "artifact_id"),
+        ],
+    ),
+];
+
+/// Gives a row another id, everywhere.
+pub fn renumber(path: &Path, table: &str, old: i64, new: i64) {
+    let (_, references) = REFERENCES.iter().find(|(name, _)| *name == table).expect("a table with ids");
+    let mut script = format!("UPDATE {table} SET id = {new} WHERE id = {old};");
+    for (child, column) in *references {
+        script.push_str(&format!("UPDATE {child} SET {column} = {new} WHERE {column} = {old};"));
+    }
+    execute(path, &script);
+}
+
 /// A connection for making and reading fixtures.
 pub fn sql(path: &Path) -> rusqlite::Connection {
-    rusqlite::Connection::open(path).expect("a connection")
+    let connection = rusqlite::Connection::open(path).expect("a connection");
+    // As the tracking application, which enforces no foreign keys; rusqlite's SQLite does by default.
+    connection.pragma_update(None, "foreign_keys", false).expect("no foreign keys");
+    connection
 }
 
 pub fn execute(path: &Path, script: &str) {
-    sql(path).execute_batch(script).unwrap_or_else(|error| panic!("{error}: {script}"));
+    let last = script.lines().last().unwrap_or_default();
+    sql(path).execute_batch(script).unwrap_or_else(|error| panic!("{error} in a script that ends with {last}"));
 }
 
 pub fn integer(path: &Path, query: &str) -> i64 {
