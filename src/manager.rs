@@ -6,12 +6,15 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use crate::database::{Connection, Database, Transaction};
+use crate::database::{Connection, Database, Row, Transaction};
 use crate::digest::{self, Hash};
 use crate::error::{Domain, Result};
-use crate::hierarchy::{ExperimentSummary, Scope, Selection, experiment_exists, list_experiments};
+use crate::hierarchy::{
+    ExperimentSummary, Owner, Scope, Selection, Shape, Visitor, experiment_exists, list_experiments,
+};
 use crate::migration::{self, MigrateOptions, MigrationResult, Watches};
 use crate::progress::{CancelToken, Job, ProgressSink};
+use crate::schema::Entity;
 
 /// How important a log record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,6 +56,23 @@ pub struct JobOptions {
 impl JobOptions {
     fn job(self) -> Arc<Job> {
         Job::new(Domain::Migration, self.progress, self.cancel)
+    }
+}
+
+/// Counts the rows that are read.
+struct Counter<'j>(&'j Job);
+
+impl Visitor for Counter<'_> {
+    fn node(&mut self, _: Owner, _: &Shape<'_>, _: &dyn Row) -> Result<()> {
+        self.0.advance()
+    }
+
+    fn below_run(&mut self, _: usize, _: &Shape<'_>, _: &dyn Row) -> Result<()> {
+        self.0.advance()
+    }
+
+    fn link(&mut self, _: Owner, _: &Shape<'_>, _: &dyn Row, _: Option<u64>, _: (Entity, &Shape<'_>)) -> Result<()> {
+        self.0.advance()
     }
 }
 
@@ -146,9 +166,13 @@ impl<D: Borrow<Database>> Manager<D> {
             experiment_exists(connection, &layout, experiment)?;
             job.begin("counting")?;
             let mut selection = Selection::read(connection, &layout, experiment, Scope::default(), &job)?;
-            job.set_total(selection.total());
+            job.set_total(selection.counts.iter().map(|counts| counts.rows + counts.unsound).sum());
             job.begin("digesting")?;
-            Ok(digest::digest(connection, &layout, &mut selection, None, &job, None)?.experiment)
+            let mut counter = Counter(&job);
+            let digest = digest::digest(connection, &layout, &mut selection, None, &job, Some(&mut counter))?;
+            // Read together with the links to them.
+            (0..selection.metrics.len() + selection.artifacts.len()).try_for_each(|_| job.advance())?;
+            Ok(digest.experiment)
         });
         self.logged("experiment digest", digest)
     }

@@ -55,7 +55,8 @@ impl Database {
                 Domain::Database,
                 "flags",
                 "a database cannot be created and read-only at once",
-            ));
+            )
+            .hint("give either EXPMIG_OPEN_CREATE or EXPMIG_OPEN_READONLY"));
         }
         let exists = check_path(&path, options.create)?;
         let mut database = Database { path, options, created: false, reader: OnceCell::new(), writer: OnceCell::new() };
@@ -151,7 +152,8 @@ fn check_path(path: &Path, create: bool) -> Result<bool> {
     match std::fs::metadata(path) {
         Ok(meta) if meta.is_dir() => {
             Err(Error::argument(Domain::Database, "url", "the path is a directory, not a database file")
-                .detail("path", path.display()))
+                .detail("path", path.display())
+                .hint("give the path of the file in it"))
         }
         Ok(_) => Ok(true),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && create => {
@@ -169,6 +171,7 @@ fn check_path(path: &Path, create: bool) -> Result<bool> {
                 .hint("check the path; EXPMIG_OPEN_CREATE creates a new database"))
         }
         Err(error) => Err(Error::new(Status::Io, Domain::Database, format!("the path cannot be looked at: {error}"))
-            .detail("path", path.display())),
+            .detail("path", path.display())
+            .hint("check the permissions of the folders above it")),
     }
 }

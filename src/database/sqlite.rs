@@ -326,12 +326,15 @@ impl Connection for SqliteConnection {
         if count <= room {
             return Ok((used.saturating_add(1), false));
         }
-        // The ids above are spent. Take the first gap among those in use that is wide enough.
+        // The ids above are spent. Take the first gap among those in use that is wide enough, or what is above them all.
+        let name = quote(&table.name);
         let sql = format!(
             "SELECT previous + 1 FROM (
-               SELECT id, lag(id, 1, 0) OVER (ORDER BY id) AS previous FROM {} WHERE id > 0
-             ) WHERE id - previous - 1 >= ?1 LIMIT 1",
-            quote(&table.name)
+               SELECT id, lag(id, 1, 0) OVER (ORDER BY id) AS previous FROM {name} WHERE id > 0
+             ) WHERE id - previous - 1 >= ?1
+             UNION ALL SELECT highest + 1 FROM (SELECT max(0, coalesce(max(id), 0)) AS highest FROM {name})
+               WHERE {} - highest >= ?1 LIMIT 1",
+            i64::MAX
         );
         let wanted = i64::try_from(count).unwrap_or(i64::MAX);
         match (self as &dyn Connection).query_integer(&sql, &[Value::Integer(wanted)])? {

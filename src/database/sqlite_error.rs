@@ -29,9 +29,10 @@ pub fn translate(error: rusqlite::Error, path: &Path) -> Error {
     if hint.is_empty() { built } else { built.hint(hint) }
 }
 
-/// `NOT NULL constraint failed: METRIC.type` and its like name a table and a column.
+/// `NOT NULL constraint failed: METRIC.type` and `UNIQUE` name a table and a column; `CHECK` names neither.
 fn constraint_place(text: &str) -> Option<(String, String)> {
-    let place = text.split(": ").nth(1)?.split(',').next()?;
+    let (kind, place) = text.split_once(" constraint failed: ")?;
+    let place = place.split(',').next().filter(|_| matches!(kind, "NOT NULL" | "UNIQUE"))?;
     let (table, column) = place.trim().split_once('.')?;
     Some((table.to_owned(), column.to_owned()))
 }

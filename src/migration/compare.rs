@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use super::difference::{NodeRows, first_row_difference};
+use super::difference::{Cells, NodeRows, cell_difference, cells, first_row_difference};
 use super::run::Watches;
 use crate::database::{Connection, Database, Layout, Row, Transaction};
-use crate::digest::{ExperimentDigest, Hash, digest, encode_value, hex};
+use crate::digest::{ExperimentDigest, Hash, digest, hex};
 use crate::error::Result;
 use crate::hierarchy::{Owner, Scope, Selection, Shape, Visitor, experiment_exists};
 use crate::progress::Job;
@@ -23,9 +23,6 @@ struct Side<'a> {
     nodes: Nodes,
 }
 
-/// A cell of a node, by column, as the digest sees it and as a person reads it.
-type Cells = Vec<(String, Vec<u8>, String)>;
-
 /// The cells of the experiment's row, of each trial and of each run.
 #[derive(Default)]
 struct Nodes {
@@ -36,13 +33,7 @@ struct Nodes {
 
 impl Visitor for Nodes {
     fn node(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
-        let mut cells = Cells::new();
-        for (at, column) in shape.columns.iter().enumerate() {
-            let value = row.value(shape.first + at)?;
-            let mut form = Vec::new();
-            encode_value(value, column.schema.map(|known| known.kind), &mut form);
-            cells.push((column.name.to_ascii_lowercase(), form, value.describe()));
-        }
+        let cells = cells(shape, row)?;
         match owner {
             Owner::Experiment => self.experiment = cells,
             Owner::Trial(at) => drop(self.trials.insert(at, cells)),
@@ -108,23 +99,6 @@ fn counts(side: &Side<'_>) -> Json {
         .map(|c| (c.table.name.to_owned(), json!(c.rows + c.unsound)))
         .collect::<serde_json::Map<_, _>>()
         .into()
-}
-
-/// The first column in which two nodes differ.
-fn cell_difference(a: &Cells, b: &Cells) -> Option<Json> {
-    let value = |cells: &Cells, column: &str| -> Option<(Vec<u8>, String)> {
-        cells.iter().find(|(name, ..)| name == column).map(|(_, form, shown)| (form.clone(), shown.clone()))
-    };
-    let null = || (vec![0], "NULL".to_owned());
-    let columns =
-        a.iter().map(|cell| &cell.0).chain(b.iter().map(|cell| &cell.0).filter(|name| value(a, name).is_none()));
-    for column in columns {
-        let (of_a, of_b) = (value(a, column).unwrap_or_else(null), value(b, column).unwrap_or_else(null));
-        if of_a.0 != of_b.0 {
-            return Some(json!({"column": column, "a": of_a.1, "b": of_b.1}));
-        }
-    }
-    None
 }
 
 /// Positions on either side whose digests have no partner on the other.

@@ -10,7 +10,7 @@ use crate::digest::encode_value;
 use crate::error::Result;
 use crate::hierarchy::{Owner, Selection, Shape, Visitor, walk};
 use crate::progress::Job;
-use crate::schema::{Entity, Kind, Value, ValueRef};
+use crate::schema::{Entity, Kind, Place, Value, ValueRef};
 
 /// How many values are kept in full; all are counted.
 const KEPT: usize = 100;
@@ -67,6 +67,8 @@ impl Fit {
 pub struct Effective {
     pub layout: Layout,
     changes: HashMap<(&'static str, String), Change>,
+    /// The target stores text as UTF-16.
+    utf16: bool,
 }
 
 impl Effective {
@@ -78,6 +80,9 @@ impl Effective {
             let Some(other) = target.table(table.schema.name) else {
                 return false;
             };
+            if table.schema.place == Place::Aside {
+                return false;
+            }
             let name = table.schema.name;
             table.columns.retain(|column| {
                 let Some(there) = other.columns.iter().find(|c| c.name.eq_ignore_ascii_case(&column.name)) else {
@@ -98,7 +103,7 @@ impl Effective {
             });
             true
         });
-        Effective { layout, changes }
+        Effective { layout, changes, utf16: target.utf16 }
     }
 
     /// What a value becomes in the target; `None` if it stays as it is.
@@ -140,7 +145,7 @@ impl Effective {
                 });
             }
         }
-        if self.changes.is_empty() {
+        if self.changes.is_empty() && !self.utf16 {
             return Ok(());
         }
         job.begin("looking for values that do not fit")?;
@@ -171,7 +176,10 @@ impl Finder<'_> {
             return Ok(());
         }
         for (at, column) in shape.columns.iter().enumerate() {
-            let Some(change) = self.effective.changes.get(&(table, column.name.clone())) else { continue };
+            let change = self.effective.changes.get(&(table, column.name.clone()));
+            if change.is_none() && !self.effective.utf16 {
+                continue;
+            }
             let value = row.value(shape.first + at)?;
             let mut loss = |reason, stored_as| -> Result<()> {
                 self.fit.add(Loss {
@@ -183,6 +191,13 @@ impl Finder<'_> {
                     stored_as,
                 });
                 Ok(())
+            };
+            let Some(change) = change else {
+                if !utf16_holds(value) {
+                    loss("the target stores text as UTF-16, which cannot hold it", None)?;
+                    self.fit.refused += 1;
+                }
+                continue;
             };
             match change {
                 Change::Missing if value != ValueRef::Null => loss("the target has no such column", None)?,
@@ -206,6 +221,14 @@ impl Finder<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether a value comes back from UTF-16: SQLite replaces what is not UTF-8, and two code points that are no characters.
+fn utf16_holds(value: ValueRef<'_>) -> bool {
+    match value {
+        ValueRef::Text(text) => std::str::from_utf8(text).is_ok_and(|text| !text.contains(['\u{fffe}', '\u{ffff}'])),
+        _ => true,
     }
 }
 

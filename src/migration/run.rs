@@ -7,7 +7,7 @@ use super::options::{MigrateOptions, OnDuplicate, Strategy};
 use super::result::{IdMap, MigrationResult, TableCount};
 use super::sides::{Prepared, Sides};
 use crate::database::{Connection, Database, Transaction};
-use crate::digest::{Hash, digest, hex};
+use crate::digest::{ExperimentDigest, Hash, digest, hex};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{Scope, Selection};
 use crate::progress::Job;
@@ -110,6 +110,8 @@ fn judge(prepared: &Prepared, options: &MigrateOptions, job: &Job, experiment: i
         }
         return Err(error);
     }
+    // First: what does not fit is not there either, whatever an earlier lossy copy has.
+    judge_fit(prepared, options, experiment)?;
     if let Some(duplicate) = prepared.duplicates.first() {
         match options.on_duplicate {
             OnDuplicate::Copy => {}
@@ -126,7 +128,6 @@ fn judge(prepared: &Prepared, options: &MigrateOptions, job: &Job, experiment: i
             OnDuplicate::Skip => return Ok(Some(skipped(prepared, options, job, experiment, duplicate.experiment))),
         }
     }
-    judge_fit(prepared, options, experiment)?;
     Ok(None)
 }
 
@@ -135,7 +136,7 @@ fn judge_fit(prepared: &Prepared, options: &MigrateOptions, experiment: i64) -> 
     let (status, message, hint) = if fit.refused > 0 {
         let message =
             format!("the target refuses {} values of experiment {experiment}; nothing was changed", fit.refused);
-        (Status::Constraint, message, "let the target's columns be NULL")
+        (Status::Constraint, message, "change what the target refuses, or copy into a new database")
     } else if fit.count > 0 && !options.lossy_allowed() {
         let message = format!(
             "{} rows or values of experiment {experiment} do not fit the target; nothing was changed",
@@ -172,6 +173,10 @@ fn skipped(
     experiment: i64,
     existing: i64,
 ) -> MigrationResult {
+    let mut warnings =
+        vec![format!("the target had the experiment already, as experiment {existing}; nothing was written")];
+    warnings.extend(losses(prepared));
+    let expected = prepared.expected.as_ref().map(|digest| of_copy(digest, options));
     MigrationResult {
         source_experiment_id: experiment,
         new_experiment_id: existing,
@@ -183,12 +188,21 @@ fn skipped(
         tables: Vec::new(),
         id_map: IdMap::default(),
         source_digest: prepared.source_digest.as_ref().map(|digest| digest.experiment),
-        target_digest: prepared.expected.as_ref().map(|digest| digest.experiment),
-        expected_digest: prepared.expected.as_ref().map(|digest| digest.experiment),
+        // An experiment that has other trials beside these has another digest.
+        target_digest: expected.filter(|_| options.target_experiment.is_none()),
+        expected_digest: expected,
         fit: prepared.fit.clone(),
         problems: prepared.selection.problems.clone(),
-        warnings: vec![format!("the target had the experiment already, as experiment {existing}; nothing was written")],
+        warnings,
         duration: job.elapsed(),
+    }
+}
+
+/// The digest that speaks of the copy: appended trials have no row of an experiment of their own.
+fn of_copy(digest: &ExperimentDigest, options: &MigrateOptions) -> Hash {
+    match options.target_experiment {
+        Some(_) => digest.body,
+        None => digest.experiment,
     }
 }
 
@@ -234,10 +248,6 @@ fn write(
             failed: left_out.extract_if(.., |(name, _)| *name == counts.table.name).map(|(_, count)| count).sum(),
         })
         .collect();
-    let of = |digest: &crate::digest::ExperimentDigest| match options.target_experiment {
-        Some(_) => digest.body,
-        None => digest.experiment,
-    };
     Ok(MigrationResult {
         source_experiment_id: sides.experiment,
         new_experiment_id: ids.experiment,
@@ -250,7 +260,7 @@ fn write(
         id_map: ids.map(selection),
         source_digest: prepared.source_digest.as_ref().map(|digest| digest.experiment),
         target_digest,
-        expected_digest: prepared.expected.as_ref().map(of),
+        expected_digest: prepared.expected.as_ref().map(|digest| of_copy(digest, options)),
         fit: prepared.fit,
         problems,
         warnings,
@@ -307,12 +317,7 @@ fn warnings(prepared: &Prepared, options: &MigrateOptions, left_out: u64) -> Vec
     if left_out > 0 {
         warnings.push(format!("{left_out} rows hang on nothing and were left out"));
     }
-    if prepared.fit.count > 0 {
-        warnings.push(format!(
-            "{} rows or values were left out or changed, because the target cannot hold them",
-            prepared.fit.count
-        ));
-    }
+    warnings.extend(losses(prepared));
     for (table, column, _) in &prepared.fit.added_columns {
         warnings.push(format!("the column {table}.{column} was added to the target"));
     }
@@ -322,13 +327,18 @@ fn warnings(prepared: &Prepared, options: &MigrateOptions, left_out: u64) -> Vec
     warnings
 }
 
+/// Says how much was lost.
+fn losses(prepared: &Prepared) -> Option<String> {
+    let count = prepared.fit.count;
+    (count > 0).then(|| format!("{count} rows or values were left out or changed, because the target cannot hold them"))
+}
+
 /// Adds the extra columns that the target lacks.
 fn add_columns(sides: &mut Sides<'_>, prepared: &Prepared) -> Result<()> {
     for (table, column, declared) in &prepared.fit.added_columns {
         let Some(there) = sides.target_layout.table(table) else { continue };
-        // The type is text of the source; only a plain one is repeated.
-        let plain = declared.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '(' | ')' | ',' | '_'));
-        let declared = if plain { declared.as_str() } else { "" };
+        // The type is text of the source, and could be any SQL; in quotes it is a type.
+        let declared = if declared.is_empty() { String::new() } else { quote(declared) };
         sides
             .target
             .execute(&format!("ALTER TABLE {} ADD COLUMN {} {declared}", quote(&there.name), quote(column)), &[])?;
@@ -355,7 +365,7 @@ fn prove(
     sides: &Sides<'_>,
     selection: &Selection,
     copied: &[(&'static str, u64)],
-    (expected, ids): (&Option<crate::digest::ExperimentDigest>, NewIds),
+    (expected, ids): (&Option<ExperimentDigest>, NewIds),
     options: &MigrateOptions,
     job: &Arc<Job>,
 ) -> Result<Option<Hash>> {
@@ -370,20 +380,25 @@ fn prove(
         },
     };
     let mut copy = Selection::read(sides.target, &sides.target_layout, ids.experiment, scope, job)?;
-    let mismatch = |message: String| {
+    let mismatch = |message: &str| {
         Error::new(Status::Mismatch, Domain::Migration, message)
             .detail("experiment_id", sides.experiment)
-            .hint("something else changes rows in the target, a trigger for instance")
+            .hint("something else writes into the target's tables, a trigger for instance, or rows there refer to ids that no row had")
     };
+    let mut wrong = Vec::new();
     for (table, rows) in copied {
         let read = copy.counts.iter().find(|counts| counts.table.name == *table);
-        let found = read.map_or(0, |counts| counts.rows);
+        let found = read.map_or(0, |counts| counts.rows + counts.unsound);
         let counted = !(options.target_experiment.is_some() && *table == "EXPERIMENT");
         if counted && (found != *rows || read.is_some_and(|counts| counts.unsound > 0)) {
-            let message =
-                format!("{rows} rows were written into {table}, but {found} were read back; nothing was changed");
-            return Err(mismatch(message).detail("table", *table));
+            wrong.push((*table, format!("{rows} rows were written into {table}, but {found} were read back")));
         }
+    }
+    if !wrong.is_empty() {
+        let error = mismatch("other rows were read back than were written; nothing was changed");
+        return Err(wrong
+            .into_iter()
+            .fold(error, |error, (table, problem)| error.detail("table", table).detail("problem", problem)));
     }
     if options.strategy == Strategy::Aggressive {
         return Ok(None);
@@ -392,12 +407,9 @@ fn prove(
         return Err(Error::internal(Domain::Migration, "the source was not digested"));
     };
     let found = digest(sides.target, &sides.target_layout, &mut copy, None, job, None)?;
-    let (wanted, got) = match options.target_experiment {
-        Some(_) => (expected.body, found.body),
-        None => (expected.experiment, found.experiment),
-    };
+    let (wanted, got) = (of_copy(expected, options), of_copy(&found, options));
     if wanted != got {
-        return Err(mismatch("the copy is not what it should be; nothing was changed".to_owned())
+        return Err(mismatch("the copy is not what it should be; nothing was changed")
             .detail("expected_digest", hex(&wanted))
             .detail("target_digest", hex(&got)));
     }
