@@ -135,5 +135,6 @@ sweeps! {
     a_kill_at_any_change_of_one_wal_file_loses_nothing: SameFile, Wal, small, |_| KILL;
     a_kill_at_any_change_of_two_rollback_files_loses_nothing: TwoFiles, Rollback, small, |_| KILL;
     a_kill_at_any_change_of_two_wal_files_loses_nothing: TwoFiles, Wal, small, |_| KILL;
+    a_kill_at_any_change_of_a_new_file_loses_nothing: Created, Rollback, small, |_| KILL;
     a_device_that_dies_at_any_change_of_one_rollback_file_loses_nothing: SameFile, Rollback, small, |_| IO_FOREVER;
 }

@@ -105,17 +105,26 @@ pub fn whole(path: &Path, journal: Journal) {
 
 /// Two experiments of one trial each, two epochs per run, rows in every table; METRIC has a column of its own.
 pub fn small(path: &Path, journal: Journal) {
+    reduced(path, journal, 1, 2);
+}
+
+/// As `small`, with five trials and four epochs.
+pub fn medium(path: &Path, journal: Journal) {
+    reduced(path, journal, 5, 4);
+}
+
+fn reduced(path: &Path, journal: Journal, trials: u32, epochs: u32) {
     std::fs::copy(digits(), path).unwrap();
     let connection = open(path);
     connection
-        .execute_batch(
+        .execute_batch(&format!(
             "BEGIN;
              DELETE FROM EXPERIMENT WHERE id > 2;
-             DELETE FROM TRIAL WHERE id NOT IN (SELECT min(id) FROM TRIAL WHERE experiment_id < 3 GROUP BY experiment_id);
+             DELETE FROM TRIAL WHERE experiment_id > 2 OR id - experiment_id * 5 + 5 > {trials};
              DELETE FROM TRIAL_RUN WHERE trial_id NOT IN (SELECT id FROM TRIAL);
              DELETE FROM RESULTS WHERE trial_run_id NOT IN (SELECT id FROM TRIAL_RUN);
-             DELETE FROM EPOCH WHERE idx > 1 OR trial_run_id NOT IN (SELECT id FROM TRIAL_RUN);
-             DELETE FROM BATCH WHERE epoch_idx > 1 OR trial_run_id NOT IN (SELECT id FROM TRIAL_RUN);
+             DELETE FROM EPOCH WHERE idx >= {epochs} OR trial_run_id NOT IN (SELECT id FROM TRIAL_RUN);
+             DELETE FROM BATCH WHERE epoch_idx >= {epochs} OR trial_run_id NOT IN (SELECT id FROM TRIAL_RUN);
              DELETE FROM EXPERIMENT_ARTIFACT WHERE experiment_id > 2;
              DELETE FROM TRIAL_ARTIFACT WHERE trial_id NOT IN (SELECT id FROM TRIAL);
              DELETE FROM TRIAL_RUN_ARTIFACT WHERE trial_run_id NOT IN (SELECT id FROM TRIAL_RUN);
@@ -123,8 +132,8 @@ pub fn small(path: &Path, journal: Journal) {
              DELETE FROM RESULTS_ARTIFACT WHERE results_id NOT IN (SELECT trial_run_id FROM RESULTS);
              DELETE FROM EPOCH_METRIC WHERE (epoch_idx, epoch_trial_run_id) NOT IN (SELECT idx, trial_run_id FROM EPOCH);
              DELETE FROM EPOCH_ARTIFACT WHERE (epoch_idx, epoch_trial_run_id) NOT IN (SELECT idx, trial_run_id FROM EPOCH);
-             DELETE FROM BATCH_METRIC WHERE epoch_idx > 1 OR trial_run_id NOT IN (SELECT id FROM TRIAL_RUN);
-             DELETE FROM BATCH_ARTIFACT WHERE epoch_idx > 1 OR trial_run_id NOT IN (SELECT id FROM TRIAL_RUN);
+             DELETE FROM BATCH_METRIC WHERE epoch_idx >= {epochs} OR trial_run_id NOT IN (SELECT id FROM TRIAL_RUN);
+             DELETE FROM BATCH_ARTIFACT WHERE epoch_idx >= {epochs} OR trial_run_id NOT IN (SELECT id FROM TRIAL_RUN);
              INSERT INTO EPOCH_ARTIFACT SELECT 0, min(r.id), min(a.id) FROM TRIAL_RUN r, ARTIFACT a;
              DELETE FROM METRIC WHERE id NOT IN (SELECT metric_id FROM RESULTS_METRIC UNION SELECT metric_id FROM EPOCH_METRIC
                                                  UNION SELECT metric_id FROM BATCH_METRIC);
@@ -135,7 +144,7 @@ pub fn small(path: &Path, journal: Journal) {
              ALTER TABLE METRIC ADD COLUMN unit TEXT;
              UPDATE METRIC SET unit = 'u' || id WHERE id % 3 = 0;
              COMMIT; VACUUM",
-        )
+        ))
         .unwrap();
     finish(connection, journal);
 }
