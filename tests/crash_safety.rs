@@ -107,7 +107,10 @@ fn sweep(scenario: &Scenario, fault_at: impl Fn(usize) -> Fault) {
             }
             Outcome::Failed(error) => {
                 tally.failed += 1;
-                assert_eq!((&error["status"], state), (&"IO".into(), State::Before), "{what}: {error}");
+                assert_eq!(error["status"], "IO", "{what}: {error}");
+                // A commit that is complete in the log, but could not be flushed, is found by the next open or is not.
+                let undecided = error.to_string().contains("\"undecided\"") && noted.contains("fsync");
+                assert!(state == State::Before || undecided, "{what}: {error}");
                 let says_why = format!("{} {}", error["message"], error["hint"]);
                 assert!(fault.errno != Some(ENOSPC) || says_why.contains("space"), "{what}: {error}");
             }
@@ -136,5 +139,6 @@ sweeps! {
     a_kill_at_any_change_of_two_rollback_files_loses_nothing: TwoFiles, Rollback, small, |_| KILL;
     a_kill_at_any_change_of_two_wal_files_loses_nothing: TwoFiles, Wal, small, |_| KILL;
     a_kill_at_any_change_of_a_new_file_loses_nothing: Created, Rollback, small, |_| KILL;
+    a_device_that_dies_at_any_change_of_one_wal_file_loses_nothing: SameFile, Wal, small, |_| IO_FOREVER;
     a_device_that_dies_at_any_change_of_one_rollback_file_loses_nothing: SameFile, Rollback, small, |_| IO_FOREVER;
 }
