@@ -187,6 +187,16 @@ pub fn needs_recovery(error: &Error) -> bool {
     matches!(error.vendor_code(), Some(READONLY_RECOVERY | READONLY_ROLLBACK | READONLY_CANTINIT))
 }
 
+/// The error of a commit that could not be flushed. In a write-ahead log it stands complete all the same, and will be found by the
+/// next open unless this connection can still clean up.
+fn undecided(cause: Error) -> Error {
+    let message = "the commit could not be flushed to the device; its changes will be there wholly or not at all";
+    Error::new(Status::Io, Domain::Database, message)
+        .detail("outcome", "undecided")
+        .hint("check the device and do the same again; a migration with on_duplicate = skip finds out what is there")
+        .caused_by(cause)
+}
+
 /// A cell on its way into a statement.
 struct Cell<'a>(ValueRef<'a>);
 
@@ -278,8 +288,10 @@ impl Connection for SqliteConnection {
 
     fn commit(&self) -> Result<()> {
         // A commit that meets a reader leaves the transaction open and can be tried again.
-        self.waiting(|inner| inner.execute_batch("COMMIT"))?;
-        Ok(())
+        self.waiting(|inner| inner.execute_batch("COMMIT")).map_err(|error| match error.vendor_code() {
+            Some(rusqlite::ffi::SQLITE_IOERR_FSYNC) => undecided(error),
+            _ => error,
+        })
     }
 
     fn rollback(&self) {
