@@ -11,6 +11,7 @@ mod id_table;
 mod layout;
 mod sqlite;
 mod sqlite_error;
+mod sqlite_insert;
 mod sqlite_layout;
 mod url;
 

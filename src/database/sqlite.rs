@@ -11,6 +11,7 @@ use super::connection::{Connection, Engine, Inserter, Next, Row};
 use super::guard;
 use super::layout::{Affinity, ColumnLayout, Layout, TableLayout};
 use super::sqlite_error::translate;
+use super::sqlite_insert::SqliteInserter;
 use super::sqlite_layout;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
@@ -53,7 +54,7 @@ impl Watched {
 
 /// One open SQLite database.
 pub struct SqliteConnection {
-    inner: rusqlite::Connection,
+    pub(super) inner: rusqlite::Connection,
     path: PathBuf,
     busy_timeout: Duration,
     watched: Arc<Watched>,
@@ -134,7 +135,7 @@ impl SqliteConnection {
     }
 
     /// An error of SQLite as ours; an interrupted statement as what interrupted it.
-    fn wrap(&self, error: rusqlite::Error) -> Error {
+    pub(super) fn wrap(&self, error: rusqlite::Error) -> Error {
         if error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted)
             && let Some(stop) = self.watched.job().and_then(|job| job.stop_error())
         {
@@ -198,7 +199,7 @@ fn undecided(cause: Error) -> Error {
 }
 
 /// A cell on its way into a statement.
-struct Cell<'a>(ValueRef<'a>);
+pub(super) struct Cell<'a>(pub(super) ValueRef<'a>);
 
 impl types::ToSql for Cell<'_> {
     fn to_sql(&self) -> rusqlite::Result<types::ToSqlOutput<'_>> {
@@ -229,29 +230,6 @@ fn from_sqlite(value: types::ValueRef<'_>) -> ValueRef<'_> {
         types::ValueRef::Real(value) => ValueRef::Real(value),
         types::ValueRef::Text(value) => ValueRef::Text(value),
         types::ValueRef::Blob(value) => ValueRef::Blob(value),
-    }
-}
-
-struct SqliteInserter<'c> {
-    connection: &'c SqliteConnection,
-    statement: rusqlite::Statement<'c>,
-    table: &'static str,
-}
-
-impl Inserter for SqliteInserter<'_> {
-    fn insert(&mut self, values: &[ValueRef<'_>]) -> Result<()> {
-        let mut write = || -> rusqlite::Result<()> {
-            for (index, value) in values.iter().enumerate() {
-                self.statement.raw_bind_parameter(index + 1, Cell(*value))?;
-            }
-            self.statement.raw_execute()?;
-            Ok(())
-        };
-        write().map_err(|error| {
-            let error = self.connection.wrap(error);
-            let named = error.details().iter().any(|detail| detail.key == "table");
-            if named { error } else { error.detail("table", self.table) }
-        })
     }
 }
 
@@ -325,11 +303,7 @@ impl Connection for SqliteConnection {
     }
 
     fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>> {
-        let names: Vec<String> = columns.iter().map(|column| quote(column)).collect();
-        let marks = vec!["?"; columns.len()].join(", ");
-        let sql = format!("INSERT INTO {} ({}) VALUES ({marks})", quote(&table.name), names.join(", "));
-        let statement = self.inner.prepare(&sql).map_err(|error| self.wrap(error))?;
-        Ok(Box::new(SqliteInserter { connection: self, statement, table: table.schema.name }))
+        Ok(Box::new(SqliteInserter::new(self, table, columns)?))
     }
 
     fn allocate_ids(&self, table: &TableLayout, count: u64) -> Result<(i64, bool)> {
