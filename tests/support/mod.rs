@@ -217,7 +217,7 @@ pub fn rows(path: &Path, query: &str) -> Vec<Vec<String>> {
         let cell = |at: usize| match row.get_ref(at).expect("a cell") {
             rusqlite::types::ValueRef::Real(value) => format!("real {:016x}", value.to_bits()),
             rusqlite::types::ValueRef::Text(bytes) => format!("text {:?}", bytes.escape_ascii().to_string()),
-            other => format!("{:?}", Value::from(other.try_into().map_or(Value::Null, |value: Value| value))),
+            other => format!("{other:?}"),
         };
         found.push((0..width).map(cell).collect());
     }
