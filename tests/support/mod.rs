@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use expmig::{Database, Error, JobOptions, Manager, MigrateOptions, MigrationResult, OpenOptions, Status, Strategy};
-use rusqlite::types::Value;
 use serde_json::Value as Json;
 
 pub const STRATEGIES: [Strategy; 3] = [Strategy::Conservative, Strategy::Balanced, Strategy::Aggressive];
