@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(form(ValueRef::Integer(beyond), Kind::Real), form(ValueRef::Integer(beyond), Kind::Integer));
         assert_eq!(form(ValueRef::Integer(i64::MAX), Kind::Real), form(ValueRef::Integer(i64::MAX), Kind::Integer));
         assert_eq!(
-            form(ValueRef::Real(-9.223372036854775808e18), Kind::Integer),
+            form(ValueRef::Real(i64::MIN as f64), Kind::Integer),
             form(ValueRef::Integer(i64::MIN), Kind::Integer)
         );
         assert_eq!(form(ValueRef::Real(9.3e18), Kind::Integer)[0], 2);

@@ -257,7 +257,7 @@ impl Selection {
                 let owner_id = row.value(keys.owner_at)?.as_integer();
                 let sound = keys.sound_at.map(|at| row.value(at)).transpose()?;
                 if self.owner(keys.owner, owner_id, leaf_id).is_none()
-                    || !sound.is_none_or(|value| value.as_integer() == Some(1))
+                    || sound.is_some_and(|value| value.as_integer() != Some(1))
                 {
                     return Ok(Next::Row);
                 }
