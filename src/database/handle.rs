@@ -4,13 +4,13 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::connection::{Connection, Engine, Transaction};
+use super::connection::{Connection, Engine, Next, Transaction};
 use super::guard;
 use super::layout::Layout;
 use super::sqlite::{Access, SqliteConnection, needs_recovery};
 use super::url::Url;
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{Entity, TABLES, create_statement, quote};
+use crate::schema::{Entity, TABLES, ValueRef, create_statement, quote};
 
 /// How a database may be used.
 #[derive(Clone, Debug)]
@@ -64,7 +64,27 @@ impl Database {
             database.created = database.create_schema(exists)?;
         }
         database.layout()?;
+        database.check_size()?;
         Ok(database)
+    }
+
+    /// Fails if the file ends within a page: SQLite reads zeros for what is missing, which may be somebody's values.
+    fn check_size(&self) -> Result<()> {
+        let reader = self.reader()?;
+        let page = reader.query_integer("PRAGMA page_size", &[])?.and_then(|size| u64::try_from(size).ok());
+        let mut in_wal_mode = false;
+        reader.query("PRAGMA journal_mode", &[], &mut |row| {
+            in_wal_mode = row.value(0)? == ValueRef::Text(b"wal");
+            Ok(Next::Stop)
+        })?;
+        let Ok(meta) = std::fs::metadata(&self.path) else { return Ok(()) };
+        // In WAL mode the log may still have the page whole.
+        if in_wal_mode || page.is_none_or(|page| meta.len().checked_rem(page).unwrap_or(0) == 0) {
+            return Ok(());
+        }
+        Err(Error::new(Status::Corrupt, Domain::Database, "the database is truncated: it ends in the middle of a page")
+            .detail("path", self.path.display())
+            .hint("copy the file again, or restore a backup"))
     }
 
     /// Creates what is missing, all tables in one transaction; whether there are only tables without any experiment then. They

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use expmig::{Database, Error, JobOptions, Manager, MigrateOptions, MigrationResult, OpenOptions, Status, Strategy};
+use rusqlite::types::ValueRef;
 use serde_json::Value as Json;
 
 pub const STRATEGIES: [Strategy; 3] = [Strategy::Conservative, Strategy::Balanced, Strategy::Aggressive];
@@ -214,9 +215,11 @@ pub fn rows(path: &Path, query: &str) -> Vec<Vec<String>> {
     let mut rows = statement.query([]).expect("the query");
     while let Some(row) = rows.next().expect("a row") {
         let cell = |at: usize| match row.get_ref(at).expect("a cell") {
-            rusqlite::types::ValueRef::Real(value) => format!("real {:016x}", value.to_bits()),
-            rusqlite::types::ValueRef::Text(bytes) => format!("text {:?}", bytes.escape_ascii().to_string()),
-            other => format!("{other:?}"),
+            ValueRef::Null => "Null".to_owned(),
+            ValueRef::Integer(value) => format!("Integer({value})"),
+            ValueRef::Real(value) => format!("real {:016x}", value.to_bits()),
+            ValueRef::Text(bytes) => format!("text {:?}", bytes.escape_ascii().to_string()),
+            ValueRef::Blob(bytes) => format!("blob {:?}", bytes.escape_ascii().to_string()),
         };
         found.push((0..width).map(cell).collect());
     }
