@@ -73,6 +73,8 @@ pub struct IdSet {
     count: u64,
     bounds: Option<(i64, i64)>,
     spilled: Option<IdTable>,
+    /// Frozen, and every id between the bounds is in the set: they are all there is.
+    solid: bool,
 }
 
 impl std::fmt::Debug for IdSet {
@@ -88,8 +90,15 @@ fn place(id: i64) -> (i64, usize, u64) {
 }
 
 impl IdSet {
-    /// Adds an id; whether it is new.
+    /// The frozen set of ids that follow each other without a gap.
+    pub fn block(first: i64, count: u64) -> IdSet {
+        let bounds = count.checked_sub(1).map(|more| (first, first.wrapping_add_unsigned(more)));
+        IdSet { count, bounds, solid: true, ..IdSet::default() }
+    }
+
+    /// Adds an id; whether it is new. Not for frozen sets.
     pub fn insert(&mut self, id: i64) -> Result<bool> {
+        debug_assert!(!self.solid);
         let new = self.insert_bit(id)?;
         if new {
             self.count += 1;
@@ -156,6 +165,12 @@ impl IdSet {
 
     /// Ends adding: from now on [`IdSet::rank`] answers.
     pub fn freeze(&mut self) -> Result<()> {
+        if let Some((low, high)) = self.bounds
+            && high.abs_diff(low) == self.count - 1
+        {
+            *self = IdSet::block(low, self.count);
+            return Ok(());
+        }
         if let Some(table) = &mut self.spilled {
             return table.freeze();
         }
@@ -179,6 +194,9 @@ impl IdSet {
     /// How many ids of the frozen set are smaller than `id`; `None` if `id` is not in the set.
     #[inline]
     pub fn rank(&mut self, id: i64) -> Result<Option<u64>> {
+        if self.solid {
+            return Ok(self.bounds.and_then(|(low, high)| (low..=high).contains(&id).then(|| id.abs_diff(low))));
+        }
         if let Some(table) = &mut self.spilled {
             return table.rank(id);
         }
@@ -216,9 +234,10 @@ impl IdSet {
 
     /// Hands over every id of the frozen set, ascending.
     pub fn for_each(&self, each: &mut dyn FnMut(i64) -> Result<()>) -> Result<()> {
-        match &self.spilled {
-            Some(table) => table.for_each(each),
-            None => self.iter_chunks().try_for_each(each),
+        match (&self.spilled, self.bounds) {
+            (Some(table), _) => table.for_each(each),
+            (None, Some((low, high))) if self.solid => (low..=high).try_for_each(each),
+            (None, _) => self.iter_chunks().try_for_each(each),
         }
     }
 }
@@ -259,6 +278,18 @@ mod tests {
         check(&[5]);
         check(&[i64::MIN, -4097, -4096, -1, 0, 1, 63, 64, 4095, 4096, i64::MAX]);
         check(&(0..10_000).rev().map(|id| id * 3 - 7000).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn ids_without_gaps_are_answered_the_same() {
+        check(&(-5000..5000).rev().collect::<Vec<_>>());
+        check(&[i64::MAX, i64::MAX - 1]);
+        check(&[i64::MIN]);
+        let mut block = IdSet::block(7, 3);
+        assert_eq!((block.len(), block.bounds()), (3, Some((7, 9))));
+        assert_eq!((block.rank(6).unwrap(), block.rank(9).unwrap(), block.rank(10).unwrap()), (None, Some(2), None));
+        let mut empty = IdSet::block(7, 0);
+        assert_eq!((empty.len(), empty.bounds(), empty.rank(7).unwrap()), (0, None, None));
     }
 
     #[test]

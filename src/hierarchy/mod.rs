@@ -4,6 +4,7 @@
 //! [`walk`] reads them with their contents, in any row order. The digest, migration and validation are built on the two.
 //! Memory: a few dozen bytes per run and a bit per metric or artifact, whatever the number of rows.
 
+mod copied;
 mod experiments;
 mod ids;
 mod leaves;
@@ -11,6 +12,7 @@ mod problem;
 mod selection;
 mod walk;
 
+pub use copied::{Blocks, keeps_keys};
 pub use experiments::{ExperimentSummary, experiment_exists, list_experiments, unknown_experiment};
 pub use ids::{IdSet, Ids};
 pub use leaves::scan_leaves;

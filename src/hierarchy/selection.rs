@@ -68,8 +68,7 @@ impl Selection {
             counts: Vec::new(),
             problems: Problems::default(),
         };
-        selection.read_trials(connection, layout, job)?;
-        selection.read_runs(connection, layout, job)?;
+        selection.read_nodes(connection, layout, job)?;
         for table in &layout.tables {
             match table.schema.place {
                 Place::Aside | Place::Leaf(_) => {}
@@ -106,6 +105,12 @@ impl Selection {
             Entity::Metric => &mut self.metrics,
             _ => &mut self.artifacts,
         }
+    }
+
+    /// Finds the trials and runs.
+    pub(super) fn read_nodes(&mut self, connection: &dyn Connection, layout: &Layout, job: &Job) -> Result<()> {
+        self.read_trials(connection, layout, job)?;
+        self.read_runs(connection, layout, job)
     }
 
     fn read_trials(&mut self, connection: &dyn Connection, layout: &Layout, job: &Job) -> Result<()> {
@@ -300,13 +305,8 @@ impl KeyQuery {
             _ => (LinkOwner::Run, None),
         };
         let keys: Vec<&'static Column> = schema.columns.iter().filter(|column| column.role != Role::Content).collect();
-        let owner_entity = match owner {
-            LinkOwner::Experiment => Entity::Experiment,
-            LinkOwner::Trial => Entity::Trial,
-            LinkOwner::Run => Entity::Run,
-        };
         let at = |entity: Entity| keys.iter().position(|column| column.role == Role::Parent(entity));
-        let Some(owner_at) = at(owner_entity) else {
+        let Some(owner_at) = at(owner.entity()) else {
             return Err(Error::internal(Domain::Database, format!("{} has no owner", schema.name)));
         };
         let mut select: Vec<String> = keys.iter().map(|column| format!("t.{}", found.quoted(column.name))).collect();

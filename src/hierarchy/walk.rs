@@ -237,12 +237,7 @@ fn walk_links(
     let Some(bounds) = selection.owner_bounds(owner) else { return Ok(()) };
     let shape = Shape::new(table, 2);
     let leaf_shape = Shape::new(leaf_table, 2 + shape.columns.len());
-    let entity = match owner {
-        LinkOwner::Experiment => Entity::Experiment,
-        LinkOwner::Trial => Entity::Trial,
-        LinkOwner::Run => Entity::Run,
-    };
-    let (owner_column, leaf_column) = (parent_column(table, entity)?, parent_column(table, leaf)?);
+    let (owner_column, leaf_column) = (parent_column(table, owner.entity())?, parent_column(table, leaf)?);
     let mut select = vec![format!("t.{owner_column}"), format!("t.{leaf_column}")];
     select.extend(shape.select("t"));
     select.extend(leaf_shape.select("l"));

@@ -8,7 +8,7 @@ use super::result::IdMap;
 use super::sides::{Sides, prefixed_title};
 use crate::database::{ColumnLayout, Layout, Row, TableLayout};
 use crate::error::{Domain, Error, Result};
-use crate::hierarchy::{Selection, row_order, scan_leaves, soundness};
+use crate::hierarchy::{Blocks, Selection, row_order, scan_leaves, soundness};
 use crate::progress::Job;
 use crate::schema::{Column, Entity, LinkOwner, Place, Role, Value, ValueRef, quote};
 
@@ -47,6 +47,16 @@ impl NewIds {
             artifacts: first(Entity::Artifact, selection.artifacts.len())?,
             reused,
         })
+    }
+
+    /// The ids of the copy's rows.
+    pub fn blocks(&self, selection: &Selection) -> Blocks {
+        Blocks {
+            trials: (self.trials, selection.trials.len() as u64),
+            runs: (self.runs, selection.runs.len() as u64),
+            metrics: (self.metrics, selection.metrics.len()),
+            artifacts: (self.artifacts, selection.artifacts.len()),
+        }
     }
 
     /// The id map of the result.
@@ -131,14 +141,7 @@ impl Copier<'_> {
             Some(Entity::Experiment) => (Some((selection.experiment, selection.experiment)), Role::Id),
             Some(Entity::Trial) => (selection.trials.bounds(), Role::Id),
             Some(_) => (selection.runs.bounds(), Role::Id),
-            None => {
-                let entity = match owner {
-                    LinkOwner::Experiment => Entity::Experiment,
-                    LinkOwner::Trial => Entity::Trial,
-                    LinkOwner::Run => Entity::Run,
-                };
-                (selection.owner_bounds(owner), Role::Parent(entity))
-            }
+            None => (selection.owner_bounds(owner), Role::Parent(owner.entity())),
         };
         let (Some((low, high)), Some(key)) =
             (bounds, table.columns.iter().find(|column| column.schema.is_some_and(|known| known.role == key)))

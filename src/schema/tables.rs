@@ -74,6 +74,17 @@ pub enum LinkOwner {
     Run,
 }
 
+impl LinkOwner {
+    /// What has the id that a row carries as its owner's.
+    pub const fn entity(self) -> Entity {
+        match self {
+            LinkOwner::Experiment => Entity::Experiment,
+            LinkOwner::Trial => Entity::Trial,
+            LinkOwner::Run => Entity::Run,
+        }
+    }
+}
+
 /// Where a table stands in the hierarchy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {

@@ -1,0 +1,103 @@
+//! The rows of a copy that was just written: known by the blocks of new ids it was given, so their keys need not be read.
+
+use super::ids::{IdSet, Ids};
+use super::problem::Problems;
+use super::selection::{Scope, Selection};
+use crate::database::{Affinity, Connection, Layout, TableLayout};
+use crate::error::{Domain, Error, Result};
+use crate::progress::Job;
+use crate::schema::{Entity, LinkOwner, Place, Role, Value, quote};
+
+/// A first id, and how many follow without a gap, the first included.
+pub type Block = (i64, u64);
+
+/// The ids that only a copy's rows have.
+#[derive(Clone, Copy, Debug)]
+pub struct Blocks {
+    pub trials: Block,
+    pub runs: Block,
+    pub metrics: Block,
+    pub artifacts: Block,
+}
+
+/// Whether all columns of keys have numeric types: then a key is equal to another in a copy if it was in the source, and reads
+/// back as the integer that was written.
+pub fn keeps_keys(layout: &Layout) -> bool {
+    layout.tables.iter().flat_map(|table| &table.columns).all(|column| {
+        column.schema.is_none_or(|known| known.role == Role::Content)
+            || matches!(Affinity::of(&column.declared), Affinity::Integer | Affinity::Numeric)
+    })
+}
+
+impl Selection {
+    /// The rows of a copy. Reads trials and runs; whether all the others are there, [`Selection::count_copied`] says. With
+    /// `appended` the experiment has other rows too.
+    pub fn of_copy(
+        connection: &dyn Connection,
+        layout: &Layout,
+        (experiment, appended): (i64, bool),
+        blocks: &Blocks,
+        job: &Job,
+    ) -> Result<Selection> {
+        let range = |(first, count): Block| first..=first.wrapping_add_unsigned(count).wrapping_sub(1);
+        let scope = match appended {
+            false => Scope::default(),
+            true => Scope {
+                trials: Some(range(blocks.trials)),
+                artifacts: Some(range(blocks.artifacts)),
+                sound_only: false,
+            },
+        };
+        let mut selection = Selection {
+            experiment,
+            scope,
+            trials: Ids::default(),
+            runs: Ids::default(),
+            run_trial: Vec::new(),
+            metrics: IdSet::block(blocks.metrics.0, blocks.metrics.1),
+            artifacts: IdSet::block(blocks.artifacts.0, blocks.artifacts.1),
+            counts: Vec::new(),
+            problems: Problems::default(),
+        };
+        selection.read_nodes(connection, layout, job)?;
+        Ok(selection)
+    }
+
+    /// How many rows of a table carry the ids of the copy.
+    pub fn count_copied(&self, connection: &dyn Connection, table: &TableLayout) -> Result<u64> {
+        let own = self.experiment;
+        let mut conditions = Vec::new();
+        let mut between = |role: Role, bounds: Option<(i64, i64)>| -> Result<()> {
+            let Some(column) = table.schema.columns.iter().find(|column| column.role == role) else {
+                return Err(Error::internal(Domain::Database, format!("{} has no {role:?}", table.schema.name)));
+            };
+            conditions.push((table.quoted(column.name), bounds));
+            Ok(())
+        };
+        match table.schema.place {
+            Place::Aside => return Ok(0),
+            Place::Node(Entity::Trial) => return Ok(self.trials.len() as u64),
+            Place::Node(Entity::Run) => return Ok(self.runs.len() as u64),
+            Place::Node(_) => between(Role::Id, Some((own, own)))?,
+            Place::Leaf(Entity::Metric) => between(Role::Id, self.metrics.bounds())?,
+            Place::Leaf(_) => between(Role::Id, self.artifacts.bounds())?,
+            Place::BelowRun => between(Role::Parent(Entity::Run), self.owner_bounds(LinkOwner::Run))?,
+            Place::Link { owner, leaf } => {
+                between(Role::Parent(owner.entity()), self.owner_bounds(owner))?;
+                if let (LinkOwner::Experiment, Some(range)) = (owner, &self.scope.artifacts) {
+                    between(Role::Parent(leaf), Some((*range.start(), *range.end())))?;
+                }
+            }
+        }
+        let mut texts = Vec::new();
+        let mut params = Vec::new();
+        for (column, bounds) in conditions {
+            let Some((low, high)) = bounds else { return Ok(0) };
+            texts.push(format!("{column} BETWEEN ?{} AND ?{}", params.len() + 1, params.len() + 2));
+            params.extend([Value::Integer(low), Value::Integer(high)]);
+        }
+        let sql = format!("SELECT count(*) FROM {} WHERE {}", quote(&table.name), texts.join(" AND "));
+        let count = connection.query_integer(&sql, &params)?;
+        Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0))
+    }
+}
