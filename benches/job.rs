@@ -57,11 +57,12 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
             };
             let options = MigrateOptions { strategy, ..MigrateOptions::default() };
             let result = manager.migrate_experiment(experiment()?, target.as_ref(), options)?;
-            let mut json = result.to_json();
-            if let Some(object) = json.as_object_mut() {
-                object.remove("id_map");
-            }
-            println!("{json}");
+            println!(
+                "{{\"new_experiment_id\": {}, \"items_processed\": {}, \"duration_ns\": {}}}",
+                result.new_experiment_id,
+                result.items_processed,
+                result.duration.as_nanos()
+            );
             Ok(())
         }
         _ => Err(usage.into()),

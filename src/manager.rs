@@ -1,5 +1,6 @@
 //! The facade that Rust users and the C API hold: one database, and everything that can be done with it.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -35,7 +36,7 @@ impl LogLevel {
 }
 
 /// Receives log records: level and one line.
-pub type LogSink = Box<dyn Fn(LogLevel, &str) + Send>;
+pub type LogSink = Box<dyn Fn(LogLevel, &str) + Send + Sync>;
 
 /// What a manager needs beside the database.
 #[derive(Default)]
@@ -75,27 +76,27 @@ impl Visitor for Counter<'_> {
     }
 }
 
-/// One database and everything that can be done with it.
-pub struct Manager {
-    database: Arc<Database>,
-    options: ManagerOptions,
+/// One database, owned or borrowed, and everything that can be done with it.
+pub struct Manager<D: Borrow<Database> = Database> {
+    database: D,
+    options: Arc<ManagerOptions>,
 }
 
-impl fmt::Debug for Manager {
+impl<D: Borrow<Database>> fmt::Debug for Manager<D> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Manager").field("database", &self.database).finish_non_exhaustive()
+        out.debug_struct("Manager").field("database", self.database()).finish_non_exhaustive()
     }
 }
 
-impl Manager {
+impl<D: Borrow<Database>> Manager<D> {
     /// A manager of this database.
-    pub fn new(database: impl Into<Arc<Database>>, options: ManagerOptions) -> Manager {
-        Manager { database: database.into(), options }
+    pub fn new(database: D, options: impl Into<Arc<ManagerOptions>>) -> Manager<D> {
+        Manager { database, options: options.into() }
     }
 
     /// The database.
     pub fn database(&self) -> &Database {
-        &self.database
+        self.database.borrow()
     }
 
     fn log(&self, level: LogLevel, message: &dyn Fn() -> String) {
@@ -119,7 +120,7 @@ impl Manager {
 
     /// Reads one consistent state.
     fn reading<T>(&self, job: &Arc<Job>, read: impl FnOnce(&dyn Connection) -> Result<T>) -> Result<T> {
-        let connection = self.database.reader()?;
+        let connection = self.database().reader()?;
         let _watches = Watches::new(job, [connection, connection]);
         job.begin("opening")?;
         let _state = Transaction::read(connection)?;
@@ -131,13 +132,13 @@ impl Manager {
     /// Every experiment, by id.
     pub fn list_experiments(&self) -> Result<Vec<ExperimentSummary>> {
         let job = Job::unwatched(Domain::Database);
-        let list = self.reading(&job, |connection| list_experiments(connection, &self.database.layout()?));
+        let list = self.reading(&job, |connection| list_experiments(connection, &self.database().layout()?));
         self.logged("list experiments", list)
     }
 
     /// What the database is: engine, path, generation, extra columns and tables. Schema `expmig.database/1`.
     pub fn database_info(&self) -> Result<Json> {
-        let layout = self.database.layout()?;
+        let layout = self.database().layout()?;
         let mut extra_columns = Vec::new();
         for table in &layout.tables {
             for column in table.extra_columns() {
@@ -148,8 +149,8 @@ impl Manager {
         }
         Ok(json!({
             "schema": "expmig.database/1",
-            "engine": self.database.engine().name(),
-            "path": self.database.path().to_string_lossy(),
+            "engine": self.database().engine().name(),
+            "path": self.database().path().to_string_lossy(),
             "generation": layout.generation(),
             "tables": layout.tables.iter().map(|table| table.schema.name).collect::<Vec<_>>(),
             "extra_columns": extra_columns,
@@ -161,7 +162,7 @@ impl Manager {
     pub fn experiment_digest(&self, experiment: i64, options: JobOptions) -> Result<Hash> {
         let job = options.job();
         let digest = self.reading(&job, |connection| {
-            let layout = self.database.layout()?;
+            let layout = self.database().layout()?;
             experiment_exists(connection, &layout, experiment)?;
             job.begin("counting")?;
             let mut selection = Selection::read(connection, &layout, experiment, Scope::default(), &job)?;
@@ -180,12 +181,12 @@ impl Manager {
     pub fn migrate_experiment(
         &self,
         experiment: i64,
-        target: Option<&Manager>,
+        target: Option<&Manager<D>>,
         options: MigrateOptions,
     ) -> Result<MigrationResult> {
         self.log(LogLevel::Info, &|| format!("migrating experiment {experiment}"));
-        let target = target.map(|manager| &*manager.database);
-        let result = migration::migrate(&self.database, target, experiment, options);
+        let target = target.map(Manager::database);
+        let result = migration::migrate(self.database(), target, experiment, options);
         if let Ok(done) = &result {
             for warning in &done.warnings {
                 self.log(LogLevel::Warning, &|| warning.clone());
@@ -198,28 +199,33 @@ impl Manager {
     }
 
     /// What [`Manager::migrate_experiment`] would do; writes nothing. Schema `expmig.plan/1`.
-    pub fn plan_migration(&self, experiment: i64, target: Option<&Manager>, options: MigrateOptions) -> Result<Json> {
-        let target = target.map(|manager| &*manager.database);
-        self.logged("plan migration", migration::plan(&self.database, target, experiment, options))
+    pub fn plan_migration(
+        &self,
+        experiment: i64,
+        target: Option<&Manager<D>>,
+        options: MigrateOptions,
+    ) -> Result<Json> {
+        let target = target.map(Manager::database);
+        self.logged("plan migration", migration::plan(self.database(), target, experiment, options))
     }
 
     /// Whether two experiments have the same content, and if not, where they first differ. Schema `expmig.comparison/1`.
     pub fn compare_experiments(
         &self,
         experiment: i64,
-        other: Option<&Manager>,
+        other: Option<&Manager<D>>,
         other_experiment: i64,
         options: JobOptions,
     ) -> Result<Json> {
         let job = options.job();
-        let other = other.map_or(&*self.database, |manager| &*manager.database);
-        let report = migration::compare((&self.database, experiment), (other, other_experiment), &job);
+        let other = other.map_or(self.database(), Manager::database);
+        let report = migration::compare((self.database(), experiment), (other, other_experiment), &job);
         self.logged("compare experiments", report)
     }
 }
 
-impl From<Database> for Manager {
-    fn from(database: Database) -> Manager {
+impl<D: Borrow<Database>> From<D> for Manager<D> {
+    fn from(database: D) -> Manager<D> {
         Manager::new(database, ManagerOptions::default())
     }
 }

@@ -184,8 +184,17 @@ impl Job {
     /// Counts one processed row; now and then looks at the clock and at the cancel token.
     #[inline]
     pub fn advance(&self) -> Result<()> {
-        self.processed.fetch_add(1, Ordering::Relaxed);
-        self.pulse()
+        self.advance_by(1)
+    }
+
+    /// Counts several processed rows.
+    pub fn advance_by(&self, rows: u64) -> Result<()> {
+        self.processed.fetch_add(rows, Ordering::Relaxed);
+        let before = self.unseen.fetch_add(rows, Ordering::Relaxed);
+        if before / ROWS_PER_LOOK != before.wrapping_add(rows) / ROWS_PER_LOOK {
+            return self.look(INTERVAL);
+        }
+        Ok(())
     }
 
     /// As [`Job::advance`], for rows that are read but do not count.

@@ -37,7 +37,8 @@ pub trait Row {
 
 /// Writes rows into one table.
 pub trait Inserter {
-    /// Writes one row: the values of the columns the inserter was made for, in their order.
+    /// Writes rows: for each the values of the columns the inserter was made for, in their order, row after row. After a failure
+    /// some may be written: the transaction has to be rolled back.
     fn insert(&mut self, values: &[ValueRef<'_>]) -> Result<()>;
 }
 

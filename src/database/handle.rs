@@ -10,7 +10,7 @@ use super::layout::Layout;
 use super::sqlite::{Access, SqliteConnection, needs_recovery};
 use super::url::Url;
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{TABLES, ValueRef, create_statement};
+use crate::schema::{Entity, TABLES, ValueRef, create_statement, quote};
 
 /// How a database may be used.
 #[derive(Clone, Debug)]
@@ -87,10 +87,20 @@ impl Database {
             .hint("copy the file again, or restore a backup"))
     }
 
-    /// Creates what is missing; whether that was everything. All tables in one transaction.
+    /// Creates what is missing, all tables in one transaction; whether there are only tables without any experiment then. They
+    /// can also be what is left of a call that created them and was cut off before it wrote a row.
     fn create_schema(&self, exists: bool) -> Result<bool> {
-        if exists && !self.reader()?.layout()?.tables.is_empty() {
-            return Ok(false);
+        if exists {
+            let reader = self.reader()?;
+            let _state = Transaction::read(reader)?;
+            let layout = reader.layout()?;
+            if let Ok(experiments) = layout.entity(Entity::Experiment) {
+                let sql = format!("SELECT EXISTS (SELECT 1 FROM {})", quote(&experiments.name));
+                return Ok(reader.query_integer(&sql, &[])? == Some(0));
+            }
+            if !layout.tables.is_empty() {
+                return Ok(false);
+            }
         }
         let access = if exists { Access::Write } else { Access::Create };
         let connection = self.connect(access)?;
@@ -156,7 +166,7 @@ impl Database {
         &self.path
     }
 
-    /// Whether this handle created the tables.
+    /// Whether this handle created the tables, or found them without any experiment when it was asked to.
     pub fn was_created(&self) -> bool {
         self.created
     }

@@ -11,6 +11,7 @@ mod id_table;
 mod layout;
 mod sqlite;
 mod sqlite_error;
+mod sqlite_insert;
 mod sqlite_layout;
 mod url;
 
@@ -18,3 +19,4 @@ pub use connection::{Connection, Engine, Inserter, Next, Row, Transaction};
 pub use handle::{Database, OpenOptions};
 pub use id_table::IdTable;
 pub use layout::{Affinity, ColumnLayout, Layout, TableLayout};
+pub use sqlite::sqlite_version;

@@ -11,6 +11,7 @@ use super::connection::{Connection, Engine, Inserter, Next, Row};
 use super::guard;
 use super::layout::{Affinity, ColumnLayout, Layout, TableLayout};
 use super::sqlite_error::translate;
+use super::sqlite_insert::SqliteInserter;
 use super::sqlite_layout;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
@@ -53,11 +54,13 @@ impl Watched {
 
 /// One open SQLite database.
 pub struct SqliteConnection {
-    inner: rusqlite::Connection,
+    pub(super) inner: rusqlite::Connection,
     path: PathBuf,
     busy_timeout: Duration,
     watched: Arc<Watched>,
     probe: RefCell<Option<rusqlite::Connection>>,
+    /// Dropped after `inner`, being declared after it.
+    _registration: guard::Registration,
 }
 
 impl SqliteConnection {
@@ -72,7 +75,7 @@ impl SqliteConnection {
         let wrap = |error| translate(error, path);
         let watched = Arc::new(Watched::default());
         let handler = Arc::clone(&watched);
-        let inner = guard::open(path, check, || {
+        let (inner, registration) = guard::open(path, check, || {
             let mut inner = rusqlite::Connection::open_with_flags(path, flags).map_err(wrap)?;
             // Waiting is done here, so that it can be cancelled and reported; SQLite itself must not wait.
             inner.busy_timeout(Duration::ZERO).map_err(wrap)?;
@@ -81,8 +84,14 @@ impl SqliteConnection {
             Ok(inner)
         })?;
         let writes = matches!(access, Access::Write | Access::Create);
-        let connection =
-            SqliteConnection { inner, path: path.to_owned(), busy_timeout, watched, probe: RefCell::new(None) };
+        let connection = SqliteConnection {
+            inner,
+            path: path.to_owned(),
+            busy_timeout,
+            watched,
+            probe: RefCell::new(None),
+            _registration: registration,
+        };
         connection.configure(writes)?;
         if writes && connection.inner.is_readonly("main").map_err(wrap)? {
             return Err(Error::new(Status::Io, Domain::Database, "the database can only be read")
@@ -126,7 +135,7 @@ impl SqliteConnection {
     }
 
     /// An error of SQLite as ours; an interrupted statement as what interrupted it.
-    fn wrap(&self, error: rusqlite::Error) -> Error {
+    pub(super) fn wrap(&self, error: rusqlite::Error) -> Error {
         if error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted)
             && let Some(stop) = self.watched.job().and_then(|job| job.stop_error())
         {
@@ -161,6 +170,11 @@ impl SqliteConnection {
     }
 }
 
+/// The version of the SQLite that is linked.
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}
+
 /// Whether somebody else's lock is in the way.
 fn locked(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked))
@@ -174,8 +188,18 @@ pub fn needs_recovery(error: &Error) -> bool {
     matches!(error.vendor_code(), Some(READONLY_RECOVERY | READONLY_ROLLBACK | READONLY_CANTINIT))
 }
 
+/// The error of a commit that could not be flushed. In a write-ahead log it stands complete all the same, and will be found by the
+/// next open unless this connection can still clean up.
+fn undecided(cause: Error) -> Error {
+    let message = "the commit could not be flushed to the device; its changes will be there wholly or not at all";
+    Error::new(Status::Io, Domain::Database, message)
+        .detail("outcome", "undecided")
+        .hint("check the device and do the same again; a migration with on_duplicate = skip finds out what is there")
+        .caused_by(cause)
+}
+
 /// A cell on its way into a statement.
-struct Cell<'a>(ValueRef<'a>);
+pub(super) struct Cell<'a>(pub(super) ValueRef<'a>);
 
 impl types::ToSql for Cell<'_> {
     fn to_sql(&self) -> rusqlite::Result<types::ToSqlOutput<'_>> {
@@ -206,29 +230,6 @@ fn from_sqlite(value: types::ValueRef<'_>) -> ValueRef<'_> {
         types::ValueRef::Real(value) => ValueRef::Real(value),
         types::ValueRef::Text(value) => ValueRef::Text(value),
         types::ValueRef::Blob(value) => ValueRef::Blob(value),
-    }
-}
-
-struct SqliteInserter<'c> {
-    connection: &'c SqliteConnection,
-    statement: rusqlite::Statement<'c>,
-    table: &'static str,
-}
-
-impl Inserter for SqliteInserter<'_> {
-    fn insert(&mut self, values: &[ValueRef<'_>]) -> Result<()> {
-        let mut write = || -> rusqlite::Result<()> {
-            for (index, value) in values.iter().enumerate() {
-                self.statement.raw_bind_parameter(index + 1, Cell(*value))?;
-            }
-            self.statement.raw_execute()?;
-            Ok(())
-        };
-        write().map_err(|error| {
-            let error = self.connection.wrap(error);
-            let named = error.details().iter().any(|detail| detail.key == "table");
-            if named { error } else { error.detail("table", self.table) }
-        })
     }
 }
 
@@ -265,8 +266,10 @@ impl Connection for SqliteConnection {
 
     fn commit(&self) -> Result<()> {
         // A commit that meets a reader leaves the transaction open and can be tried again.
-        self.waiting(|inner| inner.execute_batch("COMMIT"))?;
-        Ok(())
+        self.waiting(|inner| inner.execute_batch("COMMIT")).map_err(|error| match error.vendor_code() {
+            Some(rusqlite::ffi::SQLITE_IOERR_FSYNC) => undecided(error),
+            _ => error,
+        })
     }
 
     fn rollback(&self) {
@@ -300,11 +303,7 @@ impl Connection for SqliteConnection {
     }
 
     fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>> {
-        let names: Vec<String> = columns.iter().map(|column| quote(column)).collect();
-        let marks = vec!["?"; columns.len()].join(", ");
-        let sql = format!("INSERT INTO {} ({}) VALUES ({marks})", quote(&table.name), names.join(", "));
-        let statement = self.inner.prepare(&sql).map_err(|error| self.wrap(error))?;
-        Ok(Box::new(SqliteInserter { connection: self, statement, table: table.schema.name }))
+        Ok(Box::new(SqliteInserter::new(self, table, columns)?))
     }
 
     fn allocate_ids(&self, table: &TableLayout, count: u64) -> Result<(i64, bool)> {

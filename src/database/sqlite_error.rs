@@ -12,7 +12,15 @@ pub fn translate(error: rusqlite::Error, path: &Path) -> Error {
         return Error::internal(Domain::Database, format!("SQLite: {error}")).detail("path", path.display());
     };
     let text = message.unwrap_or_else(|| failure.to_string());
-    let (status, said, hint) = classify(failure.code);
+    let (status, said, hint) = match failure.extended_code {
+        // What a limit on the size of files, or a quota, ends in.
+        rusqlite::ffi::SQLITE_IOERR_WRITE => (
+            Status::Io,
+            "writing the database failed, or a limit on the file's size was reached; nothing was changed",
+            "check the device, the free space and the limits",
+        ),
+        _ => classify(failure.code),
+    };
     let described = match said {
         "" => text.clone(),
         said => format!("{said} ({text})"),
@@ -50,9 +58,11 @@ fn classify(code: ErrorCode) -> (Status, &'static str, &'static str) {
             "the database is damaged or truncated",
             "run PRAGMA integrity_check in the sqlite3 shell, or restore a backup",
         ),
-        ErrorCode::CannotOpen => {
-            (Status::Io, "the database cannot be opened", "check the permissions of the file and of its folder")
-        }
+        ErrorCode::CannotOpen => (
+            Status::Io,
+            "the database cannot be opened",
+            "check the permissions of the file and of its folder, and the free space",
+        ),
         ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied => {
             (Status::Io, "access to the database is denied", "check the permissions of the file")
         }

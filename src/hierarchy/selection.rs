@@ -256,9 +256,8 @@ impl Selection {
                 let leaf_id = keys.leaf.map(|(at, _)| row.value(at)).transpose()?.and_then(|value| value.as_integer());
                 let owner_id = row.value(keys.owner_at)?.as_integer();
                 let sound = keys.sound_at.map(|at| row.value(at)).transpose()?;
-                if self.owner(keys.owner, owner_id, leaf_id).is_none()
-                    || sound.is_some_and(|value| value.as_integer() != Some(1))
-                {
+                let stands = sound.is_none_or(|value| value.as_integer() == Some(1));
+                if self.owner(keys.owner, owner_id, leaf_id).is_none() || !stands {
                     return Ok(Next::Row);
                 }
                 if let Some(id) = leaf_id

@@ -1,15 +1,14 @@
 //! Rows on their way: read a chunk, then write it. Changing between reading and writing for every row would make SQLite look up
 //! the reading position again each time when both are in one table.
 
-use smallvec::SmallVec;
-
 use crate::database::Inserter;
 use crate::error::Result;
 use crate::progress::Job;
 use crate::schema::ValueRef;
 
-/// A chunk is also written when it has this many bytes of text and blobs.
+/// A chunk is also written when it has this many bytes of text and blobs, or this many values.
 const FULL_BYTES: usize = 1 << 20;
+const FULL_CELLS: usize = 1 << 14;
 
 #[derive(Clone, Copy)]
 enum Cell {
@@ -24,7 +23,7 @@ enum Cell {
 pub struct Chunk<'a> {
     inserter: Box<dyn Inserter + 'a>,
     width: usize,
-    most_rows: usize,
+    most_cells: usize,
     cells: Vec<Cell>,
     bytes: Vec<u8>,
     written: u64,
@@ -33,7 +32,9 @@ pub struct Chunk<'a> {
 
 impl<'a> Chunk<'a> {
     pub fn new(inserter: Box<dyn Inserter + 'a>, width: usize, most_rows: usize, job: &'a Job) -> Chunk<'a> {
-        Chunk { inserter, width: width.max(1), most_rows, cells: Vec::new(), bytes: Vec::new(), written: 0, job }
+        let width = width.max(1);
+        let most_cells = most_rows.saturating_mul(width).min(FULL_CELLS);
+        Chunk { inserter, width, most_cells, cells: Vec::new(), bytes: Vec::new(), written: 0, job }
     }
 
     /// Keeps one row; the columns at its end that got no value are NULL.
@@ -60,28 +61,28 @@ impl<'a> Chunk<'a> {
 
     /// Writes the rows if there are enough of them.
     pub fn flush_if_full(&mut self) -> Result<()> {
-        if self.cells.len() / self.width >= self.most_rows || self.bytes.len() >= FULL_BYTES {
+        if self.cells.len() >= self.most_cells || self.bytes.len() >= FULL_BYTES {
             return self.flush();
         }
         Ok(())
     }
 
     fn flush(&mut self) -> Result<()> {
-        for row in self.cells.chunks_exact(self.width) {
-            let values: SmallVec<[ValueRef<'_>; 8]> = row
-                .iter()
-                .map(|cell| match cell {
-                    Cell::Null => ValueRef::Null,
-                    Cell::Integer(value) => ValueRef::Integer(*value),
-                    Cell::Real(value) => ValueRef::Real(*value),
-                    Cell::Text(at, len) => ValueRef::Text(self.bytes.get(*at..at + len).unwrap_or_default()),
-                    Cell::Blob(at, len) => ValueRef::Blob(self.bytes.get(*at..at + len).unwrap_or_default()),
-                })
-                .collect();
-            self.inserter.insert(&values)?;
-            self.written += 1;
-            self.job.advance()?;
-        }
+        let values: Vec<ValueRef<'_>> = self
+            .cells
+            .iter()
+            .map(|cell| match cell {
+                Cell::Null => ValueRef::Null,
+                Cell::Integer(value) => ValueRef::Integer(*value),
+                Cell::Real(value) => ValueRef::Real(*value),
+                Cell::Text(at, len) => ValueRef::Text(self.bytes.get(*at..at + len).unwrap_or_default()),
+                Cell::Blob(at, len) => ValueRef::Blob(self.bytes.get(*at..at + len).unwrap_or_default()),
+            })
+            .collect();
+        self.inserter.insert(&values)?;
+        let rows = (values.len() / self.width) as u64;
+        self.written += rows;
+        self.job.advance_by(rows)?;
         self.cells.clear();
         self.bytes.clear();
         // One huge value must not keep its memory for the rest of the table.
