@@ -301,14 +301,38 @@ fn extra_columns_of_the_target_get_no_value_of_their_own() {
 fn an_extra_column_of_the_target_that_insists_on_a_value_stops_the_copy() {
     let folder = Folder::new();
     let source = folder.small("source.db", "");
-    let strict = schema(2).replace("per_label_val TEXT", "per_label_val TEXT, unit TEXT NOT NULL");
-    let target = folder.script("target.db", &strict);
-    for strategy in STRATEGIES {
-        let refused = leaves_alone(&target, || migrate_files(&source, 1, &target, with(strategy)));
-        let error = failed(refused, Status::Constraint);
-        assert_detail(&error, "table", "METRIC");
-        assert_detail(&error, "column", "unit");
+    for (name, column) in [("plain.db", "unit TEXT NOT NULL"), ("default.db", "unit TEXT NOT NULL DEFAULT '%'")] {
+        let strict = schema(2).replace("per_label_val TEXT", &format!("per_label_val TEXT, {column}"));
+        let target = folder.script(name, &strict);
+        for strategy in STRATEGIES {
+            let refused = leaves_alone(&target, || migrate_files(&source, 1, &target, with(strategy)));
+            let error = failed(refused, Status::Constraint);
+            assert_detail(&error, "table", "METRIC");
+            assert_detail(&error, "column", "unit");
+        }
+        let one_row = folder.small(&format!("source-{name}"), "INSERT INTO EXPERIMENT VALUES (3, '', NULL, '', '');");
+        migrate_files(&one_row, 3, &target, MigrateOptions::default()).expect("no metric, no obstacle");
     }
+}
+
+#[test]
+fn what_the_target_cannot_hold_of_the_experiments_own_row_does_not_matter_to_appended_trials() {
+    let folder = Folder::new();
+    let change = "ALTER TABLE EXPERIMENT ADD COLUMN owner TEXT; UPDATE EXPERIMENT SET owner = 'me', \"desc\" = NULL;";
+    let source = folder.small("source.db", change);
+    let strict = schema(2).replace("\"desc\" TEXT", "\"desc\" TEXT NOT NULL, weight INTEGER NOT NULL DEFAULT 1");
+    let row = "INSERT INTO EXPERIMENT VALUES (1, 'theirs', '', 1, '2023', '2023');";
+    let target = folder.script("target.db", &format!("{strict}{row}"));
+    let into = |add_columns| MigrateOptions { target_experiment: Some(1), add_columns, ..MigrateOptions::default() };
+    for add_columns in [false, true] {
+        let before = folder.copy_of(&target, "before.db");
+        let result = migrate_files(&source, 1, &target, into(add_columns)).expect("appended");
+        assert_eq!(at(&result.to_json(), "/lossy/count"), 0);
+        execute(&target, "UPDATE EXPERIMENT SET update_time = '2023'");
+        let trials = if add_columns { 2 } else { 0 };
+        Check::new((&source, 1), (&target, 1)).target_before(&before).into_existing(trials).ok();
+    }
+    failed(migrate_files(&source, 1, &target, MigrateOptions::default()), Status::Constraint);
 }
 
 #[test]

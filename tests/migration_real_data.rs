@@ -247,12 +247,14 @@ fn appending_the_same_trials_again_is_a_duplicate() {
     let folder = Folder::new();
     let (source, target) = (folder.digits("source.db"), folder.small("target.db", ""));
     let (from, to) = (open(&source), open(&target));
-    append(&from, Some(&to), 2, 1).expect("appended");
+    let first = append(&from, Some(&to), 2, 1).expect("appended");
     let again = |on_duplicate| MigrateOptions { target_experiment: Some(1), on_duplicate, ..MigrateOptions::default() };
     leaves_alone(&target, || {
         let skipped = from.migrate_experiment(2, Some(&to), again(OnDuplicate::Skip)).expect("a skip");
         assert!(skipped.skipped);
         assert_eq!(skipped.new_experiment_id, 1);
+        assert_eq!(skipped.expected_digest, first.expected_digest);
+        assert_eq!(skipped.target_digest, None, "the experiment has other trials beside them");
         let refused = from.migrate_experiment(2, Some(&to), again(OnDuplicate::Error));
         assert_detail(&failed(refused, Status::AlreadyExists), "duplicate_experiment_id", "1");
     });
