@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{OpenFlags, types};
 
-use super::connection::{Connection, Engine, Inserter, Next, Row};
+use super::connection::{Connection, Engine, Inserter, Next, Row, Transaction};
 use super::guard;
 use super::layout::{Affinity, ColumnLayout, Layout, TableLayout};
 use super::sqlite_error::translate;
@@ -248,6 +248,8 @@ impl Connection for SqliteConnection {
     }
 
     fn layout(&self) -> Result<Layout> {
+        // Outside of a transaction: wait for a lock, and read one state.
+        let _state = if self.inner.is_autocommit() { Some(Transaction::read(self)?) } else { None };
         sqlite_layout::read(&self.inner, &|error| self.wrap(error))
     }
 
