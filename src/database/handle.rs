@@ -73,27 +73,24 @@ impl Database {
             let reader = self.reader()?;
             let _state = Transaction::read(reader)?;
             let layout = reader.layout()?;
-            if let Ok(experiments) = layout.entity(Entity::Experiment) {
-                let sql = format!("SELECT EXISTS (SELECT 1 FROM {})", quote(&experiments.name));
-                return Ok(reader.query_integer(&sql, &[])? == Some(0));
-            }
             if !layout.tables.is_empty() {
-                return Ok(false);
+                return has_no_experiment(reader, &layout);
             }
         }
         let access = if exists { Access::Write } else { Access::Create };
         let connection = self.connect(access)?;
         let transaction = Transaction::write(&connection)?;
         // Another process may have been faster.
-        let created = connection.layout()?.tables.is_empty();
-        if created {
+        let layout = connection.layout()?;
+        if layout.tables.is_empty() {
             for table in TABLES {
                 connection.execute(&create_statement(table), &[])?;
             }
         }
+        let empty = layout.tables.is_empty() || has_no_experiment(&connection, &layout)?;
         transaction.commit()?;
         self.writer.get_or_init(|| connection);
-        Ok(created)
+        Ok(empty)
     }
 
     fn connect(&self, access: Access) -> Result<SqliteConnection> {
@@ -154,6 +151,13 @@ impl Database {
     pub fn is_same_as(&self, other: &Database) -> bool {
         self.path == other.path || guard::file_id(&self.path).is_some_and(|id| guard::file_id(&other.path) == Some(id))
     }
+}
+
+/// Whether the tables are there and hold no experiment.
+fn has_no_experiment(connection: &dyn Connection, layout: &Layout) -> Result<bool> {
+    let Ok(experiments) = layout.entity(Entity::Experiment) else { return Ok(false) };
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM {})", quote(&experiments.name));
+    Ok(connection.query_integer(&sql, &[])? == Some(0))
 }
 
 /// Whether the file exists; fails if it cannot be a database file.
