@@ -299,8 +299,13 @@ fn a_wal_target_that_another_writer_holds_is_busy_after_the_timeout() {
 }
 
 #[test]
+fn a_target_that_is_locked_even_for_reading_is_busy_after_the_timeout() {
+    assert_busy_with_heartbeat(Journal::Rollback, "EXCLUSIVE");
+}
+
+#[test]
 fn waiting_for_a_lock_can_be_cancelled_by_the_sink() {
-    for lock in ["IMMEDIATE"] {
+    for lock in ["IMMEDIATE", "EXCLUSIVE"] {
         let act = |call| if call == 2 { Flow::Cancel } else { Flow::Continue };
         let (error, calls) = migrate_into_locked((Journal::Rollback, lock), Duration::from_secs(60), None, act);
         assert_eq!((error.status(), calls), (Status::Cancelled, 2), "{lock}: {error:?}");
@@ -309,7 +314,7 @@ fn waiting_for_a_lock_can_be_cancelled_by_the_sink() {
 
 #[test]
 fn waiting_for_a_lock_can_be_cancelled_by_another_thread() {
-    for lock in ["IMMEDIATE"] {
+    for lock in ["IMMEDIATE", "EXCLUSIVE"] {
         let token = CancelToken::new();
         let trigger = token.clone();
         let act = move |call| {

@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::connection::{Connection, Engine, Transaction};
@@ -10,6 +11,7 @@ use super::layout::Layout;
 use super::sqlite::{Access, SqliteConnection, needs_recovery};
 use super::url::Url;
 use crate::error::{Domain, Error, Result, Status};
+use crate::progress::Job;
 use crate::schema::{Entity, TABLES, create_statement, quote};
 
 /// How a database may be used.
@@ -78,7 +80,7 @@ impl Database {
             }
         }
         let access = if exists { Access::Write } else { Access::Create };
-        let connection = self.connect(access)?;
+        let connection = self.connect(access, None)?;
         let transaction = Transaction::write(&connection)?;
         // Another process may have been faster.
         let layout = connection.layout()?;
@@ -93,8 +95,8 @@ impl Database {
         Ok(empty)
     }
 
-    fn connect(&self, access: Access) -> Result<SqliteConnection> {
-        SqliteConnection::open(&self.path, access, self.options.busy_timeout, self.options.guard)
+    fn connect(&self, access: Access, job: Option<&Arc<Job>>) -> Result<SqliteConnection> {
+        SqliteConnection::open(&self.path, access, self.options.busy_timeout, self.options.guard, job.cloned())
     }
 
     /// The connection for reading.
@@ -102,17 +104,17 @@ impl Database {
         if let Some(open) = self.reader.get() {
             return Ok(open);
         }
-        let connection = match self.connect(Access::Read) {
+        let connection = match self.connect(Access::Read, None) {
             Err(error) if needs_recovery(&error) && !self.options.read_only => {
-                self.connect(Access::ReadAfterRecovery)?
+                self.connect(Access::ReadAfterRecovery, None)?
             }
             other => other?,
         };
         Ok(self.reader.get_or_init(|| connection))
     }
 
-    /// The connection for writing.
-    pub fn writer(&self) -> Result<&dyn Connection> {
+    /// The connection for writing. Opening it may have to wait for a lock, which ticks the job.
+    pub fn writer(&self, job: &Arc<Job>) -> Result<&dyn Connection> {
         if self.options.read_only {
             return Err(Error::new(Status::Misuse, Domain::Database, "the database was opened read-only")
                 .detail("path", self.path.display())
@@ -121,7 +123,8 @@ impl Database {
         if let Some(open) = self.writer.get() {
             return Ok(open);
         }
-        let connection = self.connect(Access::Write)?;
+        let connection = self.connect(Access::Write, Some(job))?;
+        connection.watch(None);
         Ok(self.writer.get_or_init(|| connection))
     }
 

@@ -61,8 +61,15 @@ pub struct SqliteConnection {
 }
 
 impl SqliteConnection {
-    /// Opens the file at `path`, an absolute path. `check` looks for another copy of SQLite in this process first.
-    pub fn open(path: &Path, access: Access, busy_timeout: Duration, check: bool) -> Result<SqliteConnection> {
+    /// Opens the file at `path`, an absolute path. `check` looks for another copy of SQLite in this process first. Waiting for a
+    /// lock ticks `job`, which watches until [`Connection::watch`] says otherwise.
+    pub fn open(
+        path: &Path,
+        access: Access,
+        busy_timeout: Duration,
+        check: bool,
+        job: Option<Arc<Job>>,
+    ) -> Result<SqliteConnection> {
         let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
             | match access {
                 Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
@@ -70,7 +77,7 @@ impl SqliteConnection {
                 Access::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
             };
         let wrap = |error| translate(error, path);
-        let watched = Arc::new(Watched::default());
+        let watched = Arc::new(Watched(Mutex::new(job)));
         let handler = Arc::clone(&watched);
         let inner = guard::open(path, check, || {
             let mut inner = rusqlite::Connection::open_with_flags(path, flags).map_err(wrap)?;
