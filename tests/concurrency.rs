@@ -541,6 +541,22 @@ fn a_log_of_a_killed_writer_does_not_disturb_opening_for_reading() {
 }
 
 #[test]
+fn a_journal_of_a_killed_writer_is_rolled_back_by_a_handle_that_was_open() {
+    reads_like_before(Journal::Rollback, true);
+}
+
+#[test]
 fn a_log_of_a_killed_writer_does_not_disturb_a_handle_that_was_open() {
     reads_like_before(Journal::Wal, true);
+}
+
+#[test]
+fn a_journal_of_a_killed_writer_is_named_when_the_handle_may_not_write() {
+    let pair = Pair::new(Journal::Rollback);
+    kill_a_writer(&pair.source());
+    let options = OpenOptions { read_only: true, ..OpenOptions::default() };
+    let error = Database::open(pair.source().to_str().unwrap(), options).unwrap_err();
+    assert_eq!(error.status(), Status::Io, "{error:?}");
+    assert!(error.message().contains("recovery"), "{error:?}");
+    assert!(!journal_files(&pair.source()).is_empty(), "nothing was changed");
 }

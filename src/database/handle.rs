@@ -104,7 +104,8 @@ impl Database {
         if let Some(open) = self.reader.get() {
             return Ok(open);
         }
-        let connection = match self.connect(Access::Read, None) {
+        let access = if self.options.read_only { Access::ReadOnly } else { Access::Read };
+        let connection = match self.connect(access, None) {
             Err(error) if needs_recovery(&error) && !self.options.read_only => {
                 self.connect(Access::ReadAfterRecovery, None)?
             }

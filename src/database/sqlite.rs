@@ -27,7 +27,9 @@ const WRITE_CACHE_KIB: i32 = 24 * 1024;
 /// What a connection may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Read an existing file.
+    /// Read an existing file, and never touch it.
+    ReadOnly,
+    /// Read an existing file. If a crash leaves it in need of recovery later on, another connection does that.
     Read,
     /// Read an existing file that may need recovery after a crash first, which only a connection that may write can do.
     ReadAfterRecovery,
@@ -56,6 +58,7 @@ pub struct SqliteConnection {
     inner: rusqlite::Connection,
     path: PathBuf,
     busy_timeout: Duration,
+    recovers: bool,
     watched: Arc<Watched>,
     probe: RefCell<Option<rusqlite::Connection>>,
 }
@@ -72,7 +75,7 @@ impl SqliteConnection {
     ) -> Result<SqliteConnection> {
         let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
             | match access {
-                Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+                Access::ReadOnly | Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
                 Access::ReadAfterRecovery | Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
                 Access::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
             };
@@ -88,8 +91,14 @@ impl SqliteConnection {
             Ok(inner)
         })?;
         let writes = matches!(access, Access::Write | Access::Create);
-        let connection =
-            SqliteConnection { inner, path: path.to_owned(), busy_timeout, watched, probe: RefCell::new(None) };
+        let connection = SqliteConnection {
+            inner,
+            path: path.to_owned(),
+            busy_timeout,
+            recovers: access == Access::Read,
+            watched,
+            probe: RefCell::new(None),
+        };
         connection.configure(writes)?;
         if writes && connection.inner.is_readonly("main").map_err(wrap)? {
             return Err(Error::new(Status::Io, Domain::Database, "the database can only be read")
@@ -265,7 +274,7 @@ impl Connection for SqliteConnection {
     }
 
     fn begin_read(&self) -> Result<()> {
-        self.waiting(|inner| {
+        let begin = |inner: &rusqlite::Connection| {
             inner.execute_batch("BEGIN")?;
             // BEGIN alone reads nothing; the first read fixes the state.
             let first = inner.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
@@ -273,8 +282,16 @@ impl Connection for SqliteConnection {
                 inner.execute_batch("ROLLBACK")?;
             }
             first
-        })?;
-        Ok(())
+        };
+        match self.waiting(begin) {
+            Err(error) if self.recovers && needs_recovery(&error) => {
+                // A writer was cut off since this connection was opened. Opening for writing undoes what it left.
+                let (access, job) = (Access::ReadAfterRecovery, self.watched.job());
+                drop(SqliteConnection::open(&self.path, access, self.busy_timeout, false, job)?);
+                self.waiting(begin)
+            }
+            begun => begun,
+        }
     }
 
     fn begin_write(&self) -> Result<()> {
