@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::connection::{Connection, Engine, Next, Transaction};
@@ -10,6 +11,7 @@ use super::layout::Layout;
 use super::sqlite::{Access, SqliteConnection, needs_recovery};
 use super::url::Url;
 use crate::error::{Domain, Error, Result, Status};
+use crate::progress::Job;
 use crate::schema::{Entity, TABLES, ValueRef, create_statement, quote};
 
 /// How a database may be used.
@@ -94,31 +96,28 @@ impl Database {
             let reader = self.reader()?;
             let _state = Transaction::read(reader)?;
             let layout = reader.layout()?;
-            if let Ok(experiments) = layout.entity(Entity::Experiment) {
-                let sql = format!("SELECT EXISTS (SELECT 1 FROM {})", quote(&experiments.name));
-                return Ok(reader.query_integer(&sql, &[])? == Some(0));
-            }
             if !layout.tables.is_empty() {
-                return Ok(false);
+                return has_no_experiment(reader, &layout);
             }
         }
         let access = if exists { Access::Write } else { Access::Create };
-        let connection = self.connect(access)?;
+        let connection = self.connect(access, None)?;
         let transaction = Transaction::write(&connection)?;
         // Another process may have been faster.
-        let created = connection.layout()?.tables.is_empty();
-        if created {
+        let layout = connection.layout()?;
+        if layout.tables.is_empty() {
             for table in TABLES {
                 connection.execute(&create_statement(table), &[])?;
             }
         }
+        let empty = layout.tables.is_empty() || has_no_experiment(&connection, &layout)?;
         transaction.commit()?;
         self.writer.get_or_init(|| connection);
-        Ok(created)
+        Ok(empty)
     }
 
-    fn connect(&self, access: Access) -> Result<SqliteConnection> {
-        SqliteConnection::open(&self.path, access, self.options.busy_timeout, self.options.guard)
+    fn connect(&self, access: Access, job: Option<&Arc<Job>>) -> Result<SqliteConnection> {
+        SqliteConnection::open(&self.path, access, self.options.busy_timeout, self.options.guard, job.cloned())
     }
 
     /// The connection for reading.
@@ -126,17 +125,18 @@ impl Database {
         if let Some(open) = self.reader.get() {
             return Ok(open);
         }
-        let connection = match self.connect(Access::Read) {
+        let access = if self.options.read_only { Access::ReadOnly } else { Access::Read };
+        let connection = match self.connect(access, None) {
             Err(error) if needs_recovery(&error) && !self.options.read_only => {
-                self.connect(Access::ReadAfterRecovery)?
+                self.connect(Access::ReadAfterRecovery, None)?
             }
             other => other?,
         };
         Ok(self.reader.get_or_init(|| connection))
     }
 
-    /// The connection for writing.
-    pub fn writer(&self) -> Result<&dyn Connection> {
+    /// The connection for writing. Opening it may have to wait for a lock, which ticks the job.
+    pub fn writer(&self, job: &Arc<Job>) -> Result<&dyn Connection> {
         if self.options.read_only {
             return Err(Error::new(Status::Misuse, Domain::Database, "the database was opened read-only")
                 .detail("path", self.path.display())
@@ -145,7 +145,8 @@ impl Database {
         if let Some(open) = self.writer.get() {
             return Ok(open);
         }
-        let connection = self.connect(Access::Write)?;
+        let connection = self.connect(Access::Write, Some(job))?;
+        connection.watch(None);
         Ok(self.writer.get_or_init(|| connection))
     }
 
@@ -175,6 +176,13 @@ impl Database {
     pub fn is_same_as(&self, other: &Database) -> bool {
         self.path == other.path || guard::file_id(&self.path).is_some_and(|id| guard::file_id(&other.path) == Some(id))
     }
+}
+
+/// Whether the tables are there and hold no experiment.
+fn has_no_experiment(connection: &dyn Connection, layout: &Layout) -> Result<bool> {
+    let Ok(experiments) = layout.entity(Entity::Experiment) else { return Ok(false) };
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM {})", quote(&experiments.name));
+    Ok(connection.query_integer(&sql, &[])? == Some(0))
 }
 
 /// Whether the file exists; fails if it cannot be a database file.

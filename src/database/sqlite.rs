@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{OpenFlags, types};
 
-use super::connection::{Connection, Engine, Inserter, Next, Row};
+use super::connection::{Connection, Engine, Inserter, Next, Row, Transaction};
 use super::guard;
 use super::layout::{Affinity, ColumnLayout, Layout, TableLayout};
 use super::sqlite_error::translate;
@@ -28,7 +28,9 @@ const WRITE_CACHE_KIB: i32 = 24 * 1024;
 /// What a connection may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Read an existing file.
+    /// Read an existing file, and never touch it.
+    ReadOnly,
+    /// Read an existing file. If a crash leaves it in need of recovery later on, another connection does that.
     Read,
     /// Read an existing file that may need recovery after a crash first, which only a connection that may write can do.
     ReadAfterRecovery,
@@ -57,6 +59,7 @@ pub struct SqliteConnection {
     pub(super) inner: rusqlite::Connection,
     path: PathBuf,
     busy_timeout: Duration,
+    recovers: bool,
     watched: Arc<Watched>,
     probe: RefCell<Option<rusqlite::Connection>>,
     /// Dropped after `inner`, being declared after it.
@@ -64,16 +67,23 @@ pub struct SqliteConnection {
 }
 
 impl SqliteConnection {
-    /// Opens the file at `path`, an absolute path. `check` looks for another copy of SQLite in this process first.
-    pub fn open(path: &Path, access: Access, busy_timeout: Duration, check: bool) -> Result<SqliteConnection> {
+    /// Opens the file at `path`, an absolute path. `check` looks for another copy of SQLite in this process first. Waiting for a
+    /// lock ticks `job`, which watches until [`Connection::watch`] says otherwise.
+    pub fn open(
+        path: &Path,
+        access: Access,
+        busy_timeout: Duration,
+        check: bool,
+        job: Option<Arc<Job>>,
+    ) -> Result<SqliteConnection> {
         let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
             | match access {
-                Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+                Access::ReadOnly | Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
                 Access::ReadAfterRecovery | Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
                 Access::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
             };
         let wrap = |error| translate(error, path);
-        let watched = Arc::new(Watched::default());
+        let watched = Arc::new(Watched(Mutex::new(job)));
         let handler = Arc::clone(&watched);
         let (inner, registration) = guard::open(path, check, || {
             let mut inner = rusqlite::Connection::open_with_flags(path, flags).map_err(wrap)?;
@@ -88,6 +98,7 @@ impl SqliteConnection {
             inner,
             path: path.to_owned(),
             busy_timeout,
+            recovers: access == Access::Read,
             watched,
             probe: RefCell::new(None),
             _registration: registration,
@@ -239,6 +250,8 @@ impl Connection for SqliteConnection {
     }
 
     fn layout(&self) -> Result<Layout> {
+        // Outside of a transaction: wait for a lock, and read one state.
+        let _state = if self.inner.is_autocommit() { Some(Transaction::read(self)?) } else { None };
         sqlite_layout::read(&self.inner, &|error| self.wrap(error))
     }
 
@@ -247,7 +260,7 @@ impl Connection for SqliteConnection {
     }
 
     fn begin_read(&self) -> Result<()> {
-        self.waiting(|inner| {
+        let begin = |inner: &rusqlite::Connection| {
             inner.execute_batch("BEGIN")?;
             // BEGIN alone reads nothing; the first read fixes the state.
             let first = inner.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
@@ -255,8 +268,16 @@ impl Connection for SqliteConnection {
                 inner.execute_batch("ROLLBACK")?;
             }
             first
-        })?;
-        Ok(())
+        };
+        match self.waiting(begin) {
+            Err(error) if self.recovers && needs_recovery(&error) => {
+                // A writer was cut off since this connection was opened. Opening for writing undoes what it left.
+                let (access, job) = (Access::ReadAfterRecovery, self.watched.job());
+                drop(SqliteConnection::open(&self.path, access, self.busy_timeout, false, job)?);
+                self.waiting(begin)
+            }
+            begun => begun,
+        }
     }
 
     fn begin_write(&self) -> Result<()> {

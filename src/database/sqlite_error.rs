@@ -19,6 +19,13 @@ pub fn translate(error: rusqlite::Error, path: &Path) -> Error {
             "writing the database failed, or a limit on the file's size was reached; nothing was changed",
             "check the device, the free space and the limits",
         ),
+        rusqlite::ffi::SQLITE_READONLY_RECOVERY
+        | rusqlite::ffi::SQLITE_READONLY_ROLLBACK
+        | rusqlite::ffi::SQLITE_READONLY_CANTINIT => (
+            Status::Io,
+            "the database needs recovery after a crash, which a connection that can only read cannot do",
+            "open it for writing once",
+        ),
         _ => classify(failure.code),
     };
     let described = match said {

@@ -1,10 +1,13 @@
 //! Child processes: the test binary once more, in another role.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use expmig::{Database, Error, Manager, MigrateOptions, MigrationResult, OnDuplicate, OpenOptions};
 use serde::{Deserialize, Serialize};
@@ -27,17 +30,17 @@ pub struct Job {
 }
 
 impl Job {
-    pub fn open_options(&self) -> OpenOptions {
-        OpenOptions { busy_timeout: self.busy_timeout, ..OpenOptions::default() }
+    /// Opens the source, and the target if that is another file.
+    pub fn open(&self) -> Result<(Manager, Option<Manager>), Error> {
+        let open = |path: &PathBuf, create| {
+            let options = OpenOptions { busy_timeout: self.busy_timeout, create, ..OpenOptions::default() };
+            Database::open(path.to_str().expect("paths of tests are UTF-8"), options).map(Manager::from)
+        };
+        Ok((open(&self.source, false)?, self.target.as_ref().map(|path| open(path, true)).transpose()?))
     }
 
     pub fn run(&self, options: MigrateOptions) -> Result<MigrationResult, Error> {
-        let open = |path: &PathBuf, create| {
-            let options = OpenOptions { create, ..self.open_options() };
-            Database::open(path.to_str().expect("paths of tests are UTF-8"), options).map(Manager::from)
-        };
-        let source = open(&self.source, false)?;
-        let target = self.target.as_ref().map(|path| open(path, true)).transpose()?;
+        let (source, target) = self.open()?;
         let on_duplicate = if self.skip { OnDuplicate::Skip } else { OnDuplicate::Copy };
         source.migrate_experiment(self.experiment, target.as_ref(), MigrateOptions { on_duplicate, ..options })
     }
@@ -112,4 +115,110 @@ pub fn outcome(mut child: Child) -> Outcome {
         },
         _ => panic!("the child ended with {status} and said {text}"),
     }
+}
+
+/// A child that says one thing after the other until its standard input is closed.
+pub struct Talker {
+    child: Child,
+    input: Mutex<Option<ChildStdin>>,
+    heard: Arc<Mutex<Vec<Value>>>,
+    listener: Option<JoinHandle<()>>,
+}
+
+impl Talker {
+    pub fn start(role: &str, input: &Value) -> Talker {
+        let mut child = command(role, input).spawn().unwrap();
+        let input = Mutex::new(child.stdin.take());
+        let lines = BufReader::new(child.stdout.take().expect("stdout is a pipe")).lines();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let into = Arc::clone(&heard);
+        let listener = std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                into.lock().unwrap().extend(self::heard(&line));
+            }
+        });
+        Talker { child, input, heard, listener: Some(listener) }
+    }
+
+    /// What it has said so far.
+    pub fn heard(&self) -> Vec<Value> {
+        self.heard.lock().unwrap().clone()
+    }
+
+    /// How often it has said something with this key.
+    pub fn count(&self, key: &str) -> usize {
+        self.heard.lock().unwrap().iter().filter(|value| value.get(key).is_some()).count()
+    }
+
+    /// Waits until it has said something with this key so many times; gives up after a minute.
+    pub fn wait_for(&self, key: &str, times: usize) {
+        let since = Instant::now();
+        while self.count(key) < times {
+            assert!(since.elapsed() < Duration::from_secs(60), "the child said {:?}", self.heard());
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Lets it go on.
+    pub fn go(&self) {
+        writeln!(self.input.lock().unwrap().as_mut().expect("stdin is a pipe"), "go").unwrap();
+    }
+
+    /// Closes its standard input and waits for its end; returns all that it said.
+    pub fn stop(mut self) -> Vec<Value> {
+        drop(self.input.lock().unwrap().take());
+        let status = self.child.wait().unwrap();
+        self.listener.take().expect("stopped once").join().unwrap();
+        assert!(status.success(), "the child ended with {status} and said {:?}", self.heard());
+        self.heard()
+    }
+
+    /// kill -9.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Talker {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// In a child: what the parent wants of it, heard by a thread of its own.
+#[derive(Clone, Default)]
+pub struct Parent {
+    goes: Arc<AtomicUsize>,
+    closed: Arc<AtomicBool>,
+}
+
+impl Parent {
+    pub fn listen() -> Parent {
+        let parent = Parent::default();
+        let heard = parent.clone();
+        std::thread::spawn(move || {
+            for _ in std::io::stdin().lines().map_while(Result::ok) {
+                heard.goes.fetch_add(1, Ordering::Relaxed);
+            }
+            heard.closed.store(true, Ordering::Relaxed);
+        });
+        parent
+    }
+
+    /// Whether it has not closed the standard input yet.
+    pub fn waits(&self) -> bool {
+        !self.closed.load(Ordering::Relaxed)
+    }
+
+    /// How often it said [`Talker::go`].
+    pub fn goes(&self) -> usize {
+        self.goes.load(Ordering::Relaxed)
+    }
+}
+
+/// In a child: waits for [`Talker::go`] or for the end of the standard input.
+pub fn wait_for_go() {
+    std::io::stdin().read_line(&mut String::new()).unwrap();
 }
