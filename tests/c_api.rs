@@ -43,7 +43,7 @@ macro_rules! programs {
 }
 
 programs! {
-    library error cancel options experiment migrate reentrancy free_order shared_process
+    library error cancel options experiment migrate reentrancy free_order shared_process manager
 }
 
 #[test]
