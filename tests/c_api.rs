@@ -44,6 +44,8 @@ macro_rules! programs {
 
 programs! {
     library error cancel options experiment migrate reentrancy free_order shared_process manager
+    // Needs a function that release builds do not have.
+    #[cfg(debug_assertions)] panic
 }
 
 #[test]
