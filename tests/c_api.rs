@@ -43,7 +43,7 @@ macro_rules! programs {
 }
 
 programs! {
-    library error cancel options experiment migrate reentrancy free_order shared_process manager
+    library error cancel options experiment migrate reentrancy free_order shared_process manager database
     // Needs a function that release builds do not have.
     #[cfg(debug_assertions)] panic
 }

@@ -185,6 +185,14 @@ fn check_path(path: &Path, create: bool) -> Result<bool> {
                 .detail("path", path.display())
                 .hint("give the path of the file in it"))
         }
+        // Opening a pipe would wait for somebody to write into it.
+        Ok(meta) if !meta.is_file() => Err(Error::argument(
+            Domain::Database,
+            "url",
+            "the path is a pipe, a socket or a device, not a database file",
+        )
+        .detail("path", path.display())
+        .hint("pass the path of the SQLite file")),
         Ok(_) => Ok(true),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && create => {
             let folder_exists = path.parent().is_some_and(Path::is_dir);
