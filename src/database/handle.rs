@@ -63,8 +63,12 @@ impl Database {
         if database.options.create {
             database.created = database.create_schema(exists)?;
         }
+        let connection = database.reader()?;
+        // A transaction waits for locks; a lone statement would not.
+        let state = Transaction::read(connection)?;
         database.layout()?;
         database.check_size()?;
+        drop(state);
         Ok(database)
     }
 

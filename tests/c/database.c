@@ -133,6 +133,17 @@ static void info_fails(void)
     unlock(other);
     OK(expmig_database_info(database, &json, &err));
     expmig_string_free(json);
+    expmig_database_close(database);
+    /* The busy timeout holds for opening and for looking: both wait until the lock is gone. */
+    other = lock("info.db", "BEGIN EXCLUSIVE");
+    let_go_soon(other);
+    database = open_with("info.db", 0, 60000);
+    unlock(other);
+    other = lock("info.db", "BEGIN EXCLUSIVE");
+    let_go_soon(other);
+    OK(expmig_database_info(database, &json, &err));
+    expmig_string_free(json);
+    unlock(other);
     sql("info.db", "DROP TABLE ARTIFACT");
     json = GARBAGE;
     FAILS(EXPMIG_SCHEMA, expmig_database_info(database, &json, &err));
