@@ -43,7 +43,7 @@ macro_rules! programs {
 }
 
 programs! {
-    library error cancel options experiment migrate reentrancy free_order shared_process manager database
+    library error cancel options experiment migrate reentrancy free_order shared_process manager database callbacks
     // Needs a function that release builds do not have.
     #[cfg(debug_assertions)] panic
 }
