@@ -43,7 +43,7 @@ macro_rules! programs {
 }
 
 programs! {
-    library error cancel options experiment migrate reentrancy free_order shared_process manager database callbacks
+    library error cancel options database manager experiment migrate callbacks reentrancy threads free_order shared_process
     // Needs a function that release builds do not have.
     #[cfg(debug_assertions)] panic
 }

@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::connection::{Connection, Engine, Next, Transaction};
@@ -10,6 +11,7 @@ use super::layout::Layout;
 use super::sqlite::{Access, SqliteConnection, needs_recovery};
 use super::url::Url;
 use crate::error::{Domain, Error, Result, Status};
+use crate::progress::Job;
 use crate::schema::{Entity, TABLES, ValueRef, create_statement, quote};
 
 /// How a database may be used.
@@ -107,7 +109,7 @@ impl Database {
             }
         }
         let access = if exists { Access::Write } else { Access::Create };
-        let connection = self.connect(access)?;
+        let connection = self.connect(access, None)?;
         let transaction = Transaction::write(&connection)?;
         // Another process may have been faster.
         let created = connection.layout()?.tables.is_empty();
@@ -121,8 +123,8 @@ impl Database {
         Ok(created)
     }
 
-    fn connect(&self, access: Access) -> Result<SqliteConnection> {
-        SqliteConnection::open(&self.path, access, self.options.busy_timeout, self.options.guard)
+    fn connect(&self, access: Access, job: Option<&Arc<Job>>) -> Result<SqliteConnection> {
+        SqliteConnection::open(&self.path, access, self.options.busy_timeout, self.options.guard, job)
     }
 
     /// The connection for reading.
@@ -130,17 +132,17 @@ impl Database {
         if let Some(open) = self.reader.get() {
             return Ok(open);
         }
-        let connection = match self.connect(Access::Read) {
+        let connection = match self.connect(Access::Read, None) {
             Err(error) if needs_recovery(&error) && !self.options.read_only => {
-                self.connect(Access::ReadAfterRecovery)?
+                self.connect(Access::ReadAfterRecovery, None)?
             }
             other => other?,
         };
         Ok(self.reader.get_or_init(|| connection))
     }
 
-    /// The connection for writing.
-    pub fn writer(&self) -> Result<&dyn Connection> {
+    /// The connection for writing. The first time opens it, and may wait for a lock; that ticks `job`.
+    pub fn writer(&self, job: &Arc<Job>) -> Result<&dyn Connection> {
         if self.options.read_only {
             return Err(Error::new(Status::Misuse, Domain::Database, "the database was opened read-only")
                 .detail("path", self.path.display())
@@ -149,7 +151,7 @@ impl Database {
         if let Some(open) = self.writer.get() {
             return Ok(open);
         }
-        let connection = self.connect(Access::Write)?;
+        let connection = self.connect(Access::Write, Some(job))?;
         Ok(self.writer.get_or_init(|| connection))
     }
 

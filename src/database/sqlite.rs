@@ -64,8 +64,15 @@ pub struct SqliteConnection {
 }
 
 impl SqliteConnection {
-    /// Opens the file at `path`, an absolute path. `check` looks for another copy of SQLite in this process first.
-    pub fn open(path: &Path, access: Access, busy_timeout: Duration, check: bool) -> Result<SqliteConnection> {
+    /// Opens the file at `path`, an absolute path. `check` looks for another copy of SQLite in this process first. Waiting for
+    /// a lock ticks `job`.
+    pub fn open(
+        path: &Path,
+        access: Access,
+        busy_timeout: Duration,
+        check: bool,
+        job: Option<&Arc<Job>>,
+    ) -> Result<SqliteConnection> {
         let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
             | match access {
                 Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
@@ -92,7 +99,9 @@ impl SqliteConnection {
             probe: RefCell::new(None),
             _registration: registration,
         };
+        connection.watch(job.cloned());
         connection.configure(writes)?;
+        connection.watch(None);
         if writes && connection.inner.is_readonly("main").map_err(wrap)? {
             return Err(Error::new(Status::Io, Domain::Database, "the database can only be read")
                 .detail("path", path.display())

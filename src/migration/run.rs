@@ -26,12 +26,12 @@ pub fn migrate(
     options.check()?;
     let job = Job::new(Domain::Migration, options.progress.take(), options.cancel.take());
     let target_database = target.unwrap_or(source);
-    let writer = target_database.writer()?;
+    job.begin("opening")?;
+    let writer = target_database.writer(&job)?;
     // Within one database, one connection reads and writes: two would wait for each other.
     let same = source.is_same_as(target_database);
     let reader = if same { writer } else { source.reader()? };
     let _watches = Watches::new(&job, [reader, writer]);
-    job.begin("opening")?;
     let writing = Transaction::write(writer)?;
     let reading = if same { None } else { Some(Transaction::read(reader)?) };
     let mut sides = Sides::new((source, reader), (target_database, writer), experiment, &options)?;

@@ -246,6 +246,19 @@ static void while_waiting(void)
     unlock(other);
     expmig_manager_free(a);
     expmig_database_close(database);
+
+    /* The same when the lock is there before the first write opens its connection. */
+    database = open_with("waiting.db", 0, 60000);
+    a = manager_of(database);
+    other = lock("waiting.db", "BEGIN EXCLUSIVE");
+    w = watching(3, EXPMIG_CALLBACK_CANCEL, 0);
+    began = now_ms();
+    FAILS(EXPMIG_CANCELLED, expmig_migrate_experiment(a, 1, NULL, &options, &result, &err));
+    CHECK(result == NULL);
+    CHECK(now_ms() - began < 10000);
+    unlock(other);
+    expmig_manager_free(a);
+    expmig_database_close(database);
 }
 
 int main(void)
