@@ -361,7 +361,8 @@ typedef struct expmig_manager_options {
      */
     void *log_user_data;
     /**
-     * Called with `log_user_data` when the manager needs it no more, also if expmig_manager_new fails; NULL for none.
+     * Called with `log_user_data` when the manager needs it no more, also if expmig_manager_new fails (but for an impossible
+     * `struct_size`, which says that nothing here was filled in); NULL for none.
      */
     expmig_destroy_fn log_destroy;
 } expmig_manager_options;

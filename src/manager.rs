@@ -138,7 +138,8 @@ impl<D: Borrow<Database>> Manager<D> {
 
     /// What the database is: engine, path, generation, extra columns and tables. Schema `expmig.database/1`.
     pub fn database_info(&self) -> Result<Json> {
-        let layout = self.database().layout()?;
+        let job = Job::unwatched(Domain::Database);
+        let layout = self.reading(&job, |_| self.database().layout())?;
         let mut extra_columns = Vec::new();
         for table in &layout.tables {
             for column in table.extra_columns() {

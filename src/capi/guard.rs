@@ -43,12 +43,17 @@ pub fn shielded<T>(fallback: T, body: impl FnOnce() -> T) -> T {
 }
 
 fn panicked(payload: Box<dyn Any + Send>, domain: Domain) -> Error {
-    let text = match (payload.downcast_ref::<&str>(), payload.downcast_ref::<String>()) {
-        (Some(text), _) => (*text).to_owned(),
-        (_, Some(text)) => text.clone(),
-        _ => "no message".to_owned(),
+    let text = match payload.downcast::<&'static str>().map(|text| (*text).to_owned()) {
+        Ok(text) => text,
+        Err(payload) => match payload.downcast::<String>() {
+            Ok(text) => *text,
+            Err(payload) => {
+                // As in `shielded`.
+                std::mem::forget(payload);
+                "no message".to_owned()
+            }
+        },
     };
-    std::mem::forget(payload);
     Error::new(Status::Panic, domain, format!("a bug in expmig was caught: {}", text.replace(['\n', '\r'], " ")))
         .hint("nothing was committed; free the handle, and please report the message")
 }

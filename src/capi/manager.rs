@@ -8,7 +8,7 @@ use super::database::expmig_database;
 use super::error::expmig_error;
 use super::gate::{Entered, Gate};
 use super::guard::{guard, shielded};
-use super::options::{SizedOptions, init, known_flags, read};
+use super::options::{SizedOptions, init, known_flags, read_known};
 use super::progress::UserData;
 use super::status::expmig_status;
 use super::text::c_string;
@@ -52,7 +52,8 @@ pub struct expmig_manager_options {
     pub log_fn: expmig_log_fn,
     /// Passed to `log_fn`.
     pub log_user_data: *mut c_void,
-    /// Called with `log_user_data` when the manager needs it no more, also if expmig_manager_new fails; NULL for none.
+    /// Called with `log_user_data` when the manager needs it no more, also if expmig_manager_new fails (but for an impossible
+    /// `struct_size`, which says that nothing here was filled in); NULL for none.
     pub log_destroy: expmig_destroy_fn,
 }
 
@@ -114,6 +115,10 @@ fn log_sink(options: &expmig_manager_options, destroy: Destroy) -> Option<LogSin
 
 fn manager_options(options: &expmig_manager_options, destroy: Destroy) -> Result<ManagerOptions> {
     known_flags(options.flags, 0, Domain::Database)?;
+    if options.reserved != 0 {
+        return Err(Error::argument(Domain::Database, "reserved", "reserved must be 0")
+            .hint("fill the options with expmig_manager_options_init"));
+    }
     let level = LogLevel::from_code(options.log_level);
     if level.is_none() && options.log_level != EXPMIG_LOG_OFF {
         let message = format!("{} is not a log level", options.log_level);
@@ -155,9 +160,10 @@ pub unsafe extern "C" fn expmig_manager_new(
     unsafe {
         clear(manager, std::ptr::null_mut());
         guard(error, Domain::Database, || {
-            let options = read(options, Domain::Database)?;
+            let (options, complete) = read_known(options, Domain::Database)?;
             // From here on the user data is destroyed whatever happens.
             let destroy = Destroy(options.log_destroy, UserData(options.log_user_data));
+            complete?;
             let database = Arc::clone(&handle(database, "database", Domain::Database)?.0);
             required(manager, "manager", Domain::Database)?;
             optional_text(options.snapshot_dir, "snapshot_dir", Domain::Database)?;

@@ -41,31 +41,39 @@ pub unsafe fn init<T: SizedOptions>(options: *mut T, size: usize, domain: Domain
 /// # Safety
 /// `options` is NULL or points to as many readable bytes as its first field says.
 pub unsafe fn read<T: SizedOptions>(options: *const T, domain: Domain) -> Result<T> {
+    // SAFETY: as the caller promises.
+    let (known, complete) = unsafe { read_known(options, domain) }?;
+    complete?;
+    Ok(known)
+}
+
+/// As [`read`], but gives what is known also if there is more: for options that own something.
+///
+/// # Safety
+/// As [`read`].
+pub unsafe fn read_known<T: SizedOptions>(options: *const T, domain: Domain) -> Result<(T, Result<()>)> {
     let mut known = T::defaults();
     if options.is_null() {
-        return Ok(known);
+        return Ok((known, Ok(())));
     }
     // SAFETY: the first field is there in every version.
     let size = unsafe { options.cast::<u32>().read_unaligned() } as usize;
     checked_size::<T>(size, domain)?;
     // SAFETY: `size` bytes are readable, as the caller promises; `known` has size_of::<T>() writable ones, and every bit
     // pattern is valid for it.
-    unsafe {
+    let unknown = unsafe {
         let bytes = options.cast::<u8>();
         let shared = size.min(size_of::<T>());
         std::ptr::from_mut(&mut known).cast::<u8>().copy_from_nonoverlapping(bytes, shared);
-        let unknown = std::slice::from_raw_parts(bytes.add(shared), size - shared);
-        if unknown.iter().any(|byte| *byte != 0) {
-            return Err(Error::argument(
-                domain,
-                "struct_size",
-                "the options have fields that this version does not know",
-            )
-            .detail("struct_size", size)
-            .hint("the program was built with a newer header than the library it runs with"));
-        }
+        std::slice::from_raw_parts(bytes.add(shared), size - shared)
+    };
+    if unknown.iter().all(|byte| *byte == 0) {
+        return Ok((known, Ok(())));
     }
-    Ok(known)
+    let error = Error::argument(domain, "struct_size", "the options have fields that this version does not know")
+        .detail("struct_size", size)
+        .hint("the program was built with a newer header than the library it runs with");
+    Ok((known, Err(error)))
 }
 
 fn checked_size<T: SizedOptions>(size: usize, domain: Domain) -> Result<u32> {

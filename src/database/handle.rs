@@ -65,8 +65,12 @@ impl Database {
         if database.options.create {
             database.created = database.create_schema(exists)?;
         }
+        let connection = database.reader()?;
+        // A transaction waits for locks; a lone statement would not.
+        let state = Transaction::read(connection)?;
         database.layout()?;
         database.check_size()?;
+        drop(state);
         Ok(database)
     }
 
@@ -193,6 +197,14 @@ fn check_path(path: &Path, create: bool) -> Result<bool> {
                 .detail("path", path.display())
                 .hint("give the path of the file in it"))
         }
+        // Opening a pipe would wait for somebody to write into it.
+        Ok(meta) if !meta.is_file() => Err(Error::argument(
+            Domain::Database,
+            "url",
+            "the path is a pipe, a socket or a device, not a database file",
+        )
+        .detail("path", path.display())
+        .hint("pass the path of the SQLite file")),
         Ok(_) => Ok(true),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && create => {
             let folder_exists = path.parent().is_some_and(Path::is_dir);

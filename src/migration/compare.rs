@@ -20,18 +20,25 @@ struct Side<'a> {
     layout: Layout,
     selection: Selection,
     digest: ExperimentDigest,
-    nodes: Nodes,
+    nodes: Nodes<'a>,
 }
 
-/// The cells of the experiment's row, of each trial and of each run.
-#[derive(Default)]
-struct Nodes {
+/// One side that is not read yet.
+struct Counted<'a> {
+    connection: &'a dyn Connection,
+    layout: Layout,
+    selection: Selection,
+}
+
+/// The cells of the experiment's row, of each trial and of each run. Counts the rows that are read.
+struct Nodes<'j> {
+    job: &'j Job,
     experiment: Cells,
     trials: HashMap<usize, Cells>,
     runs: HashMap<usize, Cells>,
 }
 
-impl Visitor for Nodes {
+impl Visitor for Nodes<'_> {
     fn node(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
         let cells = cells(shape, row)?;
         match owner {
@@ -39,28 +46,39 @@ impl Visitor for Nodes {
             Owner::Trial(at) => drop(self.trials.insert(at, cells)),
             Owner::Run(at) => drop(self.runs.insert(at, cells)),
         }
-        Ok(())
+        self.job.advance()
     }
 
     fn below_run(&mut self, _: usize, _: &Shape<'_>, _: &dyn Row) -> Result<()> {
-        Ok(())
+        self.job.advance()
     }
 
     fn link(&mut self, _: Owner, _: &Shape<'_>, _: &dyn Row, _: Option<u64>, _: (Entity, &Shape<'_>)) -> Result<()> {
-        Ok(())
+        self.job.advance()
     }
 }
 
-impl<'a> Side<'a> {
-    fn read(connection: &'a dyn Connection, experiment: i64, job: &Job) -> Result<Side<'a>> {
+impl<'a> Counted<'a> {
+    fn new(connection: &'a dyn Connection, experiment: i64, job: &Job) -> Result<Counted<'a>> {
         let layout = connection.layout()?;
         layout.check()?;
         experiment_exists(connection, &layout, experiment)?;
         job.begin("counting")?;
-        let mut selection = Selection::read(connection, &layout, experiment, Scope::default(), job)?;
+        let selection = Selection::read(connection, &layout, experiment, Scope::default(), job)?;
+        Ok(Counted { connection, layout, selection })
+    }
+
+    fn total(&self) -> u64 {
+        self.selection.counts.iter().map(|counts| counts.rows + counts.unsound).sum()
+    }
+
+    fn read(self, job: &'a Job) -> Result<Side<'a>> {
+        let Counted { connection, layout, mut selection } = self;
         job.begin("digesting")?;
-        let mut nodes = Nodes::default();
+        let mut nodes = Nodes { job, experiment: Cells::new(), trials: HashMap::new(), runs: HashMap::new() };
         let digest = digest(connection, &layout, &mut selection, None, job, Some(&mut nodes))?;
+        // Read together with the links to them.
+        (0..selection.metrics.len() + selection.artifacts.len()).try_for_each(|_| job.advance())?;
         Ok(Side { connection, layout, selection, digest, nodes })
     }
 }
@@ -78,8 +96,10 @@ pub fn compare(
     job.begin("opening")?;
     let _state = Transaction::read(connection)?;
     let _other_state = if same { None } else { Some(Transaction::read(other_connection)?) };
-    let mut a = Side::read(connection, experiment, job)?;
-    let mut b = Side::read(other_connection, other_experiment, job)?;
+    let a = Counted::new(connection, experiment, job)?;
+    let b = Counted::new(other_connection, other_experiment, job)?;
+    job.set_total(a.total() + b.total());
+    let (mut a, mut b) = (a.read(job)?, b.read(job)?);
     let equal = a.digest.experiment == b.digest.experiment;
     let difference = if equal { Json::Null } else { find_difference(&mut a, &mut b, job)? };
     job.finish();
