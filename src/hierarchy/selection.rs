@@ -3,12 +3,14 @@
 use std::ops::RangeInclusive;
 
 use super::ids::{IdSet, Ids};
+use super::keys::{KeyQuery, soundness};
 use super::leaves::scan_leaves;
-use super::problem::{Problem, ProblemKind, Problems};
-use crate::database::{Connection, Layout, Next, Row, TableLayout};
+use super::presence::{Needs, Presence};
+use super::problem::Problems;
+use crate::database::{Connection, Layout, Next, TableLayout};
 use crate::error::{Domain, Error, Result};
 use crate::progress::Job;
-use crate::schema::{Column, Entity, Kind, LinkOwner, Place, Role, Table, Value, quote, table};
+use crate::schema::{Entity, LinkOwner, Place, Table, Value, quote};
 
 /// Which part of an experiment.
 #[derive(Clone, Debug, Default)]
@@ -69,6 +71,7 @@ impl Selection {
             problems: Problems::default(),
         };
         selection.read_nodes(connection, layout, job)?;
+        let mut presence = Presence::new(layout, selection.runs.len());
         for table in &layout.tables {
             match table.schema.place {
                 Place::Aside | Place::Leaf(_) => {}
@@ -80,9 +83,12 @@ impl Selection {
                     };
                     selection.counts.push(Counts { table: table.schema, rows, unsound: 0 });
                 }
-                Place::BelowRun | Place::Link { .. } => selection.read_keys(connection, layout, table, job)?,
+                Place::BelowRun | Place::Link { .. } => {
+                    selection.read_keys(connection, layout, table, &mut presence, job)?;
+                }
             }
         }
+        drop(presence);
         for entity in [Entity::Metric, Entity::Artifact] {
             selection.check_leaves(connection, layout, entity, job)?;
         }
@@ -178,38 +184,70 @@ impl Selection {
         connection: &dyn Connection,
         layout: &Layout,
         table: &TableLayout,
+        presence: &mut Presence,
         job: &Job,
     ) -> Result<()> {
-        let mut counts = Counts { table: table.schema, rows: 0, unsound: 0 };
-        let keys = KeyQuery::new(self, layout, table)?;
-        if let Some((low, high)) = self.owner_bounds(keys.owner) {
-            connection.query(&keys.sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
-                job.pulse()?;
-                let leaf = keys.leaf.map(|(at, _)| row.value(at)).transpose()?;
-                let leaf_id = leaf.and_then(|value| value.as_integer());
-                let owner_id = row.value(keys.owner_at)?.as_integer();
-                if self.owner(keys.owner, owner_id, leaf_id).is_none() {
-                    return Ok(Next::Row);
+        let query = KeyQuery::new(table, None)?;
+        let sound = match presence.needs(layout, table.schema, &query.keys) {
+            None => soundness(layout, table, "t", &|parent| self.has_unsound(parent)),
+            Some(needs) => {
+                let (count, kept) = (self.problems.count, self.problems.first.len());
+                if let Some(counts) = self.scan_keys(connection, &query, Some((&mut *presence, &needs)), job)? {
+                    self.counts.push(counts);
+                    return Ok(());
                 }
-                let sound = keys.sound_at.map(|at| row.value(at)).transpose()?;
-                let stands = sound.is_none_or(|value| value.as_integer() == Some(1));
-                if let (Some((_, entity)), Some(id)) = (keys.leaf, leaf_id)
-                    && (stands || !self.scope.sound_only)
-                {
-                    self.leaves(entity).insert(id)?;
-                }
-                if stands && (keys.leaf.is_none() || leaf_id.is_some()) {
-                    counts.rows += 1;
-                    return Ok(Next::Row);
-                }
-                counts.unsound += 1;
-                let problem = keys.problem(table.schema, row)?;
-                self.problems.add(|| problem);
-                Ok(Next::Row)
-            })?;
-        }
-        self.counts.push(counts);
+                self.problems.count = count;
+                self.problems.first.truncate(kept);
+                presence.give_up(table.schema);
+                soundness(layout, table, "t", &|parent| self.has_unsound(parent))
+            }
+        };
+        let counts = self.scan_keys(connection, &KeyQuery::new(table, sound)?, None, job)?;
+        self.counts.extend(counts);
         Ok(())
+    }
+
+    /// Reads the keys and sorts the rows into those that can stand and those that cannot; `None` if that needs the database to
+    /// look their parents up.
+    fn scan_keys(
+        &mut self,
+        connection: &dyn Connection,
+        keys: &KeyQuery,
+        mut presence: Option<(&mut Presence, &Needs)>,
+        job: &Job,
+    ) -> Result<Option<Counts>> {
+        let mut counts = Counts { table: keys.table, rows: 0, unsound: 0 };
+        let Some((low, high)) = self.owner_bounds(keys.owner) else { return Ok(Some(counts)) };
+        let mut known = true;
+        connection.query(&keys.sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
+            job.pulse()?;
+            let leaf_id = keys.leaf_id(row)?;
+            let Some(owner) = self.owner(keys.owner, row.value(keys.owner_at)?.as_integer(), leaf_id) else {
+                return Ok(Next::Row);
+            };
+            let stands = match &mut presence {
+                Some((presence, needs)) => presence.stands(needs, row, owner)?,
+                None => Some(keys.stands(row)?),
+            };
+            let Some(stands) = stands else {
+                known = false;
+                return Ok(Next::Stop);
+            };
+            if let (Some((_, entity)), Some(id)) = (keys.leaf, leaf_id)
+                && (stands || !self.scope.sound_only)
+            {
+                self.leaves(entity).insert(id)?;
+            }
+            if stands && (keys.leaf.is_none() || leaf_id.is_some()) {
+                counts.rows += 1;
+                return Ok(Next::Row);
+            }
+            counts.unsound += 1;
+            let problem = keys.problem(row)?;
+            self.problems.add(|| problem);
+            Ok(Next::Row)
+        })?;
+        Ok(known.then_some(counts))
     }
 
     /// Takes ids out of the set that no row has, and the links to them out of the counts; counts the rest.
@@ -253,23 +291,22 @@ impl Selection {
             if leaf != entity {
                 continue;
             }
-            let keys = KeyQuery::new(self, layout, table)?;
+            let sound = soundness(layout, table, "t", &|parent| self.has_unsound(parent));
+            let keys = KeyQuery::new(table, sound)?;
             let Some((low, high)) = self.owner_bounds(keys.owner) else { continue };
             let mut missing = 0;
             connection.query(&keys.sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
                 job.pulse()?;
-                let leaf_id = keys.leaf.map(|(at, _)| row.value(at)).transpose()?.and_then(|value| value.as_integer());
+                let leaf_id = keys.leaf_id(row)?;
                 let owner_id = row.value(keys.owner_at)?.as_integer();
-                let sound = keys.sound_at.map(|at| row.value(at)).transpose()?;
-                let stands = sound.is_none_or(|value| value.as_integer() == Some(1));
-                if self.owner(keys.owner, owner_id, leaf_id).is_none() || !stands {
+                if self.owner(keys.owner, owner_id, leaf_id).is_none() || !keys.stands(row)? {
                     return Ok(Next::Row);
                 }
                 if let Some(id) = leaf_id
                     && present.rank(id)?.is_none()
                 {
                     missing += 1;
-                    let problem = keys.problem(table.schema, row)?;
+                    let problem = keys.problem(row)?;
                     self.problems.add(|| problem);
                 }
                 Ok(Next::Row)
@@ -285,117 +322,4 @@ impl Selection {
 
 fn too_many_trials() -> Error {
     Error::new(crate::error::Status::Limit, Domain::Database, "an experiment can have at most 4294967295 trials")
-}
-
-/// A query for the key columns of a table, with a last column that is 1 for rows that can stand.
-struct KeyQuery {
-    sql: String,
-    owner: LinkOwner,
-    owner_at: usize,
-    leaf: Option<(usize, Entity)>,
-    sound_at: Option<usize>,
-    keys: Vec<&'static Column>,
-}
-
-impl KeyQuery {
-    fn new(selection: &Selection, layout: &Layout, found: &TableLayout) -> Result<KeyQuery> {
-        let schema = found.schema;
-        let (owner, leaf_entity) = match schema.place {
-            Place::Link { owner, leaf } => (owner, Some(leaf)),
-            _ => (LinkOwner::Run, None),
-        };
-        let keys: Vec<&'static Column> = schema.columns.iter().filter(|column| column.role != Role::Content).collect();
-        let at = |entity: Entity| keys.iter().position(|column| column.role == Role::Parent(entity));
-        let Some(owner_at) = at(owner.entity()) else {
-            return Err(Error::internal(Domain::Database, format!("{} has no owner", schema.name)));
-        };
-        let mut select: Vec<String> = keys.iter().map(|column| format!("t.{}", found.quoted(column.name))).collect();
-        let sound = soundness(layout, found, "t", &|parent| selection.has_unsound(parent));
-        let sound_at = sound.as_ref().map(|_| select.len());
-        select.extend(sound);
-        let Some(owner_name) = keys.get(owner_at).map(|column| found.quoted(column.name)) else {
-            return Err(Error::internal(Domain::Database, format!("{} has no owner", schema.name)));
-        };
-        Ok(KeyQuery {
-            sql: format!(
-                "SELECT {} FROM {} AS t WHERE t.{owner_name} BETWEEN ?1 AND ?2",
-                select.join(", "),
-                quote(&found.name)
-            ),
-            owner,
-            owner_at,
-            leaf: leaf_entity.and_then(|entity| at(entity).map(|position| (position, entity))),
-            sound_at,
-            keys,
-        })
-    }
-
-    /// Describes a row that cannot stand.
-    fn problem(&self, table: &'static Table, row: &dyn Row) -> Result<Problem> {
-        let mut parts = Vec::new();
-        let mut null = None;
-        for (at, column) in self.keys.iter().enumerate() {
-            let value = row.value(at)?;
-            if value == crate::schema::ValueRef::Null {
-                null = null.or(Some(column.name));
-            }
-            parts.push(format!("{}={}", column.name, value.describe()));
-        }
-        let row = parts.join(", ");
-        let (kind, message) = match null {
-            Some(column) => (ProblemKind::NullKey, format!("{} ({row}): {column} is NULL", table.name)),
-            None => {
-                let parents: Vec<&str> = table.references.iter().map(|reference| reference.table).collect();
-                let message =
-                    format!("{} ({row}): the {} row it belongs to does not exist", table.name, parents.join(" or "));
-                (ProblemKind::DanglingReference, message)
-            }
-        };
-        Ok(Problem { kind, table: table.name, row, message })
-    }
-}
-
-/// A condition that holds for the rows of a table that can stand: no part of the key is NULL, and the row below the run that
-/// they refer to exists (and can stand itself, where `doubted` says that some cannot). References to trials, runs, metrics and
-/// artifacts are not looked at. `None` if nothing needs to be checked.
-pub fn soundness(
-    layout: &Layout,
-    found: &TableLayout,
-    alias: &str,
-    doubted: &dyn Fn(&Table) -> bool,
-) -> Option<String> {
-    let mut conditions = Vec::new();
-    let mut covered: Vec<&str> = Vec::new();
-    for reference in found.schema.references {
-        let Some(parent) = table(reference.table) else { continue };
-        if parent.place != Place::BelowRun {
-            continue;
-        }
-        covered.extend(reference.columns);
-        let Some(parent) = layout.table(reference.table) else {
-            conditions.push("0".to_owned());
-            continue;
-        };
-        let inner = format!("{alias}p");
-        let mut joined: Vec<String> = reference
-            .columns
-            .iter()
-            .zip(reference.parent_columns)
-            .map(|(child, key)| format!("{inner}.{} = {alias}.{}", parent.quoted(key), found.quoted(child)))
-            .collect();
-        if doubted(parent.schema) {
-            joined.extend(soundness(layout, parent, &inner, doubted));
-        }
-        conditions.push(format!(
-            "EXISTS (SELECT 1 FROM {} AS {inner} WHERE {})",
-            quote(&parent.name),
-            joined.join(" AND ")
-        ));
-    }
-    for column in found.schema.columns {
-        if column.role == Role::Index && column.kind == Kind::Integer && !covered.contains(&column.name) {
-            conditions.push(format!("{alias}.{} IS NOT NULL", found.quoted(column.name)));
-        }
-    }
-    (!conditions.is_empty()).then(|| conditions.join(" AND "))
 }

@@ -1,0 +1,137 @@
+//! Reading the keys of one table, and the condition under which its rows can stand.
+
+use super::problem::{Problem, ProblemKind};
+use crate::database::{Layout, Row, TableLayout};
+use crate::error::{Domain, Error, Result};
+use crate::schema::{Column, Entity, Kind, LinkOwner, Place, Role, Table, ValueRef, quote, table};
+
+/// A query for the key columns of a table, with a last column that is 1 for rows that can stand if there is a condition for that.
+pub struct KeyQuery {
+    pub table: &'static Table,
+    pub sql: String,
+    pub owner: LinkOwner,
+    pub owner_at: usize,
+    pub leaf: Option<(usize, Entity)>,
+    sound_at: Option<usize>,
+    pub keys: Vec<&'static Column>,
+}
+
+impl KeyQuery {
+    pub fn new(found: &TableLayout, sound: Option<String>) -> Result<KeyQuery> {
+        let schema = found.schema;
+        let (owner, leaf_entity) = match schema.place {
+            Place::Link { owner, leaf } => (owner, Some(leaf)),
+            _ => (LinkOwner::Run, None),
+        };
+        let keys: Vec<&'static Column> = schema.columns.iter().filter(|column| column.role != Role::Content).collect();
+        let at = |entity: Entity| keys.iter().position(|column| column.role == Role::Parent(entity));
+        let Some(owner_at) = at(owner.entity()) else {
+            return Err(Error::internal(Domain::Database, format!("{} has no owner", schema.name)));
+        };
+        let mut select: Vec<String> = keys.iter().map(|column| format!("t.{}", found.quoted(column.name))).collect();
+        let sound_at = sound.as_ref().map(|_| select.len());
+        select.extend(sound);
+        let Some(owner_name) = keys.get(owner_at).map(|column| found.quoted(column.name)) else {
+            return Err(Error::internal(Domain::Database, format!("{} has no owner", schema.name)));
+        };
+        Ok(KeyQuery {
+            table: schema,
+            sql: format!(
+                "SELECT {} FROM {} AS t WHERE t.{owner_name} BETWEEN ?1 AND ?2",
+                select.join(", "),
+                quote(&found.name)
+            ),
+            owner,
+            owner_at,
+            leaf: leaf_entity.and_then(|entity| at(entity).map(|position| (position, entity))),
+            sound_at,
+            keys,
+        })
+    }
+
+    /// The id of what a link links.
+    pub fn leaf_id(&self, row: &dyn Row) -> Result<Option<i64>> {
+        match self.leaf {
+            Some((at, _)) => Ok(row.value(at)?.as_integer()),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether the condition holds.
+    pub fn stands(&self, row: &dyn Row) -> Result<bool> {
+        match self.sound_at {
+            Some(at) => Ok(row.value(at)?.as_integer() == Some(1)),
+            None => Ok(true),
+        }
+    }
+
+    /// Describes a row that cannot stand.
+    pub fn problem(&self, row: &dyn Row) -> Result<Problem> {
+        let table = self.table;
+        let mut parts = Vec::new();
+        let mut null = None;
+        for (at, column) in self.keys.iter().enumerate() {
+            let value = row.value(at)?;
+            if value == ValueRef::Null {
+                null = null.or(Some(column.name));
+            }
+            parts.push(format!("{}={}", column.name, value.describe()));
+        }
+        let row = parts.join(", ");
+        let (kind, message) = match null {
+            Some(column) => (ProblemKind::NullKey, format!("{} ({row}): {column} is NULL", table.name)),
+            None => {
+                let parents: Vec<&str> = table.references.iter().map(|reference| reference.table).collect();
+                let message =
+                    format!("{} ({row}): the {} row it belongs to does not exist", table.name, parents.join(" or "));
+                (ProblemKind::DanglingReference, message)
+            }
+        };
+        Ok(Problem { kind, table: table.name, row, message })
+    }
+}
+
+/// A condition that holds for the rows of a table that can stand: no part of the key is NULL, and the row below the run that
+/// they refer to exists (and can stand itself, where `doubted` says that some cannot). References to trials, runs, metrics and
+/// artifacts are not looked at. `None` if nothing needs to be checked.
+pub fn soundness(
+    layout: &Layout,
+    found: &TableLayout,
+    alias: &str,
+    doubted: &dyn Fn(&Table) -> bool,
+) -> Option<String> {
+    let mut conditions = Vec::new();
+    let mut covered: Vec<&str> = Vec::new();
+    for reference in found.schema.references {
+        let Some(parent) = table(reference.table) else { continue };
+        if parent.place != Place::BelowRun {
+            continue;
+        }
+        covered.extend(reference.columns);
+        let Some(parent) = layout.table(reference.table) else {
+            conditions.push("0".to_owned());
+            continue;
+        };
+        let inner = format!("{alias}p");
+        let mut joined: Vec<String> = reference
+            .columns
+            .iter()
+            .zip(reference.parent_columns)
+            .map(|(child, key)| format!("{inner}.{} = {alias}.{}", parent.quoted(key), found.quoted(child)))
+            .collect();
+        if doubted(parent.schema) {
+            joined.extend(soundness(layout, parent, &inner, doubted));
+        }
+        conditions.push(format!(
+            "EXISTS (SELECT 1 FROM {} AS {inner} WHERE {})",
+            quote(&parent.name),
+            joined.join(" AND ")
+        ));
+    }
+    for column in found.schema.columns {
+        if column.role == Role::Index && column.kind == Kind::Integer && !covered.contains(&column.name) {
+            conditions.push(format!("{alias}.{} IS NOT NULL", found.quoted(column.name)));
+        }
+    }
+    (!conditions.is_empty()).then(|| conditions.join(" AND "))
+}
