@@ -22,13 +22,12 @@ fn into_new(folder: &Folder, source: &Path, experiment: i64, strategy: Strategy)
 fn copies_exactly(folder: &Folder, source: &Path, experiment: i64) {
     let expected = python_digests(source)[&experiment].clone();
     assert_eq!(digest(source, experiment), expected, "the two implementations of the digest");
-    for strategy in [Strategy::Balanced, Strategy::Aggressive] {
-        let result = into_new(folder, source, experiment, strategy);
-        assert_eq!(digest(&folder.path("new.db"), result.new_experiment_id), expected);
-    }
+    let result = into_new(folder, source, experiment, Strategy::Balanced);
+    assert_eq!(digest(&folder.path("new.db"), result.new_experiment_id), expected);
     let within = folder.copy_of(source, "within.db");
-    let result = open(&within).migrate_experiment(experiment, None, MigrateOptions::default());
+    let result = open(&within).migrate_experiment(experiment, None, with(Strategy::Aggressive));
     let result = result.unwrap_or_else(|error| panic!("{}", error.to_json()));
+    assert_eq!(digest(&within, result.new_experiment_id), expected);
     Check::new((&within, experiment), (&within, result.new_experiment_id)).pristine(source).ok();
 }
 
@@ -838,7 +837,7 @@ fn aggressive_leaves_out_just_the_row_that_hangs_on_nothing_and_lists_it() {
         let target = folder.path(&format!("target-{at_row}.db"));
         let result = open(&source).migrate_experiment(1, Some(&create(&target)), with(Strategy::Aggressive));
         let result = result.unwrap_or_else(|error| panic!("{table} {values}: {}", error.to_json()));
-        assert_eq!(python_digests(&target)[&1], expected, "{table} {values}");
+        assert_eq!(digest(&target, 1), expected, "{table} {values}");
         assert_eq!((result.items_failed, result.items_total), (1, SMALL_ROWS + 1), "{table} {values}");
         assert_eq!(result.items_processed, result.items_total);
         assert!(result.success_rate() < 100.0);
