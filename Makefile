@@ -46,7 +46,7 @@ test: tools
 
 bench:
 	sh tests/install-tools.sh bench
-	$(CARGO) build --release --locked --example bench_job
+	$(CARGO) build --release --locked --lib --example bench_job
 	$(PYTHON) benches/run.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(BENCH)
 
 # What CI checks beside the tests.

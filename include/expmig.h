@@ -269,7 +269,7 @@ typedef struct expmig_progress {
 /**
  * Receives progress, on the thread that made the call: at its begin, at most every 100 ms, at least once a second, and at its
  * end if it succeeds. Answers EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL or a failure of its own; after anything but the
- * first it is not called again. It must not unwind or longjmp, and must not use the handles of the running call.
+ * first it is not called again. The answer to the last report changes nothing: all is done. It must not unwind or longjmp, and must not use the handles of the running call.
  */
 typedef int32_t (*expmig_progress_fn)(const struct expmig_progress *progress, void *user_data);
 
@@ -861,8 +861,8 @@ expmig_status expmig_migrate_plan(const struct expmig_manager *source,
  * Answers EXPMIG_NOT_FOUND (an experiment does not exist; the hint names the nearest ids), EXPMIG_VALIDATION (rows that hang on nothing;
  * the details name them), EXPMIG_LOSSY (what does not fit; the details name it), EXPMIG_ALREADY_EXISTS (a duplicate),
  * EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (the copy was read back different), EXPMIG_LIMIT (no free ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK,
- * EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed.
- * Since 0.1.0.
+ * EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
+ * EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE

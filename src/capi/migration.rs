@@ -215,8 +215,8 @@ pub unsafe extern "C" fn expmig_migrate_plan(
 /// Answers EXPMIG_NOT_FOUND (an experiment does not exist; the hint names the nearest ids), EXPMIG_VALIDATION (rows that hang on nothing;
 /// the details name them), EXPMIG_LOSSY (what does not fit; the details name it), EXPMIG_ALREADY_EXISTS (a duplicate),
 /// EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (the copy was read back different), EXPMIG_LIMIT (no free ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK,
-/// EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed.
-/// Since 0.1.0.
+/// EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
+/// EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_migrate_experiment(

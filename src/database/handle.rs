@@ -65,9 +65,8 @@ impl Database {
         if database.options.create {
             database.created = database.create_schema(exists)?;
         }
-        let connection = database.reader()?;
         // A transaction waits for locks; a lone statement would not.
-        let state = Transaction::read(connection)?;
+        let state = database.begin_read()?;
         database.layout()?;
         database.check_size()?;
         drop(state);
@@ -98,7 +97,7 @@ impl Database {
     fn create_schema(&self, exists: bool) -> Result<bool> {
         if exists {
             let reader = self.reader()?;
-            let _state = Transaction::read(reader)?;
+            let _state = self.begin_read()?;
             let layout = reader.layout()?;
             if !layout.tables.is_empty() {
                 return has_no_experiment(reader, &layout);
@@ -137,6 +136,18 @@ impl Database {
             other => other?,
         };
         Ok(self.reader.get_or_init(|| connection))
+    }
+
+    /// Begins to read one consistent state. What another program's crash left half written meanwhile is undone first, which
+    /// only a connection that may write can do.
+    pub fn begin_read(&self) -> Result<Transaction<'_>> {
+        match Transaction::read(self.reader()?) {
+            Err(error) if needs_recovery(&error) && !self.options.read_only => {
+                drop(self.connect(Access::ReadAfterRecovery, None)?);
+                Transaction::read(self.reader()?)
+            }
+            other => other,
+        }
     }
 
     /// The connection for writing. Opening it may have to wait for a lock, which ticks the job.

@@ -116,6 +116,46 @@ static void trouble(void)
     expmig_manager_free(manager);
 }
 
+/* Another program is killed in the middle of a commit, while the database is open here: what it wrote is undone. */
+static void crash_elsewhere(void)
+{
+    expmig_manager *manager, *read_only, *target;
+    uint8_t before[EXPMIG_DIGEST_SIZE], after[EXPMIG_DIGEST_SIZE];
+    expmig_migration *result = NULL;
+    char *json = NULL;
+    copy_file("small.db", "crash.db");
+    manager = open_manager("crash.db", 0);
+    read_only = open_manager("crash.db", EXPMIG_OPEN_READONLY);
+    target = open_manager("saved.db", EXPMIG_OPEN_CREATE);
+    OK(expmig_experiment_digest(manager, 1, NULL, before, &err));
+#define CRASH                                                                                                          \
+    run("sqlite3", "crash.db",                                                                                         \
+        "PRAGMA cache_size = 1; BEGIN; UPDATE METRIC SET total_val = 0; UPDATE ARTIFACT SET loc = 'lost';",            \
+        ".shell kill -9 $PPID")
+    CHECK(CRASH != 0);
+    CHECK(access("crash.db-journal", F_OK) == 0);
+    FAILS(EXPMIG_IO, expmig_experiment_digest(read_only, 1, NULL, after, &err));
+    OK(expmig_experiment_digest(manager, 1, NULL, after, &err));
+    CHECK(memcmp(before, after, sizeof before) == 0);
+    OK(expmig_experiment_digest(read_only, 1, NULL, after, &err));
+    CHECK(memcmp(before, after, sizeof before) == 0);
+    CHECK(CRASH != 0);
+    CHECK_INT(count_experiments(manager), 3);
+    CHECK(CRASH != 0);
+    OK(expmig_migrate_plan(manager, 1, target, NULL, &json, &err));
+    expmig_string_free(json);
+    CHECK(CRASH != 0);
+    OK(expmig_migrate_experiment(manager, 1, target, NULL, &result, &err));
+    expmig_migration_free(result);
+    CHECK(CRASH != 0);
+    OK(expmig_experiment_compare(target, 1, manager, 1, NULL, &json, &err));
+    CHECK_HAS(json, "\"equal\":true");
+    expmig_string_free(json);
+    expmig_manager_free(manager);
+    expmig_manager_free(read_only);
+    expmig_manager_free(target);
+}
+
 /* A page in the middle that was overwritten. */
 static void damage(void)
 {
@@ -153,6 +193,7 @@ int main(void)
     expmig_manager_free(a);
     expmig_manager_free(b);
     trouble();
+    crash_elsewhere();
     damage();
     forget_error();
     return 0;
