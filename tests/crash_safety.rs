@@ -169,7 +169,7 @@ fn sweep_thinly(scenario: &Scenario, fault_at: impl Fn(usize) -> Fault) {
     let (_, noted) = shim.run(scenario, &scenario.place(), 0, KILL);
     let changes: usize = noted.parse().unwrap();
     assert!(changes > 2000, "{changes} changes: the page cache held everything");
-    for at in (1..=5).map(|part| changes * part / 6) {
+    for at in (1..=4).map(|part| changes * part / 5) {
         let place = scenario.place();
         let fault = fault_at(at);
         let (outcome, noted) = shim.run(scenario, &place, at, fault);
