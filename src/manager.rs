@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use crate::database::{Connection, Database, Row};
+use crate::database::{Connection, Database, Row, Transaction};
 use crate::digest::{self, Hash};
 use crate::error::{Domain, Result};
 use crate::hierarchy::{
@@ -123,7 +123,7 @@ impl<D: Borrow<Database>> Manager<D> {
         let connection = self.database().reader()?;
         let _watches = Watches::new(job, [connection, connection]);
         job.begin("opening")?;
-        let _state = self.database().begin_read()?;
+        let _state = Transaction::read(connection)?;
         let value = read(connection)?;
         job.finish();
         Ok(value)

@@ -66,7 +66,7 @@ impl Database {
             database.created = database.create_schema(exists)?;
         }
         // A transaction waits for locks; a lone statement would not.
-        let state = database.begin_read()?;
+        let state = Transaction::read(database.reader()?)?;
         database.layout()?;
         database.check_size()?;
         drop(state);
@@ -97,7 +97,7 @@ impl Database {
     fn create_schema(&self, exists: bool) -> Result<bool> {
         if exists {
             let reader = self.reader()?;
-            let _state = self.begin_read()?;
+            let _state = Transaction::read(reader)?;
             let layout = reader.layout()?;
             if !layout.tables.is_empty() {
                 return has_no_experiment(reader, &layout);
@@ -136,18 +136,6 @@ impl Database {
             other => other?,
         };
         Ok(self.reader.get_or_init(|| connection))
-    }
-
-    /// Begins to read one consistent state. What another program's crash left half written meanwhile is undone first, which
-    /// only a connection that may write can do.
-    pub fn begin_read(&self) -> Result<Transaction<'_>> {
-        match Transaction::read(self.reader()?) {
-            Err(error) if needs_recovery(&error) && !self.options.read_only => {
-                drop(self.connect(Access::ReadAfterRecovery, None)?);
-                Transaction::read(self.reader()?)
-            }
-            other => other,
-        }
     }
 
     /// The connection for writing. Opening it may have to wait for a lock, which ticks the job.

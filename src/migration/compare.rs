@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::difference::{Cells, NodeRows, cell_difference, cells, first_row_difference};
 use super::run::Watches;
-use crate::database::{Connection, Database, Layout, Row};
+use crate::database::{Connection, Database, Layout, Row, Transaction};
 use crate::digest::{ExperimentDigest, Hash, digest, hex};
 use crate::error::Result;
 use crate::hierarchy::{Owner, Scope, Selection, Shape, Visitor, experiment_exists};
@@ -94,8 +94,8 @@ pub fn compare(
     let other_connection = if same { connection } else { other_database.reader()? };
     let _watches = Watches::new(job, [connection, other_connection]);
     job.begin("opening")?;
-    let _state = database.begin_read()?;
-    let _other_state = if same { None } else { Some(other_database.begin_read()?) };
+    let _state = Transaction::read(connection)?;
+    let _other_state = if same { None } else { Some(Transaction::read(other_connection)?) };
     let a = Counted::new(connection, experiment, job)?;
     let b = Counted::new(other_connection, other_experiment, job)?;
     job.set_total(a.total() + b.total());

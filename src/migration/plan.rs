@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use super::options::MigrateOptions;
 use super::run::Watches;
 use super::sides::{Prepared, Sides};
-use crate::database::{Connection, Database, Next, TableLayout};
+use crate::database::{Connection, Database, Next, TableLayout, Transaction};
 use crate::digest::hex;
 use crate::error::{Domain, Result};
 use crate::progress::Job;
@@ -33,8 +33,8 @@ pub fn plan(
     let target_reader = if same { reader } else { target_database.reader()? };
     let _watches = Watches::new(&job, [reader, target_reader]);
     job.begin("opening")?;
-    let _state = source.begin_read()?;
-    let _target_state = if same { None } else { Some(target_database.begin_read()?) };
+    let _state = Transaction::read(reader)?;
+    let _target_state = if same { None } else { Some(Transaction::read(target_reader)?) };
     let sides = Sides::new((source, reader), (target_database, target_reader), experiment, &options)?;
     let mut prepared = Prepared::new(&sides, &options, &job)?;
     if prepared.source_digest.is_none() {

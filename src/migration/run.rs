@@ -33,7 +33,7 @@ pub fn migrate(
     let reader = if same { writer } else { source.reader()? };
     let _watches = Watches::new(&job, [reader, writer]);
     let writing = Transaction::write(writer)?;
-    let reading = if same { None } else { Some(source.begin_read()?) };
+    let reading = if same { None } else { Some(Transaction::read(reader)?) };
     let mut sides = Sides::new((source, reader), (target_database, writer), experiment, &options)?;
     let prepared = Prepared::new(&sides, &options, &job)?;
     if let Some(skipped) = judge(&prepared, &options, &job, experiment)? {
