@@ -34,11 +34,6 @@ pub fn canonicalize(text: &[u8], out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
-/// Whether text is a JSON document, without keeping anything of it.
-pub fn check(text: &[u8]) -> Result<()> {
-    canonicalize(text, &mut Vec::new())
-}
-
 /// Reads tokens from text that is known to be UTF-8.
 struct Lexer<'a> {
     text: &'a [u8],
@@ -75,20 +70,20 @@ impl<'a> Lexer<'a> {
         self.fail("not a JSON value")
     }
 
-    /// The bytes from `from` to here.
-    fn since(&self, from: usize) -> &'a [u8] {
-        self.text.get(from..self.at).unwrap_or_default()
+    /// Takes the bytes up to the first for which `ends` holds.
+    fn take_until(&mut self, ends: impl Fn(u8) -> bool) -> &'a [u8] {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let count = rest.iter().position(|byte| ends(*byte)).unwrap_or(rest.len());
+        self.at += count;
+        rest.get(..count).unwrap_or_default()
     }
 
     fn digits(&mut self) -> Result<&'a [u8]> {
-        let from = self.at;
-        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-            self.at += 1;
-        }
-        if from == self.at {
+        let digits = self.take_until(|byte| !byte.is_ascii_digit());
+        if digits.is_empty() {
             return self.fail("a digit is missing");
         }
-        Ok(self.since(from))
+        Ok(digits)
     }
 
     /// A number, taken apart.
@@ -137,11 +132,7 @@ impl<'a> Lexer<'a> {
     /// A string, after its opening quote; appends the decoded bytes.
     fn string(&mut self, out: &mut Vec<u8>) -> Result<()> {
         loop {
-            let from = self.at;
-            while self.peek().is_some_and(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
-                self.at += 1;
-            }
-            out.extend_from_slice(self.since(from));
+            out.extend_from_slice(self.take_until(|byte| byte < 0x20 || byte == b'"' || byte == b'\\'));
             match self.peek() {
                 Some(b'"') => {
                     self.at += 1;
@@ -222,23 +213,54 @@ impl Number<'_> {
         if self.negative {
             out.push(b'-');
         }
-        let fraction = self.fraction.unwrap_or_default();
-        let digits = self.whole.iter().chain(fraction);
-        let leading = digits.clone().take_while(|digit| **digit == b'0').count();
-        let trailing = digits.clone().rev().take_while(|digit| **digit == b'0').count();
-        let count = self.whole.len() + fraction.len();
-        let mut exponent = 0;
-        if leading == count {
-            out.push(b'0');
+        let (whole, fraction) = (trim_leading(self.whole), self.fraction.unwrap_or_default());
+        let kept = trim_trailing(fraction);
+        let exponent = if kept.is_empty() {
+            let digits = trim_trailing(whole);
+            out.extend_from_slice(digits);
+            whole.len() - digits.len()
         } else {
-            out.extend(digits.skip(leading).take(count - leading - trailing));
-            let shift = trailing as i64 - fraction.len() as i64;
-            exponent = self.exponent.unwrap_or(0) + shift;
+            let digits = if whole.is_empty() { trim_leading(kept) } else { kept };
+            out.extend_from_slice(whole);
+            out.extend_from_slice(digits);
+            0
+        } as i64
+            - kept.len() as i64;
+        if whole.is_empty() && kept.is_empty() {
+            out.extend_from_slice(b"0e0");
+        } else {
+            out.push(b'e');
+            push_integer(exponent + self.exponent.unwrap_or(0), out);
         }
-        out.push(b'e');
-        out.extend_from_slice(exponent.to_string().as_bytes());
         patch_length(out, length_at, start);
     }
+}
+
+fn trim_leading(digits: &[u8]) -> &[u8] {
+    let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+    digits.get(zeros..).unwrap_or_default()
+}
+
+fn trim_trailing(digits: &[u8]) -> &[u8] {
+    let zeros = digits.iter().rev().take_while(|digit| **digit == b'0').count();
+    digits.get(..digits.len() - zeros).unwrap_or_default()
+}
+
+/// Appends a number in decimal.
+fn push_integer(value: i64, out: &mut Vec<u8>) {
+    if value < 0 {
+        out.push(b'-');
+    }
+    let mut rest = value.unsigned_abs();
+    let start = out.len();
+    loop {
+        out.push(b'0' + (rest % 10) as u8);
+        rest /= 10;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.get_mut(start..).unwrap_or_default().reverse();
 }
 
 /// Writes the number of bytes since `start` into the eight bytes kept at `length_at`.
@@ -390,7 +412,15 @@ mod tests {
 
     #[test]
     fn numbers_are_equal_by_exact_decimal_value() {
-        for (a, b) in [("0.10", "1e-1"), ("1.0", "10E-1"), ("1200.0", "12e+2"), ("0.0", "0e5"), ("100", "100")] {
+        for (a, b) in [
+            ("0.10", "1e-1"),
+            ("1.0", "10E-1"),
+            ("1200.0", "12e+2"),
+            ("10.50", "105e-1"),
+            ("0.050", "5E-2"),
+            ("0.0", "0e5"),
+            ("100", "100"),
+        ] {
             assert_eq!(form(a), form(b), "{a} {b}");
         }
         for (a, b) in

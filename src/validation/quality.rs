@@ -37,6 +37,8 @@ pub struct Issue {
 pub struct Quality {
     pub count: u64,
     pub first: Vec<Issue>,
+    /// Reused for every JSON text.
+    scratch: Vec<u8>,
 }
 
 impl Quality {
@@ -44,7 +46,7 @@ impl Quality {
         for (at, column) in shape.columns.iter().enumerate().take(shape.known) {
             let Some(known) = column.schema else { continue };
             let value = row.value(shape.first + at)?;
-            let Some((kind, what)) = issue(known.kind, value) else { continue };
+            let Some((kind, what)) = issue(known.kind, value, &mut self.scratch) else { continue };
             self.count += 1;
             if self.first.len() < KEPT {
                 let (table, row) = (shape.table.schema.name, shape.row_key(row)?);
@@ -56,7 +58,7 @@ impl Quality {
     }
 }
 
-fn issue(kind: Kind, value: ValueRef<'_>) -> Option<(IssueKind, String)> {
+fn issue(kind: Kind, value: ValueRef<'_>, scratch: &mut Vec<u8>) -> Option<(IssueKind, String)> {
     match (kind, value) {
         (Kind::Time, ValueRef::Text(text)) if parse_timestamp(text).is_some() => None,
         (Kind::Time, _) => Some((IssueKind::Timestamp, format!("is not a timestamp: {}", value.describe()))),
@@ -65,7 +67,8 @@ fn issue(kind: Kind, value: ValueRef<'_>) -> Option<(IssueKind, String)> {
         (Kind::Real, _) => Some((IssueKind::MetricTotal, format!("is not a finite number: {}", value.describe()))),
         (Kind::Json, ValueRef::Null) => None,
         (Kind::Json, ValueRef::Text(text)) => {
-            let error = json::check(text).err()?;
+            scratch.clear();
+            let error = json::canonicalize(text, scratch).err()?;
             Some((IssueKind::MetricJson, format!("is not JSON: {} at byte {}", error.reason, error.offset)))
         }
         (Kind::Json, _) => Some((IssueKind::MetricJson, format!("is not JSON text: {}", value.describe()))),
