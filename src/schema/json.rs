@@ -223,21 +223,46 @@ impl Number<'_> {
             out.push(b'-');
         }
         let fraction = self.fraction.unwrap_or_default();
-        let digits = self.whole.iter().chain(fraction);
-        let leading = digits.clone().take_while(|digit| **digit == b'0').count();
-        let trailing = digits.clone().rev().take_while(|digit| **digit == b'0').count();
-        let count = self.whole.len() + fraction.len();
+        let digits_at = out.len();
+        // Only 0 itself has a leading zero before the point.
+        let (mut whole, mut digits) = (self.whole, fraction);
+        if whole == b"0" {
+            whole = &[];
+            while let Some((b'0', rest)) = digits.split_first() {
+                digits = rest;
+            }
+        }
+        out.extend_from_slice(whole);
+        out.extend_from_slice(digits);
+        let mut shift = -(fraction.len() as i64);
+        while out.len() > digits_at && out.last() == Some(&b'0') {
+            out.pop();
+            shift += 1;
+        }
         let mut exponent = 0;
-        if leading == count {
+        if out.len() == digits_at {
             out.push(b'0');
         } else {
-            out.extend(digits.skip(leading).take(count - leading - trailing));
-            let shift = trailing as i64 - fraction.len() as i64;
             exponent = self.exponent.unwrap_or(0) + shift;
         }
         out.push(b'e');
-        out.extend_from_slice(exponent.to_string().as_bytes());
+        push_decimal(exponent, out);
         patch_length(out, length_at, start);
+    }
+}
+
+/// Appends an integer, without an allocation for the usual small ones.
+fn push_decimal(value: i64, out: &mut Vec<u8>) {
+    match u8::try_from(value.unsigned_abs()) {
+        Ok(small) => {
+            if value < 0 {
+                out.push(b'-');
+            }
+            let digits = [small / 100, small / 10 % 10, small % 10].map(|digit| b'0' + digit);
+            let leading = if small >= 100 { 0 } else { 2 - usize::from(small >= 10) };
+            out.extend_from_slice(digits.get(leading..).unwrap_or_default());
+        }
+        Err(_) => out.extend_from_slice(value.to_string().as_bytes()),
     }
 }
 
