@@ -1,1 +1,47 @@
-fn main() {}
+//! Makes include/expmig.h of src/capi/, and says how the shared library is linked.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+/// The sections of the header, in its order: types before their users.
+const SECTIONS: &[&str] =
+    &["status", "library", "error", "cancel", "progress", "database", "manager", "experiment", "migration"];
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    println!("cargo:rerun-if-changed=cbindgen.toml");
+    println!("cargo:rerun-if-changed=src/capi");
+    println!("cargo:rerun-if-changed=include/expmig.h");
+    // Unloading a Rust library whose thread-local destructors still have to run would crash.
+    if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
+        println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
+    }
+    let root = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
+    if let Err(message) = header(&root) {
+        println!("cargo:warning=include/expmig.h was not made: {message}");
+    }
+}
+
+fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_default()
+}
+
+fn header(root: &Path) -> Result<(), String> {
+    let mut config = cbindgen::Config::from_file(root.join("cbindgen.toml"))?;
+    for (mark, name) in [("@MAJOR@", "MAJOR"), ("@MINOR@", "MINOR"), ("@PATCH@", "PATCH")] {
+        let number = variable(&format!("CARGO_PKG_VERSION_{name}"));
+        config.after_includes = config.after_includes.map(|text| text.replace(mark, &number));
+    }
+    let mut builder = cbindgen::Builder::new().with_config(config);
+    for section in SECTIONS {
+        builder = builder.with_src(root.join("src/capi").join(format!("{section}.rs")));
+    }
+    let mut text = Vec::new();
+    builder.generate().map_err(|error| error.to_string())?.write(&mut text);
+    // Writing only what changed keeps a clean checkout clean, and a read-only one usable.
+    let path = root.join("include/expmig.h");
+    if fs::read(&path).ok().as_deref() == Some(&text) {
+        return Ok(());
+    }
+    fs::write(&path, &text).map_err(|error| error.to_string())
+}

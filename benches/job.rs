@@ -4,7 +4,6 @@
 //! bench_job migrate DB EXPERIMENT [--target FILE] [--strategy conservative|balanced|aggressive]
 //! bench_job digest DB EXPERIMENT
 //! bench_job idle DB
-//! bench_job overhead DB
 //! ```
 
 use std::process::ExitCode;
@@ -30,7 +29,7 @@ fn option<'a>(arguments: &'a [String], name: &str) -> Option<&'a str> {
 }
 
 fn run(arguments: &[String]) -> Result<(), Failure> {
-    let usage = "usage: bench_job migrate|digest|idle|overhead DB [EXPERIMENT] [--target FILE] [--strategy NAME]";
+    let usage = "usage: bench_job migrate|digest|idle DB [EXPERIMENT] [--target FILE] [--strategy NAME]";
     let [command, path, ..] = arguments else { return Err(usage.into()) };
     let manager = Manager::from(Database::open(path, OpenOptions::default())?);
     let experiment = || -> Result<i64, Failure> { Ok(arguments.get(2).ok_or(usage)?.parse()?) };
@@ -57,11 +56,12 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
             };
             let options = MigrateOptions { strategy, ..MigrateOptions::default() };
             let result = manager.migrate_experiment(experiment()?, target.as_ref(), options)?;
-            let mut json = result.to_json();
-            if let Some(object) = json.as_object_mut() {
-                object.remove("id_map");
-            }
-            println!("{json}");
+            println!(
+                "{{\"new_experiment_id\": {}, \"items_processed\": {}, \"duration_ns\": {}}}",
+                result.new_experiment_id,
+                result.items_processed,
+                result.duration.as_nanos()
+            );
             Ok(())
         }
         _ => Err(usage.into()),

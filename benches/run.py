@@ -23,6 +23,7 @@ LINES = [  # strategy, into another file?, target ratio
     ("balanced", True, 1.2),
 ]
 GROWTH_FROM, GROWTH_TO, GROWTH_TARGET = 100_000, 10_000_000, 1.3
+STATIC_LIBS = ("-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc")  # rustc's native-static-libs
 MEMORY_TARGET = 64.0  # MiB above a process that only opened the database
 
 # What a copy must have in common with its source, in one row; the last two are totals of the file.
@@ -221,6 +222,17 @@ def print_memory(benches, found):
                   f"{MEMORY_TARGET:>6.0f}  {verdict(x.rss - b.idle, MEMORY_TARGET)}")
 
 
+def build_overhead(job, work):
+    """Compiles overhead.c against the library that was built beside the job."""
+    library = os.path.join(os.path.dirname(os.path.dirname(job)), "libexpmig.a")
+    if not os.path.exists(library):
+        raise Failed(f"{library}: not there; build it with: cargo build --release --lib")
+    program = os.path.join(work, "overhead")
+    Child([os.environ.get("CC", "cc"), "-std=c99", "-O2", "-I" + os.path.join(ROOT, "include"),
+           os.path.join(HERE, "overhead.c"), library, *STATIC_LIBS, "-o", program])
+    return program
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("--sizes", default="10000,100000,1000000", help="METRIC rows of the databases (default %(default)s)")
@@ -231,18 +243,19 @@ def main():
     a = p.parse_args()
     sizes = sorted({int(s) for s in a.sizes.split(",")} | ({GROWTH_TO} if a.full else set()))
     if not os.path.exists(a.job):
-        sys.exit(f"{a.job}: not there; build it with: cargo build --release --example bench_job")
+        sys.exit(f"{a.job}: not there; build it with: cargo build --release --lib --example bench_job")
     if not shutil.which("sqlite3"):
         sys.exit("the sqlite3 command-line shell is needed (Debian, Ubuntu: apt-get install sqlite3)")
     os.makedirs(a.work, exist_ok=True)
     try:
         print(f"sqlite3 shell {Child(['sqlite3', '--version']).stdout.split()[0]}, {os.cpu_count()} CPUs\n")
         benches = [Bench(s, os.path.abspath(a.job), os.path.abspath(a.work)) for s in sizes]
+        overhead = build_overhead(os.path.abspath(a.job), os.path.abspath(a.work))
         found = print_speed(benches, a.rounds)
         print_growth(benches, found)
         print_memory(benches, found)
         fresh_copy(benches[0].pristine, benches[0].db)
-        print("\nOverhead of a call\n\n" + Child([os.path.abspath(a.job), "overhead", benches[0].db]).stdout.rstrip())
+        print("\nOverhead of a call\n\n" + Child([overhead, benches[0].db]).stdout.rstrip())
     except Failed as e:
         sys.exit(f"error: {e}")
     finally:

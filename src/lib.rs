@@ -24,6 +24,12 @@
     deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::todo)
 )]
 
+#[cfg(all(feature = "bundled-sqlite", feature = "system-sqlite"))]
+compile_error!("system-sqlite needs --no-default-features: with both, SQLite would be in the process twice");
+#[cfg(not(any(feature = "bundled-sqlite", feature = "system-sqlite")))]
+compile_error!("choose bundled-sqlite (the default) or system-sqlite");
+
+pub mod capi;
 pub mod database;
 pub mod digest;
 pub mod error;

@@ -1,16 +1,20 @@
 //! The facade that Rust users and the C API hold: one database, and everything that can be done with it.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use crate::database::{Connection, Database, Transaction};
+use crate::database::{Connection, Database, Row};
 use crate::digest::{self, Hash};
 use crate::error::{Domain, Result};
-use crate::hierarchy::{ExperimentSummary, Scope, Selection, experiment_exists, list_experiments};
+use crate::hierarchy::{
+    ExperimentSummary, Owner, Scope, Selection, Shape, Visitor, experiment_exists, list_experiments,
+};
 use crate::migration::{self, MigrateOptions, MigrationResult, Watches};
 use crate::progress::{CancelToken, Job, ProgressSink};
+use crate::schema::Entity;
 
 /// How important a log record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,7 +36,7 @@ impl LogLevel {
 }
 
 /// Receives log records: level and one line.
-pub type LogSink = Box<dyn Fn(LogLevel, &str) + Send>;
+pub type LogSink = Box<dyn Fn(LogLevel, &str) + Send + Sync>;
 
 /// What a manager needs beside the database.
 #[derive(Default)]
@@ -55,27 +59,44 @@ impl JobOptions {
     }
 }
 
-/// One database and everything that can be done with it.
-pub struct Manager {
-    database: Arc<Database>,
-    options: ManagerOptions,
-}
+/// Counts the rows that are read.
+struct Counter<'j>(&'j Job);
 
-impl fmt::Debug for Manager {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Manager").field("database", &self.database).finish_non_exhaustive()
+impl Visitor for Counter<'_> {
+    fn node(&mut self, _: Owner, _: &Shape<'_>, _: &dyn Row) -> Result<()> {
+        self.0.advance()
+    }
+
+    fn below_run(&mut self, _: usize, _: &Shape<'_>, _: &dyn Row) -> Result<()> {
+        self.0.advance()
+    }
+
+    fn link(&mut self, _: Owner, _: &Shape<'_>, _: &dyn Row, _: Option<u64>, _: (Entity, &Shape<'_>)) -> Result<()> {
+        self.0.advance()
     }
 }
 
-impl Manager {
+/// One database, owned or borrowed, and everything that can be done with it.
+pub struct Manager<D: Borrow<Database> = Database> {
+    database: D,
+    options: Arc<ManagerOptions>,
+}
+
+impl<D: Borrow<Database>> fmt::Debug for Manager<D> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Manager").field("database", self.database()).finish_non_exhaustive()
+    }
+}
+
+impl<D: Borrow<Database>> Manager<D> {
     /// A manager of this database.
-    pub fn new(database: impl Into<Arc<Database>>, options: ManagerOptions) -> Manager {
-        Manager { database: database.into(), options }
+    pub fn new(database: D, options: impl Into<Arc<ManagerOptions>>) -> Manager<D> {
+        Manager { database, options: options.into() }
     }
 
     /// The database.
     pub fn database(&self) -> &Database {
-        &self.database
+        self.database.borrow()
     }
 
     fn log(&self, level: LogLevel, message: &dyn Fn() -> String) {
@@ -99,10 +120,10 @@ impl Manager {
 
     /// Reads one consistent state.
     fn reading<T>(&self, job: &Arc<Job>, read: impl FnOnce(&dyn Connection) -> Result<T>) -> Result<T> {
-        let connection = self.database.reader()?;
+        let connection = self.database().reader()?;
         let _watches = Watches::new(job, [connection, connection]);
         job.begin("opening")?;
-        let _state = Transaction::read(connection)?;
+        let _state = self.database().begin_read()?;
         let value = read(connection)?;
         job.finish();
         Ok(value)
@@ -111,13 +132,14 @@ impl Manager {
     /// Every experiment, by id.
     pub fn list_experiments(&self) -> Result<Vec<ExperimentSummary>> {
         let job = Job::unwatched(Domain::Database);
-        let list = self.reading(&job, |connection| list_experiments(connection, &self.database.layout()?));
+        let list = self.reading(&job, |connection| list_experiments(connection, &self.database().layout()?));
         self.logged("list experiments", list)
     }
 
     /// What the database is: engine, path, generation, extra columns and tables. Schema `expmig.database/1`.
     pub fn database_info(&self) -> Result<Json> {
-        let layout = self.database.layout()?;
+        let job = Job::unwatched(Domain::Database);
+        let layout = self.reading(&job, |_| self.database().layout())?;
         let mut extra_columns = Vec::new();
         for table in &layout.tables {
             for column in table.extra_columns() {
@@ -128,8 +150,8 @@ impl Manager {
         }
         Ok(json!({
             "schema": "expmig.database/1",
-            "engine": self.database.engine().name(),
-            "path": self.database.path().to_string_lossy(),
+            "engine": self.database().engine().name(),
+            "path": self.database().path().to_string_lossy(),
             "generation": layout.generation(),
             "tables": layout.tables.iter().map(|table| table.schema.name).collect::<Vec<_>>(),
             "extra_columns": extra_columns,
@@ -141,13 +163,17 @@ impl Manager {
     pub fn experiment_digest(&self, experiment: i64, options: JobOptions) -> Result<Hash> {
         let job = options.job();
         let digest = self.reading(&job, |connection| {
-            let layout = self.database.layout()?;
+            let layout = self.database().layout()?;
             experiment_exists(connection, &layout, experiment)?;
             job.begin("counting")?;
             let mut selection = Selection::read(connection, &layout, experiment, Scope::default(), &job)?;
-            job.set_total(selection.total());
+            job.set_total(selection.counts.iter().map(|counts| counts.rows + counts.unsound).sum());
             job.begin("digesting")?;
-            Ok(digest::digest(connection, &layout, &mut selection, None, &job, None)?.experiment)
+            let mut counter = Counter(&job);
+            let digest = digest::digest(connection, &layout, &mut selection, None, &job, Some(&mut counter))?;
+            // Read together with the links to them.
+            (0..selection.metrics.len() + selection.artifacts.len()).try_for_each(|_| job.advance())?;
+            Ok(digest.experiment)
         });
         self.logged("experiment digest", digest)
     }
@@ -156,12 +182,12 @@ impl Manager {
     pub fn migrate_experiment(
         &self,
         experiment: i64,
-        target: Option<&Manager>,
+        target: Option<&Manager<D>>,
         options: MigrateOptions,
     ) -> Result<MigrationResult> {
         self.log(LogLevel::Info, &|| format!("migrating experiment {experiment}"));
-        let target = target.map(|manager| &*manager.database);
-        let result = migration::migrate(&self.database, target, experiment, options);
+        let target = target.map(Manager::database);
+        let result = migration::migrate(self.database(), target, experiment, options);
         if let Ok(done) = &result {
             for warning in &done.warnings {
                 self.log(LogLevel::Warning, &|| warning.clone());
@@ -174,28 +200,33 @@ impl Manager {
     }
 
     /// What [`Manager::migrate_experiment`] would do; writes nothing. Schema `expmig.plan/1`.
-    pub fn plan_migration(&self, experiment: i64, target: Option<&Manager>, options: MigrateOptions) -> Result<Json> {
-        let target = target.map(|manager| &*manager.database);
-        self.logged("plan migration", migration::plan(&self.database, target, experiment, options))
+    pub fn plan_migration(
+        &self,
+        experiment: i64,
+        target: Option<&Manager<D>>,
+        options: MigrateOptions,
+    ) -> Result<Json> {
+        let target = target.map(Manager::database);
+        self.logged("plan migration", migration::plan(self.database(), target, experiment, options))
     }
 
     /// Whether two experiments have the same content, and if not, where they first differ. Schema `expmig.comparison/1`.
     pub fn compare_experiments(
         &self,
         experiment: i64,
-        other: Option<&Manager>,
+        other: Option<&Manager<D>>,
         other_experiment: i64,
         options: JobOptions,
     ) -> Result<Json> {
         let job = options.job();
-        let other = other.map_or(&*self.database, |manager| &*manager.database);
-        let report = migration::compare((&self.database, experiment), (other, other_experiment), &job);
+        let other = other.map_or(self.database(), Manager::database);
+        let report = migration::compare((self.database(), experiment), (other, other_experiment), &job);
         self.logged("compare experiments", report)
     }
 }
 
-impl From<Database> for Manager {
-    fn from(database: Database) -> Manager {
+impl<D: Borrow<Database>> From<D> for Manager<D> {
+    fn from(database: D) -> Manager<D> {
         Manager::new(database, ManagerOptions::default())
     }
 }

@@ -45,28 +45,45 @@ fn descriptors(id: FileId) -> HashSet<u32> {
     found
 }
 
+/// Keeps a file's descriptors known as ours. Drop it right after the connection was closed, so that a descriptor which somebody
+/// else gets under the same number is not taken for ours.
+#[derive(Debug)]
+pub struct Registration(Option<FileId>);
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        let Some(id) = self.0 else { return };
+        let mut known = ours();
+        // SQLite keeps a descriptor open while other connections of ours hold locks on the file.
+        let present = descriptors(id);
+        if let Some(mine) = known.get_mut(&id) {
+            mine.retain(|number| present.contains(number));
+            if mine.is_empty() {
+                known.remove(&id);
+            }
+        }
+    }
+}
+
 /// Runs `open`, which opens the file at `path` through our SQLite, and remembers the descriptors it got. With `check`,
 /// refuses first if somebody else in this process has the file open.
-pub fn open<T>(path: &Path, check: bool, open: impl FnOnce() -> Result<T>) -> Result<T> {
+pub fn open<T>(path: &Path, check: bool, open: impl FnOnce() -> Result<T>) -> Result<(T, Registration)> {
     let mut known = ours();
-    let before = file_id(path);
     let check = check && !cfg!(feature = "system-sqlite");
-    if let (true, Some(id)) = (check, before) {
-        let mine = known.entry(id).or_default();
-        let present = descriptors(id);
-        mine.retain(|number| present.contains(number));
-        if present.iter().any(|number| !mine.contains(number)) {
+    let before = file_id(path).map(descriptors).unwrap_or_default();
+    if let (true, Some(id)) = (check, file_id(path)) {
+        let mine = known.get(&id);
+        if before.iter().any(|number| !mine.is_some_and(|mine| mine.contains(number))) {
             return Err(shared_process(path));
         }
     }
     let opened = open()?;
-    if let Some(id) = file_id(path) {
-        let mine = known.entry(id).or_default();
-        let added: Vec<u32> = descriptors(id).into_iter().collect();
-        // Without the check a foreign descriptor may be among them; then it was allowed by the caller.
-        mine.extend(added);
+    let id = file_id(path);
+    if let Some(id) = id {
+        let added = descriptors(id).into_iter().filter(|number| !before.contains(number));
+        known.entry(id).or_default().extend(added);
     }
-    Ok(opened)
+    Ok((opened, Registration(id)))
 }
 
 fn shared_process(path: &Path) -> Error {
@@ -80,4 +97,44 @@ fn shared_process(path: &Path) -> Error {
         "close the other connection first, or link expmig to the same SQLite (feature system-sqlite), or run it in a \
          process of its own; EXPMIG_OPEN_ALLOW_SHARED_PROCESS overrides, at the risk of losing locks and rows",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::path::Path;
+
+    use super::open;
+    use crate::error::{Error, Result, Status};
+
+    fn ours(path: &Path) -> Result<(File, super::Registration)> {
+        open(path, true, || {
+            File::open(path).map_err(|error| Error::internal(crate::error::Domain::Database, error.to_string()))
+        })
+    }
+
+    #[test]
+    fn our_own_descriptors_are_no_conflict_and_others_are() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.into_temp_path();
+        let first = ours(&path).unwrap();
+        let second = ours(&path).unwrap();
+        let foreign = File::open(&path).unwrap();
+        assert_eq!(ours(&path).unwrap_err().status(), Status::SharedProcess);
+        drop(foreign);
+        assert!(ours(&path).is_ok());
+        drop((first, second));
+    }
+
+    #[test]
+    fn a_descriptor_that_gets_the_number_of_a_closed_one_of_ours_is_foreign() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.into_temp_path();
+        let (file, registration) = ours(&path).unwrap();
+        drop(file);
+        drop(registration);
+        let foreign = File::open(&path).unwrap();
+        assert_eq!(ours(&path).unwrap_err().status(), Status::SharedProcess);
+        drop(foreign);
+    }
 }

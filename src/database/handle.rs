@@ -2,15 +2,17 @@
 
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::connection::{Connection, Engine, Transaction};
+use super::connection::{Connection, Engine, Next, Transaction};
 use super::guard;
 use super::layout::Layout;
 use super::sqlite::{Access, SqliteConnection, needs_recovery};
 use super::url::Url;
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{TABLES, create_statement};
+use crate::progress::Job;
+use crate::schema::{Entity, TABLES, ValueRef, create_statement, quote};
 
 /// How a database may be used.
 #[derive(Clone, Debug)]
@@ -55,39 +57,70 @@ impl Database {
                 Domain::Database,
                 "flags",
                 "a database cannot be created and read-only at once",
-            ));
+            )
+            .hint("give either EXPMIG_OPEN_CREATE or EXPMIG_OPEN_READONLY"));
         }
         let exists = check_path(&path, options.create)?;
         let mut database = Database { path, options, created: false, reader: OnceCell::new(), writer: OnceCell::new() };
         if database.options.create {
             database.created = database.create_schema(exists)?;
         }
+        // A transaction waits for locks; a lone statement would not.
+        let state = database.begin_read()?;
         database.layout()?;
+        database.check_size()?;
+        drop(state);
         Ok(database)
     }
 
-    /// Creates what is missing; whether that was everything. All tables in one transaction.
+    /// Fails if the file ends within a page: SQLite reads zeros for what is missing, which may be somebody's values.
+    fn check_size(&self) -> Result<()> {
+        let reader = self.reader()?;
+        let page = reader.query_integer("PRAGMA page_size", &[])?.and_then(|size| u64::try_from(size).ok());
+        let mut in_wal_mode = false;
+        reader.query("PRAGMA journal_mode", &[], &mut |row| {
+            in_wal_mode = row.value(0)? == ValueRef::Text(b"wal");
+            Ok(Next::Stop)
+        })?;
+        let Ok(meta) = std::fs::metadata(&self.path) else { return Ok(()) };
+        // In WAL mode the log may still have the page whole.
+        if in_wal_mode || page.is_none_or(|page| meta.len().checked_rem(page).unwrap_or(0) == 0) {
+            return Ok(());
+        }
+        Err(Error::new(Status::Corrupt, Domain::Database, "the database is truncated: it ends in the middle of a page")
+            .detail("path", self.path.display())
+            .hint("copy the file again, or restore a backup"))
+    }
+
+    /// Creates what is missing, all tables in one transaction; whether there are only tables without any experiment then. They
+    /// can also be what is left of a call that created them and was cut off before it wrote a row.
     fn create_schema(&self, exists: bool) -> Result<bool> {
-        if exists && !self.reader()?.layout()?.tables.is_empty() {
-            return Ok(false);
+        if exists {
+            let reader = self.reader()?;
+            let _state = self.begin_read()?;
+            let layout = reader.layout()?;
+            if !layout.tables.is_empty() {
+                return has_no_experiment(reader, &layout);
+            }
         }
         let access = if exists { Access::Write } else { Access::Create };
-        let connection = self.connect(access)?;
+        let connection = self.connect(access, None)?;
         let transaction = Transaction::write(&connection)?;
         // Another process may have been faster.
-        let created = connection.layout()?.tables.is_empty();
-        if created {
+        let layout = connection.layout()?;
+        if layout.tables.is_empty() {
             for table in TABLES {
                 connection.execute(&create_statement(table), &[])?;
             }
         }
+        let empty = layout.tables.is_empty() || has_no_experiment(&connection, &layout)?;
         transaction.commit()?;
         self.writer.get_or_init(|| connection);
-        Ok(created)
+        Ok(empty)
     }
 
-    fn connect(&self, access: Access) -> Result<SqliteConnection> {
-        SqliteConnection::open(&self.path, access, self.options.busy_timeout, self.options.guard)
+    fn connect(&self, access: Access, job: Option<&Arc<Job>>) -> Result<SqliteConnection> {
+        SqliteConnection::open(&self.path, access, self.options.busy_timeout, self.options.guard, job.cloned())
     }
 
     /// The connection for reading.
@@ -95,17 +128,30 @@ impl Database {
         if let Some(open) = self.reader.get() {
             return Ok(open);
         }
-        let connection = match self.connect(Access::Read) {
+        let access = if self.options.read_only { Access::ReadOnly } else { Access::Read };
+        let connection = match self.connect(access, None) {
             Err(error) if needs_recovery(&error) && !self.options.read_only => {
-                self.connect(Access::ReadAfterRecovery)?
+                self.connect(Access::ReadAfterRecovery, None)?
             }
             other => other?,
         };
         Ok(self.reader.get_or_init(|| connection))
     }
 
-    /// The connection for writing.
-    pub fn writer(&self) -> Result<&dyn Connection> {
+    /// Begins to read one consistent state. What another program's crash left half written meanwhile is undone first, which
+    /// only a connection that may write can do.
+    pub fn begin_read(&self) -> Result<Transaction<'_>> {
+        match Transaction::read(self.reader()?) {
+            Err(error) if needs_recovery(&error) && !self.options.read_only => {
+                drop(self.connect(Access::ReadAfterRecovery, None)?);
+                Transaction::read(self.reader()?)
+            }
+            other => other,
+        }
+    }
+
+    /// The connection for writing. Opening it may have to wait for a lock, which ticks the job.
+    pub fn writer(&self, job: &Arc<Job>) -> Result<&dyn Connection> {
         if self.options.read_only {
             return Err(Error::new(Status::Misuse, Domain::Database, "the database was opened read-only")
                 .detail("path", self.path.display())
@@ -114,7 +160,8 @@ impl Database {
         if let Some(open) = self.writer.get() {
             return Ok(open);
         }
-        let connection = self.connect(Access::Write)?;
+        let connection = self.connect(Access::Write, Some(job))?;
+        connection.watch(None);
         Ok(self.writer.get_or_init(|| connection))
     }
 
@@ -135,7 +182,7 @@ impl Database {
         &self.path
     }
 
-    /// Whether this handle created the tables.
+    /// Whether this handle created the tables, or found them without any experiment when it was asked to.
     pub fn was_created(&self) -> bool {
         self.created
     }
@@ -146,13 +193,29 @@ impl Database {
     }
 }
 
+/// Whether the tables are there and hold no experiment.
+fn has_no_experiment(connection: &dyn Connection, layout: &Layout) -> Result<bool> {
+    let Ok(experiments) = layout.entity(Entity::Experiment) else { return Ok(false) };
+    let sql = format!("SELECT EXISTS (SELECT 1 FROM {})", quote(&experiments.name));
+    Ok(connection.query_integer(&sql, &[])? == Some(0))
+}
+
 /// Whether the file exists; fails if it cannot be a database file.
 fn check_path(path: &Path, create: bool) -> Result<bool> {
     match std::fs::metadata(path) {
         Ok(meta) if meta.is_dir() => {
             Err(Error::argument(Domain::Database, "url", "the path is a directory, not a database file")
-                .detail("path", path.display()))
+                .detail("path", path.display())
+                .hint("give the path of the file in it"))
         }
+        // Opening a pipe would wait for somebody to write into it.
+        Ok(meta) if !meta.is_file() => Err(Error::argument(
+            Domain::Database,
+            "url",
+            "the path is a pipe, a socket or a device, not a database file",
+        )
+        .detail("path", path.display())
+        .hint("pass the path of the SQLite file")),
         Ok(_) => Ok(true),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && create => {
             let folder_exists = path.parent().is_some_and(Path::is_dir);
@@ -169,6 +232,7 @@ fn check_path(path: &Path, create: bool) -> Result<bool> {
                 .hint("check the path; EXPMIG_OPEN_CREATE creates a new database"))
         }
         Err(error) => Err(Error::new(Status::Io, Domain::Database, format!("the path cannot be looked at: {error}"))
-            .detail("path", path.display())),
+            .detail("path", path.display())
+            .hint("check the permissions of the folders above it")),
     }
 }

@@ -1,7 +1,7 @@
 //! What a database really has, beside what the schema data says it should have.
 
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{Column, Entity, Place, TABLES, Table, quote};
+use crate::schema::{Column, Entity, Place, Role, TABLES, Table, quote};
 
 /// How SQLite converts what is stored in a column (https://www.sqlite.org/datatype3.html, section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +84,8 @@ pub struct Layout {
     pub tables: Vec<TableLayout>,
     /// Tables that are not ours; they are left alone.
     pub extra_tables: Vec<String>,
+    /// Whether text is stored as UTF-16, which cannot hold every sequence of bytes.
+    pub utf16: bool,
 }
 
 impl Layout {
@@ -119,10 +121,20 @@ impl Layout {
                 return Err(schema_error(format!("the table {} is missing", table.name)).detail("table", table.name));
             };
             for column in table.columns {
-                if found.position(column.name).is_none() {
-                    return Err(schema_error(format!("the column {}.{} is missing", table.name, column.name))
-                        .detail("table", table.name)
-                        .detail("column", column.name));
+                let named = |error: Error| error.detail("table", table.name).detail("column", column.name);
+                let Some(there) = found.columns.iter().find(|other| other.schema == Some(column)) else {
+                    return Err(named(schema_error(format!("the column {}.{} is missing", table.name, column.name))));
+                };
+                // Text is nobody's key: every row would seem to hang on nothing.
+                let affinity = Affinity::of(&there.declared);
+                let refused = match column.role {
+                    Role::Id => matches!(affinity, Affinity::Text | Affinity::Real),
+                    Role::Parent(_) => affinity == Affinity::Text,
+                    Role::Index | Role::Content => false,
+                };
+                if refused {
+                    let message = format!("{}.{} is a key but declared {}", table.name, column.name, there.declared);
+                    return Err(named(schema_error(message)));
                 }
             }
         }

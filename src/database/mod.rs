@@ -19,3 +19,4 @@ pub use connection::{Connection, Engine, Inserter, Next, Row, Transaction};
 pub use handle::{Database, OpenOptions};
 pub use id_table::IdTable;
 pub use layout::{Affinity, ColumnLayout, Layout, TableLayout};
+pub use sqlite::sqlite_version;

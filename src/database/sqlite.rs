@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{OpenFlags, types};
 
-use super::connection::{Connection, Engine, Inserter, Next, Row};
+use super::connection::{Connection, Engine, Inserter, Next, Row, Transaction};
 use super::guard;
 use super::layout::{Affinity, ColumnLayout, Layout, TableLayout};
 use super::sqlite_error::translate;
@@ -28,7 +28,9 @@ const WRITE_CACHE_KIB: i32 = 24 * 1024;
 /// What a connection may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Read an existing file.
+    /// Read an existing file, and never touch it.
+    ReadOnly,
+    /// Read an existing file. If a crash leaves it in need of recovery later on, another connection does that.
     Read,
     /// Read an existing file that may need recovery after a crash first, which only a connection that may write can do.
     ReadAfterRecovery,
@@ -57,23 +59,33 @@ pub struct SqliteConnection {
     pub(super) inner: rusqlite::Connection,
     path: PathBuf,
     busy_timeout: Duration,
+    recovers: bool,
     watched: Arc<Watched>,
     probe: RefCell<Option<rusqlite::Connection>>,
+    /// Dropped after `inner`, being declared after it.
+    _registration: guard::Registration,
 }
 
 impl SqliteConnection {
-    /// Opens the file at `path`, an absolute path. `check` looks for another copy of SQLite in this process first.
-    pub fn open(path: &Path, access: Access, busy_timeout: Duration, check: bool) -> Result<SqliteConnection> {
+    /// Opens the file at `path`, an absolute path. `check` looks for another copy of SQLite in this process first. Waiting for a
+    /// lock ticks `job`, which watches until [`Connection::watch`] says otherwise.
+    pub fn open(
+        path: &Path,
+        access: Access,
+        busy_timeout: Duration,
+        check: bool,
+        job: Option<Arc<Job>>,
+    ) -> Result<SqliteConnection> {
         let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
             | match access {
-                Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+                Access::ReadOnly | Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
                 Access::ReadAfterRecovery | Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
                 Access::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
             };
         let wrap = |error| translate(error, path);
-        let watched = Arc::new(Watched::default());
+        let watched = Arc::new(Watched(Mutex::new(job)));
         let handler = Arc::clone(&watched);
-        let inner = guard::open(path, check, || {
+        let (inner, registration) = guard::open(path, check, || {
             let mut inner = rusqlite::Connection::open_with_flags(path, flags).map_err(wrap)?;
             // Waiting is done here, so that it can be cancelled and reported; SQLite itself must not wait.
             inner.busy_timeout(Duration::ZERO).map_err(wrap)?;
@@ -82,8 +94,15 @@ impl SqliteConnection {
             Ok(inner)
         })?;
         let writes = matches!(access, Access::Write | Access::Create);
-        let connection =
-            SqliteConnection { inner, path: path.to_owned(), busy_timeout, watched, probe: RefCell::new(None) };
+        let connection = SqliteConnection {
+            inner,
+            path: path.to_owned(),
+            busy_timeout,
+            recovers: access == Access::Read,
+            watched,
+            probe: RefCell::new(None),
+            _registration: registration,
+        };
         connection.configure(writes)?;
         if writes && connection.inner.is_readonly("main").map_err(wrap)? {
             return Err(Error::new(Status::Io, Domain::Database, "the database can only be read")
@@ -162,6 +181,11 @@ impl SqliteConnection {
     }
 }
 
+/// The version of the SQLite that is linked.
+pub fn sqlite_version() -> &'static str {
+    rusqlite::version()
+}
+
 /// Whether somebody else's lock is in the way.
 fn locked(error: &rusqlite::Error) -> bool {
     matches!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked))
@@ -173,6 +197,16 @@ pub fn needs_recovery(error: &Error) -> bool {
     const READONLY_ROLLBACK: i32 = 776;
     const READONLY_CANTINIT: i32 = 1288;
     matches!(error.vendor_code(), Some(READONLY_RECOVERY | READONLY_ROLLBACK | READONLY_CANTINIT))
+}
+
+/// The error of a commit that could not be flushed. In a write-ahead log it stands complete all the same, and will be found by the
+/// next open unless this connection can still clean up.
+fn undecided(cause: Error) -> Error {
+    let message = "the commit could not be flushed to the device; its changes will be there wholly or not at all";
+    Error::new(Status::Io, Domain::Database, message)
+        .detail("outcome", "undecided")
+        .hint("check the device and do the same again; a migration with on_duplicate = skip finds out what is there")
+        .caused_by(cause)
 }
 
 /// A cell on its way into a statement.
@@ -216,6 +250,8 @@ impl Connection for SqliteConnection {
     }
 
     fn layout(&self) -> Result<Layout> {
+        // Outside of a transaction: wait for a lock, and read one state.
+        let _state = if self.inner.is_autocommit() { Some(Transaction::read(self)?) } else { None };
         sqlite_layout::read(&self.inner, &|error| self.wrap(error))
     }
 
@@ -224,7 +260,7 @@ impl Connection for SqliteConnection {
     }
 
     fn begin_read(&self) -> Result<()> {
-        self.waiting(|inner| {
+        let begin = |inner: &rusqlite::Connection| {
             inner.execute_batch("BEGIN")?;
             // BEGIN alone reads nothing; the first read fixes the state.
             let first = inner.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
@@ -232,8 +268,16 @@ impl Connection for SqliteConnection {
                 inner.execute_batch("ROLLBACK")?;
             }
             first
-        })?;
-        Ok(())
+        };
+        match self.waiting(begin) {
+            Err(error) if self.recovers && needs_recovery(&error) => {
+                // A writer was cut off since this connection was opened. Opening for writing undoes what it left.
+                let (access, job) = (Access::ReadAfterRecovery, self.watched.job());
+                drop(SqliteConnection::open(&self.path, access, self.busy_timeout, false, job)?);
+                self.waiting(begin)
+            }
+            begun => begun,
+        }
     }
 
     fn begin_write(&self) -> Result<()> {
@@ -243,8 +287,10 @@ impl Connection for SqliteConnection {
 
     fn commit(&self) -> Result<()> {
         // A commit that meets a reader leaves the transaction open and can be tried again.
-        self.waiting(|inner| inner.execute_batch("COMMIT"))?;
-        Ok(())
+        self.waiting(|inner| inner.execute_batch("COMMIT")).map_err(|error| match error.vendor_code() {
+            Some(rusqlite::ffi::SQLITE_IOERR_FSYNC) => undecided(error),
+            _ => error,
+        })
     }
 
     fn rollback(&self) {
@@ -287,12 +333,15 @@ impl Connection for SqliteConnection {
         if count <= room {
             return Ok((used.saturating_add(1), false));
         }
-        // The ids above are spent. Take the first gap among those in use that is wide enough.
+        // The ids above are spent. Take the first gap among those in use that is wide enough, or what is above them all.
+        let name = quote(&table.name);
         let sql = format!(
             "SELECT previous + 1 FROM (
-               SELECT id, lag(id, 1, 0) OVER (ORDER BY id) AS previous FROM {} WHERE id > 0
-             ) WHERE id - previous - 1 >= ?1 LIMIT 1",
-            quote(&table.name)
+               SELECT id, lag(id, 1, 0) OVER (ORDER BY id) AS previous FROM {name} WHERE id > 0
+             ) WHERE id - previous - 1 >= ?1
+             UNION ALL SELECT highest + 1 FROM (SELECT max(0, coalesce(max(id), 0)) AS highest FROM {name})
+               WHERE {} - highest >= ?1 LIMIT 1",
+            i64::MAX
         );
         let wanted = i64::try_from(count).unwrap_or(i64::MAX);
         match (self as &dyn Connection).query_integer(&sql, &[Value::Integer(wanted)])? {

@@ -12,7 +12,22 @@ pub fn translate(error: rusqlite::Error, path: &Path) -> Error {
         return Error::internal(Domain::Database, format!("SQLite: {error}")).detail("path", path.display());
     };
     let text = message.unwrap_or_else(|| failure.to_string());
-    let (status, said, hint) = classify(failure.code);
+    let (status, said, hint) = match failure.extended_code {
+        // What a limit on the size of files, or a quota, ends in.
+        rusqlite::ffi::SQLITE_IOERR_WRITE => (
+            Status::Io,
+            "writing the database failed, or a limit on the file's size was reached; nothing was changed",
+            "check the device, the free space and the limits",
+        ),
+        rusqlite::ffi::SQLITE_READONLY_RECOVERY
+        | rusqlite::ffi::SQLITE_READONLY_ROLLBACK
+        | rusqlite::ffi::SQLITE_READONLY_CANTINIT => (
+            Status::Io,
+            "the database needs recovery after a crash, which a connection that can only read cannot do",
+            "open it for writing once",
+        ),
+        _ => classify(failure.code),
+    };
     let described = match said {
         "" => text.clone(),
         said => format!("{said} ({text})"),
@@ -29,9 +44,10 @@ pub fn translate(error: rusqlite::Error, path: &Path) -> Error {
     if hint.is_empty() { built } else { built.hint(hint) }
 }
 
-/// `NOT NULL constraint failed: METRIC.type` and its like name a table and a column.
+/// `NOT NULL constraint failed: METRIC.type` and `UNIQUE` name a table and a column; `CHECK` names neither.
 fn constraint_place(text: &str) -> Option<(String, String)> {
-    let place = text.split(": ").nth(1)?.split(',').next()?;
+    let (kind, place) = text.split_once(" constraint failed: ")?;
+    let place = place.split(',').next().filter(|_| matches!(kind, "NOT NULL" | "UNIQUE"))?;
     let (table, column) = place.trim().split_once('.')?;
     Some((table.to_owned(), column.to_owned()))
 }
@@ -49,9 +65,11 @@ fn classify(code: ErrorCode) -> (Status, &'static str, &'static str) {
             "the database is damaged or truncated",
             "run PRAGMA integrity_check in the sqlite3 shell, or restore a backup",
         ),
-        ErrorCode::CannotOpen => {
-            (Status::Io, "the database cannot be opened", "check the permissions of the file and of its folder")
-        }
+        ErrorCode::CannotOpen => (
+            Status::Io,
+            "the database cannot be opened",
+            "check the permissions of the file and of its folder, and the free space",
+        ),
         ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied => {
             (Status::Io, "access to the database is denied", "check the permissions of the file")
         }

@@ -121,7 +121,7 @@ mod tests {
         let database =
             Database::open(path.to_str().unwrap(), OpenOptions { create: true, ..OpenOptions::default() }).unwrap();
         if trigger {
-            let writer = database.writer().unwrap();
+            let writer = database.writer(&crate::progress::Job::unwatched(crate::error::Domain::Database)).unwrap();
             writer.execute("CREATE TABLE seen (id INTEGER PRIMARY KEY)", &[]).unwrap();
             let sql =
                 "CREATE TRIGGER t AFTER INSERT ON artifact BEGIN INSERT OR IGNORE INTO seen VALUES (new.id / 2); END";
@@ -132,7 +132,7 @@ mod tests {
 
     /// Writes rows with these ids in one call; what it answered, and how many rows there are then.
     fn write(database: &Database, ids: &[i64]) -> (crate::error::Result<()>, Option<i64>) {
-        let writer = database.writer().unwrap();
+        let writer = database.writer(&crate::progress::Job::unwatched(crate::error::Domain::Database)).unwrap();
         let transaction = Transaction::write(writer).unwrap();
         let layout = database.layout().unwrap();
         let mut inserter = writer.inserter(layout.table("ARTIFACT").unwrap(), &["id", "type", "loc"]).unwrap();

@@ -38,7 +38,8 @@ pub fn read(connection: &Connection, wrap: &dyn Fn(rusqlite::Error) -> Error) ->
     if let Some(twice) = tables.iter().find(|found| !seen.insert(found.schema.name)) {
         return Err(Error::internal(Domain::Database, format!("the table {} exists twice", twice.name)));
     }
-    Ok(Layout { tables, extra_tables })
+    let encoding: String = connection.query_row("PRAGMA encoding", [], |row| row.get(0)).map_err(wrap)?;
+    Ok(Layout { tables, extra_tables, utf16: encoding != "UTF-8" })
 }
 
 /// Every table that is not SQLite's own, and whether its rows have a rowid.

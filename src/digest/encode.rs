@@ -27,16 +27,10 @@ fn fixed(tag: u8, payload: [u8; 8], out: &mut Vec<u8>) {
     out.extend_from_slice(&payload);
 }
 
-/// The integer that a real number is, if it is one.
-fn integral(value: f64) -> Option<i64> {
-    const TWO_63: f64 = 9_223_372_036_854_775_808.0;
-    (value.trunc() == value && (-TWO_63..TWO_63).contains(&value)).then_some(value as i64)
-}
-
 /// The real number that is exactly this integer.
 fn exact_real(value: i64) -> Option<f64> {
     let real = value as f64;
-    (integral(real) == Some(value)).then_some(real)
+    (ValueRef::Real(real).as_integer() == Some(value)).then_some(real)
 }
 
 /// Appends a value, as the content of a column of this kind; `None` for an extra column.
@@ -48,9 +42,9 @@ pub fn encode_value(value: ValueRef<'_>, kind: Option<Kind>, out: &mut Vec<u8>) 
             None => fixed(INTEGER, value.to_le_bytes(), out),
         },
         (ValueRef::Integer(value), _) => fixed(INTEGER, value.to_le_bytes(), out),
-        (ValueRef::Real(value), Some(Kind::Integer)) => match integral(value) {
+        (ValueRef::Real(real), Some(Kind::Integer)) => match value.as_integer() {
             Some(integer) => fixed(INTEGER, integer.to_le_bytes(), out),
-            None => fixed(REAL, value.to_le_bytes(), out),
+            None => fixed(REAL, real.to_le_bytes(), out),
         },
         (ValueRef::Real(value), _) => fixed(REAL, value.to_le_bytes(), out),
         (ValueRef::Text(text), Some(Kind::Time)) => match parse_timestamp(text) {
@@ -145,7 +139,7 @@ mod tests {
         assert_eq!(form(ValueRef::Integer(beyond), Kind::Real), form(ValueRef::Integer(beyond), Kind::Integer));
         assert_eq!(form(ValueRef::Integer(i64::MAX), Kind::Real), form(ValueRef::Integer(i64::MAX), Kind::Integer));
         assert_eq!(
-            form(ValueRef::Real(-9.223372036854775808e18), Kind::Integer),
+            form(ValueRef::Real(i64::MIN as f64), Kind::Integer),
             form(ValueRef::Integer(i64::MIN), Kind::Integer)
         );
         assert_eq!(form(ValueRef::Real(9.3e18), Kind::Integer)[0], 2);

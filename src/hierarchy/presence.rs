@@ -216,7 +216,7 @@ mod tests {
         let path = folder.path().join("a.db");
         let options = OpenOptions { create: true, ..OpenOptions::default() };
         let database = Database::open(path.to_str().unwrap(), options).unwrap();
-        let writer = database.writer().unwrap();
+        let writer = database.writer(&crate::progress::Job::unwatched(crate::error::Domain::Database)).unwrap();
         let run = |sql: &str, params: &[Value]| writer.execute(sql, params).unwrap();
         run("INSERT INTO EXPERIMENT VALUES (1, 't', NULL, 'a', 'b')", &[]);
         run("INSERT INTO TRIAL VALUES (-4, 't', 1, 'a', 'b')", &[]);

@@ -37,7 +37,7 @@ impl<'a> Chunk<'a> {
         Chunk { inserter, width, most_cells, cells: Vec::new(), bytes: Vec::new(), written: 0, job }
     }
 
-    /// Keeps one row.
+    /// Keeps one row; the columns at its end that got no value are NULL.
     pub fn push(&mut self, values: &[ValueRef<'_>]) -> Result<()> {
         for value in values {
             let cell = match value {
@@ -49,6 +49,7 @@ impl<'a> Chunk<'a> {
             };
             self.cells.push(cell);
         }
+        self.cells.extend((values.len()..self.width).map(|_| Cell::Null));
         Ok(())
     }
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use super::difference::{NodeRows, first_row_difference};
+use super::difference::{Cells, NodeRows, cell_difference, cells, first_row_difference};
 use super::run::Watches;
-use crate::database::{Connection, Database, Layout, Row, Transaction};
-use crate::digest::{ExperimentDigest, Hash, digest, encode_value, hex};
+use crate::database::{Connection, Database, Layout, Row};
+use crate::digest::{ExperimentDigest, Hash, digest, hex};
 use crate::error::Result;
 use crate::hierarchy::{Owner, Scope, Selection, Shape, Visitor, experiment_exists};
 use crate::progress::Job;
@@ -20,56 +20,65 @@ struct Side<'a> {
     layout: Layout,
     selection: Selection,
     digest: ExperimentDigest,
-    nodes: Nodes,
+    nodes: Nodes<'a>,
 }
 
-/// A cell of a node, by column, as the digest sees it and as a person reads it.
-type Cells = Vec<(String, Vec<u8>, String)>;
+/// One side that is not read yet.
+struct Counted<'a> {
+    connection: &'a dyn Connection,
+    layout: Layout,
+    selection: Selection,
+}
 
-/// The cells of the experiment's row, of each trial and of each run.
-#[derive(Default)]
-struct Nodes {
+/// The cells of the experiment's row, of each trial and of each run. Counts the rows that are read.
+struct Nodes<'j> {
+    job: &'j Job,
     experiment: Cells,
     trials: HashMap<usize, Cells>,
     runs: HashMap<usize, Cells>,
 }
 
-impl Visitor for Nodes {
+impl Visitor for Nodes<'_> {
     fn node(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
-        let mut cells = Cells::new();
-        for (at, column) in shape.columns.iter().enumerate() {
-            let value = row.value(shape.first + at)?;
-            let mut form = Vec::new();
-            encode_value(value, column.schema.map(|known| known.kind), &mut form);
-            cells.push((column.name.to_ascii_lowercase(), form, value.describe()));
-        }
+        let cells = cells(shape, row)?;
         match owner {
             Owner::Experiment => self.experiment = cells,
             Owner::Trial(at) => drop(self.trials.insert(at, cells)),
             Owner::Run(at) => drop(self.runs.insert(at, cells)),
         }
-        Ok(())
+        self.job.advance()
     }
 
     fn below_run(&mut self, _: usize, _: &Shape<'_>, _: &dyn Row) -> Result<()> {
-        Ok(())
+        self.job.advance()
     }
 
     fn link(&mut self, _: Owner, _: &Shape<'_>, _: &dyn Row, _: Option<u64>, _: (Entity, &Shape<'_>)) -> Result<()> {
-        Ok(())
+        self.job.advance()
     }
 }
 
-impl<'a> Side<'a> {
-    fn read(connection: &'a dyn Connection, experiment: i64, job: &Job) -> Result<Side<'a>> {
+impl<'a> Counted<'a> {
+    fn new(connection: &'a dyn Connection, experiment: i64, job: &Job) -> Result<Counted<'a>> {
         let layout = connection.layout()?;
         layout.check()?;
         experiment_exists(connection, &layout, experiment)?;
         job.begin("counting")?;
-        let mut selection = Selection::read(connection, &layout, experiment, Scope::default(), job)?;
+        let selection = Selection::read(connection, &layout, experiment, Scope::default(), job)?;
+        Ok(Counted { connection, layout, selection })
+    }
+
+    fn total(&self) -> u64 {
+        self.selection.counts.iter().map(|counts| counts.rows + counts.unsound).sum()
+    }
+
+    fn read(self, job: &'a Job) -> Result<Side<'a>> {
+        let Counted { connection, layout, mut selection } = self;
         job.begin("digesting")?;
-        let mut nodes = Nodes::default();
+        let mut nodes = Nodes { job, experiment: Cells::new(), trials: HashMap::new(), runs: HashMap::new() };
         let digest = digest(connection, &layout, &mut selection, None, job, Some(&mut nodes))?;
+        // Read together with the links to them.
+        (0..selection.metrics.len() + selection.artifacts.len()).try_for_each(|_| job.advance())?;
         Ok(Side { connection, layout, selection, digest, nodes })
     }
 }
@@ -85,10 +94,12 @@ pub fn compare(
     let other_connection = if same { connection } else { other_database.reader()? };
     let _watches = Watches::new(job, [connection, other_connection]);
     job.begin("opening")?;
-    let _state = Transaction::read(connection)?;
-    let _other_state = if same { None } else { Some(Transaction::read(other_connection)?) };
-    let mut a = Side::read(connection, experiment, job)?;
-    let mut b = Side::read(other_connection, other_experiment, job)?;
+    let _state = database.begin_read()?;
+    let _other_state = if same { None } else { Some(other_database.begin_read()?) };
+    let a = Counted::new(connection, experiment, job)?;
+    let b = Counted::new(other_connection, other_experiment, job)?;
+    job.set_total(a.total() + b.total());
+    let (mut a, mut b) = (a.read(job)?, b.read(job)?);
     let equal = a.digest.experiment == b.digest.experiment;
     let difference = if equal { Json::Null } else { find_difference(&mut a, &mut b, job)? };
     job.finish();
@@ -108,23 +119,6 @@ fn counts(side: &Side<'_>) -> Json {
         .map(|c| (c.table.name.to_owned(), json!(c.rows + c.unsound)))
         .collect::<serde_json::Map<_, _>>()
         .into()
-}
-
-/// The first column in which two nodes differ.
-fn cell_difference(a: &Cells, b: &Cells) -> Option<Json> {
-    let value = |cells: &Cells, column: &str| -> Option<(Vec<u8>, String)> {
-        cells.iter().find(|(name, ..)| name == column).map(|(_, form, shown)| (form.clone(), shown.clone()))
-    };
-    let null = || (vec![0], "NULL".to_owned());
-    let columns =
-        a.iter().map(|cell| &cell.0).chain(b.iter().map(|cell| &cell.0).filter(|name| value(a, name).is_none()));
-    for column in columns {
-        let (of_a, of_b) = (value(a, column).unwrap_or_else(null), value(b, column).unwrap_or_else(null));
-        if of_a.0 != of_b.0 {
-            return Some(json!({"column": column, "a": of_a.1, "b": of_b.1}));
-        }
-    }
-    None
 }
 
 /// Positions on either side whose digests have no partner on the other.

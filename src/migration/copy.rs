@@ -6,7 +6,7 @@ use super::chunk::Chunk;
 use super::options::MigrateOptions;
 use super::result::IdMap;
 use super::sides::{Sides, prefixed_title};
-use crate::database::{Layout, Row, TableLayout};
+use crate::database::{ColumnLayout, Layout, Row, TableLayout};
 use crate::error::{Domain, Error, Result};
 use crate::hierarchy::{Blocks, Selection, row_order, scan_leaves, soundness};
 use crate::progress::Job;
@@ -111,7 +111,7 @@ impl Copier<'_> {
             return Err(Error::internal(Domain::Migration, format!("no target table {}", table.schema.name)));
         };
         // The target's spelling of each name.
-        let names: Vec<&str> = table
+        let mut names: Vec<&str> = table
             .columns
             .iter()
             .map(|column| {
@@ -122,6 +122,9 @@ impl Copier<'_> {
                     .map_or(column.name.as_str(), |other| other.name.as_str())
             })
             .collect();
+        // Columns that the source lacks are NULL in the copy, whatever their default.
+        let unknown = |other: &&ColumnLayout| !other.not_null && table.position(&other.name).is_none();
+        names.extend(there.extra_columns().filter(unknown).map(|other| other.name.as_str()));
         let inserter = self.sides.target.inserter(there, &names)?;
         Ok(Chunk::new(inserter, names.len(), self.options.batch_size, self.job))
     }

@@ -10,7 +10,7 @@ use crate::digest::encode_value;
 use crate::error::Result;
 use crate::hierarchy::{Owner, Selection, Shape, Visitor, walk};
 use crate::progress::Job;
-use crate::schema::{Entity, Kind, Value, ValueRef};
+use crate::schema::{Entity, Kind, Place, Value, ValueRef};
 
 /// How many values are kept in full; all are counted.
 const KEPT: usize = 100;
@@ -67,18 +67,34 @@ impl Fit {
 pub struct Effective {
     pub layout: Layout,
     changes: HashMap<(&'static str, String), Change>,
+    /// Columns that only the target has and that refuse NULL.
+    insisting: Vec<(&'static str, String)>,
+    /// The target stores text as UTF-16.
+    utf16: bool,
+    /// The experiment's own row is not copied.
+    appended: bool,
 }
 
 impl Effective {
-    /// Compares the layouts. With `add_columns`, extra columns that the target lacks are added there instead of dropped.
-    pub fn new(source: &Layout, target: &Layout, add_columns: bool, fit: &mut Fit) -> Effective {
+    /// Compares the layouts. With `add_columns`, extra columns that the target lacks are added there instead of dropped. With
+    /// `appended`, the experiment's own row is not copied, so nothing of it can be lost.
+    pub fn new(source: &Layout, target: &Layout, (add_columns, appended): (bool, bool), fit: &mut Fit) -> Effective {
         let mut layout = source.clone();
         let mut changes = HashMap::new();
+        let mut insisting = Vec::new();
         layout.tables.retain_mut(|table| {
             let Some(other) = target.table(table.schema.name) else {
                 return false;
             };
+            if table.schema.place == Place::Aside {
+                return false;
+            }
+            if appended && is_own_row(table) {
+                return true;
+            }
             let name = table.schema.name;
+            let only_there = other.extra_columns().filter(|column| table.position(&column.name).is_none());
+            insisting.extend(only_there.filter(|column| column.not_null).map(|column| (name, column.name.clone())));
             table.columns.retain(|column| {
                 let Some(there) = other.columns.iter().find(|c| c.name.eq_ignore_ascii_case(&column.name)) else {
                     if add_columns {
@@ -98,7 +114,7 @@ impl Effective {
             });
             true
         });
-        Effective { layout, changes }
+        Effective { layout, changes, insisting, utf16: target.utf16, appended }
     }
 
     /// What a value becomes in the target; `None` if it stays as it is.
@@ -140,7 +156,20 @@ impl Effective {
                 });
             }
         }
-        if self.changes.is_empty() {
+        for (table, column) in &self.insisting {
+            if selection.counts.iter().any(|counts| counts.table.name == *table && counts.rows > 0) {
+                fit.refused += 1;
+                fit.add(Loss {
+                    table,
+                    row: None,
+                    column: Some(column.clone()),
+                    reason: "the target refuses NULL, and the source has no such column",
+                    value: None,
+                    stored_as: None,
+                });
+            }
+        }
+        if self.changes.is_empty() && !self.utf16 {
             return Ok(());
         }
         job.begin("looking for values that do not fit")?;
@@ -167,11 +196,15 @@ struct Finder<'a> {
 impl Finder<'_> {
     fn look(&mut self, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
         let table = shape.table.schema.name;
-        if self.effective.layout.table(table).is_none() {
+        let not_copied = self.effective.appended && is_own_row(shape.table);
+        if not_copied || self.effective.layout.table(table).is_none() {
             return Ok(());
         }
         for (at, column) in shape.columns.iter().enumerate() {
-            let Some(change) = self.effective.changes.get(&(table, column.name.clone())) else { continue };
+            let change = self.effective.changes.get(&(table, column.name.clone()));
+            if change.is_none() && !self.effective.utf16 {
+                continue;
+            }
             let value = row.value(shape.first + at)?;
             let mut loss = |reason, stored_as| -> Result<()> {
                 self.fit.add(Loss {
@@ -183,6 +216,13 @@ impl Finder<'_> {
                     stored_as,
                 });
                 Ok(())
+            };
+            let Some(change) = change else {
+                if !utf16_holds(value) {
+                    loss("the target stores text as UTF-16, which cannot hold it", None)?;
+                    self.fit.refused += 1;
+                }
+                continue;
             };
             match change {
                 Change::Missing if value != ValueRef::Null => loss("the target has no such column", None)?,
@@ -206,6 +246,19 @@ impl Finder<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Whether this is the table of experiments themselves.
+fn is_own_row(table: &TableLayout) -> bool {
+    table.schema.place == Place::Node(Entity::Experiment)
+}
+
+/// Whether a value comes back from UTF-16: SQLite replaces what is not UTF-8, and two code points that are no characters.
+fn utf16_holds(value: ValueRef<'_>) -> bool {
+    match value {
+        ValueRef::Text(text) => std::str::from_utf8(text).is_ok_and(|text| !text.contains(['\u{fffe}', '\u{ffff}'])),
+        _ => true,
     }
 }
 

@@ -45,6 +45,7 @@ pub struct MigrateOptions {
     pub target_experiment: Option<i64>,
     pub on_duplicate: OnDuplicate,
     /// Let values be changed, and rows and columns be left out, where the target cannot hold them. They are counted and listed.
+    /// CONSERVATIVE never does, AGGRESSIVE always.
     pub allow_lossy: bool,
     /// Add the extra columns that the target's tables lack.
     pub add_columns: bool,
@@ -86,20 +87,26 @@ impl MigrateOptions {
     /// Fails on what can be refused without looking at a database.
     pub fn check(&self) -> Result<()> {
         if self.batch_size == 0 {
-            return Err(Error::argument(Domain::Migration, "batch_size", "batch_size must be at least 1"));
+            return Err(Error::argument(Domain::Migration, "batch_size", "batch_size must be at least 1")
+                .hint("leave batch_size out; it is the number of rows per chunk and never changes the result"));
         }
         if self.title_prefix.is_some() && self.target_experiment.is_some() {
             return Err(Error::argument(
                 Domain::Migration,
                 "title_prefix",
                 "a title prefix has no use when trials are appended to an existing experiment",
-            ));
+            )
+            .hint("give either title_prefix or target_experiment_id"));
         }
         Ok(())
     }
 
     /// Whether values and rows that do not fit may be changed or left out.
     pub fn lossy_allowed(&self) -> bool {
-        self.allow_lossy || self.strategy == Strategy::Aggressive
+        match self.strategy {
+            Strategy::Conservative => false,
+            Strategy::Balanced => self.allow_lossy,
+            Strategy::Aggressive => true,
+        }
     }
 }

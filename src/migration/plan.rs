@@ -7,11 +7,11 @@ use serde_json::{Value as Json, json};
 use super::options::MigrateOptions;
 use super::run::Watches;
 use super::sides::{Prepared, Sides};
-use crate::database::{Connection, Database, Next, TableLayout, Transaction};
+use crate::database::{Connection, Database, Next, TableLayout};
 use crate::digest::hex;
 use crate::error::{Domain, Result};
 use crate::progress::Job;
-use crate::schema::quote;
+use crate::schema::{Place, quote};
 
 /// Rows that are looked at for the average size of a table's rows.
 const SAMPLE: u64 = 1000;
@@ -33,8 +33,8 @@ pub fn plan(
     let target_reader = if same { reader } else { target_database.reader()? };
     let _watches = Watches::new(&job, [reader, target_reader]);
     job.begin("opening")?;
-    let _state = Transaction::read(reader)?;
-    let _target_state = if same { None } else { Some(Transaction::read(target_reader)?) };
+    let _state = source.begin_read()?;
+    let _target_state = if same { None } else { Some(target_database.begin_read()?) };
     let sides = Sides::new((source, reader), (target_database, target_reader), experiment, &options)?;
     let mut prepared = Prepared::new(&sides, &options, &job)?;
     if prepared.source_digest.is_none() {
@@ -48,11 +48,13 @@ pub fn plan(
 fn describe(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions, job: &Arc<Job>) -> Result<Json> {
     job.begin("estimating the size")?;
     let mut bytes = 0;
+    let mut total = 0;
     let mut tables = Vec::new();
     for counts in &prepared.selection.counts {
         if options.target_experiment.is_some() && counts.table.name == "EXPERIMENT" {
             continue;
         }
+        total += counts.rows + counts.unsound;
         tables.push(json!({"table": counts.table.name, "rows": counts.rows, "unsound": counts.unsound}));
         if let Some(table) = prepared.effective.layout.table(counts.table.name) {
             bytes += counts.rows * row_bytes(sides.source, table)?;
@@ -62,6 +64,7 @@ fn describe(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions, jo
         .source_layout
         .tables
         .iter()
+        .filter(|table| table.schema.place != Place::Aside)
         .flat_map(|table| {
             table.extra_columns().map(|column| {
                 let there = sides.target_layout.table(table.schema.name).and_then(|t| t.position(&column.name));
@@ -92,7 +95,7 @@ fn describe(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions, jo
         "target_experiment_id": options.target_experiment,
         "strategy": options.strategy.name(),
         "same_database": sides.same,
-        "items_total": prepared.selection.total() - u64::from(options.target_experiment.is_some()),
+        "items_total": total,
         "tables": tables,
         "extra_columns": extra_columns,
         "extra_tables": sides.source_layout.extra_tables,

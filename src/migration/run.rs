@@ -26,14 +26,14 @@ pub fn migrate(
     options.check()?;
     let job = Job::new(Domain::Migration, options.progress.take(), options.cancel.take());
     let target_database = target.unwrap_or(source);
-    let writer = target_database.writer()?;
+    job.begin("opening")?;
+    let writer = target_database.writer(&job)?;
     // Within one database, one connection reads and writes: two would wait for each other.
     let same = source.is_same_as(target_database);
     let reader = if same { writer } else { source.reader()? };
     let _watches = Watches::new(&job, [reader, writer]);
-    job.begin("opening")?;
     let writing = Transaction::write(writer)?;
-    let reading = if same { None } else { Some(Transaction::read(reader)?) };
+    let reading = if same { None } else { Some(source.begin_read()?) };
     let mut sides = Sides::new((source, reader), (target_database, writer), experiment, &options)?;
     let prepared = Prepared::new(&sides, &options, &job)?;
     if let Some(skipped) = judge(&prepared, &options, &job, experiment)? {
@@ -110,6 +110,8 @@ fn judge(prepared: &Prepared, options: &MigrateOptions, job: &Job, experiment: i
         }
         return Err(error);
     }
+    // First: what does not fit is not there either, whatever an earlier lossy copy has.
+    judge_fit(prepared, options, experiment)?;
     if let Some(duplicate) = prepared.duplicates.first() {
         match options.on_duplicate {
             OnDuplicate::Copy => {}
@@ -126,7 +128,6 @@ fn judge(prepared: &Prepared, options: &MigrateOptions, job: &Job, experiment: i
             OnDuplicate::Skip => return Ok(Some(skipped(prepared, options, job, experiment, duplicate.experiment))),
         }
     }
-    judge_fit(prepared, options, experiment)?;
     Ok(None)
 }
 
@@ -135,7 +136,7 @@ fn judge_fit(prepared: &Prepared, options: &MigrateOptions, experiment: i64) -> 
     let (status, message, hint) = if fit.refused > 0 {
         let message =
             format!("the target refuses {} values of experiment {experiment}; nothing was changed", fit.refused);
-        (Status::Constraint, message, "let the target's columns be NULL")
+        (Status::Constraint, message, "change what the target refuses, or copy into a new database")
     } else if fit.count > 0 && !options.lossy_allowed() {
         let message = format!(
             "{} rows or values of experiment {experiment} do not fit the target; nothing was changed",
@@ -172,6 +173,10 @@ fn skipped(
     experiment: i64,
     existing: i64,
 ) -> MigrationResult {
+    let mut warnings =
+        vec![format!("the target had the experiment already, as experiment {existing}; nothing was written")];
+    warnings.extend(losses(prepared));
+    let expected = prepared.expected.as_ref().map(|digest| of_copy(digest, options));
     MigrationResult {
         source_experiment_id: experiment,
         new_experiment_id: existing,
@@ -183,12 +188,21 @@ fn skipped(
         tables: Vec::new(),
         id_map: IdMap::default(),
         source_digest: prepared.source_digest.as_ref().map(|digest| digest.experiment),
-        target_digest: prepared.expected.as_ref().map(|digest| digest.experiment),
-        expected_digest: prepared.expected.as_ref().map(|digest| digest.experiment),
+        // An experiment that has other trials beside these has another digest.
+        target_digest: expected.filter(|_| options.target_experiment.is_none()),
+        expected_digest: expected,
         fit: prepared.fit.clone(),
         problems: prepared.selection.problems.clone(),
-        warnings: vec![format!("the target had the experiment already, as experiment {existing}; nothing was written")],
+        warnings,
         duration: job.elapsed(),
+    }
+}
+
+/// The digest that speaks of the copy: appended trials have no row of an experiment of their own.
+fn of_copy(digest: &ExperimentDigest, options: &MigrateOptions) -> Hash {
+    match options.target_experiment {
+        Some(_) => digest.body,
+        None => digest.experiment,
     }
 }
 
@@ -234,10 +248,6 @@ fn write(
             failed: left_out.extract_if(.., |(name, _)| *name == counts.table.name).map(|(_, count)| count).sum(),
         })
         .collect();
-    let of = |digest: &crate::digest::ExperimentDigest| match options.target_experiment {
-        Some(_) => digest.body,
-        None => digest.experiment,
-    };
     Ok(MigrationResult {
         source_experiment_id: sides.experiment,
         new_experiment_id: ids.experiment,
@@ -250,7 +260,7 @@ fn write(
         id_map: ids.map(selection),
         source_digest: prepared.source_digest.as_ref().map(|digest| digest.experiment),
         target_digest,
-        expected_digest: prepared.expected.as_ref().map(of),
+        expected_digest: prepared.expected.as_ref().map(|digest| of_copy(digest, options)),
         fit: prepared.fit,
         problems,
         warnings,
@@ -307,12 +317,7 @@ fn warnings(prepared: &Prepared, options: &MigrateOptions, left_out: u64) -> Vec
     if left_out > 0 {
         warnings.push(format!("{left_out} rows hang on nothing and were left out"));
     }
-    if prepared.fit.count > 0 {
-        warnings.push(format!(
-            "{} rows or values were left out or changed, because the target cannot hold them",
-            prepared.fit.count
-        ));
-    }
+    warnings.extend(losses(prepared));
     for (table, column, _) in &prepared.fit.added_columns {
         warnings.push(format!("the column {table}.{column} was added to the target"));
     }
@@ -322,13 +327,18 @@ fn warnings(prepared: &Prepared, options: &MigrateOptions, left_out: u64) -> Vec
     warnings
 }
 
+/// Says how much was lost.
+fn losses(prepared: &Prepared) -> Option<String> {
+    let count = prepared.fit.count;
+    (count > 0).then(|| format!("{count} rows or values were left out or changed, because the target cannot hold them"))
+}
+
 /// Adds the extra columns that the target lacks.
 fn add_columns(sides: &mut Sides<'_>, prepared: &Prepared) -> Result<()> {
     for (table, column, declared) in &prepared.fit.added_columns {
         let Some(there) = sides.target_layout.table(table) else { continue };
-        // The type is text of the source; only a plain one is repeated.
-        let plain = declared.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, ' ' | '(' | ')' | ',' | '_'));
-        let declared = if plain { declared.as_str() } else { "" };
+        // The type is text of the source, and could be any SQL; in quotes it is a type.
+        let declared = if declared.is_empty() { String::new() } else { quote(declared) };
         sides
             .target
             .execute(&format!("ALTER TABLE {} ADD COLUMN {} {declared}", quote(&there.name), quote(column)), &[])?;
@@ -378,23 +388,20 @@ fn prove(
     // The digest reads metrics and artifacts through links, where one that is gone looks like one that is empty.
     check_counts(sides, &copy, copied, |table| matches!(table.place, Place::Leaf(_)))?;
     let found = digest(sides.target, &sides.target_layout, &mut copy, None, job, None)?;
-    let (wanted, got) = match options.target_experiment {
-        Some(_) => (expected.body, found.body),
-        None => (expected.experiment, found.experiment),
-    };
+    let (wanted, got) = (of_copy(expected, options), of_copy(&found, options));
     if wanted != got {
         check_counts(sides, &copy, copied, |table| !(appended && table.name == "EXPERIMENT"))?;
-        return Err(mismatch(sides, "the copy is not what it should be; nothing was changed".to_owned())
+        return Err(mismatch(sides, "the copy is not what it should be; nothing was changed")
             .detail("expected_digest", hex(&wanted))
             .detail("target_digest", hex(&got)));
     }
     Ok(Some(got))
 }
 
-fn mismatch(sides: &Sides<'_>, message: String) -> Error {
-    Error::new(Status::Mismatch, Domain::Migration, message)
-        .detail("experiment_id", sides.experiment)
-        .hint("something else changes rows in the target, a trigger for instance")
+fn mismatch(sides: &Sides<'_>, message: &str) -> Error {
+    Error::new(Status::Mismatch, Domain::Migration, message).detail("experiment_id", sides.experiment).hint(
+        "something else writes into the target's tables, a trigger for instance, or rows there refer to ids that no row had",
+    )
 }
 
 /// Fails unless the target's tables have as many rows of the copy as were written. Looks at the tables that are `wanted`.
@@ -404,17 +411,22 @@ fn check_counts(
     copied: &[(&'static str, u64)],
     wanted: impl Fn(&Table) -> bool,
 ) -> Result<()> {
+    let mut wrong = Vec::new();
     for (name, rows) in copied {
         let Some(table) = sides.target_layout.table(name).filter(|table| wanted(table.schema)) else { continue };
         let (found, unsound) = match copy.counts.iter().find(|counts| counts.table.name == *name) {
-            Some(read) => (read.rows, read.unsound),
+            Some(read) => (read.rows + read.unsound, read.unsound),
             None => (copy.count_copied(sides.target, table)?, 0),
         };
         if found != *rows || unsound > 0 {
-            let message =
-                format!("{rows} rows were written into {name}, but {found} were read back; nothing was changed");
-            return Err(mismatch(sides, message).detail("table", *name));
+            wrong.push((*name, format!("{rows} rows were written into {name}, but {found} were read back")));
         }
     }
-    Ok(())
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let error = mismatch(sides, "other rows were read back than were written; nothing was changed");
+    Err(wrong
+        .into_iter()
+        .fold(error, |error, (table, problem)| error.detail("table", table).detail("problem", problem)))
 }

@@ -79,7 +79,8 @@ impl Prepared {
     pub fn new(sides: &Sides<'_>, options: &MigrateOptions, job: &Arc<Job>) -> Result<Prepared> {
         job.begin("counting the source")?;
         let mut fit = Fit::default();
-        let effective = Effective::new(&sides.source_layout, &sides.target_layout, sides.add_columns, &mut fit);
+        let ways = (sides.add_columns, options.target_experiment.is_some());
+        let effective = Effective::new(&sides.source_layout, &sides.target_layout, ways, &mut fit);
         let mut selection =
             Selection::read(sides.source, &sides.source_layout, sides.experiment, Scope::default(), job)?;
         effective.find_losses((sides.source, sides.target), &sides.source_layout, &mut selection, job, &mut fit)?;

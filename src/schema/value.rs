@@ -45,10 +45,12 @@ impl ValueRef<'_> {
         }
     }
 
-    /// The integer, if it is one.
+    /// The integer that a number is, whichever way the column's type made the engine store it.
     pub fn as_integer(self) -> Option<i64> {
+        const TWO_63: f64 = 9_223_372_036_854_775_808.0;
         match self {
             ValueRef::Integer(value) => Some(value),
+            ValueRef::Real(value) if value.trunc() == value && (-TWO_63..TWO_63).contains(&value) => Some(value as i64),
             _ => None,
         }
     }

@@ -1,0 +1,60 @@
+# make demo    build the library and the C example, and run the main job on real data
+# make test    run every test; installs what is missing on Debian and Ubuntu
+# make bench   the performance contract, as ratios (BENCH="--full" adds 1e7 rows)
+CARGO ?= cargo
+PYTHON ?= python3
+CC ?= cc
+TARGET ?= $(or $(CARGO_TARGET_DIR),target)
+VENV = $(TARGET)/venv
+BENCH ?=
+CFLAGS_EXAMPLE = -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror -Iinclude
+
+.PHONY: all demo test tools bench check clean
+
+all:
+	$(CARGO) build --release --locked
+
+# What the linker needs beside the static archive: rustc's native-static-libs.
+STATIC_LIBS = -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
+
+$(TARGET)/demo/migrate: examples/c/migrate.c include/expmig.h all
+	mkdir -p $(@D)
+	$(CC) $(CFLAGS_EXAMPLE) $< $(TARGET)/release/libexpmig.a $(STATIC_LIBS) -o $@
+
+demo: tools-demo $(TARGET)/demo/migrate
+	cp tests/data/digits.db $(TARGET)/demo/digits.db
+	rm -f $(TARGET)/demo/copy.db
+	@echo "--- within one database"
+	$(TARGET)/demo/migrate $(TARGET)/demo/digits.db 1
+	@echo "--- into a new one"
+	$(TARGET)/demo/migrate $(TARGET)/demo/digits.db 2 $(TARGET)/demo/copy.db
+	@echo "--- again: nothing is written twice"
+	$(TARGET)/demo/migrate $(TARGET)/demo/digits.db 2 $(TARGET)/demo/copy.db
+
+.PHONY: tools-demo
+tools-demo:
+	sh tests/install-tools.sh demo
+
+tools:
+	sh tests/install-tools.sh test
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/python/requirements.txt
+
+test: tools
+	EXPMIG_PYTHON=$(abspath $(VENV))/bin/python $(CARGO) test --locked
+	EXPMIG_DIGITS_DB=$(abspath tests/data/digits.db) $(VENV)/bin/python -W error -m unittest discover -s tests/python
+
+bench:
+	sh tests/install-tools.sh bench
+	$(CARGO) build --release --locked --lib --example bench_job
+	$(PYTHON) benches/run.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(BENCH)
+
+# What CI checks beside the tests.
+check:
+	$(CARGO) fmt --all -- --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) build --locked
+	git diff --exit-code -- include Cargo.lock
+
+clean:
+	$(CARGO) clean

@@ -1,0 +1,961 @@
+/*
+ * expmig: an embeddable migration engine for experiment-tracking databases.
+ *
+ * Generated from src/capi/ by build.rs; do not edit. docs/c-conventions.md has the rules that hold for all of it; in short:
+ *
+ * - Every function that can fail answers an expmig_status, EXPMIG_OK (0) if all went well, and takes a last, nullable
+ *   expmig_error **error. Output pointers are set to NULL or 0 first and written only on success.
+ * - Strings in are NUL-terminated UTF-8. Strings out are borrowed from the object that they are read from, or, where a char ** is
+ *   given, owned by the caller, who frees them with expmig_string_free.
+ * - Every _free and _close accepts NULL. Handles and what was made of them may be freed in any order.
+ * - Options are structs that begin with their size: fill them with the matching _options_init, then change what you need.
+ */
+#ifndef EXPMIG_H
+#define EXPMIG_H
+
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define EXPMIG_VERSION_MAJOR 0
+#define EXPMIG_VERSION_MINOR 1
+#define EXPMIG_VERSION_PATCH 0
+
+/** A time that is not known yet. */
+#define EXPMIG_TIME_UNKNOWN INT64_MIN
+
+#ifndef EXPMIG_API
+#if defined(__GNUC__) && __GNUC__ >= 4
+#define EXPMIG_API __attribute__((visibility("default")))
+#else
+#define EXPMIG_API
+#endif
+#endif
+
+#ifndef EXPMIG_MUST_USE
+#if defined(__GNUC__) && __GNUC__ >= 4
+#define EXPMIG_MUST_USE __attribute__((warn_unused_result))
+#else
+#define EXPMIG_MUST_USE
+#endif
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+
+/**
+ * The version of the C ABI that this header describes. Grows when functions or fields are added.
+ */
+#define EXPMIG_ABI_VERSION 1
+
+/**
+ * What a callback answers to go on.
+ */
+#define EXPMIG_CALLBACK_CONTINUE 0
+
+/**
+ * What a callback answers to cancel: the call rolls back and answers EXPMIG_CANCELLED. Any other value but 0 is the caller's own
+ * failure: the call rolls back and answers EXPMIG_CALLBACK, with the value in the detail "callback_result".
+ */
+#define EXPMIG_CALLBACK_CANCEL 1
+
+/**
+ * Refuse everything that writes through this handle.
+ */
+#define EXPMIG_OPEN_READONLY 1
+
+/**
+ * Create the file if it is missing, and the tables of the newest generation in a database that has none.
+ */
+#define EXPMIG_OPEN_CREATE 2
+
+/**
+ * Open although this process has the file open through another copy of SQLite. That other copy's locks will be lost.
+ */
+#define EXPMIG_OPEN_ALLOW_SHARED_PROCESS 4
+
+/**
+ * No log records.
+ */
+#define EXPMIG_LOG_OFF 0
+
+/**
+ * A call failed.
+ */
+#define EXPMIG_LOG_ERROR 1
+
+/**
+ * A call succeeded, but somebody should look at something.
+ */
+#define EXPMIG_LOG_WARNING 2
+
+/**
+ * What calls do.
+ */
+#define EXPMIG_LOG_INFO 3
+
+/**
+ * How calls do it.
+ */
+#define EXPMIG_LOG_DEBUG 4
+
+/**
+ * The size of a digest in bytes.
+ */
+#define EXPMIG_DIGEST_SIZE 32
+
+/**
+ * Digests must agree afterwards; rows that hang on nothing stop it; odd values are warnings. The default.
+ */
+#define EXPMIG_STRATEGY_BALANCED 0
+
+/**
+ * As BALANCED, but every doubt about the source stops it.
+ */
+#define EXPMIG_STRATEGY_CONSERVATIVE 1
+
+/**
+ * Only what the insert needs: what cannot be copied is left out, counted and listed; row counts must agree afterwards.
+ */
+#define EXPMIG_STRATEGY_AGGRESSIVE 2
+
+/**
+ * The target has the same experiment already: copy it again, with a warning. The default.
+ */
+#define EXPMIG_DUPLICATE_COPY 0
+
+/**
+ * The target has the same experiment already: write nothing, and give its id. Makes a migration safe to repeat.
+ */
+#define EXPMIG_DUPLICATE_SKIP 1
+
+/**
+ * The target has the same experiment already: fail with EXPMIG_ALREADY_EXISTS.
+ */
+#define EXPMIG_DUPLICATE_ERROR 2
+
+/**
+ * Let values be changed, and rows and columns be left out, where the target cannot hold them; the result lists them.
+ */
+#define EXPMIG_MIGRATE_ALLOW_LOSSY 1
+
+/**
+ * Add the extra columns that the target's tables lack.
+ */
+#define EXPMIG_MIGRATE_ADD_COLUMNS 2
+
+/**
+ * The exact digest of the source.
+ */
+#define EXPMIG_DIGEST_SOURCE 0
+
+/**
+ * The digest of the target as it was read back. After appending to an experiment: of what was appended.
+ */
+#define EXPMIG_DIGEST_TARGET 1
+
+/**
+ * What the target's digest had to be: the source's, after the declared losses, the title prefix or the appending.
+ */
+#define EXPMIG_DIGEST_AS_STORED 2
+
+/**
+ * Asks running calls to stop. One token can be given to any number of calls. Free it with expmig_cancel_free; calls that
+ * still use it keep what they need.
+ */
+typedef struct expmig_cancel expmig_cancel;
+
+/**
+ * An open database. May be used from any thread; calls wait for each other. Free it with expmig_database_close; managers that
+ * were made of it keep what they need.
+ */
+typedef struct expmig_database expmig_database;
+
+/**
+ * Why a call failed. Immutable; may be read from any thread. Free it with expmig_error_free. All text is UTF-8 and lives as
+ * long as the object.
+ */
+typedef struct expmig_error expmig_error;
+
+/**
+ * One database and everything that can be done with it. May be used from any thread; calls wait for each other. Free it with
+ * expmig_manager_free.
+ */
+typedef struct expmig_manager expmig_manager;
+
+/**
+ * What a migration did. Immutable; may be read from any thread. Free it with expmig_migration_free.
+ */
+typedef struct expmig_migration expmig_migration;
+
+/**
+ * What a function answers: EXPMIG_OK, or what went wrong. Numbers are never reused; new ones may be added.
+ */
+typedef int32_t expmig_status;
+
+/**
+ * Which part of the library raised an error. Numbers are never reused; new ones may be added.
+ */
+typedef int32_t expmig_domain;
+
+/**
+ * How far a call is. Lives for the time of one callback only; copy what is to be kept.
+ */
+typedef struct expmig_progress {
+    /**
+     * Size of this struct in bytes; fields are only added at its end.
+     */
+    uint32_t struct_size;
+    /**
+     * 1 in the last callback of a call that succeeded, else 0.
+     */
+    int32_t finished;
+    /**
+     * What is being done, for a person, UTF-8.
+     */
+    const char *operation;
+    /**
+     * Rows done, failed ones included.
+     */
+    uint64_t processed_items;
+    /**
+     * Rows in all; 0 until they were counted.
+     */
+    uint64_t total_items;
+    /**
+     * Rows that could not be processed.
+     */
+    uint64_t failed_items;
+    /**
+     * 0 to 100; 0 until the total is known, exactly 100 at the end.
+     */
+    double completion_percentage;
+    /**
+     * 0 to 100; 100 before the first row.
+     */
+    double success_rate;
+    /**
+     * When the call began: microseconds since 1970-01-01, UTC.
+     */
+    int64_t start_time_us;
+    /**
+     * Seconds since the call began.
+     */
+    double elapsed_seconds;
+    /**
+     * Seconds still needed; negative until that can be estimated, 0 at the end.
+     */
+    double remaining_seconds;
+    /**
+     * When the call will probably be done: microseconds since 1970-01-01, UTC; EXPMIG_TIME_UNKNOWN until that can be estimated.
+     */
+    int64_t estimated_completion_us;
+    /**
+     * All errors so far.
+     */
+    uint64_t error_count;
+    /**
+     * The latest errors, oldest first, UTF-8: `recent_error_count` strings.
+     */
+    const char *const *recent_errors;
+    /**
+     * How many `recent_errors` there are.
+     */
+    size_t recent_error_count;
+} expmig_progress;
+
+/**
+ * Receives progress, on the thread that made the call: at its begin, at most every 100 ms, at least once a second, and at its
+ * end if it succeeds. Answers EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL or a failure of its own; after anything but the
+ * first it is not called again. The answer to the last report changes nothing: all is done. It must not unwind or longjmp, and must not use the handles of the running call.
+ */
+typedef int32_t (*expmig_progress_fn)(const struct expmig_progress *progress, void *user_data);
+
+/**
+ * Options of calls that take a while and need nothing else. Fill with expmig_job_options_init.
+ */
+typedef struct expmig_job_options {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * None are defined yet: 0.
+     */
+    uint32_t flags;
+    /**
+     * Receives progress; NULL for none.
+     */
+    expmig_progress_fn progress_fn;
+    /**
+     * Passed to `progress_fn`.
+     */
+    void *progress_user_data;
+    /**
+     * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
+     */
+    const struct expmig_cancel *cancel;
+} expmig_job_options;
+
+/**
+ * How a database may be used. Fill with expmig_open_options_init.
+ */
+typedef struct expmig_open_options {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * EXPMIG_OPEN_READONLY and so on, or'ed; default 0.
+     */
+    uint32_t flags;
+    /**
+     * How long to wait for other connections' locks, in milliseconds; default 5000. 0 does not wait.
+     */
+    int64_t busy_timeout_ms;
+} expmig_open_options;
+
+/**
+ * Receives log records: a level, EXPMIG_LOG_ERROR and so on, and one line, UTF-8, that lives for the call. Called on the thread
+ * that made the call. It must not unwind or longjmp, and must not use the handles of the running call.
+ */
+typedef void (*expmig_log_fn)(int32_t level, const char *message, void *user_data);
+
+/**
+ * Ends the life of user data: called exactly once, when it is not needed any more.
+ */
+typedef void (*expmig_destroy_fn)(void *user_data);
+
+/**
+ * What a manager needs beside the database. Fill with expmig_manager_options_init.
+ */
+typedef struct expmig_manager_options {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * None are defined yet: 0.
+     */
+    uint32_t flags;
+    /**
+     * Folder for snapshots, UTF-8; NULL for "snapshots" in the working directory. Not used by this version.
+     */
+    const char *snapshot_dir;
+    /**
+     * The least important level that is logged: EXPMIG_LOG_OFF to EXPMIG_LOG_DEBUG; default EXPMIG_LOG_INFO.
+     */
+    int32_t log_level;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * Receives log records; NULL for none. The library logs nowhere else.
+     */
+    expmig_log_fn log_fn;
+    /**
+     * Passed to `log_fn`.
+     */
+    void *log_user_data;
+    /**
+     * Called with `log_user_data` when the manager needs it no more, also if expmig_manager_new fails (but for an impossible
+     * `struct_size`, which says that nothing here was filled in); NULL for none.
+     */
+    expmig_destroy_fn log_destroy;
+} expmig_manager_options;
+
+/**
+ * What a caller can ask of a migration. Fill with expmig_migrate_options_init.
+ */
+typedef struct expmig_migrate_options {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * EXPMIG_MIGRATE_ALLOW_LOSSY and so on, or'ed; default 0.
+     */
+    uint32_t flags;
+    /**
+     * EXPMIG_STRATEGY_BALANCED and so on.
+     */
+    int32_t strategy;
+    /**
+     * EXPMIG_DUPLICATE_COPY and so on.
+     */
+    int32_t on_duplicate;
+    /**
+     * Points to the id of an experiment of the target to which the trials are appended; NULL (the default) creates one.
+     */
+    const int64_t *target_experiment_id;
+    /**
+     * Rows per chunk read and written, at least 1; default 1000. Never the unit of commit, and never seen in the result.
+     */
+    int64_t batch_size;
+    /**
+     * Put before the title of the copy, UTF-8; NULL for nothing.
+     */
+    const char *title_prefix;
+    /**
+     * Receives progress; NULL for none.
+     */
+    expmig_progress_fn progress_fn;
+    /**
+     * Passed to `progress_fn`.
+     */
+    void *progress_user_data;
+    /**
+     * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
+     */
+    const struct expmig_cancel *cancel;
+} expmig_migrate_options;
+
+/**
+ * The call did what it says.
+ */
+#define EXPMIG_OK 0
+
+/**
+ * An argument is outside what the function accepts; the detail `parameter` names it.
+ */
+#define EXPMIG_INVALID_ARGUMENT 1
+
+/**
+ * The call is not allowed in this state: from inside a callback of the same handle, or writing through a read-only handle.
+ */
+#define EXPMIG_MISUSE 2
+
+/**
+ * The file, experiment or name does not exist.
+ */
+#define EXPMIG_NOT_FOUND 3
+
+/**
+ * What should be created exists.
+ */
+#define EXPMIG_ALREADY_EXISTS 4
+
+/**
+ * This build or this database cannot do it.
+ */
+#define EXPMIG_UNSUPPORTED 5
+
+/**
+ * The operating system refused: permissions, a full disk, a failing device.
+ */
+#define EXPMIG_IO 6
+
+/**
+ * Another connection holds a lock and the timeout passed. Retryable.
+ */
+#define EXPMIG_BUSY 7
+
+/**
+ * This process holds the same file open through another copy of SQLite.
+ */
+#define EXPMIG_SHARED_PROCESS 8
+
+/**
+ * The server cannot be reached, or the connection was lost. Retryable.
+ */
+#define EXPMIG_CONNECTION 9
+
+/**
+ * The server refused the credentials or the privilege.
+ */
+#define EXPMIG_AUTH 10
+
+/**
+ * A constraint of the database refused a row.
+ */
+#define EXPMIG_CONSTRAINT 11
+
+/**
+ * The file is not a database, or is damaged.
+ */
+#define EXPMIG_CORRUPT 12
+
+/**
+ * A table or column that is needed is missing.
+ */
+#define EXPMIG_SCHEMA 13
+
+/**
+ * The data broke a rule that the operation insists on.
+ */
+#define EXPMIG_VALIDATION 14
+
+/**
+ * Something would be changed or left out, and that was not allowed.
+ */
+#define EXPMIG_LOSSY 15
+
+/**
+ * Two things that must be equal differ.
+ */
+#define EXPMIG_MISMATCH 16
+
+/**
+ * A cancel token was triggered, or a callback answered EXPMIG_CALLBACK_CANCEL.
+ */
+#define EXPMIG_CANCELLED 17
+
+/**
+ * A time limit of the caller passed.
+ */
+#define EXPMIG_TIMEOUT 18
+
+/**
+ * A callback failed; the detail `callback_result` has its value.
+ */
+#define EXPMIG_CALLBACK 19
+
+/**
+ * A limit of the format or of the database engine was reached.
+ */
+#define EXPMIG_LIMIT 20
+
+/**
+ * A bug in the library was caught. The handle answers EXPMIG_PANIC from now on and can only be freed.
+ */
+#define EXPMIG_PANIC 21
+
+/**
+ * A state that should not exist; please report it.
+ */
+#define EXPMIG_INTERNAL 22
+
+/**
+ * Opening, connecting, reading and writing.
+ */
+#define EXPMIG_DOMAIN_DATABASE 1
+
+/**
+ * Checking the data.
+ */
+#define EXPMIG_DOMAIN_VALIDATION 2
+
+/**
+ * Snapshots.
+ */
+#define EXPMIG_DOMAIN_SNAPSHOT 3
+
+/**
+ * Metric transformations.
+ */
+#define EXPMIG_DOMAIN_TRANSFORMATION 4
+
+/**
+ * Export and import.
+ */
+#define EXPMIG_DOMAIN_IMPORT_EXPORT 5
+
+/**
+ * Migration, digests and comparison.
+ */
+#define EXPMIG_DOMAIN_MIGRATION 6
+
+/**
+ * The version of the library, "0.1.0". Static. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_version(void);
+
+/**
+ * The version of the C ABI of the library that is running; EXPMIG_ABI_VERSION is that of the header. A program runs with every
+ * library whose number is at least its own. Since 0.1.0.
+ */
+EXPMIG_API
+uint32_t expmig_abi_version(void);
+
+/**
+ * How the library was built, as a JSON object, schema "expmig.build/1": version, ABI, SQLite's version and whether it is the
+ * library's own copy ("bundled") or the system's. Static. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_build_info(void);
+
+/**
+ * The stable name of a status: "OK", "BUSY", ...; "UNKNOWN" for a number that this version does not know. Static. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_status_name(expmig_status status);
+
+/**
+ * The stable name of a domain: "DATABASE", ...; "UNKNOWN" for a number that this version does not know. Static. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_domain_name(expmig_domain domain);
+
+/**
+ * Frees a string that a function of this library gave to the caller. NULL is fine. Since 0.1.0.
+ */
+EXPMIG_API void expmig_string_free(char *string);
+
+/**
+ * What went wrong: one of EXPMIG_INVALID_ARGUMENT and so on. EXPMIG_OK for NULL. Since 0.1.0.
+ */
+EXPMIG_API expmig_status expmig_error_status(const struct expmig_error *error);
+
+/**
+ * Which part raised it: one of EXPMIG_DOMAIN_DATABASE and so on. 0 for NULL. Since 0.1.0.
+ */
+EXPMIG_API expmig_domain expmig_error_domain(const struct expmig_error *error);
+
+/**
+ * One line for a person. Borrowed from the error. Never NULL; empty for NULL. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_error_message(const struct expmig_error *error);
+
+/**
+ * What can be done about it. Borrowed from the error. Never NULL; empty if there is no hint. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_error_hint(const struct expmig_error *error);
+
+/**
+ * 1 if the same call can succeed later without any change, else 0. Since 0.1.0.
+ */
+EXPMIG_API int32_t expmig_error_retryable(const struct expmig_error *error);
+
+/**
+ * The code of the database engine: SQLite's extended result code. 0 if the engine did not raise the error. Since 0.1.0.
+ */
+EXPMIG_API int32_t expmig_error_vendor_code(const struct expmig_error *error);
+
+/**
+ * The SQLSTATE. Borrowed from the error. Never NULL; empty if the engine has none (SQLite). Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_error_sqlstate(const struct expmig_error *error);
+
+/**
+ * How many details the error has. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_error_detail_count(const struct expmig_error *error);
+
+/**
+ * The key of a detail: "table", "row", "column", "path", "parameter", "experiment_id", ... The same key can occur more than once.
+ * `index` counts from 0. Borrowed from the error; NULL if there is no such detail. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_error_detail_key(const struct expmig_error *error,
+                                    size_t index);
+
+/**
+ * The value of a detail, as text. Borrowed from the error; NULL if there is no such detail. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_error_detail_value(const struct expmig_error *error, size_t index);
+
+/**
+ * The error that led to this one, borrowed from it; do not free it. NULL if there is none. Since 0.1.0.
+ */
+EXPMIG_API const struct expmig_error *expmig_error_cause(const struct expmig_error *error);
+
+/**
+ * The whole error as a JSON object, schema "expmig.error/1". Borrowed from the error. Never NULL. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_error_to_json(const struct expmig_error *error);
+
+/**
+ * Frees an error and all that was borrowed from it. NULL is fine. Since 0.1.0.
+ */
+EXPMIG_API void expmig_error_free(struct expmig_error *error);
+
+/**
+ * A new token that nobody has triggered. Never NULL but when memory has run out. Since 0.1.0.
+ */
+EXPMIG_API struct expmig_cancel *expmig_cancel_new(void);
+
+/**
+ * Asks every call that has the token to stop: it rolls back and answers EXPMIG_CANCELLED. For ever: a token cannot be used again.
+ * May be called from any thread and from a signal handler, as long as the token is not freed meanwhile. NULL is fine. Since 0.1.0.
+ */
+EXPMIG_API
+void expmig_cancel_trigger(const struct expmig_cancel *cancel);
+
+/**
+ * Frees a token, also while calls use it. NULL is fine. Since 0.1.0.
+ */
+EXPMIG_API void expmig_cancel_free(struct expmig_cancel *cancel);
+
+/**
+ * Fills in the defaults. `size` is sizeof(expmig_job_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_job_options_init(struct expmig_job_options *options,
+                                      size_t size);
+
+/**
+ * Fills in the defaults. `size` is sizeof(expmig_open_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_open_options_init(struct expmig_open_options *options,
+                                       size_t size);
+
+/**
+ * Opens a database that exists.
+ *
+ * `url`: the path of a SQLite file, or "sqlite:" and the path; relative paths are those of the working directory at this moment.
+ * `options`: NULL for the defaults.
+ * `database`: receives the handle; the caller closes it with expmig_database_close.
+ *
+ * Answers EXPMIG_NOT_FOUND (no such file; nothing is created unless EXPMIG_OPEN_CREATE is set), EXPMIG_CORRUPT (not a SQLite
+ * database, encrypted, damaged), EXPMIG_SCHEMA (a table or column is missing; the details name it), EXPMIG_BUSY (locked),
+ * EXPMIG_SHARED_PROCESS (see docs/threading.md), EXPMIG_IO (permissions), EXPMIG_UNSUPPORTED (another engine),
+ * EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_database_open(const char *url,
+                                   const struct expmig_open_options *options,
+                                   struct expmig_database **database,
+                                   struct expmig_error **error);
+
+/**
+ * What the database is, as a JSON object, schema "expmig.database/1": engine, path, generation, tables, extra columns and extra
+ * tables.
+ *
+ * `json`: receives a string that the caller frees with expmig_string_free.
+ *
+ * Answers EXPMIG_BUSY, EXPMIG_SCHEMA, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_database_info(const struct expmig_database *database,
+                                   char **json,
+                                   struct expmig_error **error);
+
+/**
+ * Closes a handle. What managers still need stays open until they are freed. NULL is fine. Since 0.1.0.
+ */
+EXPMIG_API void expmig_database_close(struct expmig_database *database);
+
+/**
+ * Fills in the defaults. `size` is sizeof(expmig_manager_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_manager_options_init(struct expmig_manager_options *options,
+                                          size_t size);
+
+/**
+ * Makes a manager of a database. Touches no file.
+ *
+ * `database`: stays the caller's; it may be closed at any time.
+ * `options`: NULL for the defaults.
+ * `manager`: receives the handle; the caller frees it with expmig_manager_free.
+ *
+ * Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_manager_new(const struct expmig_database *database,
+                                 const struct expmig_manager_options *options,
+                                 struct expmig_manager **manager,
+                                 struct expmig_error **error);
+
+/**
+ * Frees a manager. NULL is fine. Since 0.1.0.
+ */
+EXPMIG_API void expmig_manager_free(struct expmig_manager *manager);
+
+/**
+ * Lists the experiments, as a JSON object, schema "expmig.experiments/1": {"experiments": [{"id", "title", "description",
+ * "start_time", "update_time", "trials", "runs"}, ...]}, by id.
+ *
+ * `json`: receives a string that the caller frees with expmig_string_free.
+ *
+ * Answers EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_experiment_list(const struct expmig_manager *manager,
+                                     char **json,
+                                     struct expmig_error **error);
+
+/**
+ * Computes the content digest of an experiment (docs/digest.md): equal for equal experiments, whatever their ids and the order of
+ * their rows. Reads only.
+ *
+ * `options`: progress and cancel; NULL for none.
+ * `digest`: receives 32 bytes (EXPMIG_DIGEST_SIZE).
+ *
+ * Answers EXPMIG_NOT_FOUND (the hint names the nearest ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO,
+ * EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_experiment_digest(const struct expmig_manager *manager,
+                                       int64_t experiment_id,
+                                       const struct expmig_job_options *options,
+                                       uint8_t *digest,
+                                       struct expmig_error **error);
+
+/**
+ * Compares two experiments by content, and says which node differs first and how. Reads only.
+ *
+ * `manager_a`, `manager_b`: the databases; the same one twice is fine.
+ * `options`: progress and cancel; NULL for none.
+ * `json`: receives a JSON object, schema "expmig.comparison/1": "equal", both digests and row counts, and "first_difference" (null if
+ * equal): "node" (table), ids or "row", "how", "difference". The caller frees it with expmig_string_free.
+ *
+ * Different experiments are no error. Answers as expmig_experiment_digest. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_experiment_compare(const struct expmig_manager *manager_a,
+                                        int64_t experiment_a,
+                                        const struct expmig_manager *manager_b,
+                                        int64_t experiment_b,
+                                        const struct expmig_job_options *options,
+                                        char **json,
+                                        struct expmig_error **error);
+
+/**
+ * Fills in the defaults. `size` is sizeof(expmig_migrate_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_migrate_options_init(struct expmig_migrate_options *options,
+                                          size_t size);
+
+/**
+ * Says what expmig_migrate_experiment would do with the same arguments. Writes nothing.
+ *
+ * `source`, `experiment_id`: what to copy.
+ * `target`: where to; NULL for the source's own database.
+ * `options`: NULL for the defaults.
+ * `plan_json`: receives a JSON object, schema "expmig.plan/1": rows per table, extra columns and tables, rows that hang on nothing, odd
+ * values, rows and values that do not fit, duplicates in the target, digests, and bytes needed and free. The caller frees it with
+ * expmig_string_free.
+ *
+ * Data that would make the migration fail is no error here. Answers EXPMIG_NOT_FOUND (an experiment does not exist),
+ * EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_migrate_plan(const struct expmig_manager *source,
+                                  int64_t experiment_id,
+                                  const struct expmig_manager *target,
+                                  const struct expmig_migrate_options *options,
+                                  char **plan_json,
+                                  struct expmig_error **error);
+
+/**
+ * Copies an experiment and everything below it: trials, runs, results, epochs, batches, metrics, artifacts, their links and extra
+ * columns, every value as it is. Metrics and artifacts that are shared inside the experiment are shared in the copy; nothing is
+ * shared with the source. One transaction of the target: a failure, a cancel or a crash leaves the target as it was.
+ *
+ * `source`, `experiment_id`: what to copy.
+ * `target`: where to; NULL for the source's own database.
+ * `options`: NULL for the defaults.
+ * `result`: receives what was done; the caller frees it with expmig_migration_free.
+ *
+ * Answers EXPMIG_NOT_FOUND (an experiment does not exist; the hint names the nearest ids), EXPMIG_VALIDATION (rows that hang on nothing;
+ * the details name them), EXPMIG_LOSSY (what does not fit; the details name it), EXPMIG_ALREADY_EXISTS (a duplicate),
+ * EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (the copy was read back different), EXPMIG_LIMIT (no free ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK,
+ * EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
+ * EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_migrate_experiment(const struct expmig_manager *source,
+                                        int64_t experiment_id,
+                                        const struct expmig_manager *target,
+                                        const struct expmig_migrate_options *options,
+                                        struct expmig_migration **result,
+                                        struct expmig_error **error);
+
+/**
+ * The id of the experiment that was copied. 0 for NULL. Since 0.1.0.
+ */
+EXPMIG_API int64_t expmig_migration_source_experiment_id(const struct expmig_migration *result);
+
+/**
+ * The id of the copy; of the experiment that was there already if the migration was skipped; of the target experiment if trials were
+ * appended. 0 for NULL. Since 0.1.0.
+ */
+EXPMIG_API
+int64_t expmig_migration_new_experiment_id(const struct expmig_migration *result);
+
+/**
+ * 1 if the target had the same experiment already and nothing was written, else 0. Since 0.1.0.
+ */
+EXPMIG_API int32_t expmig_migration_skipped(const struct expmig_migration *result);
+
+/**
+ * Rows processed, failed ones included. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_migration_items_processed(const struct expmig_migration *result);
+
+/**
+ * Rows that were left out. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_migration_items_failed(const struct expmig_migration *result);
+
+/**
+ * Rows in all. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_migration_items_total(const struct expmig_migration *result);
+
+/**
+ * 0 to 100: the share of the rows that were copied. Since 0.1.0.
+ */
+EXPMIG_API double expmig_migration_success_rate(const struct expmig_migration *result);
+
+/**
+ * How long the migration took, in nanoseconds. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_migration_duration_ns(const struct expmig_migration *result);
+
+/**
+ * A digest of the migration.
+ *
+ * `which`: EXPMIG_DIGEST_SOURCE, EXPMIG_DIGEST_TARGET or EXPMIG_DIGEST_AS_STORED.
+ * `digest`: receives 32 bytes (EXPMIG_DIGEST_SIZE).
+ *
+ * Answers EXPMIG_NOT_FOUND if the strategy computed no such digest (AGGRESSIVE computes none), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_migration_digest(const struct expmig_migration *result,
+                                      int32_t which,
+                                      uint8_t *digest,
+                                      struct expmig_error **error);
+
+/**
+ * How many warnings there are. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_migration_warning_count(const struct expmig_migration *result);
+
+/**
+ * A warning, one line, UTF-8. `index` counts from 0. Borrowed from the result; NULL if there is no such warning. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_migration_warning_at(const struct expmig_migration *result,
+                                        size_t index);
+
+/**
+ * The whole result as a JSON object, schema "expmig.migration/1": counts per table, id map, digests, what was lost or left out,
+ * warnings. Borrowed from the result. Never NULL. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_migration_to_json(const struct expmig_migration *result);
+
+/**
+ * Frees a result and all that was borrowed from it. NULL is fine. Since 0.1.0.
+ */
+EXPMIG_API void expmig_migration_free(struct expmig_migration *result);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

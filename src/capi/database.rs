@@ -1,0 +1,143 @@
+//! Database handles.
+
+use std::ffi::c_char;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::args::{clear, handle, required, store, text};
+use super::error::expmig_error;
+use super::gate::Gate;
+use super::guard::{guard, shielded};
+use super::options::{SizedOptions, init, known_flags, read};
+use super::status::expmig_status;
+use super::text::give;
+use crate::database::{Database, OpenOptions};
+use crate::error::{Domain, Error, Result};
+use crate::manager::Manager;
+
+/// Refuse everything that writes through this handle.
+pub const EXPMIG_OPEN_READONLY: u32 = 0x1;
+/// Create the file if it is missing, and the tables of the newest generation in a database that has none.
+pub const EXPMIG_OPEN_CREATE: u32 = 0x2;
+/// Open although this process has the file open through another copy of SQLite. That other copy's locks will be lost.
+pub const EXPMIG_OPEN_ALLOW_SHARED_PROCESS: u32 = 0x4;
+
+/// An open database. May be used from any thread; calls wait for each other. Free it with expmig_database_close; managers that
+/// were made of it keep what they need.
+pub struct expmig_database(pub(crate) Arc<Gate<Database>>);
+
+/// How a database may be used. Fill with expmig_open_options_init.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct expmig_open_options {
+    /// Size of this struct in bytes.
+    pub struct_size: u32,
+    /// EXPMIG_OPEN_READONLY and so on, or'ed; default 0.
+    pub flags: u32,
+    /// How long to wait for other connections' locks, in milliseconds; default 5000. 0 does not wait.
+    pub busy_timeout_ms: i64,
+}
+
+// SAFETY: repr(C), size first, integers only.
+unsafe impl SizedOptions for expmig_open_options {
+    const FIRST_SIZE: usize = 16;
+
+    fn defaults() -> expmig_open_options {
+        expmig_open_options {
+            struct_size: size_of::<expmig_open_options>() as u32,
+            flags: 0,
+            busy_timeout_ms: i64::try_from(OpenOptions::default().busy_timeout.as_millis()).unwrap_or(0),
+        }
+    }
+}
+
+fn open_options(options: &expmig_open_options) -> Result<OpenOptions> {
+    const KNOWN: u32 = EXPMIG_OPEN_READONLY | EXPMIG_OPEN_CREATE | EXPMIG_OPEN_ALLOW_SHARED_PROCESS;
+    known_flags(options.flags, KNOWN, Domain::Database)?;
+    let Ok(busy_timeout) = u64::try_from(options.busy_timeout_ms) else {
+        return Err(Error::argument(Domain::Database, "busy_timeout_ms", "busy_timeout_ms is negative"));
+    };
+    Ok(OpenOptions {
+        read_only: options.flags & EXPMIG_OPEN_READONLY != 0,
+        create: options.flags & EXPMIG_OPEN_CREATE != 0,
+        busy_timeout: Duration::from_millis(busy_timeout),
+        guard: options.flags & EXPMIG_OPEN_ALLOW_SHARED_PROCESS == 0,
+    })
+}
+
+/// Fills in the defaults. `size` is sizeof(expmig_open_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+/// Since 0.1.0.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_open_options_init(options: *mut expmig_open_options, size: usize) -> expmig_status {
+    let none: *mut *mut expmig_error = std::ptr::null_mut();
+    // SAFETY: the caller passes NULL or `size` writable bytes.
+    unsafe { guard(none, Domain::Database, || init(options, size, Domain::Database)) }
+}
+
+/// Opens a database that exists.
+///
+/// `url`: the path of a SQLite file, or "sqlite:" and the path; relative paths are those of the working directory at this moment.
+/// `options`: NULL for the defaults.
+/// `database`: receives the handle; the caller closes it with expmig_database_close.
+///
+/// Answers EXPMIG_NOT_FOUND (no such file; nothing is created unless EXPMIG_OPEN_CREATE is set), EXPMIG_CORRUPT (not a SQLite
+/// database, encrypted, damaged), EXPMIG_SCHEMA (a table or column is missing; the details name it), EXPMIG_BUSY (locked),
+/// EXPMIG_SHARED_PROCESS (see docs/threading.md), EXPMIG_IO (permissions), EXPMIG_UNSUPPORTED (another engine),
+/// EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_database_open(
+    url: *const c_char,
+    options: *const expmig_open_options,
+    database: *mut *mut expmig_database,
+    error: *mut *mut expmig_error,
+) -> expmig_status {
+    // SAFETY: the caller passes what the header says; so in every function below.
+    unsafe {
+        clear(database, std::ptr::null_mut());
+        guard(error, Domain::Database, || {
+            required(database, "database", Domain::Database)?;
+            let url = text(url, "url", Domain::Database)?;
+            let options = open_options(&read(options, Domain::Database)?)?;
+            let opened = Database::open(url, options)?;
+            store(database, Box::into_raw(Box::new(expmig_database(Arc::new(Gate::new(opened))))));
+            Ok(())
+        })
+    }
+}
+
+/// What the database is, as a JSON object, schema "expmig.database/1": engine, path, generation, tables, extra columns and extra
+/// tables.
+///
+/// `json`: receives a string that the caller frees with expmig_string_free.
+///
+/// Answers EXPMIG_BUSY, EXPMIG_SCHEMA, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_database_info(
+    database: *const expmig_database,
+    json: *mut *mut c_char,
+    error: *mut *mut expmig_error,
+) -> expmig_status {
+    unsafe {
+        clear(json, std::ptr::null_mut());
+        guard(error, Domain::Database, || {
+            let gate = Arc::clone(&handle(database, "database", Domain::Database)?.0);
+            required(json, "json", Domain::Database)?;
+            let entered = gate.enter(Domain::Database)?;
+            let info = Manager::from(&*entered).database_info()?;
+            store(json, give(&info.to_string()));
+            Ok(())
+        })
+    }
+}
+
+/// Closes a handle. What managers still need stays open until they are freed. NULL is fine. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_database_close(database: *mut expmig_database) {
+    if !database.is_null() {
+        // SAFETY: it came from Box::into_raw, and the caller passes it once.
+        shielded((), || drop(unsafe { Box::from_raw(database) }));
+    }
+}

@@ -1,0 +1,366 @@
+//! Migrating experiments.
+
+use std::ffi::{CString, c_char, c_void};
+use std::sync::{Arc, OnceLock};
+
+use super::args::{clear, handle, optional_text, required, store};
+use super::cancel::expmig_cancel;
+use super::error::expmig_error;
+use super::experiment::{clear_digest, store_digest};
+use super::gate::enter_both;
+use super::guard::{guard, shielded};
+use super::manager::{Shared, expmig_manager};
+use super::options::{SizedOptions, init, known_flags, read};
+use super::progress::{expmig_progress_fn, sink, token};
+use super::status::expmig_status;
+use super::text::{c_string, give};
+use crate::error::{Domain, Error, Result, Status};
+use crate::migration::{MigrateOptions, MigrationResult, OnDuplicate, Strategy};
+
+/// Digests must agree afterwards; rows that hang on nothing stop it; odd values are warnings. The default.
+pub const EXPMIG_STRATEGY_BALANCED: i32 = 0;
+/// As BALANCED, but every doubt about the source stops it.
+pub const EXPMIG_STRATEGY_CONSERVATIVE: i32 = 1;
+/// Only what the insert needs: what cannot be copied is left out, counted and listed; row counts must agree afterwards.
+pub const EXPMIG_STRATEGY_AGGRESSIVE: i32 = 2;
+
+/// The target has the same experiment already: copy it again, with a warning. The default.
+pub const EXPMIG_DUPLICATE_COPY: i32 = 0;
+/// The target has the same experiment already: write nothing, and give its id. Makes a migration safe to repeat.
+pub const EXPMIG_DUPLICATE_SKIP: i32 = 1;
+/// The target has the same experiment already: fail with EXPMIG_ALREADY_EXISTS.
+pub const EXPMIG_DUPLICATE_ERROR: i32 = 2;
+
+/// Let values be changed, and rows and columns be left out, where the target cannot hold them; the result lists them.
+pub const EXPMIG_MIGRATE_ALLOW_LOSSY: u32 = 0x1;
+/// Add the extra columns that the target's tables lack.
+pub const EXPMIG_MIGRATE_ADD_COLUMNS: u32 = 0x2;
+
+/// The exact digest of the source.
+pub const EXPMIG_DIGEST_SOURCE: i32 = 0;
+/// The digest of the target as it was read back. After appending to an experiment: of what was appended.
+pub const EXPMIG_DIGEST_TARGET: i32 = 1;
+/// What the target's digest had to be: the source's, after the declared losses, the title prefix or the appending.
+pub const EXPMIG_DIGEST_AS_STORED: i32 = 2;
+
+/// What a caller can ask of a migration. Fill with expmig_migrate_options_init.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct expmig_migrate_options {
+    /// Size of this struct in bytes.
+    pub struct_size: u32,
+    /// EXPMIG_MIGRATE_ALLOW_LOSSY and so on, or'ed; default 0.
+    pub flags: u32,
+    /// EXPMIG_STRATEGY_BALANCED and so on.
+    pub strategy: i32,
+    /// EXPMIG_DUPLICATE_COPY and so on.
+    pub on_duplicate: i32,
+    /// Points to the id of an experiment of the target to which the trials are appended; NULL (the default) creates one.
+    pub target_experiment_id: *const i64,
+    /// Rows per chunk read and written, at least 1; default 1000. Never the unit of commit, and never seen in the result.
+    pub batch_size: i64,
+    /// Put before the title of the copy, UTF-8; NULL for nothing.
+    pub title_prefix: *const c_char,
+    /// Receives progress; NULL for none.
+    pub progress_fn: expmig_progress_fn,
+    /// Passed to `progress_fn`.
+    pub progress_user_data: *mut c_void,
+    /// Stops the call when triggered; NULL for none. Needs to live until the call has begun.
+    pub cancel: *const expmig_cancel,
+}
+
+// SAFETY: repr(C), size first, integers, pointers and an optional function pointer.
+unsafe impl SizedOptions for expmig_migrate_options {
+    const FIRST_SIZE: usize = size_of::<expmig_migrate_options>();
+
+    fn defaults() -> expmig_migrate_options {
+        expmig_migrate_options {
+            struct_size: size_of::<expmig_migrate_options>() as u32,
+            flags: 0,
+            strategy: EXPMIG_STRATEGY_BALANCED,
+            on_duplicate: EXPMIG_DUPLICATE_COPY,
+            target_experiment_id: std::ptr::null(),
+            batch_size: i64::try_from(MigrateOptions::default().batch_size).unwrap_or(1),
+            title_prefix: std::ptr::null(),
+            progress_fn: None,
+            progress_user_data: std::ptr::null_mut(),
+            cancel: std::ptr::null(),
+        }
+    }
+}
+
+/// # Safety
+/// `options` is NULL or initialised; its pointers are live.
+unsafe fn migrate_options(options: *const expmig_migrate_options) -> Result<MigrateOptions> {
+    const KNOWN: u32 = EXPMIG_MIGRATE_ALLOW_LOSSY | EXPMIG_MIGRATE_ADD_COLUMNS;
+    let domain = Domain::Migration;
+    // SAFETY: as the caller promises; so below.
+    let options = unsafe { read(options, domain) }?;
+    known_flags(options.flags, KNOWN, domain)?;
+    let strategy = match options.strategy {
+        EXPMIG_STRATEGY_BALANCED => Strategy::Balanced,
+        EXPMIG_STRATEGY_CONSERVATIVE => Strategy::Conservative,
+        EXPMIG_STRATEGY_AGGRESSIVE => Strategy::Aggressive,
+        other => return Err(Error::argument(domain, "strategy", format!("{other} is not a strategy"))),
+    };
+    let on_duplicate = match options.on_duplicate {
+        EXPMIG_DUPLICATE_COPY => OnDuplicate::Copy,
+        EXPMIG_DUPLICATE_SKIP => OnDuplicate::Skip,
+        EXPMIG_DUPLICATE_ERROR => OnDuplicate::Error,
+        other => {
+            return Err(Error::argument(domain, "on_duplicate", format!("{other} is not a way to treat duplicates")));
+        }
+    };
+    let Ok(batch_size) = usize::try_from(options.batch_size) else {
+        return Err(Error::argument(domain, "batch_size", "batch_size must be at least 1"));
+    };
+    Ok(MigrateOptions {
+        strategy,
+        target_experiment: unsafe { options.target_experiment_id.as_ref() }.copied(),
+        on_duplicate,
+        allow_lossy: options.flags & EXPMIG_MIGRATE_ALLOW_LOSSY != 0,
+        add_columns: options.flags & EXPMIG_MIGRATE_ADD_COLUMNS != 0,
+        batch_size,
+        title_prefix: unsafe { optional_text(options.title_prefix, "title_prefix", domain) }?.map(str::to_owned),
+        progress: sink(options.progress_fn, options.progress_user_data),
+        cancel: unsafe { token(options.cancel) },
+    })
+}
+
+/// What a migration did. Immutable; may be read from any thread. Free it with expmig_migration_free.
+pub struct expmig_migration {
+    result: MigrationResult,
+    warnings: Vec<CString>,
+    /// Made when it is first asked for: the id map can be large.
+    json: OnceLock<CString>,
+}
+
+impl expmig_migration {
+    fn new(result: MigrationResult) -> expmig_migration {
+        let warnings = result.warnings.iter().map(|warning| c_string(warning)).collect();
+        expmig_migration { result, warnings, json: OnceLock::new() }
+    }
+}
+
+/// Fills in the defaults. `size` is sizeof(expmig_migrate_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+/// Since 0.1.0.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_migrate_options_init(
+    options: *mut expmig_migrate_options,
+    size: usize,
+) -> expmig_status {
+    let none: *mut *mut expmig_error = std::ptr::null_mut();
+    // SAFETY: the caller passes NULL or `size` writable bytes.
+    unsafe { guard(none, Domain::Migration, || init(options, size, Domain::Migration)) }
+}
+
+/// The source and the target of a call; NULL as the target is the source.
+///
+/// # Safety
+/// The handles are NULL or live.
+unsafe fn both(source: *const expmig_manager, target: *const expmig_manager) -> Result<(Arc<Shared>, Arc<Shared>)> {
+    // SAFETY: as the caller promises.
+    let source = Arc::clone(unsafe { &handle(source, "source", Domain::Migration)?.0 });
+    let target = unsafe { target.as_ref() }.map_or_else(|| Arc::clone(&source), |target| Arc::clone(&target.0));
+    Ok((source, target))
+}
+
+/// Says what expmig_migrate_experiment would do with the same arguments. Writes nothing.
+///
+/// `source`, `experiment_id`: what to copy.
+/// `target`: where to; NULL for the source's own database.
+/// `options`: NULL for the defaults.
+/// `plan_json`: receives a JSON object, schema "expmig.plan/1": rows per table, extra columns and tables, rows that hang on nothing, odd
+/// values, rows and values that do not fit, duplicates in the target, digests, and bytes needed and free. The caller frees it with
+/// expmig_string_free.
+///
+/// Data that would make the migration fail is no error here. Answers EXPMIG_NOT_FOUND (an experiment does not exist),
+/// EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_migrate_plan(
+    source: *const expmig_manager,
+    experiment_id: i64,
+    target: *const expmig_manager,
+    options: *const expmig_migrate_options,
+    plan_json: *mut *mut c_char,
+    error: *mut *mut expmig_error,
+) -> expmig_status {
+    // SAFETY: the caller passes what the header says; so in every function below.
+    unsafe {
+        clear(plan_json, std::ptr::null_mut());
+        guard(error, Domain::Migration, || {
+            let (source, target) = both(source, target)?;
+            required(plan_json, "plan_json", Domain::Migration)?;
+            let options = migrate_options(options)?;
+            let (of_source, of_target) = enter_both(&source.database, &target.database, Domain::Migration)?;
+            let other = of_target.as_ref().map(|entered| target.manager(entered));
+            let plan = source.manager(&of_source).plan_migration(experiment_id, other.as_ref(), options)?;
+            store(plan_json, give(&plan.to_string()));
+            Ok(())
+        })
+    }
+}
+
+/// Copies an experiment and everything below it: trials, runs, results, epochs, batches, metrics, artifacts, their links and extra
+/// columns, every value as it is. Metrics and artifacts that are shared inside the experiment are shared in the copy; nothing is
+/// shared with the source. One transaction of the target: a failure, a cancel or a crash leaves the target as it was.
+///
+/// `source`, `experiment_id`: what to copy.
+/// `target`: where to; NULL for the source's own database.
+/// `options`: NULL for the defaults.
+/// `result`: receives what was done; the caller frees it with expmig_migration_free.
+///
+/// Answers EXPMIG_NOT_FOUND (an experiment does not exist; the hint names the nearest ids), EXPMIG_VALIDATION (rows that hang on nothing;
+/// the details name them), EXPMIG_LOSSY (what does not fit; the details name it), EXPMIG_ALREADY_EXISTS (a duplicate),
+/// EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (the copy was read back different), EXPMIG_LIMIT (no free ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK,
+/// EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
+/// EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed. Since 0.1.0.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_migrate_experiment(
+    source: *const expmig_manager,
+    experiment_id: i64,
+    target: *const expmig_manager,
+    options: *const expmig_migrate_options,
+    result: *mut *mut expmig_migration,
+    error: *mut *mut expmig_error,
+) -> expmig_status {
+    unsafe {
+        clear(result, std::ptr::null_mut());
+        guard(error, Domain::Migration, || {
+            let (source, target) = both(source, target)?;
+            required(result, "result", Domain::Migration)?;
+            let options = migrate_options(options)?;
+            let (of_source, of_target) = enter_both(&source.database, &target.database, Domain::Migration)?;
+            let other = of_target.as_ref().map(|entered| target.manager(entered));
+            let done = source.manager(&of_source).migrate_experiment(experiment_id, other.as_ref(), options)?;
+            store(result, Box::into_raw(Box::new(expmig_migration::new(done))));
+            Ok(())
+        })
+    }
+}
+
+/// Reads something of a result; `fallback` for NULL.
+///
+/// # Safety
+/// `result` is NULL or live.
+unsafe fn of<T>(result: *const expmig_migration, fallback: T, read: impl FnOnce(&expmig_migration) -> T) -> T {
+    // SAFETY: as the caller promises.
+    match unsafe { result.as_ref() } {
+        Some(result) => shielded(fallback, || read(result)),
+        None => fallback,
+    }
+}
+
+/// The id of the experiment that was copied. 0 for NULL. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_migration_source_experiment_id(result: *const expmig_migration) -> i64 {
+    unsafe { of(result, 0, |result| result.result.source_experiment_id) }
+}
+
+/// The id of the copy; of the experiment that was there already if the migration was skipped; of the target experiment if trials were
+/// appended. 0 for NULL. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_migration_new_experiment_id(result: *const expmig_migration) -> i64 {
+    unsafe { of(result, 0, |result| result.result.new_experiment_id) }
+}
+
+/// 1 if the target had the same experiment already and nothing was written, else 0. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_migration_skipped(result: *const expmig_migration) -> i32 {
+    unsafe { of(result, 0, |result| i32::from(result.result.skipped)) }
+}
+
+/// Rows processed, failed ones included. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_migration_items_processed(result: *const expmig_migration) -> u64 {
+    unsafe { of(result, 0, |result| result.result.items_processed) }
+}
+
+/// Rows that were left out. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_migration_items_failed(result: *const expmig_migration) -> u64 {
+    unsafe { of(result, 0, |result| result.result.items_failed) }
+}
+
+/// Rows in all. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_migration_items_total(result: *const expmig_migration) -> u64 {
+    unsafe { of(result, 0, |result| result.result.items_total) }
+}
+
+/// 0 to 100: the share of the rows that were copied. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_migration_success_rate(result: *const expmig_migration) -> f64 {
+    unsafe { of(result, 0.0, |result| result.result.success_rate()) }
+}
+
+/// How long the migration took, in nanoseconds. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_migration_duration_ns(result: *const expmig_migration) -> u64 {
+    unsafe { of(result, 0, |r| u64::try_from(r.result.duration.as_nanos()).unwrap_or(u64::MAX)) }
+}
+
+/// A digest of the migration.
+///
+/// `which`: EXPMIG_DIGEST_SOURCE, EXPMIG_DIGEST_TARGET or EXPMIG_DIGEST_AS_STORED.
+/// `digest`: receives 32 bytes (EXPMIG_DIGEST_SIZE).
+///
+/// Answers EXPMIG_NOT_FOUND if the strategy computed no such digest (AGGRESSIVE computes none), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_migration_digest(
+    result: *const expmig_migration,
+    which: i32,
+    digest: *mut u8,
+    error: *mut *mut expmig_error,
+) -> expmig_status {
+    unsafe {
+        clear_digest(digest);
+        guard(error, Domain::Migration, || {
+            let result = &handle(result, "result", Domain::Migration)?.result;
+            required(digest, "digest", Domain::Migration)?;
+            let found = match which {
+                EXPMIG_DIGEST_SOURCE => result.source_digest,
+                EXPMIG_DIGEST_TARGET => result.target_digest,
+                EXPMIG_DIGEST_AS_STORED => result.expected_digest,
+                other => return Err(Error::argument(Domain::Migration, "which", format!("{other} is not a digest"))),
+            };
+            let missing = || Error::new(Status::NotFound, Domain::Migration, "this migration computed no such digest");
+            store_digest(digest, &found.ok_or_else(missing)?);
+            Ok(())
+        })
+    }
+}
+
+/// How many warnings there are. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_migration_warning_count(result: *const expmig_migration) -> usize {
+    unsafe { of(result, 0, |result| result.warnings.len()) }
+}
+
+/// A warning, one line, UTF-8. `index` counts from 0. Borrowed from the result; NULL if there is no such warning. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_migration_warning_at(result: *const expmig_migration, index: usize) -> *const c_char {
+    unsafe { of(result, std::ptr::null(), |r| r.warnings.get(index).map_or(std::ptr::null(), |text| text.as_ptr())) }
+}
+
+/// The whole result as a JSON object, schema "expmig.migration/1": counts per table, id map, digests, what was lost or left out,
+/// warnings. Borrowed from the result. Never NULL. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_migration_to_json(result: *const expmig_migration) -> *const c_char {
+    unsafe {
+        of(result, c"null".as_ptr(), |r| r.json.get_or_init(|| c_string(&r.result.to_json().to_string())).as_ptr())
+    }
+}
+
+/// Frees a result and all that was borrowed from it. NULL is fine. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_migration_free(result: *mut expmig_migration) {
+    if !result.is_null() {
+        // SAFETY: it came from Box::into_raw, and the caller passes it once.
+        shielded((), || drop(unsafe { Box::from_raw(result) }));
+    }
+}

@@ -1,0 +1,28 @@
+//! The C ABI: every `extern "C"` function, one file per section of the header, and the conversions they share. The only unsafe
+//! code of the crate. Nobody calls this room but C.
+//!
+//! A function here sets its outputs to zero, converts its arguments, makes one call of the engine, and stores its outputs. All of
+//! it runs inside [`guard::guard`], which turns errors into statuses and catches panics. docs/c-conventions.md says the rules to
+//! the embedder.
+#![allow(unsafe_code)]
+#![allow(non_camel_case_types)]
+// The comments become the header's, where the whole contract stands; C knows no other kind of function.
+#![allow(clippy::missing_safety_doc)]
+
+#[cfg(panic = "abort")]
+compile_error!("expmig's C ABI catches panics, so it needs panic = \"unwind\"");
+
+mod args;
+pub mod cancel;
+pub mod database;
+pub mod error;
+pub mod experiment;
+mod gate;
+mod guard;
+pub mod library;
+pub mod manager;
+pub mod migration;
+mod options;
+pub mod progress;
+pub mod status;
+mod text;

@@ -1,0 +1,138 @@
+/* Option structs: their defaults, and every size and flag that a caller could pass. */
+#include "check.h"
+
+enum { TAIL = 24 };
+
+/* An options struct with room behind it, as a program built with a later header would have. */
+#define SIZED(type)                                                                                                    \
+    union {                                                                                                            \
+        type known;                                                                                                    \
+        uint32_t struct_size;                                                                                          \
+        unsigned char bytes[sizeof(type) + TAIL];                                                                      \
+    }
+
+static int all_zero(const unsigned char *bytes, size_t count)
+{
+    while (count > 0)
+        if (bytes[--count] != 0)
+            return 0;
+    return 1;
+}
+
+/* What holds for all four init functions. The struct is left with the right size. */
+#define CHECK_INIT(type, init)                                                                                         \
+    do {                                                                                                               \
+        static const size_t impossible[] = {0, 1, 4, 8, sizeof(type) - 1, 4097, 1u << 20, UINT32_MAX, SIZE_MAX};       \
+        SIZED(type) sized;                                                                                             \
+        type exact;                                                                                                    \
+        size_t at;                                                                                                     \
+        CHECK(init(NULL, sizeof(type)) == EXPMIG_INVALID_ARGUMENT);                                                    \
+        CHECK(init(NULL, 0) == EXPMIG_INVALID_ARGUMENT);                                                               \
+        memset(&sized, 0x5a, sizeof sized);                                                                            \
+        for (at = 0; at < sizeof impossible / sizeof *impossible; at++)                                                \
+            CHECK(init(&sized.known, impossible[at]) == EXPMIG_INVALID_ARGUMENT);                                      \
+        CHECK(sized.bytes[0] == 0x5a && sized.bytes[sizeof sized - 1] == 0x5a);                                        \
+        CHECK(init(&sized.known, sizeof sized) == EXPMIG_OK);                                                          \
+        CHECK_INT(sized.struct_size, sizeof sized);                                                                    \
+        CHECK(all_zero(sized.bytes + sizeof(type), TAIL));                                                             \
+        memset(&sized, 0x5a, sizeof sized);                                                                            \
+        CHECK(init(&sized.known, sizeof(type)) == EXPMIG_OK);                                                          \
+        CHECK_INT(sized.struct_size, sizeof(type));                                                                    \
+        CHECK(sized.bytes[sizeof(type)] == 0x5a);                                                                      \
+        CHECK(init(&exact, sizeof exact) == EXPMIG_OK);                                                                \
+        CHECK(memcmp(&exact, &sized.known, sizeof exact) == 0);                                                        \
+    } while (0)
+
+/* What holds wherever options are read: `call` uses `options` and &err, `undo` frees what it made. */
+#define CHECK_READ(type, init, call, undo)                                                                             \
+    do {                                                                                                               \
+        static const uint32_t impossible[] = {0, 1, 4, 8, sizeof(type) - 1, 4097, 1u << 20, UINT32_MAX};               \
+        SIZED(type) sized;                                                                                             \
+        const type *options = &sized.known;                                                                            \
+        size_t at;                                                                                                     \
+        CHECK(init(&sized.known, sizeof sized) == EXPMIG_OK);                                                          \
+        OK(call);                                                                                                      \
+        undo;                                                                                                          \
+        sized.bytes[sizeof(type)] = 1;                                                                                 \
+        FAILS_ON("struct_size", call);                                                                                 \
+        sized.bytes[sizeof(type)] = 0;                                                                                 \
+        sized.bytes[sizeof sized - 1] = 0x80;                                                                          \
+        FAILS_ON("struct_size", call);                                                                                 \
+        CHECK(*expmig_error_hint(err) != 0);                                                                           \
+        sized.bytes[sizeof sized - 1] = 0;                                                                             \
+        for (at = 0; at < sizeof impossible / sizeof *impossible; at++) {                                              \
+            sized.struct_size = impossible[at];                                                                        \
+            FAILS_ON("struct_size", call);                                                                             \
+        }                                                                                                              \
+        CHECK_HAS(expmig_error_hint(err), "_options_init");                                                            \
+        CHECK(init(&sized.known, sizeof(type)) == EXPMIG_OK);                                                          \
+        for (at = 0; at < 32; at++) {                                                                                  \
+            sized.known.flags = (uint32_t)1 << at;                                                                     \
+            if ((sized.known.flags & KNOWN_FLAGS) == 0)                                                                \
+                FAILS_ON("flags", call);                                                                               \
+        }                                                                                                              \
+        sized.known.flags = 0;                                                                                         \
+        options = NULL;                                                                                                \
+        OK(call);                                                                                                      \
+        undo;                                                                                                          \
+    } while (0)
+
+static void defaults(void)
+{
+    expmig_open_options open;
+    expmig_manager_options manager;
+    expmig_job_options job = job_options();
+    expmig_migrate_options migrate = migrate_options();
+    CHECK(expmig_open_options_init(&open, sizeof open) == EXPMIG_OK);
+    CHECK(expmig_manager_options_init(&manager, sizeof manager) == EXPMIG_OK);
+    CHECK(open.flags == 0 && open.busy_timeout_ms == 5000);
+    CHECK(manager.flags == 0 && manager.snapshot_dir == NULL && manager.log_level == EXPMIG_LOG_INFO);
+    CHECK(manager.reserved == 0 && manager.log_fn == NULL && manager.log_user_data == NULL);
+    CHECK(manager.log_destroy == NULL);
+    CHECK(job.flags == 0 && job.progress_fn == NULL && job.progress_user_data == NULL && job.cancel == NULL);
+    CHECK(migrate.flags == 0 && migrate.strategy == EXPMIG_STRATEGY_BALANCED);
+    CHECK(migrate.on_duplicate == EXPMIG_DUPLICATE_COPY && migrate.target_experiment_id == NULL);
+    CHECK(migrate.batch_size == 1000 && migrate.title_prefix == NULL && migrate.progress_fn == NULL);
+    CHECK(migrate.progress_user_data == NULL && migrate.cancel == NULL);
+}
+
+int main(void)
+{
+    expmig_database *database = open_database("small.db"), *opened = NULL;
+    expmig_manager *manager = manager_of(database), *made = NULL;
+    expmig_migration *result = NULL;
+    uint8_t digest[EXPMIG_DIGEST_SIZE];
+    char *json = NULL;
+
+    defaults();
+    CHECK_INIT(expmig_open_options, expmig_open_options_init);
+    CHECK_INIT(expmig_manager_options, expmig_manager_options_init);
+    CHECK_INIT(expmig_job_options, expmig_job_options_init);
+    CHECK_INIT(expmig_migrate_options, expmig_migrate_options_init);
+
+#define KNOWN_FLAGS (EXPMIG_OPEN_READONLY | EXPMIG_OPEN_CREATE | EXPMIG_OPEN_ALLOW_SHARED_PROCESS)
+    CHECK_READ(expmig_open_options, expmig_open_options_init,
+               expmig_database_open("small.db", options, &opened, &err), expmig_database_close(opened));
+#undef KNOWN_FLAGS
+#define KNOWN_FLAGS 0u
+    CHECK_READ(expmig_manager_options, expmig_manager_options_init,
+               expmig_manager_new(database, options, &made, &err), expmig_manager_free(made));
+    CHECK_READ(expmig_job_options, expmig_job_options_init,
+               expmig_experiment_digest(manager, 1, options, digest, &err), (void)0);
+    CHECK_READ(expmig_job_options, expmig_job_options_init,
+               expmig_experiment_compare(manager, 1, manager, 1, options, &json, &err), expmig_string_free(json));
+#undef KNOWN_FLAGS
+#define KNOWN_FLAGS (EXPMIG_MIGRATE_ALLOW_LOSSY | EXPMIG_MIGRATE_ADD_COLUMNS)
+    CHECK_READ(expmig_migrate_options, expmig_migrate_options_init,
+               expmig_migrate_plan(manager, 1, NULL, options, &json, &err), expmig_string_free(json));
+    CHECK_READ(expmig_migrate_options, expmig_migrate_options_init,
+               expmig_migrate_experiment(manager, 1, NULL, options, &result, &err), expmig_migration_free(result));
+#undef KNOWN_FLAGS
+
+    /* Two of each CHECK_READ that migrates: nothing else was written. */
+    CHECK_INT(count_experiments(manager), 5);
+    expmig_manager_free(manager);
+    expmig_database_close(database);
+    forget_error();
+    return 0;
+}

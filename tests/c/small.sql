@@ -1,0 +1,22 @@
+-- Makes a copy of tests/data/digits.db small: of each experiment one trial, one run, two epochs and all that hangs on them.
+DELETE FROM TRIAL WHERE id NOT IN (SELECT min(id) FROM TRIAL GROUP BY experiment_id);
+DELETE FROM TRIAL_RUN WHERE trial_id NOT IN (SELECT id FROM TRIAL);
+DELETE FROM TRIAL_RUN
+  WHERE id NOT IN (SELECT min(r.id) FROM TRIAL_RUN r JOIN RESULTS ON trial_run_id = r.id GROUP BY r.trial_id);
+DELETE FROM RESULTS WHERE trial_run_id NOT IN (SELECT id FROM TRIAL_RUN);
+DELETE FROM EPOCH WHERE idx > 1 OR trial_run_id NOT IN (SELECT id FROM TRIAL_RUN);
+DELETE FROM BATCH WHERE (epoch_idx, trial_run_id) NOT IN (SELECT idx, trial_run_id FROM EPOCH);
+DELETE FROM TRIAL_ARTIFACT WHERE trial_id NOT IN (SELECT id FROM TRIAL);
+DELETE FROM TRIAL_RUN_ARTIFACT WHERE trial_run_id NOT IN (SELECT id FROM TRIAL_RUN);
+DELETE FROM RESULTS_METRIC WHERE results_id NOT IN (SELECT trial_run_id FROM RESULTS);
+DELETE FROM RESULTS_ARTIFACT WHERE results_id NOT IN (SELECT trial_run_id FROM RESULTS);
+DELETE FROM EPOCH_METRIC WHERE (epoch_idx, epoch_trial_run_id) NOT IN (SELECT idx, trial_run_id FROM EPOCH);
+DELETE FROM EPOCH_ARTIFACT WHERE (epoch_idx, epoch_trial_run_id) NOT IN (SELECT idx, trial_run_id FROM EPOCH);
+DELETE FROM BATCH_METRIC WHERE (batch_idx, epoch_idx, trial_run_id) NOT IN (SELECT idx, epoch_idx, trial_run_id FROM BATCH);
+DELETE FROM BATCH_ARTIFACT WHERE (batch_idx, epoch_idx, trial_run_id) NOT IN (SELECT idx, epoch_idx, trial_run_id FROM BATCH);
+DELETE FROM METRIC WHERE id NOT IN (SELECT metric_id FROM RESULTS_METRIC UNION SELECT metric_id FROM EPOCH_METRIC
+  UNION SELECT metric_id FROM BATCH_METRIC);
+DELETE FROM ARTIFACT WHERE id NOT IN (SELECT artifact_id FROM EXPERIMENT_ARTIFACT UNION SELECT artifact_id FROM TRIAL_ARTIFACT
+  UNION SELECT artifact_id FROM TRIAL_RUN_ARTIFACT UNION SELECT artifact_id FROM RESULTS_ARTIFACT
+  UNION SELECT artifact_id FROM EPOCH_ARTIFACT UNION SELECT artifact_id FROM BATCH_ARTIFACT);
+VACUUM;

@@ -1,0 +1,158 @@
+//! The C ABI from C: builds each program in tests/c with gcc and with clang, against the shared and the static library that this
+//! `cargo test` built, runs all of them, and one of each under valgrind.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::SystemTime;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const WARNINGS: &[&str] = &["-std=c99", "-g", "-Wall", "-Wextra", "-Wpedantic", "-Werror"];
+/// rustc's native-static-libs.
+const SYSTEM_LIBRARIES: &[&str] = &["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc"];
+const VALGRIND: &[&str] = &[
+    "--quiet",
+    "--child-silent-after-fork=yes",
+    "--leak-check=full",
+    "--show-leak-kinds=definite,indirect",
+    "--errors-for-leak-kinds=definite,indirect",
+    "--error-exitcode=99",
+];
+
+macro_rules! programs {
+    ($($(#[$meta:meta])* $name:ident)+) => { $(
+        $(#[$meta])*
+        #[test]
+        fn $name() {
+            Program::new(&format!("tests/c/{}.c", stringify!($name))).check(&[], |_| {});
+        }
+    )+
+
+        #[test]
+        fn every_program_in_the_folder_is_run() {
+            let run = [$(stringify!($name)),+];
+            for entry in fs::read_dir(Path::new(ROOT).join("tests/c")).unwrap() {
+                let path = entry.unwrap().path();
+                if path.extension().is_some_and(|extension| extension == "c") {
+                    let name = path.file_stem().unwrap().to_str().unwrap();
+                    assert!(run.contains(&name) || name == "fault", "{name}.c is in no test");
+                }
+            }
+        }
+    };
+}
+
+programs! {
+    library error cancel options database manager experiment migrate callbacks reentrancy threads free_order shared_process
+    // Needs a function that release builds do not have.
+    #[cfg(debug_assertions)] panic
+}
+
+#[test]
+fn the_example_copies_and_shows_equal_digests() {
+    let program = Program::new("examples/c/migrate.c");
+    assert!(fs::read_to_string(&program.source).unwrap().lines().count() < 120);
+    for arguments in [&["digits.db", "1"][..], &["digits.db", "2", "new.db"]] {
+        program.check(arguments, |output| {
+            let digest = |name: &str| {
+                let line = output.lines().find_map(|line| line.strip_prefix(&format!("{name} digest ")));
+                line.unwrap_or_else(|| panic!("no {name} digest in {output}")).to_owned()
+            };
+            assert_eq!(digest("source"), digest("target"));
+            assert_eq!(digest("source").len(), 64);
+            assert!(output.contains("copied experiment"), "{output}");
+        });
+    }
+}
+
+/// A C program and the folder in which it is built and run.
+struct Program {
+    source: PathBuf,
+    folder: tempfile::TempDir,
+}
+
+impl Program {
+    fn new(source: &str) -> Program {
+        let folder = tempfile::tempdir().unwrap();
+        Program { source: Path::new(ROOT).join(source), folder }
+    }
+
+    /// Builds the program in all four ways and runs it in five; each has to succeed, and to print what `judge` accepts.
+    fn check(&self, arguments: &[&str], judge: impl Fn(&str)) {
+        let libraries = libraries();
+        for compiler in ["gcc", "clang"] {
+            for linking in ["shared", "static"] {
+                let program = self.build(compiler, linking, &libraries);
+                let way = format!("{compiler}, {linking}");
+                judge(&self.run(&mut Command::new(&program), arguments, &way));
+                if way == "gcc, shared" {
+                    let mut valgrind = Command::new("valgrind");
+                    valgrind.args(VALGRIND).arg(&program).env("CHECK_SLOW_TOOL", "1");
+                    judge(&self.run(&mut valgrind, arguments, "valgrind"));
+                }
+                fs::remove_file(program).unwrap();
+            }
+        }
+    }
+
+    fn build(&self, compiler: &str, linking: &str, libraries: &Path) -> PathBuf {
+        let program = self.folder.path().join(format!("{compiler}-{linking}"));
+        let mut command = Command::new(compiler);
+        command.args(WARNINGS).arg("-I").arg(Path::new(ROOT).join("include")).arg(&self.source).arg("-o").arg(&program);
+        if linking == "shared" {
+            command.arg("-L").arg(libraries).arg("-lexpmig").arg(format!("-Wl,-rpath,{}", libraries.display()));
+        } else {
+            command.arg(libraries.join("libexpmig.a"));
+        }
+        succeed(command.args(SYSTEM_LIBRARIES), &format!("{compiler}, {linking}"));
+        program
+    }
+
+    /// Runs the program in a new folder with its two databases; returns what it printed.
+    fn run(&self, command: &mut Command, arguments: &[&str], way: &str) -> String {
+        let folder = tempfile::tempdir_in(self.folder.path()).unwrap();
+        for database in ["digits.db", "small.db"] {
+            fs::copy(Path::new(ROOT).join("tests/data/digits.db"), folder.path().join(database)).unwrap();
+        }
+        let small = Path::new(ROOT).join("tests/c/small.sql");
+        let mut shell = Command::new("sqlite3");
+        shell.arg(folder.path().join("small.db")).stdin(fs::File::open(small).unwrap());
+        succeed(&mut shell, "small.sql");
+        let output = succeed(command.args(arguments).current_dir(folder.path()), way);
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+/// Runs a command that has to succeed.
+fn succeed(command: &mut Command, way: &str) -> Output {
+    let output = command.output().unwrap_or_else(|error| {
+        panic!("{}: {error}; run make test, which installs it", command.get_program().display());
+    });
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{way}: {}\n{said}", output.status);
+    output
+}
+
+/// The folder with the shared and the static library, which have to be those of this build.
+fn libraries() -> PathBuf {
+    let program = std::env::current_exe().unwrap();
+    let beside = program.parent().unwrap();
+    let has_both = |folder: &&Path| folder.join("libexpmig.so").exists() && folder.join("libexpmig.a").exists();
+    let folder = [beside, beside.parent().unwrap()].into_iter().find(has_both).expect("no libexpmig.so and .a");
+    for library in ["libexpmig.so", "libexpmig.a"] {
+        let built = modified(&folder.join(library));
+        assert!(built >= newest(&Path::new(ROOT).join("src")), "{library} is older than src/: it is not of this build");
+        assert!(built <= modified(&program), "{library} is newer than the test: it is not of this build");
+    }
+    folder.to_owned()
+}
+
+fn modified(path: &Path) -> SystemTime {
+    fs::metadata(path).unwrap().modified().unwrap()
+}
+
+/// When the latest change below a folder was made.
+fn newest(folder: &Path) -> SystemTime {
+    let of = |path: PathBuf| if path.is_dir() { newest(&path) } else { modified(&path) };
+    fs::read_dir(folder).unwrap().map(|entry| of(entry.unwrap().path())).max().unwrap()
+}
