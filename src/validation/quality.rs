@@ -74,6 +74,10 @@ fn issue(kind: Kind, value: ValueRef<'_>) -> Option<(IssueKind, String)> {
 }
 
 impl Visitor for Quality {
+    fn wants_odd_rows_only(&self) -> bool {
+        true
+    }
+
     fn node(&mut self, _owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
         self.check(shape, row)
     }
