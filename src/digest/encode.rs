@@ -81,8 +81,22 @@ fn encode_json(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Appends a row, each value as `stored` says it would be stored.
-pub fn encode_row(shape: &Shape<'_>, row: &dyn Row, stored: Option<Stored<'_>>, out: &mut Vec<u8>) -> Result<()> {
+/// Whether the form of a value is one that its column is for: a timestamp, a finite number, JSON or none. Text and indices can be
+/// anything.
+fn is_usual(kind: Kind, form: &[u8]) -> bool {
+    match (kind, form.split_first()) {
+        (Kind::Time, Some((tag, _))) => *tag == TIME,
+        (Kind::Json, Some((tag, _))) => matches!(*tag, JSON | NULL),
+        (Kind::Real, Some((&REAL, bytes))) => bytes.first_chunk().is_some_and(|b| f64::from_le_bytes(*b).is_finite()),
+        (Kind::Real, Some((tag, _))) => *tag == INTEGER,
+        (Kind::Integer | Kind::Text, _) => true,
+        (_, None) => false,
+    }
+}
+
+/// Appends a row, each value as `stored` says it would be stored. Whether all values that the schema knows are usual ones.
+pub fn encode_row(shape: &Shape<'_>, row: &dyn Row, stored: Option<Stored<'_>>, out: &mut Vec<u8>) -> Result<bool> {
+    let mut usual = true;
     encode_bytes(shape.table.schema.name.as_bytes(), out);
     let mut extra: Vec<(usize, &ColumnLayout)> = Vec::new();
     for (at, column) in shape.columns.iter().enumerate() {
@@ -93,14 +107,18 @@ pub fn encode_row(shape: &Shape<'_>, row: &dyn Row, stored: Option<Stored<'_>>, 
             }
             continue;
         }
+        let start = out.len();
         encode_cell(shape.table, column, value, stored, out)?;
+        if let (Some(known), Some(form)) = (column.schema, out.get(start..)) {
+            usual &= is_usual(known.kind, form);
+        }
     }
     out.extend_from_slice(&(extra.len() as u64).to_le_bytes());
     for (at, column) in extra {
         encode_bytes(column.name.to_ascii_lowercase().as_bytes(), out);
         encode_cell(shape.table, column, row.value(shape.first + at)?, stored, out)?;
     }
-    Ok(())
+    Ok(usual)
 }
 
 fn encode_cell(

@@ -122,6 +122,13 @@ impl<'a> Digester<'a> {
         }
     }
 
+    /// Who also wants a row whose values are all usual ones, or not.
+    fn interested(&mut self, usual: bool) -> Option<&mut (dyn Visitor + 'a)> {
+        let also = self.also.as_deref_mut()?;
+        // With `stored`, what was encoded is not what the row has.
+        (!usual || self.stored.is_some() || !also.wants_odd_rows_only()).then_some(also)
+    }
+
     /// `H(H(R(row)) ‖ sum(S))`.
     fn node_hash(node: &Node) -> Hash {
         let mut bytes = Vec::with_capacity(72);
@@ -164,10 +171,12 @@ impl<'a> Digester<'a> {
 
 impl Visitor for Digester<'_> {
     fn node(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
-        if let Some(also) = &mut self.also {
+        self.buffer.clear();
+        let usual = encode_row(shape, row, self.stored, &mut self.buffer)?;
+        if let Some(also) = self.interested(usual) {
             also.node(owner, shape, row)?;
         }
-        let hash = row_digest(shape, row, self.stored)?;
+        let hash = *blake3::hash(&self.buffer).as_bytes();
         match owner {
             Owner::Experiment => self.row = Some(hash),
             Owner::Trial(at) => self.trials.iter_mut().skip(at).take(1).for_each(|node| node.row = hash),
@@ -177,11 +186,11 @@ impl Visitor for Digester<'_> {
     }
 
     fn below_run(&mut self, run: usize, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
-        if let Some(also) = &mut self.also {
+        self.buffer.clear();
+        let usual = encode_row(shape, row, self.stored, &mut self.buffer)?;
+        if let Some(also) = self.interested(usual) {
             also.below_run(run, shape, row)?;
         }
-        self.buffer.clear();
-        encode_row(shape, row, self.stored, &mut self.buffer)?;
         let hash = *blake3::hash(&self.buffer).as_bytes();
         self.add(Owner::Run(run), &hash);
         Ok(())
@@ -195,13 +204,11 @@ impl Visitor for Digester<'_> {
         leaf: Option<u64>,
         leaf_shape: (Entity, &Shape<'_>),
     ) -> Result<()> {
-        if let Some(also) = &mut self.also {
-            also.link(owner, shape, row, leaf, leaf_shape)?;
-        }
         let mut linked = MISSING;
+        let mut usual = true;
         if let Some(rank) = leaf {
             self.leaf_buffer.clear();
-            encode_row(leaf_shape.1, row, self.stored, &mut self.leaf_buffer)?;
+            usual = encode_row(leaf_shape.1, row, self.stored, &mut self.leaf_buffer)?;
             linked = *blake3::hash(&self.leaf_buffer).as_bytes();
             let (seen, sum) = match leaf_shape.0 {
                 Entity::Metric => &mut self.metrics,
@@ -212,7 +219,10 @@ impl Visitor for Digester<'_> {
             }
         }
         self.buffer.clear();
-        encode_row(shape, row, self.stored, &mut self.buffer)?;
+        usual &= encode_row(shape, row, self.stored, &mut self.buffer)?;
+        if let Some(also) = self.interested(usual) {
+            also.link(owner, shape, row, leaf, leaf_shape)?;
+        }
         self.buffer.extend_from_slice(&linked);
         let hash = *blake3::hash(&self.buffer).as_bytes();
         self.add(owner, &hash);

@@ -91,6 +91,11 @@ impl<'l> Shape<'l> {
 
 /// Receives the rows.
 pub trait Visitor {
+    /// Whether rows are of no interest whose timestamps, numbers and JSON texts are just that. Who knows may leave them out.
+    fn wants_odd_rows_only(&self) -> bool {
+        false
+    }
+
     /// The row of the experiment, of a trial or of a run.
     fn node(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()>;
 

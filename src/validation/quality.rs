@@ -77,6 +77,10 @@ fn issue(kind: Kind, value: ValueRef<'_>, scratch: &mut Vec<u8>) -> Option<(Issu
 }
 
 impl Visitor for Quality {
+    fn wants_odd_rows_only(&self) -> bool {
+        true
+    }
+
     fn node(&mut self, _owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
         self.check(shape, row)
     }
