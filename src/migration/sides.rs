@@ -114,7 +114,9 @@ impl Prepared {
     ) -> Result<()> {
         job.begin("digesting the source")?;
         let also = quality.map(|quality| quality as &mut dyn crate::hierarchy::Visitor);
-        let exact = digest(sides.source, &sides.source_layout, &mut self.selection, None, job, also)?;
+        let mut exact = digest(sides.source, &sides.source_layout, &mut self.selection, None, job, also)?;
+        // Only a comparison needs them, and there can be many.
+        exact.runs = Vec::new();
         self.expected =
             Some(if self.fit.count == 0 && options.title_prefix.is_none() && self.selection.problems.count == 0 {
                 exact.clone()
