@@ -184,12 +184,6 @@ impl Error {
         self
     }
 
-    /// The same error, raised by another part.
-    pub fn in_domain(mut self, domain: Domain) -> Error {
-        self.0.domain = domain;
-        self
-    }
-
     /// What went wrong.
     pub fn status(&self) -> Status {
         self.0.status
