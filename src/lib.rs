@@ -45,3 +45,4 @@ pub use error::{Domain, Error, Result, Status};
 pub use manager::{JobOptions, LogLevel, Manager, ManagerOptions};
 pub use migration::{MigrateOptions, MigrationResult, OnDuplicate, Strategy};
 pub use progress::{CancelToken, Flow, Progress};
+pub use validation::{Issue, IssueKind, Report, Section, Severity, ValidateOptions};

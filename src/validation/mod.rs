@@ -1,8 +1,19 @@
 //! Checking data before it is trusted.
 //!
-//! So far: the values of one experiment ([`Quality`]), while it is read for something else. Rows that hang on nothing are
-//! found by `hierarchy::Selection`. Migration calls it.
+//! [`validate`] looks at a whole database or at one experiment and answers a [`Report`]; docs/validation.md explains each kind of
+//! issue. [`Quality`] looks at the values of one experiment while it is read for something else; migration uses it. Nothing here
+//! writes. The manager and migration call it.
+//!
+//! `issue` has the kinds, `report` collects what is found, `run` puts a validation together.
 
+mod issue;
+mod options;
 mod quality;
+mod report;
+mod run;
 
-pub use quality::{Issue, IssueKind, Quality};
+pub use issue::{Issue, IssueKind, Section, Severity};
+pub use options::{Scope, ValidateOptions};
+pub use quality::Quality;
+pub use report::{Collector, Count, Report};
+pub use run::validate;

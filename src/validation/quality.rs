@@ -13,7 +13,7 @@ const KEPT: usize = 100;
 /// What is wrong with a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum IssueKind {
+pub enum OddKind {
     /// Not a timestamp.
     Timestamp,
     /// Per-label values that are not JSON.
@@ -24,8 +24,8 @@ pub enum IssueKind {
 
 /// One such value.
 #[derive(Clone, Debug, Serialize)]
-pub struct Issue {
-    pub kind: IssueKind,
+pub struct OddValue {
+    pub kind: OddKind,
     pub table: &'static str,
     pub row: String,
     pub column: &'static str,
@@ -36,7 +36,7 @@ pub struct Issue {
 #[derive(Debug, Default)]
 pub struct Quality {
     pub count: u64,
-    pub first: Vec<Issue>,
+    pub first: Vec<OddValue>,
     /// Reused for every JSON text.
     scratch: Vec<u8>,
 }
@@ -51,27 +51,27 @@ impl Quality {
             if self.first.len() < KEPT {
                 let (table, row) = (shape.table.schema.name, shape.row_key(row)?);
                 let message = format!("{table} ({row}): {} {what}", known.name);
-                self.first.push(Issue { kind, table, row, column: known.name, message });
+                self.first.push(OddValue { kind, table, row, column: known.name, message });
             }
         }
         Ok(())
     }
 }
 
-fn issue(kind: Kind, value: ValueRef<'_>, scratch: &mut Vec<u8>) -> Option<(IssueKind, String)> {
+fn issue(kind: Kind, value: ValueRef<'_>, scratch: &mut Vec<u8>) -> Option<(OddKind, String)> {
     match (kind, value) {
         (Kind::Time, ValueRef::Text(text)) if parse_timestamp(text).is_some() => None,
-        (Kind::Time, _) => Some((IssueKind::Timestamp, format!("is not a timestamp: {}", value.describe()))),
+        (Kind::Time, _) => Some((OddKind::Timestamp, format!("is not a timestamp: {}", value.describe()))),
         (Kind::Real, ValueRef::Integer(_)) => None,
         (Kind::Real, ValueRef::Real(number)) if number.is_finite() => None,
-        (Kind::Real, _) => Some((IssueKind::MetricTotal, format!("is not a finite number: {}", value.describe()))),
+        (Kind::Real, _) => Some((OddKind::MetricTotal, format!("is not a finite number: {}", value.describe()))),
         (Kind::Json, ValueRef::Null) => None,
         (Kind::Json, ValueRef::Text(text)) => {
             scratch.clear();
             let error = json::canonicalize(text, scratch).err()?;
-            Some((IssueKind::MetricJson, format!("is not JSON: {} at byte {}", error.reason, error.offset)))
+            Some((OddKind::MetricJson, format!("is not JSON: {} at byte {}", error.reason, error.offset)))
         }
-        (Kind::Json, _) => Some((IssueKind::MetricJson, format!("is not JSON text: {}", value.describe()))),
+        (Kind::Json, _) => Some((OddKind::MetricJson, format!("is not JSON text: {}", value.describe()))),
         (Kind::Integer | Kind::Text, _) => None,
     }
 }
