@@ -11,11 +11,13 @@ const SECTIONS: &[&str] = &[
     "cancel",
     "progress",
     "database",
+    "query",
     "manager",
     "experiment",
     "migration",
     "report",
     "validation",
+    "check",
 ];
 
 fn main() {

@@ -40,9 +40,10 @@ pub mod progress;
 pub mod schema;
 pub mod validation;
 
-pub use database::{Database, OpenOptions};
+pub use database::{Database, Next, OpenOptions, QueryRow};
 pub use error::{Domain, Error, Result, Status};
 pub use manager::{JobOptions, LogLevel, Manager, ManagerOptions};
 pub use migration::{MigrateOptions, MigrationResult, OnDuplicate, Strategy};
 pub use progress::{CancelToken, Flow, Progress};
-pub use validation::{Issue, IssueKind, Report, Section, Severity, ValidateOptions};
+pub use schema::{Value, ValueRef};
+pub use validation::{Check, CheckContext, Finding, Issue, IssueKind, Report, Section, Severity, ValidateOptions};

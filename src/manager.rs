@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use crate::database::{Connection, Database, Row, Transaction};
+use crate::database::{Connection, Database, EachRow, Row, Transaction};
 use crate::digest::{self, Hash};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{
@@ -14,8 +14,8 @@ use crate::hierarchy::{
 };
 use crate::migration::{self, MigrateOptions, MigrationResult, Watches};
 use crate::progress::{CancelToken, Job, ProgressSink};
-use crate::schema::Entity;
-use crate::validation::{self, Report, Scope as Sections, Severity, ValidateOptions};
+use crate::schema::{Entity, Value};
+use crate::validation::{self, Check, Checks, Report, Scope as Sections, Severity, ValidateOptions};
 
 /// How important a log record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -81,6 +81,7 @@ impl Visitor for Counter<'_> {
 pub struct Manager<D: Borrow<Database> = Database> {
     database: D,
     options: Arc<ManagerOptions>,
+    checks: Arc<Checks>,
 }
 
 impl<D: Borrow<Database>> fmt::Debug for Manager<D> {
@@ -92,7 +93,12 @@ impl<D: Borrow<Database>> fmt::Debug for Manager<D> {
 impl<D: Borrow<Database>> Manager<D> {
     /// A manager of this database.
     pub fn new(database: D, options: impl Into<Arc<ManagerOptions>>) -> Manager<D> {
-        Manager { database, options: options.into() }
+        Manager { database, options: options.into(), checks: Arc::default() }
+    }
+
+    /// The same with these registered checks, which managers can share.
+    pub fn with_checks(self, checks: Arc<Checks>) -> Manager<D> {
+        Manager { checks, ..self }
     }
 
     /// The database.
@@ -179,22 +185,39 @@ impl<D: Borrow<Database>> Manager<D> {
         self.logged("experiment digest", digest)
     }
 
+    /// Runs one SELECT with bound parameters, and hands over row after row. Whatever the SQL, it can only read: anything else is MISUSE.
+    pub fn query(&self, sql: &str, params: &[Value], each: EachRow<'_>) -> Result<()> {
+        self.logged("query", self.database().query(sql, params, each))
+    }
+
     /// Checks the data of the whole database, or of one experiment. Reads only.
     pub fn validate(&self, options: ValidateOptions) -> Result<Report> {
         self.log(LogLevel::Info, &|| match options.experiment {
             Some(experiment) => format!("validating experiment {experiment}"),
             None => "validating the database".to_owned(),
         });
-        let report = validation::validate(self.database(), options, &mut |_, _, _| Ok(()));
+        let experiment = options.experiment;
+        let report = validation::validate(self.database(), options, &mut |connection, job, collector| {
+            self.checks.run(connection, experiment, job, collector)
+        });
         if let Ok(report) = &report {
             let level = if report.passed() { LogLevel::Info } else { LogLevel::Warning };
             self.log(level, &|| {
-                let [errors, warnings, infos] =
-                    [Severity::Error, Severity::Warning, Severity::Info].map(|severity| report.count(severity));
+                let [errors, warnings, infos] = Severity::ALL.map(|severity| report.count(severity));
                 format!("validation found {errors} errors, {warnings} warnings, {infos} infos")
             });
         }
         self.logged("validate", report)
+    }
+
+    /// Adds a rule of the user's own, which every [`Manager::validate`] with registered checks in its scope runs from now on.
+    pub fn register_check(&self, name: &str, check: Check) -> Result<()> {
+        self.logged("register check", self.checks.register(self.database(), name, check))
+    }
+
+    /// Ends what [`Manager::register_check`] began.
+    pub fn unregister_check(&self, name: &str) -> Result<()> {
+        self.logged("unregister check", self.checks.unregister(name))
     }
 
     /// Whether the hierarchy of an experiment is whole, and what is wrong with it, one line each. An experiment that does not

@@ -9,14 +9,17 @@ mod guard;
 mod handle;
 mod id_table;
 mod layout;
+mod read;
 mod sqlite;
 mod sqlite_error;
 mod sqlite_insert;
 mod sqlite_layout;
+mod sqlite_read;
 mod url;
 
 pub use connection::{Connection, Engine, Inserter, Next, Row, Transaction};
 pub use handle::{Database, OpenOptions};
 pub use id_table::IdTable;
 pub use layout::{Affinity, ColumnLayout, Layout, TableLayout};
+pub use read::{EachRow, QueryRow, ReadStatement};
 pub use sqlite::sqlite_version;
