@@ -1,0 +1,121 @@
+//! Reading one table, and naming its rows in issues.
+
+use std::borrow::Cow;
+
+use super::issue::{Issue, IssueKind};
+use super::options::Scope;
+use super::report::Collector;
+use crate::database::{Connection, Layout, Next, Row, TableLayout};
+use crate::error::Result;
+use crate::progress::Job;
+use crate::schema::{Column, Value, ValueRef, quote};
+
+/// What every part of a validation works with.
+#[derive(Clone, Copy)]
+pub struct Pass<'a> {
+    pub connection: &'a dyn Connection,
+    pub layout: &'a Layout,
+    pub job: &'a Job,
+    pub scope: Scope,
+    /// Only the rows of this experiment.
+    pub experiment: Option<i64>,
+}
+
+/// The columns of one table that are read.
+pub struct TableScan<'l> {
+    pub table: &'l TableLayout,
+    pub columns: Vec<&'static Column>,
+    /// Where the primary key is among them.
+    key: Vec<usize>,
+}
+
+impl<'l> TableScan<'l> {
+    /// Reads the primary key and the columns that are wanted.
+    pub fn new(table: &'l TableLayout, wanted: impl Fn(&Column) -> bool) -> TableScan<'l> {
+        let schema = table.schema;
+        let columns: Vec<&'static Column> = schema
+            .columns
+            .iter()
+            .filter(|column| schema.primary_key.contains(&column.name) || wanted(column))
+            .collect();
+        let at = |name: &&str| columns.iter().position(|column| column.name == *name);
+        let key = schema.primary_key.iter().filter_map(at).collect();
+        TableScan { table, columns, key }
+    }
+
+    /// Where a column is in the rows that are read.
+    pub fn at(&self, wanted: impl Fn(&Column) -> bool) -> Option<usize> {
+        self.columns.iter().position(|column| wanted(column))
+    }
+
+    /// Where a column is, and which: those that are wanted.
+    pub fn with(&self, wanted: impl Fn(&Column) -> bool) -> Vec<(usize, &'static Column)> {
+        self.columns.iter().enumerate().filter(|(_, column)| wanted(column)).map(|(at, column)| (at, *column)).collect()
+    }
+
+    /// The select list from this column on, each name after a comma.
+    pub fn select_from(&self, first: usize) -> String {
+        self.columns.iter().skip(first).map(|column| format!(", {}", self.table.quoted(column.name))).collect()
+    }
+
+    /// Hands over row after row; with `bounds`, those where a column lies between two numbers.
+    pub fn read(
+        &self,
+        pass: Pass<'_>,
+        bounds: Option<(&Column, (i64, i64))>,
+        order: &str,
+        each: &mut dyn FnMut(&dyn Row) -> Result<()>,
+    ) -> Result<()> {
+        let names: Vec<String> =
+            self.columns.iter().map(|column| format!("t.{}", self.table.quoted(column.name))).collect();
+        let mut sql = format!("SELECT {} FROM {} AS t", names.join(", "), quote(&self.table.name));
+        let mut params = Vec::new();
+        if let Some((column, (low, high))) = bounds {
+            sql.push_str(&format!(" WHERE t.{} BETWEEN ?1 AND ?2", self.table.quoted(column.name)));
+            params.extend([Value::Integer(low), Value::Integer(high)]);
+        }
+        sql.push_str(order);
+        pass.connection.query(&sql, &params, &mut |row| {
+            each(row)?;
+            Ok(Next::Row)
+        })
+    }
+
+    /// A row's key: `epoch_idx=3, trial_run_id=7`.
+    pub fn key(&self, row: &dyn Row) -> Result<String> {
+        self.describe(row, &self.key)
+    }
+
+    /// Some columns of a row, by their places: `a=1, b=2`.
+    pub fn describe(&self, row: &dyn Row, places: &[usize]) -> Result<String> {
+        let mut parts = Vec::with_capacity(places.len());
+        for at in places {
+            if let Some(column) = self.columns.get(*at) {
+                parts.push(format!("{}={}", column.name, row.value(*at)?.describe()));
+            }
+        }
+        Ok(parts.join(", "))
+    }
+
+    /// Adds an issue of a row. `what` continues the column's name, or the row's if there is no column.
+    pub fn report(
+        &self,
+        collector: &mut Collector,
+        row: &dyn Row,
+        kind: IssueKind,
+        (column, value): (Option<Cow<'static, str>>, Option<ValueRef<'_>>),
+        what: impl FnOnce() -> Result<String>,
+    ) -> Result<()> {
+        let table = self.table.schema.name;
+        collector.add(kind, kind.severity(), table, || {
+            let row = self.key(row)?;
+            let what = what()?;
+            let message = match &column {
+                Some(column) => format!("{table} ({row}): {column} {what}"),
+                None => format!("{table} ({row}): {what}"),
+            };
+            let value = value.map(ValueRef::describe);
+            Ok(Issue { kind, severity: kind.severity(), table: table.into(), row, column, message, value, check: None })
+        })
+    }
+}
