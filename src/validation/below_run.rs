@@ -4,7 +4,7 @@ use super::issue::{Issue, IssueKind};
 use super::nodes::{check_parent, check_times, null_keys};
 use super::parents::{Known, ParentRef, integers};
 use super::report::Collector;
-use super::table_scan::{Pass, TableScan};
+use super::table_scan::{Pass, TableScan, cell};
 use super::values::Values;
 use crate::database::TableLayout;
 use crate::error::Result;
@@ -73,14 +73,14 @@ pub fn read_below_run(
     }
     let numbered = hierarchy && indices.len() == 1;
     let mut numbers = vec![Numbers::NONE; if numbered { runs } else { 0 }];
-    scan.read(pass, bounds, row_order(table), &mut |row| {
-        let run = row.value(run_at)?.as_integer();
+    scan.read(pass, bounds, row_order(table), |cells| {
+        let run = cell(cells, run_at).as_integer();
         let position = run.and_then(|run| known.nodes.runs.ids.position(run));
         if pass.experiment.is_some() && position.is_none() {
             return pass.job.pulse();
         }
         pass.job.advance()?;
-        match (position, integers(row, run_at, &places)?) {
+        match (position, integers(cells, run_at, &places)) {
             (Some(run), Some((_, key))) => {
                 keys.insert(key, run);
                 if let Some(numbers) = numbers.get_mut(run) {
@@ -90,21 +90,21 @@ pub fn read_below_run(
             _ => keys.give_up(),
         }
         for parent in &parents {
-            check_parent(pass, known, &scan, parent, true, row, collector)?;
+            check_parent(pass, known, &scan, parent, true, cells, collector)?;
         }
         if hierarchy {
-            null_keys(&scan, row, collector)?;
+            null_keys(&scan, cells, collector);
             for (at, column) in &indices {
-                let value = row.value(*at)?;
+                let value = cell(cells, *at);
                 if !matches!(value, ValueRef::Null) && value.as_integer().is_none() {
                     let place = (Some(column.name.into()), Some(value));
-                    scan.report(collector, row, IssueKind::IndexNotInteger, place, || {
-                        Ok(format!("is not an integer: {}", value.describe()))
-                    })?;
+                    scan.report(collector, cells, IssueKind::IndexNotInteger, place, || {
+                        format!("is not an integer: {}", value.describe())
+                    });
                 }
             }
             let of_run = position.map(|run| known.nodes.runs.span(run)).unwrap_or_default();
-            check_times(&scan, row, &times, of_run, values, collector)?;
+            check_times(&scan, cells, &times, of_run, values, collector);
         }
         Ok(())
     })?;
@@ -127,8 +127,8 @@ fn report_gaps(pass: Pass<'_>, known: &Known, numbers: &[Numbers], collector: &m
                 runs.name, numbers.count, numbers.least, numbers.greatest
             );
             let (severity, table) = (kind.severity(), runs.name.into());
-            Ok(Issue { kind, severity, table, row, column: None, message, value: None, check: None })
-        })?;
+            Issue { kind, severity, table, row, column: None, message, value: None, check: None }
+        });
     }
     Ok(())
 }

@@ -4,9 +4,8 @@ use super::issue::IssueKind;
 use super::nodes::{check_parent, check_value, null_keys, report_missing};
 use super::parents::{Known, Lookup, ParentRef};
 use super::report::Collector;
-use super::table_scan::{Pass, TableScan};
+use super::table_scan::{Cells, Pass, TableScan, cell, with_cells};
 use super::values::Values;
-use crate::database::Row;
 use crate::error::Result;
 use crate::hierarchy::{IdSet, row_order, scan_leaves};
 use crate::schema::{Column, Entity, Kind, LinkOwner, Place, Role};
@@ -50,9 +49,8 @@ impl<'l> LinkScan<'l> {
     }
 
     /// The position of the row's owner, if it is one that was read.
-    pub fn owner(&self, known: &Known, row: &dyn Row) -> Result<Option<usize>> {
-        let id = row.value(self.owner_at)?.as_integer();
-        Ok(id.and_then(|id| known.nodes.level(self.owner).ids.position(id)))
+    pub fn owner(&self, known: &Known, cells: &Cells<'_>) -> Option<usize> {
+        known.nodes.level(self.owner).ids.position(cell(cells, self.owner_at).as_integer()?)
     }
 
     /// Where the owner's id is among the columns.
@@ -61,23 +59,23 @@ impl<'l> LinkScan<'l> {
     }
 
     /// The id of what the row links, if it is an integer.
-    pub fn leaf_id(&self, row: &dyn Row) -> Result<Option<i64>> {
-        Ok(row.value(self.leaf_at)?.as_integer())
+    pub fn leaf_id(&self, cells: &Cells<'_>) -> Option<i64> {
+        cell(cells, self.leaf_at).as_integer()
     }
 
     /// Hands over every link; of one experiment, only its own.
-    pub fn read(&self, pass: Pass<'_>, known: &Known, each: &mut dyn FnMut(&dyn Row) -> Result<()>) -> Result<()> {
+    pub fn read(&self, pass: Pass<'_>, known: &Known, mut each: impl FnMut(&Cells<'_>) -> Result<()>) -> Result<()> {
         let table = self.scan.table;
         let bounds = match (pass.experiment, known.nodes.level(self.owner).ids.bounds()) {
             (None, _) => None,
             (Some(_), Some(bounds)) => Some((self.owner_column, bounds)),
             (Some(_), None) => return Ok(()),
         };
-        self.scan.read(pass, bounds, row_order(table), &mut |row| {
-            if pass.experiment.is_some() && self.owner(known, row)?.is_none() {
+        self.scan.read(pass, bounds, row_order(table), |cells| {
+            if pass.experiment.is_some() && self.owner(known, cells).is_none() {
                 return pass.job.pulse();
             }
-            each(row)
+            each(cells)
         })
     }
 }
@@ -117,19 +115,19 @@ fn read_table(
     linked: &mut Linked,
     collector: &mut Collector,
 ) -> Result<()> {
-    link.read(pass, known, &mut |row| {
+    link.read(pass, known, |cells| {
         pass.job.advance()?;
         for parent in &link.parents {
-            check_parent(pass, known, &link.scan, parent, false, row, collector)?;
+            check_parent(pass, known, &link.scan, parent, false, cells, collector)?;
         }
-        if let Some(id) = link.leaf_id(row)?
+        if let Some(id) = link.leaf_id(cells)
             && !linked.ids.insert(id)?
             && pass.scope.hierarchy
         {
             linked.again.insert(id)?;
         }
         if pass.scope.hierarchy {
-            null_keys(&link.scan, row, collector)?;
+            null_keys(&link.scan, cells, collector);
         }
         Ok(())
     })
@@ -156,7 +154,10 @@ fn read_leaves(
         scan_leaves(pass.connection, table, &mut linked.ids, &scan.select_from(1), pass.job, &mut |_, row| {
             found += 1;
             pass.job.advance()?;
-            contents.iter().try_for_each(|content| check_value(&scan, row, *content, values, collector))
+            with_cells(row, scan.columns.len(), |cells| {
+                contents.iter().for_each(|content| check_value(&scan, cells, *content, values, collector));
+                Ok(())
+            })
         })?;
         return Ok(found);
     }
@@ -165,20 +166,21 @@ fn read_leaves(
         _ => IssueKind::UnlinkedArtifact,
     };
     let id_at = scan.at(|column| column.role == Role::Id).unwrap_or(0);
-    scan.read(pass, None, "", &mut |row| {
+    scan.read(pass, None, "", |cells| {
         pass.job.advance()?;
-        let rank = match row.value(id_at)?.as_integer() {
+        let rank = match cell(cells, id_at).as_integer() {
             Some(id) => linked.ids.rank(id)?,
             None => None,
         };
         match rank {
             Some(_) => found += 1,
             None if scope.hierarchy => {
-                scan.report(collector, row, unlinked, (None, None), || Ok("nothing is linked to it".to_owned()))?;
+                scan.report(collector, cells, unlinked, (None, None), || "nothing is linked to it".to_owned());
             }
             None => {}
         }
-        contents.iter().try_for_each(|content| check_value(&scan, row, *content, values, collector))
+        contents.iter().for_each(|content| check_value(&scan, cells, *content, values, collector));
+        Ok(())
     })?;
     Ok(found)
 }
@@ -204,13 +206,13 @@ fn report_dangling(
     present: &mut IdSet,
     collector: &mut Collector,
 ) -> Result<()> {
-    link.read(pass, known, &mut |row| {
+    link.read(pass, known, |cells| {
         pass.job.pulse()?;
         for parent in &link.parents {
-            if let Lookup::Later(id) = parent.look_up(pass, known, row)?
+            if let Lookup::Later(id) = parent.look_up(pass, known, cells)?
                 && present.rank(id)?.is_none()
             {
-                report_missing(pass, &link.scan, parent, false, row, collector)?;
+                report_missing(pass, &link.scan, parent, false, cells, collector);
             }
         }
         Ok(())

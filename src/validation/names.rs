@@ -25,25 +25,18 @@ pub fn read_names(pass: Pass<'_>, collector: &mut Collector) -> Result<()> {
     let kind = IssueKind::DuplicateTrialName;
     pass.connection.query(&sql, &params, &mut |row| {
         pass.job.pulse()?;
-        collector.add(kind, kind.severity(), table.schema.name, || {
-            let key = format!("id={}", row.value(0)?.describe());
-            let value = row.value(1)?.describe();
-            Ok(Issue {
-                kind,
-                severity: kind.severity(),
-                table: table.schema.name.into(),
-                message: format!(
-                    "{} ({key}): {} {value} is also that of trial {}",
-                    table.schema.name,
-                    name.name,
-                    row.value(2)?.describe()
-                ),
-                row: key,
-                column: Some(name.name.into()),
-                value: Some(value),
-                check: None,
-            })
-        })?;
+        let (key, value) = (format!("id={}", row.value(0)?.describe()), row.value(1)?.describe());
+        let first = row.value(2)?.describe();
+        collector.add(kind, kind.severity(), table.schema.name, || Issue {
+            kind,
+            severity: kind.severity(),
+            table: table.schema.name.into(),
+            message: format!("{} ({key}): {} {value} is also that of trial {}", table.schema.name, name.name, first),
+            row: key,
+            column: Some(name.name.into()),
+            value: Some(value),
+            check: None,
+        });
         Ok(Next::Row)
     })
 }

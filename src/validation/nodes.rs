@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use super::issue::IssueKind;
 use super::parents::{Known, Lookup, ParentRef};
 use super::report::Collector;
-use super::table_scan::{Pass, TableScan};
+use super::table_scan::{Cells, Pass, TableScan, cell};
 use super::values::{Values, timestamp};
-use crate::database::{Row, TableLayout};
+use crate::database::TableLayout;
 use crate::error::Result;
 use crate::hierarchy::Ids;
 use crate::schema::{Column, Entity, Kind, Role, ValueRef};
@@ -124,32 +124,29 @@ pub fn read_nodes(
     let contents = scan.with(|column| column.role == Role::Content && column.kind != Kind::Time);
     let times = scan.with(|column| column.kind == Kind::Time);
     let mut level = Level::default();
-    scan.read(pass, bounds, &format!(" ORDER BY t.{}", table.quoted("id")), &mut |row| {
-        let parent_id = match owner {
-            Some((at, _)) => row.value(at)?.as_integer(),
-            None => None,
-        };
+    scan.read(pass, bounds, &format!(" ORDER BY t.{}", table.quoted("id")), |cells| {
+        let parent_id = owner.and_then(|(at, _)| cell(cells, at).as_integer());
         let position = above.and_then(|above| known.nodes.level(above).ids.position(parent_id?));
         if pass.experiment.is_some() && above.is_some() && position.is_none() {
             return pass.job.pulse();
         }
         pass.job.advance()?;
         for parent in &parents {
-            check_parent(pass, known, &scan, parent, true, row, collector)?;
+            check_parent(pass, known, &scan, parent, true, cells, collector)?;
         }
         let mut span = Span::default();
         if hierarchy {
-            null_keys(&scan, row, collector)?;
+            null_keys(&scan, cells, collector);
             for (at, column) in &contents {
-                check_value(&scan, row, (*at, column), values, collector)?;
+                check_value(&scan, cells, (*at, column), values, collector);
             }
             let of_parent = match (above, position) {
                 (Some(above), Some(at)) => known.nodes.level(above).span(at),
                 _ => Span::default(),
             };
-            span = check_times(&scan, row, &times, of_parent, values, collector)?;
+            span = check_times(&scan, cells, &times, of_parent, values, collector);
         }
-        if let Some(id) = row.value(id_at)?.as_integer() {
+        if let Some(id) = cell(cells, id_at).as_integer() {
             level.ids.push(id);
             if hierarchy {
                 level.spans.push(span);
@@ -169,12 +166,12 @@ pub fn check_parent(
     scan: &TableScan<'_>,
     parent: &ParentRef,
     hangs: bool,
-    row: &dyn Row,
+    cells: &Cells<'_>,
     collector: &mut Collector,
 ) -> Result<Lookup> {
-    let found = parent.look_up(pass, known, row)?;
+    let found = parent.look_up(pass, known, cells)?;
     if found == Lookup::Missing {
-        report_missing(pass, scan, parent, hangs, row, collector)?;
+        report_missing(pass, scan, parent, hangs, cells, collector);
     }
     Ok(found)
 }
@@ -185,89 +182,86 @@ pub fn report_missing(
     scan: &TableScan<'_>,
     parent: &ParentRef,
     hangs: bool,
-    row: &dyn Row,
+    cells: &Cells<'_>,
     collector: &mut Collector,
-) -> Result<()> {
+) {
     let columns = || Some(Cow::Owned(parent.columns()));
     let value = match parent.places.as_slice() {
-        [only] => Some(row.value(*only)?),
+        [only] => Some(cell(cells, *only)),
         _ => None,
     };
-    let named = || -> Result<String> {
-        let mut key = Vec::new();
-        for (at, name) in parent.places.iter().zip(parent.reference.parent_columns) {
-            key.push(format!("{name}={}", row.value(*at)?.describe()));
-        }
-        Ok(format!("{} ({})", parent.reference.table, key.join(", ")))
+    let named = || {
+        let part = |(at, name): (&usize, &&str)| format!("{name}={}", cell(cells, *at).describe());
+        let key: Vec<String> = parent.places.iter().zip(parent.reference.parent_columns).map(part).collect();
+        format!("{} ({})", parent.reference.table, key.join(", "))
     };
     if pass.scope.foreign_keys {
-        scan.report(collector, row, IssueKind::DanglingReference, (columns(), value), || {
-            Ok(format!("names {}, which does not exist", named()?))
-        })?;
+        scan.report(collector, cells, IssueKind::DanglingReference, (columns(), value), || {
+            format!("names {}, which does not exist", named())
+        });
     }
     if pass.scope.hierarchy && hangs {
-        scan.report(collector, row, IssueKind::Orphan, (columns(), value), || {
-            Ok(format!("puts it, and all that is below it, under {}, which does not exist", named()?))
-        })?;
+        scan.report(collector, cells, IssueKind::Orphan, (columns(), value), || {
+            format!("puts it, and all that is below it, under {}, which does not exist", named())
+        });
     }
-    Ok(())
 }
 
 /// Reports the parts of the row's key and of its references that are NULL.
-pub fn null_keys(scan: &TableScan<'_>, row: &dyn Row, collector: &mut Collector) -> Result<()> {
+pub fn null_keys(scan: &TableScan<'_>, cells: &Cells<'_>, collector: &mut Collector) {
     let mut null: Vec<&'static str> = Vec::new();
     for (at, column) in scan.columns.iter().enumerate() {
-        if column.is_key() && row.value(at)? == ValueRef::Null {
+        if column.is_key() && cell(cells, at) == ValueRef::Null {
             null.push(column.name);
         }
     }
     if null.is_empty() {
-        return Ok(());
+        return;
     }
-    scan.report(collector, row, IssueKind::NullKey, (Some(Cow::Owned(null.join(", "))), Some(ValueRef::Null)), || {
-        Ok("is NULL, so the row belongs to nothing".to_owned())
-    })
+    scan.report(
+        collector,
+        cells,
+        IssueKind::NullKey,
+        (Some(Cow::Owned(null.join(", "))), Some(ValueRef::Null)),
+        || "is NULL, so the row belongs to nothing".to_owned(),
+    );
 }
 
 /// Reports what is wrong with one value.
 pub fn check_value(
     scan: &TableScan<'_>,
-    row: &dyn Row,
+    cells: &Cells<'_>,
     (at, column): (usize, &'static Column),
     values: &mut Values,
     collector: &mut Collector,
-) -> Result<()> {
-    let value = row.value(at)?;
-    let mut outcome = Ok(());
+) {
+    let value = cell(cells, at);
     values.check(column, value, |kind, what| {
-        if outcome.is_ok() {
-            outcome = scan.report(collector, row, kind, (Some(column.name.into()), Some(value)), || Ok(what));
-        }
+        scan.report(collector, cells, kind, (Some(column.name.into()), Some(value)), || what);
     });
-    outcome
 }
 
 /// Checks the times of a row, `start_time` and `update_time` or only one, against each other and against those of its parent.
 pub fn check_times(
     scan: &TableScan<'_>,
-    row: &dyn Row,
+    cells: &Cells<'_>,
     times: &[(usize, &'static Column)],
     parent: Span,
     values: &mut Values,
     collector: &mut Collector,
-) -> Result<Span> {
+) -> Span {
     let mut found = [None, None];
     for ((at, column), time) in times.iter().zip(found.iter_mut()) {
-        let value = row.value(*at)?;
+        let value = cell(cells, *at);
         *time = timestamp(value);
         match *time {
-            None => check_value(scan, row, (*at, column), values, collector)?,
+            None => check_value(scan, cells, (*at, column), values, collector),
             Some(when) => {
                 if let Some(what) = outside(when, parent) {
                     let place = (Some(column.name.into()), Some(value));
-                    scan.report(collector, row, IssueKind::ChildOutsideParent, place, || {
-                        Ok(format!("{} {what}", value.describe()))
-                    })?;
+                    scan.report(collector, cells, IssueKind::ChildOutsideParent, place, || {
+                        format!("{} {what}", value.describe())
+                    });
                 }
             }
         }
@@ -276,12 +270,12 @@ pub fn check_times(
     if let ([.., (at, column)], Some(began), Some(updated)) = (times, start, end)
         && updated < began
     {
-        let value = row.value(*at)?;
-        scan.report(collector, row, IssueKind::TimestampsBackwards, (Some(column.name.into()), Some(value)), || {
-            Ok(format!("{} is before the start", value.describe()))
-        })?;
+        let value = cell(cells, *at);
+        scan.report(collector, cells, IssueKind::TimestampsBackwards, (Some(column.name.into()), Some(value)), || {
+            format!("{} is before the start", value.describe())
+        });
     }
-    Ok(Span::new(start, end))
+    Span::new(start, end)
 }
 
 /// Whether a time is before or after those of the parent. The tracking application often leaves a row's update_time at its start:

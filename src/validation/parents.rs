@@ -2,11 +2,10 @@
 //! integers are looked up in the database.
 
 use super::nodes::Nodes;
-use super::table_scan::{Pass, TableScan};
-use crate::database::Row;
+use super::table_scan::{Cells, Pass, TableScan, cell};
 use crate::error::{Domain, Error, Result};
 use crate::hierarchy::RunKeys;
-use crate::schema::{Column, Entity, Place, Reference, Role, Table, ValueRef, quote, table};
+use crate::schema::{Column, Entity, Place, Reference, Role, Table, Value, ValueRef, quote, table};
 
 /// The rows that were read so far and that others refer to.
 #[derive(Default)]
@@ -101,22 +100,22 @@ impl ParentRef {
     }
 
     /// Whether the row that this key names exists.
-    pub fn look_up(&self, pass: Pass<'_>, known: &Known, row: &dyn Row) -> Result<Lookup> {
+    pub fn look_up(&self, pass: Pass<'_>, known: &Known, cells: &Cells<'_>) -> Result<Lookup> {
         for at in &self.places {
-            if row.value(*at)? == ValueRef::Null {
+            if cell(cells, *at) == ValueRef::Null {
                 return Ok(Lookup::Null);
             }
         }
         let found = match &self.parent {
             Parent::Absent => Some(false),
-            Parent::Leaf => match self.only(row)? {
+            Parent::Leaf => match self.only(cells) {
                 Some(id) => return Ok(Lookup::Later(id)),
                 None => None,
             },
-            Parent::Node(entity) => self.only(row)?.map(|id| known.nodes.level(*entity).ids.position(id).is_some()),
+            Parent::Node(entity) => self.only(cells).map(|id| known.nodes.level(*entity).ids.position(id).is_some()),
             Parent::Below(at, run, index_places) => {
                 let keys = known.below.get(*at).map(|(_, keys)| keys);
-                match (keys, integers(row, *run, index_places)?) {
+                match (keys, integers(cells, *run, index_places)) {
                     (Some(keys), Some((run, key))) => {
                         let run = known.nodes.runs.ids.position(run);
                         match run.is_some_and(|run| keys.contains(key, run)) {
@@ -130,39 +129,30 @@ impl ParentRef {
         };
         let found = match found {
             Some(found) => found,
-            None => self.ask(pass, row)?,
+            None => self.ask(pass, cells)?,
         };
         Ok(if found { Lookup::Found } else { Lookup::Missing })
     }
 
     /// The integer in a key of one column.
-    fn only(&self, row: &dyn Row) -> Result<Option<i64>> {
-        match self.places.first() {
-            Some(at) => Ok(row.value(*at)?.as_integer()),
-            None => Ok(None),
-        }
+    fn only(&self, cells: &Cells<'_>) -> Option<i64> {
+        cell(cells, *self.places.first()?).as_integer()
     }
 
     /// Looks the parent up. The parent column's affinity decides what is equal, as in SQLite's own check.
-    fn ask(&self, pass: Pass<'_>, row: &dyn Row) -> Result<bool> {
-        let mut params = Vec::with_capacity(self.places.len());
-        for at in &self.places {
-            params.push(row.value(*at)?.to_owned());
-        }
+    fn ask(&self, pass: Pass<'_>, cells: &Cells<'_>) -> Result<bool> {
+        let params: Vec<Value> = self.places.iter().map(|at| cell(cells, *at).to_owned()).collect();
         Ok(pass.connection.query_integer(&self.sql, &params)? == Some(1))
     }
 }
 
 /// The run's id and the indices of a row, if all are integers.
-pub fn integers(row: &dyn Row, run: usize, index_places: &[Option<usize>; 2]) -> Result<Option<(i64, (i64, i64))>> {
+pub fn integers(cells: &Cells<'_>, run: usize, index_places: &[Option<usize>; 2]) -> Option<(i64, (i64, i64))> {
     let mut key = [0, 0];
     for (integer, at) in key.iter_mut().zip(index_places) {
         let Some(at) = at else { continue };
-        match row.value(*at)?.as_integer() {
-            Some(value) => *integer = value,
-            None => return Ok(None),
-        }
+        *integer = cell(cells, *at).as_integer()?;
     }
     let [index, outer] = key;
-    Ok(row.value(run)?.as_integer().map(|run| (run, (index, outer))))
+    cell(cells, run).as_integer().map(|run| (run, (index, outer)))
 }

@@ -4,11 +4,11 @@ use super::issue::{Issue, IssueKind};
 use super::links::{LinkScan, Linked};
 use super::parents::Known;
 use super::report::Collector;
-use super::table_scan::Pass;
+use super::table_scan::{Pass, cell};
 use crate::database::Layout;
 use crate::error::Result;
 use crate::hierarchy::IdSet;
-use crate::schema::{Entity, Role, Value, quote};
+use crate::schema::{Entity, Role, Table, Value, quote};
 
 /// How many rows are followed at a time: some 6 MiB.
 const AT_ONCE: usize = 1 << 18;
@@ -48,11 +48,11 @@ fn among_all(
     let mut followed: Vec<Followed> = Vec::new();
     let mut follow = |followed: &mut Vec<Followed>| -> Result<()> {
         for link in &scans {
-            link.read(pass, known, &mut |row| {
+            link.read(pass, known, |cells| {
                 pass.job.pulse()?;
-                let Some(id) = link.leaf_id(row)? else { return Ok(()) };
+                let Some(id) = link.leaf_id(cells) else { return Ok(()) };
                 let Ok(at) = followed.binary_search_by_key(&id, |one| one.id) else { return Ok(()) };
-                let (Some(owner), Some(one)) = (link.owner(known, row)?, followed.get_mut(at)) else { return Ok(()) };
+                let (Some(owner), Some(one)) = (link.owner(known, cells), followed.get_mut(at)) else { return Ok(()) };
                 let Some(experiment) = experiment_of(known, link.owner, owner) else { return Ok(()) };
                 match one.first {
                     None => one.first = Some(experiment),
@@ -66,7 +66,7 @@ fn among_all(
         for one in followed.drain(..) {
             let id = |at: Option<usize>| at.and_then(|at| ids.get(at)).copied();
             if let (Some(first), Some(other)) = (id(one.first), id(one.other)) {
-                report(pass.layout, leaf, one.id, (first, other), collector)?;
+                report(pass.layout.entity(leaf)?.schema, one.id, (first, other), collector);
             }
         }
         Ok(())
@@ -99,18 +99,18 @@ fn with_others(
     let mut reported = IdSet::default();
     for link in &LinkScan::all(pass, known, leaf)? {
         let asks = other_experiment(pass.layout, link.owner)?;
-        link.read(everywhere, known, &mut |row| {
+        link.read(everywhere, known, |cells| {
             pass.job.pulse()?;
-            let Some(id) = link.leaf_id(row)? else { return Ok(()) };
-            if linked.ids.rank(id)?.is_none() || link.owner(known, row)?.is_some() {
+            let Some(id) = link.leaf_id(cells) else { return Ok(()) };
+            if linked.ids.rank(id)?.is_none() || link.owner(known, cells).is_some() {
                 return Ok(());
             }
-            let owner = row.value(link.owner_place())?.to_owned();
+            let owner = cell(cells, link.owner_place()).to_owned();
             let other = pass.connection.query_integer(&asks, &[owner, Value::Integer(experiment)])?;
             if let Some(other) = other
                 && reported.insert(id)?
             {
-                report(pass.layout, leaf, id, (experiment, other), collector)?;
+                report(pass.layout.entity(leaf)?.schema, id, (experiment, other), collector);
             }
             Ok(())
         })?;
@@ -141,21 +141,12 @@ fn other_experiment(layout: &Layout, owner: Entity) -> Result<String> {
     Ok(format!("SELECT {last} {sql} WHERE {} = ?1 AND {last} <> ?2", first.unwrap_or_default()))
 }
 
-fn report(layout: &Layout, leaf: Entity, id: i64, (first, other): (i64, i64), collector: &mut Collector) -> Result<()> {
+fn report(table: &Table, id: i64, (first, other): (i64, i64), collector: &mut Collector) {
     let kind = IssueKind::SharedRow;
-    let table = layout.entity(leaf)?.schema.name;
-    collector.add(kind, kind.severity(), table, || {
+    collector.add(kind, kind.severity(), table.name, || {
         let row = format!("id={id}");
-        let message = format!("{table} ({row}): it belongs to experiments {first} and {other}");
-        Ok(Issue {
-            kind,
-            severity: kind.severity(),
-            table: table.into(),
-            row,
-            column: None,
-            message,
-            value: None,
-            check: None,
-        })
-    })
+        let message = format!("{} ({row}): it belongs to experiments {first} and {other}", table.name);
+        let (severity, table) = (kind.severity(), table.name.into());
+        Issue { kind, severity, table, row, column: None, message, value: None, check: None }
+    });
 }

@@ -6,9 +6,32 @@ use super::issue::{Issue, IssueKind};
 use super::options::Scope;
 use super::report::Collector;
 use crate::database::{Connection, Layout, Next, Row, TableLayout};
-use crate::error::Result;
+use crate::error::{Domain, Error, Result};
 use crate::progress::Job;
 use crate::schema::{Column, Value, ValueRef, quote};
+
+/// The cells of the columns that a scan reads, in their order. Each is asked of the database once.
+pub type Cells<'r> = [ValueRef<'r>];
+
+/// More than any table of the schema has columns.
+const MOST_COLUMNS: usize = 8;
+
+/// A cell by its place.
+pub fn cell<'r>(cells: &Cells<'r>, at: usize) -> ValueRef<'r> {
+    cells.get(at).copied().unwrap_or(ValueRef::Null)
+}
+
+/// Reads the first `count` cells of a row.
+pub fn with_cells<T>(row: &dyn Row, count: usize, act: impl FnOnce(&Cells<'_>) -> Result<T>) -> Result<T> {
+    let mut cells = [ValueRef::Null; MOST_COLUMNS];
+    match cells.get_mut(..count) {
+        Some(cells) => {
+            row.values(cells)?;
+            act(cells)
+        }
+        None => Err(Error::internal(Domain::Validation, format!("a table has {count} columns"))),
+    }
+}
 
 /// What every part of a validation works with.
 #[derive(Clone, Copy)]
@@ -64,7 +87,7 @@ impl<'l> TableScan<'l> {
         pass: Pass<'_>,
         bounds: Option<(&Column, (i64, i64))>,
         order: &str,
-        each: &mut dyn FnMut(&dyn Row) -> Result<()>,
+        mut each: impl FnMut(&Cells<'_>) -> Result<()>,
     ) -> Result<()> {
         let names: Vec<String> =
             self.columns.iter().map(|column| format!("t.{}", self.table.quoted(column.name))).collect();
@@ -76,46 +99,44 @@ impl<'l> TableScan<'l> {
         }
         sql.push_str(order);
         pass.connection.query(&sql, &params, &mut |row| {
-            each(row)?;
+            with_cells(row, self.columns.len(), &mut each)?;
             Ok(Next::Row)
         })
     }
 
     /// A row's key: `epoch_idx=3, trial_run_id=7`.
-    pub fn key(&self, row: &dyn Row) -> Result<String> {
-        self.describe(row, &self.key)
+    pub fn key(&self, cells: &Cells<'_>) -> String {
+        self.describe(cells, &self.key)
     }
 
     /// Some columns of a row, by their places: `a=1, b=2`.
-    pub fn describe(&self, row: &dyn Row, places: &[usize]) -> Result<String> {
-        let mut parts = Vec::with_capacity(places.len());
-        for at in places {
-            if let Some(column) = self.columns.get(*at) {
-                parts.push(format!("{}={}", column.name, row.value(*at)?.describe()));
-            }
-        }
-        Ok(parts.join(", "))
+    fn describe(&self, cells: &Cells<'_>, places: &[usize]) -> String {
+        let part = |at: &usize| {
+            let column = self.columns.get(*at)?;
+            Some(format!("{}={}", column.name, cell(cells, *at).describe()))
+        };
+        places.iter().filter_map(part).collect::<Vec<String>>().join(", ")
     }
 
     /// Adds an issue of a row. `what` continues the column's name, or the row's if there is no column.
     pub fn report(
         &self,
         collector: &mut Collector,
-        row: &dyn Row,
+        cells: &Cells<'_>,
         kind: IssueKind,
         (column, value): (Option<Cow<'static, str>>, Option<ValueRef<'_>>),
-        what: impl FnOnce() -> Result<String>,
-    ) -> Result<()> {
+        what: impl FnOnce() -> String,
+    ) {
         let table = self.table.schema.name;
         collector.add(kind, kind.severity(), table, || {
-            let row = self.key(row)?;
-            let what = what()?;
+            let row = self.key(cells);
+            let what = what();
             let message = match &column {
                 Some(column) => format!("{table} ({row}): {column} {what}"),
                 None => format!("{table} ({row}): {what}"),
             };
             let value = value.map(ValueRef::describe);
-            Ok(Issue { kind, severity: kind.severity(), table: table.into(), row, column, message, value, check: None })
-        })
+            Issue { kind, severity: kind.severity(), table: table.into(), row, column, message, value, check: None }
+        });
     }
 }
