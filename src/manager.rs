@@ -187,7 +187,7 @@ impl<D: Borrow<Database>> Manager<D> {
     ) -> Result<MigrationResult> {
         self.log(LogLevel::Info, &|| format!("migrating experiment {experiment}"));
         let target = target.map(Manager::database);
-        let result = migration::migrate(self.database(), target, experiment, options);
+        let result = migration::migrate(self.database(), target, experiment, options, &mut |_, _, _| Ok(()));
         if let Ok(done) = &result {
             for warning in &done.warnings {
                 self.log(LogLevel::Warning, &|| warning.clone());
@@ -207,7 +207,10 @@ impl<D: Borrow<Database>> Manager<D> {
         options: MigrateOptions,
     ) -> Result<Json> {
         let target = target.map(Manager::database);
-        self.logged("plan migration", migration::plan(self.database(), target, experiment, options))
+        self.logged(
+            "plan migration",
+            migration::plan(self.database(), target, experiment, options, &mut |_, _, _| Ok(())),
+        )
     }
 
     /// Whether two experiments have the same content, and if not, where they first differ. Schema `expmig.comparison/1`.
