@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use expmig::{
-    CancelToken, Database, Flow, JobOptions, MigrateOptions, OnDuplicate, OpenOptions, Progress, Status, Strategy,
+    CancelToken, Database, Flow, IssueKind, JobOptions, MigrateOptions, OnDuplicate, OpenOptions, Progress, Status,
+    Strategy, ValidateOptions,
 };
 use support::*;
 
