@@ -5,7 +5,7 @@ use std::{env, fs};
 
 /// The sections of the header, in its order: types before their users.
 const SECTIONS: &[&str] =
-    &["status", "library", "error", "cancel", "progress", "database", "manager", "experiment", "migration"];
+    &["status", "library", "error", "cancel", "progress", "database", "manager", "experiment", "snapshot", "migration"];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");

@@ -24,5 +24,6 @@ pub mod manager;
 pub mod migration;
 mod options;
 pub mod progress;
+pub mod snapshot;
 pub mod status;
 mod text;
