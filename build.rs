@@ -14,6 +14,7 @@ const SECTIONS: &[&str] = &[
     "query",
     "manager",
     "experiment",
+    "snapshot",
     "migration",
     "report",
     "validation",

@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::io::ErrorKind;
+use std::path::Path;
 
 /// The result of everything fallible here.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -155,6 +157,20 @@ impl Error {
         Error::new(Status::InvalidArgument, domain, message).detail("parameter", parameter)
     }
 
+    /// The operating system refused something with a file. `what` says what, without the reason.
+    pub fn from_io(domain: Domain, what: &str, path: &Path, error: &std::io::Error) -> Error {
+        let hint = match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                "free some space, or raise the limit on the size of files, and try again"
+            }
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                "check the permissions of the file and of the folders above it"
+            }
+            _ => "check the path, the device and the free space",
+        };
+        Error::new(Status::Io, domain, format!("{what}: {error}")).detail("path", path.display()).hint(hint)
+    }
+
     /// A state that should not exist.
     pub fn internal(domain: Domain, message: impl Into<String>) -> Error {
         Error::new(Status::Internal, domain, message).hint("this is a bug in expmig; please report it with the message")
@@ -169,6 +185,12 @@ impl Error {
     /// Adds a fact.
     pub fn detail(mut self, key: impl Into<Cow<'static, str>>, value: impl ToString) -> Error {
         self.0.details.push(Detail { key: key.into(), value: value.to_string() });
+        self
+    }
+
+    /// The same error, raised by another part.
+    pub fn in_domain(mut self, domain: Domain) -> Error {
+        self.0.domain = domain;
         self
     }
 

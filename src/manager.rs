@@ -2,20 +2,22 @@
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use crate::database::{Connection, Database, EachRow, Row, Transaction};
+use crate::database::{Connection, Database, EachRow, Row, Transaction, Watches};
 use crate::digest::{self, Hash};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{
     ExperimentSummary, Owner, Scope, Selection, Shape, Visitor, experiment_exists, list_experiments,
 };
-use crate::migration::{self, MigrateOptions, MigrationResult, Watches};
+use crate::migration::{self, MigrateOptions, MigrationResult};
 use crate::progress::{CancelToken, Job, ProgressSink};
 use crate::schema::{Entity, Value};
-use crate::validation::{self, Check, Checks, Report, Scope as Sections, Severity, ValidateOptions};
+use crate::snapshot::{self, Counting, Folder, RestoreResult, Snapshot, SnapshotList};
+use crate::validation::{self, Check, Checks, Collector, Report, Scope as Sections, Severity, ValidateOptions};
 
 /// How important a log record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +47,27 @@ pub struct ManagerOptions {
     /// Receives records of `log_level` and more important ones.
     pub log: Option<LogSink>,
     pub log_level: Option<LogLevel>,
+    /// The folder for snapshots; `None` for `snapshots`. A relative path is that of the working directory when the manager is made.
+    /// The folder is created by the first snapshot.
+    pub snapshot_dir: Option<PathBuf>,
+}
+
+/// What a caller can say about a new snapshot.
+#[derive(Default)]
+pub struct SnapshotOptions<'a> {
+    /// The text of a JSON object; `None` for an empty one.
+    pub metadata: Option<&'a str>,
+    pub job: JobOptions,
+}
+
+/// What a caller can ask of a restore.
+#[derive(Default)]
+pub struct RestoreOptions {
+    /// Restore also a snapshot of another database.
+    pub force: bool,
+    /// Take no snapshot of what is overwritten.
+    pub no_safety_snapshot: bool,
+    pub job: JobOptions,
 }
 
 /// Progress and cancelling of a call without further options.
@@ -55,8 +78,8 @@ pub struct JobOptions {
 }
 
 impl JobOptions {
-    fn job(self) -> Arc<Job> {
-        Job::new(Domain::Migration, self.progress, self.cancel)
+    fn job(self, domain: Domain) -> Arc<Job> {
+        Job::new(domain, self.progress, self.cancel)
     }
 }
 
@@ -82,6 +105,8 @@ pub struct Manager<D: Borrow<Database> = Database> {
     database: D,
     options: Arc<ManagerOptions>,
     checks: Arc<Checks>,
+    /// `None` if the working directory could not be read.
+    folder: Option<Folder>,
 }
 
 impl<D: Borrow<Database>> fmt::Debug for Manager<D> {
@@ -93,7 +118,9 @@ impl<D: Borrow<Database>> fmt::Debug for Manager<D> {
 impl<D: Borrow<Database>> Manager<D> {
     /// A manager of this database.
     pub fn new(database: D, options: impl Into<Arc<ManagerOptions>>) -> Manager<D> {
-        Manager { database, options: options.into(), checks: Arc::default() }
+        let options = options.into();
+        let folder = Folder::at(options.snapshot_dir.as_deref()).ok();
+        Manager { database, options, checks: Arc::default(), folder }
     }
 
     /// The same with these registered checks, which managers can share.
@@ -168,7 +195,7 @@ impl<D: Borrow<Database>> Manager<D> {
 
     /// The content digest of an experiment (docs/digest.md).
     pub fn experiment_digest(&self, experiment: i64, options: JobOptions) -> Result<Hash> {
-        let job = options.job();
+        let job = options.job(Domain::Migration);
         let digest = self.reading(&job, |connection| {
             let layout = self.database().layout()?;
             experiment_exists(connection, &layout, experiment)?;
@@ -196,10 +223,7 @@ impl<D: Borrow<Database>> Manager<D> {
             Some(experiment) => format!("validating experiment {experiment}"),
             None => "validating the database".to_owned(),
         });
-        let experiment = options.experiment;
-        let report = validation::validate(self.database(), options, &mut |connection, job, collector| {
-            self.checks.run(connection, experiment, job, collector)
-        });
+        let report = validation::validate(self.database(), options, &mut self.run_checks());
         if let Ok(report) = &report {
             let level = if report.passed() { LogLevel::Info } else { LogLevel::Warning };
             self.log(level, &|| {
@@ -210,7 +234,13 @@ impl<D: Borrow<Database>> Manager<D> {
         self.logged("validate", report)
     }
 
-    /// Adds a rule of the user's own, which every [`Manager::validate`] with registered checks in its scope runs from now on.
+    /// What a validation calls to run the registered checks.
+    fn run_checks(&self) -> impl FnMut(&dyn Connection, Option<i64>, &Arc<Job>, &mut Collector) -> Result<()> {
+        |connection, experiment, job, collector| self.checks.run(connection, experiment, job, collector)
+    }
+
+    /// Adds a rule of the user's own, which every [`Manager::validate`] with registered checks in its scope runs from now on,
+    /// and so does a CONSERVATIVE migration from here.
     pub fn register_check(&self, name: &str, check: Check) -> Result<()> {
         self.logged("register check", self.checks.register(self.database(), name, check))
     }
@@ -247,7 +277,7 @@ impl<D: Borrow<Database>> Manager<D> {
     ) -> Result<MigrationResult> {
         self.log(LogLevel::Info, &|| format!("migrating experiment {experiment}"));
         let target = target.map(Manager::database);
-        let result = migration::migrate(self.database(), target, experiment, options);
+        let result = migration::migrate(self.database(), target, experiment, options, &mut self.run_checks());
         if let Ok(done) = &result {
             for warning in &done.warnings {
                 self.log(LogLevel::Warning, &|| warning.clone());
@@ -267,7 +297,8 @@ impl<D: Borrow<Database>> Manager<D> {
         options: MigrateOptions,
     ) -> Result<Json> {
         let target = target.map(Manager::database);
-        self.logged("plan migration", migration::plan(self.database(), target, experiment, options))
+        let plan = migration::plan(self.database(), target, experiment, options, &mut self.run_checks());
+        self.logged("plan migration", plan)
     }
 
     /// Whether two experiments have the same content, and if not, where they first differ. Schema `expmig.comparison/1`.
@@ -278,10 +309,76 @@ impl<D: Borrow<Database>> Manager<D> {
         other_experiment: i64,
         options: JobOptions,
     ) -> Result<Json> {
-        let job = options.job();
+        let job = options.job(Domain::Migration);
         let other = other.map_or(self.database(), Manager::database);
         let report = migration::compare((self.database(), experiment), (other, other_experiment), &job);
         self.logged("compare experiments", report)
+    }
+
+    /// The folder for snapshots.
+    fn folder(&self) -> Result<Folder> {
+        match &self.folder {
+            Some(folder) => Ok(folder.clone()),
+            None => Folder::at(self.options.snapshot_dir.as_deref()),
+        }
+    }
+
+    /// Makes a snapshot of the database: one consistent state, while others may use it. Returns its id.
+    pub fn create_snapshot(&self, description: &str, options: SnapshotOptions<'_>) -> Result<String> {
+        let create = || {
+            let request = snapshot::Request::new(description, options.metadata)?;
+            let job = options.job.job(Domain::Snapshot);
+            let made = snapshot::create(self.database(), &self.folder()?, &request, &job, Counting::Pages)?;
+            job.finish();
+            self.log(LogLevel::Info, &|| format!("made snapshot {}", made.id));
+            Ok(made.id)
+        };
+        self.logged("create snapshot", create())
+    }
+
+    /// The snapshots that were made at `since` (microseconds since 1970, UTC) or later and whose id or description matches the
+    /// glob `pattern`.
+    pub fn list_snapshots(&self, since: Option<i64>, pattern: Option<&str>) -> Result<SnapshotList> {
+        self.logged("list snapshots", self.folder().and_then(|folder| snapshot::list(&folder, since, pattern)))
+    }
+
+    /// What a snapshot's manifest says.
+    pub fn snapshot_details(&self, id: &str) -> Result<Snapshot> {
+        self.logged("snapshot details", self.folder().and_then(|folder| snapshot::details(&folder, id)))
+    }
+
+    /// Fails unless the snapshot is as it was made.
+    pub fn verify_snapshot(&self, id: &str, options: JobOptions) -> Result<()> {
+        let job = options.job(Domain::Snapshot);
+        let verified = self.folder().and_then(|folder| snapshot::verify(&folder, id, &job));
+        if verified.is_ok() {
+            job.finish();
+        }
+        self.logged("verify snapshot", verified)
+    }
+
+    /// Replaces everything in the database by the snapshot, in one step for everybody else.
+    pub fn restore_snapshot(&self, id: &str, options: RestoreOptions) -> Result<RestoreResult> {
+        let restore = || {
+            let job = options.job.job(Domain::Snapshot);
+            let how = (options.force, !options.no_safety_snapshot);
+            let done = snapshot::restore(self.database(), &self.folder()?, id, how, &job)?;
+            job.finish();
+            self.log(LogLevel::Info, &|| format!("restored snapshot {}", done.snapshot_id));
+            Ok(done)
+        };
+        self.logged("restore snapshot", restore())
+    }
+
+    /// Deletes a snapshot.
+    pub fn delete_snapshot(&self, id: &str) -> Result<()> {
+        self.logged("delete snapshot", self.folder().and_then(|folder| snapshot::delete(&folder, id)))
+    }
+
+    /// Keeps the newest `keep` snapshots of this database and deletes its others; returns how many.
+    pub fn cleanup_snapshots(&self, keep: i64) -> Result<u64> {
+        let cleaned = self.folder().and_then(|folder| snapshot::cleanup(self.database(), &folder, keep));
+        self.logged("clean up snapshots", cleaned)
     }
 }
 

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex};
 use expmig::progress::Flow;
 use expmig::validation::{Report, Scope};
 use expmig::{
-    CancelToken, Check, Error, Finding, Issue, IssueKind, Manager, Next, Section, Severity, Status, ValidateOptions,
-    Value, ValueRef,
+    CancelToken, Check, Error, Finding, Issue, IssueKind, Manager, Next, Section, Severity, Status, Strategy,
+    ValidateOptions, Value, ValueRef,
 };
 use serde_json::json;
 use support::*;
@@ -515,6 +515,65 @@ fn what_a_check_owns_is_dropped_once_however_its_life_ends() {
     register(&manager, "b", check());
     drop(manager);
     assert_eq!(dropped.load(Ordering::Relaxed), 4);
+}
+
+// ---- Migration
+
+#[test]
+fn a_conservative_migration_runs_the_checks_of_its_source_and_others_do_not() {
+    let folder = Folder::new();
+    // Nothing else is odd about it.
+    let path = folder.small("q.db", "DELETE FROM ARTIFACT WHERE id = 57;");
+    for target in [None, Some(folder.empty("target.db", ""))] {
+        let manager = open(&path);
+        let target = target.as_deref().map(open);
+        register(
+            &manager,
+            "severe",
+            Check::sql("SELECT 'TRIAL' AS \"table\", 'id=11' AS \"row\", 'a severe finding' AS message"),
+        );
+        let error =
+            failed(manager.migrate_experiment(1, target.as_ref(), with(Strategy::Conservative)), Status::Validation);
+        assert!(error.to_json().to_string().contains("a severe finding"), "{}", error.to_json());
+        manager.unregister_check("severe").expect("it was there");
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&seen);
+        register(
+            &manager,
+            "hostile",
+            Check::callback(move |context| {
+                told.lock().unwrap().push(context.experiment());
+                for sql in ["COMMIT", "ROLLBACK", "DELETE FROM TRIAL", "PRAGMA query_only = 0"] {
+                    failed(context.query(sql, &[], &mut |_| Ok(Next::Row)), Status::Misuse);
+                }
+                context.query("SELECT id FROM TRIAL", &[], &mut |_| Ok(Next::Row))?;
+                Ok(Flow::Continue)
+            }),
+        );
+        for strategy in [Strategy::Balanced, Strategy::Aggressive] {
+            manager.migrate_experiment(1, target.as_ref(), with(strategy)).expect("a copy");
+        }
+        assert_eq!(*seen.lock().unwrap(), []);
+        let copy = manager.migrate_experiment(1, target.as_ref(), with(Strategy::Conservative)).expect("a copy");
+        assert_eq!(copy.source_digest, copy.target_digest);
+        assert_eq!(*seen.lock().unwrap(), [None, Some(1)]);
+    }
+}
+
+#[test]
+fn a_check_that_fails_undoes_the_migration() {
+    let folder = Folder::new();
+    let path = folder.small("q.db", "DELETE FROM ARTIFACT WHERE id = 57;");
+    let manager = open(&path);
+    register(&manager, "failing", Check::callback(|_| Ok(Flow::Fail(5))));
+    let error = leaves_alone(&path, || {
+        let error = manager.migrate_experiment(1, None, with(Strategy::Conservative)).expect_err("it fails");
+        drop(manager);
+        error
+    });
+    assert_eq!(error.status(), Status::Callback);
+    names(&error, "failing");
+    assert_detail(&error, "callback_result", "5");
 }
 
 // ---- Bounds

@@ -31,7 +31,8 @@ pub type expmig_check_fn =
     Option<unsafe extern "C" fn(context: *const expmig_check_context, user_data: *mut c_void) -> i32>;
 
 /// Registers a check that is a function. Every expmig_validate on this manager with EXPMIG_VALIDATE_REGISTERED_CHECKS runs it from now on,
-/// in the order in which checks were registered; what it reports joins the report and its verdict.
+/// in the order in which checks were registered; what it reports joins the report and its verdict. So does every migration and plan
+/// from this manager with EXPMIG_STRATEGY_CONSERVATIVE, once for the whole source and once for the experiment.
 ///
 /// `name`: 1 to 128 bytes of UTF-8 without control characters; no other check of the manager has it.
 /// `check_fn`: the check.

@@ -27,6 +27,7 @@ mod options;
 pub mod progress;
 pub mod query;
 pub mod report;
+pub mod snapshot;
 pub mod status;
 mod text;
 pub mod validation;

@@ -37,7 +37,7 @@ pub fn run(context: &CheckContext<'_>, sql: &str, connection: &dyn Connection) -
         let columns: &Columns = columns.get_or_insert_with(|| Columns::new(row.columns));
         let severity = columns.severity(row)?;
         let table = Columns::text(row, columns.table).unwrap_or_default();
-        context.add(severity, &table, || Ok(columns.finding(row)))?;
+        context.add(severity, &table, || columns.finding(row))?;
         Ok(Next::Row)
     })?;
     Ok(Flow::Continue)

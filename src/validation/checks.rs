@@ -207,11 +207,11 @@ impl CheckContext<'_> {
     /// Adds an issue to the report.
     pub fn report(&self, finding: Finding) -> Result<()> {
         let table = finding.table.clone();
-        self.add(finding.severity, &table, || Ok(finding))
+        self.add(finding.severity, &table, || finding)
     }
 
     /// As [`CheckContext::report`]; what was found is only put into words while there is room for it.
-    pub(super) fn add(&self, severity: Severity, table: &str, make: impl FnOnce() -> Result<Finding>) -> Result<()> {
+    pub(super) fn add(&self, severity: Severity, table: &str, make: impl FnOnce() -> Finding) -> Result<()> {
         self.job.pulse()?;
         let Ok(mut collector) = self.collector.try_borrow_mut() else {
             return Err(Error::internal(Domain::Validation, "a check reported while it was reporting"));
@@ -219,7 +219,7 @@ impl CheckContext<'_> {
         // Counts are kept per table; names that are no table share one, so that their number is bounded.
         let known = self.tables.iter().find(|known| known.eq_ignore_ascii_case(table)).map(String::as_str);
         collector.add_found(self.check, severity, known.unwrap_or(""), || {
-            let found = make()?;
+            let found = make();
             let row = clip(&found.row, LONGEST_TEXT);
             let table = clip(known.unwrap_or(table), LONGEST_TEXT);
             let message = match (found.message, table.as_str(), row.as_str()) {
@@ -228,7 +228,7 @@ impl CheckContext<'_> {
                 (None, "", row) => format!("{}: {row}", self.check),
                 (None, table, row) => format!("{}: {table} ({row})", self.check),
             };
-            Ok(Issue {
+            Issue {
                 kind: IssueKind::RegisteredCheck,
                 severity,
                 table: table.into(),
@@ -237,8 +237,9 @@ impl CheckContext<'_> {
                 message,
                 value: found.value.map(|value| clip(&value, LONGEST_VALUE)),
                 check: Some(self.check.to_owned()),
-            })
-        })
+            }
+        });
+        Ok(())
     }
 }
 

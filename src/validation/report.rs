@@ -6,7 +6,6 @@ use serde_json::{Map, Value as Json, json};
 
 use super::issue::{Issue, IssueKind, Section, Severity};
 use super::options::Scope;
-use crate::error::Result;
 
 /// Issues of one kind in one table, of one check.
 #[derive(Clone, Debug, Default)]
@@ -35,39 +34,26 @@ impl Collector {
     }
 
     /// Counts an issue; its text is only made while there is room for it.
-    pub fn add(
-        &mut self,
-        kind: IssueKind,
-        severity: Severity,
-        table: &str,
-        make: impl FnOnce() -> Result<Issue>,
-    ) -> Result<()> {
-        self.add_to((kind.section(), kind, severity, table.to_owned(), None), make)
+    pub fn add(&mut self, kind: IssueKind, severity: Severity, table: &str, make: impl FnOnce() -> Issue) {
+        self.add_to((kind.section(), kind, severity, table.to_owned(), None), make);
     }
 
     /// As [`Collector::add`], for what a registered check found.
-    pub fn add_found(
-        &mut self,
-        check: &str,
-        severity: Severity,
-        table: &str,
-        make: impl FnOnce() -> Result<Issue>,
-    ) -> Result<()> {
+    pub fn add_found(&mut self, check: &str, severity: Severity, table: &str, make: impl FnOnce() -> Issue) {
         let kind = IssueKind::RegisteredCheck;
-        self.add_to((kind.section(), kind, severity, table.to_owned(), Some(check.to_owned())), make)
+        self.add_to((kind.section(), kind, severity, table.to_owned(), Some(check.to_owned())), make);
     }
 
-    fn add_to(&mut self, key: GroupKey, make: impl FnOnce() -> Result<Issue>) -> Result<()> {
+    fn add_to(&mut self, key: GroupKey, make: impl FnOnce() -> Issue) {
         let group = self.groups.entry(key).or_default();
         group.count += 1;
         // A new group takes one place from the largest.
         if group.kept.len() >= self.share.max(1) || self.limit == 0 {
-            return Ok(());
+            return;
         }
-        group.kept.push(make()?);
+        group.kept.push(make());
         self.kept += 1;
         self.shrink();
-        Ok(())
     }
 
     /// Makes the shares smaller until the limit holds.
@@ -242,7 +228,7 @@ mod tests {
                     value: None,
                     check: None,
                 };
-                collector.add(*kind, kind.severity(), table, || Ok(issue())).unwrap();
+                collector.add(*kind, kind.severity(), table, issue);
             }
         }
         collector.report(Scope::default(), None)
