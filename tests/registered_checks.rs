@@ -248,6 +248,28 @@ fn what_fails_in_the_database_is_an_error_that_names_the_check_and_no_issue() {
     assert_eq!(found(&manager).len(), 3);
 }
 
+#[test]
+fn the_sql_of_the_page_about_checks_finds_what_it_says() {
+    let page = std::fs::read_to_string(crate_path("docs/registered-checks.md")).expect("the page");
+    let blocks: Vec<&str> =
+        page.split("```sql\n").skip(1).map(|after| after.split_once("```").expect("the end of a block").0).collect();
+    assert_eq!(blocks.len(), 2);
+    let folder = Folder::new();
+    let manager = open(&folder.small("q.db", "DELETE FROM RESULTS WHERE trial_run_id = 22;"));
+    register(&manager, "no results", Check::sql(blocks[0]));
+    register(&manager, "high losses", Check::sql(blocks[1]));
+    let messages: Vec<String> = found(&manager).into_iter().map(|issue| issue.message).collect();
+    let expected = [
+        "high losses: id=34, total_val=2.5",
+        "high losses: id=36, total_val=9.0",
+        "run 22 is failed but has no results",
+        "run 23 is started but has no results",
+    ];
+    assert_eq!(messages, expected);
+    let other = validated(&manager, ValidateOptions { experiment: Some(2), ..checks_only() });
+    assert_eq!(other.count(Severity::Warning), 0);
+}
+
 // ---- Callbacks
 
 #[test]
