@@ -17,7 +17,7 @@ pub struct JsonError {
     pub reason: &'static str,
 }
 
-type Result<T> = std::result::Result<T, JsonError>;
+pub(crate) type Result<T> = std::result::Result<T, JsonError>;
 
 /// Appends the canonical form of a JSON document to `out`. On an error `out` holds a part of it: truncate it.
 pub fn canonicalize(text: &[u8], out: &mut Vec<u8>) -> Result<()> {
@@ -35,34 +35,44 @@ pub fn canonicalize(text: &[u8], out: &mut Vec<u8>) -> Result<()> {
 }
 
 /// Reads tokens from text that is known to be UTF-8.
-struct Lexer<'a> {
+pub(crate) struct Lexer<'a> {
     text: &'a [u8],
     at: usize,
 }
 
 impl<'a> Lexer<'a> {
-    fn fail<T>(&self, reason: &'static str) -> Result<T> {
+    /// At the beginning of a text.
+    pub fn new(text: &'a str) -> Lexer<'a> {
+        Lexer { text: text.as_bytes(), at: 0 }
+    }
+
+    /// The offset of the next byte.
+    pub fn offset(&self) -> usize {
+        self.at
+    }
+
+    pub fn fail<T>(&self, reason: &'static str) -> Result<T> {
         Err(JsonError { offset: self.at, reason })
     }
 
-    fn peek(&self) -> Option<u8> {
+    pub fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }
 
-    fn skip_space(&mut self) {
+    pub fn skip_space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.at += 1;
         }
     }
 
     /// Takes this byte if it comes next.
-    fn take(&mut self, byte: u8) -> bool {
+    pub fn take(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
         found
     }
 
-    fn literal(&mut self, word: &'static [u8]) -> Result<()> {
+    pub fn literal(&mut self, word: &'static [u8]) -> Result<()> {
         if self.text.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
             self.at += word.len();
             return Ok(());
@@ -71,7 +81,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Takes the bytes up to the first for which `ends` holds.
-    fn take_until(&mut self, ends: impl Fn(u8) -> bool) -> &'a [u8] {
+    pub fn take_until(&mut self, ends: impl Fn(u8) -> bool) -> &'a [u8] {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let count = rest.iter().position(|byte| ends(*byte)).unwrap_or(rest.len());
         self.at += count;
@@ -129,8 +139,13 @@ impl<'a> Lexer<'a> {
         Ok(value)
     }
 
+    /// Passes over a number.
+    pub fn skip_number(&mut self) -> Result<()> {
+        self.number().map(|_| ())
+    }
+
     /// A string, after its opening quote; appends the decoded bytes.
-    fn string(&mut self, out: &mut Vec<u8>) -> Result<()> {
+    pub fn string(&mut self, out: &mut Vec<u8>) -> Result<()> {
         loop {
             out.extend_from_slice(self.take_until(|byte| byte < 0x20 || byte == b'"' || byte == b'\\'));
             match self.peek() {

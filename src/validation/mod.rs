@@ -4,13 +4,25 @@
 //! issue. [`Quality`] looks at the values of one experiment while it is read for something else; migration uses it. Nothing here
 //! writes. The manager and migration call it.
 //!
-//! `issue` has the kinds, `report` collects what is found, `run` puts a validation together.
+//! `run` puts a validation together: `nodes`, `below_run` and `links` each read a part of the tables once, in this order, and `parents`
+//! remembers what the later ones refer to. `values` and `metric_json` judge single values, `issue` has the kinds, `report` collects
+//! what is found.
 
+mod below_run;
 mod issue;
+mod links;
+mod metric_json;
+mod names;
+mod nodes;
 mod options;
+mod parents;
+mod python_literal;
 mod quality;
 mod report;
 mod run;
+mod shared;
+mod table_scan;
+mod values;
 
 pub use issue::{Issue, IssueKind, Section, Severity};
 pub use options::{Scope, ValidateOptions};

@@ -6,7 +6,6 @@ use serde_json::{Map, Value as Json, json};
 
 use super::issue::{Issue, IssueKind, Section, Severity};
 use super::options::Scope;
-use crate::error::Result;
 
 /// Issues of one kind in one table.
 #[derive(Clone, Debug, Default)]
@@ -35,24 +34,17 @@ impl Collector {
     }
 
     /// Counts an issue; its text is only made while there is room for it.
-    pub fn add(
-        &mut self,
-        kind: IssueKind,
-        severity: Severity,
-        table: &str,
-        make: impl FnOnce() -> Result<Issue>,
-    ) -> Result<()> {
+    pub fn add(&mut self, kind: IssueKind, severity: Severity, table: &str, make: impl FnOnce() -> Issue) {
         let key = (kind.section(), kind, severity, table.to_owned());
         let group = self.groups.entry(key).or_default();
         group.count += 1;
         // A new group takes one place from the largest.
         if group.kept.len() >= self.share.max(1) || self.limit == 0 {
-            return Ok(());
+            return;
         }
-        group.kept.push(make()?);
+        group.kept.push(make());
         self.kept += 1;
         self.shrink();
-        Ok(())
     }
 
     /// Makes the shares smaller until the limit holds.
@@ -224,7 +216,7 @@ mod tests {
                     value: None,
                     check: None,
                 };
-                collector.add(*kind, kind.severity(), table, || Ok(issue())).unwrap();
+                collector.add(*kind, kind.severity(), table, issue);
             }
         }
         collector.report(Scope::default(), None)
