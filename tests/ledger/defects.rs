@@ -46,6 +46,7 @@ pub const DEFECTS: &[(&str, Defect)] = &[
     ("a NULL key", Ledger::null_key),
     ("NULL in all of a key", Ledger::all_null_key),
     ("a node of nothing", Ledger::null_owner),
+    ("a NULL key in a row that dangles", Ledger::null_key_that_dangles),
     ("odd metric JSON", Ledger::odd_json),
     ("odd metric JSON in a row that was there", Ledger::odd_json_in_place),
     ("an odd total", Ledger::odd_total),
@@ -171,10 +172,11 @@ impl Ledger {
         Some(id)
     }
 
-    /// Values for the columns of a reference, of a row that exists; they can be relied on.
+    /// Values for the columns of a reference, of a row that exists; they can be relied on. A metric or artifact has no other link:
+    /// through one more it could belong to two experiments.
     fn sound(&mut self, parent: &str) -> Option<Vec<i64>> {
         Some(match parent {
-            "METRIC" | "ARTIFACT" => vec![self.linked_leaf(parent)?],
+            "METRIC" | "ARTIFACT" => vec![self.fixture.loose_leaf(parent)],
             _ => self.owner(&[parent])?.key,
         })
     }
@@ -471,7 +473,13 @@ impl Ledger {
         }
         let mut cells: Vec<(&str, String)> = Vec::new();
         for (columns, parent, _) in into.references {
-            let Some(values) = self.sound(parent) else { return false };
+            let values = match *columns {
+                [only] if null.contains(only) => vec![0],
+                _ => match self.sound(parent) {
+                    Some(values) => values,
+                    None => return false,
+                },
+            };
             let values = columns.iter().zip(values);
             cells.extend(values.map(|(column, value)| {
                 (*column, if null.contains(column) { "NULL".to_owned() } else { value.to_string() })
@@ -533,6 +541,62 @@ impl Ledger {
     fn null_owner(&mut self) -> bool {
         let into = self.random_table(|table| ["TRIAL", "TRIAL_RUN"].contains(&table.name));
         self.can_be_null(into) && self.null_key_in(into, into.links)
+    }
+
+    /// A row with NULL in its key is no orphan beside, but what is not NULL can dangle.
+    fn null_key_that_dangles(&mut self) -> bool {
+        if self.fixture.shape.without_rowid {
+            return false;
+        }
+        let places: [(&str, &str, usize); 6] = [
+            ("EPOCH", "idx", 0),
+            ("BATCH", "idx", 0),
+            ("RESULTS_METRIC", "results_id", 1),
+            ("RESULTS_METRIC", "metric_id", 0),
+            ("EPOCH_ARTIFACT", "epoch_idx", 1),
+            ("BATCH_METRIC", "metric_id", 0),
+        ];
+        let (into, null, reference) = *self.fixture.random.pick(&places);
+        if self.fixture.shape.generation < 2 && into.starts_with("BATCH") {
+            return false;
+        }
+        let into = table(into);
+        let (columns, parent, _) = into.references[reference];
+        let mut cells: Vec<(&str, String)> = columns.iter().copied().zip(self.missing(parent)).collect();
+        for (at, (columns, parent, _)) in into.references.iter().enumerate() {
+            if at == reference {
+                continue;
+            }
+            let values = match *columns {
+                [only] if *only == null => vec![0],
+                _ => match self.sound(parent) {
+                    Some(values) => values,
+                    None => return false,
+                },
+            };
+            let value = |column: &str, value: i64| if column == null { "NULL".to_owned() } else { value.to_string() };
+            cells.extend(columns.iter().zip(values).map(|(column, id)| (*column, value(column, id))));
+        }
+        if into.links.contains(&"idx") {
+            cells.push(("idx", "NULL".to_owned()));
+        }
+        let run = match cells.iter().find(|(column, _)| into.name == "BATCH" && *column == "trial_run_id") {
+            Some((_, id)) => self.fixture.runs.iter().copied().find(|node| node.id.to_string() == *id),
+            None => None,
+        };
+        let time = match run {
+            Some(run) => self.fixture.time_within(run),
+            None => "'2024-01-01T00:00:00'".to_owned(),
+        };
+        let mut all: Vec<(&str, &dyn Display)> =
+            cells.iter().map(|(column, value)| (*column, value as &dyn Display)).collect();
+        if !into.times.is_empty() {
+            all.push(("time", &time));
+        }
+        let row = self.fixture.insert(into.name, &all);
+        self.expect("null_key", into.name, &row, null);
+        self.expect("dangling_reference", into.name, &row, &columns.join(", "));
+        true
     }
 
     fn odd_case(&mut self) -> (String, Vec<&'static str>) {

@@ -178,18 +178,13 @@ impl Oracle {
         }
     }
 
-    /// The experiments of metrics and artifacts: through links of rows that exist.
+    /// The experiments of metrics and artifacts: those of the links that name them.
     fn leaf_experiments(&self) -> Leaves {
         let mut leaves = Leaves::new();
         for table in &TABLES {
             let Some(leaf) = table.leaf() else { continue };
-            let (columns, parent, parents) = table.references[0];
-            let there: HashSet<Vec<Cell>> = self.of(parent).iter().map(|row| row.tuple(parents)).collect();
             for row in self.of(table.name) {
-                if !row.has_null(columns)
-                    && there.contains(&row.tuple(columns))
-                    && let Some(experiment) = self.of_link(table, row)
-                {
+                if let Some(experiment) = self.of_link(table, row) {
                     let id = row.cell(table.references[1].0[0]).clone();
                     leaves.entry((leaf, id)).or_default().insert(experiment);
                 }
