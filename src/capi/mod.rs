@@ -24,5 +24,7 @@ pub mod manager;
 pub mod migration;
 mod options;
 pub mod progress;
+pub mod report;
 pub mod status;
 mod text;
+pub mod validation;

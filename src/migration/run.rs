@@ -5,13 +5,14 @@ use std::sync::Arc;
 use super::copy::{Copier, NewIds};
 use super::options::{MigrateOptions, OnDuplicate, Strategy};
 use super::result::{IdMap, MigrationResult, TableCount};
-use super::sides::{Prepared, Sides};
+use super::sides::{Prepared, Sides, Validated};
 use crate::database::{Connection, Database, Transaction};
 use crate::digest::{ExperimentDigest, Hash, digest, hex};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{Selection, keeps_keys};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, Table, Value, quote};
+use crate::validation::RunChecks;
 
 /// How many problems or losses an error names one by one.
 const NAMED: usize = 20;
@@ -22,6 +23,7 @@ pub fn migrate(
     target: Option<&Database>,
     experiment: i64,
     mut options: MigrateOptions,
+    checks: RunChecks<'_>,
 ) -> Result<MigrationResult> {
     options.check()?;
     let job = Job::new(Domain::Migration, options.progress.take(), options.cancel.take());
@@ -35,7 +37,7 @@ pub fn migrate(
     let writing = Transaction::write(writer)?;
     let reading = if same { None } else { Some(Transaction::read(reader)?) };
     let mut sides = Sides::new((source, reader), (target_database, writer), experiment, &options)?;
-    let prepared = Prepared::new(&sides, &options, &job)?;
+    let prepared = Prepared::new(&sides, &options, checks, &job)?;
     if let Some(skipped) = judge(&prepared, &options, &job, experiment)? {
         drop(writing);
         job.finish();
@@ -90,25 +92,8 @@ fn judge(prepared: &Prepared, options: &MigrateOptions, job: &Job, experiment: i
         }
         return Err(error);
     }
-    if let (Strategy::Conservative, Some(quality)) = (options.strategy, &prepared.quality)
-        && quality.count > 0
-    {
-        let mut error = Error::new(
-            Status::Validation,
-            Domain::Validation,
-            format!("{} values of experiment {experiment} are odd; nothing was changed", quality.count),
-        )
-        .detail("experiment_id", experiment)
-        .detail("count", quality.count)
-        .hint("repair them, or use the BALANCED strategy, which copies them as they are and warns");
-        for issue in quality.first.iter().take(NAMED) {
-            error = error
-                .detail("table", issue.table)
-                .detail("row", &issue.row)
-                .detail("column", issue.column)
-                .detail("problem", &issue.message);
-        }
-        return Err(error);
+    if let Some(validated) = &prepared.validated {
+        judge_validated(validated, experiment)?;
     }
     // First: what does not fit is not there either, whatever an earlier lossy copy has.
     judge_fit(prepared, options, experiment)?;
@@ -129,6 +114,28 @@ fn judge(prepared: &Prepared, options: &MigrateOptions, job: &Job, experiment: i
         }
     }
     Ok(None)
+}
+
+/// CONSERVATIVE: any error in the source stops it, and any warning about the experiment.
+fn judge_validated(validated: &Validated, experiment: i64) -> Result<()> {
+    let (errors, warnings) = validated.stopping_count();
+    if errors + warnings == 0 {
+        return Ok(());
+    }
+    let message =
+        format!("the source has {errors} errors, and experiment {experiment} {warnings} warnings; nothing was changed");
+    let mut error = Error::new(Status::Validation, Domain::Validation, message)
+        .detail("experiment_id", experiment)
+        .detail("count", errors + warnings)
+        .hint("validate and repair the source, or use the BALANCED strategy, which looks at the experiment only and warns");
+    for issue in validated.stopping().take(NAMED) {
+        error = error.detail("table", &issue.table).detail("row", &issue.row);
+        if let Some(column) = &issue.column {
+            error = error.detail("column", column);
+        }
+        error = error.detail("kind", issue.kind.name()).detail("problem", &issue.message);
+    }
+    Err(error)
 }
 
 fn judge_fit(prepared: &Prepared, options: &MigrateOptions, experiment: i64) -> Result<()> {
@@ -308,10 +315,10 @@ fn warnings(prepared: &Prepared, options: &MigrateOptions, left_out: u64) -> Vec
         });
     }
     if let Some(quality) = &prepared.quality {
-        warnings.extend(quality.first.iter().map(|issue| issue.message.clone()));
-        let unnamed = quality.count - quality.first.len() as u64;
+        warnings.extend(quality.issues().iter().map(|issue| issue.message.clone()));
+        let unnamed = quality.total().saturating_sub(quality.issues().len() as u64);
         if unnamed > 0 {
-            warnings.push(format!("{unnamed} more odd values"));
+            warnings.push(format!("{unnamed} more issues; a validation of the experiment lists them"));
         }
     }
     if left_out > 0 {

@@ -34,6 +34,35 @@ pub fn canonicalize(text: &[u8], out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
+/// Whether the canonical form of a document is that of an object whose values are numbers, without a key twice. An object with
+/// reserved keys, which begin with `_`, is none: who cares has to look closer.
+pub fn is_object_of_numbers(canonical: &[u8]) -> bool {
+    fn part<'a>(form: &mut &'a [u8]) -> Option<&'a [u8]> {
+        let (length, rest) = form.split_first_chunk::<8>()?;
+        let (part, rest) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+        *form = rest;
+        Some(part)
+    }
+    let members = |mut form: &[u8]| -> Option<bool> {
+        let mut before = None;
+        while !form.is_empty() {
+            let key = part(&mut form)?;
+            let (tag, rest) = form.split_first()?;
+            if !matches!(tag, b'i' | b'r') || key.first() == Some(&b'_') || before == Some(key) {
+                return Some(false);
+            }
+            form = rest;
+            part(&mut form)?;
+            before = Some(key);
+        }
+        Some(true)
+    };
+    match canonical.split_first_chunk::<9>() {
+        Some(([b'o', ..], form)) => members(form).unwrap_or(false),
+        _ => false,
+    }
+}
+
 /// Reads tokens from text that is known to be UTF-8.
 pub(crate) struct Lexer<'a> {
     text: &'a [u8],
@@ -418,7 +447,7 @@ fn sort_members(out: &mut Vec<u8>, body: usize, members: &mut [Member]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{JsonError, MAX_DEPTH, canonicalize};
+    use super::{JsonError, MAX_DEPTH, canonicalize, is_object_of_numbers};
 
     fn form(text: &str) -> Result<Vec<u8>, JsonError> {
         let mut out = Vec::new();
@@ -451,6 +480,17 @@ mod tests {
         assert_ne!(form(r#"{"a":1,"a":2}"#), form(r#"{"a":2,"a":1}"#));
         assert_ne!(form(r#"{"a":1,"a":1}"#), form(r#"{"a":1}"#));
         assert_eq!(form(r#"{"bb":1,"a":2}"#), form(r#"{"a":2,"bb":1}"#), "sorted by key bytes, not by length");
+    }
+
+    #[test]
+    fn objects_of_numbers_are_told_by_their_canonical_form() {
+        for text in ["{}", r#"{"a": 1, "b": -2.5e3}"#, r#"{"": 0}"#] {
+            assert!(is_object_of_numbers(&form(text).unwrap()), "{text}");
+        }
+        for text in ["1", "[]", "null", r#"{"a": null}"#, r#"{"a": 1, "a": 2}"#, r#"{"b": {"a": 1}}"#, r#"{"_a": 1}"#] {
+            assert!(!is_object_of_numbers(&form(text).unwrap()), "{text}");
+        }
+        assert!(!is_object_of_numbers(b"") && !is_object_of_numbers(b"o"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! RESULTS, EPOCH and BATCH: what they hang on, their times, and how epochs are numbered.
 
 use super::issue::{Issue, IssueKind};
-use super::nodes::{check_parent, check_times, null_keys};
+use super::nodes::{check_parent, check_row_times, check_value, null_keys};
 use super::parents::{Known, ParentRef, integers};
 use super::report::Collector;
 use super::table_scan::{Pass, TableScan, cell};
@@ -9,7 +9,7 @@ use super::values::Values;
 use crate::database::TableLayout;
 use crate::error::Result;
 use crate::hierarchy::{RunKeys, row_order};
-use crate::schema::{Entity, Kind, Place, Role, ValueRef};
+use crate::schema::{Entity, Kind, Place, Role};
 
 /// The numbers of a run's epochs.
 #[derive(Clone, Copy)]
@@ -79,7 +79,7 @@ pub fn read_below_run(
         if pass.experiment.is_some() && position.is_none() {
             return pass.job.pulse();
         }
-        pass.job.advance()?;
+        pass.advance()?;
         match (position, integers(cells, run_at, &places)) {
             (Some(run), Some((_, key))) => {
                 keys.insert(key, run);
@@ -94,17 +94,9 @@ pub fn read_below_run(
         }
         if hierarchy {
             null_keys(&scan, cells, collector);
-            for (at, column) in &indices {
-                let value = cell(cells, *at);
-                if !matches!(value, ValueRef::Null) && value.as_integer().is_none() {
-                    let place = (Some(column.name.into()), Some(value));
-                    scan.report(collector, cells, IssueKind::IndexNotInteger, place, || {
-                        format!("is not an integer: {}", value.describe())
-                    });
-                }
-            }
+            indices.iter().for_each(|index| check_value(&scan, cells, *index, values, collector));
             let of_run = position.map(|run| known.nodes.runs.span(run)).unwrap_or_default();
-            check_times(&scan, cells, &times, of_run, values, collector);
+            check_row_times(&scan, cells, &times, of_run, values, collector);
         }
         Ok(())
     })?;

@@ -116,7 +116,7 @@ fn read_table(
     collector: &mut Collector,
 ) -> Result<()> {
     link.read(pass, known, |cells| {
-        pass.job.advance()?;
+        pass.advance()?;
         for parent in &link.parents {
             check_parent(pass, known, &link.scan, parent, false, cells, collector)?;
         }
@@ -153,7 +153,7 @@ fn read_leaves(
     if pass.experiment.is_some() {
         scan_leaves(pass.connection, table, &mut linked.ids, &scan.select_from(1), pass.job, &mut |_, row| {
             found += 1;
-            pass.job.advance()?;
+            pass.advance()?;
             with_cells(row, scan.columns.len(), |cells| {
                 contents.iter().for_each(|content| check_value(&scan, cells, *content, values, collector));
                 Ok(())
@@ -167,7 +167,7 @@ fn read_leaves(
     };
     let id_at = scan.at(|column| column.role == Role::Id).unwrap_or(0);
     scan.read(pass, None, "", |cells| {
-        pass.job.advance()?;
+        pass.advance()?;
         let rank = match cell(cells, id_at).as_integer() {
             Some(id) => linked.ids.rank(id)?,
             None => None,

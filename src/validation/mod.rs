@@ -22,10 +22,11 @@ mod report;
 mod run;
 mod shared;
 mod table_scan;
+mod times;
 mod values;
 
 pub use issue::{Issue, IssueKind, Section, Severity};
 pub use options::{Scope, ValidateOptions};
 pub use quality::Quality;
 pub use report::{Collector, Count, Report};
-pub use run::validate;
+pub use run::{RunChecks, validate, validate_state};

@@ -6,7 +6,8 @@ use super::issue::IssueKind;
 use super::parents::{Known, Lookup, ParentRef};
 use super::report::Collector;
 use super::table_scan::{Cells, Pass, TableScan, cell};
-use super::values::{Values, timestamp};
+use super::times::{Span, check_times};
+use super::values::Values;
 use crate::database::TableLayout;
 use crate::error::Result;
 use crate::hierarchy::Ids;
@@ -14,36 +15,6 @@ use crate::schema::{Column, Entity, Kind, Role, ValueRef};
 
 /// Stands for a node that has no parent.
 const NOBODY: u32 = u32::MAX;
-
-/// From when to when something was, in microseconds. Kept for every run, hence small.
-#[derive(Clone, Copy, Debug)]
-pub struct Span {
-    start: i64,
-    end: i64,
-}
-
-impl Span {
-    /// A time that is not known; no timestamp is so early.
-    const UNKNOWN: i64 = i64::MIN;
-
-    fn new(start: Option<i64>, end: Option<i64>) -> Span {
-        Span { start: start.unwrap_or(Span::UNKNOWN), end: end.unwrap_or(Span::UNKNOWN) }
-    }
-
-    fn start(self) -> Option<i64> {
-        (self.start != Span::UNKNOWN).then_some(self.start)
-    }
-
-    fn end(self) -> Option<i64> {
-        (self.end != Span::UNKNOWN).then_some(self.end)
-    }
-}
-
-impl Default for Span {
-    fn default() -> Span {
-        Span::new(None, None)
-    }
-}
 
 /// The rows of one of the three tables.
 #[derive(Default)]
@@ -130,7 +101,7 @@ pub fn read_nodes(
         if pass.experiment.is_some() && above.is_some() && position.is_none() {
             return pass.job.pulse();
         }
-        pass.job.advance()?;
+        pass.advance()?;
         for parent in &parents {
             check_parent(pass, known, &scan, parent, true, cells, collector)?;
         }
@@ -144,7 +115,7 @@ pub fn read_nodes(
                 (Some(above), Some(at)) => known.nodes.level(above).span(at),
                 _ => Span::default(),
             };
-            span = check_times(&scan, cells, &times, of_parent, values, collector);
+            span = check_row_times(&scan, cells, &times, of_parent, values, collector);
         }
         if let Some(id) = cell(cells, id_at).as_integer() {
             level.ids.push(id);
@@ -241,8 +212,8 @@ pub fn check_value(
     });
 }
 
-/// Checks the times of a row, `start_time` and `update_time` or only one, against each other and against those of its parent.
-pub fn check_times(
+/// Checks the times of a row: each by itself, against each other, and against those of its parent.
+pub fn check_row_times(
     scan: &TableScan<'_>,
     cells: &Cells<'_>,
     times: &[(usize, &'static Column)],
@@ -250,41 +221,9 @@ pub fn check_times(
     values: &mut Values,
     collector: &mut Collector,
 ) -> Span {
-    let mut found = [None, None];
-    for ((at, column), time) in times.iter().zip(found.iter_mut()) {
-        let value = cell(cells, *at);
-        *time = timestamp(value);
-        match *time {
-            None => check_value(scan, cells, (*at, column), values, collector),
-            Some(when) => {
-                if let Some(what) = outside(when, parent) {
-                    let place = (Some(column.name.into()), Some(value));
-                    scan.report(collector, cells, IssueKind::ChildOutsideParent, place, || {
-                        format!("{} {what}", value.describe())
-                    });
-                }
-            }
-        }
-    }
-    let [start, end] = found;
-    if let ([.., (at, column)], Some(began), Some(updated)) = (times, start, end)
-        && updated < began
-    {
-        let value = cell(cells, *at);
-        scan.report(collector, cells, IssueKind::TimestampsBackwards, (Some(column.name.into()), Some(value)), || {
-            format!("{} is before the start", value.describe())
-        });
-    }
-    Span::new(start, end)
-}
-
-/// Whether a time is before or after those of the parent. The tracking application often leaves a row's update_time at its start:
-/// then it says nothing about the end.
-fn outside(time: i64, parent: Span) -> Option<&'static str> {
-    let start = parent.start()?;
-    if time < start {
-        return Some("is before the start of what it belongs to");
-    }
-    let end = parent.end()?;
-    (end > start && time > end).then_some("is after the last update of what it belongs to")
+    times.iter().for_each(|time| check_value(scan, cells, *time, values, collector));
+    let read = times.iter().map(|(at, column)| (*column, cell(cells, *at)));
+    check_times(read, parent, |kind, (column, value), what| {
+        scan.report(collector, cells, kind, (Some(column.name.into()), Some(value)), || what);
+    })
 }

@@ -12,7 +12,7 @@ use super::report::{Collector, Report};
 use super::shared::read_shared;
 use super::table_scan::Pass;
 use super::values::Values;
-use crate::database::{Connection, Database, Transaction};
+use crate::database::{Connection, Database, Layout, Transaction};
 use crate::error::{Domain, Result};
 use crate::hierarchy::{Scope, Selection, experiment_exists};
 use crate::progress::Job;
@@ -46,10 +46,22 @@ fn read(
     let _state = Transaction::read(connection)?;
     let layout = database.layout()?;
     if let Some(experiment) = options.experiment {
-        experiment_exists(connection, &layout, experiment)?;
+        experiment_exists(connection, &layout, experiment).map_err(|error| error.in_domain(Domain::Validation))?;
     }
+    validate_state(connection, &layout, options, checks, (job, true))
+}
+
+/// Validates what an open transaction sees, as a part of another job or as the whole of one: then the rows are its items. That the
+/// experiment exists is the caller's business.
+pub fn validate_state(
+    connection: &dyn Connection,
+    layout: &Layout,
+    options: &ValidateOptions,
+    checks: RunChecks<'_>,
+    (job, counts): (&Arc<Job>, bool),
+) -> Result<Report> {
     let mut collector = Collector::new(options.issue_limit);
-    let pass = Pass { connection, layout: &layout, job, scope: options.scope, experiment: options.experiment };
+    let pass = Pass { connection, layout, job, scope: options.scope, experiment: options.experiment, counts };
     read_tables(pass, &mut collector)?;
     if options.scope.registered_checks {
         job.begin("running registered checks")?;
@@ -98,7 +110,7 @@ fn read_tables(pass: Pass<'_>, collector: &mut Collector) -> Result<()> {
 
 /// Counts the rows that will be read, if somebody watches.
 fn count(pass: Pass<'_>) -> Result<()> {
-    if !pass.job.is_watched() {
+    if !pass.counts || !pass.job.is_watched() {
         return Ok(());
     }
     pass.job.begin("counting")?;

@@ -42,6 +42,15 @@ pub struct Pass<'a> {
     pub scope: Scope,
     /// Only the rows of this experiment.
     pub experiment: Option<i64>,
+    /// Whether the rows are the job's items.
+    pub counts: bool,
+}
+
+impl Pass<'_> {
+    /// A row of what is validated was read.
+    pub fn advance(&self) -> Result<()> {
+        if self.counts { self.job.advance() } else { self.job.pulse() }
+    }
 }
 
 /// The columns of one table that are read.

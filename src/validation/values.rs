@@ -2,7 +2,7 @@
 
 use super::issue::IssueKind;
 use super::metric_json::MetricJson;
-use crate::schema::{Column, Kind, ValueRef, parse_timestamp};
+use crate::schema::{Column, Kind, Role, ValueRef, parse_timestamp};
 
 /// Checks values one after another; keeps its buffers.
 #[derive(Debug, Default)]
@@ -11,9 +11,16 @@ pub struct Values {
 }
 
 impl Values {
-    /// Hands over each kind of issue that a value has, with a text that continues the column's name. Keys are not looked at.
+    /// Hands over each kind of issue that a value has, with a text that continues the column's name. Ids are
+    /// not looked at.
     pub fn check(&mut self, column: &Column, value: ValueRef<'_>, mut found: impl FnMut(IssueKind, String)) {
         match (column.kind, value) {
+            (Kind::Integer, ValueRef::Null) => {}
+            (Kind::Integer, _) if column.role == Role::Index => {
+                if value.as_integer().is_none() {
+                    found(IssueKind::IndexNotInteger, format!("is not an integer: {}", value.describe()));
+                }
+            }
             (Kind::Integer, _) => {}
             (Kind::Text, ValueRef::Text(text)) => {
                 if let Err(error) = std::str::from_utf8(text) {
