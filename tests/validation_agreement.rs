@@ -13,7 +13,7 @@ use expmig::validation::Scope;
 use ledger::defects::Ledger;
 use ledger::fixture::{Fixture, Shape};
 use ledger::tables::{TABLES, Table, key_text, quoted_list};
-use ledger::{Found, Random, assert_equal, found, validate_with};
+use ledger::{Found, Random, assert_equal, found, seeds, validate_with};
 use rusqlite::types::Value;
 use support::*;
 
@@ -84,28 +84,34 @@ fn as_issues(path: &Path, violations: &[Violation]) -> (Vec<Found>, BTreeMap<(St
     (keyed, counted)
 }
 
-/// Fails unless the validation and SQLite find the same; how much that is.
+/// Fails unless the validation, the shell and the library find the same; how much that is.
 #[track_caller]
 fn agree(path: &Path, what: &str) -> usize {
+    let (by_library, _) = as_issues(path, &by_library(path));
+    let (by_shell, _) = as_issues(path, &by_shell(path));
+    // Versions of SQLite differ on whether the real number that is the least integer names a row.
+    let settled = |all: Vec<Found>| -> Vec<Found> {
+        all.into_iter().filter(|issue| !issue.row.contains("-9.223372036854776e18")).collect()
+    };
+    assert_equal(settled(by_shell), settled(by_library), &format!("the shell and the library, {what}"));
+    agree_with_library(path, what)
+}
+
+/// Fails unless the validation and the library find the same; how much that is.
+#[track_caller]
+fn agree_with_library(path: &Path, what: &str) -> usize {
     let scope = Scope { foreign_keys: true, ..Scope::NONE };
     let report = validate_with(path, ValidateOptions { scope, ..ValidateOptions::default() });
     let issues = found(&report.unwrap_or_else(|error| panic!("{what}: {}", error.to_json())));
-    let (library, shell) = (by_library(path), by_shell(path));
-    let sorted = |mut violations: Vec<Violation>| {
-        violations.sort();
-        violations
-    };
-    assert_eq!(sorted(library), sorted(shell.clone()), "the shell and the library, {what}");
-    let (keyed, counted) = as_issues(path, &shell);
+    let (keyed, counted) = as_issues(path, &by_library(path));
     let mut ours: BTreeMap<(String, String), u64> = BTreeMap::new();
     for issue in &issues {
         *ours.entry((issue.table.clone(), issue.column.clone().unwrap_or_default())).or_default() += 1;
     }
-    let without_rowid = shell.iter().any(|(_, rowid, ..)| rowid.is_none());
-    if !without_rowid {
+    assert_eq!(ours, counted, "{what}");
+    if keyed.len() as u64 == counted.values().sum::<u64>() {
         assert_equal(issues.clone(), keyed, what);
     }
-    assert_eq!(ours, counted, "{what}");
     issues.len()
 }
 
@@ -211,6 +217,7 @@ const ODD: &[&str] = &[
     "'9223372036854775807'",
     "'9223372036854775808'",
     "-9.223372036854775808e18",
+    "'-9223372036854775808'",
     "9007199254740993",
     "9007199254740992.0",
     "'9007199254740993'",
@@ -260,9 +267,15 @@ fn odd_database(folder: &Folder, name: &str, random: &mut Random, types: impl Fn
     let insert = |statement: String| {
         // Some keys are there already.
         let statement = statement.replacen("INSERT", "INSERT OR IGNORE", 1);
-        connection.execute_batch(&statement).unwrap_or_else(|error| panic!("{error}: {statement}"));
+        match connection.execute_batch(&statement) {
+            // An INTEGER PRIMARY KEY holds integers only.
+            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::TypeMismatch) => {}
+            result => result.unwrap_or_else(|error| panic!("{error}: {statement}")),
+        }
     };
     let time = "'2024-01-01T00:00:00'";
+    // The least integer, which a report's row would not show here.
+    let owners: Vec<&str> = ODD.iter().copied().filter(|value| !value.contains("-922") && !value.contains("-9.22")).collect();
     for id in IDS {
         if random.percent(70) {
             insert(format!("INSERT INTO EXPERIMENT VALUES ({id}, 'E', NULL, {time}, {time})"));
@@ -273,11 +286,11 @@ fn odd_database(folder: &Folder, name: &str, random: &mut Random, types: impl Fn
         if random.percent(70) {
             insert(format!("INSERT INTO ARTIFACT VALUES ({id}, 'log', 'x')"));
         }
-        let owner = *random.pick(ODD);
+        let owner = *random.pick(&owners);
         if random.percent(70) {
             insert(format!("INSERT INTO TRIAL VALUES ({id}, 't', {owner}, {time}, {time})"));
         }
-        let owner = *random.pick(ODD);
+        let owner = *random.pick(&owners);
         if random.percent(70) {
             insert(format!("INSERT INTO TRIAL_RUN VALUES ({id}, {owner}, 's', {time}, {time})"));
         }
@@ -301,7 +314,7 @@ fn odd_database(folder: &Folder, name: &str, random: &mut Random, types: impl Fn
 #[test]
 fn on_keys_of_every_type_in_integer_columns() {
     let folder = Folder::new();
-    for seed in 0..25 {
+    for seed in seeds(25) {
         let path = odd_database(&folder, &format!("{seed}.db"), &mut Random::new(seed), |_, _| "INT".to_owned());
         assert!(agree(&path, &format!("seed {seed}")) > 20);
     }
@@ -310,7 +323,7 @@ fn on_keys_of_every_type_in_integer_columns() {
 #[test]
 fn on_keys_of_every_type_in_columns_of_other_types() {
     let folder = Folder::new();
-    for seed in 0..40 {
+    for seed in seeds(40) {
         let mut random = Random::new(1000 + seed);
         let types = |random: &mut Random, column: &str| {
             let all = ["", "BLOB", "INTEGER", "NUMERIC", "REAL", "BIGINT", "DECIMAL(20)", "TEXT", "VARCHAR(20)"];
@@ -319,7 +332,8 @@ fn on_keys_of_every_type_in_columns_of_other_types() {
             (*random.pick(&all[..most])).to_owned()
         };
         let path = odd_database(&folder, &format!("{seed}.db"), &mut random, types);
-        assert!(agree(&path, &format!("seed {seed}: {}", declared(&path))) > 20);
+        // Not the shell: versions of SQLite differ on how they spell real numbers that they compare with text.
+        assert!(agree_with_library(&path, &format!("seed {seed}: {}", declared(&path))) > 20);
     }
 }
 

@@ -8,17 +8,12 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use expmig::validation::Scope;
-use expmig::{Section, Severity, ValidateOptions};
+use expmig::{IssueKind, Section, Severity, ValidateOptions};
 use ledger::defects::{DEFECTS, Ledger};
 use ledger::fixture::{Fixture, Shape};
 use ledger::tables::TABLES;
-use ledger::{Found, assert_equal, found, oracle, validate_file, validate_with};
+use ledger::{Found, assert_equal, found, oracle, seeds, validate_file, validate_with};
 use support::*;
-
-/// How many random databases each test makes; more with EXPMIG_SEEDS.
-fn seeds(few: u64) -> std::ops::Range<u64> {
-    0..std::env::var("EXPMIG_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(few)
-}
 
 /// A damaged database, closed: what it is, its file, its ledger.
 fn damaged(folder: &Folder, seed: u64, how: impl FnOnce(&mut Ledger)) -> (String, std::path::PathBuf, Vec<Found>) {
@@ -127,7 +122,7 @@ fn many_defects_at_once_are_each_found_once_and_nothing_else_is() {
         assert_equal(found(&validate_file(&path, None)), expected, &what);
         std::fs::remove_file(path).expect("a file");
     }
-    let never: Vec<&str> = expmig::IssueKind::ALL
+    let never: Vec<&str> = IssueKind::ALL
         .iter()
         .filter(|kind| kind.section() != Section::RegisteredChecks)
         .map(|kind| kind.name())
@@ -195,7 +190,7 @@ fn a_scope_has_the_issues_of_its_sections_and_no_others() {
             };
             let report = validate_with(&path, ValidateOptions { scope, ..ValidateOptions::default() }).expect("a report");
             let wanted = |issue: &&Found| {
-                let kind = expmig::IssueKind::ALL.iter().find(|kind| kind.name() == issue.kind).expect("a kind");
+                let kind = IssueKind::ALL.iter().find(|kind| kind.name() == issue.kind).expect("a kind");
                 scope.has(kind.section())
             };
             let expected = expected.iter().filter(wanted).cloned().collect();

@@ -15,3 +15,8 @@ pub mod texts;
 
 pub use found::{Found, assert_equal, found, validate_file, validate_with};
 pub use random::Random;
+
+/// How many random databases a test makes; more with EXPMIG_SEEDS.
+pub fn seeds(few: u64) -> std::ops::Range<u64> {
+    0..std::env::var("EXPMIG_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(few)
+}
