@@ -90,11 +90,11 @@ pub fn read_links(
 ) -> Result<Linked> {
     let mut linked = Linked::default();
     let scope = pass.scope;
-    let scans = LinkScan::all(pass, known, leaf)?;
-    if scope.foreign_keys || scope.hierarchy || pass.experiment.is_some() {
-        for link in &scans {
-            read_table(pass, known, link, &mut linked, collector)?;
-        }
+    // Without these, nothing was read that links could refer to.
+    let wanted = scope.foreign_keys || scope.hierarchy || pass.experiment.is_some();
+    let scans = if wanted { LinkScan::all(pass, known, leaf)? } else { Vec::new() };
+    for link in &scans {
+        read_table(pass, known, link, &mut linked, collector)?;
     }
     linked.ids.freeze()?;
     linked.again.freeze()?;
