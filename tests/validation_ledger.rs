@@ -12,7 +12,7 @@ use expmig::{IssueKind, Section, Severity, ValidateOptions};
 use ledger::defects::{DEFECTS, Ledger};
 use ledger::fixture::{Fixture, Shape};
 use ledger::tables::TABLES;
-use ledger::{Found, assert_equal, found, oracle, seeds, validate_file, validate_with};
+use ledger::{Found, assert_equal, chaos, found, oracle, seeds, validate_file, validate_with};
 use support::*;
 
 /// A damaged database, closed: what it is, its file, its ledger.
@@ -26,6 +26,10 @@ fn damaged(folder: &Folder, seed: u64, how: impl FnOnce(&mut Ledger)) -> (String
 
 fn all_of(path: &Path) -> Vec<Found> {
     oracle::issues(path).into_iter().map(|issue| issue.found).collect()
+}
+
+fn of_experiment(path: &Path, experiment: i64) -> Vec<Found> {
+    oracle::of_experiment(&oracle::issues(path), experiment)
 }
 
 fn experiments(path: &Path) -> Vec<i64> {
@@ -158,6 +162,29 @@ fn null_in_every_part_of_every_key_is_found_once() {
 }
 
 #[test]
+fn whatever_is_changed_the_engine_agrees_with_the_oracle() {
+    let folder = Folder::new();
+    let mut all = 0;
+    for seed in seeds(60) {
+        let mut fixture = Fixture::new(&folder, seed);
+        chaos::damage(&mut fixture, 1 + seed as usize % 60);
+        let what = format!("seed {seed}, {:?}", fixture.shape);
+        let path = fixture.finish();
+        let issues = oracle::issues(&path);
+        all += issues.len();
+        let expected = issues.iter().map(|issue| issue.found.clone()).collect();
+        assert_equal(found(&validate_file(&path, None)), expected, &what);
+        for experiment in experiments(&path) {
+            let expected = oracle::of_experiment(&issues, experiment);
+            let what = format!("experiment {experiment}, {what}");
+            assert_equal(found(&validate_file(&path, Some(experiment))), expected, &what);
+        }
+        std::fs::remove_file(path).expect("a file");
+    }
+    assert!(all > 1000, "{all}");
+}
+
+#[test]
 fn one_experiment_has_the_issues_of_its_rows_and_no_others() {
     let folder = Folder::new();
     let mut of_experiments = 0;
@@ -188,14 +215,54 @@ fn a_scope_has_the_issues_of_its_sections_and_no_others() {
                 hierarchy: scope & 4 != 0,
                 registered_checks: scope & 1 != 0,
             };
-            let report = validate_with(&path, ValidateOptions { scope, ..ValidateOptions::default() }).expect("a report");
+            let report = |experiment| {
+                let options = ValidateOptions { scope, experiment, ..ValidateOptions::default() };
+                validate_with(&path, options).unwrap_or_else(|error| panic!("{scope:?} of {what}: {}", error.to_json()))
+            };
             let wanted = |issue: &&Found| {
                 let kind = IssueKind::ALL.iter().find(|kind| kind.name() == issue.kind).expect("a kind");
                 scope.has(kind.section())
             };
             let expected = expected.iter().filter(wanted).cloned().collect();
-            assert_equal(found(&report), expected, &format!("{scope:?} of {what}"));
+            assert_equal(found(&report(None)), expected, &format!("{scope:?} of {what}"));
+            let experiment = experiments(&path)[0];
+            let expected = of_experiment(&path, experiment);
+            let expected = expected.iter().filter(wanted).cloned().collect();
+            assert_equal(found(&report(Some(experiment))), expected, &format!("{scope:?} of {experiment} of {what}"));
         }
         std::fs::remove_file(path).expect("a file");
     }
+}
+
+// ---- Real data
+
+#[test]
+fn the_real_data_have_no_issue_at_all() {
+    let folder = Folder::new();
+    let path = folder.digits("digits.db");
+    let report = leaves_alone(&path, || validate_file(&path, None));
+    assert!(report.passed());
+    assert_eq!(report.count(Severity::Error), 0);
+    assert_equal(found(&report), Vec::new(), "digits.db");
+    for experiment in [1, 2, 3] {
+        assert_equal(found(&validate_file(&path, Some(experiment))), Vec::new(), "an experiment of digits.db");
+    }
+}
+
+#[test]
+fn what_the_original_application_wrote_passes_with_its_known_warnings() {
+    let Some(original) = original_database() else { return };
+    let folder = Folder::new();
+    let path = folder.copy_of(&original, "original.db");
+    let report = leaves_alone(&path, || validate_file(&path, None));
+    assert!(report.passed(), "{}", report.to_json());
+    // The application records the artifacts of parameters that it never links.
+    let connection = sql(&path);
+    let unlinked = "SELECT id FROM ARTIFACT WHERE id NOT IN (
+        SELECT artifact_id FROM EXPERIMENT_ARTIFACT UNION SELECT artifact_id FROM TRIAL_ARTIFACT UNION SELECT artifact_id FROM TRIAL_RUN_ARTIFACT
+        UNION SELECT artifact_id FROM RESULTS_ARTIFACT UNION SELECT artifact_id FROM EPOCH_ARTIFACT)";
+    let mut statement = connection.prepare(unlinked).expect("a query");
+    let rows = statement.query_map([], |row| row.get::<_, i64>(0)).expect("the query");
+    let expected = rows.map(|id| Found::new("unlinked_artifact", "ARTIFACT", format!("id={}", id.expect("an id")), None));
+    assert_equal(found(&report), expected.collect(), "the original application's database");
 }

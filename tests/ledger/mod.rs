@@ -2,9 +2,11 @@
 //!
 //! `fixture` makes clean random databases, `defects` damages them and writes down what that must lead to, `texts` has metric JSON
 //! of every kind. `oracle` works out the issues of any database by brute force, from the description of the issue kinds alone;
-//! `tables` is its view of the schema. None of it uses the code under test.
+//! `chaos` damages databases
+//! without keeping a ledger. `tables` is its view of the schema. None of it uses the code under test.
 #![allow(dead_code, unused_imports, reason = "every test file is a crate of its own and uses a part of this")]
 
+pub mod chaos;
 pub mod defects;
 pub mod fixture;
 pub mod found;

@@ -344,7 +344,8 @@ impl Oracle {
         let earlier = |other: &&Row| {
             other.cell("id") < row.cell("id")
                 && other.cell("experiment_id") == row.cell("experiment_id")
-                && *other.cell("name") != Cell::Null
+                && *row.cell("experiment_id") != Cell::Null
+                && *row.cell("name") != Cell::Null
                 && other.cell("name") == row.cell("name")
         };
         if self.of("TRIAL").iter().any(|other| earlier(&other)) {
