@@ -13,6 +13,7 @@ const SECTIONS: &[&str] = &[
     "database",
     "manager",
     "experiment",
+    "snapshot",
     "migration",
     "report",
     "validation",

@@ -107,6 +107,16 @@ extern "C" {
 #define EXPMIG_DIGEST_SIZE 32
 
 /**
+ * Restore also a snapshot of another database: everything in this one is replaced.
+ */
+#define EXPMIG_RESTORE_FORCE 1
+
+/**
+ * Take no snapshot of what is overwritten.
+ */
+#define EXPMIG_RESTORE_NO_SAFETY_SNAPSHOT 2
+
+/**
  * Digests must agree afterwards; rows that hang on nothing stop it; odd values are warnings. The default.
  */
 #define EXPMIG_STRATEGY_BALANCED 0
@@ -386,7 +396,8 @@ typedef struct expmig_manager_options {
      */
     uint32_t flags;
     /**
-     * Folder for snapshots, UTF-8; NULL for "snapshots" in the working directory. Not used by this version.
+     * Folder for snapshots, UTF-8; NULL for "snapshots". A relative path is that of the working directory when the manager is made.
+     * The folder is created by the first snapshot.
      */
     const char *snapshot_dir;
     /**
@@ -411,6 +422,62 @@ typedef struct expmig_manager_options {
      */
     expmig_destroy_fn log_destroy;
 } expmig_manager_options;
+
+/**
+ * What a caller can say about a new snapshot. Fill with expmig_snapshot_options_init.
+ */
+typedef struct expmig_snapshot_options {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * None are defined yet: 0.
+     */
+    uint32_t flags;
+    /**
+     * A JSON object that is kept with the snapshot as it is, UTF-8, at most 1 MiB; NULL for an empty one.
+     */
+    const char *metadata_json;
+    /**
+     * Receives progress, of which one item is one page; NULL for none.
+     */
+    expmig_progress_fn progress_fn;
+    /**
+     * Passed to `progress_fn`.
+     */
+    void *progress_user_data;
+    /**
+     * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
+     */
+    const struct expmig_cancel *cancel;
+} expmig_snapshot_options;
+
+/**
+ * What a caller can ask of a restore. Fill with expmig_restore_options_init.
+ */
+typedef struct expmig_restore_options {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * EXPMIG_RESTORE_FORCE and so on, or'ed; default 0.
+     */
+    uint32_t flags;
+    /**
+     * Receives progress, of which one item is one page; NULL for none.
+     */
+    expmig_progress_fn progress_fn;
+    /**
+     * Passed to `progress_fn`.
+     */
+    void *progress_user_data;
+    /**
+     * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
+     */
+    const struct expmig_cancel *cancel;
+} expmig_restore_options;
 
 /**
  * What a caller can ask of a migration. Fill with expmig_migrate_options_init.
@@ -877,7 +944,7 @@ expmig_status expmig_manager_options_init(struct expmig_manager_options *options
  * `options`: NULL for the defaults.
  * `manager`: receives the handle; the caller frees it with expmig_manager_free.
  *
- * Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ * Answers EXPMIG_IO (a relative `snapshot_dir` and no working directory), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -942,6 +1009,147 @@ expmig_status expmig_experiment_compare(const struct expmig_manager *manager_a,
                                         const struct expmig_job_options *options,
                                         char **json,
                                         struct expmig_error **error);
+
+/**
+ * Fills in the defaults. `size` is sizeof(expmig_snapshot_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_snapshot_options_init(struct expmig_snapshot_options *options,
+                                           size_t size);
+
+/**
+ * Fills in the defaults. `size` is sizeof(expmig_restore_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_restore_options_init(struct expmig_restore_options *options,
+                                          size_t size);
+
+/**
+ * Makes a snapshot of the whole database: one consistent state, while other processes may use it. It is read back, checked and
+ * flushed to the device before it counts; until then, and after a failure, there is none (docs/snapshots.md).
+ *
+ * `description`: UTF-8, at most 64 KiB; NULL for an empty one.
+ * `options`: NULL for the defaults.
+ * `snapshot_id`: receives the id, which the caller frees with expmig_string_free; NULL if it is not wanted.
+ *
+ * Answers EXPMIG_BUSY (locked), EXPMIG_CORRUPT (the database is damaged), EXPMIG_IO (a full disk, permissions), EXPMIG_CANCELLED,
+ * EXPMIG_CALLBACK, EXPMIG_LIMIT, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_snapshot_create(const struct expmig_manager *manager,
+                                     const char *description,
+                                     const struct expmig_snapshot_options *options,
+                                     char **snapshot_id,
+                                     struct expmig_error **error);
+
+/**
+ * Lists the snapshots in the manager's folder, as a JSON object, schema "expmig.snapshots/1": "snapshots", the newest first, and
+ * "broken", those that cannot be used, each with its "error". Snapshots of other databases are listed too.
+ *
+ * `since_us`: only snapshots that were made then or later, microseconds since 1970-01-01, UTC; EXPMIG_TIME_UNKNOWN for all.
+ * `pattern`: only snapshots of which the id or the description matches this glob (`*`, `?`, `[...]`), UTF-8; NULL for all.
+ * `json`: receives a string that the caller frees with expmig_string_free.
+ *
+ * Answers EXPMIG_IO, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_snapshot_list(const struct expmig_manager *manager,
+                                   int64_t since_us,
+                                   const char *pattern,
+                                   char **json,
+                                   struct expmig_error **error);
+
+/**
+ * What a snapshot's manifest says, as a JSON object, schema "expmig.snapshot/1": "id", "created_at", "description", "metadata" (the
+ * caller's), "statistics" (rows per table), "database", "size", "blake3". Looks at the size of the snapshot's file, not into it.
+ *
+ * `snapshot_id`: with or without "snapshot_" before it.
+ * `json`: receives a string that the caller frees with expmig_string_free.
+ *
+ * Answers EXPMIG_NOT_FOUND, EXPMIG_CORRUPT (the manifest or the file is missing or altered), EXPMIG_UNSUPPORTED (a newer format),
+ * EXPMIG_IO, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_snapshot_details(const struct expmig_manager *manager,
+                                      const char *snapshot_id,
+                                      char **json,
+                                      struct expmig_error **error);
+
+/**
+ * Fails unless a snapshot is as it was made: its size, its checksum, every page, row and index, and its statistics.
+ *
+ * `snapshot_id`: with or without "snapshot_" before it.
+ * `options`: progress, of which one item is one page of 4096 bytes, and cancel; NULL for none.
+ *
+ * Answers as expmig_snapshot_details, and EXPMIG_CANCELLED, EXPMIG_CALLBACK. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_snapshot_verify(const struct expmig_manager *manager,
+                                     const char *snapshot_id,
+                                     const struct expmig_job_options *options,
+                                     struct expmig_error **error);
+
+/**
+ * Replaces everything in the database by a snapshot, where it stands, in one step: other processes see the old state or the new one,
+ * and after a failure or a crash it is the old one. The snapshot is verified first, and a snapshot of what is overwritten is taken
+ * (unless EXPMIG_RESTORE_NO_SAFETY_SNAPSHOT). What others have committed since the snapshot is gone from the database.
+ *
+ * `snapshot_id`: with or without "snapshot_" before it.
+ * `options`: NULL for the defaults.
+ * `result_json`: receives a JSON object, schema "expmig.restore/1", with "safety_snapshot_id", which the caller frees with
+ * expmig_string_free; NULL if it is not wanted.
+ *
+ * Answers EXPMIG_NOT_FOUND, EXPMIG_CORRUPT (the snapshot is damaged or altered), EXPMIG_UNSUPPORTED (a newer format, or pages of another
+ * size in WAL mode), EXPMIG_MISMATCH (the snapshot is of another database; EXPMIG_RESTORE_FORCE), EXPMIG_BUSY (another process reads or
+ * writes for longer than the busy timeout), EXPMIG_MISUSE (the database was opened read-only), EXPMIG_IO, EXPMIG_CANCELLED,
+ * EXPMIG_CALLBACK, EXPMIG_SHARED_PROCESS, EXPMIG_SCHEMA, EXPMIG_LIMIT, EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed, but
+ * a safety snapshot can be there. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_snapshot_restore(const struct expmig_manager *manager,
+                                      const char *snapshot_id,
+                                      const struct expmig_restore_options *options,
+                                      char **result_json,
+                                      struct expmig_error **error);
+
+/**
+ * Deletes a snapshot, whichever database it is of; also a broken one.
+ *
+ * `snapshot_id`: with or without "snapshot_" before it.
+ *
+ * Answers EXPMIG_NOT_FOUND, EXPMIG_BUSY (another process is making or deleting it), EXPMIG_IO, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_snapshot_delete(const struct expmig_manager *manager,
+                                     const char *snapshot_id,
+                                     struct expmig_error **error);
+
+/**
+ * Keeps the newest snapshots of this database and deletes its others. Snapshots of other databases and broken ones stay.
+ *
+ * `keep_count`: how many to keep; 0 deletes all.
+ * `deleted`: receives how many were deleted; NULL if it is not wanted.
+ *
+ * Answers EXPMIG_INVALID_ARGUMENT (also for a negative `keep_count`), EXPMIG_BUSY, EXPMIG_IO, EXPMIG_CORRUPT, EXPMIG_SCHEMA,
+ * EXPMIG_MISUSE. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_snapshot_cleanup(const struct expmig_manager *manager,
+                                      int64_t keep_count,
+                                      uint64_t *deleted,
+                                      struct expmig_error **error);
 
 /**
  * Fills in the defaults. `size` is sizeof(expmig_migrate_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.

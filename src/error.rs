@@ -3,6 +3,8 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::io::ErrorKind;
+use std::path::Path;
 
 /// The result of everything fallible here.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -153,6 +155,20 @@ impl Error {
     /// A parameter that is not acceptable.
     pub fn argument(domain: Domain, parameter: &'static str, message: impl Into<String>) -> Error {
         Error::new(Status::InvalidArgument, domain, message).detail("parameter", parameter)
+    }
+
+    /// The operating system refused something with a file. `what` says what, without the reason.
+    pub fn from_io(domain: Domain, what: &str, path: &Path, error: &std::io::Error) -> Error {
+        let hint = match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                "free some space, or raise the limit on the size of files, and try again"
+            }
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                "check the permissions of the file and of the folders above it"
+            }
+            _ => "check the path, the device and the free space",
+        };
+        Error::new(Status::Io, domain, format!("{what}: {error}")).detail("path", path.display()).hint(hint)
     }
 
     /// A state that should not exist.

@@ -6,7 +6,7 @@
 //! - [`schema`]: the tables and what values are.
 //! - [`progress`], [`database`]: jobs, connections.
 //! - `hierarchy`, [`digest`]: the rows below an experiment, and their content digest.
-//! - [`validation`], [`migration`]: the capabilities.
+//! - [`validation`], [`migration`], [`snapshot`]: the capabilities.
 //! - [`manager`]: the facade that users hold.
 //! - `capi`: the C ABI; the only unsafe code.
 //!
@@ -38,11 +38,13 @@ pub mod manager;
 pub mod migration;
 pub mod progress;
 pub mod schema;
+pub mod snapshot;
 pub mod validation;
 
 pub use database::{Database, OpenOptions};
 pub use error::{Domain, Error, Result, Status};
-pub use manager::{JobOptions, LogLevel, Manager, ManagerOptions};
+pub use manager::{JobOptions, LogLevel, Manager, ManagerOptions, RestoreOptions, SnapshotOptions};
 pub use migration::{MigrateOptions, MigrationResult, OnDuplicate, Strategy};
 pub use progress::{CancelToken, Flow, Progress};
+pub use snapshot::{RestoreResult, Snapshot, SnapshotList};
 pub use validation::{Issue, IssueKind, Report, Section, Severity, ValidateOptions};

@@ -2,19 +2,21 @@
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use crate::database::{Connection, Database, Row, Transaction};
+use crate::database::{Connection, Database, Row, Transaction, Watches};
 use crate::digest::{self, Hash};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{
     ExperimentSummary, Owner, Scope, Selection, Shape, Visitor, experiment_exists, list_experiments,
 };
-use crate::migration::{self, MigrateOptions, MigrationResult, Watches};
+use crate::migration::{self, MigrateOptions, MigrationResult};
 use crate::progress::{CancelToken, Job, ProgressSink};
 use crate::schema::Entity;
+use crate::snapshot::{self, Counting, Folder, RestoreResult, Snapshot, SnapshotList};
 use crate::validation::{self, Report, Scope as Sections, Severity, ValidateOptions};
 
 /// How important a log record is.
@@ -45,6 +47,27 @@ pub struct ManagerOptions {
     /// Receives records of `log_level` and more important ones.
     pub log: Option<LogSink>,
     pub log_level: Option<LogLevel>,
+    /// The folder for snapshots; `None` for `snapshots`. A relative path is that of the working directory when the manager is made.
+    /// The folder is created by the first snapshot.
+    pub snapshot_dir: Option<PathBuf>,
+}
+
+/// What a caller can say about a new snapshot.
+#[derive(Default)]
+pub struct SnapshotOptions<'a> {
+    /// The text of a JSON object; `None` for an empty one.
+    pub metadata: Option<&'a str>,
+    pub job: JobOptions,
+}
+
+/// What a caller can ask of a restore.
+#[derive(Default)]
+pub struct RestoreOptions {
+    /// Restore also a snapshot of another database.
+    pub force: bool,
+    /// Take no snapshot of what is overwritten.
+    pub no_safety_snapshot: bool,
+    pub job: JobOptions,
 }
 
 /// Progress and cancelling of a call without further options.
@@ -55,8 +78,8 @@ pub struct JobOptions {
 }
 
 impl JobOptions {
-    fn job(self) -> Arc<Job> {
-        Job::new(Domain::Migration, self.progress, self.cancel)
+    fn job(self, domain: Domain) -> Arc<Job> {
+        Job::new(domain, self.progress, self.cancel)
     }
 }
 
@@ -81,6 +104,8 @@ impl Visitor for Counter<'_> {
 pub struct Manager<D: Borrow<Database> = Database> {
     database: D,
     options: Arc<ManagerOptions>,
+    /// `None` if the working directory could not be read.
+    folder: Option<Folder>,
 }
 
 impl<D: Borrow<Database>> fmt::Debug for Manager<D> {
@@ -92,7 +117,9 @@ impl<D: Borrow<Database>> fmt::Debug for Manager<D> {
 impl<D: Borrow<Database>> Manager<D> {
     /// A manager of this database.
     pub fn new(database: D, options: impl Into<Arc<ManagerOptions>>) -> Manager<D> {
-        Manager { database, options: options.into() }
+        let options = options.into();
+        let folder = Folder::at(options.snapshot_dir.as_deref()).ok();
+        Manager { database, options, folder }
     }
 
     /// The database.
@@ -162,7 +189,7 @@ impl<D: Borrow<Database>> Manager<D> {
 
     /// The content digest of an experiment (docs/digest.md).
     pub fn experiment_digest(&self, experiment: i64, options: JobOptions) -> Result<Hash> {
-        let job = options.job();
+        let job = options.job(Domain::Migration);
         let digest = self.reading(&job, |connection| {
             let layout = self.database().layout()?;
             experiment_exists(connection, &layout, experiment)?;
@@ -258,10 +285,76 @@ impl<D: Borrow<Database>> Manager<D> {
         other_experiment: i64,
         options: JobOptions,
     ) -> Result<Json> {
-        let job = options.job();
+        let job = options.job(Domain::Migration);
         let other = other.map_or(self.database(), Manager::database);
         let report = migration::compare((self.database(), experiment), (other, other_experiment), &job);
         self.logged("compare experiments", report)
+    }
+
+    /// The folder for snapshots.
+    fn folder(&self) -> Result<Folder> {
+        match &self.folder {
+            Some(folder) => Ok(folder.clone()),
+            None => Folder::at(self.options.snapshot_dir.as_deref()),
+        }
+    }
+
+    /// Makes a snapshot of the database: one consistent state, while others may use it. Returns its id.
+    pub fn create_snapshot(&self, description: &str, options: SnapshotOptions<'_>) -> Result<String> {
+        let create = || {
+            let request = snapshot::Request::new(description, options.metadata)?;
+            let job = options.job.job(Domain::Snapshot);
+            let made = snapshot::create(self.database(), &self.folder()?, &request, &job, Counting::Pages)?;
+            job.finish();
+            self.log(LogLevel::Info, &|| format!("made snapshot {}", made.id));
+            Ok(made.id)
+        };
+        self.logged("create snapshot", create())
+    }
+
+    /// The snapshots that were made at `since` (microseconds since 1970, UTC) or later and whose id or description matches the
+    /// glob `pattern`.
+    pub fn list_snapshots(&self, since: Option<i64>, pattern: Option<&str>) -> Result<SnapshotList> {
+        self.logged("list snapshots", self.folder().and_then(|folder| snapshot::list(&folder, since, pattern)))
+    }
+
+    /// What a snapshot's manifest says.
+    pub fn snapshot_details(&self, id: &str) -> Result<Snapshot> {
+        self.logged("snapshot details", self.folder().and_then(|folder| snapshot::details(&folder, id)))
+    }
+
+    /// Fails unless the snapshot is as it was made.
+    pub fn verify_snapshot(&self, id: &str, options: JobOptions) -> Result<()> {
+        let job = options.job(Domain::Snapshot);
+        let verified = self.folder().and_then(|folder| snapshot::verify(&folder, id, &job));
+        if verified.is_ok() {
+            job.finish();
+        }
+        self.logged("verify snapshot", verified)
+    }
+
+    /// Replaces everything in the database by the snapshot, in one step for everybody else.
+    pub fn restore_snapshot(&self, id: &str, options: RestoreOptions) -> Result<RestoreResult> {
+        let restore = || {
+            let job = options.job.job(Domain::Snapshot);
+            let how = (options.force, !options.no_safety_snapshot);
+            let done = snapshot::restore(self.database(), &self.folder()?, id, how, &job)?;
+            job.finish();
+            self.log(LogLevel::Info, &|| format!("restored snapshot {}", done.snapshot_id));
+            Ok(done)
+        };
+        self.logged("restore snapshot", restore())
+    }
+
+    /// Deletes a snapshot.
+    pub fn delete_snapshot(&self, id: &str) -> Result<()> {
+        self.logged("delete snapshot", self.folder().and_then(|folder| snapshot::delete(&folder, id)))
+    }
+
+    /// Keeps the newest `keep` snapshots of this database and deletes its others; returns how many.
+    pub fn cleanup_snapshots(&self, keep: i64) -> Result<u64> {
+        let cleaned = self.folder().and_then(|folder| snapshot::cleanup(self.database(), &folder, keep));
+        self.logged("clean up snapshots", cleaned)
     }
 }
 

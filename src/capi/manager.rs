@@ -1,6 +1,7 @@
 //! Managers: one database and what can be done with it.
 
 use std::ffi::{c_char, c_void};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::args::{clear, handle, optional_text, required, store};
@@ -15,6 +16,7 @@ use super::text::c_string;
 use crate::database::Database;
 use crate::error::{Domain, Error, Result};
 use crate::manager::{LogLevel, LogSink, Manager, ManagerOptions};
+use crate::snapshot::Folder;
 
 /// No log records.
 pub const EXPMIG_LOG_OFF: i32 = 0;
@@ -42,7 +44,8 @@ pub struct expmig_manager_options {
     pub struct_size: u32,
     /// None are defined yet: 0.
     pub flags: u32,
-    /// Folder for snapshots, UTF-8; NULL for "snapshots" in the working directory. Not used by this version.
+    /// Folder for snapshots, UTF-8; NULL for "snapshots". A relative path is that of the working directory when the manager is made.
+    /// The folder is created by the first snapshot.
     pub snapshot_dir: *const c_char,
     /// The least important level that is logged: EXPMIG_LOG_OFF to EXPMIG_LOG_DEBUG; default EXPMIG_LOG_INFO.
     pub log_level: i32,
@@ -113,7 +116,9 @@ fn log_sink(options: &expmig_manager_options, destroy: Destroy) -> Option<LogSin
     }))
 }
 
-fn manager_options(options: &expmig_manager_options, destroy: Destroy) -> Result<ManagerOptions> {
+/// # Safety
+/// The pointers of `options` are live.
+unsafe fn manager_options(options: &expmig_manager_options, destroy: Destroy) -> Result<ManagerOptions> {
     known_flags(options.flags, 0, Domain::Database)?;
     if options.reserved != 0 {
         return Err(Error::argument(Domain::Database, "reserved", "reserved must be 0")
@@ -125,7 +130,11 @@ fn manager_options(options: &expmig_manager_options, destroy: Destroy) -> Result
         return Err(Error::argument(Domain::Database, "log_level", message));
     }
     let log = log_sink(options, destroy).filter(|_| level.is_some());
-    Ok(ManagerOptions { log, log_level: level })
+    // SAFETY: as the caller promises.
+    let snapshot_dir = unsafe { optional_text(options.snapshot_dir, "snapshot_dir", Domain::Database) }?;
+    // Now, not when it is used: the working directory may be another one then.
+    let folder = Folder::at(snapshot_dir.map(Path::new))?;
+    Ok(ManagerOptions { log, log_level: level, snapshot_dir: Some(folder.path().to_owned()) })
 }
 
 /// Fills in the defaults. `size` is sizeof(expmig_manager_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
@@ -147,7 +156,7 @@ pub unsafe extern "C" fn expmig_manager_options_init(
 /// `options`: NULL for the defaults.
 /// `manager`: receives the handle; the caller frees it with expmig_manager_free.
 ///
-/// Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+/// Answers EXPMIG_IO (a relative `snapshot_dir` and no working directory), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_manager_new(
@@ -166,7 +175,6 @@ pub unsafe extern "C" fn expmig_manager_new(
             complete?;
             let database = Arc::clone(&handle(database, "database", Domain::Database)?.0);
             required(manager, "manager", Domain::Database)?;
-            optional_text(options.snapshot_dir, "snapshot_dir", Domain::Database)?;
             let options = Arc::new(manager_options(&options, destroy)?);
             store(manager, Box::into_raw(Box::new(expmig_manager(Arc::new(Shared { database, options })))));
             Ok(())

@@ -25,6 +25,7 @@ pub mod migration;
 mod options;
 pub mod progress;
 pub mod report;
+pub mod snapshot;
 pub mod status;
 mod text;
 pub mod validation;

@@ -1,5 +1,6 @@
 //! What the engine needs of a database, whichever it is.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::layout::{ColumnLayout, Layout, TableLayout};
@@ -28,6 +29,18 @@ pub enum Next {
     Row,
     Stop,
 }
+
+/// How closely stored data is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// Every page and row is where it belongs.
+    Structure,
+    /// And every index says what its table says.
+    Everything,
+}
+
+/// Hears how many pages are copied, and how many there are. Both can shrink when somebody changes what is being copied.
+pub type Copied<'a> = &'a mut dyn FnMut(u64, u64) -> Result<()>;
 
 /// The current row of a query.
 pub trait Row {
@@ -89,6 +102,14 @@ pub trait Connection {
     /// What the engine would read back if `value` were stored in this column of its own.
     fn stored_as(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Result<Value>;
 
+    /// Writes one consistent state of everything into the file at `into`, which is empty and nobody else's, as a SQLite file
+    /// without a write-ahead log. Does not flush it to the device. Writers can commit meanwhile, unless they do it so often that
+    /// the copy would not end.
+    fn copy_into(&self, into: &Path, copied: Copied<'_>) -> Result<()>;
+
+    /// Fails with CORRUPT if what is stored is damaged. Values that break a rule of their column are no damage.
+    fn check_integrity(&self, depth: Depth) -> Result<()>;
+
     /// How many bytes the file system under the database can still take; `None` where that cannot be known.
     fn free_bytes(&self) -> Option<u64>;
 }
@@ -137,5 +158,21 @@ impl Drop for Transaction<'_> {
         if self.open {
             self.connection.rollback();
         }
+    }
+}
+
+/// Keeps the connections ticking the job, and stops when it is dropped.
+pub struct Watches<'c>([&'c dyn Connection; 2]);
+
+impl<'c> Watches<'c> {
+    pub fn new(job: &Arc<Job>, connections: [&'c dyn Connection; 2]) -> Watches<'c> {
+        connections.iter().for_each(|connection| connection.watch(Some(Arc::clone(job))));
+        Watches(connections)
+    }
+}
+
+impl Drop for Watches<'_> {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|connection| connection.watch(None));
     }
 }

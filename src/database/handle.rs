@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::connection::{Connection, Engine, Next, Transaction};
+use super::connection::{Connection, Copied, Engine, Next, Transaction};
 use super::guard;
 use super::layout::Layout;
 use super::sqlite::{Access, SqliteConnection, needs_recovery};
+use super::sqlite_copy;
 use super::url::Url;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
@@ -125,6 +126,10 @@ impl Database {
 
     /// The connection for reading.
     pub fn reader(&self) -> Result<&dyn Connection> {
+        Ok(self.sqlite_reader()?)
+    }
+
+    fn sqlite_reader(&self) -> Result<&SqliteConnection> {
         if let Some(open) = self.reader.get() {
             return Ok(open);
         }
@@ -140,17 +145,40 @@ impl Database {
 
     /// The connection for writing. Opening it may have to wait for a lock, which ticks the job.
     pub fn writer(&self, job: &Arc<Job>) -> Result<&dyn Connection> {
-        if self.options.read_only {
-            return Err(Error::new(Status::Misuse, Domain::Database, "the database was opened read-only")
-                .detail("path", self.path.display())
-                .hint("open it without EXPMIG_OPEN_READONLY"));
-        }
+        self.refuse_read_only(Domain::Database)?;
         if let Some(open) = self.writer.get() {
             return Ok(open);
         }
         let connection = self.connect(Access::Write, Some(job))?;
         connection.watch(None);
         Ok(self.writer.get_or_init(|| connection))
+    }
+
+    /// Fails unless the handle may write.
+    pub fn refuse_read_only(&self, domain: Domain) -> Result<()> {
+        if !self.options.read_only {
+            return Ok(());
+        }
+        Err(Error::new(Status::Misuse, domain, "the database was opened read-only")
+            .detail("path", self.path.display())
+            .hint("open it without EXPMIG_OPEN_READONLY"))
+    }
+
+    /// Replaces everything in the database by what is in the SQLite file at `from`, a copy that [`Connection::copy_into`] made. One
+    /// transaction: others see the old state or the new one. `keep`, if there is one, is called before, when only this call can
+    /// change the database any more; again, if somebody did all the same.
+    pub fn replace_content(
+        &self,
+        from: &Path,
+        keep: Option<&mut dyn FnMut() -> Result<()>>,
+        job: &Arc<Job>,
+        copied: Copied<'_>,
+    ) -> Result<()> {
+        self.refuse_read_only(Domain::Database)?;
+        let source = open_immutable(from)?;
+        // Not the connection for writing: SQLite wants one of which it knows that nobody else uses it meanwhile.
+        let mut target = self.connect(Access::Write, Some(job))?;
+        sqlite_copy::replace(&mut target, &source, self.sqlite_reader()?, keep, copied)
     }
 
     /// The tables and columns that exist now, checked.
@@ -179,6 +207,15 @@ impl Database {
     pub fn is_same_as(&self, other: &Database) -> bool {
         self.path == other.path || guard::file_id(&self.path).is_some_and(|id| guard::file_id(&other.path) == Some(id))
     }
+}
+
+fn open_immutable(path: &Path) -> Result<SqliteConnection> {
+    SqliteConnection::open(path, Access::Immutable, Duration::ZERO, false, None)
+}
+
+/// Opens a copy that [`Connection::copy_into`] made. Nobody may change it meanwhile.
+pub fn open_copy(path: &Path) -> Result<Box<dyn Connection>> {
+    Ok(Box::new(open_immutable(path)?))
 }
 
 /// Whether the tables are there and hold no experiment.

@@ -5,18 +5,22 @@
 //! what is particular to an engine.
 
 mod connection;
+mod glob;
 mod guard;
 mod handle;
 mod id_table;
 mod layout;
 mod sqlite;
+mod sqlite_check;
+mod sqlite_copy;
 mod sqlite_error;
 mod sqlite_insert;
 mod sqlite_layout;
 mod url;
 
-pub use connection::{Connection, Engine, Inserter, Next, Row, Transaction};
-pub use handle::{Database, OpenOptions};
+pub use connection::{Connection, Copied, Depth, Engine, Inserter, Next, Row, Transaction, Watches};
+pub use glob::Glob;
+pub use handle::{Database, OpenOptions, open_copy};
 pub use id_table::IdTable;
 pub use layout::{Affinity, ColumnLayout, Layout, TableLayout};
 pub use sqlite::sqlite_version;

@@ -1,18 +1,19 @@
 //! The SQLite connection.
 
 use std::cell::RefCell;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::{OpenFlags, types};
 
-use super::connection::{Connection, Engine, Inserter, Next, Row, Transaction};
+use super::connection::{Connection, Copied, Depth, Engine, Inserter, Next, Row, Transaction};
 use super::guard;
 use super::layout::{Affinity, ColumnLayout, Layout, TableLayout};
 use super::sqlite_error::translate;
 use super::sqlite_insert::SqliteInserter;
-use super::sqlite_layout;
+use super::{sqlite_check, sqlite_copy, sqlite_layout};
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
 use crate::schema::{Value, ValueRef, quote};
@@ -38,6 +39,8 @@ pub enum Access {
     Write,
     /// As `Write`, and create the file if it is missing.
     Create,
+    /// Read a file that nobody changes, whatever journal stands beside it.
+    Immutable,
 }
 
 /// The job that long statements tick, if there is one. Shared with the handler inside SQLite.
@@ -54,13 +57,43 @@ impl Watched {
     }
 }
 
+/// How long a connection waits for the locks of others, and who wants to know meanwhile.
+#[derive(Clone)]
+pub(super) struct Waits {
+    pub path: PathBuf,
+    busy_timeout: Duration,
+    watched: Arc<Watched>,
+}
+
+impl Waits {
+    /// Sleeps a little because of a lock. Fails with its error if the busy timeout has passed since `since`.
+    pub fn pause(&self, since: Instant, error: rusqlite::Error) -> Result<()> {
+        if since.elapsed() >= self.busy_timeout {
+            return Err(self.wrap(error).detail("busy_timeout_ms", self.busy_timeout.as_millis()));
+        }
+        if let Some(job) = self.watched.job() {
+            job.check()?;
+        }
+        std::thread::sleep(LOCK_PAUSE);
+        Ok(())
+    }
+
+    /// An error of SQLite as ours; an interrupted statement as what interrupted it.
+    pub fn wrap(&self, error: rusqlite::Error) -> Error {
+        if error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted)
+            && let Some(stop) = self.watched.job().and_then(|job| job.stop_error())
+        {
+            return stop;
+        }
+        translate(error, &self.path)
+    }
+}
+
 /// One open SQLite database.
 pub struct SqliteConnection {
     pub(super) inner: rusqlite::Connection,
-    path: PathBuf,
-    busy_timeout: Duration,
+    pub(super) waits: Waits,
     recovers: bool,
-    watched: Arc<Watched>,
     probe: RefCell<Option<rusqlite::Connection>>,
     /// Dropped after `inner`, being declared after it.
     _registration: guard::Registration,
@@ -79,14 +112,16 @@ impl SqliteConnection {
         let flags = OpenFlags::SQLITE_OPEN_NO_MUTEX
             | match access {
                 Access::ReadOnly | Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+                Access::Immutable => OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
                 Access::ReadAfterRecovery | Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
                 Access::Create => OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE,
             };
         let wrap = |error| translate(error, path);
+        let name = if access == Access::Immutable { immutable(path) } else { path.to_owned() };
         let watched = Arc::new(Watched(Mutex::new(job)));
         let handler = Arc::clone(&watched);
         let (inner, registration) = guard::open(path, check, || {
-            let mut inner = rusqlite::Connection::open_with_flags(path, flags).map_err(wrap)?;
+            let mut inner = rusqlite::Connection::open_with_flags(&name, flags).map_err(wrap)?;
             // Waiting is done here, so that it can be cancelled and reported; SQLite itself must not wait.
             inner.busy_timeout(Duration::ZERO).map_err(wrap)?;
             let tick = move || handler.job().is_some_and(|job| job.tick());
@@ -96,10 +131,8 @@ impl SqliteConnection {
         let writes = matches!(access, Access::Write | Access::Create);
         let connection = SqliteConnection {
             inner,
-            path: path.to_owned(),
-            busy_timeout,
+            waits: Waits { path: path.to_owned(), busy_timeout, watched },
             recovers: access == Access::Read,
-            watched,
             probe: RefCell::new(None),
             _registration: registration,
         };
@@ -123,36 +156,20 @@ impl SqliteConnection {
     }
 
     /// Runs what may meet a lock, again and again until the busy timeout passes.
-    fn waiting<T>(&self, mut act: impl FnMut(&rusqlite::Connection) -> rusqlite::Result<T>) -> Result<T> {
+    pub(super) fn waiting<T>(&self, mut act: impl FnMut(&rusqlite::Connection) -> rusqlite::Result<T>) -> Result<T> {
         let since = Instant::now();
         loop {
             match act(&self.inner) {
                 Ok(value) => return Ok(value),
-                Err(error) if locked(&error) && since.elapsed() < self.busy_timeout => {
-                    if let Some(job) = self.watched.job() {
-                        job.check()?;
-                    }
-                    std::thread::sleep(LOCK_PAUSE);
-                }
-                Err(error) => {
-                    let error = self.wrap(error);
-                    return Err(match error.status() {
-                        Status::Busy => error.detail("busy_timeout_ms", self.busy_timeout.as_millis()),
-                        _ => error,
-                    });
-                }
+                Err(error) if locked(&error) => self.waits.pause(since, error)?,
+                Err(error) => return Err(self.wrap(error)),
             }
         }
     }
 
-    /// An error of SQLite as ours; an interrupted statement as what interrupted it.
+    /// An error of SQLite as ours.
     pub(super) fn wrap(&self, error: rusqlite::Error) -> Error {
-        if error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted)
-            && let Some(stop) = self.watched.job().and_then(|job| job.stop_error())
-        {
-            return stop;
-        }
-        translate(error, &self.path)
+        self.waits.wrap(error)
     }
 
     fn bind(statement: &mut rusqlite::Statement<'_>, params: &[Value]) -> rusqlite::Result<()> {
@@ -179,6 +196,19 @@ impl SqliteConnection {
             self.integer(&format!("SELECT max(seq) FROM sqlite_sequence WHERE name = '{text}' COLLATE NOCASE"))?;
         Ok(highest.max(sequence.unwrap_or(0)).max(0))
     }
+}
+
+/// The URI by which SQLite opens a file that nobody changes.
+fn immutable(path: &Path) -> PathBuf {
+    let mut uri = String::from("file:");
+    for byte in path.as_os_str().as_bytes() {
+        match byte {
+            b'/' | b'-' | b'_' | b'.' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => uri.push(char::from(*byte)),
+            other => uri.push_str(&format!("%{other:02x}")),
+        }
+    }
+    uri.push_str("?immutable=1");
+    PathBuf::from(uri)
 }
 
 /// The version of the SQLite that is linked.
@@ -256,7 +286,7 @@ impl Connection for SqliteConnection {
     }
 
     fn watch(&self, job: Option<Arc<Job>>) {
-        self.watched.set(job);
+        self.waits.watched.set(job);
     }
 
     fn begin_read(&self) -> Result<()> {
@@ -272,8 +302,8 @@ impl Connection for SqliteConnection {
         match self.waiting(begin) {
             Err(error) if self.recovers && needs_recovery(&error) => {
                 // A writer was cut off since this connection was opened. Opening for writing undoes what it left.
-                let (access, job) = (Access::ReadAfterRecovery, self.watched.job());
-                drop(SqliteConnection::open(&self.path, access, self.busy_timeout, false, job)?);
+                let (access, job) = (Access::ReadAfterRecovery, self.waits.watched.job());
+                drop(SqliteConnection::open(&self.waits.path, access, self.waits.busy_timeout, false, job)?);
                 self.waiting(begin)
             }
             begun => begun,
@@ -298,10 +328,10 @@ impl Connection for SqliteConnection {
             return;
         }
         // Rolling back must not be interrupted by the request that caused it.
-        let job = self.watched.set(None);
+        let job = self.waits.watched.set(None);
         // If this fails the transaction ends with the connection or with the process: SQLite's journal undoes it.
         let _ended_later = self.inner.execute_batch("ROLLBACK");
-        self.watched.set(job);
+        self.waits.watched.set(job);
     }
 
     fn query(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
@@ -381,8 +411,16 @@ impl Connection for SqliteConnection {
         stored().map_err(|error| self.wrap(error))
     }
 
+    fn copy_into(&self, into: &Path, copied: Copied<'_>) -> Result<()> {
+        sqlite_copy::copy_out(self, into, copied)
+    }
+
+    fn check_integrity(&self, depth: Depth) -> Result<()> {
+        sqlite_check::check(self, depth)
+    }
+
     fn free_bytes(&self) -> Option<u64> {
-        let stat = rustix::fs::statvfs(&self.path).ok()?;
+        let stat = rustix::fs::statvfs(&self.waits.path).ok()?;
         Some(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 }

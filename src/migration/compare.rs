@@ -6,8 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use super::difference::{Cells, NodeRows, cell_difference, cells, first_row_difference};
-use super::run::Watches;
-use crate::database::{Connection, Database, Layout, Row, Transaction};
+use crate::database::{Connection, Database, Layout, Row, Transaction, Watches};
 use crate::digest::{ExperimentDigest, Hash, digest, hex};
 use crate::error::Result;
 use crate::hierarchy::{Owner, Scope, Selection, Shape, Visitor, experiment_exists};

@@ -23,4 +23,4 @@ pub use options::{MigrateOptions, OnDuplicate, Strategy};
 
 pub use plan::plan;
 pub use result::{MigrationResult, TableCount};
-pub use run::{Watches, migrate};
+pub use run::migrate;

@@ -5,9 +5,8 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use super::options::MigrateOptions;
-use super::run::Watches;
 use super::sides::{Prepared, Sides};
-use crate::database::{Connection, Database, Next, TableLayout, Transaction};
+use crate::database::{Connection, Database, Next, TableLayout, Transaction, Watches};
 use crate::digest::hex;
 use crate::error::{Domain, Result};
 use crate::progress::Job;

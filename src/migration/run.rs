@@ -6,7 +6,7 @@ use super::copy::{Copier, NewIds};
 use super::options::{MigrateOptions, OnDuplicate, Strategy};
 use super::result::{IdMap, MigrationResult, TableCount};
 use super::sides::{Prepared, Sides, Validated};
-use crate::database::{Connection, Database, Transaction};
+use crate::database::{Database, Transaction, Watches};
 use crate::digest::{ExperimentDigest, Hash, digest, hex};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{Selection, keeps_keys};
@@ -56,22 +56,6 @@ pub fn migrate(
         duration: job.elapsed(),
         ..result
     })
-}
-
-/// Keeps the connections ticking the job, and stops when it is dropped.
-pub struct Watches<'c>([&'c dyn Connection; 2]);
-
-impl<'c> Watches<'c> {
-    pub fn new(job: &Arc<Job>, connections: [&'c dyn Connection; 2]) -> Watches<'c> {
-        connections.iter().for_each(|connection| connection.watch(Some(Arc::clone(job))));
-        Watches(connections)
-    }
-}
-
-impl Drop for Watches<'_> {
-    fn drop(&mut self) {
-        self.0.iter().for_each(|connection| connection.watch(None));
-    }
 }
 
 /// Refuses what the strategy refuses. A result if the experiment is there and shall be skipped.

@@ -92,9 +92,8 @@ pub fn read_links(
 ) -> Result<Linked> {
     let mut linked = Linked::default();
     let scope = pass.scope;
-    // Without these, nothing was read that links could refer to.
-    let wanted = scope.foreign_keys || scope.hierarchy || pass.experiment.is_some();
-    let scans = if wanted { LinkScan::all(pass, known, leaf)? } else { Vec::new() };
+    let needed = scope.foreign_keys || scope.hierarchy || pass.experiment.is_some();
+    let scans = if needed { LinkScan::all(pass, known, leaf)? } else { Vec::new() };
     for link in &scans {
         read_table(pass, known, link, &mut linked, collector)?;
     }

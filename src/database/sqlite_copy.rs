@@ -1,0 +1,219 @@
+//! Whole copies of a SQLite database, by SQLite's online backup: out of one that is in use, and back into it.
+
+use std::fs::OpenOptions;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::Instant;
+
+use rusqlite::backup::{Backup, StepResult};
+use rusqlite::{OpenFlags, ffi};
+
+use super::connection::{Copied, Transaction};
+use super::sqlite::SqliteConnection;
+use super::sqlite_error::translate;
+use crate::error::{Domain, Error, Result, Status};
+
+/// Pages per step: a few milliseconds, in which nobody else can commit in rollback-journal mode.
+const PAGES_PER_STEP: i32 = 1024;
+/// How often writers may make the copy begin again before it keeps them from committing.
+const MOST_RESTARTS: u32 = 3;
+/// How often somebody may commit in the gap between what is kept and what is overwritten.
+const MOST_GAPS: u32 = 5;
+/// A copy is written in pages of the largest size, whatever the size of its own: fewer calls of the system. The first page fixes it.
+const WRITE_PRAGMAS: &str = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE;
+    PRAGMA cache_size = -2048; PRAGMA page_size = 65536; PRAGMA user_version = 1";
+/// Where the header of a file says which journal its readers and writers use, and what stands for a rollback journal.
+const JOURNAL_VERSIONS: (u64, [u8; 2]) = (18, [1, 1]);
+
+fn in_wal_mode(connection: &SqliteConnection) -> Result<bool> {
+    let mode: String = connection.waiting(|inner| inner.query_row("PRAGMA journal_mode", [], |row| row.get(0)))?;
+    Ok(mode == "wal")
+}
+
+fn busy() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_BUSY), None)
+}
+
+/// Codes that only the file being written can raise.
+fn of_writing(error: &rusqlite::Error) -> bool {
+    const CODES: [i32; 5] = [
+        ffi::SQLITE_FULL,
+        ffi::SQLITE_IOERR_WRITE,
+        ffi::SQLITE_IOERR_FSYNC,
+        ffi::SQLITE_IOERR_TRUNCATE,
+        ffi::SQLITE_IOERR_DELETE,
+    ];
+    error.sqlite_error().is_some_and(|failure| CODES.contains(&failure.extended_code))
+}
+
+/// Writes one consistent state into the file at `into`, which is ours and empty. Does not flush it.
+pub fn copy_out(source: &SqliteConnection, into: &Path, copied: Copied<'_>) -> Result<()> {
+    let at_target = |error| translate(error, into);
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut target = rusqlite::Connection::open_with_flags(into, flags).map_err(at_target)?;
+    target.execute_batch(WRITE_PRAGMAS).map_err(at_target)?;
+    // With a write-ahead log, reading keeps nobody from writing. With a rollback journal writers cannot commit meanwhile, so they
+    // first get their turn between the steps.
+    let mut held = if in_wal_mode(source)? { Some(Transaction::read(source)?) } else { None };
+    let backup = Backup::new(&source.inner, &mut target).map_err(at_target)?;
+    let (mut before, mut restarts, mut since) = (0, 0, Instant::now());
+    loop {
+        match backup.step(PAGES_PER_STEP) {
+            Ok(StepResult::Done) => break,
+            Ok(StepResult::More) => {
+                let (done, total) = pages(&backup);
+                // Somebody committed: SQLite has begun again.
+                if done <= before && held.is_none() {
+                    restarts += 1;
+                    if restarts > MOST_RESTARTS {
+                        held = Some(Transaction::read(source)?);
+                    }
+                }
+                (before, since) = (done, Instant::now());
+                copied(done, total)?;
+            }
+            Ok(_) => source.waits.pause(since, busy())?,
+            Err(error) if of_writing(&error) => return Err(at_target(error)),
+            Err(error) => return Err(source.wrap(error)),
+        }
+    }
+    let (_, total) = pages(&backup);
+    drop(backup);
+    drop(held);
+    copied(total, total)?;
+    target.close().map_err(|(_, error)| at_target(error))?;
+    use_rollback_journal(into)
+}
+
+fn pages(backup: &Backup<'_, '_>) -> (u64, u64) {
+    let progress = backup.progress();
+    let number = |pages: i32| u64::try_from(pages).unwrap_or(0);
+    (number(progress.pagecount.saturating_sub(progress.remaining)), number(progress.pagecount))
+}
+
+/// Makes a copy a plain file, to be opened without a write-ahead log, as `PRAGMA journal_mode = DELETE` would.
+fn use_rollback_journal(path: &Path) -> Result<()> {
+    let (offset, versions) = JOURNAL_VERSIONS;
+    OpenOptions::new()
+        .write(true)
+        .open(path)
+        .and_then(|file| file.write_all_at(&versions, offset))
+        .map_err(|error| Error::from_io(Domain::Database, "the copy cannot be written", path, &error))
+}
+
+/// Replaces everything in `target` by what is in `source`, in one transaction of the target. `keep`, if there is one, is called
+/// when nobody but us can change the target any more, and again if somebody did all the same; `reader` is another connection to
+/// the target.
+pub fn replace(
+    target: &mut SqliteConnection,
+    source: &SqliteConnection,
+    reader: &SqliteConnection,
+    mut keep: Option<&mut dyn FnMut() -> Result<()>>,
+    copied: Copied<'_>,
+) -> Result<()> {
+    let wal = in_wal_mode(target)?;
+    if wal {
+        same_page_size(target, source)?;
+    }
+    for _ in 0..MOST_GAPS {
+        let version = match keep.as_mut() {
+            Some(keep) if wal => Some(keep_and_let_go(target, reader, keep)?),
+            Some(keep) => {
+                lock_out_writers(target)?;
+                keep()?;
+                None
+            }
+            None => None,
+        };
+        let unchanged = || match version {
+            Some(version) => Ok(data_version(reader)? == version),
+            None => Ok(true),
+        };
+        if overwrite(target, source, &unchanged, copied)? {
+            tidy_up(target, wal);
+            return Ok(());
+        }
+    }
+    Err(target.wrap(busy()).hint("others commit all the time; try again when there is less to do"))
+}
+
+/// A number that changes when another connection commits.
+fn data_version(connection: &SqliteConnection) -> Result<i64> {
+    connection.waiting(|inner| inner.query_row("PRAGMA data_version", [], |row| row.get(0)))
+}
+
+/// With a write-ahead log a lock cannot be kept from one transaction to the next. What was the state when it was let go?
+fn keep_and_let_go(
+    target: &SqliteConnection,
+    reader: &SqliteConnection,
+    keep: &mut dyn FnMut() -> Result<()>,
+) -> Result<i64> {
+    let held = Transaction::write(target)?;
+    let version = data_version(reader)?;
+    keep()?;
+    drop(held);
+    Ok(version)
+}
+
+/// In exclusive mode a lock outlives its transaction. This one lets others read; committing would take the one that does not.
+fn lock_out_writers(target: &SqliteConnection) -> Result<()> {
+    target.waiting(|inner| inner.execute_batch("PRAGMA locking_mode = EXCLUSIVE"))?;
+    drop(Transaction::write(target)?);
+    Ok(())
+}
+
+/// Whether it was done: not if `unchanged`, asked when the target is locked, says no.
+fn overwrite(
+    target: &mut SqliteConnection,
+    source: &SqliteConnection,
+    unchanged: &dyn Fn() -> Result<bool>,
+    copied: Copied<'_>,
+) -> Result<bool> {
+    let waits = target.waits.clone();
+    let backup = Backup::new(&source.inner, &mut target.inner).map_err(|error| waits.wrap(error))?;
+    let since = Instant::now();
+    // The first step copies nothing, but locks. Dropping the backup before its last step undoes it.
+    let mut step = 0;
+    loop {
+        match backup.step(step).map_err(|error| waits.wrap(error))? {
+            StepResult::Done => break,
+            StepResult::More if step == 0 => {
+                if !unchanged()? {
+                    return Ok(false);
+                }
+                step = PAGES_PER_STEP;
+            }
+            StepResult::More => {
+                let (done, total) = pages(&backup);
+                copied(done, total)?;
+            }
+            _ => waits.pause(since, busy())?,
+        }
+    }
+    let (_, total) = pages(&backup);
+    drop(backup);
+    copied(total, total)?;
+    Ok(true)
+}
+
+fn same_page_size(target: &SqliteConnection, source: &SqliteConnection) -> Result<()> {
+    let size = |connection: &SqliteConnection| -> Result<i64> {
+        connection.waiting(|inner| inner.query_row("PRAGMA page_size", [], |row| row.get(0)))
+    };
+    let (there, here) = (size(target)?, size(source)?);
+    if there == here {
+        return Ok(());
+    }
+    let message = format!("pages of {here} bytes cannot replace pages of {there} bytes in a database in WAL mode");
+    Err(Error::new(Status::Unsupported, Domain::Database, message)
+        .detail("path", target.waits.path.display())
+        .hint("run PRAGMA journal_mode = DELETE on it, do this again, then PRAGMA journal_mode = WAL"))
+}
+
+/// Everything is committed. What is left over would only be in the way of others: a long log, or a journal that the exclusive mode
+/// has kept. If this fails, the next connection does it.
+fn tidy_up(target: &SqliteConnection, wal: bool) {
+    let statements =
+        if wal { "PRAGMA wal_checkpoint(TRUNCATE)" } else { "PRAGMA locking_mode = NORMAL; BEGIN IMMEDIATE; COMMIT" };
+    let _later = target.inner.execute_batch(statements);
+}

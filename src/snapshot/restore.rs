@@ -1,0 +1,126 @@
+//! Bringing a snapshot back into its database, where it stands.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+
+use super::create::{Request, create};
+use super::folder::Folder;
+use super::identity::Known;
+use super::manifest::{Snapshot, Statistics};
+use super::pages::{Counting, Pages};
+use super::verify::{Found, find};
+use crate::database::{Database, Depth, Watches};
+use crate::error::{Domain, Error, Result, Status};
+use crate::progress::Job;
+
+/// What a restore did.
+#[derive(Clone, Debug)]
+pub struct RestoreResult {
+    pub snapshot_id: String,
+    /// The snapshot of what was overwritten, if one was taken.
+    pub safety_snapshot_id: Option<String>,
+    /// How the database was known to be the snapshot's.
+    pub database: Known,
+    /// What the database has now.
+    pub statistics: Statistics,
+    pub size: u64,
+    pub duration: Duration,
+}
+
+impl RestoreResult {
+    /// Schema `expmig.restore/1`.
+    pub fn to_json(&self) -> Json {
+        json!({
+            "schema": "expmig.restore/1",
+            "snapshot_id": self.snapshot_id,
+            "safety_snapshot_id": self.safety_snapshot_id,
+            "database": self.database.name(),
+            "statistics": self.statistics,
+            "size": self.size,
+            "duration_ns": u64::try_from(self.duration.as_nanos()).unwrap_or(u64::MAX),
+        })
+    }
+}
+
+/// Replaces everything in `database` by the snapshot. `force`: also if it is another database's. `safety`: take a snapshot of what
+/// is overwritten first.
+pub fn restore(
+    database: &Database,
+    folder: &Folder,
+    asked: &str,
+    (force, safety): (bool, bool),
+    job: &Arc<Job>,
+) -> Result<RestoreResult> {
+    database.refuse_read_only(Domain::Snapshot)?;
+    let mut pages = Pages::new(job, Counting::Pages, 2);
+    job.begin("reading the snapshot")?;
+    let found = find(folder, asked)?;
+    let id = &found.snapshot.id;
+    let known = found.snapshot.database.is_of(database)?;
+    if known == Known::No && !force {
+        return Err(of_another(&found.snapshot, database));
+    }
+    found.check(Depth::Structure, job, &mut pages).map_err(|error| error.detail("snapshot_id", id))?;
+    pages.next("restoring")?;
+    let safety = overwrite(database, folder, &found, safety, job, &mut pages)?;
+    pages.finish();
+    Ok(RestoreResult {
+        snapshot_id: id.clone(),
+        safety_snapshot_id: safety,
+        database: known,
+        statistics: found.snapshot.statistics,
+        size: found.snapshot.size,
+        duration: job.elapsed(),
+    })
+}
+
+/// The id of the snapshot of what was overwritten, if one was wanted. It stays when the rest fails.
+fn overwrite(
+    database: &Database,
+    folder: &Folder,
+    found: &Found,
+    safety: bool,
+    job: &Arc<Job>,
+    pages: &mut Pages<'_>,
+) -> Result<Option<String>> {
+    let request = Request::new(&format!("before restoring {}", found.snapshot.id), None)?;
+    let mut kept: Option<String> = None;
+    let mut keep = || -> Result<()> {
+        if let Some(outdated) = kept.take() {
+            super::delete(folder, &outdated)?;
+        }
+        let taken = create(database, folder, &request, job, Counting::Nothing).map_err(no_safety)?;
+        kept = Some(taken.id);
+        job.begin("restoring")
+    };
+    let keep: Option<&mut dyn FnMut() -> Result<()>> = if safety { Some(&mut keep) } else { None };
+    let reader = database.reader()?;
+    let _watches = Watches::new(job, [reader, reader]);
+    database.replace_content(&found.path, keep, job, &mut |done, total| pages.at(done, total))?;
+    Ok(kept)
+}
+
+/// Stopping is no failure of the safety snapshot.
+fn no_safety(cause: Error) -> Error {
+    if matches!(cause.status(), Status::Cancelled | Status::Callback) {
+        return cause;
+    }
+    Error::new(
+        cause.status(),
+        Domain::Snapshot,
+        "the snapshot of what would be overwritten failed; nothing was changed",
+    )
+    .hint("mend what the cause says, or restore without a safety snapshot (EXPMIG_RESTORE_NO_SAFETY_SNAPSHOT)")
+    .caused_by(cause)
+}
+
+fn of_another(snapshot: &Snapshot, database: &Database) -> Error {
+    let message = format!("the snapshot {} is of another database", snapshot.id);
+    Error::new(Status::Mismatch, Domain::Snapshot, message)
+        .detail("snapshot_id", &snapshot.id)
+        .detail("path", database.path().display())
+        .detail("snapshot_database", &snapshot.database.file_name)
+        .hint("restore it into its own database, or force it (EXPMIG_RESTORE_FORCE), which replaces everything in this one")
+}
