@@ -182,6 +182,11 @@ extern "C" {
 #define EXPMIG_MIGRATE_ADD_COLUMNS 2
 
 /**
+ * Take a snapshot of the target, in its manager's snapshot folder, before the first write. EXPMIG_STRATEGY_CONSERVATIVE always does.
+ */
+#define EXPMIG_MIGRATE_SNAPSHOT 4
+
+/**
  * The exact digest of the source.
  */
 #define EXPMIG_DIGEST_SOURCE 0
@@ -1381,6 +1386,13 @@ expmig_status expmig_migration_digest(const struct expmig_migration *result,
                                       int32_t which,
                                       uint8_t *digest,
                                       struct expmig_error **error);
+
+/**
+ * The id of the snapshot of the target that was taken before the first write (EXPMIG_MIGRATE_SNAPSHOT). Borrowed from the result;
+ * NULL if none was taken. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_migration_snapshot_id(const struct expmig_migration *result);
 
 /**
  * How many warnings there are. Since 0.1.0.

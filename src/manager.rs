@@ -13,7 +13,7 @@ use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{
     ExperimentSummary, Owner, Scope, Selection, Shape, Visitor, experiment_exists, list_experiments,
 };
-use crate::migration::{self, MigrateOptions, MigrationResult};
+use crate::migration::{self, Helpers, MigrateOptions, MigrationResult};
 use crate::progress::{CancelToken, Job, ProgressSink};
 use crate::schema::{Entity, Value};
 use crate::snapshot::{self, Counting, Folder, RestoreResult, Snapshot, SnapshotList};
@@ -276,8 +276,16 @@ impl<D: Borrow<Database>> Manager<D> {
         options: MigrateOptions,
     ) -> Result<MigrationResult> {
         self.log(LogLevel::Info, &|| format!("migrating experiment {experiment}"));
+        let receiver = target.unwrap_or(self);
+        let description = format!("before migrating experiment {experiment}");
+        let mut snapshot = |job: &Arc<Job>| {
+            let request = snapshot::Request::new(&description, None)?;
+            let folder = receiver.folder()?;
+            Ok(snapshot::create(receiver.database(), &folder, &request, job, Counting::Nothing)?.id)
+        };
+        let helpers = Helpers { checks: &mut self.run_checks(), snapshot: &mut snapshot };
         let target = target.map(Manager::database);
-        let result = migration::migrate(self.database(), target, experiment, options, &mut self.run_checks());
+        let result = migration::migrate(self.database(), target, experiment, options, helpers);
         if let Ok(done) = &result {
             for warning in &done.warnings {
                 self.log(LogLevel::Warning, &|| warning.clone());

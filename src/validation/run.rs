@@ -12,7 +12,7 @@ use super::report::{Collector, Report};
 use super::shared::read_shared;
 use super::table_scan::Pass;
 use super::values::Values;
-use crate::database::{Connection, Database, Layout, Transaction};
+use crate::database::{Connection, Database, Layout, Transaction, Watches};
 use crate::error::{Domain, Result};
 use crate::hierarchy::{Scope, Selection, experiment_exists};
 use crate::progress::Job;
@@ -25,10 +25,9 @@ pub type RunChecks<'c> = &'c mut dyn FnMut(&dyn Connection, Option<i64>, &Arc<Jo
 pub fn validate(database: &Database, mut options: ValidateOptions, checks: RunChecks<'_>) -> Result<Report> {
     let job = Job::new(Domain::Validation, options.progress.take(), options.cancel.take());
     let connection = database.reader()?;
-    connection.watch(Some(Arc::clone(&job)));
-    let report = read(database, connection, &options, checks, &job);
-    connection.watch(None);
-    let report = report?;
+    let watches = Watches::new(&job, [connection, connection]);
+    let report = read(database, connection, &options, checks, &job)?;
+    drop(watches);
     // By now it is known exactly.
     job.set_total(job.counts().0);
     job.finish();
