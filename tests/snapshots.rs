@@ -3,15 +3,9 @@
 mod common;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use common::database::{Dump, Journal, assert_same, dump, journal_files, open, small, whole};
-use expmig::{
-    CancelToken, Database, Error, Flow, JobOptions, Manager, ManagerOptions, OpenOptions, RestoreOptions,
-    SnapshotOptions, Status,
-};
-use rusqlite::Connection;
+use common::database::{Journal, assert_same, dump, journal_files, open, small};
+use expmig::{Database, JobOptions, Manager, ManagerOptions, OpenOptions, RestoreOptions, SnapshotOptions};
 use tempfile::TempDir;
 
 /// A folder with one database.
@@ -72,10 +66,6 @@ fn create(manager: &Manager, description: &str) -> String {
 
 fn unforced() -> RestoreOptions {
     RestoreOptions::default()
-}
-
-fn detail<'e>(error: &'e Error, key: &str) -> &'e str {
-    error.details().iter().find(|detail| detail.key == key).map_or("", |detail| &detail.value)
 }
 
 /// Changes every table's content, as another program would.
