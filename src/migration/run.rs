@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::copy::{Copier, NewIds};
-use super::options::{MigrateOptions, OnDuplicate, Strategy};
+use super::options::{Helpers, MigrateOptions, OnDuplicate, Strategy};
 use super::result::{IdMap, MigrationResult, TableCount};
 use super::sides::{Prepared, Sides, Validated};
 use crate::database::{Database, Transaction, Watches};
@@ -12,7 +12,6 @@ use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{Selection, keeps_keys};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, Table, Value, quote};
-use crate::validation::RunChecks;
 
 /// How many problems or losses an error names one by one.
 const NAMED: usize = 20;
@@ -23,7 +22,7 @@ pub fn migrate(
     target: Option<&Database>,
     experiment: i64,
     mut options: MigrateOptions,
-    checks: RunChecks<'_>,
+    helpers: Helpers<'_>,
 ) -> Result<MigrationResult> {
     options.check()?;
     let job = Job::new(Domain::Migration, options.progress.take(), options.cancel.take());
@@ -37,15 +36,21 @@ pub fn migrate(
     let writing = Transaction::write(writer)?;
     let reading = if same { None } else { Some(Transaction::read(reader)?) };
     let mut sides = Sides::new((source, reader), (target_database, writer), experiment, &options)?;
-    let prepared = Prepared::new(&sides, &options, checks, &job)?;
+    let prepared = Prepared::new(&sides, &options, helpers.checks, &job)?;
     if let Some(skipped) = judge(&prepared, &options, &job, experiment)? {
         drop(writing);
         job.finish();
         return Ok(skipped);
     }
-    let result = write(&mut sides, prepared, &options, &job)?;
-    job.begin("committing")?;
-    writing.commit()?;
+    let snapshot_id = if options.takes_snapshot() { Some((helpers.snapshot)(&job)?) } else { None };
+    // The snapshot stays, and somebody may want to know of it.
+    let kept = |error: Error| match &snapshot_id {
+        Some(id) => error.detail("snapshot_id", id),
+        None => error,
+    };
+    let result = write(&mut sides, prepared, &options, &job).map_err(kept)?;
+    job.begin("committing").map_err(kept)?;
+    writing.commit().map_err(kept)?;
     drop(reading);
     job.finish();
     let (processed, failed, total) = job.counts();
@@ -53,6 +58,7 @@ pub fn migrate(
         items_processed: processed,
         items_failed: failed,
         items_total: total,
+        snapshot_id,
         duration: job.elapsed(),
         ..result
     })
@@ -185,6 +191,7 @@ fn skipped(
         fit: prepared.fit.clone(),
         problems: prepared.selection.problems.clone(),
         warnings,
+        snapshot_id: None,
         duration: job.elapsed(),
     }
 }
@@ -255,6 +262,7 @@ fn write(
         fit: prepared.fit,
         problems,
         warnings,
+        snapshot_id: None,
         duration: job.elapsed(),
     })
 }
@@ -311,9 +319,6 @@ fn warnings(prepared: &Prepared, options: &MigrateOptions, left_out: u64) -> Vec
     warnings.extend(losses(prepared));
     for (table, column, _) in &prepared.fit.added_columns {
         warnings.push(format!("the column {table}.{column} was added to the target"));
-    }
-    if options.strategy == Strategy::Conservative {
-        warnings.push("no snapshot of the target was taken: this version has none".to_owned());
     }
     warnings
 }

@@ -12,23 +12,22 @@ use super::report::{Collector, Report};
 use super::shared::read_shared;
 use super::table_scan::Pass;
 use super::values::Values;
-use crate::database::{Connection, Database, Layout, Transaction};
+use crate::database::{Connection, Database, Layout, Transaction, Watches};
 use crate::error::{Domain, Result};
 use crate::hierarchy::{Scope, Selection, experiment_exists};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, quote};
 
-/// Runs the registered checks on the state that is being validated.
-pub type RunChecks<'c> = &'c mut dyn FnMut(&dyn Connection, &Arc<Job>, &mut Collector) -> Result<()>;
+/// Runs the registered checks on the state that is being validated, of one experiment or of all.
+pub type RunChecks<'c> = &'c mut dyn FnMut(&dyn Connection, Option<i64>, &Arc<Job>, &mut Collector) -> Result<()>;
 
 /// Validates a database, or one experiment of it. Reads only.
 pub fn validate(database: &Database, mut options: ValidateOptions, checks: RunChecks<'_>) -> Result<Report> {
     let job = Job::new(Domain::Validation, options.progress.take(), options.cancel.take());
     let connection = database.reader()?;
-    connection.watch(Some(Arc::clone(&job)));
-    let report = read(database, connection, &options, checks, &job);
-    connection.watch(None);
-    let report = report?;
+    let watches = Watches::new(&job, [connection, connection]);
+    let report = read(database, connection, &options, checks, &job)?;
+    drop(watches);
     // By now it is known exactly.
     job.set_total(job.counts().0);
     job.finish();
@@ -65,7 +64,7 @@ pub fn validate_state(
     read_tables(pass, &mut collector)?;
     if options.scope.registered_checks {
         job.begin("running registered checks")?;
-        checks(connection, job, &mut collector)?;
+        checks(connection, options.experiment, job, &mut collector)?;
     }
     Ok(collector.report(options.scope, options.experiment))
 }

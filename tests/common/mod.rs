@@ -5,3 +5,4 @@ pub mod check;
 pub mod child;
 pub mod database;
 pub mod scenario;
+pub mod snapshot;

@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use expmig::{Database, Error, JobOptions, Manager, MigrateOptions, MigrationResult, OpenOptions, Status, Strategy};
+use expmig::{
+    Database, Error, JobOptions, Manager, ManagerOptions, MigrateOptions, MigrationResult, OpenOptions, Status,
+    Strategy,
+};
 use rusqlite::types::ValueRef;
 use serde_json::Value as Json;
 
@@ -265,18 +268,27 @@ pub fn url(path: &Path) -> &str {
     path.to_str().expect("a path in UTF-8")
 }
 
+thread_local! {
+    /// Where the managers of a test keep their snapshots; gone when the test's thread ends.
+    static SNAPSHOTS: tempfile::TempDir = tempfile::tempdir().expect("a temporary folder");
+}
+
+fn manager(path: &Path, options: OpenOptions) -> Manager {
+    let database = Database::open(url(path), options).expect("the database opens");
+    let snapshot_dir = SNAPSHOTS.with(|folder| folder.path().to_owned());
+    Manager::new(database, ManagerOptions { snapshot_dir: Some(snapshot_dir), ..ManagerOptions::default() })
+}
+
 pub fn open(path: &Path) -> Manager {
-    Manager::from(Database::open(url(path), OpenOptions::default()).expect("the database opens"))
+    manager(path, OpenOptions::default())
 }
 
 pub fn open_read_only(path: &Path) -> Manager {
-    let options = OpenOptions { read_only: true, ..OpenOptions::default() };
-    Manager::from(Database::open(url(path), options).expect("the database opens"))
+    manager(path, OpenOptions { read_only: true, ..OpenOptions::default() })
 }
 
 pub fn create(path: &Path) -> Manager {
-    let options = OpenOptions { create: true, ..OpenOptions::default() };
-    Manager::from(Database::open(url(path), options).expect("the database is created"))
+    manager(path, OpenOptions { create: true, ..OpenOptions::default() })
 }
 
 pub fn with(strategy: Strategy) -> MigrateOptions {
