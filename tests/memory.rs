@@ -38,7 +38,7 @@ fn validate(input: &Value) {
     let database = Database::open(input["path"].as_str().unwrap(), OpenOptions::default()).unwrap();
     let opened = peak();
     let options = ValidateOptions { experiment: input["experiment"].as_i64(), ..ValidateOptions::default() };
-    let report = expmig::validation::validate(&database, options, &mut |_, _, _| Ok(())).unwrap();
+    let report = expmig::validation::validate(&database, options, &mut |_, _, _, _| Ok(())).unwrap();
     let counts: Value = report.counts().iter().map(|count| json!([count.kind, count.table, count.count])).collect();
     let listed = report.issues().len();
     child::say(

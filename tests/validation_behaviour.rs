@@ -136,7 +136,7 @@ fn two_validations_of_one_state_say_the_same() {
     let database = Database::open(url(&path), OpenOptions::default()).expect("the database");
     let report = |limit| {
         let options = ValidateOptions { issue_limit: limit, ..ValidateOptions::default() };
-        validate(&database, options, &mut |_, _, _| Ok(())).expect("a report")
+        validate(&database, options, &mut |_, _, _, _| Ok(())).expect("a report")
     };
     for limit in [50, 1000] {
         let (first, second) = (report(limit), report(limit));
@@ -181,7 +181,8 @@ fn a_read_only_file_in_a_read_only_folder_can_be_validated() {
     let both = [false, true].map(|read_only| {
         let options = OpenOptions { read_only, ..OpenOptions::default() };
         let options = (options, ValidateOptions { issue_limit: 1 << 20, ..ValidateOptions::default() });
-        Database::open(url(&path), options.0).and_then(|database| validate(&database, options.1, &mut |_, _, _| Ok(())))
+        Database::open(url(&path), options.0)
+            .and_then(|database| validate(&database, options.1, &mut |_, _, _, _| Ok(())))
     });
     allow(0o644, 0o755);
     for report in both {
@@ -195,13 +196,13 @@ fn a_check_that_writes_cannot() {
     let path = folder.digits("digits.db");
     let database = Database::open(url(&path), OpenOptions::default()).expect("the database");
     leaves_alone(&path, || {
-        let result = validate(&database, ValidateOptions::default(), &mut |connection, _, _| {
+        let result = validate(&database, ValidateOptions::default(), &mut |connection, _, _, _| {
             connection.execute("DELETE FROM METRIC", &[]).map(drop)
         });
         result.expect_err("a connection that cannot write");
     });
     // The handle is as good as before.
-    assert!(validate(&database, ValidateOptions::default(), &mut |_, _, _| Ok(())).expect("a report").passed());
+    assert!(validate(&database, ValidateOptions::default(), &mut |_, _, _, _| Ok(())).expect("a report").passed());
 }
 
 #[test]
@@ -223,7 +224,7 @@ fn while_another_process_writes_one_state_is_seen() {
             Flow::Continue
         });
         let options = ValidateOptions { progress: Some(sink), ..ValidateOptions::default() };
-        let report = validate(&database, options, &mut |_, _, _| Ok(())).expect("a report");
+        let report = validate(&database, options, &mut |_, _, _, _| Ok(())).expect("a report");
         assert!(taken(&calls).len() >= 3, "the writer did not write meanwhile");
         let count = |kind: &str| counts(&report).iter().find(|(found, ..)| *found == kind).map(|(.., count)| *count);
         let trials = count("dangling_reference").expect("trials");
@@ -310,7 +311,7 @@ fn a_sink_can_stop_it_at_every_call() {
     let run = |stop: usize, flow: Flow| {
         let (calls, sink) = recorder(SLOW, move |number, _| if number == stop { flow } else { Flow::Continue });
         let options = ValidateOptions { progress: Some(sink), ..ValidateOptions::default() };
-        let result = validate(&database, options, &mut |_, _, _| Ok(()));
+        let result = validate(&database, options, &mut |_, _, _, _| Ok(()));
         (result, taken(&calls).len())
     };
     let (whole, calls) = run(usize::MAX, Flow::Continue);
@@ -341,7 +342,7 @@ fn a_token_stops_it_before_it_begins_and_inside_a_long_statement() {
     let token = CancelToken::new();
     token.trigger();
     let options = ValidateOptions { cancel: Some(token), ..ValidateOptions::default() };
-    let error = validate(&database, options, &mut |_, _, _| Ok(())).expect_err("a cancel");
+    let error = validate(&database, options, &mut |_, _, _, _| Ok(())).expect_err("a cancel");
     assert_eq!((error.status(), error.domain()), (Status::Cancelled, Domain::Validation));
 
     let token = CancelToken::new();
@@ -354,7 +355,7 @@ fn a_token_stops_it_before_it_begins_and_inside_a_long_statement() {
         asked.trigger();
     });
     let options = ValidateOptions { cancel: Some(token), ..ValidateOptions::default() };
-    let result = validate(&database, options, &mut |connection, _, _| {
+    let result = validate(&database, options, &mut |connection, _, _, _| {
         begun.store(true, Ordering::Relaxed);
         connection.query(ENDLESS, &[], &mut |_| Ok(Next::Row))
     });
@@ -377,7 +378,7 @@ fn inside_a_long_statement_the_sink_is_called_at_least_once_a_second() {
     let options = ValidateOptions { progress: Some(sink), ..ValidateOptions::default() };
     let began = Instant::now();
     let result =
-        validate(&database, options, &mut |connection, _, _| connection.query(ENDLESS, &[], &mut |_| Ok(Next::Row)));
+        validate(&database, options, &mut |connection, _, _, _| connection.query(ENDLESS, &[], &mut |_| Ok(Next::Row)));
     assert_eq!(result.expect_err("a cancel").status(), Status::Cancelled);
     assert!(taken(&calls).len() > 5 && began.elapsed() < Duration::from_secs(60));
 }
@@ -392,7 +393,7 @@ fn waiting_for_a_lock_reports_and_can_be_cancelled() {
     other.execute_batch("BEGIN EXCLUSIVE").expect("a lock");
     let (calls, sink) = recorder(Duration::ZERO, |number, _| if number == 2 { Flow::Cancel } else { Flow::Continue });
     let options = ValidateOptions { progress: Some(sink), ..ValidateOptions::default() };
-    let error = validate(&database, options, &mut |_, _, _| Ok(())).expect_err("a cancel");
+    let error = validate(&database, options, &mut |_, _, _, _| Ok(())).expect_err("a cancel");
     assert_eq!(error.status(), Status::Cancelled);
     assert_eq!(taken(&calls).len(), 3);
 }
@@ -446,10 +447,10 @@ fn a_database_that_is_locked_is_busy() {
     let database = Database::open(url(&path), options).expect("the database");
     let other = sql(&path);
     other.execute_batch("BEGIN EXCLUSIVE").expect("a lock");
-    let error = failed(validate(&database, ValidateOptions::default(), &mut |_, _, _| Ok(())), Status::Busy);
+    let error = failed(validate(&database, ValidateOptions::default(), &mut |_, _, _, _| Ok(())), Status::Busy);
     assert!(error.retryable());
     other.execute_batch("ROLLBACK").expect("the end of the lock");
-    assert!(validate(&database, ValidateOptions::default(), &mut |_, _, _| Ok(())).expect("a report").passed());
+    assert!(validate(&database, ValidateOptions::default(), &mut |_, _, _, _| Ok(())).expect("a report").passed());
 }
 
 // ---- Generations, and the report as JSON
