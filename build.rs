@@ -4,8 +4,20 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// The sections of the header, in its order: types before their users.
-const SECTIONS: &[&str] =
-    &["status", "library", "error", "cancel", "progress", "database", "manager", "experiment", "snapshot", "migration"];
+const SECTIONS: &[&str] = &[
+    "status",
+    "library",
+    "error",
+    "cancel",
+    "progress",
+    "database",
+    "manager",
+    "experiment",
+    "snapshot",
+    "migration",
+    "report",
+    "validation",
+];
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");

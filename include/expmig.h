@@ -157,6 +157,11 @@ extern "C" {
 #define EXPMIG_MIGRATE_ADD_COLUMNS 2
 
 /**
+ * Take a snapshot of the target, in its manager's snapshot folder, before the first write. EXPMIG_STRATEGY_CONSERVATIVE always does.
+ */
+#define EXPMIG_MIGRATE_SNAPSHOT 4
+
+/**
  * The exact digest of the source.
  */
 #define EXPMIG_DIGEST_SOURCE 0
@@ -170,6 +175,46 @@ extern "C" {
  * What the target's digest had to be: the source's, after the declared losses, the title prefix or the appending.
  */
 #define EXPMIG_DIGEST_AS_STORED 2
+
+/**
+ * The data contradicts its schema: something will be lost, or was lost already. Makes a report fail.
+ */
+#define EXPMIG_SEVERITY_ERROR 1
+
+/**
+ * Somebody should look at it.
+ */
+#define EXPMIG_SEVERITY_WARNING 2
+
+/**
+ * Unusual, and allowed.
+ */
+#define EXPMIG_SEVERITY_INFO 3
+
+/**
+ * Every foreign key, composite ones included, names a row that exists.
+ */
+#define EXPMIG_VALIDATE_FOREIGN_KEYS 1
+
+/**
+ * Per-label values are JSON objects of numbers, totals are numbers.
+ */
+#define EXPMIG_VALIDATE_METRIC_JSON 2
+
+/**
+ * Experiments, trials, runs and what is below them are whole: keys, times, numbering, links.
+ */
+#define EXPMIG_VALIDATE_HIERARCHY 4
+
+/**
+ * What the registered checks find.
+ */
+#define EXPMIG_VALIDATE_REGISTERED_CHECKS 8
+
+/**
+ * All of them. Later versions may have more; this is what this header has.
+ */
+#define EXPMIG_VALIDATE_ALL 15
 
 /**
  * Asks running calls to stop. One token can be given to any number of calls. Free it with expmig_cancel_free; calls that
@@ -199,6 +244,11 @@ typedef struct expmig_manager expmig_manager;
  * What a migration did. Immutable; may be read from any thread. Free it with expmig_migration_free.
  */
 typedef struct expmig_migration expmig_migration;
+
+/**
+ * What a validation found. Immutable; may be read from any thread. Free it with expmig_report_free.
+ */
+typedef struct expmig_report expmig_report;
 
 /**
  * What a function answers: EXPMIG_OK, or what went wrong. Numbers are never reused; new ones may be added.
@@ -479,6 +529,87 @@ typedef struct expmig_migrate_options {
      */
     const struct expmig_cancel *cancel;
 } expmig_migrate_options;
+
+/**
+ * One thing that is wrong. Fill with expmig_issue_init; expmig_report_issue_at then stores an issue in it. All text is UTF-8, one
+ * line, and lives as long as the report.
+ */
+typedef struct expmig_issue {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * EXPMIG_SEVERITY_ERROR and so on.
+     */
+    int32_t severity;
+    /**
+     * What is wrong: "dangling_reference" and so on (docs/validation.md). Stable.
+     */
+    const char *kind;
+    /**
+     * The part of the validation that found it: "foreign_keys", "metric_json", "hierarchy" or "registered_checks".
+     */
+    const char *section;
+    /**
+     * The table, as the schema names it; "" if a registered check names none.
+     */
+    const char *table;
+    /**
+     * The row's key: "epoch_idx=3, trial_run_id=7".
+     */
+    const char *row_key;
+    /**
+     * The column, or the columns of a composite key, separated by commas; NULL if it is about the row.
+     */
+    const char *column;
+    /**
+     * One line that names the row and says what is wrong.
+     */
+    const char *message;
+    /**
+     * The offending value, cut to some 80 characters; NULL if there is none.
+     */
+    const char *value;
+    /**
+     * The name of the registered check that found it; NULL for all others.
+     */
+    const char *check;
+} expmig_issue;
+
+/**
+ * What a caller can ask of a validation. Fill with expmig_validate_options_init.
+ */
+typedef struct expmig_validate_options {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * EXPMIG_VALIDATE_FOREIGN_KEYS and so on, or'ed, at least one; default EXPMIG_VALIDATE_ALL.
+     */
+    uint32_t scope;
+    /**
+     * Points to the id of the one experiment to look at; NULL (the default) is the whole database.
+     */
+    const int64_t *experiment_id;
+    /**
+     * How many issues are listed at most; default 1000. All are counted, also with 0.
+     */
+    int64_t issue_limit;
+    /**
+     * Receives progress; NULL for none.
+     */
+    expmig_progress_fn progress_fn;
+    /**
+     * Passed to `progress_fn`.
+     */
+    void *progress_user_data;
+    /**
+     * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
+     */
+    const struct expmig_cancel *cancel;
+} expmig_validate_options;
 
 /**
  * The call did what it says.
@@ -1139,6 +1270,13 @@ expmig_status expmig_migration_digest(const struct expmig_migration *result,
                                       struct expmig_error **error);
 
 /**
+ * The id of the snapshot of the target that was taken before the first write (EXPMIG_MIGRATE_SNAPSHOT). Borrowed from the result;
+ * NULL if none was taken. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_migration_snapshot_id(const struct expmig_migration *result);
+
+/**
  * How many warnings there are. Since 0.1.0.
  */
 EXPMIG_API size_t expmig_migration_warning_count(const struct expmig_migration *result);
@@ -1161,6 +1299,122 @@ const char *expmig_migration_to_json(const struct expmig_migration *result);
  * Frees a result and all that was borrowed from it. NULL is fine. Since 0.1.0.
  */
 EXPMIG_API void expmig_migration_free(struct expmig_migration *result);
+
+/**
+ * Fills in an issue of severity EXPMIG_SEVERITY_ERROR without any text. `size` is sizeof(expmig_issue). Answers
+ * EXPMIG_INVALID_ARGUMENT for NULL or an impossible size. Since 0.1.0.
+ */
+EXPMIG_API EXPMIG_MUST_USE expmig_status expmig_issue_init(struct expmig_issue *issue, size_t size);
+
+/**
+ * 1 if there is no error, else 0; warnings and infos do not count. 0 for NULL. Since 0.1.0.
+ */
+EXPMIG_API int32_t expmig_report_passed(const struct expmig_report *report);
+
+/**
+ * How many issues are listed: all, or as many as `issue_limit` allows, some of every kind in every table. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_report_issue_count(const struct expmig_report *report);
+
+/**
+ * An issue that is listed.
+ *
+ * `index`: from 0 to expmig_report_issue_count, exclusive.
+ * `issue`: was filled by expmig_issue_init; receives the issue. Its text is borrowed from the report.
+ *
+ * Answers EXPMIG_INVALID_ARGUMENT; `issue` then is as expmig_issue_init left it. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_report_issue_at(const struct expmig_report *report,
+                                     size_t index,
+                                     struct expmig_issue *issue,
+                                     struct expmig_error **error);
+
+/**
+ * How many errors there are, listed or not. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_report_error_count(const struct expmig_report *report);
+
+/**
+ * How many warnings there are, listed or not. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_report_warning_count(const struct expmig_report *report);
+
+/**
+ * How many infos there are, listed or not. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_report_info_count(const struct expmig_report *report);
+
+/**
+ * How many issues there are, listed or not. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_report_total_count(const struct expmig_report *report);
+
+/**
+ * How many issues of a kind there are, listed or not. `kind`: "dangling_reference" and so on. 0 for NULL and for a kind that does
+ * not exist. Since 0.1.0.
+ */
+EXPMIG_API
+uint64_t expmig_report_count_of(const struct expmig_report *report,
+                                const char *kind);
+
+/**
+ * The whole report as a JSON object, schema "expmig.validation/1" (docs/json-documents.md). Borrowed from the report. Never NULL.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_report_to_json(const struct expmig_report *report);
+
+/**
+ * Frees a report and all that was borrowed from it. NULL is fine. Since 0.1.0.
+ */
+EXPMIG_API void expmig_report_free(struct expmig_report *report);
+
+/**
+ * Fills in the defaults. `size` is sizeof(expmig_validate_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_validate_options_init(struct expmig_validate_options *options,
+                                           size_t size);
+
+/**
+ * Checks the data of a database, or of one experiment (docs/validation.md). Reads only, one consistent state. What is wrong with
+ * the data is no error of the call: it is in the report.
+ *
+ * `options`: NULL for the defaults: everything, the whole database.
+ * `report`: receives what was found; the caller frees it with expmig_report_free.
+ *
+ * Answers EXPMIG_NOT_FOUND (the experiment does not exist; the hint names the nearest ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK (the progress
+ * callback or a registered check failed), EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_validate(const struct expmig_manager *manager,
+                              const struct expmig_validate_options *options,
+                              struct expmig_report **report,
+                              struct expmig_error **error);
+
+/**
+ * Checks the hierarchy of one experiment, and answers in short; expmig_validate tells more. Reads only.
+ *
+ * `valid`: receives 1 if there is no error, else 0.
+ * `issues_json`: receives a JSON object, schema "expmig.hierarchy/1": "experiment_id", "valid", and "issues", the errors and warnings,
+ * one line each. The caller frees it with expmig_string_free.
+ *
+ * An experiment that does not exist is not valid, and the one issue says so. Answers EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA,
+ * EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_hierarchy_validate(const struct expmig_manager *manager,
+                                        int64_t experiment_id,
+                                        int32_t *valid,
+                                        char **issues_json,
+                                        struct expmig_error **error);
 
 #ifdef __cplusplus
 }

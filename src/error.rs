@@ -188,6 +188,12 @@ impl Error {
         self
     }
 
+    /// The same error, raised by another part.
+    pub fn in_domain(mut self, domain: Domain) -> Error {
+        self.0.domain = domain;
+        self
+    }
+
     /// Adds the code of the database engine: SQLite's extended result code or MySQL's errno.
     pub fn vendor(mut self, code: i32) -> Error {
         self.0.vendor_code = Some(code);

@@ -47,3 +47,4 @@ pub use manager::{JobOptions, LogLevel, Manager, ManagerOptions, RestoreOptions,
 pub use migration::{MigrateOptions, MigrationResult, OnDuplicate, Strategy};
 pub use progress::{CancelToken, Flow, Progress};
 pub use snapshot::{RestoreResult, Snapshot, SnapshotList};
+pub use validation::{Issue, IssueKind, Report, Section, Severity, ValidateOptions};

@@ -9,14 +9,15 @@ use serde_json::{Value as Json, json};
 
 use crate::database::{Connection, Database, Row, Transaction, Watches};
 use crate::digest::{self, Hash};
-use crate::error::{Domain, Result};
+use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{
     ExperimentSummary, Owner, Scope, Selection, Shape, Visitor, experiment_exists, list_experiments,
 };
-use crate::migration::{self, MigrateOptions, MigrationResult};
+use crate::migration::{self, Helpers, MigrateOptions, MigrationResult};
 use crate::progress::{CancelToken, Job, ProgressSink};
 use crate::schema::Entity;
 use crate::snapshot::{self, Counting, Folder, RestoreResult, Snapshot, SnapshotList};
+use crate::validation::{self, Report, Scope as Sections, Severity, ValidateOptions};
 
 /// How important a log record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -205,6 +206,42 @@ impl<D: Borrow<Database>> Manager<D> {
         self.logged("experiment digest", digest)
     }
 
+    /// Checks the data of the whole database, or of one experiment. Reads only.
+    pub fn validate(&self, options: ValidateOptions) -> Result<Report> {
+        self.log(LogLevel::Info, &|| match options.experiment {
+            Some(experiment) => format!("validating experiment {experiment}"),
+            None => "validating the database".to_owned(),
+        });
+        let report = validation::validate(self.database(), options, &mut |_, _, _| Ok(()));
+        if let Ok(report) = &report {
+            let level = if report.passed() { LogLevel::Info } else { LogLevel::Warning };
+            self.log(level, &|| {
+                let [errors, warnings, infos] =
+                    [Severity::Error, Severity::Warning, Severity::Info].map(|severity| report.count(severity));
+                format!("validation found {errors} errors, {warnings} warnings, {infos} infos")
+            });
+        }
+        self.logged("validate", report)
+    }
+
+    /// Whether the hierarchy of an experiment is whole, and what is wrong with it, one line each. An experiment that does not
+    /// exist is no error here, but something that is wrong.
+    pub fn validate_hierarchy(&self, experiment: i64) -> Result<(bool, Vec<String>)> {
+        let scope = Sections { hierarchy: true, ..Sections::NONE };
+        let options = ValidateOptions { scope, experiment: Some(experiment), ..ValidateOptions::default() };
+        let report = match self.validate(options) {
+            Err(error) if is_unknown_experiment(&error) => return Ok((false, vec![error.message().to_owned()])),
+            report => report?,
+        };
+        let mut messages = report.hierarchy_messages();
+        let all = report.count(Severity::Error) + report.count(Severity::Warning);
+        let more = all.saturating_sub(messages.len() as u64);
+        if more > 0 {
+            messages.push(format!("{more} more; a validation with a higher issue limit lists them"));
+        }
+        Ok((report.passed(), messages))
+    }
+
     /// Copies an experiment into `target`, or within this database.
     pub fn migrate_experiment(
         &self,
@@ -213,8 +250,16 @@ impl<D: Borrow<Database>> Manager<D> {
         options: MigrateOptions,
     ) -> Result<MigrationResult> {
         self.log(LogLevel::Info, &|| format!("migrating experiment {experiment}"));
+        let receiver = target.unwrap_or(self);
+        let description = format!("before migrating experiment {experiment}");
+        let mut snapshot = |job: &Arc<Job>| {
+            let request = snapshot::Request::new(&description, None)?;
+            let folder = receiver.folder()?;
+            Ok(snapshot::create(receiver.database(), &folder, &request, job, Counting::Nothing)?.id)
+        };
+        let helpers = Helpers { checks: &mut |_, _, _| Ok(()), snapshot: &mut snapshot };
         let target = target.map(Manager::database);
-        let result = migration::migrate(self.database(), target, experiment, options);
+        let result = migration::migrate(self.database(), target, experiment, options, helpers);
         if let Ok(done) = &result {
             for warning in &done.warnings {
                 self.log(LogLevel::Warning, &|| warning.clone());
@@ -234,7 +279,10 @@ impl<D: Borrow<Database>> Manager<D> {
         options: MigrateOptions,
     ) -> Result<Json> {
         let target = target.map(Manager::database);
-        self.logged("plan migration", migration::plan(self.database(), target, experiment, options))
+        self.logged(
+            "plan migration",
+            migration::plan(self.database(), target, experiment, options, &mut |_, _, _| Ok(())),
+        )
     }
 
     /// Whether two experiments have the same content, and if not, where they first differ. Schema `expmig.comparison/1`.
@@ -316,6 +364,11 @@ impl<D: Borrow<Database>> Manager<D> {
         let cleaned = self.folder().and_then(|folder| snapshot::cleanup(self.database(), &folder, keep));
         self.logged("clean up snapshots", cleaned)
     }
+}
+
+/// Whether it says that the experiment that was asked for does not exist.
+fn is_unknown_experiment(error: &Error) -> bool {
+    error.status() == Status::NotFound && error.details().iter().any(|detail| detail.key == "experiment_id")
 }
 
 impl<D: Borrow<Database>> From<D> for Manager<D> {

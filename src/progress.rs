@@ -185,6 +185,11 @@ impl Job {
         self.look(INTERVAL)
     }
 
+    /// Whether somebody receives progress.
+    pub fn is_watched(&self) -> bool {
+        self.lock().sink.is_some()
+    }
+
     /// Says how many rows there are in all.
     pub fn set_total(&self, total: u64) {
         self.lock().total = total;

@@ -517,10 +517,13 @@ fn results_without_a_run_are_part_of_nothing() {
     let plain = folder.small("plain.db", "");
     assert_eq!(digest(&source, 1), digest(&plain, 1));
     copies_exactly(&folder, &source, 1);
-    for strategy in STRATEGIES {
+    for strategy in [Strategy::Balanced, Strategy::Aggressive] {
         let result = into_new(&folder, &source, 1, strategy);
         assert_eq!((result.items_total, result.items_failed), (SMALL_ROWS, 0));
     }
+    // They are errors of the source all the same.
+    let error = failed(open(&source).migrate_experiment(1, None, with(Strategy::Conservative)), Status::Validation);
+    assert_eq!(details(&error, "kind"), ["null_key", "null_key", "timestamp_invalid"]);
 }
 
 #[test]
@@ -614,7 +617,9 @@ fn text_that_a_utf_16_target_cannot_hold_is_not_changed_silently() {
     execute(&target, &format!("PRAGMA encoding = 'UTF-16le'; {}", schema(2)));
     for strategy in STRATEGIES {
         let refused = leaves_alone(&target, || migrate_files(&source, 1, &target, with(strategy)));
-        let error = failed(refused, Status::Constraint);
+        // CONSERVATIVE objects to such text wherever it goes.
+        let conservative = strategy == Strategy::Conservative;
+        let error = failed(refused, if conservative { Status::Validation } else { Status::Constraint });
         assert_detail(&error, "table", "EXPERIMENT");
         assert_detail(&error, "row", "id=1");
         assert_detail(&error, "column", "title");
@@ -922,8 +927,10 @@ fn odd_values_are_warnings_with_balanced_and_refused_by_conservative() {
         assert_eq!(details(&error, "table"), [*table]);
         assert_eq!(details(&error, "row"), [*row]);
         assert_eq!(details(&error, "column"), [*column]);
-        // Odd values of a stranger are not this experiment's.
-        let other = open(&source).migrate_experiment(2, None, with(Strategy::Conservative)).expect("a copy");
-        assert_eq!(other.items_failed, 0);
+        // Odd values of a stranger are not this experiment's: only CONSERVATIVE looks at the whole source.
+        let stranger = open(&source).migrate_experiment(2, None, with(Strategy::Conservative));
+        assert_eq!(details(&failed(stranger, Status::Validation), "row"), [*row]);
+        let other = open(&source).migrate_experiment(2, None, with(Strategy::Balanced)).expect("a copy");
+        assert_eq!((other.items_failed, other.warnings.as_slice()), (0, [].as_slice()));
     }
 }

@@ -35,6 +35,8 @@ pub const EXPMIG_DUPLICATE_ERROR: i32 = 2;
 pub const EXPMIG_MIGRATE_ALLOW_LOSSY: u32 = 0x1;
 /// Add the extra columns that the target's tables lack.
 pub const EXPMIG_MIGRATE_ADD_COLUMNS: u32 = 0x2;
+/// Take a snapshot of the target, in its manager's snapshot folder, before the first write. EXPMIG_STRATEGY_CONSERVATIVE always does.
+pub const EXPMIG_MIGRATE_SNAPSHOT: u32 = 0x4;
 
 /// The exact digest of the source.
 pub const EXPMIG_DIGEST_SOURCE: i32 = 0;
@@ -92,7 +94,7 @@ unsafe impl SizedOptions for expmig_migrate_options {
 /// # Safety
 /// `options` is NULL or initialised; its pointers are live.
 unsafe fn migrate_options(options: *const expmig_migrate_options) -> Result<MigrateOptions> {
-    const KNOWN: u32 = EXPMIG_MIGRATE_ALLOW_LOSSY | EXPMIG_MIGRATE_ADD_COLUMNS;
+    const KNOWN: u32 = EXPMIG_MIGRATE_ALLOW_LOSSY | EXPMIG_MIGRATE_ADD_COLUMNS | EXPMIG_MIGRATE_SNAPSHOT;
     let domain = Domain::Migration;
     // SAFETY: as the caller promises; so below.
     let options = unsafe { read(options, domain) }?;
@@ -121,6 +123,7 @@ unsafe fn migrate_options(options: *const expmig_migrate_options) -> Result<Migr
         allow_lossy: options.flags & EXPMIG_MIGRATE_ALLOW_LOSSY != 0,
         add_columns: options.flags & EXPMIG_MIGRATE_ADD_COLUMNS != 0,
         batch_size,
+        create_snapshot: options.flags & EXPMIG_MIGRATE_SNAPSHOT != 0,
         title_prefix: unsafe { optional_text(options.title_prefix, "title_prefix", domain) }?.map(str::to_owned),
         progress: sink(options.progress_fn, options.progress_user_data),
         cancel: unsafe { token(options.cancel) },
@@ -131,6 +134,7 @@ unsafe fn migrate_options(options: *const expmig_migrate_options) -> Result<Migr
 pub struct expmig_migration {
     result: MigrationResult,
     warnings: Vec<CString>,
+    snapshot_id: Option<CString>,
     /// Made when it is first asked for: the id map can be large.
     json: OnceLock<CString>,
 }
@@ -138,7 +142,8 @@ pub struct expmig_migration {
 impl expmig_migration {
     fn new(result: MigrationResult) -> expmig_migration {
         let warnings = result.warnings.iter().map(|warning| c_string(warning)).collect();
-        expmig_migration { result, warnings, json: OnceLock::new() }
+        let snapshot_id = result.snapshot_id.as_deref().map(c_string);
+        expmig_migration { result, warnings, snapshot_id, json: OnceLock::new() }
     }
 }
 
@@ -333,6 +338,13 @@ pub unsafe extern "C" fn expmig_migration_digest(
             Ok(())
         })
     }
+}
+
+/// The id of the snapshot of the target that was taken before the first write (EXPMIG_MIGRATE_SNAPSHOT). Borrowed from the result;
+/// NULL if none was taken. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_migration_snapshot_id(result: *const expmig_migration) -> *const c_char {
+    unsafe { of(result, std::ptr::null(), |r| r.snapshot_id.as_ref().map_or(std::ptr::null(), |id| id.as_ptr())) }
 }
 
 /// How many warnings there are. Since 0.1.0.

@@ -24,6 +24,8 @@ pub mod manager;
 pub mod migration;
 mod options;
 pub mod progress;
+pub mod report;
 pub mod snapshot;
 pub mod status;
 mod text;
+pub mod validation;

@@ -23,14 +23,29 @@ pub unsafe fn init<T: SizedOptions>(options: *mut T, size: usize, domain: Domain
     if options.is_null() {
         return Err(Error::argument(domain, "options", "options is NULL"));
     }
+    // SAFETY: as the caller promises.
+    unsafe { fill(options, size, &T::defaults(), domain) }
+}
+
+/// Fills in a struct of the caller's that was initialised before: as much of it as it has room for.
+///
+/// # Safety
+/// `out` points to as many writable bytes as its first field says.
+pub unsafe fn write<T: SizedOptions>(out: *mut T, value: &T, domain: Domain) -> Result<()> {
+    // SAFETY: the first field is there in every version; the rest as the caller promises.
+    unsafe { fill(out, out.cast::<u32>().read_unaligned() as usize, value, domain) }
+}
+
+/// # Safety
+/// `out` points to `size` writable bytes.
+unsafe fn fill<T: SizedOptions>(out: *mut T, size: usize, value: &T, domain: Domain) -> Result<()> {
     let struct_size = checked_size::<T>(size, domain)?;
-    let defaults = T::defaults();
-    // SAFETY: `options` has `size` writable bytes; the defaults have size_of::<T>() readable ones.
+    // SAFETY: `out` has `size` writable bytes; the value has size_of::<T>() readable ones.
     unsafe {
-        let bytes = options.cast::<u8>();
+        let bytes = out.cast::<u8>();
         bytes.write_bytes(0, size);
         let known = size.min(size_of::<T>());
-        bytes.copy_from_nonoverlapping(std::ptr::from_ref(&defaults).cast::<u8>(), known);
+        bytes.copy_from_nonoverlapping(std::ptr::from_ref(value).cast::<u8>(), known);
         bytes.cast::<u32>().write_unaligned(struct_size);
     }
     Ok(())
@@ -81,20 +96,23 @@ fn checked_size<T: SizedOptions>(size: usize, domain: Domain) -> Result<u32> {
     const ABSURD: usize = 4096;
     match u32::try_from(size) {
         Ok(checked) if (T::FIRST_SIZE..=ABSURD).contains(&size) => Ok(checked),
-        _ => {
-            Err(Error::argument(domain, "struct_size", format!("the options have an impossible size of {size} bytes"))
-                .detail("struct_size", size)
-                .hint("call the matching _options_init function first"))
-        }
+        _ => Err(Error::argument(domain, "struct_size", format!("the struct has an impossible size of {size} bytes"))
+            .detail("struct_size", size)
+            .hint("call the matching function first: expmig_..._options_init, or expmig_issue_init")),
     }
 }
 
 /// Fails on bits that no flag has.
 pub fn known_flags(flags: u32, known: u32, domain: Domain) -> Result<()> {
-    if flags & !known == 0 {
+    known_bits("flags", flags, known, domain)
+}
+
+/// As [`known_flags`], for a field of another name.
+pub fn known_bits(parameter: &'static str, bits: u32, known: u32, domain: Domain) -> Result<()> {
+    if bits & !known == 0 {
         return Ok(());
     }
-    Err(Error::argument(domain, "flags", format!("flags has unknown bits 0x{:x}", flags & !known)))
+    Err(Error::argument(domain, parameter, format!("{parameter} has unknown bits 0x{:x}", bits & !known)))
 }
 
 #[cfg(test)]

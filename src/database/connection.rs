@@ -46,6 +46,14 @@ pub type Copied<'a> = &'a mut dyn FnMut(u64, u64) -> Result<()>;
 pub trait Row {
     /// The cell of a column, by position.
     fn value(&self, index: usize) -> Result<ValueRef<'_>>;
+
+    /// The first cells, as many as there are places for.
+    fn values<'r>(&'r self, cells: &mut [ValueRef<'r>]) -> Result<()> {
+        cells.iter_mut().enumerate().try_for_each(|(at, cell)| {
+            *cell = self.value(at)?;
+            Ok(())
+        })
+    }
 }
 
 /// Writes rows into one table.

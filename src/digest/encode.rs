@@ -3,7 +3,7 @@
 use crate::database::{ColumnLayout, Row, TableLayout};
 use crate::error::Result;
 use crate::hierarchy::Shape;
-use crate::schema::{Kind, Value, ValueRef, json, parse_timestamp};
+use crate::schema::{Column, Kind, Value, ValueRef, json, parse_timestamp};
 
 /// What a value becomes when it is stored elsewhere: `None` if it stays as it is.
 pub type Stored<'a> = &'a (dyn Fn(&TableLayout, &ColumnLayout, ValueRef<'_>) -> Result<Option<Value>> + 'a);
@@ -81,15 +81,17 @@ fn encode_json(text: &[u8], out: &mut Vec<u8>) {
     }
 }
 
-/// Whether the form of a value is one that its column is for: a timestamp, a finite number, JSON or none. Text and indices can be
-/// anything.
-fn is_usual(kind: Kind, form: &[u8]) -> bool {
-    match (kind, form.split_first()) {
+/// Whether the form of a value is certainly one that its column is for: a timestamp, a finite number, an object of numbers or none,
+/// an integer, text.
+fn is_usual(column: &Column, form: &[u8]) -> bool {
+    match (column.kind, form.split_first()) {
         (Kind::Time, Some((tag, _))) => *tag == TIME,
-        (Kind::Json, Some((tag, _))) => matches!(*tag, JSON | NULL),
+        (Kind::Json, Some((&JSON, bytes))) => bytes.get(8..).is_some_and(json::is_object_of_numbers),
+        (Kind::Json, Some((tag, _))) => *tag == NULL,
         (Kind::Real, Some((&REAL, bytes))) => bytes.first_chunk().is_some_and(|b| f64::from_le_bytes(*b).is_finite()),
-        (Kind::Real, Some((tag, _))) => *tag == INTEGER,
-        (Kind::Integer | Kind::Text, _) => true,
+        (Kind::Real | Kind::Integer, Some((tag, _))) => *tag == INTEGER,
+        (Kind::Text, Some((&TEXT, bytes))) => bytes.get(8..).is_some_and(|text| std::str::from_utf8(text).is_ok()),
+        (Kind::Text, Some((tag, _))) => *tag == NULL && !column.is_required(),
         (_, None) => false,
     }
 }
@@ -110,7 +112,7 @@ pub fn encode_row(shape: &Shape<'_>, row: &dyn Row, stored: Option<Stored<'_>>, 
         let start = out.len();
         encode_cell(shape.table, column, value, stored, out)?;
         if let (Some(known), Some(form)) = (column.schema, out.get(start..)) {
-            usual &= is_usual(known.kind, form);
+            usual &= is_usual(known, form);
         }
     }
     out.extend_from_slice(&(extra.len() as u64).to_le_bytes());

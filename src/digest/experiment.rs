@@ -122,11 +122,11 @@ impl<'a> Digester<'a> {
         }
     }
 
-    /// Who also wants a row whose values are all usual ones, or not.
+    /// Who also wants a link whose values are all usual ones, or not.
     fn interested(&mut self, usual: bool) -> Option<&mut (dyn Visitor + 'a)> {
         let also = self.also.as_deref_mut()?;
         // With `stored`, what was encoded is not what the row has.
-        (!usual || self.stored.is_some() || !also.wants_odd_rows_only()).then_some(also)
+        (!usual || self.stored.is_some() || !also.wants_odd_links_only()).then_some(also)
     }
 
     /// `H(H(R(row)) ‖ sum(S))`.
@@ -172,8 +172,8 @@ impl<'a> Digester<'a> {
 impl Visitor for Digester<'_> {
     fn node(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
         self.buffer.clear();
-        let usual = encode_row(shape, row, self.stored, &mut self.buffer)?;
-        if let Some(also) = self.interested(usual) {
+        encode_row(shape, row, self.stored, &mut self.buffer)?;
+        if let Some(also) = self.also.as_deref_mut() {
             also.node(owner, shape, row)?;
         }
         let hash = *blake3::hash(&self.buffer).as_bytes();
@@ -187,8 +187,8 @@ impl Visitor for Digester<'_> {
 
     fn below_run(&mut self, run: usize, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
         self.buffer.clear();
-        let usual = encode_row(shape, row, self.stored, &mut self.buffer)?;
-        if let Some(also) = self.interested(usual) {
+        encode_row(shape, row, self.stored, &mut self.buffer)?;
+        if let Some(also) = self.also.as_deref_mut() {
             also.below_run(run, shape, row)?;
         }
         let hash = *blake3::hash(&self.buffer).as_bytes();

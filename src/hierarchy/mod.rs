@@ -11,6 +11,7 @@ mod keys;
 mod leaves;
 mod presence;
 mod problem;
+mod run_keys;
 mod selection;
 mod walk;
 
@@ -20,5 +21,6 @@ pub use ids::{IdSet, Ids};
 pub use keys::soundness;
 pub use leaves::scan_leaves;
 pub use problem::{Problem, ProblemKind, Problems};
+pub use run_keys::RunKeys;
 pub use selection::{Counts, Scope, Selection};
 pub use walk::{Owner, Shape, Visitor, row_order, scan_nodes, walk};

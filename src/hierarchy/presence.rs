@@ -2,56 +2,10 @@
 //! longer than reading the row.
 
 use super::copied::keeps_keys;
+use super::run_keys::RunKeys;
 use crate::database::{Layout, Row};
 use crate::error::Result;
 use crate::schema::{Column, Kind, Place, Role, Table, ValueRef, table};
-
-/// A table with more possible keys than this (4 MiB) is looked up in the database after all.
-const MOST_BITS: usize = 1 << 25;
-
-/// The keys of one table's rows: run, index, and for batches the epoch's index.
-struct Keys {
-    table: &'static str,
-    /// How many runs there are, and how many values the outer index can have: 1 if there is none.
-    runs: usize,
-    outer: usize,
-    /// One more than the greatest index.
-    span: usize,
-    bits: Vec<u64>,
-    /// Every row that can stand has its bit.
-    complete: bool,
-}
-
-impl Keys {
-    fn place(&self, (index, outer): (i64, i64), run: usize) -> Option<usize> {
-        let (index, outer) = (usize::try_from(index).ok()?, usize::try_from(outer).ok()?);
-        if outer >= self.outer || run >= self.runs {
-            return None;
-        }
-        let at = index.checked_mul(self.outer)?.checked_add(outer)?.checked_mul(self.runs)?.checked_add(run)?;
-        (at < MOST_BITS).then_some(at)
-    }
-
-    fn insert(&mut self, key: (i64, i64), run: usize) {
-        let Some(at) = self.place(key, run) else {
-            self.complete = false;
-            return;
-        };
-        let (word, bit) = (at / 64, 1u64 << (at % 64));
-        if word >= self.bits.len() {
-            self.bits.resize(word + 1, 0);
-        }
-        if let Some(word) = self.bits.get_mut(word) {
-            *word |= bit;
-        }
-        self.span = self.span.max(usize::try_from(key.0).map_or(0, |index| index + 1));
-    }
-
-    fn contains(&self, key: (i64, i64), run: usize) -> bool {
-        let word = |at: usize| self.bits.get(at / 64).copied().unwrap_or(0);
-        self.place(key, run).is_some_and(|at| word(at) >> (at % 64) & 1 == 1)
-    }
-}
 
 /// Where a row's index and outer index are among its keys; `None` for 0.
 type Positions = [Option<usize>; 2];
@@ -71,7 +25,7 @@ pub struct Needs {
 /// The keys of all tables below the runs that were read so far.
 #[derive(Default)]
 pub struct Presence {
-    tables: Vec<Keys>,
+    tables: Vec<(&'static str, RunKeys)>,
     /// Keys compare as integers do.
     usable: bool,
     runs: usize,
@@ -98,8 +52,8 @@ impl Presence {
                 needs.never = true;
                 continue;
             }
-            let found = self.tables.iter().position(|keys| keys.table == parent.name)?;
-            let known = self.tables.get(found).filter(|keys| keys.complete)?;
+            let found = self.tables.iter().position(|(table, _)| *table == parent.name)?;
+            let (_, known) = self.tables.get(found).filter(|(_, keys)| keys.is_complete())?;
             // The column of this table that has the parent's index.
             let child = |name: &str| {
                 let position = reference.parent_columns.iter().position(|column| *column == name)?;
@@ -112,7 +66,7 @@ impl Presence {
             if let (Some(first), Some(mine)) = (indices(parent).next(), own.clone().nth(1))
                 && child(first) == Some(mine)
             {
-                outer = known.span;
+                outer = known.span();
             }
             needs.parents.push((found, positions));
         }
@@ -128,8 +82,11 @@ impl Presence {
             }
             needs.own = Some((self.tables.len(), positions));
             let complete = self.usable && own.count() <= positions.len();
-            let (table, runs) = (schema.name, self.runs);
-            self.tables.push(Keys { table, runs, outer, span: 0, bits: Vec::new(), complete });
+            let mut keys = RunKeys::new(self.runs, outer);
+            if !complete {
+                keys.give_up();
+            }
+            self.tables.push((schema.name, keys));
         }
         self.usable.then_some(needs)
     }
@@ -147,7 +104,7 @@ impl Presence {
         for (parent, positions) in &needs.parents {
             match (key(positions, row)?, self.tables.get(*parent)) {
                 (Key::Null, _) => return Ok(Some(false)),
-                (Key::Integers(key), Some(keys)) => {
+                (Key::Integers(key), Some((_, keys))) => {
                     if !keys.contains(key, run) {
                         return Ok(Some(false));
                     }
@@ -156,11 +113,11 @@ impl Presence {
             }
         }
         if let Some((own, positions)) = &needs.own
-            && let Some(keys) = self.tables.get_mut(*own)
+            && let Some((_, keys)) = self.tables.get_mut(*own)
         {
             match key(positions, row)? {
                 Key::Integers(key) => keys.insert(key, run),
-                _ => keys.complete = false,
+                _ => keys.give_up(),
             }
         }
         Ok(Some(true))
@@ -168,7 +125,7 @@ impl Presence {
 
     /// The rows of this table have to be looked up in the database, if others hang on them.
     pub fn give_up(&mut self, table: &Table) {
-        self.tables.iter_mut().filter(|keys| keys.table == table.name).for_each(|keys| keys.complete = false);
+        self.tables.iter_mut().filter(|(name, _)| *name == table.name).for_each(|(_, keys)| keys.give_up());
     }
 }
 

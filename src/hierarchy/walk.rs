@@ -91,8 +91,8 @@ impl<'l> Shape<'l> {
 
 /// Receives the rows.
 pub trait Visitor {
-    /// Whether rows are of no interest whose timestamps, numbers and JSON texts are just that. Who knows may leave them out.
-    fn wants_odd_rows_only(&self) -> bool {
+    /// Whether links are of no interest where all values of both rows are what their columns are for. Who knows may leave them out.
+    fn wants_odd_links_only(&self) -> bool {
         false
     }
 

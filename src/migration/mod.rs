@@ -19,7 +19,7 @@ mod run;
 mod sides;
 
 pub use compare::compare;
-pub use options::{MigrateOptions, OnDuplicate, Strategy};
+pub use options::{Helpers, MigrateOptions, OnDuplicate, Strategy};
 
 pub use plan::plan;
 pub use result::{MigrationResult, TableCount};

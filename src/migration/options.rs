@@ -1,7 +1,10 @@
 //! What a caller can ask of a migration.
 
+use std::sync::Arc;
+
 use crate::error::{Domain, Error, Result};
-use crate::progress::{CancelToken, ProgressSink};
+use crate::progress::{CancelToken, Job, ProgressSink};
+use crate::validation::RunChecks;
 
 /// How much is checked. In all three the migration happens wholly or not at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +54,8 @@ pub struct MigrateOptions {
     pub add_columns: bool,
     /// Rows per chunk read and written; never the unit of commit, and never seen in the result. More than 0.
     pub batch_size: usize,
+    /// Take a snapshot of the target before the first write. CONSERVATIVE always does.
+    pub create_snapshot: bool,
     /// Put before the title of the copy.
     pub title_prefix: Option<String>,
     pub progress: Option<ProgressSink>,
@@ -66,11 +71,20 @@ impl Default for MigrateOptions {
             allow_lossy: false,
             add_columns: false,
             batch_size: 1000,
+            create_snapshot: false,
             title_prefix: None,
             progress: None,
             cancel: None,
         }
     }
+}
+
+/// What a migration needs of other capabilities; the manager has them.
+pub struct Helpers<'h> {
+    /// Runs the registered checks of the source.
+    pub checks: RunChecks<'h>,
+    /// Takes a snapshot of the target, which is in a write transaction that has written nothing; returns its id.
+    pub snapshot: &'h mut dyn FnMut(&Arc<Job>) -> Result<String>,
 }
 
 impl std::fmt::Debug for MigrateOptions {
@@ -99,6 +113,11 @@ impl MigrateOptions {
             .hint("give either title_prefix or target_experiment_id"));
         }
         Ok(())
+    }
+
+    /// Whether a snapshot of the target is taken.
+    pub fn takes_snapshot(&self) -> bool {
+        self.create_snapshot || self.strategy == Strategy::Conservative
     }
 
     /// Whether values and rows that do not fit may be changed or left out.

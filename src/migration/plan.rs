@@ -11,6 +11,7 @@ use crate::digest::hex;
 use crate::error::{Domain, Result};
 use crate::progress::Job;
 use crate::schema::{Place, quote};
+use crate::validation::RunChecks;
 
 /// Rows that are looked at for the average size of a table's rows.
 const SAMPLE: u64 = 1000;
@@ -23,6 +24,7 @@ pub fn plan(
     target: Option<&Database>,
     experiment: i64,
     mut options: MigrateOptions,
+    checks: RunChecks<'_>,
 ) -> Result<Json> {
     options.check()?;
     let job = Job::new(Domain::Migration, options.progress.take(), options.cancel.take());
@@ -35,7 +37,7 @@ pub fn plan(
     let _state = Transaction::read(reader)?;
     let _target_state = if same { None } else { Some(Transaction::read(target_reader)?) };
     let sides = Sides::new((source, reader), (target_database, target_reader), experiment, &options)?;
-    let mut prepared = Prepared::new(&sides, &options, &job)?;
+    let mut prepared = Prepared::new(&sides, &options, checks, &job)?;
     if prepared.source_digest.is_none() {
         prepared.digest_source(&sides, &options, &job, None)?;
     }
@@ -99,7 +101,11 @@ fn describe(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions, jo
         "extra_columns": extra_columns,
         "extra_tables": sides.source_layout.extra_tables,
         "unsound": {"count": problems.count, "rows": problems.first},
-        "odd_values": quality.map(|quality| json!({"count": quality.count, "values": quality.first})),
+        "odd_values": quality.map(|quality| json!({"count": quality.total(), "values": quality.issues()})),
+        "validation": prepared.validated.as_ref().map(|validated| {
+            let (errors, warnings) = validated.stopping_count();
+            json!({"errors": errors, "warnings": warnings, "issues": validated.stopping().collect::<Vec<_>>()})
+        }),
         "lossy": prepared.fit.to_json(),
         "duplicates": duplicates,
         "digest": {

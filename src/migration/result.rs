@@ -54,6 +54,8 @@ pub struct MigrationResult {
     pub(crate) fit: Fit,
     pub(crate) problems: Problems,
     pub warnings: Vec<String>,
+    /// The snapshot of the target that was taken before the first write.
+    pub snapshot_id: Option<String>,
     pub duration: Duration,
 }
 
@@ -103,7 +105,7 @@ impl MigrationResult {
             "lossy": self.fit.to_json(),
             "left_out": {"count": self.problems.count, "rows": self.problems.first},
             "warnings": self.warnings,
-            "snapshot_id": Json::Null,
+            "snapshot_id": self.snapshot_id,
             "duration_ns": u64::try_from(self.duration.as_nanos()).unwrap_or(u64::MAX),
         })
     }

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::copy::{Copier, NewIds};
-use super::options::{MigrateOptions, OnDuplicate, Strategy};
+use super::options::{Helpers, MigrateOptions, OnDuplicate, Strategy};
 use super::result::{IdMap, MigrationResult, TableCount};
-use super::sides::{Prepared, Sides};
+use super::sides::{Prepared, Sides, Validated};
 use crate::database::{Database, Transaction, Watches};
 use crate::digest::{ExperimentDigest, Hash, digest, hex};
 use crate::error::{Domain, Error, Result, Status};
@@ -22,6 +22,7 @@ pub fn migrate(
     target: Option<&Database>,
     experiment: i64,
     mut options: MigrateOptions,
+    helpers: Helpers<'_>,
 ) -> Result<MigrationResult> {
     options.check()?;
     let job = Job::new(Domain::Migration, options.progress.take(), options.cancel.take());
@@ -35,15 +36,21 @@ pub fn migrate(
     let writing = Transaction::write(writer)?;
     let reading = if same { None } else { Some(Transaction::read(reader)?) };
     let mut sides = Sides::new((source, reader), (target_database, writer), experiment, &options)?;
-    let prepared = Prepared::new(&sides, &options, &job)?;
+    let prepared = Prepared::new(&sides, &options, helpers.checks, &job)?;
     if let Some(skipped) = judge(&prepared, &options, &job, experiment)? {
         drop(writing);
         job.finish();
         return Ok(skipped);
     }
-    let result = write(&mut sides, prepared, &options, &job)?;
-    job.begin("committing")?;
-    writing.commit()?;
+    let snapshot_id = if options.takes_snapshot() { Some((helpers.snapshot)(&job)?) } else { None };
+    // The snapshot stays, and somebody may want to know of it.
+    let kept = |error: Error| match &snapshot_id {
+        Some(id) => error.detail("snapshot_id", id),
+        None => error,
+    };
+    let result = write(&mut sides, prepared, &options, &job).map_err(kept)?;
+    job.begin("committing").map_err(kept)?;
+    writing.commit().map_err(kept)?;
     drop(reading);
     job.finish();
     let (processed, failed, total) = job.counts();
@@ -51,6 +58,7 @@ pub fn migrate(
         items_processed: processed,
         items_failed: failed,
         items_total: total,
+        snapshot_id,
         duration: job.elapsed(),
         ..result
     })
@@ -74,25 +82,8 @@ fn judge(prepared: &Prepared, options: &MigrateOptions, job: &Job, experiment: i
         }
         return Err(error);
     }
-    if let (Strategy::Conservative, Some(quality)) = (options.strategy, &prepared.quality)
-        && quality.count > 0
-    {
-        let mut error = Error::new(
-            Status::Validation,
-            Domain::Validation,
-            format!("{} values of experiment {experiment} are odd; nothing was changed", quality.count),
-        )
-        .detail("experiment_id", experiment)
-        .detail("count", quality.count)
-        .hint("repair them, or use the BALANCED strategy, which copies them as they are and warns");
-        for issue in quality.first.iter().take(NAMED) {
-            error = error
-                .detail("table", issue.table)
-                .detail("row", &issue.row)
-                .detail("column", issue.column)
-                .detail("problem", &issue.message);
-        }
-        return Err(error);
+    if let Some(validated) = &prepared.validated {
+        judge_validated(validated, experiment)?;
     }
     // First: what does not fit is not there either, whatever an earlier lossy copy has.
     judge_fit(prepared, options, experiment)?;
@@ -113,6 +104,28 @@ fn judge(prepared: &Prepared, options: &MigrateOptions, job: &Job, experiment: i
         }
     }
     Ok(None)
+}
+
+/// CONSERVATIVE: any error in the source stops it, and any warning about the experiment.
+fn judge_validated(validated: &Validated, experiment: i64) -> Result<()> {
+    let (errors, warnings) = validated.stopping_count();
+    if errors + warnings == 0 {
+        return Ok(());
+    }
+    let message =
+        format!("the source has {errors} errors, and experiment {experiment} {warnings} warnings; nothing was changed");
+    let mut error = Error::new(Status::Validation, Domain::Validation, message)
+        .detail("experiment_id", experiment)
+        .detail("count", errors + warnings)
+        .hint("validate and repair the source, or use the BALANCED strategy, which looks at the experiment only and warns");
+    for issue in validated.stopping().take(NAMED) {
+        error = error.detail("table", &issue.table).detail("row", &issue.row);
+        if let Some(column) = &issue.column {
+            error = error.detail("column", column);
+        }
+        error = error.detail("kind", issue.kind.name()).detail("problem", &issue.message);
+    }
+    Err(error)
 }
 
 fn judge_fit(prepared: &Prepared, options: &MigrateOptions, experiment: i64) -> Result<()> {
@@ -178,6 +191,7 @@ fn skipped(
         fit: prepared.fit.clone(),
         problems: prepared.selection.problems.clone(),
         warnings,
+        snapshot_id: None,
         duration: job.elapsed(),
     }
 }
@@ -248,6 +262,7 @@ fn write(
         fit: prepared.fit,
         problems,
         warnings,
+        snapshot_id: None,
         duration: job.elapsed(),
     })
 }
@@ -292,10 +307,10 @@ fn warnings(prepared: &Prepared, options: &MigrateOptions, left_out: u64) -> Vec
         });
     }
     if let Some(quality) = &prepared.quality {
-        warnings.extend(quality.first.iter().map(|issue| issue.message.clone()));
-        let unnamed = quality.count - quality.first.len() as u64;
+        warnings.extend(quality.issues().iter().map(|issue| issue.message.clone()));
+        let unnamed = quality.total().saturating_sub(quality.issues().len() as u64);
         if unnamed > 0 {
-            warnings.push(format!("{unnamed} more odd values"));
+            warnings.push(format!("{unnamed} more issues; a validation of the experiment lists them"));
         }
     }
     if left_out > 0 {
@@ -304,9 +319,6 @@ fn warnings(prepared: &Prepared, options: &MigrateOptions, left_out: u64) -> Vec
     warnings.extend(losses(prepared));
     for (table, column, _) in &prepared.fit.added_columns {
         warnings.push(format!("the column {table}.{column} was added to the target"));
-    }
-    if options.strategy == Strategy::Conservative {
-        warnings.push("no snapshot of the target was taken: this version has none".to_owned());
     }
     warnings
 }

@@ -11,7 +11,10 @@ use crate::error::{Domain, Error, Result};
 use crate::hierarchy::{Scope, Selection, experiment_exists};
 use crate::progress::Job;
 use crate::schema::{Entity, Value, ValueRef};
-use crate::validation::Quality;
+use crate::validation::{Issue, Quality, Report, RunChecks, Severity, ValidateOptions, validate_state};
+
+/// How many issues of the source are listed; all are counted.
+const LISTED: usize = 100;
 
 /// Source and target. In one database both are the same connection.
 pub struct Sides<'a> {
@@ -60,13 +63,43 @@ impl<'a> Sides<'a> {
     }
 }
 
+/// What the validator says of the source.
+pub struct Validated {
+    pub whole: Report,
+    pub experiment: Report,
+}
+
+impl Validated {
+    fn read(sides: &Sides<'_>, checks: RunChecks<'_>, job: &Arc<Job>) -> Result<Validated> {
+        let mut validate = |experiment: Option<i64>| {
+            let options = ValidateOptions { experiment, issue_limit: LISTED, ..ValidateOptions::default() };
+            validate_state(sides.source, &sides.source_layout, &options, checks, (job, false))
+        };
+        let whole = validate(None)?;
+        Ok(Validated { whole, experiment: validate(Some(sides.experiment))? })
+    }
+
+    /// The issues that stop a migration: errors anywhere, and warnings about the experiment.
+    pub fn stopping(&self) -> impl Iterator<Item = &Issue> {
+        let errors = self.whole.issues().iter().filter(|issue| issue.severity == Severity::Error);
+        errors.chain(self.experiment.issues().iter().filter(|issue| issue.severity == Severity::Warning))
+    }
+
+    /// How many those are.
+    pub fn stopping_count(&self) -> (u64, u64) {
+        (self.whole.count(Severity::Error), self.experiment.count(Severity::Warning))
+    }
+}
+
 /// Everything that is known before the first write.
 pub struct Prepared {
     pub selection: Selection,
     pub effective: Effective,
     pub fit: Fit,
-    /// Odd values of the source; `None` where the strategy does not look.
-    pub quality: Option<Quality>,
+    /// What is wrong with the values of the experiment; `None` where the strategy does not look.
+    pub quality: Option<Report>,
+    /// What is wrong with the whole source, and with the experiment: only for CONSERVATIVE.
+    pub validated: Option<Validated>,
     /// The exact digest of the source; `None` where nothing needs it.
     pub source_digest: Option<ExperimentDigest>,
     /// What the copy has to be; `None` where nothing needs it.
@@ -76,7 +109,7 @@ pub struct Prepared {
 
 impl Prepared {
     /// Reads the source, and of the target what is needed. Writes nothing.
-    pub fn new(sides: &Sides<'_>, options: &MigrateOptions, job: &Arc<Job>) -> Result<Prepared> {
+    pub fn new(sides: &Sides<'_>, options: &MigrateOptions, checks: RunChecks<'_>, job: &Arc<Job>) -> Result<Prepared> {
         job.begin("counting the source")?;
         let mut fit = Fit::default();
         let ways = (sides.add_columns, options.target_experiment.is_some());
@@ -90,14 +123,18 @@ impl Prepared {
             effective,
             fit,
             quality: None,
+            validated: None,
             source_digest: None,
             expected: None,
             duplicates: Vec::new(),
         };
         if options.strategy != Strategy::Aggressive {
-            let mut quality = Quality::default();
+            let mut quality = Quality::new(&prepared.selection);
             prepared.digest_source(sides, options, job, Some(&mut quality))?;
-            prepared.quality = Some(quality);
+            prepared.quality = Some(quality.report(sides.experiment));
+        }
+        if options.strategy == Strategy::Conservative {
+            prepared.validated = Some(Validated::read(sides, checks, job)?);
         }
         job.begin("looking for the same experiment in the target")?;
         prepared.duplicates = find_duplicates(sides, options, &mut prepared, job)?;

@@ -17,7 +17,7 @@ pub struct JsonError {
     pub reason: &'static str,
 }
 
-type Result<T> = std::result::Result<T, JsonError>;
+pub(crate) type Result<T> = std::result::Result<T, JsonError>;
 
 /// Appends the canonical form of a JSON document to `out`. On an error `out` holds a part of it: truncate it.
 pub fn canonicalize(text: &[u8], out: &mut Vec<u8>) -> Result<()> {
@@ -34,35 +34,74 @@ pub fn canonicalize(text: &[u8], out: &mut Vec<u8>) -> Result<()> {
     Ok(())
 }
 
+/// Whether the canonical form of a document is that of an object whose values are numbers, without a key twice. An object with
+/// reserved keys, which begin with `_`, is none: who cares has to look closer.
+pub fn is_object_of_numbers(canonical: &[u8]) -> bool {
+    fn part<'a>(form: &mut &'a [u8]) -> Option<&'a [u8]> {
+        let (length, rest) = form.split_first_chunk::<8>()?;
+        let (part, rest) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
+        *form = rest;
+        Some(part)
+    }
+    let members = |mut form: &[u8]| -> Option<bool> {
+        let mut before = None;
+        while !form.is_empty() {
+            let key = part(&mut form)?;
+            let (tag, rest) = form.split_first()?;
+            if !matches!(tag, b'i' | b'r') || key.first() == Some(&b'_') || before == Some(key) {
+                return Some(false);
+            }
+            form = rest;
+            part(&mut form)?;
+            before = Some(key);
+        }
+        Some(true)
+    };
+    match canonical.split_first_chunk::<9>() {
+        Some(([b'o', ..], form)) => members(form).unwrap_or(false),
+        _ => false,
+    }
+}
+
 /// Reads tokens from text that is known to be UTF-8.
-struct Lexer<'a> {
+pub(crate) struct Lexer<'a> {
     text: &'a [u8],
     at: usize,
 }
 
 impl<'a> Lexer<'a> {
-    fn fail<T>(&self, reason: &'static str) -> Result<T> {
+    /// At the beginning of a text.
+    pub fn new(text: &'a str) -> Lexer<'a> {
+        Lexer { text: text.as_bytes(), at: 0 }
+    }
+
+    /// The offset of the next byte.
+    pub fn offset(&self) -> usize {
+        self.at
+    }
+
+    pub fn fail<T>(&self, reason: &'static str) -> Result<T> {
         Err(JsonError { offset: self.at, reason })
     }
 
-    fn peek(&self) -> Option<u8> {
+    pub fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }
 
-    fn skip_space(&mut self) {
+    pub fn skip_space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.at += 1;
         }
     }
 
     /// Takes this byte if it comes next.
-    fn take(&mut self, byte: u8) -> bool {
+    pub fn take(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
         found
     }
 
-    fn literal(&mut self, word: &'static [u8]) -> Result<()> {
+    pub fn literal(&mut self, word: &'static [u8]) -> Result<()> {
         if self.text.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
             self.at += word.len();
             return Ok(());
@@ -71,7 +110,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Takes the bytes up to the first for which `ends` holds.
-    fn take_until(&mut self, ends: impl Fn(u8) -> bool) -> &'a [u8] {
+    pub fn take_until(&mut self, ends: impl Fn(u8) -> bool) -> &'a [u8] {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let count = rest.iter().position(|byte| ends(*byte)).unwrap_or(rest.len());
         self.at += count;
@@ -97,24 +136,31 @@ impl<'a> Lexer<'a> {
         }
         let fraction = if self.take(b'.') { Some(self.digits()?) } else { None };
         let mut exponent = None;
+        let mut exponent_at = self.at;
         if matches!(self.peek(), Some(b'e' | b'E')) {
             self.at += 1;
             let minus = self.take(b'-');
             if !minus {
                 self.take(b'+');
             }
-            let from = self.at;
+            exponent_at = self.at;
             let mut value = 0i64;
             for byte in self.digits()? {
                 value = value.saturating_mul(10).saturating_add(i64::from(byte - b'0'));
             }
-            if value > MAX_EXPONENT {
-                self.at = from;
-                return self.fail("the exponent is out of range");
-            }
             exponent = Some(if minus { -value } else { value });
         }
-        Ok(Number { negative, whole, fraction, exponent })
+        Ok(Number { negative, whole, fraction, exponent, exponent_at })
+    }
+
+    /// A number whose exponent the canonical form accepts.
+    fn exact_number(&mut self) -> Result<Number<'a>> {
+        let number = self.number()?;
+        if number.exponent.is_some_and(|exponent| exponent.abs() > MAX_EXPONENT) {
+            self.at = number.exponent_at;
+            return self.fail("the exponent is out of range");
+        }
+        Ok(number)
     }
 
     fn hex4(&mut self) -> Result<u32> {
@@ -129,8 +175,13 @@ impl<'a> Lexer<'a> {
         Ok(value)
     }
 
+    /// Passes over a number, of any size.
+    pub fn skip_number(&mut self) -> Result<()> {
+        self.number().map(|_| ())
+    }
+
     /// A string, after its opening quote; appends the decoded bytes.
-    fn string(&mut self, out: &mut Vec<u8>) -> Result<()> {
+    pub fn string(&mut self, out: &mut Vec<u8>) -> Result<()> {
         loop {
             out.extend_from_slice(self.take_until(|byte| byte < 0x20 || byte == b'"' || byte == b'\\'));
             match self.peek() {
@@ -201,6 +252,8 @@ struct Number<'a> {
     whole: &'a [u8],
     fraction: Option<&'a [u8]>,
     exponent: Option<i64>,
+    /// The offset of the exponent's digits.
+    exponent_at: usize,
 }
 
 impl Number<'_> {
@@ -285,7 +338,7 @@ fn canonical_value(lexer: &mut Lexer<'_>, out: &mut Vec<u8>, depth: usize) -> Re
         Some(b'n') => lexer.literal(b"null").map(|()| out.push(b'n')),
         Some(b't') => lexer.literal(b"true").map(|()| out.push(b't')),
         Some(b'f') => lexer.literal(b"false").map(|()| out.push(b'f')),
-        Some(b'-' | b'0'..=b'9') => lexer.number().map(|number| number.canonical(out)),
+        Some(b'-' | b'0'..=b'9') => lexer.exact_number().map(|number| number.canonical(out)),
         Some(b'"') => {
             lexer.at += 1;
             out.push(b's');
@@ -403,7 +456,7 @@ fn sort_members(out: &mut Vec<u8>, body: usize, members: &mut [Member]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{JsonError, MAX_DEPTH, canonicalize};
+    use super::{JsonError, MAX_DEPTH, canonicalize, is_object_of_numbers};
 
     fn form(text: &str) -> Result<Vec<u8>, JsonError> {
         let mut out = Vec::new();
@@ -436,6 +489,17 @@ mod tests {
         assert_ne!(form(r#"{"a":1,"a":2}"#), form(r#"{"a":2,"a":1}"#));
         assert_ne!(form(r#"{"a":1,"a":1}"#), form(r#"{"a":1}"#));
         assert_eq!(form(r#"{"bb":1,"a":2}"#), form(r#"{"a":2,"bb":1}"#), "sorted by key bytes, not by length");
+    }
+
+    #[test]
+    fn objects_of_numbers_are_told_by_their_canonical_form() {
+        for text in ["{}", r#"{"a": 1, "b": -2.5e3}"#, r#"{"": 0}"#] {
+            assert!(is_object_of_numbers(&form(text).unwrap()), "{text}");
+        }
+        for text in ["1", "[]", "null", r#"{"a": null}"#, r#"{"a": 1, "a": 2}"#, r#"{"b": {"a": 1}}"#, r#"{"_a": 1}"#] {
+            assert!(!is_object_of_numbers(&form(text).unwrap()), "{text}");
+        }
+        assert!(!is_object_of_numbers(b"") && !is_object_of_numbers(b"o"));
     }
 
     #[test]

@@ -55,6 +55,16 @@ impl Column {
     pub const fn is_content(&self) -> bool {
         matches!(self.role, Role::Index | Role::Content)
     }
+
+    /// Whether the value is part of the row's place in the hierarchy: an id of its own or of another row, or an index.
+    pub const fn is_key(&self) -> bool {
+        !matches!(self.role, Role::Content)
+    }
+
+    /// Whether the schema refuses NULL.
+    pub fn is_required(&self) -> bool {
+        self.sqlite.contains("NOT NULL")
+    }
 }
 
 /// A foreign key.

@@ -1,8 +1,32 @@
 //! Checking data before it is trusted.
 //!
-//! So far: the values of one experiment ([`Quality`]), while it is read for something else. Rows that hang on nothing are
-//! found by `hierarchy::Selection`. Migration calls it.
+//! [`validate`] looks at a whole database or at one experiment and answers a [`Report`]; docs/validation.md explains each kind of
+//! issue. [`Quality`] looks at the values of one experiment while it is read for something else; migration uses it. Nothing here
+//! writes. The manager and migration call it.
+//!
+//! `run` puts a validation together: `nodes`, `below_run` and `links` each read a part of the tables once, in this order, and `parents`
+//! remembers what the later ones refer to. `values` and `metric_json` judge single values, `issue` has the kinds, `report` collects
+//! what is found.
 
+mod below_run;
+mod issue;
+mod links;
+mod metric_json;
+mod names;
+mod nodes;
+mod options;
+mod parents;
+mod python_literal;
 mod quality;
+mod report;
+mod run;
+mod shared;
+mod table_scan;
+mod times;
+mod values;
 
-pub use quality::{Issue, IssueKind, Quality};
+pub use issue::{Issue, IssueKind, Section, Severity};
+pub use options::{Scope, ValidateOptions};
+pub use quality::Quality;
+pub use report::{Collector, Count, Report};
+pub use run::{RunChecks, validate, validate_state};

@@ -1,92 +1,114 @@
-//! Values that are not what their column is for. They are copied as they are; this says that they are there.
+//! The values of one experiment, judged while it is read for something else: what the validator would say of them.
 
-use serde::Serialize;
-
+use super::issue::{Issue, IssueKind};
+use super::options::Scope;
+use super::report::{Collector, Report};
+use super::times::{Span, check_times};
+use super::values::Values;
 use crate::database::Row;
 use crate::error::Result;
-use crate::hierarchy::{Owner, Shape, Visitor};
-use crate::schema::{Entity, Kind, ValueRef, json, parse_timestamp};
+use crate::hierarchy::{IdSet, Owner, Selection, Shape, Visitor};
+use crate::schema::{Entity, Kind, ValueRef};
 
-/// How many issues are kept in full; all are counted.
-const KEPT: usize = 100;
+/// How many issues are listed; all are counted.
+const LISTED: usize = 100;
 
-/// What is wrong with a value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum IssueKind {
-    /// Not a timestamp.
-    Timestamp,
-    /// Per-label values that are not JSON.
-    MetricJson,
-    /// A total that is not a finite number.
-    MetricTotal,
-}
-
-/// One such value.
-#[derive(Clone, Debug, Serialize)]
-pub struct Issue {
-    pub kind: IssueKind,
-    pub table: &'static str,
-    pub row: String,
-    pub column: &'static str,
-    pub message: String,
-}
-
-/// Collects issues while an experiment is read.
-#[derive(Debug, Default)]
+/// Collects the issues of the values: of the sections of metric JSON and of the hierarchy those that need no other row but the
+/// parent.
+#[derive(Debug)]
 pub struct Quality {
-    pub count: u64,
-    pub first: Vec<Issue>,
-    /// Reused for every JSON text.
-    scratch: Vec<u8>,
+    collector: Collector,
+    values: Values,
+    experiment: Span,
+    trials: Vec<Span>,
+    runs: Vec<Span>,
+    run_trial: Vec<u32>,
+    /// The metrics and artifacts, by rank, that have been judged.
+    judged: [IdSet; 2],
 }
 
 impl Quality {
-    fn check(&mut self, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
+    /// For the rows of a selection.
+    pub fn new(selection: &Selection) -> Quality {
+        Quality {
+            collector: Collector::new(LISTED),
+            values: Values::default(),
+            experiment: Span::default(),
+            trials: vec![Span::default(); selection.trials.len()],
+            runs: vec![Span::default(); selection.runs.len()],
+            run_trial: selection.run_trial.clone(),
+            judged: [IdSet::default(), IdSet::default()],
+        }
+    }
+
+    /// What was found.
+    pub fn report(self, experiment: i64) -> Report {
+        let scope = Scope { metric_json: true, hierarchy: true, ..Scope::NONE };
+        self.collector.report(scope, Some(experiment))
+    }
+
+    /// Judges a row by itself and its times; answers when it was.
+    fn check(&mut self, shape: &Shape<'_>, row: &dyn Row, parent: Span) -> Result<Span> {
+        let table = shape.table.schema.name;
+        let key = || shape.row_key(row);
+        let mut found: Vec<(IssueKind, &'static str, String, String)> = Vec::new();
+        let mut times = [None, None];
+        let mut free = times.iter_mut();
         for (at, column) in shape.columns.iter().enumerate().take(shape.known) {
             let Some(known) = column.schema else { continue };
             let value = row.value(shape.first + at)?;
-            let Some((kind, what)) = issue(known.kind, value, &mut self.scratch) else { continue };
-            self.count += 1;
-            if self.first.len() < KEPT {
-                let (table, row) = (shape.table.schema.name, shape.row_key(row)?);
-                let message = format!("{table} ({row}): {} {what}", known.name);
-                self.first.push(Issue { kind, table, row, column: known.name, message });
+            if let (Kind::Time, Some(slot)) = (known.kind, free.next()) {
+                *slot = Some((known, value));
             }
+            self.values.check(known, value, |kind, what| found.push((kind, known.name, value.describe(), what)));
         }
-        Ok(())
-    }
-}
-
-fn issue(kind: Kind, value: ValueRef<'_>, scratch: &mut Vec<u8>) -> Option<(IssueKind, String)> {
-    match (kind, value) {
-        (Kind::Time, ValueRef::Text(text)) if parse_timestamp(text).is_some() => None,
-        (Kind::Time, _) => Some((IssueKind::Timestamp, format!("is not a timestamp: {}", value.describe()))),
-        (Kind::Real, ValueRef::Integer(_)) => None,
-        (Kind::Real, ValueRef::Real(number)) if number.is_finite() => None,
-        (Kind::Real, _) => Some((IssueKind::MetricTotal, format!("is not a finite number: {}", value.describe()))),
-        (Kind::Json, ValueRef::Null) => None,
-        (Kind::Json, ValueRef::Text(text)) => {
-            scratch.clear();
-            let error = json::canonicalize(text, scratch).err()?;
-            Some((IssueKind::MetricJson, format!("is not JSON: {} at byte {}", error.reason, error.offset)))
+        let span = check_times(times.into_iter().flatten(), parent, |kind, (column, value), what| {
+            found.push((kind, column.name, ValueRef::describe(value), what));
+        });
+        for (kind, column, value, what) in found {
+            let (row, severity) = (key()?, kind.severity());
+            self.collector.add(kind, severity, table, || Issue {
+                kind,
+                severity,
+                table: table.into(),
+                message: format!("{table} ({row}): {column} {what}"),
+                row,
+                column: Some(column.into()),
+                value: Some(value),
+                check: None,
+            });
         }
-        (Kind::Json, _) => Some((IssueKind::MetricJson, format!("is not JSON text: {}", value.describe()))),
-        (Kind::Integer | Kind::Text, _) => None,
+        Ok(span)
     }
 }
 
 impl Visitor for Quality {
-    fn wants_odd_rows_only(&self) -> bool {
+    fn wants_odd_links_only(&self) -> bool {
         true
     }
 
-    fn node(&mut self, _owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
-        self.check(shape, row)
+    fn node(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
+        let parent = match owner {
+            Owner::Experiment => Span::default(),
+            Owner::Trial(_) => self.experiment,
+            Owner::Run(at) => {
+                let trial = self.run_trial.get(at).and_then(|trial| self.trials.get(*trial as usize));
+                trial.copied().unwrap_or_default()
+            }
+        };
+        let span = self.check(shape, row, parent)?;
+        let slot = match owner {
+            Owner::Experiment => Some(&mut self.experiment),
+            Owner::Trial(at) => self.trials.get_mut(at),
+            Owner::Run(at) => self.runs.get_mut(at),
+        };
+        slot.into_iter().for_each(|slot| *slot = span);
+        Ok(())
     }
 
-    fn below_run(&mut self, _run: usize, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
-        self.check(shape, row)
+    fn below_run(&mut self, run: usize, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
+        let parent = self.runs.get(run).copied().unwrap_or_default();
+        self.check(shape, row, parent).map(|_| ())
     }
 
     fn link(
@@ -95,11 +117,14 @@ impl Visitor for Quality {
         _shape: &Shape<'_>,
         row: &dyn Row,
         leaf: Option<u64>,
-        (_, leaf_shape): (Entity, &Shape<'_>),
+        (entity, leaf_shape): (Entity, &Shape<'_>),
     ) -> Result<()> {
-        match leaf {
-            Some(_) => self.check(leaf_shape, row),
-            None => Ok(()),
+        let [metrics, artifacts] = &mut self.judged;
+        let judged = if entity == Entity::Metric { metrics } else { artifacts };
+        // Sharing is usual: a row is judged once, however many links lead to it.
+        match leaf.and_then(|rank| i64::try_from(rank).ok()) {
+            Some(rank) if judged.insert(rank)? => self.check(leaf_shape, row, Span::default()).map(|_| ()),
+            _ => Ok(()),
         }
     }
 }

@@ -304,6 +304,13 @@ static inline expmig_job_options job_options(void)
     return options;
 }
 
+static inline expmig_validate_options validate_options(void)
+{
+    expmig_validate_options options;
+    CHECK(expmig_validate_options_init(&options, sizeof options) == EXPMIG_OK);
+    return options;
+}
+
 /* Under valgrind everything takes some thirty times as long. */
 static inline int slow_tool(void)
 {

@@ -19,7 +19,7 @@ static int all_zero(const unsigned char *bytes, size_t count)
     return 1;
 }
 
-/* What holds for all four init functions. The struct is left with the right size. */
+/* What holds for every init function. The struct is left with the right size. */
 #define CHECK_INIT(type, init)                                                                                         \
     do {                                                                                                               \
         static const size_t impossible[] = {0, 1, 4, 8, sizeof(type) - 1, 4097, 1u << 20, UINT32_MAX, SIZE_MAX};       \
@@ -44,7 +44,7 @@ static int all_zero(const unsigned char *bytes, size_t count)
     } while (0)
 
 /* What holds wherever options are read: `call` uses `options` and &err, `undo` frees what it made. */
-#define CHECK_READ(type, init, call, undo)                                                                             \
+#define CHECK_SIZES(type, init, call, undo)                                                                            \
     do {                                                                                                               \
         static const uint32_t impossible[] = {0, 1, 4, 8, sizeof(type) - 1, 4097, 1u << 20, UINT32_MAX};               \
         SIZED(type) sized;                                                                                             \
@@ -65,16 +65,24 @@ static int all_zero(const unsigned char *bytes, size_t count)
             FAILS_ON("struct_size", call);                                                                             \
         }                                                                                                              \
         CHECK_HAS(expmig_error_hint(err), "_options_init");                                                            \
-        CHECK(init(&sized.known, sizeof(type)) == EXPMIG_OK);                                                          \
-        for (at = 0; at < 32; at++) {                                                                                  \
-            sized.known.flags = (uint32_t)1 << at;                                                                     \
-            if ((sized.known.flags & KNOWN_FLAGS) == 0)                                                                \
-                FAILS_ON("flags", call);                                                                               \
-        }                                                                                                              \
-        sized.known.flags = 0;                                                                                         \
         options = NULL;                                                                                                \
         OK(call);                                                                                                      \
         undo;                                                                                                          \
+    } while (0)
+
+/* The same, and that no unknown flag is ignored. */
+#define CHECK_READ(type, init, call, undo)                                                                             \
+    do {                                                                                                               \
+        type flagged;                                                                                                  \
+        const type *options = &flagged;                                                                                \
+        int bit;                                                                                                       \
+        CHECK_SIZES(type, init, call, undo);                                                                           \
+        CHECK(init(&flagged, sizeof flagged) == EXPMIG_OK);                                                            \
+        for (bit = 0; bit < 32; bit++) {                                                                               \
+            flagged.flags = (uint32_t)1 << bit;                                                                        \
+            if ((flagged.flags & KNOWN_FLAGS) == 0)                                                                    \
+                FAILS_ON("flags", call);                                                                               \
+        }                                                                                                              \
     } while (0)
 
 static void defaults(void)
@@ -83,6 +91,9 @@ static void defaults(void)
     expmig_manager_options manager;
     expmig_job_options job = job_options();
     expmig_migrate_options migrate = migrate_options();
+    expmig_validate_options validate = validate_options();
+    expmig_issue issue;
+    CHECK(expmig_issue_init(&issue, sizeof issue) == EXPMIG_OK);
     CHECK(expmig_open_options_init(&open, sizeof open) == EXPMIG_OK);
     CHECK(expmig_manager_options_init(&manager, sizeof manager) == EXPMIG_OK);
     CHECK(open.flags == 0 && open.busy_timeout_ms == 5000);
@@ -94,6 +105,11 @@ static void defaults(void)
     CHECK(migrate.on_duplicate == EXPMIG_DUPLICATE_COPY && migrate.target_experiment_id == NULL);
     CHECK(migrate.batch_size == 1000 && migrate.title_prefix == NULL && migrate.progress_fn == NULL);
     CHECK(migrate.progress_user_data == NULL && migrate.cancel == NULL);
+    CHECK(validate.scope == EXPMIG_VALIDATE_ALL && validate.experiment_id == NULL && validate.issue_limit == 1000);
+    CHECK(validate.progress_fn == NULL && validate.progress_user_data == NULL && validate.cancel == NULL);
+    CHECK(issue.severity == EXPMIG_SEVERITY_ERROR && issue.kind == NULL && issue.section == NULL && issue.table == NULL);
+    CHECK(issue.row_key == NULL && issue.column == NULL && issue.message == NULL && issue.value == NULL);
+    CHECK(issue.check == NULL);
 }
 
 int main(void)
@@ -101,6 +117,7 @@ int main(void)
     expmig_database *database = open_database("small.db"), *opened = NULL;
     expmig_manager *manager = manager_of(database), *made = NULL;
     expmig_migration *result = NULL;
+    expmig_report *report = NULL;
     uint8_t digest[EXPMIG_DIGEST_SIZE];
     char *json = NULL;
 
@@ -109,6 +126,8 @@ int main(void)
     CHECK_INIT(expmig_manager_options, expmig_manager_options_init);
     CHECK_INIT(expmig_job_options, expmig_job_options_init);
     CHECK_INIT(expmig_migrate_options, expmig_migrate_options_init);
+    CHECK_INIT(expmig_validate_options, expmig_validate_options_init);
+    CHECK_INIT(expmig_issue, expmig_issue_init);
 
 #define KNOWN_FLAGS (EXPMIG_OPEN_READONLY | EXPMIG_OPEN_CREATE | EXPMIG_OPEN_ALLOW_SHARED_PROCESS)
     CHECK_READ(expmig_open_options, expmig_open_options_init,
@@ -128,6 +147,8 @@ int main(void)
     CHECK_READ(expmig_migrate_options, expmig_migrate_options_init,
                expmig_migrate_experiment(manager, 1, NULL, options, &result, &err), expmig_migration_free(result));
 #undef KNOWN_FLAGS
+    CHECK_SIZES(expmig_validate_options, expmig_validate_options_init,
+                expmig_validate(manager, options, &report, &err), expmig_report_free(report));
 
     /* Two of each CHECK_READ that migrates: nothing else was written. */
     CHECK_INT(count_experiments(manager), 5);

@@ -9,6 +9,8 @@ int main(void)
     expmig_database *database, *again;
     expmig_manager *broken, *twin, *late = NULL, *other;
     expmig_migration *result = GARBAGE;
+    expmig_report *report = GARBAGE;
+    int32_t valid = 7;
     uint8_t digest[EXPMIG_DIGEST_SIZE];
     char *json = GARBAGE;
     copy_file("small.db", "other.db");
@@ -43,6 +45,11 @@ int main(void)
     FAILS(EXPMIG_PANIC, expmig_migrate_experiment(other, 1, broken, NULL, &result, &err));
     CHECK(result == NULL);
     FAILS(EXPMIG_PANIC, expmig_migrate_experiment(twin, 1, NULL, NULL, &result, &err));
+    FAILS(EXPMIG_PANIC, expmig_validate(twin, NULL, &report, &err));
+    CHECK(report == NULL);
+    json = GARBAGE;
+    FAILS(EXPMIG_PANIC, expmig_hierarchy_validate(twin, 1, &valid, &json, &err));
+    CHECK(valid == 0 && json == NULL);
     OK(expmig_manager_new(database, NULL, &late, &err));
     FAILS(EXPMIG_PANIC, expmig_experiment_list(late, &json, &err));
 

@@ -31,6 +31,8 @@ static void refused_calls(const expmig_database *database, const expmig_manager 
     uint8_t digest[EXPMIG_DIGEST_SIZE];
     char *json = GARBAGE;
     expmig_migration *result = GARBAGE;
+    expmig_report *report = GARBAGE;
+    int32_t valid = 7;
     expmig_error *e = GARBAGE;
     expmig_status status = expmig_database_info(database, &json, &e);
     refused(status, json, e);
@@ -67,6 +69,12 @@ static void refused_calls(const expmig_database *database, const expmig_manager 
     result = GARBAGE;
     status = expmig_migrate_experiment(manager, 1, all.bystander, NULL, &result, &e);
     refused(status, result, e);
+    status = expmig_validate(manager, NULL, &report, &e);
+    refused(status, report, e);
+    json = GARBAGE;
+    status = expmig_hierarchy_validate(manager, 1, &valid, &json, &e);
+    refused(status, json, e);
+    CHECK_INT(valid, 0);
     CHECK(expmig_experiment_list(manager, &json, NULL) == EXPMIG_MISUSE);
 }
 

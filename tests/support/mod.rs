@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use expmig::{Database, Error, JobOptions, Manager, MigrateOptions, MigrationResult, OpenOptions, Status, Strategy};
+use expmig::{
+    Database, Error, JobOptions, Manager, ManagerOptions, MigrateOptions, MigrationResult, OpenOptions, Status,
+    Strategy,
+};
 use rusqlite::types::ValueRef;
 use serde_json::Value as Json;
 
@@ -110,7 +113,7 @@ pub const SMALL: &str = r#"
                              (12, 'second', 1, '2023-12-01T10:30:00', '2023-12-01T11:00:00'),
                              (13, 'other', 2, '2023-12-02T10:00:00', '2023-12-02T11:00:00');
     INSERT INTO TRIAL_RUN VALUES (21, 11, 'completed', '2023-12-01T10:00:02', '2023-12-01T10:10:00'),
-                                 (22, 11, 'failed', '2023-12-01T10:10:00', '2023-12-01T10:20:00'),
+                                 (22, 11, 'failed', '2023-12-01T10:10:00', '2023-12-01T10:20:00.000001'),
                                  (23, 12, 'started', '2023-12-01T10:30:00', '2023-12-01T10:30:00'),
                                  (24, 13, 'completed', '2023-12-02T10:00:00', '2023-12-02T11:00:00');
     INSERT INTO RESULTS VALUES (21, '2023-12-01T10:10:00'), (22, '2023-12-01T10:20:00.000001'), (24, '2023-12-02T11:00:00');
@@ -263,18 +266,27 @@ pub fn url(path: &Path) -> &str {
     path.to_str().expect("a path in UTF-8")
 }
 
+thread_local! {
+    /// Where the managers of a test keep their snapshots; gone when the test's thread ends.
+    static SNAPSHOTS: tempfile::TempDir = tempfile::tempdir().expect("a temporary folder");
+}
+
+fn manager(path: &Path, options: OpenOptions) -> Manager {
+    let database = Database::open(url(path), options).expect("the database opens");
+    let snapshot_dir = SNAPSHOTS.with(|folder| folder.path().to_owned());
+    Manager::new(database, ManagerOptions { snapshot_dir: Some(snapshot_dir), ..ManagerOptions::default() })
+}
+
 pub fn open(path: &Path) -> Manager {
-    Manager::from(Database::open(url(path), OpenOptions::default()).expect("the database opens"))
+    manager(path, OpenOptions::default())
 }
 
 pub fn open_read_only(path: &Path) -> Manager {
-    let options = OpenOptions { read_only: true, ..OpenOptions::default() };
-    Manager::from(Database::open(url(path), options).expect("the database opens"))
+    manager(path, OpenOptions { read_only: true, ..OpenOptions::default() })
 }
 
 pub fn create(path: &Path) -> Manager {
-    let options = OpenOptions { create: true, ..OpenOptions::default() };
-    Manager::from(Database::open(url(path), options).expect("the database is created"))
+    manager(path, OpenOptions { create: true, ..OpenOptions::default() })
 }
 
 pub fn with(strategy: Strategy) -> MigrateOptions {

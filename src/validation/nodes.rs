@@ -1,0 +1,236 @@
+//! EXPERIMENT, TRIAL and TRIAL_RUN: their values, what they hang on, and when they were.
+
+use std::borrow::Cow;
+
+use super::issue::IssueKind;
+use super::parents::{Known, Lookup, ParentRef};
+use super::report::Collector;
+use super::table_scan::{Cells, Pass, TableScan, cell};
+use super::times::{Span, check_times};
+use super::values::Values;
+use crate::database::TableLayout;
+use crate::error::Result;
+use crate::hierarchy::Ids;
+use crate::schema::{Column, Entity, Kind, Role, ValueRef};
+
+/// Stands for a node that has no parent.
+const NOBODY: u32 = u32::MAX;
+
+/// The rows of one of the three tables.
+#[derive(Default)]
+pub struct Level {
+    pub ids: Ids,
+    /// The position of each row's parent in the level above.
+    parents: Vec<u32>,
+    spans: Vec<Span>,
+}
+
+impl Level {
+    /// The span of the row at this position.
+    pub fn span(&self, at: usize) -> Span {
+        self.spans.get(at).copied().unwrap_or_default()
+    }
+
+    /// The position of a row's parent in the level above.
+    pub fn parent(&self, at: usize) -> Option<usize> {
+        self.parents.get(at).filter(|parent| **parent != NOBODY).map(|parent| *parent as usize)
+    }
+}
+
+/// All nodes that were read.
+#[derive(Default)]
+pub struct Nodes {
+    pub experiments: Level,
+    pub trials: Level,
+    pub runs: Level,
+}
+
+impl Nodes {
+    /// The level of an entity.
+    pub fn level(&self, entity: Entity) -> &Level {
+        match entity {
+            Entity::Experiment => &self.experiments,
+            Entity::Trial => &self.trials,
+            _ => &self.runs,
+        }
+    }
+
+    fn level_mut(&mut self, entity: Entity) -> &mut Level {
+        match entity {
+            Entity::Experiment => &mut self.experiments,
+            Entity::Trial => &mut self.trials,
+            _ => &mut self.runs,
+        }
+    }
+}
+
+/// Reads one of the three tables, parents first.
+pub fn read_nodes(
+    pass: Pass<'_>,
+    table: &TableLayout,
+    entity: Entity,
+    known: &mut Known,
+    values: &mut Values,
+    collector: &mut Collector,
+) -> Result<()> {
+    let hierarchy = pass.scope.hierarchy;
+    let scan = TableScan::new(table, |column| hierarchy || column.is_key());
+    let owner = scan.with(|column| matches!(column.role, Role::Parent(_))).first().copied();
+    let above = owner.and_then(|(_, column)| match column.role {
+        Role::Parent(above) => Some(above),
+        _ => None,
+    });
+    let id_at = scan.at(|column| column.role == Role::Id).unwrap_or(0);
+    let id_column = scan.columns.get(id_at).copied();
+    let bounds = match (pass.experiment, owner, above) {
+        (None, ..) => None,
+        (Some(experiment), None, _) => id_column.map(|column| (column, (experiment, experiment))),
+        (Some(experiment), Some((_, column)), Some(Entity::Experiment)) => Some((column, (experiment, experiment))),
+        (Some(_), Some((_, column)), _) => match known.nodes.trials.ids.bounds() {
+            Some(bounds) => Some((column, bounds)),
+            None => return Ok(()),
+        },
+    };
+    let parents = ParentRef::all(pass, known, &scan)?;
+    let contents = scan.with(|column| column.role == Role::Content && column.kind != Kind::Time);
+    let times = scan.with(|column| column.kind == Kind::Time);
+    let mut level = Level::default();
+    scan.read(pass, bounds, &format!(" ORDER BY t.{}", table.quoted("id")), |cells| {
+        let parent_id = owner.and_then(|(at, _)| cell(cells, at).as_integer());
+        let position = above.and_then(|above| known.nodes.level(above).ids.position(parent_id?));
+        if pass.experiment.is_some() && above.is_some() && position.is_none() {
+            return pass.job.pulse();
+        }
+        pass.advance()?;
+        for parent in &parents {
+            check_parent(pass, known, &scan, parent, true, cells, collector)?;
+        }
+        let mut span = Span::default();
+        if hierarchy {
+            null_keys(&scan, cells, collector);
+            for (at, column) in &contents {
+                check_value(&scan, cells, (*at, column), values, collector);
+            }
+            let of_parent = match (above, position) {
+                (Some(above), Some(at)) => known.nodes.level(above).span(at),
+                _ => Span::default(),
+            };
+            span = check_row_times(&scan, cells, &times, of_parent, values, collector);
+        }
+        if let Some(id) = cell(cells, id_at).as_integer() {
+            level.ids.push(id);
+            if hierarchy {
+                level.spans.push(span);
+            }
+            level.parents.push(position.and_then(|at| u32::try_from(at).ok()).unwrap_or(NOBODY));
+        }
+        Ok(())
+    })?;
+    *known.nodes.level_mut(entity) = level;
+    Ok(())
+}
+
+/// Reports a foreign key that names nothing. With `hangs`, the row's place in the hierarchy is below what it names.
+pub fn check_parent(
+    pass: Pass<'_>,
+    known: &Known,
+    scan: &TableScan<'_>,
+    parent: &ParentRef,
+    hangs: bool,
+    cells: &Cells<'_>,
+    collector: &mut Collector,
+) -> Result<Lookup> {
+    let found = parent.look_up(pass, known, cells)?;
+    if found == Lookup::Missing {
+        report_missing(pass, scan, parent, hangs, cells, collector);
+    }
+    Ok(found)
+}
+
+/// Reports a row whose parent does not exist.
+pub fn report_missing(
+    pass: Pass<'_>,
+    scan: &TableScan<'_>,
+    parent: &ParentRef,
+    hangs: bool,
+    cells: &Cells<'_>,
+    collector: &mut Collector,
+) {
+    let columns = || Some(Cow::Owned(parent.columns()));
+    let value = match parent.places.as_slice() {
+        [only] => Some(cell(cells, *only)),
+        _ => None,
+    };
+    let named = || {
+        let part = |(at, name): (&usize, &&str)| format!("{name}={}", cell(cells, *at).describe());
+        let key: Vec<String> = parent.places.iter().zip(parent.reference.parent_columns).map(part).collect();
+        format!("{} ({})", parent.reference.table, key.join(", "))
+    };
+    if pass.scope.foreign_keys {
+        scan.report(collector, cells, IssueKind::DanglingReference, (columns(), value), || {
+            format!("names {}, which does not exist", named())
+        });
+    }
+    // What has NULL in its key is reported as that.
+    if pass.scope.hierarchy && hangs && null_columns(scan, cells).is_empty() {
+        scan.report(collector, cells, IssueKind::Orphan, (columns(), value), || {
+            format!("puts it, and all that is below it, under {}, which does not exist", named())
+        });
+    }
+}
+
+/// Reports the parts of the row's key and of its references that are NULL.
+pub fn null_keys(scan: &TableScan<'_>, cells: &Cells<'_>, collector: &mut Collector) {
+    let null = null_columns(scan, cells);
+    if null.is_empty() {
+        return;
+    }
+    scan.report(
+        collector,
+        cells,
+        IssueKind::NullKey,
+        (Some(Cow::Owned(null.join(", "))), Some(ValueRef::Null)),
+        || "is NULL, so the row belongs to nothing".to_owned(),
+    );
+}
+
+/// The parts of the row's key and of its references that are NULL.
+fn null_columns(scan: &TableScan<'_>, cells: &Cells<'_>) -> Vec<&'static str> {
+    let mut null = Vec::new();
+    for (at, column) in scan.columns.iter().enumerate() {
+        if column.is_key() && cell(cells, at) == ValueRef::Null {
+            null.push(column.name);
+        }
+    }
+    null
+}
+
+/// Reports what is wrong with one value.
+pub fn check_value(
+    scan: &TableScan<'_>,
+    cells: &Cells<'_>,
+    (at, column): (usize, &'static Column),
+    values: &mut Values,
+    collector: &mut Collector,
+) {
+    let value = cell(cells, at);
+    values.check(column, value, |kind, what| {
+        scan.report(collector, cells, kind, (Some(column.name.into()), Some(value)), || what);
+    });
+}
+
+/// Checks the times of a row: each by itself, against each other, and against those of its parent.
+pub fn check_row_times(
+    scan: &TableScan<'_>,
+    cells: &Cells<'_>,
+    times: &[(usize, &'static Column)],
+    parent: Span,
+    values: &mut Values,
+    collector: &mut Collector,
+) -> Span {
+    times.iter().for_each(|time| check_value(scan, cells, *time, values, collector));
+    let read = times.iter().map(|(at, column)| (*column, cell(cells, *at)));
+    check_times(read, parent, |kind, (column, value), what| {
+        scan.report(collector, cells, kind, (Some(column.name.into()), Some(value)), || what);
+    })
+}

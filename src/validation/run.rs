@@ -1,0 +1,145 @@
+//! One validation: a consistent state is read, and every section that was asked for looks at it.
+
+use std::sync::Arc;
+
+use super::below_run::read_below_run;
+use super::links::read_links;
+use super::names::read_names;
+use super::nodes::read_nodes;
+use super::options::ValidateOptions;
+use super::parents::Known;
+use super::report::{Collector, Report};
+use super::shared::read_shared;
+use super::table_scan::Pass;
+use super::values::Values;
+use crate::database::{Connection, Database, Layout, Transaction, Watches};
+use crate::error::{Domain, Result};
+use crate::hierarchy::{Scope, Selection, experiment_exists};
+use crate::progress::Job;
+use crate::schema::{Entity, Place, quote};
+
+/// Runs the registered checks on the state that is being validated.
+pub type RunChecks<'c> = &'c mut dyn FnMut(&dyn Connection, &Arc<Job>, &mut Collector) -> Result<()>;
+
+/// Validates a database, or one experiment of it. Reads only.
+pub fn validate(database: &Database, mut options: ValidateOptions, checks: RunChecks<'_>) -> Result<Report> {
+    let job = Job::new(Domain::Validation, options.progress.take(), options.cancel.take());
+    let connection = database.reader()?;
+    let watches = Watches::new(&job, [connection, connection]);
+    let report = read(database, connection, &options, checks, &job)?;
+    drop(watches);
+    // By now it is known exactly.
+    job.set_total(job.counts().0);
+    job.finish();
+    Ok(report)
+}
+
+fn read(
+    database: &Database,
+    connection: &dyn Connection,
+    options: &ValidateOptions,
+    checks: RunChecks<'_>,
+    job: &Arc<Job>,
+) -> Result<Report> {
+    job.begin("opening")?;
+    let _state = Transaction::read(connection)?;
+    let layout = database.layout()?;
+    if let Some(experiment) = options.experiment {
+        experiment_exists(connection, &layout, experiment).map_err(|error| error.in_domain(Domain::Validation))?;
+    }
+    validate_state(connection, &layout, options, checks, (job, true))
+}
+
+/// Validates what an open transaction sees, as a part of another job or as the whole of one: then the rows are its items. That the
+/// experiment exists is the caller's business.
+pub fn validate_state(
+    connection: &dyn Connection,
+    layout: &Layout,
+    options: &ValidateOptions,
+    checks: RunChecks<'_>,
+    (job, counts): (&Arc<Job>, bool),
+) -> Result<Report> {
+    let mut collector = Collector::new(options.issue_limit);
+    let pass = Pass { connection, layout, job, scope: options.scope, experiment: options.experiment, counts };
+    read_tables(pass, &mut collector)?;
+    if options.scope.registered_checks {
+        job.begin("running registered checks")?;
+        checks(connection, job, &mut collector)?;
+    }
+    Ok(collector.report(options.scope, options.experiment))
+}
+
+/// Reads every table that the scope needs, once, parents before children.
+fn read_tables(pass: Pass<'_>, collector: &mut Collector) -> Result<()> {
+    let scope = pass.scope;
+    let rows = scope.foreign_keys || scope.hierarchy;
+    if !rows && !scope.metric_json {
+        return Ok(());
+    }
+    let mut known = Known::default();
+    let mut values = Values::default();
+    count(pass)?;
+    // Which metrics an experiment has, only its links say.
+    if rows || pass.experiment.is_some() {
+        pass.job.begin("validating the hierarchy")?;
+        for table in &pass.layout.tables {
+            match table.schema.place {
+                Place::Node(entity) => read_nodes(pass, table, entity, &mut known, &mut values, collector)?,
+                Place::BelowRun => read_below_run(pass, table, &mut known, &mut values, collector)?,
+                Place::Aside | Place::Leaf(_) | Place::Link { .. } => {}
+            }
+        }
+    }
+    if scope.hierarchy {
+        read_names(pass, collector)?;
+    }
+    for leaf in [Entity::Metric, Entity::Artifact] {
+        // Artifacts have no JSON.
+        if !rows && leaf != Entity::Metric {
+            continue;
+        }
+        pass.job.begin(if leaf == Entity::Metric { "validating metrics" } else { "validating artifacts" })?;
+        let mut linked = read_links(pass, &known, leaf, &mut values, collector)?;
+        if scope.hierarchy {
+            read_shared(pass, &known, leaf, &mut linked, collector)?;
+        }
+    }
+    Ok(())
+}
+
+/// Counts the rows that will be read, if somebody watches.
+fn count(pass: Pass<'_>) -> Result<()> {
+    if !pass.counts || !pass.job.is_watched() {
+        return Ok(());
+    }
+    pass.job.begin("counting")?;
+    let rows = pass.scope.foreign_keys || pass.scope.hierarchy;
+    let total = match pass.experiment {
+        Some(experiment) => {
+            let selection = Selection::read(pass.connection, pass.layout, experiment, Scope::default(), pass.job)?;
+            let of_artifacts = |place: Place| {
+                matches!(place, Place::Leaf(Entity::Artifact) | Place::Link { leaf: Entity::Artifact, .. })
+            };
+            let wanted = |table: &crate::schema::Table| rows || !of_artifacts(table.place);
+            let counts = selection.counts.iter().filter(|counts| wanted(counts.table));
+            counts.map(|counts| counts.rows + counts.unsound).sum()
+        }
+        None => {
+            let mut total = 0;
+            for table in &pass.layout.tables {
+                let read = match table.schema.place {
+                    Place::Aside => false,
+                    Place::Leaf(Entity::Metric) => true,
+                    _ => rows,
+                };
+                if read {
+                    let sql = format!("SELECT count(*) FROM {}", quote(&table.name));
+                    total += pass.connection.query_integer(&sql, &[])?.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+                }
+            }
+            total
+        }
+    };
+    pass.job.set_total(total);
+    Ok(())
+}
