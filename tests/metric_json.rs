@@ -84,7 +84,7 @@ fn every_kind_of_text_is_judged_by_the_rules() {
 
 /// What the second implementation, on Python's own parsers, says of each metric: kinds by id.
 fn judged_by_python(path: &Path) -> BTreeMap<i64, Vec<String>> {
-    let output = python().arg("-W").arg("ignore").arg(crate_path("tests/python/metric_json.py")).arg(&path).output();
+    let output = python().arg("-W").arg("ignore").arg(crate_path("tests/python/metric_json.py")).arg(path).output();
     let output = output.expect("the script");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let said = String::from_utf8(output.stdout).expect("text");
