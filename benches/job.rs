@@ -3,6 +3,7 @@
 //! ```text
 //! bench_job migrate DB EXPERIMENT [--target FILE] [--strategy conservative|balanced|aggressive]
 //! bench_job digest DB EXPERIMENT
+//! bench_job validate DB
 //! bench_job snapshot DB FOLDER
 //! bench_job verify DB FOLDER ID
 //! bench_job restore DB FOLDER ID
@@ -14,7 +15,7 @@ use std::process::ExitCode;
 
 use expmig::{
     Database, JobOptions, Manager, ManagerOptions, MigrateOptions, OpenOptions, RestoreOptions, SnapshotOptions,
-    Strategy,
+    Strategy, ValidateOptions,
 };
 
 type Failure = Box<dyn std::error::Error>;
@@ -36,7 +37,7 @@ fn option<'a>(arguments: &'a [String], name: &str) -> Option<&'a str> {
 }
 
 fn run(arguments: &[String]) -> Result<(), Failure> {
-    let usage = "usage: bench_job migrate|digest|idle DB [EXPERIMENT] [--target FILE] [--strategy NAME]
+    let usage = "usage: bench_job migrate|digest|validate|idle DB [EXPERIMENT] [--target FILE] [--strategy NAME]
        bench_job snapshot|verify|restore DB FOLDER [ID]";
     let [command, path, ..] = arguments else { return Err(usage.into()) };
     let database = Database::open(path, OpenOptions::default())?;
@@ -49,6 +50,12 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
         "digest" => {
             let digest = manager.experiment_digest(experiment()?, JobOptions::default())?;
             println!("{}", expmig::digest::hex(&digest));
+            Ok(())
+        }
+        "validate" => {
+            let report = manager.validate(ValidateOptions::default())?;
+            let counts = &report.to_json()["counts"];
+            println!("{}", serde_json::json!({"passed": report.passed(), "issues": report.total(), "counts": counts}));
             Ok(())
         }
         "snapshot" => {
