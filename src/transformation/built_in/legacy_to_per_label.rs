@@ -42,7 +42,7 @@ impl LegacyToPerLabel {
     /// Each default class gets the total.
     fn from_total(&mut self, text: &str, metric: &Metric) -> std::result::Result<Outcome, String> {
         if self.default_classes.is_empty() {
-            return Ok(Outcome::Skipped("per_label_val has no labels, and default_classes are not given".to_owned()));
+            return Ok(Outcome::Skipped(format!("{}, and default_classes are not given", cells::NO_LABELS)));
         }
         let total = cells::number(&metric.total_val).ok_or_else(|| cells::not_number(&metric.total_val))?;
         self.broadcast(text, &total)
@@ -66,7 +66,7 @@ impl LegacyToPerLabel {
         let items = &self.document.items;
         if self.default_classes.len() > items.len() {
             return Err(format!(
-                "per_label_val has {} elements for {} default_classes",
+                "per_label_val has fewer elements ({}) than there are default_classes ({})",
                 items.len(),
                 self.default_classes.len()
             ));

@@ -73,7 +73,7 @@ impl NormalizeJsonKeys {
 
     fn outcome(&mut self, metric: &Metric) -> std::result::Result<Outcome, String> {
         let Some(text) = cells::open(&metric.per_label_val, &mut self.document)? else {
-            return Ok(Outcome::Skipped("per_label_val has no keys: it is empty".to_owned()));
+            return Ok(Outcome::Skipped(cells::NO_LABELS.to_owned()));
         };
         if self.document.shape != Shape::Object {
             return Ok(Outcome::Skipped(cells::not_object(self.document.shape)));
