@@ -97,7 +97,7 @@ impl NormalizeJsonKeys {
     /// Fails if a renamed key is that of another member.
     fn distinct(&self, text: &str) -> std::result::Result<(), String> {
         /// Up to this many pairs are compared one by one.
-        const FEW: usize = 64;
+        const FEW: usize = 128;
         let items = &self.document.items;
         let mut renames = self.renamed.iter().copied().peekable();
         let mut becomes = |index: usize| {
