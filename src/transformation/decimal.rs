@@ -28,7 +28,7 @@ impl Decimal {
     /// A JSON number; `None` for what is none, or has too many digits.
     pub fn parse(token: &str) -> Option<Decimal> {
         let mut lexer = Lexer::new(token);
-        let number = lexer.number().ok()?;
+        let number = lexer.exact_number().ok()?;
         lexer.end().ok()?;
         let fraction = number.fraction.unwrap_or_default();
         if (number.whole.len() + fraction.len()) as u64 > MAX_DIGITS {

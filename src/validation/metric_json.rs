@@ -106,12 +106,17 @@ impl MetricJson {
             self.keys.read(lexer)?;
             let what = self.value(lexer, 1)?;
             let key = self.keys.last();
-            match what {
-                Value::Number => {}
-                // JSON has no such literal, whatever the key is.
-                Value::NonFinite(literal) => object.non_finite.add(|| format!("{} is {literal}", shown(key))),
-                _ if key.first() == Some(&b'_') => {}
-                Value::Other(what) => object.non_numeric.add(|| format!("{} is {}", shown(key), what.describe())),
+            // JSON has no such literal, whatever the key is.
+            if let Value::NonFinite(literal) = what {
+                object.non_finite.add(|| format!("{} is {literal}", shown(key)));
+            }
+            if let Value::Other(_, Some(literal)) = what {
+                object.non_finite.add(|| format!("{} has {literal} in it", shown(key)));
+            }
+            if let Value::Other(what, _) = what
+                && key.first() != Some(&b'_')
+            {
+                object.non_numeric.add(|| format!("{} is {}", shown(key), what.describe()));
             }
             if lexer.ended(b'}')? {
                 return Ok(object);
@@ -129,30 +134,30 @@ impl MetricJson {
             },
             Some(b'N') => lexer.literal(b"NaN").map(|()| Value::NonFinite("NaN")),
             Some(b'I') => lexer.literal(b"Infinity").map(|()| Value::NonFinite("Infinity")),
-            Some(b'n') => lexer.literal(b"null").map(|()| Value::Other(Shape::Null)),
-            Some(b't') => lexer.literal(b"true").map(|()| Value::Other(Shape::Boolean)),
-            Some(b'f') => lexer.literal(b"false").map(|()| Value::Other(Shape::Boolean)),
+            Some(b'n') => lexer.literal(b"null").map(|()| Value::Other(Shape::Null, None)),
+            Some(b't') => lexer.literal(b"true").map(|()| Value::Other(Shape::Boolean, None)),
+            Some(b'f') => lexer.literal(b"false").map(|()| Value::Other(Shape::Boolean, None)),
             Some(b'"') => {
                 lexer.take(b'"');
                 self.scratch.clear();
-                lexer.string(&mut self.scratch).map(|()| Value::Other(Shape::String))
+                lexer.string(&mut self.scratch).map(|()| Value::Other(Shape::String, None))
             }
             Some(b'[' | b'{') if depth >= MAX_DEPTH => lexer.fail("nested too deep"),
-            Some(b'[') => self.nested(lexer, b']', depth + 1, Value::Other(Shape::Array)),
-            Some(b'{') => self.nested(lexer, b'}', depth + 1, Value::Other(Shape::Object)),
+            Some(b'[') => self.nested(lexer, b']', depth + 1, Shape::Array),
+            Some(b'{') => self.nested(lexer, b'}', depth + 1, Shape::Object),
             Some(_) => lexer.fail("not a JSON value"),
             None => lexer.fail("the document ends too early"),
         }
     }
 
-    /// Passes over an array or an object inside; a literal that JSON does not have makes it such a literal itself.
-    fn nested(&mut self, lexer: &mut Lexer<'_>, close: u8, depth: usize, what: Value) -> json::Result<Value> {
+    /// Passes over an array or an object inside.
+    fn nested(&mut self, lexer: &mut Lexer<'_>, close: u8, depth: usize, what: Shape) -> json::Result<Value> {
         lexer.take(if close == b']' { b'[' } else { b'{' });
         lexer.skip_space();
         if lexer.take(close) {
-            return Ok(what);
+            return Ok(Value::Other(what, None));
         }
-        let mut answer = what;
+        let mut literal = None;
         loop {
             if close == b'}' {
                 self.scratch.clear();
@@ -160,11 +165,11 @@ impl MetricJson {
             } else {
                 lexer.skip_space();
             }
-            if let inside @ Value::NonFinite(_) = self.value(lexer, depth)? {
-                answer = inside;
+            if let Value::NonFinite(inside) | Value::Other(_, Some(inside)) = self.value(lexer, depth)? {
+                literal = Some(inside);
             }
             if lexer.ended(close)? {
-                return Ok(answer);
+                return Ok(Value::Other(what, literal));
             }
         }
     }
@@ -174,7 +179,8 @@ impl MetricJson {
 enum Value {
     Number,
     NonFinite(&'static str),
-    Other(Shape),
+    /// What it is instead, and a literal that JSON does not have, if there is one in it.
+    Other(Shape, Option<&'static str>),
 }
 
 /// A key, for a message.

@@ -125,7 +125,7 @@ fn canonical_value(lexer: &mut Lexer<'_>, out: &mut Vec<u8>, depth: usize) -> Re
         Some(b'n') => lexer.literal(b"null").map(|()| out.push(b'n')),
         Some(b't') => lexer.literal(b"true").map(|()| out.push(b't')),
         Some(b'f') => lexer.literal(b"false").map(|()| out.push(b'f')),
-        Some(b'-' | b'0'..=b'9') => lexer.number().map(|number| number.canonical(out)),
+        Some(b'-' | b'0'..=b'9') => lexer.exact_number().map(|number| number.canonical(out)),
         Some(b'"') => {
             lexer.take(b'"');
             out.push(b's');

@@ -2,7 +2,7 @@
 
 use super::{JsonError, MAX_DEPTH, Result, Shape};
 
-/// The largest exponent that a number may have.
+/// The largest exponent that the canonical form accepts.
 pub(crate) const MAX_EXPONENT: i64 = 1_000_000_000;
 
 /// Reads tokens from text that is known to be UTF-8.
@@ -74,7 +74,7 @@ impl<'a> Lexer<'a> {
 
     /// A number, taken apart.
     #[inline]
-    pub fn number(&mut self) -> Result<Number<'a>> {
+    fn number(&mut self) -> Result<Number<'a>> {
         let negative = self.take(b'-');
         let start = self.at;
         let whole = self.digits()?;
@@ -84,24 +84,31 @@ impl<'a> Lexer<'a> {
         }
         let fraction = if self.take(b'.') { Some(self.digits()?) } else { None };
         let mut exponent = None;
+        let mut exponent_at = self.at;
         if matches!(self.peek(), Some(b'e' | b'E')) {
             self.at += 1;
             let minus = self.take(b'-');
             if !minus {
                 self.take(b'+');
             }
-            let from = self.at;
+            exponent_at = self.at;
             let mut value = 0i64;
             for byte in self.digits()? {
                 value = value.saturating_mul(10).saturating_add(i64::from(byte - b'0'));
             }
-            if value > MAX_EXPONENT {
-                self.at = from;
-                return self.fail("the exponent is out of range");
-            }
             exponent = Some(if minus { -value } else { value });
         }
-        Ok(Number { negative, whole, fraction, exponent })
+        Ok(Number { negative, whole, fraction, exponent, exponent_at })
+    }
+
+    /// A number whose exponent the canonical form accepts.
+    pub fn exact_number(&mut self) -> Result<Number<'a>> {
+        let number = self.number()?;
+        if number.exponent.is_some_and(|exponent| exponent.abs() > MAX_EXPONENT) {
+            self.at = number.exponent_at;
+            return self.fail("the exponent is out of range");
+        }
+        Ok(number)
     }
 
     fn hex4(&mut self) -> Result<u32> {
@@ -116,7 +123,7 @@ impl<'a> Lexer<'a> {
         Ok(value)
     }
 
-    /// Passes over a number.
+    /// Passes over a number, of any size.
     #[inline]
     pub fn skip_number(&mut self) -> Result<()> {
         self.number().map(|_| ())
@@ -296,4 +303,6 @@ pub(crate) struct Number<'a> {
     pub whole: &'a [u8],
     pub fraction: Option<&'a [u8]>,
     pub exponent: Option<i64>,
+    /// The offset of the exponent's digits.
+    exponent_at: usize,
 }
