@@ -39,6 +39,7 @@ pub mod migration;
 pub mod progress;
 pub mod schema;
 pub mod snapshot;
+pub mod transformation;
 pub mod validation;
 
 pub use database::{Database, Next, OpenOptions, QueryRow};
