@@ -18,7 +18,7 @@ mod sqlite_insert;
 mod sqlite_layout;
 mod url;
 
-pub use connection::{Connection, Copied, Depth, Engine, Inserter, Next, Row, Transaction, Watches};
+pub use connection::{Change, Connection, Copied, Depth, Engine, Inserter, Next, Row, Transaction, Watches};
 pub use glob::Glob;
 pub use handle::{Database, OpenOptions, open_copy};
 pub use id_table::IdTable;

@@ -1,7 +1,29 @@
 //! Changing metrics by named rules, atomically, with a preview and an undo.
 //!
 //! The manager calls this room, and migration for its copies.
+//!
+//! `selection` finds the metrics and which of them others are linked to as well; `examine` applies the `steps` to one; `write` and
+//! `links` write what changed, and `undo_log` what it was; `apply` puts it together. `undo` goes back.
 
+mod apply;
+mod examine;
+mod links;
 mod metric;
+mod options;
+mod result;
+mod selection;
+mod similar;
+mod steps;
+mod undo;
+mod undo_list;
+mod undo_log;
+mod write;
 
+pub use apply::{Plan, transform};
 pub use metric::{Metric, Outcome, Transform};
+pub use options::{TransformOptions, UndoOptions};
+pub use result::{Noted, NotedList, RuleCount, Sample, TransformationResult};
+pub use selection::MetricSelection;
+pub use steps::{Step, Steps};
+pub use undo::{ChangedSince, UndoResult, undo};
+pub use undo_list::{TransformEntry, forget, list, list_json};
