@@ -11,12 +11,14 @@ const SECTIONS: &[&str] = &[
     "cancel",
     "progress",
     "database",
+    "query",
     "manager",
     "experiment",
     "snapshot",
     "migration",
     "report",
     "validation",
+    "check",
 ];
 
 fn main() {

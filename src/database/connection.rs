@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::layout::{ColumnLayout, Layout, TableLayout};
+use super::read::ReadStatement;
 use crate::error::Result;
 use crate::progress::Job;
 use crate::schema::{Value, ValueRef};
@@ -94,6 +95,10 @@ pub trait Connection {
 
     /// Runs a query and hands over row after row.
     fn query(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()>;
+
+    /// Prepares one statement of somebody else's, inside the transaction that is running or in one of its own. Fails with MISUSE if
+    /// it would do anything but read, or end the transaction.
+    fn prepare_read<'c>(&'c self, sql: &str) -> Result<Box<dyn ReadStatement + 'c>>;
 
     /// Runs a statement that changes something; returns how many rows it changed.
     fn execute(&self, sql: &str, params: &[Value]) -> Result<u64>;

@@ -11,8 +11,10 @@ use rusqlite::{OpenFlags, types};
 use super::connection::{Change, Connection, Copied, Depth, Engine, Inserter, Next, Row, Transaction};
 use super::guard;
 use super::layout::{Affinity, ColumnLayout, Layout, TableLayout};
+use super::read::ReadStatement;
 use super::sqlite_error::translate;
 use super::sqlite_insert::{SqliteInserter, has_triggers, is_huge};
+use super::sqlite_read::{self, ReadGuard};
 use super::{sqlite_check, sqlite_copy, sqlite_layout};
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
@@ -94,6 +96,8 @@ pub struct SqliteConnection {
     pub(super) inner: rusqlite::Connection,
     pub(super) waits: Waits,
     recovers: bool,
+    /// `None` where other people's statements cannot be guarded.
+    pub(super) reads: Option<Arc<ReadGuard>>,
     probe: RefCell<Option<rusqlite::Connection>>,
     /// Dropped after `inner`, being declared after it.
     _registration: guard::Registration,
@@ -129,10 +133,11 @@ impl SqliteConnection {
             Ok(inner)
         })?;
         let writes = matches!(access, Access::Write | Access::Create);
-        let connection = SqliteConnection {
+        let mut connection = SqliteConnection {
             inner,
             waits: Waits { path: path.to_owned(), busy_timeout, watched },
             recovers: access == Access::Read,
+            reads: None,
             probe: RefCell::new(None),
             _registration: registration,
         };
@@ -145,14 +150,17 @@ impl SqliteConnection {
         Ok(connection)
     }
 
-    fn configure(&self, writes: bool) -> Result<()> {
+    fn configure(&mut self, writes: bool) -> Result<()> {
         let cache = if writes { WRITE_CACHE_KIB } else { READ_CACHE_KIB };
         // Our rows are checked before they are written; enforcing would look every parent up a second time.
         let mut pragmas = format!("PRAGMA cache_size = -{cache}; PRAGMA foreign_keys = OFF; PRAGMA temp_store = FILE;");
         pragmas.push_str(if writes { "PRAGMA synchronous = FULL;" } else { "PRAGMA query_only = ON;" });
         // The first look at the file: waits for a lock, and says if it is not a database.
         self.waiting(|inner| inner.execute_batch(&pragmas))?;
-        self.waiting(|inner| inner.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())))
+        if self.waiting(sqlite_read::can_guard)? {
+            self.reads = Some(sqlite_read::install(&mut self.inner).map_err(|error| self.wrap(error))?);
+        }
+        Ok(())
     }
 
     /// Runs what may meet a lock, again and again until the busy timeout passes.
@@ -172,7 +180,7 @@ impl SqliteConnection {
         self.waits.wrap(error)
     }
 
-    fn bind(statement: &mut rusqlite::Statement<'_>, params: &[Value]) -> rusqlite::Result<()> {
+    pub(super) fn bind(statement: &mut rusqlite::Statement<'_>, params: &[Value]) -> rusqlite::Result<()> {
         for (index, value) in params.iter().enumerate() {
             statement.raw_bind_parameter(index + 1, Cell(value.borrow()))?;
         }
@@ -285,7 +293,7 @@ impl Row for SqliteRow<'_, '_> {
     }
 }
 
-fn from_sqlite(value: types::ValueRef<'_>) -> ValueRef<'_> {
+pub(super) fn from_sqlite(value: types::ValueRef<'_>) -> ValueRef<'_> {
     match value {
         types::ValueRef::Null => ValueRef::Null,
         types::ValueRef::Integer(value) => ValueRef::Integer(value),
@@ -365,6 +373,10 @@ impl Connection for SqliteConnection {
             }
         }
         Ok(())
+    }
+
+    fn prepare_read<'c>(&'c self, sql: &str) -> Result<Box<dyn ReadStatement + 'c>> {
+        sqlite_read::prepare(self, sql)
     }
 
     fn execute(&self, sql: &str, params: &[Value]) -> Result<u64> {

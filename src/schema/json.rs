@@ -136,24 +136,31 @@ impl<'a> Lexer<'a> {
         }
         let fraction = if self.take(b'.') { Some(self.digits()?) } else { None };
         let mut exponent = None;
+        let mut exponent_at = self.at;
         if matches!(self.peek(), Some(b'e' | b'E')) {
             self.at += 1;
             let minus = self.take(b'-');
             if !minus {
                 self.take(b'+');
             }
-            let from = self.at;
+            exponent_at = self.at;
             let mut value = 0i64;
             for byte in self.digits()? {
                 value = value.saturating_mul(10).saturating_add(i64::from(byte - b'0'));
             }
-            if value > MAX_EXPONENT {
-                self.at = from;
-                return self.fail("the exponent is out of range");
-            }
             exponent = Some(if minus { -value } else { value });
         }
-        Ok(Number { negative, whole, fraction, exponent })
+        Ok(Number { negative, whole, fraction, exponent, exponent_at })
+    }
+
+    /// A number whose exponent the canonical form accepts.
+    fn exact_number(&mut self) -> Result<Number<'a>> {
+        let number = self.number()?;
+        if number.exponent.is_some_and(|exponent| exponent.abs() > MAX_EXPONENT) {
+            self.at = number.exponent_at;
+            return self.fail("the exponent is out of range");
+        }
+        Ok(number)
     }
 
     fn hex4(&mut self) -> Result<u32> {
@@ -168,7 +175,7 @@ impl<'a> Lexer<'a> {
         Ok(value)
     }
 
-    /// Passes over a number.
+    /// Passes over a number, of any size.
     pub fn skip_number(&mut self) -> Result<()> {
         self.number().map(|_| ())
     }
@@ -245,6 +252,8 @@ struct Number<'a> {
     whole: &'a [u8],
     fraction: Option<&'a [u8]>,
     exponent: Option<i64>,
+    /// The offset of the exponent's digits.
+    exponent_at: usize,
 }
 
 impl Number<'_> {
@@ -329,7 +338,7 @@ fn canonical_value(lexer: &mut Lexer<'_>, out: &mut Vec<u8>, depth: usize) -> Re
         Some(b'n') => lexer.literal(b"null").map(|()| out.push(b'n')),
         Some(b't') => lexer.literal(b"true").map(|()| out.push(b't')),
         Some(b'f') => lexer.literal(b"false").map(|()| out.push(b'f')),
-        Some(b'-' | b'0'..=b'9') => lexer.number().map(|number| number.canonical(out)),
+        Some(b'-' | b'0'..=b'9') => lexer.exact_number().map(|number| number.canonical(out)),
         Some(b'"') => {
             lexer.at += 1;
             out.push(b's');

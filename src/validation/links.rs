@@ -17,6 +17,8 @@ pub struct Linked {
     pub ids: IdSet,
     /// Those that more than one link names.
     pub again: IdSet,
+    /// Whether all of them exist.
+    pub all_exist: bool,
 }
 
 /// One junction table that is being read.
@@ -98,7 +100,8 @@ pub fn read_links(
     linked.ids.freeze()?;
     linked.again.freeze()?;
     let found = read_leaves(pass, leaf, &mut linked, values, collector)?;
-    if found < linked.ids.len() && scope.foreign_keys {
+    linked.all_exist = found == linked.ids.len();
+    if !linked.all_exist && scope.foreign_keys {
         let mut present = present(pass, leaf, &mut linked.ids)?;
         for link in &scans {
             report_dangling(pass, known, link, &mut present, collector)?;

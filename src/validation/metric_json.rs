@@ -115,12 +115,17 @@ impl MetricJson {
             self.ends.push(self.keys.len());
             let what = self.value(lexer, 1)?;
             let key = self.keys.get(start..).unwrap_or_default();
-            match what {
-                Value::Number => {}
-                // JSON has no such literal, whatever the key is.
-                Value::NonFinite(literal) => object.non_finite.add(|| format!("{} is {literal}", shown(key))),
-                _ if key.first() == Some(&b'_') => {}
-                Value::Other(what) => object.non_numeric.add(|| format!("{} is {what}", shown(key))),
+            // JSON has no such literal, whatever the key is.
+            if let Value::NonFinite(literal) = what {
+                object.non_finite.add(|| format!("{} is {literal}", shown(key)));
+            }
+            if let Value::Other(_, Some(literal)) = what {
+                object.non_finite.add(|| format!("{} has {literal} in it", shown(key)));
+            }
+            if let Value::Other(what, _) = what
+                && key.first() != Some(&b'_')
+            {
+                object.non_numeric.add(|| format!("{} is {what}", shown(key)));
             }
             if ended(lexer, b'}', "',' or '}' is missing")? {
                 return Ok(object);
@@ -138,30 +143,30 @@ impl MetricJson {
             },
             Some(b'N') => lexer.literal(b"NaN").map(|()| Value::NonFinite("NaN")),
             Some(b'I') => lexer.literal(b"Infinity").map(|()| Value::NonFinite("Infinity")),
-            Some(b'n') => lexer.literal(b"null").map(|()| Value::Other("null")),
-            Some(b't') => lexer.literal(b"true").map(|()| Value::Other("a boolean")),
-            Some(b'f') => lexer.literal(b"false").map(|()| Value::Other("a boolean")),
+            Some(b'n') => lexer.literal(b"null").map(|()| Value::Other("null", None)),
+            Some(b't') => lexer.literal(b"true").map(|()| Value::Other("a boolean", None)),
+            Some(b'f') => lexer.literal(b"false").map(|()| Value::Other("a boolean", None)),
             Some(b'"') => {
                 lexer.take(b'"');
                 self.scratch.clear();
-                lexer.string(&mut self.scratch).map(|()| Value::Other("a string"))
+                lexer.string(&mut self.scratch).map(|()| Value::Other("a string", None))
             }
             Some(b'[' | b'{') if depth >= MAX_DEPTH => lexer.fail("nested too deep"),
-            Some(b'[') => self.nested(lexer, b']', depth + 1, Value::Other("an array")),
-            Some(b'{') => self.nested(lexer, b'}', depth + 1, Value::Other("an object")),
+            Some(b'[') => self.nested(lexer, b']', depth + 1, "an array"),
+            Some(b'{') => self.nested(lexer, b'}', depth + 1, "an object"),
             Some(_) => lexer.fail("not a JSON value"),
             None => lexer.fail("the document ends too early"),
         }
     }
 
-    /// Passes over an array or an object inside; a literal that JSON does not have makes it such a literal itself.
-    fn nested(&mut self, lexer: &mut Lexer<'_>, close: u8, depth: usize, what: Value) -> json::Result<Value> {
+    /// Passes over an array or an object inside.
+    fn nested(&mut self, lexer: &mut Lexer<'_>, close: u8, depth: usize, what: &'static str) -> json::Result<Value> {
         lexer.take(if close == b']' { b'[' } else { b'{' });
         lexer.skip_space();
         if lexer.take(close) {
-            return Ok(what);
+            return Ok(Value::Other(what, None));
         }
-        let mut answer = what;
+        let mut literal = None;
         loop {
             if close == b'}' {
                 self.scratch.clear();
@@ -169,12 +174,12 @@ impl MetricJson {
             } else {
                 lexer.skip_space();
             }
-            if let inside @ Value::NonFinite(_) = self.value(lexer, depth)? {
-                answer = inside;
+            if let Value::NonFinite(inside) | Value::Other(_, Some(inside)) = self.value(lexer, depth)? {
+                literal = Some(inside);
             }
             let missing = if close == b'}' { "',' or '}' is missing" } else { "',' or ']' is missing" };
             if ended(lexer, close, missing)? {
-                return Ok(answer);
+                return Ok(Value::Other(what, literal));
             }
         }
     }
@@ -206,7 +211,8 @@ impl MetricJson {
 enum Value {
     Number,
     NonFinite(&'static str),
-    Other(&'static str),
+    /// What it is instead, and a literal that JSON does not have, if there is one in it.
+    Other(&'static str, Option<&'static str>),
 }
 
 /// A key and its colon; appends the decoded key.

@@ -171,7 +171,8 @@ pub fn report_missing(
             format!("names {}, which does not exist", named())
         });
     }
-    if pass.scope.hierarchy && hangs {
+    // What has NULL in its key is reported as that.
+    if pass.scope.hierarchy && hangs && null_columns(scan, cells).is_empty() {
         scan.report(collector, cells, IssueKind::Orphan, (columns(), value), || {
             format!("puts it, and all that is below it, under {}, which does not exist", named())
         });
@@ -180,12 +181,7 @@ pub fn report_missing(
 
 /// Reports the parts of the row's key and of its references that are NULL.
 pub fn null_keys(scan: &TableScan<'_>, cells: &Cells<'_>, collector: &mut Collector) {
-    let mut null: Vec<&'static str> = Vec::new();
-    for (at, column) in scan.columns.iter().enumerate() {
-        if column.is_key() && cell(cells, at) == ValueRef::Null {
-            null.push(column.name);
-        }
-    }
+    let null = null_columns(scan, cells);
     if null.is_empty() {
         return;
     }
@@ -196,6 +192,17 @@ pub fn null_keys(scan: &TableScan<'_>, cells: &Cells<'_>, collector: &mut Collec
         (Some(Cow::Owned(null.join(", "))), Some(ValueRef::Null)),
         || "is NULL, so the row belongs to nothing".to_owned(),
     );
+}
+
+/// The parts of the row's key and of its references that are NULL.
+fn null_columns(scan: &TableScan<'_>, cells: &Cells<'_>) -> Vec<&'static str> {
+    let mut null = Vec::new();
+    for (at, column) in scan.columns.iter().enumerate() {
+        if column.is_key() && cell(cells, at) == ValueRef::Null {
+            null.push(column.name);
+        }
+    }
+    null
 }
 
 /// Reports what is wrong with one value.

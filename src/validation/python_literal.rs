@@ -81,11 +81,25 @@ impl Reader<'_> {
                     self.at += 1;
                     return Some(());
                 }
-                b'\\' => self.at += 2,
-                b'\n' => return None,
+                b'\\' => self.escape()?,
+                // Python never prints these as they are.
+                0..0x20 => return None,
                 _ => self.at += 1,
             }
         }
+    }
+
+    fn escape(&mut self) -> Option<()> {
+        let digits = match self.text.get(self.at + 1)? {
+            b'x' => 2,
+            b'u' => 4,
+            b'U' => 8,
+            _ => 0,
+        };
+        self.at += 2;
+        let code = self.text.get(self.at..self.at + digits)?;
+        self.at += digits;
+        code.iter().all(u8::is_ascii_hexdigit).then_some(())
     }
 
     fn word(&mut self) -> Option<()> {

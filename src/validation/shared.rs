@@ -45,6 +45,7 @@ fn among_all(
         return Ok(());
     }
     let scans = LinkScan::all(pass, known, leaf)?;
+    let all_exist = linked.all_exist;
     let mut followed: Vec<Followed> = Vec::new();
     let mut follow = |followed: &mut Vec<Followed>| -> Result<()> {
         for link in &scans {
@@ -65,7 +66,9 @@ fn among_all(
         let ids: Vec<i64> = known.nodes.experiments.ids.iter().collect();
         for one in followed.drain(..) {
             let id = |at: Option<usize>| at.and_then(|at| ids.get(at)).copied();
-            if let (Some(first), Some(other)) = (id(one.first), id(one.other)) {
+            if let (Some(first), Some(other)) = (id(one.first), id(one.other))
+                && (all_exist || exists(pass, leaf, one.id)?)
+            {
                 report(pass.layout.entity(leaf)?.schema, one.id, (first, other), collector);
             }
         }
@@ -97,6 +100,7 @@ fn with_others(
 ) -> Result<()> {
     let everywhere = Pass { experiment: None, ..pass };
     let mut reported = IdSet::default();
+    let all_exist = linked.all_exist;
     for link in &LinkScan::all(pass, known, leaf)? {
         let asks = other_experiment(pass.layout, link.owner)?;
         link.read(everywhere, known, |cells| {
@@ -108,6 +112,7 @@ fn with_others(
             let owner = cell(cells, link.owner_place()).to_owned();
             let other = pass.connection.query_integer(&asks, &[owner, Value::Integer(experiment)])?;
             if let Some(other) = other
+                && (all_exist || exists(pass, leaf, id)?)
                 && reported.insert(id)?
             {
                 report(pass.layout.entity(leaf)?.schema, id, (experiment, other), collector);
@@ -116,6 +121,13 @@ fn with_others(
         })?;
     }
     Ok(())
+}
+
+/// Whether what links name is there; where it is not, that is reported elsewhere.
+fn exists(pass: Pass<'_>, leaf: Entity, id: i64) -> Result<bool> {
+    let table = pass.layout.entity(leaf)?;
+    let sql = format!("SELECT 1 FROM {} WHERE {} = ?1", quote(&table.name), table.quoted("id"));
+    Ok(pass.connection.query_integer(&sql, &[Value::Integer(id)])? == Some(1))
 }
 
 /// A query for the experiment that a node belongs to, if it is another than the second parameter.

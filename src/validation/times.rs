@@ -45,10 +45,10 @@ pub fn check_times<'r>(
     mut found: impl FnMut(IssueKind, Time<'r>, String),
 ) -> Span {
     let mut known = [None, None];
-    for (time, slot) in times.zip(known.iter_mut()) {
+    for (at, (time, slot)) in times.zip(known.iter_mut()).enumerate() {
         *slot = timestamp(time.1).map(|when| (when, time));
         if let Some((when, time)) = *slot
-            && let Some(what) = outside(when, parent)
+            && let Some(what) = outside(when, at == 0, parent)
         {
             found(IssueKind::ChildOutsideParent, time, format!("{} {what}", time.1.describe()));
         }
@@ -62,11 +62,11 @@ pub fn check_times<'r>(
     Span::new(start.map(|(when, _)| when), end.map(|(when, _)| when))
 }
 
-/// Whether a time is before or after those of the parent. The tracking application often leaves a row's update_time at its start:
-/// then it says nothing about the end.
-fn outside(time: i64, parent: Span) -> Option<&'static str> {
+/// Whether a time is before or after those of the parent. An update before the parent's start is one before the row's own, or the
+/// row's start says it. The tracking application often leaves a row's update_time at its start: then it says nothing about the end.
+fn outside(time: i64, first: bool, parent: Span) -> Option<&'static str> {
     let start = parent.start()?;
-    if time < start {
+    if first && time < start {
         return Some("is before the start of what it belongs to");
     }
     let end = parent.end()?;
