@@ -6,6 +6,7 @@ use super::examine::{CELLS, Examiner, Verdict};
 use super::links::move_links;
 use super::metric::Metric;
 use super::options::TransformOptions;
+use super::plan::Plan;
 use super::result::{Noted, Sample, TransformationResult};
 use super::selection::{Chosen, MetricSelection};
 use super::steps::Steps;
@@ -17,21 +18,11 @@ use crate::hierarchy::scan_leaves;
 use crate::progress::Job;
 use crate::schema::{Entity, ValueRef, quote};
 
-/// What is done, and how it is made safe.
-pub struct Plan<'r> {
-    pub steps: Steps<'r>,
-    /// Says what the rules are, as JSON; for the undo log.
-    pub description: String,
-    pub backup_original: bool,
-    pub validate_after_transform: bool,
-    pub rollback_on_error: bool,
-}
-
 /// Transforms the selected metrics in one transaction.
 pub fn transform(
     database: &Database,
     selection: &MetricSelection,
-    plan: Plan<'_>,
+    plan: Plan,
     mut options: TransformOptions,
 ) -> Result<TransformationResult> {
     options.check()?;
@@ -65,7 +56,7 @@ fn run(
     connection: &dyn Connection,
     layout: &Layout,
     selection: &MetricSelection,
-    plan: Plan<'_>,
+    plan: Plan,
     options: &TransformOptions,
     job: &Arc<Job>,
 ) -> Result<TransformationResult> {
@@ -74,7 +65,7 @@ fn run(
     job.set_total(chosen.count);
     job.begin("transforming metrics")?;
     let table = layout.entity(Entity::Metric)?;
-    let log = match plan.backup_original && !options.dry_run {
+    let log = match plan.settings.backup_original && !options.dry_run {
         true => Some(UndoLog::begin(connection, &plan.description)?),
         false => None,
     };
@@ -84,8 +75,8 @@ fn run(
     };
     let mut pass = Pass {
         steps: plan.steps,
-        examiner: Examiner::new(connection, table, plan.validate_after_transform)?,
-        all_or_nothing: plan.rollback_on_error,
+        examiner: Examiner::new(connection, table, plan.settings.validate_after_transform)?,
+        all_or_nothing: plan.settings.rollback_on_error,
         writer,
         result: TransformationResult { dry_run: options.dry_run, ..TransformationResult::default() },
         job,
@@ -95,7 +86,7 @@ fn run(
     // By now it is known exactly.
     job.set_total(job.counts().0);
     let Pass { steps, writer, mut result, .. } = pass;
-    if !options.dry_run && plan.rollback_on_error && result.failed.count > 0 {
+    if !options.dry_run && plan.settings.rollback_on_error && result.failed.count > 0 {
         return Err(result.refused());
     }
     if let Some(writer) = writer {
@@ -114,7 +105,7 @@ fn run(
     if result.matched == 0 {
         result.warnings.push("no metric of the selection matched a rule; nothing was changed".to_owned());
     }
-    if options.dry_run && plan.rollback_on_error && result.failed.count > 0 {
+    if options.dry_run && plan.settings.rollback_on_error && result.failed.count > 0 {
         let count = result.failed.count;
         result
             .warnings

@@ -6,24 +6,33 @@
 //! `links` write what changed, and `undo_log` what it was; `apply` puts it together. `undo` goes back.
 
 mod apply;
+mod built_in;
+mod decimal;
+mod document;
 mod examine;
 mod links;
 mod metric;
+mod near_miss;
 mod options;
+mod plan;
+mod registered;
 mod result;
+mod rules;
 mod selection;
-mod similar;
 mod steps;
 mod undo;
 mod undo_list;
 mod undo_log;
 mod write;
 
-pub use apply::{Plan, transform};
+pub use apply::transform;
+pub use built_in::{BuiltIn, NAMES as BUILT_IN_NAMES};
 pub use metric::{Metric, Outcome, Transform};
 pub use options::{TransformOptions, UndoOptions};
+pub use plan::Plan;
+pub use registered::{TransformFn, Transformations};
 pub use result::{Noted, NotedList, RuleCount, Sample, TransformationResult};
+pub use rules::{MAX_RULES_SIZE, Rule, RuleKind, Rules, Settings};
 pub use selection::MetricSelection;
-pub use steps::{Step, Steps};
 pub use undo::{ChangedSince, UndoResult, undo};
 pub use undo_list::{TransformEntry, forget, list, list_json};

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::metric::{Metric, Outcome};
 use super::result::RuleCount;
-use super::similar::similar;
+use super::near_miss::near_misses;
 use crate::error::Result;
 use crate::schema::ValueRef;
 
@@ -103,7 +103,7 @@ impl<'r> Steps<'r> {
             }
             warned.push(wanted);
             let wanted = String::from_utf8_lossy(wanted);
-            let near = similar(&wanted, known.iter().map(String::as_str));
+            let near = near_misses(&wanted, known.iter().map(String::as_str));
             let near: Vec<String> = near.iter().map(|name| format!("{name:?}")).collect();
             warnings.push(match near.is_empty() {
                 true => format!("no metric of the selection has the type {wanted:?}"),
