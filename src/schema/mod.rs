@@ -4,6 +4,7 @@
 
 mod ddl;
 pub mod json;
+pub(crate) mod python_literal;
 mod tables;
 mod timestamp;
 mod value;

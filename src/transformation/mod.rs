@@ -2,8 +2,13 @@
 //!
 //! The manager calls this room, and migration for its copies.
 //!
-//! `selection` finds the metrics and which of them others are linked to as well; `examine` applies the `steps` to one; `write` and
-//! `links` write what changed, and `undo_log` what it was; `apply` puts it together. `undo` goes back.
+//! The pure half knows no database: `rules` reads the rules document, `built_in` has the transformations, `metric` says what one is
+//! asked and answers; `document` and `decimal` change JSON and numbers without touching what is not meant, `near_miss` guesses what a
+//! misspelt name was.
+//!
+//! The other half: `selection` finds the metrics and which of them others are linked to as well; `plan` makes `steps` of the rules,
+//! `examine` applies them to one metric; `write` and `links` write what changed, and `undo_log` what it was; `apply` puts it together.
+//! `undo` goes back, `undo_list` says where to.
 
 mod apply;
 mod built_in;

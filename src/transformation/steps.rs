@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::metric::{Metric, Outcome};
-use super::result::RuleCount;
 use super::near_miss::near_misses;
+use super::result::RuleCount;
 use crate::error::Result;
 use crate::schema::ValueRef;
 
