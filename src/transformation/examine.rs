@@ -166,7 +166,8 @@ fn stored(connection: &dyn Connection, column: &ColumnLayout, value: Value) -> R
     let stays = match &value {
         Value::Null | Value::Blob(_) => true,
         Value::Real(number) if number.is_nan() => return Ok(Value::Null),
-        Value::Real(_) => matches!(affinity, Affinity::Real | Affinity::Blob),
+        // SQLite keeps whole numbers of such a column as integers, which have no -0.
+        Value::Real(number) => affinity == Affinity::Blob || (affinity == Affinity::Real && *number != 0.0),
         Value::Integer(_) => matches!(affinity, Affinity::Integer | Affinity::Numeric | Affinity::Blob),
         // No number begins with a brace.
         Value::Text(text) => matches!(affinity, Affinity::Text | Affinity::Blob) || text.first() == Some(&b'{'),
