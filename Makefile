@@ -50,6 +50,7 @@ bench:
 	sh tests/install-tools.sh bench
 	$(CARGO) build --release --locked --lib --example bench_job
 	$(PYTHON) benches/run.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(BENCH)
+	$(PYTHON) benches/validate.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(BENCH)
 
 # What CI checks beside the tests.
 check:

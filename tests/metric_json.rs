@@ -83,6 +83,25 @@ fn every_kind_of_text_is_judged_by_the_rules() {
 }
 
 #[test]
+fn a_second_implementation_on_pythons_own_parsers_agrees() {
+    let folder = Folder::new();
+    let cases = cases();
+    let path = database(&folder, cases.iter().map(|case| case.cell.clone()));
+    let output = python().arg("-W").arg("ignore").arg(crate_path("tests/python/metric_json.py")).arg(&path).output();
+    let output = output.expect("the script");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8(output.stdout).expect("text");
+    let mut said: BTreeMap<i64, Vec<&str>> = said
+        .lines()
+        .map(|line| line.split_once(' ').expect("id and kinds"))
+        .map(|(id, kinds)| (id.parse().expect("an id"), kinds.split(' ').collect()))
+        .collect();
+    for (id, case) in (1..).zip(&cases) {
+        assert_eq!(said.remove(&id).unwrap_or_default(), case.kinds, "{}", text_of(&path, id));
+    }
+}
+
+#[test]
 fn numbers_are_judged_by_the_grammar_of_json_not_by_their_size() {
     let long = "9".repeat(100_000);
     let mut all = Vec::new();

@@ -66,7 +66,8 @@ pub fn create(
     pages.next("reading the copy back")?;
     let (size, blake3) = checksum(&file, &copy, &mut pages)?;
     job.begin("checking the copy")?;
-    let (identity, statistics) = examine(&copy, Depth::Structure, job, Some(database))?;
+    let (identity, statistics) =
+        examine(&copy, Depth::Structure, job, Some(database)).map_err(|error| damaged(error, database))?;
     let identity = identity.ok_or_else(|| Error::internal(Domain::Snapshot, "a snapshot without an identity"))?;
     job.begin("writing the snapshot to the device")?;
     file.sync_all().map_err(|error| io("the snapshot cannot be flushed", &copy, &error))?;
@@ -76,6 +77,17 @@ pub fn create(
     publish(folder, reservation.id(), &snapshot)?;
     pages.finish();
     Ok(snapshot)
+}
+
+/// The copy is as the database is.
+fn damaged(cause: Error, database: &Database) -> Error {
+    if cause.status() != Status::Corrupt {
+        return cause;
+    }
+    Error::new(Status::Corrupt, Domain::Snapshot, "the database is damaged, so no snapshot was made of it")
+        .detail("path", database.path().display())
+        .hint("run PRAGMA integrity_check in the sqlite3 shell; restore a snapshot from before the damage")
+        .caused_by(cause)
 }
 
 /// An id of this second that nobody has.
