@@ -62,7 +62,7 @@ fn run(
 ) -> Result<TransformationResult> {
     job.begin("counting")?;
     let mut chosen = Chosen::read(connection, layout, selection, job)?;
-    job.set_total(chosen.count);
+    job.set_total(chosen.count(connection, layout, job)?);
     job.begin("transforming metrics")?;
     let table = layout.entity(Entity::Metric)?;
     let log = match plan.settings.backup_original && !options.dry_run {
@@ -152,16 +152,18 @@ struct Pass<'a, 'r> {
 
 impl Pass<'_, '_> {
     fn look(&mut self, row: &dyn Row, id: i64, shared: bool) -> Result<()> {
-        let mut cells = [ValueRef::Null; 4];
-        row.values(&mut cells)?;
-        let [_, kind, total, labels] = cells;
-        let verdict = self.examiner.examine(&mut self.steps, id, [kind, total, labels])?;
         self.result.examined += 1;
-        self.result.matched += u64::from(verdict != Verdict::Unmatched);
+        let kind = row.value(1)?;
+        let matching = self.steps.matching(kind);
+        if matching.is_empty() {
+            return self.job.advance();
+        }
+        self.result.matched += 1;
+        let (total, labels) = (row.value(2)?, row.value(3)?);
+        let verdict = self.examiner.examine((&mut self.steps, &matching), id, [kind, total, labels])?;
         let noted =
             |transformation, reason| Noted { metric_id: id, metric_type: readable(kind), transformation, reason };
         match verdict {
-            Verdict::Unmatched => {}
             Verdict::Unchanged => self.result.unchanged += 1,
             Verdict::Skipped(by, reason) => self.result.skipped.add(|| noted(by, reason)),
             Verdict::Failed(by, reason) => {

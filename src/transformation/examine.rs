@@ -15,8 +15,6 @@ const VALIDATION: &str = "validate_after_transform";
 /// What becomes of a metric.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
-    /// No rule is for it.
-    Unmatched,
     Unchanged,
     /// The cells that changed, as bits. The new ones are in [`Examiner::metric`].
     Changed(u8),
@@ -78,17 +76,13 @@ impl<'a> Examiner<'a> {
         &self.metric
     }
 
-    /// Applies the rules to a metric with this id, type, total and per-label values.
+    /// Applies these rules to a metric with this id, type, total and per-label values.
     pub fn examine(
         &mut self,
-        steps: &mut Steps<'_>,
+        (steps, matching): (&mut Steps<'_>, &[usize]),
         id: i64,
         [kind, total, labels]: [ValueRef<'_>; 3],
     ) -> Result<Verdict> {
-        let matching = steps.matching(kind);
-        if matching.is_empty() {
-            return Ok(Verdict::Unmatched);
-        }
         self.metric.id = id;
         self.metric.kind.clear();
         match kind {
@@ -98,7 +92,7 @@ impl<'a> Examiner<'a> {
         refill(&mut self.metric.total_val, total);
         refill(&mut self.metric.per_label_val, labels);
         let mut skipped = None;
-        for at in matching.iter() {
+        for at in matching {
             match steps.apply(*at, &self.metric)? {
                 Outcome::Unchanged => {}
                 Outcome::Changed { total_val, per_label_val } => {
@@ -243,7 +237,8 @@ mod tests {
         let row = [ValueRef::Text(b"loss"), ValueRef::Real(0.5), ValueRef::Text(b"{}")];
         let mut look = |steps: Vec<Step<'_>>| {
             let mut steps = Steps::new(steps);
-            let verdict = examiner.examine(&mut steps, 7, row).unwrap();
+            let matching = steps.matching(row[0]);
+            let verdict = examiner.examine((&mut steps, &matching), 7, row).unwrap();
             (verdict, examiner.metric().clone(), steps.counts())
         };
         let (verdict, metric, counts) =
@@ -256,8 +251,6 @@ mod tests {
         assert_eq!(verdict, Verdict::Unchanged);
         assert_eq!(look(vec![step(None, "a", total(0.5))]).0, Verdict::Unchanged);
         assert_eq!(look(vec![step(None, "a", labels("{}"))]).0, Verdict::Unchanged);
-        assert_eq!(look(vec![step(Some("Loss"), "a", total(1.0))]).0, Verdict::Unmatched);
-        assert_eq!(look(vec![]).0, Verdict::Unmatched);
         let skip = || step(None, "skips", Outcome::Skipped("no".into()));
         assert_eq!(look(vec![skip()]).0, Verdict::Skipped("skips".into(), "no".into()));
         assert_eq!(look(vec![skip(), step(None, "a", total(2.0))]).0, Verdict::Changed(1));
@@ -273,8 +266,9 @@ mod tests {
         let row = [ValueRef::Text(b"loss"), ValueRef::Null, ValueRef::Text(b"{}")];
         for validates in [true, false] {
             let mut examiner = Examiner::new(database.reader().unwrap(), table, validates).unwrap();
-            let mut look =
-                |outcome: Outcome| examiner.examine(&mut Steps::new(vec![step(None, "a", outcome)]), 7, row).unwrap();
+            let mut look = |outcome: Outcome| {
+                examiner.examine((&mut Steps::new(vec![step(None, "a", outcome)]), &[0]), 7, row).unwrap()
+            };
             assert_eq!(look(Outcome::Unchanged), Verdict::Unchanged);
             assert_eq!(look(total(1.0)), Verdict::Changed(1));
             let bad = look(labels("[1]"));

@@ -22,8 +22,6 @@ pub struct MetricSelection {
 pub struct Chosen {
     /// The METRIC rows, frozen; `None` for all of them.
     pub metrics: Option<IdSet>,
-    /// How many that are, at most: links can lead to rows that do not exist.
-    pub count: u64,
     /// Those that are linked from elsewhere, too; frozen.
     pub shared: IdSet,
     /// What the links of the selection belong to.
@@ -77,28 +75,33 @@ impl<'l> MetricLinks<'l> {
 impl Chosen {
     /// Finds the rows. Fails on ids that do not exist.
     pub fn read(connection: &dyn Connection, layout: &Layout, wanted: &MetricSelection, job: &Job) -> Result<Chosen> {
-        let mut chosen = Chosen { metrics: None, count: 0, shared: IdSet::default(), owners: Owners::default() };
+        let mut chosen = Chosen { metrics: None, shared: IdSet::default(), owners: Owners::default() };
         let named = match &wanted.metrics {
             Some(ids) => Some(existing(connection, layout, ids, job)?),
             None => None,
         };
         chosen.metrics = match (&wanted.experiments, named) {
-            (None, None) => {
-                let table = layout.entity(Entity::Metric)?;
-                let sql = format!("SELECT count(*) FROM {}", quote(&table.name));
-                chosen.count = connection.query_integer(&sql, &[])?.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
-                None
-            }
+            (None, None) => None,
             (None, Some(named)) => Some(named),
             (Some(experiments), named) => {
                 chosen.owners = owners(connection, layout, experiments, job)?;
                 Some(chosen.read_links(connection, layout, named, job)?)
             }
         };
-        if let Some(metrics) = &chosen.metrics {
-            chosen.count = metrics.len();
-        }
         Ok(chosen)
+    }
+
+    /// How many rows that are, at most: links can lead to rows that do not exist. Counting all takes a while, and is only done if
+    /// somebody watches.
+    pub fn count(&self, connection: &dyn Connection, layout: &Layout, job: &Job) -> Result<u64> {
+        if let Some(metrics) = &self.metrics {
+            return Ok(metrics.len());
+        }
+        if !job.is_watched() {
+            return Ok(0);
+        }
+        let sql = format!("SELECT count(*) FROM {}", quote(&layout.entity(Entity::Metric)?.name));
+        Ok(connection.query_integer(&sql, &[])?.and_then(|count| u64::try_from(count).ok()).unwrap_or(0))
     }
 
     /// The metrics of the experiments, or of them those that are named; finds out which are shared.

@@ -29,12 +29,14 @@ pub struct Steps<'r> {
     counts: Vec<(u64, u64)>,
     /// The steps that are for a type.
     types: HashMap<Vec<u8>, Rc<[usize]>>,
+    /// The type that was asked for last: they mostly come in runs.
+    last: Option<(Vec<u8>, Rc<[usize]>)>,
 }
 
 impl<'r> Steps<'r> {
     pub fn new(steps: Vec<Step<'r>>) -> Steps<'r> {
         let counts = vec![(0, 0); steps.len()];
-        Steps { steps, counts, types: HashMap::new() }
+        Steps { steps, counts, types: HashMap::new(), last: None }
     }
 
     /// The steps that are for metrics of this type.
@@ -42,12 +44,26 @@ impl<'r> Steps<'r> {
         let ValueRef::Text(name) = kind else {
             return self.of(None);
         };
-        if let Some(known) = self.types.get(name) {
+        if let Some((_, known)) = self.last.as_ref().filter(|(last, _)| last == name) {
             return Rc::clone(known);
         }
-        let found = self.of(Some(name));
-        if self.types.len() < MOST_TYPES {
-            self.types.insert(name.to_vec(), Rc::clone(&found));
+        let found = match self.types.get(name) {
+            Some(known) => Rc::clone(known),
+            None => {
+                let found = self.of(Some(name));
+                if self.types.len() < MOST_TYPES {
+                    self.types.insert(name.to_vec(), Rc::clone(&found));
+                }
+                found
+            }
+        };
+        match &mut self.last {
+            Some((last, steps)) => {
+                last.clear();
+                last.extend_from_slice(name);
+                *steps = Rc::clone(&found);
+            }
+            None => self.last = Some((name.to_vec(), Rc::clone(&found))),
         }
         found
     }
