@@ -85,10 +85,7 @@ fn metrics_of_results_epochs_and_batches_are_reached_and_no_others() {
         .expect("a transformation");
     // Results 31 and 35, epochs 32 to 34, batches 37 and 38; not 36 of the other experiment, not 39 of nobody.
     assert_eq!((result.examined, result.matched, result.updated, result.copied), (7, 7, 7, 0));
-    assert_eq!(
-        totals(&path, &[31, 32, 33, 34, 35, 36, 37, 38, 39]),
-        [1.0, 3.0, 1.5, 5.0, 0.25, 9.0, 7.0, 6.5, 100.0]
-    );
+    assert_eq!(totals(&path, &[31, 32, 33, 34, 35, 36, 37, 38, 39]), [1.0, 3.0, 1.5, 5.0, 0.25, 9.0, 7.0, 6.5, 100.0]);
 }
 
 #[test]
@@ -124,9 +121,8 @@ fn unknown_experiments_and_metrics_are_named_before_anything_is_written() {
     let folder = Folder::new();
     let path = folder.small("a.db", "");
     let loss = rules("loss", "scale", DOUBLE);
-    let refused = |selection: &MetricSelection| {
-        untouched(&path, || failed(transform(&path, selection, &loss), Status::NotFound))
-    };
+    let refused =
+        |selection: &MetricSelection| untouched(&path, || failed(transform(&path, selection, &loss), Status::NotFound));
     assert_detail(&refused(&of(&[1, 7])), "experiment_id", "7");
     let error = refused(&only(&[31, 99, 32, -1]));
     assert_eq!(details(&error, "metric_id"), ["-1", "99"]);
@@ -302,7 +298,10 @@ fn one_bad_metric_rolls_everything_back_and_is_named() {
     let folder = Folder::new();
     let path = folder.small("a.db", "UPDATE METRIC SET per_label_val = '{\"a\": 1, \"b\": 2}' WHERE id IN (31, 35);");
     let collide = |settings: &str| {
-        document(&[("accuracy", "normalize_json_keys", r#"{"key_mapping": {"a": "b"}}"#), ("loss", "scale", DOUBLE)], settings)
+        document(
+            &[("accuracy", "normalize_json_keys", r#"{"key_mapping": {"a": "b"}}"#), ("loss", "scale", DOUBLE)],
+            settings,
+        )
     };
     let error = untouched(&path, || failed(transform(&path, &all(), &collide("{}")), Status::Validation));
     assert_eq!(error.domain(), expmig::Domain::Transformation);
@@ -361,15 +360,15 @@ fn a_row_that_the_database_refuses_fails_alone() {
         "a.db",
         "CREATE TRIGGER t BEFORE UPDATE ON METRIC WHEN new.total_val > 4 BEGIN SELECT RAISE(ABORT, 'too large'); END;",
     );
-    let scale = |rollback: bool| {
-        document(&[("loss", "scale", DOUBLE)], &format!(r#"{{"rollback_on_error": {rollback}}}"#))
-    };
+    let scale =
+        |rollback: bool| document(&[("loss", "scale", DOUBLE)], &format!(r#"{{"rollback_on_error": {rollback}}}"#));
     let error = untouched(&path, || failed(transform(&path, &all(), &scale(true)), Status::Validation));
     assert_eq!(details(&error, "row"), ["id=34", "id=36"]);
     let result = transform(&path, &all(), &scale(false)).expect("done");
     assert_eq!((result.updated, result.failed.count), (2, 2));
     assert_eq!(totals(&path, &[32, 33, 34, 36]), [3.0, 1.5, 2.5, 9.0]);
-    let undone = open(&path).undo_transform(result.transform_id.expect("an id"), UndoOptions::default()).expect("undone");
+    let undone =
+        open(&path).undo_transform(result.transform_id.expect("an id"), UndoOptions::default()).expect("undone");
     assert_eq!(undone.restored, 2);
 }
 
@@ -381,9 +380,8 @@ fn a_trigger_that_changes_what_is_written_is_noticed() {
         "BEFORE UPDATE ON METRIC WHEN new.id = 33 BEGIN SELECT RAISE(IGNORE); END",
     ] {
         let path = folder.small(&format!("{}.db", trigger.len()), &format!("CREATE TRIGGER t {trigger};"));
-        let error = untouched(&path, || {
-            failed(transform(&path, &all(), &rules("loss", "scale", DOUBLE)), Status::Mismatch)
-        });
+        let error =
+            untouched(&path, || failed(transform(&path, &all(), &rules("loss", "scale", DOUBLE)), Status::Mismatch));
         assert_detail(&error, "row", "id=33");
     }
 }
@@ -485,7 +483,10 @@ fn a_registered_transformation_sees_the_metric_and_its_parameters_and_can_answer
     let manager = custom(&path, move |metric, params| {
         kept.lock().unwrap().push((metric.clone(), params.to_owned()));
         Ok(match metric.id {
-            32 => Outcome::Changed { total_val: Some(Value::Real(-1.0)), per_label_val: Some(Value::Text(b"{\"x\":1}".into())) },
+            32 => Outcome::Changed {
+                total_val: Some(Value::Real(-1.0)),
+                per_label_val: Some(Value::Text(b"{\"x\":1}".into())),
+            },
             33 => Outcome::Skipped("not today".to_owned()),
             34 => Outcome::Failed("never".to_owned()),
             _ => Outcome::Unchanged,
@@ -626,7 +627,8 @@ fn generation_1_extra_columns_and_odd_types_are_transformed_as_they_are() {
          INSERT INTO METRIC (id, type, total_val, per_label_val) SELECT id, type, total_val, per_label_val FROM old;
          DROP TABLE old;",
     );
-    let result = transform(&odd, &all(), &rules("loss", "scale", r#"{"factor": 2.0, "target": "total"}"#)).expect("done");
+    let result =
+        transform(&odd, &all(), &rules("loss", "scale", r#"{"factor": 2.0, "target": "total"}"#)).expect("done");
     assert_eq!(result.updated, 4);
     let id = "SELECT typeof(total_val) || total_val FROM METRIC WHERE id = ";
     assert_eq!(text(&odd, &format!("{id} 32")), "integer3");

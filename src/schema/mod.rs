@@ -15,4 +15,4 @@ pub use tables::{
     UNDO_TRANSFORM, own_table, table,
 };
 pub use timestamp::parse_timestamp;
-pub use value::{Value, ValueRef};
+pub use value::{Value, ValueRef, one_line};

@@ -16,7 +16,10 @@ use crate::database::{Connection, Database, Layout, Row, Transaction, Watches};
 use crate::error::{Domain, Result};
 use crate::hierarchy::scan_leaves;
 use crate::progress::Job;
-use crate::schema::{Entity, ValueRef, quote};
+use crate::schema::{Entity, ValueRef, one_line, quote};
+
+/// How much of a reason is kept, in characters: registered transformations can say anything.
+const LONGEST_REASON: usize = 1000;
 
 /// Transforms the selected metrics in one transaction.
 pub fn transform(
@@ -161,13 +164,17 @@ impl Pass<'_, '_> {
         self.result.matched += 1;
         let (total, labels) = (row.value(2)?, row.value(3)?);
         let verdict = self.examiner.examine((&mut self.steps, &matching), id, [kind, total, labels])?;
-        let noted =
-            |transformation, reason| Noted { metric_id: id, metric_type: readable(kind), transformation, reason };
+        let noted = |transformation, reason: String| Noted {
+            metric_id: id,
+            metric_type: readable(kind),
+            transformation,
+            reason: one_line(&reason, LONGEST_REASON),
+        };
         match verdict {
             Verdict::Unchanged => self.result.unchanged += 1,
             Verdict::Skipped(by, reason) => self.result.skipped.add(|| noted(by, reason)),
             Verdict::Failed(by, reason) => {
-                let message = format!("METRIC (id={id}): {reason}");
+                let message = format!("METRIC (id={id}): {}", one_line(&reason, LONGEST_REASON));
                 self.result.failed.add(|| noted(by, reason));
                 return self.failed(message);
             }
@@ -221,7 +228,7 @@ impl Pass<'_, '_> {
             self.result.failed.add(|| Noted {
                 metric_id: id,
                 metric_type: String::new(),
-                transformation: "the database".to_owned(),
+                transformation: "database".to_owned(),
                 reason,
             });
             self.failed(message)?;

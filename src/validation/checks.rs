@@ -10,7 +10,7 @@ use crate::database::{Connection, Database, EachRow};
 use crate::error::{Domain, Error, Result};
 use crate::progress::{Flow, Job};
 use crate::registry::Registry;
-use crate::schema::Value;
+use crate::schema::{Value, one_line};
 
 /// How much of a text that a check reports is kept, in characters. Bounds what a report can take.
 const LONGEST_TEXT: usize = 1000;
@@ -181,10 +181,10 @@ impl CheckContext<'_> {
         let known = self.tables.iter().find(|known| known.eq_ignore_ascii_case(table)).map(String::as_str);
         collector.add_found(self.check, severity, known.unwrap_or(""), || {
             let found = make();
-            let row = clip(&found.row, LONGEST_TEXT);
-            let table = clip(known.unwrap_or(table), LONGEST_TEXT);
+            let row = one_line(&found.row, LONGEST_TEXT);
+            let table = one_line(known.unwrap_or(table), LONGEST_TEXT);
             let message = match (found.message, table.as_str(), row.as_str()) {
-                (Some(message), _, _) => clip(&message, LONGEST_TEXT),
+                (Some(message), _, _) => one_line(&message, LONGEST_TEXT),
                 (None, "", "") => self.check.to_owned(),
                 (None, "", row) => format!("{}: {row}", self.check),
                 (None, table, row) => format!("{}: {table} ({row})", self.check),
@@ -194,22 +194,12 @@ impl CheckContext<'_> {
                 severity,
                 table: table.into(),
                 row,
-                column: found.column.map(|column| clip(&column, LONGEST_TEXT).into()),
+                column: found.column.map(|column| one_line(&column, LONGEST_TEXT).into()),
                 message,
-                value: found.value.map(|value| clip(&value, LONGEST_VALUE)),
+                value: found.value.map(|value| one_line(&value, LONGEST_VALUE)),
                 check: Some(self.check.to_owned()),
             }
         });
         Ok(())
     }
-}
-
-/// One line of at most so many characters.
-fn clip(text: &str, longest: usize) -> String {
-    let mut line: String =
-        text.chars().take(longest).map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
-    if text.chars().nth(longest).is_some() {
-        line.push('…');
-    }
-    line
 }
