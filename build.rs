@@ -19,6 +19,9 @@ const SECTIONS: &[&str] = &[
     "report",
     "validation",
     "check",
+    "transformation",
+    "undo",
+    "transformer",
 ];
 
 fn main() {

@@ -6,7 +6,7 @@
 //! - [`schema`]: the tables and what values are.
 //! - [`progress`], [`database`]: jobs, connections.
 //! - `hierarchy`, [`digest`]: the rows below an experiment, and their content digest.
-//! - [`validation`], [`migration`], [`snapshot`]: the capabilities.
+//! - [`validation`], [`migration`], [`transformation`], [`snapshot`]: the capabilities.
 //! - [`manager`]: the facade that users hold.
 //! - `capi`: the C ABI; the only unsafe code.
 //!
@@ -37,6 +37,7 @@ pub mod hierarchy;
 pub mod manager;
 pub mod migration;
 pub mod progress;
+mod registry;
 pub mod schema;
 pub mod snapshot;
 pub mod transformation;
@@ -49,4 +50,7 @@ pub use migration::{MigrateOptions, MigrationResult, OnDuplicate, Strategy};
 pub use progress::{CancelToken, Flow, Progress};
 pub use schema::{Value, ValueRef};
 pub use snapshot::{RestoreResult, Snapshot, SnapshotList};
+pub use transformation::{
+    MetricSelection, TransformOptions, TransformationResult, Transformations, UndoOptions, UndoResult,
+};
 pub use validation::{Check, CheckContext, Finding, Issue, IssueKind, Report, Section, Severity, ValidateOptions};

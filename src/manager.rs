@@ -1,5 +1,7 @@
 //! The facade that Rust users and the C API hold: one database, and everything that can be done with it.
 
+mod transformations;
+
 use std::borrow::Borrow;
 use std::fmt;
 use std::path::PathBuf;
@@ -17,6 +19,7 @@ use crate::migration::{self, Helpers, MigrateOptions, MigrationResult};
 use crate::progress::{CancelToken, Job, ProgressSink};
 use crate::schema::{Entity, Value};
 use crate::snapshot::{self, Counting, Folder, RestoreResult, Snapshot, SnapshotList};
+use crate::transformation::Transformations;
 use crate::validation::{self, Check, Checks, Collector, Report, Scope as Sections, Severity, ValidateOptions};
 
 /// How important a log record is.
@@ -105,6 +108,7 @@ pub struct Manager<D: Borrow<Database> = Database> {
     database: D,
     options: Arc<ManagerOptions>,
     checks: Arc<Checks>,
+    transformations: Arc<Transformations>,
     /// `None` if the working directory could not be read.
     folder: Option<Folder>,
 }
@@ -120,7 +124,7 @@ impl<D: Borrow<Database>> Manager<D> {
     pub fn new(database: D, options: impl Into<Arc<ManagerOptions>>) -> Manager<D> {
         let options = options.into();
         let folder = Folder::at(options.snapshot_dir.as_deref()).ok();
-        Manager { database, options, checks: Arc::default(), folder }
+        Manager { database, options, checks: Arc::default(), transformations: Arc::default(), folder }
     }
 
     /// The same with these registered checks, which managers can share.

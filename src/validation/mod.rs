@@ -32,3 +32,4 @@ pub use options::{Scope, ValidateOptions};
 pub use quality::Quality;
 pub use report::{Collector, Count, Report};
 pub use run::{RunChecks, validate, validate_state};
+pub use values::Values;
