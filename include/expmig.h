@@ -634,6 +634,11 @@ typedef struct expmig_migrate_options {
      * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
      */
     const struct expmig_cancel *cancel;
+    /**
+     * A rules document (docs/transformations.md), UTF-8: the metrics of the copy are transformed by it, in the same transaction,
+     * once the copy is proven. NULL for none. The settings' backup_original has no meaning here: the source has the originals.
+     */
+    const char *transformation_rules;
 } expmig_migrate_options;
 
 /**

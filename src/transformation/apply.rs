@@ -42,7 +42,10 @@ pub fn transform(
     };
     let layout = connection.layout()?;
     layout.check().map_err(|error| error.detail("path", database.path().display()))?;
-    let mut result = run(connection, &layout, selection, plan, &options, &job)?;
+    job.begin("counting")?;
+    let chosen = Chosen::read(connection, &layout, selection, &job)?;
+    job.set_total(chosen.count(connection, &layout, &job)?);
+    let mut result = run(connection, &layout, chosen, plan, &options, &job)?;
     if options.dry_run || result.updated == 0 {
         // Also the empty entry of the undo log goes.
         drop(transaction);
@@ -55,17 +58,29 @@ pub fn transform(
     Ok(result)
 }
 
+/// Transforms metrics that were just written, and that nobody else is linked to, inside the transaction that wrote them: those with
+/// these ids, by the first and their number. Keeps no log for an undo: what they were copied from has the originals.
+pub fn transform_copies(
+    connection: &dyn Connection,
+    layout: &Layout,
+    copies: (i64, u64),
+    mut plan: Plan,
+    job: &Arc<Job>,
+) -> Result<TransformationResult> {
+    plan.settings.backup_original = false;
+    let mut result = run(connection, layout, Chosen::block(copies), plan, &TransformOptions::default(), job)?;
+    result.duration = job.elapsed();
+    Ok(result)
+}
+
 fn run(
     connection: &dyn Connection,
     layout: &Layout,
-    selection: &MetricSelection,
+    mut chosen: Chosen,
     plan: Plan,
     options: &TransformOptions,
     job: &Arc<Job>,
 ) -> Result<TransformationResult> {
-    job.begin("counting")?;
-    let mut chosen = Chosen::read(connection, layout, selection, job)?;
-    job.set_total(chosen.count(connection, layout, job)?);
     job.begin("transforming metrics")?;
     let table = layout.entity(Entity::Metric)?;
     let log = match plan.settings.backup_original && !options.dry_run {

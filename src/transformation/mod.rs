@@ -30,7 +30,7 @@ mod undo_list;
 mod undo_log;
 mod write;
 
-pub use apply::transform;
+pub use apply::{transform, transform_copies};
 pub use built_in::{BuiltIn, NAMES as BUILT_IN_NAMES};
 pub use metric::{Metric, Outcome, Transform};
 pub use options::{TransformOptions, UndoOptions};
