@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use expmig::transformation::Outcome;
-use expmig::{JobOptions, MetricSelection, Status, TransformOptions, TransformationResult, UndoOptions, UndoResult, Value};
+use expmig::{
+    JobOptions, MetricSelection, Status, TransformOptions, TransformationResult, UndoOptions, UndoResult, Value,
+};
 use proptest::prelude::*;
 use support::*;
 
@@ -150,7 +152,11 @@ fn metrics_that_were_changed_since_or_are_gone_stop_an_undo_or_are_left_alone() 
     assert_eq!(at(&result.to_json(), "/skipped/2/metric_id"), 34);
     assert_eq!(
         rows(&path, "SELECT id, total_val FROM METRIC WHERE id IN (31, 32, 33, 34)"),
-        [["Integer(31)", "real 3fe0000000000000"], ["Integer(32)", "real 4059000000000000"], ["Integer(33)", "real 3ff8000000000000"]]
+        [
+            ["Integer(31)", "real 3fe0000000000000"],
+            ["Integer(32)", "real 4059000000000000"],
+            ["Integer(33)", "real 3ff8000000000000"]
+        ]
     );
     failed(undo(&path, id), Status::NotFound);
 }
@@ -161,7 +167,10 @@ fn other_columns_may_change_meanwhile() {
     let path = folder.small("a.db", "");
     let before = content(&path);
     let id = double(&path, &all());
-    execute(&path, "ALTER TABLE METRIC ADD COLUMN unit TEXT DEFAULT 'm'; UPDATE METRIC SET unit = 's', type = 'x' WHERE id = 31");
+    execute(
+        &path,
+        "ALTER TABLE METRIC ADD COLUMN unit TEXT DEFAULT 'm'; UPDATE METRIC SET unit = 's', type = 'x' WHERE id = 31",
+    );
     assert_eq!(undo(&path, id).expect("undone").restored, 8);
     execute(&path, "UPDATE METRIC SET type = 'accuracy' WHERE id = 31; ALTER TABLE METRIC DROP COLUMN unit");
     assert_eq!(content(&path), before);
@@ -296,7 +305,10 @@ fn the_list_says_what_can_be_undone_and_the_oldest_can_be_forgotten() {
     let folder = Folder::new();
     let path = folder.small("a.db", SHARED);
     let manager = open(&path);
-    assert_eq!(expmig::transformation::list_json(&manager.list_transforms().expect("a list"))["transforms"], serde_json::json!([]));
+    assert_eq!(
+        expmig::transformation::list_json(&manager.list_transforms().expect("a list"))["transforms"],
+        serde_json::json!([])
+    );
     assert_eq!(untouched(&path, || manager.forget_transforms(0, JobOptions::default()).expect("nothing to do")), 0);
     let ids: Vec<i64> = (0..4).map(|_| double(&path, &of(&[1]))).collect();
     let json = expmig::transformation::list_json(&manager.list_transforms().expect("a list"));
@@ -363,12 +375,7 @@ fn snapshots_keep_the_log_with_the_data() {
 
 /// A transformation that may or may not fit what is there.
 fn any_step() -> impl Strategy<Value = (Option<Vec<i64>>, &'static str, &'static str)> {
-    let selection = prop_oneof![
-        Just(None),
-        Just(Some(vec![1])),
-        Just(Some(vec![2])),
-        Just(Some(vec![1, 2])),
-    ];
+    let selection = prop_oneof![Just(None), Just(Some(vec![1])), Just(Some(vec![2])), Just(Some(vec![1, 2])),];
     let step = prop_oneof![
         Just(("scale", r#"{"factor": 1.5, "offset": -0.25}"#)),
         Just(("scale", r#"{"factor": 3, "target": "labels"}"#)),
