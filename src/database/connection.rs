@@ -1,5 +1,6 @@
 //! What the engine needs of a database, whichever it is.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -39,6 +40,9 @@ pub enum Depth {
     /// And every index says what its table says.
     Everything,
 }
+
+/// The rows of tables, by name.
+pub type RowCounts = HashMap<String, u64>;
 
 /// Hears how many pages are copied, and how many there are. Both can shrink when somebody changes what is being copied.
 pub type Copied<'a> = &'a mut dyn FnMut(u64, u64) -> Result<()>;
@@ -124,8 +128,9 @@ pub trait Connection {
     /// the copy would not end.
     fn copy_into(&self, into: &Path, copied: Copied<'_>) -> Result<()>;
 
-    /// Fails with CORRUPT if what is stored is damaged. Values that break a rule of their column are no damage.
-    fn check_integrity(&self, depth: Depth) -> Result<()>;
+    /// Fails with CORRUPT if what is stored is damaged. Values that break a rule of their column are no damage. Returns the rows of
+    /// the tables that had to be counted for that.
+    fn check_integrity(&self, depth: Depth) -> Result<RowCounts>;
 
     /// How many bytes the file system under the database can still take; `None` where that cannot be known.
     fn free_bytes(&self) -> Option<u64>;

@@ -18,9 +18,10 @@ mod sqlite_error;
 mod sqlite_insert;
 mod sqlite_layout;
 mod sqlite_read;
+mod sqlite_walk;
 mod url;
 
-pub use connection::{Change, Connection, Copied, Depth, Engine, Inserter, Next, Row, Transaction, Watches};
+pub use connection::{Change, Connection, Copied, Depth, Engine, Inserter, Next, Row, RowCounts, Transaction, Watches};
 pub use glob::Glob;
 pub use handle::{Database, OpenOptions, open_copy};
 pub use id_table::IdTable;

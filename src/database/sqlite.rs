@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{OpenFlags, types};
 
-use super::connection::{Change, Connection, Copied, Depth, Engine, Inserter, Next, Row, Transaction};
+use super::connection::{Change, Connection, Copied, Depth, Engine, Inserter, Next, Row, RowCounts, Transaction};
 use super::guard;
 use super::layout::{Affinity, ColumnLayout, Layout, TableLayout};
 use super::read::ReadStatement;
@@ -80,6 +80,11 @@ impl Waits {
         Ok(())
     }
 
+    /// The job that wants to know.
+    pub fn job(&self) -> Option<Arc<Job>> {
+        self.watched.job()
+    }
+
     /// An error of SQLite as ours; an interrupted statement as what interrupted it.
     pub fn wrap(&self, error: rusqlite::Error) -> Error {
         if error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted)
@@ -95,6 +100,7 @@ impl Waits {
 pub struct SqliteConnection {
     pub(super) inner: rusqlite::Connection,
     pub(super) waits: Waits,
+    pub(super) immutable: bool,
     recovers: bool,
     /// `None` where other people's statements cannot be guarded.
     pub(super) reads: Option<Arc<ReadGuard>>,
@@ -136,6 +142,7 @@ impl SqliteConnection {
         let mut connection = SqliteConnection {
             inner,
             waits: Waits { path: path.to_owned(), busy_timeout, watched },
+            immutable: access == Access::Immutable,
             recovers: access == Access::Read,
             reads: None,
             probe: RefCell::new(None),
@@ -237,9 +244,12 @@ pub fn needs_recovery(error: &Error) -> bool {
     matches!(error.vendor_code(), Some(READONLY_RECOVERY | READONLY_ROLLBACK | READONLY_CANTINIT))
 }
 
-/// The error of a commit that could not be flushed. In a write-ahead log it stands complete all the same, and will be found by the
+/// The error of a commit. One that could not be flushed is undecided: in a write-ahead log it stands complete all the same, and will be found by the
 /// next open unless this connection can still clean up.
-fn undecided(cause: Error) -> Error {
+pub(super) fn of_commit(cause: Error) -> Error {
+    if cause.vendor_code() != Some(rusqlite::ffi::SQLITE_IOERR_FSYNC) {
+        return cause;
+    }
     let message = "the commit could not be flushed to the device; its changes will be there wholly or not at all";
     Error::new(Status::Io, Domain::Database, message)
         .detail("outcome", "undecided")
@@ -346,10 +356,7 @@ impl Connection for SqliteConnection {
 
     fn commit(&self) -> Result<()> {
         // A commit that meets a reader leaves the transaction open and can be tried again.
-        self.waiting(|inner| inner.execute_batch("COMMIT")).map_err(|error| match error.vendor_code() {
-            Some(rusqlite::ffi::SQLITE_IOERR_FSYNC) => undecided(error),
-            _ => error,
-        })
+        self.waiting(|inner| inner.execute_batch("COMMIT")).map_err(of_commit)
     }
 
     fn rollback(&self) {
@@ -457,7 +464,7 @@ impl Connection for SqliteConnection {
         sqlite_copy::copy_out(self, into, copied)
     }
 
-    fn check_integrity(&self, depth: Depth) -> Result<()> {
+    fn check_integrity(&self, depth: Depth) -> Result<RowCounts> {
         sqlite_check::check(self, depth)
     }
 

@@ -18,7 +18,7 @@ pub struct Decimal {
     pub real: bool,
 }
 
-/// Which number an average is.
+/// A sum that is shared out.
 pub struct Quotient {
     sum: Decimal,
     count: u64,
@@ -137,7 +137,7 @@ impl Decimal {
     pub fn spell(&self, out: &mut String) {
         const SMALLEST: i64 = -7;
         const LARGEST: i64 = 21;
-        let all = self.digits.magnitude().to_string();
+        let all = text(&self.digits);
         let kept = all.trim_end_matches('0');
         let exponent = self.exponent.saturating_add((all.len() - kept.len()) as i64);
         if kept.is_empty() {
@@ -250,7 +250,18 @@ fn size(digits: &BigInt) -> u64 {
 
 /// How many digits there are.
 fn length(digits: &BigInt) -> i64 {
-    digits.magnitude().to_string().len() as i64
+    match u128::try_from(digits.magnitude()) {
+        Ok(small) => i64::from(small.checked_ilog10().unwrap_or(0)) + 1,
+        Err(_) => text(digits).len() as i64,
+    }
+}
+
+/// The digits, without a sign. Those of small numbers are had sooner from the standard library.
+fn text(digits: &BigInt) -> String {
+    match u64::try_from(digits.magnitude()) {
+        Ok(small) => small.to_string(),
+        Err(_) => digits.magnitude().to_string(),
+    }
 }
 
 fn power_of_ten(exponent: u64) -> BigInt {
@@ -260,4 +271,115 @@ fn power_of_ten(exponent: u64) -> BigInt {
 fn nearest(digits: &BigInt, exponent: i64) -> f64 {
     // Never fails: it is a number. The standard library rounds it correctly, however long it is.
     format!("{digits}e{exponent}").parse().unwrap_or(f64::NAN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Decimal;
+
+    fn decimal(token: &str) -> Decimal {
+        Decimal::parse(token).unwrap_or_else(|| panic!("{token}"))
+    }
+
+    fn spelled(decimal: &Decimal) -> String {
+        let mut out = String::new();
+        decimal.spell(&mut out);
+        out
+    }
+
+    #[test]
+    fn numbers_are_spelled_with_just_the_digits_they_need() {
+        for (token, expected) in [
+            ("0", "0"),
+            ("-0.0", "0.0"),
+            ("100", "100"),
+            ("-1200", "-1200"),
+            ("1e2", "100.0"),
+            ("0.50", "0.5"),
+            ("-12.340", "-12.34"),
+            ("0.0000001", "0.0000001"),
+            ("0.00000001", "1.0e-8"),
+            ("123e-10", "1.23e-8"),
+            ("1e20", "100000000000000000000.0"),
+            ("1e21", "1.0e21"),
+            ("1234e30", "1.234e33"),
+            ("123456789012345678901234567890", "123456789012345678901234567890"),
+            ("0.10000000000000000000000000001", "0.10000000000000000000000000001"),
+        ] {
+            assert_eq!(spelled(&decimal(token)), expected, "{token}");
+            assert_eq!(decimal(token), decimal(expected), "{token}");
+        }
+    }
+
+    #[test]
+    fn order_is_by_value() {
+        let sorted = ["-1e3", "-999.5", "-1e-9", "0", "1e-300", "0.1", "0.11", "1", "9007199254740993", "1e999999999"];
+        for (at, one) in sorted.iter().enumerate() {
+            for (other_at, other) in sorted.iter().enumerate() {
+                assert_eq!(decimal(one).cmp(&decimal(other)), at.cmp(&other_at), "{one} {other}");
+            }
+        }
+        assert_eq!(decimal("1200"), decimal("1.2e3"));
+        assert_eq!(decimal("-0"), decimal("0e9"));
+    }
+
+    #[test]
+    fn what_needs_too_many_digits_is_refused() {
+        assert!(Decimal::parse(&"9".repeat(1201)).is_none());
+        assert!(decimal("1e600").plus(&decimal("1e-500")).is_some());
+        assert!(decimal("1e1000").plus(&decimal("1e-1000")).is_none());
+        assert!(decimal("1e999999999").plus(&decimal("1")).is_none());
+        assert!(decimal("1e999999999").times(&decimal("1e999999999")).is_none());
+        assert!(decimal(&"9".repeat(1000)).times(&decimal(&"9".repeat(1000))).is_none());
+        assert_eq!(decimal("1e999999999").rounded(3), Some(decimal("1e999999999")));
+        assert_eq!(decimal("1e-999999999").rounded(3), Some(decimal("0")));
+        assert_eq!(decimal("0e999999999").plus(&decimal("1")), Some(decimal("1")));
+    }
+
+    #[test]
+    fn ties_go_to_the_even_digit() {
+        for (token, places, expected) in [
+            ("2.5", 0, "2.0"),
+            ("3.5", 0, "4.0"),
+            ("-2.5", 0, "-2.0"),
+            ("-3.5", 0, "-4.0"),
+            ("2.50000000000000000000001", 0, "3.0"),
+            ("0.05", 1, "0.0"),
+            ("0.06", 1, "0.1"),
+            ("0.04", 0, "0.0"),
+            ("9.995", 2, "10.0"),
+            ("15", -1, "20"),
+            ("25", -1, "20"),
+            ("5", -1, "0"),
+            ("51", -2, "100"),
+            ("50", -2, "0"),
+            ("5e-1", 5, "0.5"),
+        ] {
+            assert_eq!(spelled(&decimal(token).rounded(places).unwrap()), expected, "{token}");
+        }
+    }
+
+    #[test]
+    fn quotients_are_rounded_once() {
+        // Half way between two neighbours, and a little more: what follows far behind decides.
+        let tie = "1.00000000000000011102230246251565404236316680908203125";
+        assert_eq!(decimal(tie).divided(1).nearest(), 1.0);
+        assert_eq!(decimal(&format!("{tie}{}1", "0".repeat(700))).divided(1).nearest(), 1.0000000000000002);
+        let threefold = "3.00000000000000033306690738754696212708950042724609375";
+        assert_eq!(decimal(threefold).divided(3).nearest(), 1.0);
+        assert_eq!(decimal(&format!("{threefold}{}1", "0".repeat(900))).divided(3).nearest(), 1.0000000000000002);
+        assert_eq!(decimal("-1").divided(3).nearest(), -1.0 / 3.0);
+        assert_eq!(decimal("1e400").divided(1).nearest(), f64::INFINITY);
+        assert_eq!(decimal("2e308").divided(2).nearest(), 1e308);
+        assert_eq!(decimal("5e-324").divided(3).nearest(), 0.0);
+    }
+
+    #[test]
+    fn integers_stay_integers_where_they_fit() {
+        assert_eq!(decimal("9007199254740993").as_integer(), Some(9_007_199_254_740_993));
+        assert_eq!(decimal("9223372036854775808").as_integer(), None);
+        assert_eq!(decimal("-9223372036854775808").as_integer(), Some(i64::MIN));
+        assert_eq!(decimal("1.0").as_integer(), None, "it is spelled as another number");
+        assert_eq!(decimal("250").rounded(-2).unwrap().as_integer(), Some(200));
+    }
 }

@@ -96,18 +96,19 @@ impl Document {
 
 impl Item {
     /// The key, decoded.
+    #[inline]
     pub fn key<'a>(&self, text: &'a str) -> Cow<'a, [u8]> {
         let raw = text.as_bytes().get(self.key.clone()).unwrap_or_default();
-        if !self.escaped {
-            return Cow::Borrowed(raw);
-        }
-        let mut decoded = Vec::with_capacity(raw.len());
+        if self.escaped { Cow::Owned(self.decoded(text)) } else { Cow::Borrowed(raw) }
+    }
+
+    fn decoded(&self, text: &str) -> Vec<u8> {
+        let mut decoded = Vec::with_capacity(self.key.len());
         // The closing quote is needed to know the end; it was read before, so that this cannot fail.
         let quoted = text.get(self.key.start..=self.key.end).unwrap_or_default();
-        match Lexer::new(quoted).string(&mut decoded) {
-            Ok(()) => Cow::Owned(decoded),
-            Err(_) => Cow::Borrowed(raw),
-        }
+        let read = Lexer::new(quoted).string(&mut decoded);
+        debug_assert!(read.is_ok(), "{quoted}");
+        decoded
     }
 
     /// The key with its quotes.
@@ -203,5 +204,69 @@ impl<'a> Rewriting<'a> {
         }
         self.copy_to(self.text.len());
         Some(self.out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Document, Rewriting, quoted};
+    use crate::schema::json::Shape;
+
+    fn read(text: &str) -> Document {
+        let mut document = Document::default();
+        document.read(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        document
+    }
+
+    #[test]
+    fn members_are_found_with_their_bytes() {
+        let text = r#" { "a" : 1.0 ,"\u005fb\"":[ {"c":2} ],"":null} "#;
+        let document = read(text);
+        assert_eq!((document.shape, &text[document.span.clone()]), (Shape::Object, text.trim()));
+        let found: Vec<_> = document.items.iter().map(|item| (item.key(text).into_owned(), item.value(text))).collect();
+        let expected = [(b"a".to_vec(), "1.0"), (b"_b\"".to_vec(), "[ {\"c\":2} ]"), (b"".to_vec(), "null")];
+        assert_eq!(found, expected);
+        let labels: Vec<_> = document.labels(text).map(|item| &text[item.quoted_key()]).collect();
+        assert_eq!(labels, ["\"a\"", "\"\""], "a reserved key is reserved however it is spelled");
+        let elements = read("[ 1 , [2]]");
+        assert_eq!((elements.shape, elements.items.len(), elements.items[1].shape), (Shape::Array, 2, Shape::Array));
+        assert_eq!(read(" -1.5e3 ").shape, Shape::Number);
+    }
+
+    #[test]
+    fn buffers_do_not_remember_the_text_before() {
+        let mut document = read(r#"{"a": 1, "b": 2}"#);
+        document.read("{}").unwrap();
+        assert!(document.items.is_empty());
+        assert!(document.read("[1").is_err());
+        document.read("7").unwrap();
+        assert!((document.items.len(), document.shape) == (0, Shape::Number));
+    }
+
+    #[test]
+    fn new_members_are_spaced_as_the_last_one() {
+        for (text, expected) in [
+            ("{}", "{\"k\": 1, \"l\": 2}"),
+            ("{ }", "{ \"k\": 1, \"l\": 2}"),
+            (r#"{"a": 1}"#, r#"{"a": 1, "k": 1, "l": 2}"#),
+            (r#"{"a":1}"#, r#"{"a":1,"k":1,"l":2}"#),
+            (r#"{ "a" : 1 }"#, r#"{ "a" : 1, "k" : 1, "l" : 2 }"#),
+            (r#"{"a":1,  "b": 2}"#, r#"{"a":1,  "b": 2,  "k": 1,  "l": 2}"#),
+            ("{\n  \"a\": 1\n}", "{\n  \"a\": 1,\n  \"k\": 1,\n  \"l\": 2\n}"),
+            ("{\n\t\"a\":1 ,\n\t\"b\":2\n}", "{\n\t\"a\":1 ,\n\t\"b\":2,\n\t\"k\":1,\n\t\"l\":2\n}"),
+        ] {
+            let mut rewriting = Rewriting::new(text);
+            rewriting.append(&read(text), [("k", "1"), ("l", "2")]);
+            assert_eq!(rewriting.finish().as_deref(), Some(expected.as_bytes()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_without_replacements_is_none() {
+        assert_eq!(Rewriting::new("{}").finish(), None);
+        let mut rewriting = Rewriting::new("abc");
+        rewriting.replace(0..0, "");
+        assert_eq!(rewriting.finish().as_deref(), Some(&b"abc"[..]));
+        assert_eq!(quoted("a\"\n\u{1}ä😀"), "\"a\\\"\\n\\u0001ä😀\"");
     }
 }

@@ -5,6 +5,7 @@
 """
 import ast
 import json
+import re
 import sqlite3
 import sys
 
@@ -37,26 +38,41 @@ def kinds_of_object(pairs):
         yield "json_duplicate_key"
 
 
+# Of the many spellings that Python reads, these are near what it prints.
+STRING = re.compile(r"""[uU]?('([^'\\]|\\[^N])*'|"([^"\\]|\\[^N])*")""", re.DOTALL)
+NUMBER = re.compile(r"(?!0[0-9_])[0-9_]*\.?[0-9_]*([eE][+-]?[0-9_]+)?")
+
+
 def is_literal(node, text):
-    """Whether this is what Python prints for None, booleans, numbers, strings, and dicts, lists and tuples of them."""
+    """Whether this is a literal of None, booleans, numbers, strings, and dicts, lists and tuples of them."""
     if isinstance(node, ast.Expression):
         return is_literal(node.body, text)
     if isinstance(node, ast.Dict):
-        return all(key is not None and is_literal(key, text) for key in node.keys) and all(is_literal(v, text) for v in node.values)
+        # JSON has no keys that are made of several values.
+        keys = all(key is not None and not isinstance(key, (ast.Dict, ast.List, ast.Tuple)) and is_literal(key, text) for key in node.keys)
+        return keys and all(is_literal(value, text) for value in node.values)
+    if isinstance(node, ast.Name) and node.id in ("null", "true", "false"):
+        return True  # JSON's own words, in what is nearly JSON
     if isinstance(node, (ast.List, ast.Tuple)):
-        return all(is_literal(inner, text) for inner in node.elts)
+        source = ast.get_source_segment(text, node)
+        bare = bool(node.elts) and node.elts[0].col_offset == node.col_offset and node.elts[0].lineno == node.lineno
+        return not bare and source[0] + source[-1] in ("[]", "()") and all(is_literal(inner, text) for inner in node.elts)
     if isinstance(node, ast.UnaryOp):
-        return isinstance(node.op, (ast.UAdd, ast.USub)) and is_number(node.operand)
+        sign = isinstance(node.op, (ast.UAdd, ast.USub)) and node.operand.col_offset == node.col_offset + 1
+        return sign and is_number(node.operand, text)
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         # Python prints control characters as escapes.
-        return not any(character < " " for character in ast.get_source_segment(text, node))
-    return is_number(node) or (isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, bool)))
+        source = ast.get_source_segment(text, node)
+        return STRING.fullmatch(source) is not None and not any(character < " " for character in source)
+    return is_number(node, text) or (isinstance(node, ast.Constant) and (node.value is None or isinstance(node.value, bool)))
 
 
-def is_number(node):
+def is_number(node, text):
     if isinstance(node, ast.Name):
         return node.id in ("nan", "inf", "NaN", "Infinity")
-    return isinstance(node, ast.Constant) and isinstance(node.value, (int, float)) and not isinstance(node.value, bool)
+    if not isinstance(node, ast.Constant) or not isinstance(node.value, (int, float)) or isinstance(node.value, bool):
+        return False
+    return NUMBER.fullmatch(ast.get_source_segment(text, node)) is not None
 
 
 def kinds(storage, content):
@@ -76,7 +92,8 @@ def kinds(storage, content):
     except json.JSONDecodeError:
         try:
             text = text.strip(" \t\n\r")
-            literal = is_literal(ast.parse(text, mode="eval"), text)
+            # Nor does it print lines that go on.
+            literal = not re.search(r"\\[\r\n]", text) and is_literal(ast.parse(text, mode="eval"), text)
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             literal = False
         return ["json_python_literal" if literal else "json_malformed"]

@@ -2,7 +2,7 @@
 
 use super::{JsonError, MAX_DEPTH, Result, Shape};
 
-/// The largest exponent that a number may have.
+/// The largest exponent that the canonical form accepts.
 pub(crate) const MAX_EXPONENT: i64 = 1_000_000_000;
 
 /// Reads tokens from text that is known to be UTF-8.
@@ -26,10 +26,12 @@ impl<'a> Lexer<'a> {
         Err(JsonError { offset: self.at, reason })
     }
 
+    #[inline]
     pub fn peek(&self) -> Option<u8> {
         self.text.get(self.at).copied()
     }
 
+    #[inline]
     pub fn skip_space(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
             self.at += 1;
@@ -37,6 +39,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Takes this byte if it comes next.
+    #[inline]
     pub fn take(&mut self, byte: u8) -> bool {
         let found = self.peek() == Some(byte);
         self.at += usize::from(found);
@@ -52,6 +55,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Takes the bytes up to the first for which `ends` holds.
+    #[inline]
     pub fn take_until(&mut self, ends: impl Fn(u8) -> bool) -> &'a [u8] {
         let rest = self.text.get(self.at..).unwrap_or_default();
         let count = rest.iter().position(|byte| ends(*byte)).unwrap_or(rest.len());
@@ -59,6 +63,7 @@ impl<'a> Lexer<'a> {
         rest.get(..count).unwrap_or_default()
     }
 
+    #[inline]
     fn digits(&mut self) -> Result<&'a [u8]> {
         let digits = self.take_until(|byte| !byte.is_ascii_digit());
         if digits.is_empty() {
@@ -68,6 +73,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// A number, taken apart.
+    #[inline]
     fn number(&mut self) -> Result<Number<'a>> {
         let negative = self.take(b'-');
         let start = self.at;
@@ -118,6 +124,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Passes over a number, of any size.
+    #[inline]
     pub fn skip_number(&mut self) -> Result<()> {
         self.number().map(|_| ())
     }
@@ -142,6 +149,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Passes over a string, after its opening quote; says whether it has escapes.
+    #[inline]
     fn skip_string(&mut self) -> Result<bool> {
         self.take_until(|byte| byte < 0x20 || byte == b'"' || byte == b'\\');
         if self.take(b'"') {
@@ -158,6 +166,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// A key and its colon, up to the value: where it stands between its quotes, and whether it has escapes.
+    #[inline]
     pub fn raw_key(&mut self) -> Result<(usize, usize, bool)> {
         self.open_key()?;
         let start = self.at;
@@ -167,11 +176,13 @@ impl<'a> Lexer<'a> {
         Ok((start, end, escaped))
     }
 
+    #[inline]
     pub(super) fn open_key(&mut self) -> Result<()> {
         self.skip_space();
         if self.take(b'"') { Ok(()) } else { self.fail("a key in double quotes is missing") }
     }
 
+    #[inline]
     pub(super) fn colon(&mut self) -> Result<()> {
         self.skip_space();
         if !self.take(b':') {
@@ -182,6 +193,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// After an item: whether the array or object ends here, or goes on after a comma.
+    #[inline]
     pub fn ended(&mut self, close: u8) -> Result<bool> {
         self.skip_space();
         if self.take(close) {

@@ -94,7 +94,7 @@ impl Transform for AddMetadata {
 fn only(document: &Document, text: &str, key: &str) -> std::result::Result<Option<std::ops::Range<usize>>, String> {
     let mut found = document.items.iter().filter(|item| *item.key(text) == *key.as_bytes());
     match (found.next(), found.next()) {
-        (_, Some(_)) => Err(format!("per_label_val has the key {} more than once", cells::shown(key.as_bytes()))),
+        (_, Some(_)) => Err(cells::is_twice(key.as_bytes())),
         (item, None) => Ok(item.map(|item| item.value.clone())),
     }
 }

@@ -31,8 +31,9 @@ impl Aggregate {
     }
 
     fn outcome(&mut self, metric: &Metric) -> std::result::Result<Outcome, String> {
-        let nothing = || Ok(Outcome::Skipped("per_label_val has no labels".to_owned()));
+        let nothing = || Ok(Outcome::Skipped(cells::NO_LABELS.to_owned()));
         let Some(text) = cells::open_object(&metric.per_label_val, &mut self.document)? else { return nothing() };
+        cells::no_duplicate(&self.document, &text)?;
         let mut so_far: Option<Decimal> = None;
         let mut count = 0;
         for item in self.document.labels(&text) {

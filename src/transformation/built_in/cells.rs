@@ -3,12 +3,15 @@
 use std::borrow::Cow;
 
 use crate::schema::json::{Keys, Shape};
-use crate::schema::python_literal::is_python_literal;
+use crate::schema::python_literal::{NonFinite, to_json};
 use crate::schema::{Value, ValueRef};
 use crate::transformation::decimal::Decimal;
 use crate::transformation::document::{Document, is_reserved};
 use crate::transformation::metric::Outcome;
 use crate::transformation::rules::Node;
+
+/// Why there is nothing to be done.
+pub const NO_LABELS: &str = "per_label_val has no labels";
 
 /// The text of per_label_val; `None` if there is none: NULL, or blanks. Fails with what it is instead.
 pub fn text(cell: &Value) -> Result<Option<Cow<'_, str>>, String> {
@@ -33,7 +36,7 @@ pub fn open<'a>(cell: &'a Value, document: &mut Document) -> Result<Option<Cow<'
     let Some(text) = text(cell)? else { return Ok(None) };
     match document.read(&text) {
         Ok(()) => Ok((document.shape != Shape::Null).then_some(text)),
-        Err(error) if is_python_literal(&text) => {
+        Err(error) if to_json(&text, NonFinite::Remove).is_ok() => {
             Err(format!("per_label_val is not JSON: {error}; repair_json can convert it"))
         }
         Err(error) => Err(format!("per_label_val is not JSON: {error}")),
@@ -109,6 +112,18 @@ pub fn reserved(node: &Node<'_>) -> crate::Error {
 /// Fails if a key stands twice.
 pub fn distinct(keys: &Keys) -> Result<(), String> {
     keys.duplicate().map_or(Ok(()), |key| Err(twice(key)))
+}
+
+/// Fails if a label stands twice.
+pub fn no_duplicate(document: &Document, text: &str) -> Result<(), String> {
+    let mut keys = Keys::default();
+    document.labels(text).for_each(|item| keys.push(&item.key(text)));
+    keys.duplicate().map_or(Ok(()), |key| Err(is_twice(key)))
+}
+
+/// What is said about a key that a document has twice.
+pub fn is_twice(key: &[u8]) -> String {
+    format!("per_label_val has the key {} more than once", shown(key))
 }
 
 /// What is said about a key that two labels would have.

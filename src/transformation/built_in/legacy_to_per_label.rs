@@ -28,21 +28,21 @@ impl LegacyToPerLabel {
     fn outcome(&mut self, metric: &Metric) -> std::result::Result<Outcome, String> {
         let text = cells::open(&metric.per_label_val, &mut self.document)?;
         match (text, self.document.shape) {
-            (None, _) => self.from_total("{}", metric),
+            (None, _) => self.share_total("{}", metric),
             (Some(text), Shape::Object) if self.document.labels(&text).next().is_none() => {
-                self.from_total(&text, metric)
+                self.share_total(&text, metric)
             }
-            (Some(text), Shape::Object) => self.from_object(&text),
-            (Some(text), Shape::Array) => self.from_array(&text),
+            (Some(text), Shape::Object) => self.cut_keys(&text),
+            (Some(text), Shape::Array) => self.name_elements(&text),
             (Some(text), Shape::Number) => self.broadcast("{}", text.trim_ascii()),
             (Some(_), other) => Err(cells::not_object(other)),
         }
     }
 
     /// Each default class gets the total.
-    fn from_total(&mut self, text: &str, metric: &Metric) -> std::result::Result<Outcome, String> {
+    fn share_total(&mut self, text: &str, metric: &Metric) -> std::result::Result<Outcome, String> {
         if self.default_classes.is_empty() {
-            return Ok(Outcome::Skipped("per_label_val has no labels, and default_classes are not given".to_owned()));
+            return Ok(Outcome::Skipped(format!("{}, and default_classes are not given", cells::NO_LABELS)));
         }
         let total = cells::number(&metric.total_val).ok_or_else(|| cells::not_number(&metric.total_val))?;
         self.broadcast(text, &total)
@@ -62,11 +62,11 @@ impl LegacyToPerLabel {
     }
 
     /// Each element gets a class.
-    fn from_array(&mut self, text: &str) -> std::result::Result<Outcome, String> {
+    fn name_elements(&mut self, text: &str) -> std::result::Result<Outcome, String> {
         let items = &self.document.items;
         if self.default_classes.len() > items.len() {
             return Err(format!(
-                "per_label_val has {} elements for {} default_classes",
+                "per_label_val has fewer elements ({}) than there are default_classes ({})",
                 items.len(),
                 self.default_classes.len()
             ));
@@ -95,7 +95,7 @@ impl LegacyToPerLabel {
     }
 
     /// Each key that contains `split_by` is cut to the part from its last one on.
-    fn from_object(&mut self, text: &str) -> std::result::Result<Outcome, String> {
+    fn cut_keys(&mut self, text: &str) -> std::result::Result<Outcome, String> {
         self.keys.clear();
         let mut rewriting = Rewriting::new(text);
         let mut changed = false;

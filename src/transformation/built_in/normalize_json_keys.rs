@@ -73,7 +73,7 @@ impl NormalizeJsonKeys {
 
     fn outcome(&mut self, metric: &Metric) -> std::result::Result<Outcome, String> {
         let Some(text) = cells::open(&metric.per_label_val, &mut self.document)? else {
-            return Ok(Outcome::Skipped("per_label_val has no keys: it is empty".to_owned()));
+            return Ok(Outcome::Skipped(cells::NO_LABELS.to_owned()));
         };
         if self.document.shape != Shape::Object {
             return Ok(Outcome::Skipped(cells::not_object(self.document.shape)));
@@ -97,7 +97,7 @@ impl NormalizeJsonKeys {
     /// Fails if a renamed key is that of another member.
     fn distinct(&self, text: &str) -> std::result::Result<(), String> {
         /// Up to this many pairs are compared one by one.
-        const FEW: usize = 64;
+        const FEW: usize = 128;
         let items = &self.document.items;
         let mut renames = self.renamed.iter().copied().peekable();
         let mut becomes = |index: usize| {

@@ -52,7 +52,7 @@ pub fn compute(
     if target != Target::Total {
         match cells::open_object(&metric.per_label_val, document)? {
             Some(text) => per_label_val = labels(&text, document, new)?,
-            None if target == Target::Labels => return Ok(Outcome::Skipped("per_label_val has no labels".to_owned())),
+            None if target == Target::Labels => return Ok(Outcome::Skipped(cells::NO_LABELS.to_owned())),
             None => {}
         }
     }

@@ -20,7 +20,7 @@ pub const MAX_RULES_SIZE: usize = 2 << 20;
 
 const TRANSFORMATIONS: &str = "metric_transformations";
 const SETTINGS: &str = "global_settings";
-const EMPTY: &[u8] = b"{}";
+const EMPTY: &str = "{}";
 
 /// The rules for one call, checked.
 #[derive(Clone, Debug)]
@@ -106,14 +106,10 @@ impl Rules {
     ///
     /// # Errors
     /// As [`Rules::parse`]; paths begin at the parameters.
-    pub fn single<T: AsRef<[u8]> + ?Sized>(
-        name: &str,
-        params: Option<&T>,
-        registered: &dyn Fn(&str) -> bool,
-    ) -> Result<Rules> {
+    pub fn single(name: &str, params: Option<&str>, registered: &dyn Fn(&str) -> bool) -> Result<Rules> {
         let kind = recognise(name, registered)
             .map_err(|hint| Error::argument(Domain::Transformation, "transformation_type", unknown(name)).hint(hint))?;
-        let params = open(params.map_or(EMPTY, AsRef::as_ref), "transformation_params")?;
+        let params = open(params.unwrap_or(EMPTY).as_bytes(), "transformation_params")?;
         let rule = rule(None, name.to_owned(), kind, Some(params.clone()), &params)?;
         Ok(Rules { rules: vec![rule], settings: Settings::default() })
     }
@@ -190,7 +186,7 @@ fn rule(
             RuleKind::Registered
         }
     };
-    let params = given.map_or("{}", |node| node.raw()).to_owned();
+    let params = given.map_or(EMPTY, |node| node.raw()).to_owned();
     Ok(Rule { metric_type, name, params, kind })
 }
 
