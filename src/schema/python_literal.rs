@@ -173,7 +173,7 @@ impl<'a> Reader<'a> {
             }
             self.out.push_str(lead);
             let outer = self.key.take();
-            self.key = Some(self.dict_key()?);
+            self.key = Some(self.dict_key(depth)?);
             let kind = self.value(depth)?;
             let tail = self.space();
             match kind {
@@ -198,14 +198,15 @@ impl<'a> Reader<'a> {
     }
 
     /// A key and its colon, with white space up to the value; answers the key, decoded.
-    fn dict_key(&mut self) -> Result<Vec<u8>> {
+    fn dict_key(&mut self, depth: usize) -> Result<Vec<u8>> {
         let start = self.out.len();
-        match self.value(MAX_DEPTH)? {
-            Kind::String => {}
-            Kind::Scalar => {
-                self.out.insert(start, '"');
-                self.out.push('"');
-            }
+        let kind = self.value(depth)?;
+        // Without what stood inside parentheses around it.
+        let written = self.out.split_off(start);
+        let written = written.trim_ascii();
+        match kind {
+            Kind::String => self.out.push_str(written),
+            Kind::Scalar => self.out.extend(["\"", written, "\""]),
             Kind::NonFinite(literal) => {
                 let sign = if literal.starts_with('-') { "-" } else { "" };
                 let word = if literal.to_ascii_lowercase().ends_with("nan") { "NaN" } else { "Infinity" };
@@ -262,12 +263,11 @@ impl<'a> Reader<'a> {
         if whole.is_empty() && fraction.is_empty() {
             return Err(Trouble::Unknown);
         }
-        let significant = whole.trim_start_matches('0');
-        if significant.len() < whole.len() && !significant.is_empty() && !point && !exponent {
-            // Python refuses 007, lest somebody takes it for octal.
+        // Python reads this only with a fraction, and prints it never.
+        if whole.len() > 1 && whole.starts_with('0') {
             return Err(Trouble::Unknown);
         }
-        self.out.push_str(if significant.is_empty() { "0" } else { significant });
+        self.out.push_str(if whole.is_empty() { "0" } else { &whole });
         if point {
             self.out.extend([".", if fraction.is_empty() { "0" } else { &fraction }]);
         }
@@ -333,7 +333,8 @@ impl<'a> Reader<'a> {
         let byte = self.peek().ok_or(Trouble::Unknown)?;
         self.at += 1;
         let code = match byte {
-            b'\n' => return Ok(()),
+            // A line that goes on, and a character by its name: Python does not print them.
+            0..0x20 | b'N' => return Err(Trouble::Unknown),
             b'\\' | b'\'' | b'"' => u32::from(byte),
             b'a' => 0x07,
             b'b' => 0x08,
@@ -349,7 +350,6 @@ impl<'a> Reader<'a> {
             b'x' => self.code(2, 2, 16)?,
             b'u' => self.code(4, 4, 16)?,
             b'U' => self.code(8, 8, 16)?,
-            b'N' | b'\r' => return Err(Trouble::Unknown),
             _ => {
                 // Python keeps the backslash of an escape that it does not know.
                 self.at -= 1;
@@ -413,8 +413,7 @@ mod tests {
             "{'a': (1, 2,), 'b': []}",
             "{'a': null, \"b\": true}",
             "(1)",
-            "000",
-            "07.5",
+            "{(1): 2}",
         ] {
             assert!(is_python_literal(text), "{text}");
         }
@@ -435,6 +434,9 @@ mod tests {
             "1__0",
             "{'a\n': 1}",
             "007",
+            "00",
+            "07.5",
+            "'a\\\nb'",
             "-None",
             "{(1, 2): 3}",
             "{'a': 1 'b': 2}",
@@ -461,8 +463,8 @@ mod tests {
             ("'it\\'s \"x\" \\\\ \\x41\\u00e4\\U0001f600\\101\\q'", "\"it's \\\"x\\\" \\\\ Aä😀A\\\\q\""),
             ("\"\\u0041\\/\"", "\"\\u0041\\/\""),
             ("'\\ud800\\a\\t\x7f'", "\"\\ud800\\u0007\\t\x7f\""),
-            ("'a\\\nb'", "\"ab\""),
-            ("[00, 0_0.5_0e1_0, 010.]", "[0, 0.50e10, 10.0]"),
+            ("[0, 1_0.5_0e1_0, -.0, 0e5]", "[0, 10.50e10, -0.0, 0e5]"),
+            ("{( 'a' ): 1, ( (None)) :2, (nan): 3}", "{\"a\": 1, \"null\" :2, \"NaN\": 3}"),
             ("None", "null"),
         ] {
             let json = to_json(text, NonFinite::Refuse).unwrap_or_else(|trouble| panic!("{text}: {trouble:?}"));
