@@ -479,9 +479,7 @@ impl<'r> Logged<'r> {
         if self.written != ValueRef::Blob(&fingerprint(now)) {
             return Some("it was changed since");
         }
-        if self.original.is_none() {
-            return None;
-        }
+        self.original?;
         let Some(source) = self.source else { return Some("the metric that it was copied from is gone") };
         let unchanged = self.before(now).into_iter().zip(source).all(|(old, now)| same(old, now));
         match (unchanged && self.alike, torn) {
