@@ -6,7 +6,7 @@
 //! - [`schema`]: the tables and what values are.
 //! - [`progress`], [`database`]: jobs, connections.
 //! - `hierarchy`, [`digest`]: the rows below an experiment, and their content digest.
-//! - [`validation`], [`migration`], [`transformation`], [`snapshot`]: the capabilities.
+//! - [`validation`], [`transformation`], [`snapshot`], [`migration`]: the capabilities; only migration uses others.
 //! - [`manager`]: the facade that users hold.
 //! - `capi`: the C ABI; the only unsafe code.
 //!
