@@ -103,6 +103,22 @@ pub enum Flow {
     Fail(i32),
 }
 
+impl Flow {
+    /// The error of a job whose callback answered this: `callback` says which.
+    pub fn answer(self, domain: Domain, callback: &str) -> Result<()> {
+        match self {
+            Flow::Continue => Ok(()),
+            Flow::Cancel => Err(Error::new(Status::Cancelled, domain, "the job was cancelled; nothing was changed")),
+            Flow::Fail(code) => {
+                let message = format!("the {callback} callback failed; nothing was changed");
+                Err(Error::new(Status::Callback, domain, message)
+                    .detail("callback", callback)
+                    .detail("callback_result", code))
+            }
+        }
+    }
+}
+
 /// Receives progress reports, on the thread that made the call.
 pub type ProgressSink = Box<dyn FnMut(&Progress) -> Flow + Send>;
 
@@ -262,18 +278,12 @@ impl Job {
         if !self.stopped.load(Ordering::Relaxed) {
             return None;
         }
-        match self.lock().stop? {
-            Flow::Continue => None,
-            Flow::Cancel => Some(
-                Error::new(Status::Cancelled, self.domain, "the job was cancelled; nothing was changed")
-                    .detail("processed_items", self.processed.load(Ordering::Relaxed)),
-            ),
-            Flow::Fail(code) => Some(
-                Error::new(Status::Callback, self.domain, "the progress callback failed; nothing was changed")
-                    .detail("callback", "progress")
-                    .detail("callback_result", code),
-            ),
-        }
+        let stop = self.lock().stop?;
+        let error = stop.answer(self.domain, "progress").err()?;
+        Some(match stop {
+            Flow::Cancel => error.detail("processed_items", self.processed.load(Ordering::Relaxed)),
+            _ => error,
+        })
     }
 
     /// Rows processed and failed so far, and the total.

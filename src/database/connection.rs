@@ -56,6 +56,19 @@ pub trait Row {
     }
 }
 
+/// A query and its parameters.
+#[derive(Clone, Debug)]
+pub struct Query {
+    pub sql: String,
+    pub params: Vec<Value>,
+}
+
+/// The rows of a query, one at a time: the current row, after a step.
+pub trait Cursor: Row {
+    /// Goes to the next row, the first time to the first; whether there is one.
+    fn advance(&mut self) -> Result<bool>;
+}
+
 /// Writes rows into one table.
 pub trait Inserter {
     /// Writes rows: for each the values of the columns the inserter was made for, in their order, row after row. After a failure
@@ -88,6 +101,13 @@ pub trait Connection {
 
     /// Runs a query and hands over row after row.
     fn query(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()>;
+
+    /// Runs several queries at once, each of which is read as far as `body`, called once with a cursor for each, likes.
+    fn read_together(
+        &self,
+        queries: &[Query],
+        body: &mut dyn FnMut(Vec<Box<dyn Cursor + '_>>) -> Result<()>,
+    ) -> Result<()>;
 
     /// Runs a statement that changes something; returns how many rows it changed.
     fn execute(&self, sql: &str, params: &[Value]) -> Result<u64>;

@@ -13,12 +13,13 @@ mod layout;
 mod sqlite;
 mod sqlite_check;
 mod sqlite_copy;
+mod sqlite_cursors;
 mod sqlite_error;
 mod sqlite_insert;
 mod sqlite_layout;
 mod url;
 
-pub use connection::{Connection, Copied, Depth, Engine, Inserter, Next, Row, Transaction, Watches};
+pub use connection::{Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, Transaction, Watches};
 pub use glob::Glob;
 pub use handle::{Database, OpenOptions, open_copy};
 pub use id_table::IdTable;

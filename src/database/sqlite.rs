@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{OpenFlags, types};
 
-use super::connection::{Connection, Copied, Depth, Engine, Inserter, Next, Row, Transaction};
+use super::connection::{Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, Transaction};
 use super::guard;
 use super::layout::{Affinity, ColumnLayout, Layout, TableLayout};
 use super::sqlite_error::translate;
 use super::sqlite_insert::SqliteInserter;
-use super::{sqlite_check, sqlite_copy, sqlite_layout};
+use super::{sqlite_check, sqlite_copy, sqlite_cursors, sqlite_layout};
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
 use crate::schema::{Value, ValueRef, quote};
@@ -172,13 +172,6 @@ impl SqliteConnection {
         self.waits.wrap(error)
     }
 
-    fn bind(statement: &mut rusqlite::Statement<'_>, params: &[Value]) -> rusqlite::Result<()> {
-        for (index, value) in params.iter().enumerate() {
-            statement.raw_bind_parameter(index + 1, Cell(value.borrow()))?;
-        }
-        Ok(())
-    }
-
     fn integer(&self, sql: &str) -> Result<Option<i64>> {
         self.inner.query_row(sql, [], |row| row.get(0)).map_err(|error| self.wrap(error))
     }
@@ -239,6 +232,13 @@ fn undecided(cause: Error) -> Error {
         .caused_by(cause)
 }
 
+pub(super) fn bind(statement: &mut rusqlite::Statement<'_>, params: &[Value]) -> rusqlite::Result<()> {
+    for (index, value) in params.iter().enumerate() {
+        statement.raw_bind_parameter(index + 1, Cell(value.borrow()))?;
+    }
+    Ok(())
+}
+
 /// A cell on its way into a statement.
 pub(super) struct Cell<'a>(pub(super) ValueRef<'a>);
 
@@ -264,7 +264,7 @@ impl Row for SqliteRow<'_, '_> {
     }
 }
 
-fn from_sqlite(value: types::ValueRef<'_>) -> ValueRef<'_> {
+pub(super) fn from_sqlite(value: types::ValueRef<'_>) -> ValueRef<'_> {
     match value {
         types::ValueRef::Null => ValueRef::Null,
         types::ValueRef::Integer(value) => ValueRef::Integer(value),
@@ -336,7 +336,7 @@ impl Connection for SqliteConnection {
 
     fn query(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
         let mut statement = self.inner.prepare(sql).map_err(|error| self.wrap(error))?;
-        Self::bind(&mut statement, params).map_err(|error| self.wrap(error))?;
+        bind(&mut statement, params).map_err(|error| self.wrap(error))?;
         let mut rows = statement.raw_query();
         while let Some(row) = rows.next().map_err(|error| self.wrap(error))? {
             if each(&SqliteRow(row))? == Next::Stop {
@@ -346,9 +346,17 @@ impl Connection for SqliteConnection {
         Ok(())
     }
 
+    fn read_together(
+        &self,
+        queries: &[Query],
+        body: &mut dyn FnMut(Vec<Box<dyn Cursor + '_>>) -> Result<()>,
+    ) -> Result<()> {
+        sqlite_cursors::read_together(self, queries, body)
+    }
+
     fn execute(&self, sql: &str, params: &[Value]) -> Result<u64> {
         let mut statement = self.inner.prepare(sql).map_err(|error| self.wrap(error))?;
-        Self::bind(&mut statement, params).map_err(|error| self.wrap(error))?;
+        bind(&mut statement, params).map_err(|error| self.wrap(error))?;
         let changed = statement.raw_execute().map_err(|error| self.wrap(error))?;
         Ok(changed as u64)
     }
