@@ -73,12 +73,18 @@ pub struct RestoreOptions {
 }
 
 /// How a file is made.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct FileOptions {
     /// Replace a file of that name.
     pub replace: bool,
-    /// The permissions of the file, at most 0o777; `None` for 0o600, the owner alone.
-    pub mode: Option<u32>,
+    /// The permissions of the file, at most 0o777. By default the owner's alone: experiments can be confidential.
+    pub mode: u32,
+}
+
+impl Default for FileOptions {
+    fn default() -> FileOptions {
+        FileOptions { replace: false, mode: 0o600 }
+    }
 }
 
 /// Progress and cancelling of a call without further options.

@@ -17,6 +17,7 @@ pub mod cancel;
 pub mod database;
 pub mod error;
 pub mod experiment;
+pub mod export;
 mod gate;
 mod guard;
 pub mod library;

@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::layout::{ColumnLayout, Layout, TableLayout};
-use crate::error::Result;
+use crate::error::{Domain, Error, Result};
 use crate::progress::Job;
 use crate::schema::{Value, ValueRef};
 
@@ -56,6 +58,25 @@ pub trait Row {
     }
 }
 
+/// The cells of a row, fetched once for who looks at them more than once.
+pub struct Cells<'r>(SmallVec<[ValueRef<'r>; 12]>);
+
+impl<'r> Cells<'r> {
+    /// The first cells of a row.
+    pub fn of(row: &'r dyn Row, width: usize) -> Result<Cells<'r>> {
+        let mut cells = SmallVec::from_elem(ValueRef::Null, width);
+        row.values(&mut cells)?;
+        Ok(Cells(cells))
+    }
+}
+
+impl Row for Cells<'_> {
+    fn value(&self, index: usize) -> Result<ValueRef<'_>> {
+        let missing = || Error::internal(Domain::Database, "a cell that was not read");
+        self.0.get(index).copied().ok_or_else(missing)
+    }
+}
+
 /// A query and its parameters.
 #[derive(Clone, Debug)]
 pub struct Query {
@@ -68,6 +89,9 @@ pub trait Cursor: Row {
     /// Goes to the next row, the first time to the first; whether there is one.
     fn advance(&mut self) -> Result<bool>;
 }
+
+/// Gets a cursor for each of several queries.
+pub type WithCursors<'a> = &'a mut dyn FnMut(Vec<Box<dyn Cursor + '_>>) -> Result<()>;
 
 /// Writes rows into one table.
 pub trait Inserter {
@@ -103,11 +127,7 @@ pub trait Connection {
     fn query(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()>;
 
     /// Runs several queries at once, each of which is read as far as `body`, called once with a cursor for each, likes.
-    fn read_together(
-        &self,
-        queries: &[Query],
-        body: &mut dyn FnMut(Vec<Box<dyn Cursor + '_>>) -> Result<()>,
-    ) -> Result<()>;
+    fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()>;
 
     /// Runs a statement that changes something; returns how many rows it changed.
     fn execute(&self, sql: &str, params: &[Value]) -> Result<u64>;

@@ -19,7 +19,9 @@ mod sqlite_insert;
 mod sqlite_layout;
 mod url;
 
-pub use connection::{Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, Transaction, Watches};
+pub use connection::{
+    Cells, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, Transaction, Watches,
+};
 pub use glob::Glob;
 pub use handle::{Database, OpenOptions, open_copy};
 pub use id_table::IdTable;

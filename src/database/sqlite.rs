@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{OpenFlags, types};
 
-use super::connection::{Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, Transaction};
+use super::connection::{Connection, Copied, Depth, Engine, Inserter, Next, Query, Row, Transaction, WithCursors};
 use super::guard;
 use super::layout::{Affinity, ColumnLayout, Layout, TableLayout};
 use super::sqlite_error::translate;
@@ -346,11 +346,7 @@ impl Connection for SqliteConnection {
         Ok(())
     }
 
-    fn read_together(
-        &self,
-        queries: &[Query],
-        body: &mut dyn FnMut(Vec<Box<dyn Cursor + '_>>) -> Result<()>,
-    ) -> Result<()> {
+    fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()> {
         sqlite_cursors::read_together(self, queries, body)
     }
 

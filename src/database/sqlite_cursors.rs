@@ -3,7 +3,7 @@
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::{Rows, Statement};
 
-use super::connection::{Cursor, Query, Row};
+use super::connection::{Cursor, Query, Row, WithCursors};
 use super::sqlite::{SqliteConnection, bind, from_sqlite};
 use crate::error::{Domain, Error, Result};
 use crate::schema::ValueRef;
@@ -29,11 +29,7 @@ impl Cursor for SqliteCursor<'_, '_> {
 }
 
 /// Hands over a cursor for each query.
-pub fn read_together(
-    connection: &SqliteConnection,
-    queries: &[Query],
-    body: &mut dyn FnMut(Vec<Box<dyn Cursor + '_>>) -> Result<()>,
-) -> Result<()> {
+pub fn read_together(connection: &SqliteConnection, queries: &[Query], body: WithCursors<'_>) -> Result<()> {
     let prepare = |query: &Query| -> rusqlite::Result<Statement<'_>> {
         let mut statement = connection.inner.prepare(&query.sql)?;
         bind(&mut statement, &query.params)?;

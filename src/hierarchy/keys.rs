@@ -62,6 +62,11 @@ impl KeyQuery {
         })
     }
 
+    /// How many cells a row has.
+    pub fn width(&self) -> usize {
+        self.keys.len() + usize::from(self.sound_at.is_some())
+    }
+
     /// The id of what a link links.
     pub fn leaf_id(&self, row: &dyn Row) -> Result<Option<i64>> {
         match self.leaf {

@@ -7,7 +7,7 @@ use super::keys::{KeyQuery, soundness};
 use super::leaves::scan_leaves;
 use super::presence::{Needs, Presence};
 use super::problem::Problems;
-use crate::database::{Connection, Layout, Next, TableLayout};
+use crate::database::{Cells, Connection, Layout, Next, Row, TableLayout};
 use crate::error::{Domain, Error, Result};
 use crate::progress::Job;
 use crate::schema::{Entity, LinkOwner, Place, Table, Value, quote};
@@ -239,6 +239,7 @@ impl Selection {
         let mut known = true;
         connection.query(&keys.sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
             job.pulse()?;
+            let row = &Cells::of(row, keys.width())?;
             let leaf_id = keys.leaf_id(row)?;
             let Some(owner) = self.owner(keys.owner, row.value(keys.owner_at)?.as_integer(), leaf_id) else {
                 return Ok(Next::Row);

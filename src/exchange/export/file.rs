@@ -7,9 +7,6 @@ use crate::database::Database;
 use crate::error::{Domain, Error, Result};
 use crate::files::{NewFile, exists};
 
-/// Read and write for the owner alone: experiments can be confidential.
-const PRIVATE: u32 = 0o600;
-
 /// A file that appears when the document is complete.
 pub struct FileSink {
     /// `None` when it has its name.
@@ -18,12 +15,11 @@ pub struct FileSink {
 }
 
 impl FileSink {
-    /// Begins the file for `path`, with the permissions `mode`, or for the owner alone. With `replace` another file of that name
+    /// Begins the file for `path`, with the permissions `mode`. With `replace` another file of that name
     /// is replaced. The names of the files of `database` are refused.
-    pub fn create(path: &Path, mode: Option<u32>, replace: bool, database: &Database) -> Result<FileSink> {
+    pub fn create(path: &Path, mode: u32, replace: bool, database: &Database) -> Result<FileSink> {
         let domain = Domain::ImportExport;
         let argument = |name, message: &str| Err(Error::argument(domain, name, message).detail("path", path.display()));
-        let mode = mode.unwrap_or(PRIVATE);
         if mode & !0o777 != 0 {
             return argument("file_mode", "the permissions are not within 0777");
         }

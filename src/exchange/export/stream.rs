@@ -2,7 +2,7 @@
 
 use super::fields::Fields;
 use super::order::{Index, Indices, RunOrder};
-use crate::database::Cursor;
+use crate::database::{Cells, Cursor};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{Owner, RowQuery, Selection};
 use crate::schema::{Entity, LinkOwner, Place};
@@ -52,8 +52,11 @@ pub struct Stream<'c> {
     pub head: Option<Head>,
     /// The rows that were passed.
     pub rows: u64,
-    /// The cells with the indices, outermost first.
+    /// How many cells a row has.
+    width: usize,
+    /// The cells with the indices, outermost first; how many of them are those of other rows.
     path: Vec<usize>,
+    outer: usize,
 }
 
 impl<'c> Stream<'c> {
@@ -64,7 +67,18 @@ impl<'c> Stream<'c> {
             at.map(|at| query.shape.first + at).ok_or_else(missing)
         });
         let path = path.collect::<Result<Vec<usize>>>()?;
-        Ok(Stream { fields: Fields::new(query)?, query, cursor, head: None, rows: 0, path })
+        let outer = path.len() - usize::from(query.table.schema.own_index().is_some()).min(path.len());
+        let last = query.leaf.as_ref().map_or(&query.shape, |(_, shape)| shape);
+        let width = last.first + last.columns.len();
+        Ok(Stream { fields: Fields::new(query)?, query, cursor, head: None, rows: 0, width, path, outer })
+    }
+
+    /// The cells of the current row: the document and the digest read them both.
+    pub fn cells(&self) -> Result<Cells<'_>> {
+        match &self.cursor {
+            Some(cursor) => Cells::of(cursor.as_ref(), self.width),
+            None => Err(Error::internal(Domain::ImportExport, "the cells of no row")),
+        }
     }
 
     /// Goes to the next row of the selection.
@@ -116,13 +130,12 @@ impl<'c> Stream<'c> {
             Place::Node(_) => 0,
             _ => place,
         };
-        let outer = indices.len() - usize::from(schema.own_index().is_some()).min(indices.len());
         let owner = match self.query.owner {
             LinkOwner::Experiment => Owner::Experiment,
             LinkOwner::Trial => Owner::Trial(owner),
             LinkOwner::Run => Owner::Run(owner),
         };
-        Head { position: Position { owner: place, indices }, owner, leaf, under, outer }
+        Head { position: Position { owner: place, indices }, owner, leaf, under, outer: self.outer }
     }
 
     /// Fails unless a row comes after the one before it.

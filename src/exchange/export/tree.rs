@@ -116,7 +116,8 @@ impl<'a, 'c, 's> Tree<'a, 'c, 's> {
     fn row(&mut self, at: usize) -> Result<Option<Position>> {
         let Some(node) = self.nodes.get_mut(at) else { return Ok(None) };
         let stream = &node.stream;
-        let (Some(head), Some(row)) = (&stream.head, stream.cursor.as_deref()) else { return Ok(None) };
+        let Some(head) = &stream.head else { return Ok(None) };
+        let row = &stream.cells()?;
         let schema = stream.query.table.schema;
         let parent = match schema.place {
             Place::Node(Entity::Run) => self.selection.trials.get(head.under()),
