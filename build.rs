@@ -11,6 +11,7 @@ const SECTIONS: &[&str] = &[
     "cancel",
     "progress",
     "database",
+    "query",
     "manager",
     "experiment",
     "snapshot",
@@ -18,6 +19,7 @@ const SECTIONS: &[&str] = &[
     "report",
     "validation",
     "export",
+    "check",
 ];
 
 fn main() {

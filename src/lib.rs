@@ -43,11 +43,12 @@ pub mod schema;
 pub mod snapshot;
 pub mod validation;
 
-pub use database::{Database, OpenOptions};
+pub use database::{Database, Next, OpenOptions, QueryRow};
 pub use error::{Domain, Error, Result, Status};
 pub use exchange::{ExportOptions, ExportResult};
 pub use manager::{FileOptions, JobOptions, LogLevel, Manager, ManagerOptions, RestoreOptions, SnapshotOptions};
 pub use migration::{MigrateOptions, MigrationResult, OnDuplicate, Strategy};
 pub use progress::{CancelToken, Flow, Progress};
+pub use schema::{Value, ValueRef};
 pub use snapshot::{RestoreResult, Snapshot, SnapshotList};
-pub use validation::{Issue, IssueKind, Report, Section, Severity, ValidateOptions};
+pub use validation::{Check, CheckContext, Finding, Issue, IssueKind, Report, Section, Severity, ValidateOptions};

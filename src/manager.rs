@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use crate::database::{Connection, Database, Row, Transaction, Watches};
+use crate::database::{Connection, Database, EachRow, Row, Transaction, Watches};
 use crate::digest::{self, Hash};
 use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::{self, CallbackSink, ExportOptions, ExportResult, FileSink, Sink, WriteSink};
@@ -17,9 +17,9 @@ use crate::hierarchy::{
 };
 use crate::migration::{self, Helpers, MigrateOptions, MigrationResult};
 use crate::progress::{CancelToken, Flow, Job, ProgressSink};
-use crate::schema::Entity;
+use crate::schema::{Entity, Value};
 use crate::snapshot::{self, Counting, Folder, RestoreResult, Snapshot, SnapshotList};
-use crate::validation::{self, Report, Scope as Sections, Severity, ValidateOptions};
+use crate::validation::{self, Check, Checks, Collector, Report, Scope as Sections, Severity, ValidateOptions};
 
 /// How important a log record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -121,6 +121,7 @@ impl Visitor for Counter<'_> {
 pub struct Manager<D: Borrow<Database> = Database> {
     database: D,
     options: Arc<ManagerOptions>,
+    checks: Arc<Checks>,
     /// `None` if the working directory could not be read.
     folder: Option<Folder>,
 }
@@ -136,7 +137,12 @@ impl<D: Borrow<Database>> Manager<D> {
     pub fn new(database: D, options: impl Into<Arc<ManagerOptions>>) -> Manager<D> {
         let options = options.into();
         let folder = Folder::at(options.snapshot_dir.as_deref()).ok();
-        Manager { database, options, folder }
+        Manager { database, options, checks: Arc::default(), folder }
+    }
+
+    /// The same with these registered checks, which managers can share.
+    pub fn with_checks(self, checks: Arc<Checks>) -> Manager<D> {
+        Manager { checks, ..self }
     }
 
     /// The database.
@@ -223,22 +229,42 @@ impl<D: Borrow<Database>> Manager<D> {
         self.logged("experiment digest", digest)
     }
 
+    /// Runs one SELECT with bound parameters, and hands over row after row. Whatever the SQL, it can only read: anything else is MISUSE.
+    pub fn query(&self, sql: &str, params: &[Value], each: EachRow<'_>) -> Result<()> {
+        self.logged("query", self.database().query(sql, params, each))
+    }
+
     /// Checks the data of the whole database, or of one experiment. Reads only.
     pub fn validate(&self, options: ValidateOptions) -> Result<Report> {
         self.log(LogLevel::Info, &|| match options.experiment {
             Some(experiment) => format!("validating experiment {experiment}"),
             None => "validating the database".to_owned(),
         });
-        let report = validation::validate(self.database(), options, &mut |_, _, _| Ok(()));
+        let report = validation::validate(self.database(), options, &mut self.run_checks());
         if let Ok(report) = &report {
             let level = if report.passed() { LogLevel::Info } else { LogLevel::Warning };
             self.log(level, &|| {
-                let [errors, warnings, infos] =
-                    [Severity::Error, Severity::Warning, Severity::Info].map(|severity| report.count(severity));
+                let [errors, warnings, infos] = Severity::ALL.map(|severity| report.count(severity));
                 format!("validation found {errors} errors, {warnings} warnings, {infos} infos")
             });
         }
         self.logged("validate", report)
+    }
+
+    /// What a validation calls to run the registered checks.
+    fn run_checks(&self) -> impl FnMut(&dyn Connection, Option<i64>, &Arc<Job>, &mut Collector) -> Result<()> {
+        |connection, experiment, job, collector| self.checks.run(connection, experiment, job, collector)
+    }
+
+    /// Adds a rule of the user's own, which every [`Manager::validate`] with registered checks in its scope runs from now on,
+    /// and so does a CONSERVATIVE migration from here.
+    pub fn register_check(&self, name: &str, check: Check) -> Result<()> {
+        self.logged("register check", self.checks.register(self.database(), name, check))
+    }
+
+    /// Ends what [`Manager::register_check`] began.
+    pub fn unregister_check(&self, name: &str) -> Result<()> {
+        self.logged("unregister check", self.checks.unregister(name))
     }
 
     /// Whether the hierarchy of an experiment is whole, and what is wrong with it, one line each. An experiment that does not
@@ -274,7 +300,7 @@ impl<D: Borrow<Database>> Manager<D> {
             let folder = receiver.folder()?;
             Ok(snapshot::create(receiver.database(), &folder, &request, job, Counting::Nothing)?.id)
         };
-        let helpers = Helpers { checks: &mut |_, _, _| Ok(()), snapshot: &mut snapshot };
+        let helpers = Helpers { checks: &mut self.run_checks(), snapshot: &mut snapshot };
         let target = target.map(Manager::database);
         let result = migration::migrate(self.database(), target, experiment, options, helpers);
         if let Ok(done) = &result {
@@ -296,10 +322,8 @@ impl<D: Borrow<Database>> Manager<D> {
         options: MigrateOptions,
     ) -> Result<Json> {
         let target = target.map(Manager::database);
-        self.logged(
-            "plan migration",
-            migration::plan(self.database(), target, experiment, options, &mut |_, _, _| Ok(())),
-        )
+        let plan = migration::plan(self.database(), target, experiment, options, &mut self.run_checks());
+        self.logged("plan migration", plan)
     }
 
     /// Whether two experiments have the same content, and if not, where they first differ. Schema `expmig.comparison/1`.

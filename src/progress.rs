@@ -104,17 +104,16 @@ pub enum Flow {
 }
 
 impl Flow {
-    /// The error of a job whose callback answered this: `callback` says which.
-    pub fn answer(self, domain: Domain, callback: &str) -> Result<()> {
+    /// Why a call failed whose callback answered this; `None` if it goes on.
+    pub fn stop(self, domain: Domain, callback: &'static str) -> Option<Error> {
         match self {
-            Flow::Continue => Ok(()),
-            Flow::Cancel => Err(Error::new(Status::Cancelled, domain, "the job was cancelled; nothing was changed")),
-            Flow::Fail(code) => {
-                let message = format!("the {callback} callback failed; nothing was changed");
-                Err(Error::new(Status::Callback, domain, message)
+            Flow::Continue => None,
+            Flow::Cancel => Some(Error::new(Status::Cancelled, domain, "the job was cancelled; nothing was changed")),
+            Flow::Fail(code) => Some(
+                Error::new(Status::Callback, domain, format!("the {callback} callback failed; nothing was changed"))
                     .detail("callback", callback)
-                    .detail("callback_result", code))
-            }
+                    .detail("callback_result", code),
+            ),
         }
     }
 }
@@ -278,9 +277,9 @@ impl Job {
         if !self.stopped.load(Ordering::Relaxed) {
             return None;
         }
-        let stop = self.lock().stop?;
-        let error = stop.answer(self.domain, "progress").err()?;
-        Some(match stop {
+        let flow = self.lock().stop?;
+        let error = flow.stop(self.domain, "progress")?;
+        Some(match flow {
             Flow::Cancel => error.detail("processed_items", self.processed.load(Ordering::Relaxed)),
             _ => error,
         })

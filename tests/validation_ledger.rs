@@ -12,7 +12,7 @@ use expmig::{IssueKind, Section, Severity, ValidateOptions};
 use ledger::defects::{DEFECTS, Ledger};
 use ledger::fixture::{Fixture, Shape};
 use ledger::tables::TABLES;
-use ledger::{Found, assert_equal, chaos, found, oracle, seeds, validate_file, validate_with};
+use ledger::{Found, assert_equal, chaos, experiments, found, oracle, seeds, validate_file, validate_with};
 use support::*;
 
 /// A damaged database, closed: what it is, its file, its ledger.
@@ -30,13 +30,6 @@ fn all_of(path: &Path) -> Vec<Found> {
 
 fn of_experiment(path: &Path, experiment: i64) -> Vec<Found> {
     oracle::of_experiment(&oracle::issues(path), experiment)
-}
-
-fn experiments(path: &Path) -> Vec<i64> {
-    let connection = sql(path);
-    let mut statement = connection.prepare("SELECT id FROM EXPERIMENT").expect("a query");
-    let rows = statement.query_map([], |row| row.get(0)).expect("the query");
-    rows.map(|row| row.expect("an id")).collect()
 }
 
 // ---- The tests' own parts agree
@@ -192,7 +185,8 @@ fn one_experiment_has_the_issues_of_its_rows_and_no_others() {
         let (what, path, _) = damaged(&folder, seed, |ledger| ledger.damage(5 + seed as usize % 40));
         let (whole, members) = (found(&validate_file(&path, None)), oracle::membership(&path));
         for experiment in experiments(&path) {
-            let its = whole.iter().filter(|issue| members[&(issue.table.clone(), issue.row.clone())].contains(&experiment));
+            let its =
+                whole.iter().filter(|issue| members[&(issue.table.clone(), issue.row.clone())].contains(&experiment));
             let its: Vec<Found> = its.cloned().collect();
             of_experiments += its.len();
             let what = format!("experiment {experiment} of {what}");
@@ -263,6 +257,7 @@ fn what_the_original_application_wrote_passes_with_its_known_warnings() {
         UNION SELECT artifact_id FROM RESULTS_ARTIFACT UNION SELECT artifact_id FROM EPOCH_ARTIFACT)";
     let mut statement = connection.prepare(unlinked).expect("a query");
     let rows = statement.query_map([], |row| row.get::<_, i64>(0)).expect("the query");
-    let expected = rows.map(|id| Found::new("unlinked_artifact", "ARTIFACT", format!("id={}", id.expect("an id")), None));
+    let expected =
+        rows.map(|id| Found::new("unlinked_artifact", "ARTIFACT", format!("id={}", id.expect("an id")), None));
     assert_equal(found(&report), expected.collect(), "the original application's database");
 }

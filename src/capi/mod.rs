@@ -14,6 +14,7 @@ compile_error!("expmig's C ABI catches panics, so it needs panic = \"unwind\"");
 
 mod args;
 pub mod cancel;
+pub mod check;
 pub mod database;
 pub mod error;
 pub mod experiment;
@@ -25,6 +26,7 @@ pub mod manager;
 pub mod migration;
 mod options;
 pub mod progress;
+pub mod query;
 pub mod report;
 pub mod snapshot;
 pub mod status;

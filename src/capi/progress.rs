@@ -156,7 +156,7 @@ pub fn sink(progress_fn: expmig_progress_fn, user_data: *mut c_void) -> Option<P
     }))
 }
 
-/// What a callback's answer means.
+/// What a callback answered.
 pub fn flow(answer: i32) -> Flow {
     match answer {
         EXPMIG_CALLBACK_CONTINUE => Flow::Continue,

@@ -1,11 +1,13 @@
 //! What the engine needs of a database, whichever it is.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use smallvec::SmallVec;
 
 use super::layout::{ColumnLayout, Layout, TableLayout};
+use super::read::ReadStatement;
 use crate::error::{Domain, Error, Result};
 use crate::progress::Job;
 use crate::schema::{Value, ValueRef};
@@ -40,6 +42,9 @@ pub enum Depth {
     /// And every index says what its table says.
     Everything,
 }
+
+/// The rows of tables, by name.
+pub type RowCounts = HashMap<String, u64>;
 
 /// Hears how many pages are copied, and how many there are. Both can shrink when somebody changes what is being copied.
 pub type Copied<'a> = &'a mut dyn FnMut(u64, u64) -> Result<()>;
@@ -128,6 +133,9 @@ pub trait Connection {
 
     /// Runs several queries at once, each of which is read as far as `body`, called once with a cursor for each, likes.
     fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()>;
+    /// Prepares one statement of somebody else's, inside the transaction that is running or in one of its own. Fails with MISUSE if
+    /// it would do anything but read, or end the transaction.
+    fn prepare_read<'c>(&'c self, sql: &str) -> Result<Box<dyn ReadStatement + 'c>>;
 
     /// Runs a statement that changes something; returns how many rows it changed.
     fn execute(&self, sql: &str, params: &[Value]) -> Result<u64>;
@@ -147,8 +155,9 @@ pub trait Connection {
     /// the copy would not end.
     fn copy_into(&self, into: &Path, copied: Copied<'_>) -> Result<()>;
 
-    /// Fails with CORRUPT if what is stored is damaged. Values that break a rule of their column are no damage.
-    fn check_integrity(&self, depth: Depth) -> Result<()>;
+    /// Fails with CORRUPT if what is stored is damaged. Values that break a rule of their column are no damage. Returns the rows of
+    /// the tables that had to be counted for that.
+    fn check_integrity(&self, depth: Depth) -> Result<RowCounts>;
 
     /// How many bytes the file system under the database can still take; `None` where that cannot be known.
     fn free_bytes(&self) -> Option<u64>;

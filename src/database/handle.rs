@@ -8,12 +8,13 @@ use std::time::Duration;
 use super::connection::{Connection, Copied, Engine, Next, Transaction};
 use super::guard;
 use super::layout::Layout;
+use super::read::EachRow;
 use super::sqlite::{Access, SqliteConnection, needs_recovery};
 use super::sqlite_copy;
 use super::url::Url;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
-use crate::schema::{Entity, TABLES, ValueRef, create_statement, quote};
+use crate::schema::{Entity, TABLES, Value, ValueRef, create_statement, quote};
 
 /// How a database may be used.
 #[derive(Clone, Debug)]
@@ -186,6 +187,11 @@ impl Database {
         let layout = self.reader()?.layout()?;
         layout.check().map_err(|error| error.detail("path", self.path.display()))?;
         Ok(layout)
+    }
+
+    /// Runs one SELECT with bound parameters, and hands over row after row. Whatever the SQL, it can only read: anything else is MISUSE.
+    pub fn query(&self, sql: &str, params: &[Value], each: EachRow<'_>) -> Result<()> {
+        self.reader()?.prepare_read(sql)?.run(params, each)
     }
 
     /// Which engine it runs on.

@@ -10,6 +10,7 @@ mod guard;
 mod handle;
 mod id_table;
 mod layout;
+mod read;
 mod sqlite;
 mod sqlite_check;
 mod sqlite_copy;
@@ -17,13 +18,16 @@ mod sqlite_cursors;
 mod sqlite_error;
 mod sqlite_insert;
 mod sqlite_layout;
+mod sqlite_read;
+mod sqlite_walk;
 mod url;
 
 pub use connection::{
-    Cells, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, Transaction, Watches,
+    Cells, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction, Watches,
 };
 pub use glob::Glob;
 pub use handle::{Database, OpenOptions, open_copy};
 pub use id_table::IdTable;
 pub use layout::{Affinity, ColumnLayout, Layout, TableLayout};
+pub use read::{EachRow, QueryRow, ReadStatement};
 pub use sqlite::sqlite_version;

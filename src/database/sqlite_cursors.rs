@@ -4,7 +4,7 @@ use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::{Rows, Statement};
 
 use super::connection::{Cursor, Query, Row, WithCursors};
-use super::sqlite::{SqliteConnection, bind, from_sqlite};
+use super::sqlite::{SqliteConnection, from_sqlite};
 use crate::error::{Domain, Error, Result};
 use crate::schema::ValueRef;
 
@@ -32,7 +32,7 @@ impl Cursor for SqliteCursor<'_, '_> {
 pub fn read_together(connection: &SqliteConnection, queries: &[Query], body: WithCursors<'_>) -> Result<()> {
     let prepare = |query: &Query| -> rusqlite::Result<Statement<'_>> {
         let mut statement = connection.inner.prepare(&query.sql)?;
-        bind(&mut statement, &query.params)?;
+        SqliteConnection::bind(&mut statement, &query.params)?;
         Ok(statement)
     };
     let mut statements: Vec<Statement<'_>> =

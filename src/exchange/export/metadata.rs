@@ -9,7 +9,7 @@ use crate::digest::{ALGORITHM, Hash, hex};
 use crate::exchange::names::{FORMAT_JSON, FORMAT_NAME, FORMAT_VERSION};
 
 /// Rows per table.
-pub type RowCounts = Vec<(&'static str, u64)>;
+pub type TableRows = Vec<(&'static str, u64)>;
 
 /// What stands first in a document.
 pub fn head(layout: &Layout) -> Json {
@@ -22,7 +22,7 @@ pub fn head(layout: &Layout) -> Json {
     json!({"name": FORMAT_NAME, "version": FORMAT_VERSION, "extra_columns": columns})
 }
 
-fn object(counts: &RowCounts) -> Map<String, Json> {
+fn object(counts: &TableRows) -> Map<String, Json> {
     counts.iter().map(|(table, rows)| ((*table).to_owned(), Json::from(*rows))).collect()
 }
 
@@ -31,7 +31,7 @@ pub fn metadata(
     database: &Database,
     generation: u8,
     options: &ExportOptions,
-    (counts, left_out): (&RowCounts, &RowCounts),
+    (counts, left_out): (&TableRows, &TableRows),
     digest: Option<&Hash>,
 ) -> Json {
     json!({

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::metadata::{RowCounts, head, metadata};
+use super::metadata::{TableRows, head, metadata};
 use super::options::ExportOptions;
 use super::order::RunOrder;
 use super::output::Output;
@@ -23,9 +23,9 @@ pub struct ExportResult {
     /// The size of the document.
     pub bytes: u64,
     /// Rows per table that are in the document.
-    pub counts: RowCounts,
+    pub counts: TableRows,
     /// Rows per table that hang on nothing and are not in it.
-    pub left_out: RowCounts,
+    pub left_out: TableRows,
     /// The digest in the document; `None` if it does not have everything of the experiment.
     pub digest: Option<Hash>,
 }
@@ -95,11 +95,11 @@ fn select(
     experiment: i64,
     options: &ExportOptions,
     job: &Arc<Job>,
-) -> Result<(Selection, RowCounts)> {
+) -> Result<(Selection, TableRows)> {
     let all = Selection::read(reader, layout, experiment, Scope::default(), job)?;
     if all.problems.count == 0 {
         job.set_total(all.total());
-        return Ok((all, RowCounts::new()));
+        return Ok((all, TableRows::new()));
     }
     if !options.skip_unsound {
         let message = format!("{} rows of experiment {experiment} hang on nothing", all.problems.count);
@@ -126,7 +126,7 @@ fn write_rows(
     output: &mut Output<'_>,
     job: &Job,
     artifacts_only: bool,
-) -> Result<(RowCounts, Option<Hash>)> {
+) -> Result<(TableRows, Option<Hash>)> {
     let order = RunOrder::new(selection);
     let mut queries = Vec::new();
     let mut wanted = Vec::new();

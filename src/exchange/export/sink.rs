@@ -52,6 +52,6 @@ pub struct CallbackSink<'c>(pub &'c mut dyn FnMut(&[u8]) -> Flow);
 
 impl Sink for CallbackSink<'_> {
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        (self.0)(bytes).answer(Domain::ImportExport, "write")
+        (self.0)(bytes).stop(Domain::ImportExport, "write").map_or(Ok(()), Err)
     }
 }

@@ -4,8 +4,9 @@ use super::fields::Fields;
 use super::order::{Index, Indices, RunOrder};
 use crate::database::{Cells, Cursor};
 use crate::error::{Domain, Error, Result, Status};
+use crate::exchange::names::parent;
 use crate::hierarchy::{Owner, RowQuery, Selection};
-use crate::schema::{Entity, LinkOwner, Place};
+use crate::schema::{Entity, LinkOwner, Place, Table};
 
 /// A place in the document: of a trial or a run, or of a row below one.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,6 +58,8 @@ pub struct Stream<'c> {
     /// The cells with the indices, outermost first; how many of them are those of other rows.
     path: Vec<usize>,
     outer: usize,
+    /// Its objects stand in the document itself, beside the experiment's.
+    beside: bool,
 }
 
 impl<'c> Stream<'c> {
@@ -68,9 +71,11 @@ impl<'c> Stream<'c> {
         });
         let path = path.collect::<Result<Vec<usize>>>()?;
         let outer = path.len() - usize::from(query.table.schema.own_index().is_some()).min(path.len());
+        let document = |parent: &Table| parent.place == Place::Node(Entity::Experiment);
+        let beside = parent(query.table.schema).is_none_or(document);
         let last = query.leaf.as_ref().map_or(&query.shape, |(_, shape)| shape);
         let width = last.first + last.columns.len();
-        Ok(Stream { fields: Fields::new(query)?, query, cursor, head: None, rows: 0, width, path, outer })
+        Ok(Stream { fields: Fields::new(query)?, query, cursor, head: None, rows: 0, width, path, outer, beside })
     }
 
     /// The cells of the current row: the document and the digest read them both.
@@ -125,9 +130,9 @@ impl<'c> Stream<'c> {
         let schema = self.query.table.schema;
         let place = if self.query.owner == LinkOwner::Run { order.place(owner) } else { owner };
         let under = match schema.place {
-            // Trials stand in the document itself, runs in their trials.
+            _ if self.beside => 0,
+            // Runs stand in their trials.
             Place::Node(Entity::Run) => selection.run_trial.get(owner).map_or(usize::MAX, |trial| *trial as usize),
-            Place::Node(_) => 0,
             _ => place,
         };
         let owner = match self.query.owner {

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::metadata::RowCounts;
+use super::metadata::TableRows;
 use super::order::RunOrder;
 use super::output::Output;
 use super::stream::{Position, Stream};
@@ -80,8 +80,8 @@ impl<'a, 'c, 's> Tree<'a, 'c, 's> {
     }
 
     /// Ends the document's rows: how many objects there are per table, and the digest, if it was wanted.
-    pub fn finish(mut self) -> Result<(RowCounts, Option<Hash>)> {
-        let mut counts = RowCounts::new();
+    pub fn finish(mut self) -> Result<(TableRows, Option<Hash>)> {
+        let mut counts = TableRows::new();
         for known in &self.selection.counts {
             let Some(node) = self.nodes.iter().find(|node| node.stream.query.table.schema.name == known.table.name)
             else {
