@@ -20,6 +20,9 @@ const SECTIONS: &[&str] = &[
     "validation",
     "export",
     "check",
+    "transformation",
+    "undo",
+    "transformer",
 ];
 
 fn main() {

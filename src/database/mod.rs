@@ -23,7 +23,8 @@ mod sqlite_walk;
 mod url;
 
 pub use connection::{
-    Cells, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction, Watches,
+    Cells, Change, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction,
+    Watches,
 };
 pub use glob::Glob;
 pub use handle::{Database, OpenOptions, open_copy};
