@@ -27,7 +27,7 @@ const STEPS_PER_TICK: i32 = 20_000;
 /// How long to sleep between two tries to get a lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// Page caches, in KiB: the writer's has to hold the hot pages of every index. A sort may take as much again.
-const READ_CACHE_KIB: i32 = 8 * 1024;
+pub(super) const READ_CACHE_KIB: i32 = 8 * 1024;
 const WRITE_CACHE_KIB: i32 = 16 * 1024;
 
 /// What a connection may do.

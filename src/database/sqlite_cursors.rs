@@ -4,7 +4,7 @@ use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::{Rows, Statement};
 
 use super::connection::{Cursor, Query, Row, WithCursors};
-use super::sqlite::{SqliteConnection, from_sqlite};
+use super::sqlite::{READ_CACHE_KIB, SqliteConnection, from_sqlite};
 use crate::error::{Domain, Error, Result};
 use crate::schema::ValueRef;
 
@@ -28,8 +28,34 @@ impl Cursor for SqliteCursor<'_, '_> {
     }
 }
 
+/// A sort takes as much memory as the page cache has, and keeps it. More sorts than this have to do with less.
+const SORTS_AT_FULL_SIZE: usize = 2;
+
+/// A smaller page cache, until it is dropped.
+struct SmallCache<'c>(&'c SqliteConnection);
+
+impl<'c> SmallCache<'c> {
+    fn new(connection: &'c SqliteConnection) -> Result<SmallCache<'c>> {
+        SmallCache::set(connection, READ_CACHE_KIB / 2).map_err(|error| connection.wrap(error))?;
+        Ok(SmallCache(connection))
+    }
+
+    fn set(connection: &SqliteConnection, kib: i32) -> rusqlite::Result<()> {
+        connection.inner.execute_batch(&format!("PRAGMA cache_size = -{kib}"))
+    }
+}
+
+impl Drop for SmallCache<'_> {
+    fn drop(&mut self) {
+        // If this fails, reading is slower and takes less memory.
+        let _smaller = SmallCache::set(self.0, READ_CACHE_KIB);
+    }
+}
+
 /// Hands over a cursor for each query.
 pub fn read_together(connection: &SqliteConnection, queries: &[Query], body: WithCursors<'_>) -> Result<()> {
+    let sorts = queries.iter().filter(|query| query.sorts).count();
+    let _cache = if sorts > SORTS_AT_FULL_SIZE { Some(SmallCache::new(connection)?) } else { None };
     let prepare = |query: &Query| -> rusqlite::Result<Statement<'_>> {
         let mut statement = connection.inner.prepare(&query.sql)?;
         SqliteConnection::bind(&mut statement, &query.params)?;
