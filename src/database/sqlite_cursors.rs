@@ -4,7 +4,7 @@ use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::{Rows, Statement};
 
 use super::connection::{Cursor, Query, Row, WithCursors};
-use super::sqlite::{READ_CACHE_KIB, SqliteConnection, from_sqlite};
+use super::sqlite::{READ_CACHE_KIB, SqliteConnection, all_cells, cell};
 use crate::error::{Domain, Error, Result};
 use crate::schema::ValueRef;
 
@@ -13,11 +13,19 @@ struct SqliteCursor<'c, 's> {
     rows: Rows<'s>,
 }
 
+impl SqliteCursor<'_, '_> {
+    fn row(&self) -> Result<&rusqlite::Row<'_>> {
+        self.rows.get().ok_or_else(|| Error::internal(Domain::Database, "SQLite: a cell of no row"))
+    }
+}
+
 impl Row for SqliteCursor<'_, '_> {
     fn value(&self, index: usize) -> Result<ValueRef<'_>> {
-        let internal = |message: String| Error::internal(Domain::Database, format!("SQLite: {message}"));
-        let Some(row) = self.rows.get() else { return Err(internal("a cell of no row".to_owned())) };
-        row.get_ref(index).map(from_sqlite).map_err(|error| internal(error.to_string()))
+        cell(self.row()?, index)
+    }
+
+    fn values<'r>(&'r self, cells: &mut [ValueRef<'r>]) -> Result<()> {
+        all_cells(self.row()?, cells)
     }
 }
 
