@@ -274,8 +274,17 @@ static void every_option(const expmig_manager *source)
     check_whole(result, 3, 7);
     OK(expmig_snapshot_verify(target, expmig_migration_snapshot_id(result), NULL, &err));
     expmig_migration_free(result);
+    options = migrate_options();
+    options.transformation_rules = "[{\"metric_type\": \"loss\", \"transformation\": \"no such\"}]";
+    result = GARBAGE;
+    FAILS(EXPMIG_INVALID_ARGUMENT, expmig_migrate_experiment(source, 2, target, &options, &result, &err));
+    CHECK(result == NULL);
+    CHECK_INT(expmig_error_domain(err), EXPMIG_DOMAIN_TRANSFORMATION);
+    options.transformation_rules =
+        "[{\"metric_type\": \"loss\", \"transformation\": \"scale\", \"params\": {\"factor\": 2, \"target\": \"total\"}}]";
     options.strategy = EXPMIG_STRATEGY_AGGRESSIVE;
     result = migrated(source, 2, target, &options);
+    CHECK_HAS(expmig_migration_to_json(result), "\"schema\":\"expmig.transformation/1\"");
     CHECK_INT(expmig_migration_new_experiment_id(result), 8);
     memset(one, 0x5a, sizeof one);
     FAILS(EXPMIG_NOT_FOUND, expmig_migration_digest(result, EXPMIG_DIGEST_TARGET, one, &err));

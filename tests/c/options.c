@@ -3,6 +3,9 @@
 
 enum { TAIL = 24 };
 
+/* The size that a struct had at first; smaller ones never were. */
+#define FIRST_SIZE(type) sizeof(type)
+
 /* An options struct with room behind it, as a program built with a later header would have. */
 #define SIZED(type)                                                                                                    \
     union {                                                                                                            \
@@ -22,7 +25,7 @@ static int all_zero(const unsigned char *bytes, size_t count)
 /* What holds for every init function. The struct is left with the right size. */
 #define CHECK_INIT(type, init)                                                                                         \
     do {                                                                                                               \
-        static const size_t impossible[] = {0, 1, 4, 8, sizeof(type) - 1, 4097, 1u << 20, UINT32_MAX, SIZE_MAX};       \
+        static const size_t impossible[] = {0, 1, 4, 8, FIRST_SIZE(type) - 1, 4097, 1u << 20, UINT32_MAX, SIZE_MAX};   \
         SIZED(type) sized;                                                                                             \
         type exact;                                                                                                    \
         size_t at;                                                                                                     \
@@ -36,6 +39,9 @@ static int all_zero(const unsigned char *bytes, size_t count)
         CHECK_INT(sized.struct_size, sizeof sized);                                                                    \
         CHECK(all_zero(sized.bytes + sizeof(type), TAIL));                                                             \
         memset(&sized, 0x5a, sizeof sized);                                                                            \
+        CHECK(init(&sized.known, FIRST_SIZE(type)) == EXPMIG_OK);                                                      \
+        CHECK_INT(sized.struct_size, FIRST_SIZE(type));                                                                \
+        CHECK(sized.bytes[FIRST_SIZE(type)] == 0x5a);                                                                  \
         CHECK(init(&sized.known, sizeof(type)) == EXPMIG_OK);                                                          \
         CHECK_INT(sized.struct_size, sizeof(type));                                                                    \
         CHECK(sized.bytes[sizeof(type)] == 0x5a);                                                                      \
@@ -46,7 +52,7 @@ static int all_zero(const unsigned char *bytes, size_t count)
 /* What holds wherever options are read: `call` uses `options` and &err, `undo` frees what it made. */
 #define CHECK_SIZES(type, init, call, undo)                                                                            \
     do {                                                                                                               \
-        static const uint32_t impossible[] = {0, 1, 4, 8, sizeof(type) - 1, 4097, 1u << 20, UINT32_MAX};               \
+        static const uint32_t impossible[] = {0, 1, 4, 8, FIRST_SIZE(type) - 1, 4097, 1u << 20, UINT32_MAX};           \
         SIZED(type) sized;                                                                                             \
         const type *options = &sized.known;                                                                            \
         size_t at;                                                                                                     \
@@ -106,7 +112,7 @@ static void defaults(void)
     CHECK(migrate.flags == 0 && migrate.strategy == EXPMIG_STRATEGY_BALANCED);
     CHECK(migrate.on_duplicate == EXPMIG_DUPLICATE_COPY && migrate.target_experiment_id == NULL);
     CHECK(migrate.batch_size == 1000 && migrate.title_prefix == NULL && migrate.progress_fn == NULL);
-    CHECK(migrate.progress_user_data == NULL && migrate.cancel == NULL);
+    CHECK(migrate.progress_user_data == NULL && migrate.cancel == NULL && migrate.transformation_rules == NULL);
     CHECK(validate.scope == EXPMIG_VALIDATE_ALL && validate.experiment_id == NULL && validate.issue_limit == 1000);
     CHECK(validate.progress_fn == NULL && validate.progress_user_data == NULL && validate.cancel == NULL);
     CHECK(export_defaults.flags == 0 && export_defaults.indent == 0 && export_defaults.file_mode == 0600);
@@ -129,7 +135,11 @@ int main(void)
     CHECK_INIT(expmig_open_options, expmig_open_options_init);
     CHECK_INIT(expmig_manager_options, expmig_manager_options_init);
     CHECK_INIT(expmig_job_options, expmig_job_options_init);
+#undef FIRST_SIZE
+#define FIRST_SIZE(type) offsetof(type, transformation_rules)
     CHECK_INIT(expmig_migrate_options, expmig_migrate_options_init);
+#undef FIRST_SIZE
+#define FIRST_SIZE(type) sizeof(type)
     CHECK_INIT(expmig_validate_options, expmig_validate_options_init);
     CHECK_INIT(expmig_export_options, expmig_export_options_init);
     CHECK_INIT(expmig_issue, expmig_issue_init);
@@ -147,11 +157,15 @@ int main(void)
                expmig_experiment_compare(manager, 1, manager, 1, options, &json, &err), expmig_string_free(json));
 #undef KNOWN_FLAGS
 #define KNOWN_FLAGS (EXPMIG_MIGRATE_ALLOW_LOSSY | EXPMIG_MIGRATE_ADD_COLUMNS | EXPMIG_MIGRATE_SNAPSHOT)
+#undef FIRST_SIZE
+#define FIRST_SIZE(type) offsetof(type, transformation_rules)
     CHECK_READ(expmig_migrate_options, expmig_migrate_options_init,
                expmig_migrate_plan(manager, 1, NULL, options, &json, &err), expmig_string_free(json));
     CHECK_READ(expmig_migrate_options, expmig_migrate_options_init,
                expmig_migrate_experiment(manager, 1, NULL, options, &result, &err), expmig_migration_free(result));
 #undef KNOWN_FLAGS
+#undef FIRST_SIZE
+#define FIRST_SIZE(type) sizeof(type)
 #define KNOWN_FLAGS                                                                                                    \
     (EXPMIG_EXPORT_NO_METRICS | EXPMIG_EXPORT_NO_ARTIFACTS | EXPMIG_EXPORT_SKIP_UNSOUND | EXPMIG_EXPORT_REPLACE)
     CHECK_READ(expmig_export_options, expmig_export_options_init,
