@@ -52,6 +52,7 @@ bench:
 	$(PYTHON) benches/run.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(BENCH)
 	$(PYTHON) benches/validate.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(BENCH)
 	$(PYTHON) benches/transform.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(BENCH)
+	$(PYTHON) benches/export.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(filter --full,$(BENCH))
 	$(PYTHON) benches/snapshots.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(filter --full,$(BENCH))
 
 # What CI checks beside the tests.

@@ -18,6 +18,7 @@ const SECTIONS: &[&str] = &[
     "migration",
     "report",
     "validation",
+    "export",
     "check",
     "transformation",
     "undo",

@@ -242,6 +242,26 @@ extern "C" {
 #define EXPMIG_VALIDATE_ALL 15
 
 /**
+ * Leave metrics out, and epochs, batches and results on which no artifacts hang.
+ */
+#define EXPMIG_EXPORT_NO_METRICS 1
+
+/**
+ * Leave artifacts out.
+ */
+#define EXPMIG_EXPORT_NO_ARTIFACTS 2
+
+/**
+ * Leave out rows that hang on nothing, and say in the document how many, instead of answering EXPMIG_VALIDATION.
+ */
+#define EXPMIG_EXPORT_SKIP_UNSOUND 4
+
+/**
+ * Replace a file of that name.
+ */
+#define EXPMIG_EXPORT_REPLACE 8
+
+/**
  * Say what would be done, with examples, and write nothing.
  */
 #define EXPMIG_TRANSFORM_DRY_RUN 1
@@ -721,6 +741,51 @@ typedef struct expmig_validate_options {
      */
     const struct expmig_cancel *cancel;
 } expmig_validate_options;
+
+/**
+ * What a caller can ask of an export. Fill with expmig_export_options_init.
+ */
+typedef struct expmig_export_options {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * EXPMIG_EXPORT_NO_METRICS and so on, or'ed; default 0.
+     */
+    uint32_t flags;
+    /**
+     * Spaces per level, at most 16; default 0: all in one line.
+     */
+    uint32_t indent;
+    /**
+     * Permissions of the file, at most 0777 (octal); default 0600, the owner alone. For expmig_export_experiment_to_file.
+     */
+    uint32_t file_mode;
+    /**
+     * How the document is written, UTF-8: "json", which is all there is; NULL for that.
+     */
+    const char *format;
+    /**
+     * Receives progress; NULL for none.
+     */
+    expmig_progress_fn progress_fn;
+    /**
+     * Passed to `progress_fn`.
+     */
+    void *progress_user_data;
+    /**
+     * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
+     */
+    const struct expmig_cancel *cancel;
+} expmig_export_options;
+
+/**
+ * Takes the next `length` bytes of a document. Answers EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL, or another value, which is the
+ * caller's own failure (EXPMIG_CALLBACK). Called on the thread that made the call, and not again after another answer than 0. It
+ * must not unwind or longjmp, and must not use the handles of the running call.
+ */
+typedef int32_t (*expmig_write_fn)(const void *bytes, size_t length, void *user_data);
 
 /**
  * A check: looks at the data with expmig_check_query and reports what is wrong with expmig_check_report, as often as it likes, on the
@@ -1723,6 +1788,69 @@ expmig_status expmig_hierarchy_validate(const struct expmig_manager *manager,
                                         int32_t *valid,
                                         char **issues_json,
                                         struct expmig_error **error);
+
+/**
+ * Fills in the defaults. `size` is sizeof(expmig_export_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_export_options_init(struct expmig_export_options *options,
+                                         size_t size);
+
+/**
+ * Writes an experiment and everything below it as one JSON document, every value as it is (docs/export-format.md), in constant
+ * memory, of one consistent state of the database. Reads only.
+ *
+ * `write_fn`: takes the document, in pieces of some 64 KiB, or as large as a single value is. After a failure, what it has taken is no
+ * document.
+ * `user_data`: passed to `write_fn`.
+ * `options`: NULL for the defaults.
+ *
+ * Answers EXPMIG_NOT_FOUND (the hint names the nearest ids), EXPMIG_VALIDATION (rows that hang on nothing; the details name them),
+ * EXPMIG_UNSUPPORTED (an unknown `format`), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA,
+ * EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_export_experiment(const struct expmig_manager *manager,
+                                       int64_t experiment_id,
+                                       const struct expmig_export_options *options,
+                                       expmig_write_fn write_fn,
+                                       void *user_data,
+                                       struct expmig_error **error);
+
+/**
+ * As expmig_export_experiment, into a file. It is complete and flushed to the device before it gets its name; until then, and after a
+ * failure, there is none.
+ *
+ * `path`: UTF-8; the folder has to exist. Names of the database's own files are refused.
+ * `options`: NULL for the defaults: a file that is there is not replaced, and nobody but the owner may read the new one.
+ *
+ * Answers also EXPMIG_ALREADY_EXISTS (a file of this name). Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_export_experiment_to_file(const struct expmig_manager *manager,
+                                               int64_t experiment_id,
+                                               const char *path,
+                                               const struct expmig_export_options *options,
+                                               struct expmig_error **error);
+
+/**
+ * As expmig_export_experiment, as one string.
+ *
+ * `document`: receives the document, which the caller frees with expmig_string_free.
+ *
+ * Answers also EXPMIG_LIMIT (no memory for it). Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_export_experiment_to_string(const struct expmig_manager *manager,
+                                                 int64_t experiment_id,
+                                                 const struct expmig_export_options *options,
+                                                 char **document,
+                                                 struct expmig_error **error);
 
 /**
  * Registers a check that is a function. Every expmig_validate on this manager with EXPMIG_VALIDATE_REGISTERED_CHECKS runs it from now on,

@@ -4,9 +4,10 @@
 //!
 //! - [`error`]: one error type.
 //! - [`schema`]: the tables and what values are.
-//! - [`progress`], [`database`]: jobs, connections.
+//! - [`progress`], `files`, [`database`]: jobs, files of our own, connections.
 //! - `hierarchy`, [`digest`]: the rows below an experiment, and their content digest.
-//! - [`validation`], [`transformation`], [`snapshot`], [`migration`]: the capabilities; only migration uses others.
+//! - [`validation`], [`transformation`], [`snapshot`], [`migration`], [`exchange`]: the capabilities; only migration
+//!   and import use others.
 //! - [`manager`]: the facade that users hold.
 //! - `capi`: the C ABI; the only unsafe code.
 //!
@@ -33,6 +34,8 @@ pub mod capi;
 pub mod database;
 pub mod digest;
 pub mod error;
+pub mod exchange;
+mod files;
 pub mod hierarchy;
 pub mod manager;
 pub mod migration;
@@ -45,7 +48,8 @@ pub mod validation;
 
 pub use database::{Database, Next, OpenOptions, QueryRow};
 pub use error::{Domain, Error, Result, Status};
-pub use manager::{JobOptions, LogLevel, Manager, ManagerOptions, RestoreOptions, SnapshotOptions};
+pub use exchange::{ExportOptions, ExportResult};
+pub use manager::{FileOptions, JobOptions, LogLevel, Manager, ManagerOptions, RestoreOptions, SnapshotOptions};
 pub use migration::{MigrateOptions, MigrationResult, OnDuplicate, Strategy};
 pub use progress::{CancelToken, Flow, Progress};
 pub use schema::{Value, ValueRef};

@@ -4,7 +4,8 @@ mod transformations;
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
@@ -12,11 +13,12 @@ use serde_json::{Value as Json, json};
 use crate::database::{Connection, Database, EachRow, Layout, Row, Transaction, Watches};
 use crate::digest::{self, Hash};
 use crate::error::{Domain, Error, Result, Status};
+use crate::exchange::{self, CallbackSink, ExportOptions, ExportResult, FileSink, Sink, WriteSink};
 use crate::hierarchy::{
     ExperimentSummary, Owner, Scope, Selection, Shape, Visitor, experiment_exists, list_experiments,
 };
 use crate::migration::{self, Helpers, MigrateOptions, MigrationResult};
-use crate::progress::{CancelToken, Job, ProgressSink};
+use crate::progress::{CancelToken, Flow, Job, ProgressSink};
 use crate::schema::{Entity, Value};
 use crate::snapshot::{self, Counting, Folder, RestoreResult, Snapshot, SnapshotList};
 use crate::transformation::{self, Plan, Transformations};
@@ -71,6 +73,21 @@ pub struct RestoreOptions {
     /// Take no snapshot of what is overwritten.
     pub no_safety_snapshot: bool,
     pub job: JobOptions,
+}
+
+/// How a file is made.
+#[derive(Clone, Copy, Debug)]
+pub struct FileOptions {
+    /// Replace a file of that name.
+    pub replace: bool,
+    /// The permissions of the file, at most 0o777. By default the owner's alone: experiments can be confidential.
+    pub mode: u32,
+}
+
+impl Default for FileOptions {
+    fn default() -> FileOptions {
+        FileOptions { replace: false, mode: 0o600 }
+    }
 }
 
 /// Progress and cancelling of a call without further options.
@@ -338,6 +355,58 @@ impl<D: Borrow<Database>> Manager<D> {
         let other = other.map_or(self.database(), Manager::database);
         let report = migration::compare((self.database(), experiment), (other, other_experiment), &job);
         self.logged("compare experiments", report)
+    }
+
+    fn export_into(&self, experiment: i64, sink: &mut dyn Sink, options: ExportOptions) -> Result<ExportResult> {
+        self.log(LogLevel::Info, &|| format!("exporting experiment {experiment}"));
+        let exported = exchange::export(self.database(), experiment, options, sink);
+        if let Ok(done) = &exported
+            && !done.left_out.is_empty()
+        {
+            let rows: u64 = done.left_out.iter().map(|(_, rows)| rows).sum();
+            self.log(LogLevel::Warning, &|| format!("{rows} rows hang on nothing and were left out"));
+        }
+        self.logged("export experiment", exported)
+    }
+
+    /// Writes an experiment and everything below it as a document (docs/export-format.md). After a failure, what was written is no
+    /// document.
+    pub fn export_experiment(
+        &self,
+        experiment: i64,
+        out: &mut dyn Write,
+        options: ExportOptions,
+    ) -> Result<ExportResult> {
+        self.export_into(experiment, &mut WriteSink(out), options)
+    }
+
+    /// As [`Manager::export_experiment`], piece by piece, each of which may be the last.
+    pub fn export_pieces(
+        &self,
+        experiment: i64,
+        take: &mut dyn FnMut(&[u8]) -> Flow,
+        options: ExportOptions,
+    ) -> Result<ExportResult> {
+        self.export_into(experiment, &mut CallbackSink(take), options)
+    }
+
+    /// As [`Manager::export_experiment`], into a file, which appears when it is complete.
+    pub fn export_to_file(
+        &self,
+        experiment: i64,
+        path: &Path,
+        file: FileOptions,
+        options: ExportOptions,
+    ) -> Result<ExportResult> {
+        let mut sink = FileSink::create(path, file.mode, file.replace, self.database())?;
+        self.export_into(experiment, &mut sink, options)
+    }
+
+    /// As [`Manager::export_experiment`], as text.
+    pub fn export_to_string(&self, experiment: i64, options: ExportOptions) -> Result<String> {
+        let mut bytes: Vec<u8> = Vec::new();
+        self.export_into(experiment, &mut bytes, options)?;
+        String::from_utf8(bytes).map_err(|_| Error::internal(Domain::ImportExport, "the document is not UTF-8"))
     }
 
     /// The folder for snapshots.

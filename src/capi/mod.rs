@@ -18,6 +18,7 @@ pub mod check;
 pub mod database;
 pub mod error;
 pub mod experiment;
+pub mod export;
 mod gate;
 mod guard;
 pub mod library;

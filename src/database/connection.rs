@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::layout::{ColumnLayout, Layout, TableLayout};
 use super::read::ReadStatement;
-use crate::error::Result;
+use crate::error::{Domain, Error, Result};
 use crate::progress::Job;
 use crate::schema::{Value, ValueRef};
 
@@ -61,6 +63,43 @@ pub trait Row {
     }
 }
 
+/// The cells of a row, fetched once for who looks at them more than once.
+pub struct Cells<'r>(SmallVec<[ValueRef<'r>; 12]>);
+
+impl<'r> Cells<'r> {
+    /// The first cells of a row.
+    pub fn of(row: &'r dyn Row, width: usize) -> Result<Cells<'r>> {
+        let mut cells = SmallVec::from_elem(ValueRef::Null, width);
+        row.values(&mut cells)?;
+        Ok(Cells(cells))
+    }
+}
+
+impl Row for Cells<'_> {
+    fn value(&self, index: usize) -> Result<ValueRef<'_>> {
+        let missing = || Error::internal(Domain::Database, "a cell that was not read");
+        self.0.get(index).copied().ok_or_else(missing)
+    }
+}
+
+/// A query and its parameters.
+#[derive(Clone, Debug)]
+pub struct Query {
+    pub sql: String,
+    pub params: Vec<Value>,
+    /// Whether the engine may have to sort many rows, which takes memory for as long as they are read.
+    pub sorts: bool,
+}
+
+/// The rows of a query, one at a time: the current row, after a step.
+pub trait Cursor: Row {
+    /// Goes to the next row, the first time to the first; whether there is one.
+    fn advance(&mut self) -> Result<bool>;
+}
+
+/// Gets a cursor for each of several queries.
+pub type WithCursors<'a> = &'a mut dyn FnMut(Vec<Box<dyn Cursor + '_>>) -> Result<()>;
+
 /// Writes rows into one table.
 pub trait Inserter {
     /// Writes rows: for each the values of the columns the inserter was made for, in their order, row after row. After a failure
@@ -100,6 +139,8 @@ pub trait Connection {
     /// Runs a query and hands over row after row.
     fn query(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()>;
 
+    /// Runs several queries at once, each of which is read as far as `body`, called once with a cursor for each, likes.
+    fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()>;
     /// Prepares one statement of somebody else's, inside the transaction that is running or in one of its own. Fails with MISUSE if
     /// it would do anything but read, or end the transaction.
     fn prepare_read<'c>(&'c self, sql: &str) -> Result<Box<dyn ReadStatement + 'c>>;

@@ -209,6 +209,18 @@ impl Database {
         self.created
     }
 
+    /// Whether the path names the database's file, or one that SQLite puts beside it, be it there or not.
+    pub fn has_file(&self, path: &Path) -> bool {
+        let there = guard::file_id(path);
+        let named = std::path::absolute(path).ok();
+        ["", "-wal", "-shm", "-journal"].iter().any(|suffix| {
+            let mut own = self.path.clone().into_os_string();
+            own.push(suffix);
+            let own = PathBuf::from(own);
+            named.as_ref() == Some(&own) || (there.is_some() && guard::file_id(&own) == there)
+        })
+    }
+
     /// Whether both handles are of the same database, by whatever names.
     pub fn is_same_as(&self, other: &Database) -> bool {
         self.path == other.path || guard::file_id(&self.path).is_some_and(|id| guard::file_id(&other.path) == Some(id))

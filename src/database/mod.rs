@@ -14,6 +14,7 @@ mod read;
 mod sqlite;
 mod sqlite_check;
 mod sqlite_copy;
+mod sqlite_cursors;
 mod sqlite_error;
 mod sqlite_insert;
 mod sqlite_layout;
@@ -21,7 +22,10 @@ mod sqlite_read;
 mod sqlite_walk;
 mod url;
 
-pub use connection::{Change, Connection, Copied, Depth, Engine, Inserter, Next, Row, RowCounts, Transaction, Watches};
+pub use connection::{
+    Cells, Change, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction,
+    Watches,
+};
 pub use glob::Glob;
 pub use handle::{Database, OpenOptions, open_copy};
 pub use id_table::IdTable;

@@ -1,0 +1,12 @@
+//! Exchange: one experiment as one JSON document, out of a database and into one. docs/export-format.md is the contract.
+//!
+//! Both ways stream, in constant memory. `names` says what the document looks like, `value` and `embedded` how a cell is written;
+//! `export` is the way out.
+
+mod embedded;
+mod export;
+mod names;
+mod value;
+
+pub(crate) use export::{CallbackSink, FileSink, Sink, WriteSink, export};
+pub use export::{ExportOptions, ExportResult};
