@@ -42,9 +42,10 @@ pub mod snapshot;
 pub mod validation;
 
 pub use database::{Database, OpenOptions};
+pub use digest::OnDuplicate;
 pub use error::{Domain, Error, Result, Status};
 pub use manager::{JobOptions, LogLevel, Manager, ManagerOptions, RestoreOptions, SnapshotOptions};
-pub use migration::{MigrateOptions, MigrationResult, OnDuplicate, Strategy};
+pub use migration::{MigrateOptions, MigrationResult, Strategy};
 pub use progress::{CancelToken, Flow, Progress};
 pub use snapshot::{RestoreResult, Snapshot, SnapshotList};
 pub use validation::{Issue, IssueKind, Report, Section, Severity, ValidateOptions};

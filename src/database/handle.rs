@@ -203,6 +203,16 @@ impl Database {
         self.created
     }
 
+    /// Whether a file is this database's, or one that SQLite keeps beside it: nothing but SQLite may open or replace those.
+    pub fn has_file(&self, path: &Path) -> bool {
+        let Some(id) = guard::file_id(path) else { return false };
+        ["", "-journal", "-wal", "-shm"].into_iter().any(|suffix| {
+            let mut own = self.path.clone().into_os_string();
+            own.push(suffix);
+            guard::file_id(Path::new(&own)) == Some(id)
+        })
+    }
+
     /// Whether both handles are of the same database, by whatever names.
     pub fn is_same_as(&self, other: &Database) -> bool {
         self.path == other.path || guard::file_id(&self.path).is_some_and(|id| guard::file_id(&other.path) == Some(id))

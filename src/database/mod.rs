@@ -4,10 +4,13 @@
 //! small [`Connection`] trait and a [`Layout`], so it does not know which engine it talks to. Here, and only here, stands
 //! what is particular to an engine.
 
+mod cells;
+mod chunk;
 mod connection;
 mod glob;
 mod guard;
 mod handle;
+mod id_map;
 mod id_table;
 mod layout;
 mod sqlite;
@@ -18,9 +21,12 @@ mod sqlite_insert;
 mod sqlite_layout;
 mod url;
 
+pub use cells::Cells;
+pub use chunk::Chunk;
 pub use connection::{Connection, Copied, Depth, Engine, Inserter, Next, Row, Transaction, Watches};
 pub use glob::Glob;
 pub use handle::{Database, OpenOptions, open_copy};
+pub use id_map::{Fingerprint, IdMap};
 pub use id_table::IdTable;
-pub use layout::{Affinity, ColumnLayout, Layout, TableLayout};
+pub use layout::{Affinity, ColumnLayout, Layout, TableLayout, utf16_holds};
 pub use sqlite::sqlite_version;

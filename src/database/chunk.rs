@@ -1,0 +1,62 @@
+//! Rows on their way: collect a chunk, then write it. Changing between reading and writing for every row would make SQLite look up
+//! the reading position again each time when both are in one table.
+
+use super::cells::Cells;
+use super::connection::Inserter;
+use crate::error::Result;
+use crate::progress::Job;
+use crate::schema::ValueRef;
+
+/// A chunk is also written when it has this many bytes of text and blobs, or this many values.
+const FULL_BYTES: usize = 1 << 20;
+const FULL_CELLS: usize = 1 << 14;
+
+/// Rows that were read and not yet written.
+pub struct Chunk<'a> {
+    inserter: Box<dyn Inserter + 'a>,
+    width: usize,
+    most_cells: usize,
+    cells: Cells,
+    written: u64,
+    job: &'a Job,
+}
+
+impl<'a> Chunk<'a> {
+    pub fn new(inserter: Box<dyn Inserter + 'a>, width: usize, most_rows: usize, job: &'a Job) -> Chunk<'a> {
+        let width = width.max(1);
+        let most_cells = most_rows.saturating_mul(width).min(FULL_CELLS);
+        Chunk { inserter, width, most_cells, cells: Cells::default(), written: 0, job }
+    }
+
+    /// Keeps one row; the columns at its end that got no value are NULL.
+    pub fn push(&mut self, values: &[ValueRef<'_>]) -> Result<()> {
+        values.iter().for_each(|value| self.cells.push(*value));
+        (values.len()..self.width).for_each(|_| self.cells.push(ValueRef::Null));
+        Ok(())
+    }
+
+    /// Writes the rows if there are enough of them.
+    pub fn flush_if_full(&mut self) -> Result<()> {
+        if self.cells.len() >= self.most_cells || self.cells.byte_len() >= FULL_BYTES {
+            return self.flush();
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let values: Vec<ValueRef<'_>> = self.cells.iter().collect();
+        self.inserter.insert(&values)?;
+        let rows = (values.len() / self.width) as u64;
+        self.written += rows;
+        self.job.advance_by(rows)?;
+        // One huge value must not keep its memory for the rest of the table.
+        self.cells.clear(FULL_BYTES * 2);
+        Ok(())
+    }
+
+    /// Writes what is left; returns how many rows were written in all.
+    pub fn finish(mut self) -> Result<u64> {
+        self.flush()?;
+        Ok(self.written)
+    }
+}
