@@ -6,7 +6,7 @@
 //! - [`schema`]: the tables and what values are.
 //! - [`progress`], [`database`]: jobs, connections.
 //! - `hierarchy`, [`digest`]: the rows below an experiment, and their content digest.
-//! - [`validation`], [`migration`], [`snapshot`]: the capabilities.
+//! - [`validation`], [`migration`], [`snapshot`], [`exchange`]: the capabilities.
 //! - [`manager`]: the facade that users hold.
 //! - `capi`: the C ABI; the only unsafe code.
 //!
@@ -33,6 +33,7 @@ pub mod capi;
 pub mod database;
 pub mod digest;
 pub mod error;
+pub mod exchange;
 pub mod hierarchy;
 pub mod manager;
 pub mod migration;
@@ -44,6 +45,7 @@ pub mod validation;
 pub use database::{Database, OpenOptions};
 pub use digest::OnDuplicate;
 pub use error::{Domain, Error, Result, Status};
+pub use exchange::{ImportOptions, ImportResult};
 pub use manager::{JobOptions, LogLevel, Manager, ManagerOptions, RestoreOptions, SnapshotOptions};
 pub use migration::{MigrateOptions, MigrationResult, Strategy};
 pub use progress::{CancelToken, Flow, Progress};

@@ -2,7 +2,8 @@
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
@@ -10,6 +11,7 @@ use serde_json::{Value as Json, json};
 use crate::database::{Connection, Database, Row, Transaction, Watches};
 use crate::digest::{self, Hash};
 use crate::error::{Domain, Error, Result, Status};
+use crate::exchange::{self, ImportOptions, ImportResult};
 use crate::hierarchy::{
     ExperimentSummary, Owner, Scope, Selection, Shape, Visitor, experiment_exists, list_experiments,
 };
@@ -297,6 +299,32 @@ impl<D: Borrow<Database>> Manager<D> {
         let other = other.map_or(self.database(), Manager::database);
         let report = migration::compare((self.database(), experiment), (other, other_experiment), &job);
         self.logged("compare experiments", report)
+    }
+
+    /// Imports the experiment of a document (docs/export-format.md), in one transaction: wholly, or not at all.
+    pub fn import_experiment(&self, document: &mut dyn Read, options: ImportOptions) -> Result<ImportResult> {
+        self.log(LogLevel::Info, &|| "importing an experiment".to_owned());
+        let result = exchange::import(self.database(), document, options);
+        if let Ok(done) = &result {
+            for warning in &done.warnings {
+                self.log(LogLevel::Warning, &|| warning.clone());
+            }
+            self.log(LogLevel::Info, &|| {
+                format!("experiment {} of the document is experiment {}", done.document_experiment_id, done.experiment_id)
+            });
+        }
+        self.logged("import experiment", result)
+    }
+
+    /// As [`Manager::import_experiment`], from a file.
+    pub fn import_experiment_from_file(&self, path: &Path, options: ImportOptions) -> Result<ImportResult> {
+        let mut file = self.logged("open a document", exchange::read_file(path, self.database()))?;
+        self.import_experiment(&mut file, options).map_err(|error| error.detail("document", path.display()))
+    }
+
+    /// As [`Manager::import_experiment`], from text.
+    pub fn import_experiment_from_text(&self, mut document: &[u8], options: ImportOptions) -> Result<ImportResult> {
+        self.import_experiment(&mut document, options)
     }
 
     /// The folder for snapshots.

@@ -11,4 +11,4 @@ mod sum;
 pub use duplicates::{OnDuplicate, experiments_with_row, twin};
 pub use encode::{Stored, encode_value, same_content};
 pub use experiment::{ExperimentDigest, digest, row_digest};
-pub use sum::{Hash, Sum, hex};
+pub use sum::{Hash, Sum, hex, parse_hex};
