@@ -3,12 +3,14 @@
 //! ```text
 //! bench_job migrate DB EXPERIMENT [--target FILE] [--strategy conservative|balanced|aggressive]
 //! bench_job digest DB EXPERIMENT
+//! bench_job import DB DOCUMENT [--no-validation]
 //! bench_job idle DB
 //! ```
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use expmig::{Database, JobOptions, Manager, MigrateOptions, OpenOptions, Strategy};
+use expmig::{Database, ImportOptions, JobOptions, Manager, MigrateOptions, OpenOptions, Strategy};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -17,7 +19,10 @@ fn main() -> ExitCode {
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            match error.downcast::<expmig::Error>() {
+                Ok(error) => eprintln!("{}", error.to_json()),
+                Err(error) => eprintln!("{error}"),
+            }
             ExitCode::FAILURE
         }
     }
@@ -29,15 +34,24 @@ fn option<'a>(arguments: &'a [String], name: &str) -> Option<&'a str> {
 }
 
 fn run(arguments: &[String]) -> Result<(), Failure> {
-    let usage = "usage: bench_job migrate|digest|idle DB [EXPERIMENT] [--target FILE] [--strategy NAME]";
+    let usage = "usage: bench_job migrate|digest|import|idle DB [EXPERIMENT|DOCUMENT] [--target FILE] [--strategy NAME]";
     let [command, path, ..] = arguments else { return Err(usage.into()) };
-    let manager = Manager::from(Database::open(path, OpenOptions::default())?);
+    let create = command == "import";
+    let manager = Manager::from(Database::open(path, OpenOptions { create, ..OpenOptions::default() })?);
     let experiment = || -> Result<i64, Failure> { Ok(arguments.get(2).ok_or(usage)?.parse()?) };
     match command.as_str() {
         "idle" => Ok(()),
         "digest" => {
             let digest = manager.experiment_digest(experiment()?, JobOptions::default())?;
             println!("{}", expmig::digest::hex(&digest));
+            Ok(())
+        }
+        "import" => {
+            let validate_before_import = !arguments.iter().any(|argument| argument == "--no-validation");
+            let options = ImportOptions { validate_before_import, ..ImportOptions::default() };
+            let document = arguments.get(2).ok_or(usage)?;
+            let result = manager.import_experiment_from_file(Path::new(document), options)?;
+            println!("{}", result.to_json());
             Ok(())
         }
         "migrate" => {

@@ -1,34 +1,11 @@
-//! Exchange: an experiment as a JSON document, written and read. docs/export-format.md is the contract.
+//! Exchange: one experiment as one JSON document, out of a database and into one. docs/export-format.md is the contract.
 //!
-//! Both ways stream: memory does not grow with the document. The manager calls this room.
-//!
-//! Import, in order: `input` has the bytes of a document, `reader` is a pull parser over them that knows where it is (`path`);
-//! `objects` says what can stand in a document, `read_value` reads cells; `walk` goes through the document and hands rows to
-//! `target`, which writes them; `prove` reads them back, and `run` puts it together.
+//! Both ways stream, in constant memory. `names` says what the document looks like, `value` and `embedded` how a cell is written;
+//! `import` reads documents.
 
 mod embedded;
-mod input;
-mod leaves;
-mod judge;
-mod metadata;
+mod import;
 mod names;
-mod new_ids;
-mod objects;
-mod once;
-mod options;
-mod path;
-mod prove;
-mod read_value;
-mod reader;
-mod result;
-mod row;
-mod run;
-mod source;
-mod target;
 mod value;
-mod walk;
 
-pub use options::ImportOptions;
-pub use result::ImportResult;
-pub use run::import;
-pub use source::read_file;
+pub use import::{ImportOptions, ImportResult, import, read_file};

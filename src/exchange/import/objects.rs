@@ -2,7 +2,7 @@
 
 use once_cell::sync::Lazy;
 
-use super::names::{EXTRA_COLUMNS, LINK_EXTRA_COLUMNS, children, column_key, columns, is_single, parent, table_key};
+use crate::exchange::names::{EXTRA_COLUMNS, LINK_EXTRA_COLUMNS, children, column_key, columns, is_single, parent, table_key};
 use crate::error::{Domain, Error, Result};
 use crate::schema::{Column, Entity, Place, Role, TABLES, Table};
 

@@ -80,11 +80,6 @@ impl<'r> Reader<'r> {
         self.input.offset()
     }
 
-    /// The most bytes that a value can have.
-    pub fn most(&self) -> usize {
-        self.most
-    }
-
     /// An error about what was just read, or comes next.
     pub fn error(&self, status: Status, what: impl AsRef<str>) -> Error {
         self.error_at(self.offset(), status, what)
@@ -455,6 +450,22 @@ impl<'r> Reader<'r> {
 /// The error for a key that the format does not know.
 fn unknown_key(reader: &Reader<'_>, start: u64, key: &str, names: &[&'static str]) -> Error {
     let shown = crate::schema::ValueRef::Text(key.as_bytes()).describe();
+    if is_of_the_older_tool(&reader.path.to_string(), key) {
+        let what = format!("the key {shown} is of the export of the older command-line tool, which does not say what metrics belong to");
+        return reader
+            .error_at(start, Status::Unsupported, what)
+            .detail("key", shown)
+            .hint("export the experiment from its database with this library; nothing was changed");
+    }
     let what = format!("the key {shown} is unknown; here can stand {}", names.join(", "));
     reader.error_at(start, Status::Validation, what).detail("key", shown)
+}
+
+/// The older tool wrote `trials[].runs[].run` and one list of all metrics.
+fn is_of_the_older_tool(path: &str, key: &str) -> bool {
+    match key {
+        "metrics" => path == "$.metrics",
+        "runs" | "trial" | "run" => path.starts_with("$.trials["),
+        _ => false,
+    }
 }

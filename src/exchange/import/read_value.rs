@@ -3,9 +3,10 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::embedded::embeds;
+use crate::exchange::embedded::embeds;
 use super::reader::{Kind, Number, Reader};
-use super::value::{
+use super::row::KEPT_BYTES;
+use crate::exchange::value::{
     INFINITY, NAN, NEGATIVE_INFINITY, Slot, WRAPPED_BLOB, WRAPPED_BYTES, WRAPPED_INTEGER, WRAPPED_REAL, WRAPPED_TEXT,
 };
 use crate::database::Cells;
@@ -105,10 +106,14 @@ impl ValueReader {
             Some(&WRAPPED_BYTES) => {
                 self.base64(reader)?;
                 into.push(ValueRef::Text(&self.text));
+                self.text.clear();
+                self.text.shrink_to(KEPT_BYTES);
             }
             Some(&WRAPPED_BLOB) => {
                 self.base64(reader)?;
                 into.push(ValueRef::Blob(&self.text));
+                self.text.clear();
+                self.text.shrink_to(KEPT_BYTES);
             }
             Some(&WRAPPED_INTEGER) => match number(reader)? {
                 integer @ ValueRef::Integer(_) => into.push(integer),
@@ -141,12 +146,6 @@ impl ValueReader {
         STANDARD.decode_vec(coded, &mut self.text).map_err(|error| {
             reader.error_at(offset, Status::Validation, format!("this is not base 64: {error}"))
         })
-    }
-
-    /// Gives back what a huge value took.
-    pub fn shrink(&mut self, most: usize) {
-        self.text.clear();
-        self.text.shrink_to(most);
     }
 }
 

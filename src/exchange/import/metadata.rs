@@ -1,6 +1,6 @@
 //! What a document says of itself: `format` and `metadata`.
 
-use super::names::{FORMAT_JSON, FORMAT_NAME, FORMAT_VERSION};
+use crate::exchange::names::{FORMAT_JSON, FORMAT_NAME, FORMAT_VERSION};
 use super::reader::{Number, Reader};
 use super::target::Declared;
 use crate::digest::{Hash, parse_hex};

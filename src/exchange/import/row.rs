@@ -4,7 +4,7 @@ use crate::database::Cells;
 use crate::schema::ValueRef;
 
 /// A huge value must not keep its memory for the rest of the document.
-const KEPT_BYTES: usize = 1 << 16;
+pub const KEPT_BYTES: usize = 1 << 16;
 
 /// Values by column; a column without one is NULL. Keeps its memory from row to row.
 #[derive(Debug, Default)]

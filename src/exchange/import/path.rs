@@ -48,11 +48,6 @@ impl Path {
     pub fn at_index(&mut self, index: u64) {
         self.set(Step::Index(index));
     }
-
-    /// How many steps lead here.
-    pub fn depth(&self) -> usize {
-        self.0.len()
-    }
 }
 
 impl fmt::Display for Path {

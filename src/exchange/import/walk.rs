@@ -6,7 +6,7 @@ use smallvec::{SmallVec, smallvec};
 use super::judge::Judge;
 use super::leaves::{Appearance, Leaves};
 use super::metadata::{Metadata, read_format, read_metadata};
-use super::names::{FORMAT, METADATA, table_key};
+use crate::exchange::names::{FORMAT, METADATA, table_key};
 use super::new_ids::{NewIds, Taken};
 use super::objects::{Member, Object, below};
 use super::once::Once;

@@ -1,0 +1,213 @@
+//! Which JSON text of a JSON column can stand in the document as it is (docs/export-format.md, "JSON in `per_label_val`").
+
+use crate::schema::json::{JsonError, Lexer};
+
+/// How deep arrays and objects in such text may nest. Together with the document's own depth every reader can take it.
+pub const MAX_EMBEDDED_DEPTH: usize = 32;
+
+/// Numbers with fewer characters and no exponent are certainly within the range of binary64.
+const SURELY_FINITE: usize = 300;
+
+/// Whether the text can stand in the document byte for byte, so that every JSON reader can read it and gives back what it means.
+pub fn embeds(text: &str) -> bool {
+    // White space around a value is the document's, not the value's.
+    let starts = matches!(text.bytes().next(), Some(b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f'));
+    let ends = text.bytes().next_back().is_some_and(|byte| byte > b' ');
+    starts && ends && Walk { text, lexer: Lexer::new(text), keys: Vec::new(), decoded: Vec::new() }.whole()
+}
+
+type Result<T> = std::result::Result<T, JsonError>;
+
+struct Walk<'a> {
+    text: &'a str,
+    lexer: Lexer<'a>,
+    /// The keys of the objects that are open, as ranges of `decoded`.
+    keys: Vec<(usize, usize)>,
+    decoded: Vec<u8>,
+}
+
+impl Walk<'_> {
+    fn whole(mut self) -> bool {
+        self.value(0) == Ok(true) && self.lexer.offset() == self.text.len()
+    }
+
+    /// Passes over a value; false if it is JSON, but not fit.
+    fn value(&mut self, depth: usize) -> Result<bool> {
+        match self.lexer.peek() {
+            Some(b'n') => self.lexer.literal(b"null").map(|()| true),
+            Some(b't') => self.lexer.literal(b"true").map(|()| true),
+            Some(b'f') => self.lexer.literal(b"false").map(|()| true),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            Some(b'"') => {
+                let start = self.decoded.len();
+                let whole = self.string()?;
+                self.decoded.truncate(start);
+                Ok(whole)
+            }
+            Some(b'[' | b'{') if depth >= MAX_EMBEDDED_DEPTH => Ok(false),
+            Some(b'[') => self.array(depth + 1),
+            Some(b'{') => self.object(depth + 1),
+            _ => self.lexer.fail("not a JSON value"),
+        }
+    }
+
+    fn number(&mut self) -> Result<bool> {
+        let start = self.lexer.offset();
+        self.lexer.skip_number()?;
+        let token = self.text.get(start..self.lexer.offset()).unwrap_or_default();
+        if token.len() < SURELY_FINITE && !token.contains(['e', 'E']) {
+            return Ok(true);
+        }
+        Ok(token.parse::<f64>().is_ok_and(f64::is_finite))
+    }
+
+    /// Decodes a string to the end of `decoded`; whether it has no lone surrogate.
+    fn string(&mut self) -> Result<bool> {
+        self.lexer.take(b'"');
+        let start = self.decoded.len();
+        self.lexer.string(&mut self.decoded)?;
+        Ok(self.decoded.get(start..).is_some_and(|bytes| std::str::from_utf8(bytes).is_ok()))
+    }
+
+    fn array(&mut self, depth: usize) -> Result<bool> {
+        self.lexer.take(b'[');
+        self.lexer.skip_space();
+        if self.lexer.take(b']') {
+            return Ok(true);
+        }
+        loop {
+            self.lexer.skip_space();
+            if !self.value(depth)? {
+                return Ok(false);
+            }
+            self.lexer.skip_space();
+            if self.lexer.take(b']') {
+                return Ok(true);
+            }
+            if !self.lexer.take(b',') {
+                return self.lexer.fail("',' or ']' is missing");
+            }
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Result<bool> {
+        self.lexer.take(b'{');
+        let (first_key, first_byte) = (self.keys.len(), self.decoded.len());
+        self.lexer.skip_space();
+        if self.lexer.take(b'}') {
+            return Ok(true);
+        }
+        loop {
+            self.lexer.skip_space();
+            if self.lexer.peek() != Some(b'"') {
+                return self.lexer.fail("a key in double quotes is missing");
+            }
+            let start = self.decoded.len();
+            let whole = self.string()?;
+            self.keys.push((start, self.decoded.len()));
+            let wrapper = depth == 1 && self.keys.len() == 1 && self.decoded.first() == Some(&b'$');
+            self.lexer.skip_space();
+            if !self.lexer.take(b':') {
+                return self.lexer.fail("':' is missing");
+            }
+            self.lexer.skip_space();
+            if !whole || wrapper || !self.value(depth)? {
+                return Ok(false);
+            }
+            self.lexer.skip_space();
+            if self.lexer.take(b'}') {
+                break;
+            }
+            if !self.lexer.take(b',') {
+                return self.lexer.fail("',' or '}' is missing");
+            }
+        }
+        let unique = self.are_unique(first_key);
+        self.keys.truncate(first_key);
+        self.decoded.truncate(first_byte);
+        Ok(unique)
+    }
+
+    /// Whether no two keys from this one on are the same.
+    fn are_unique(&mut self, first: usize) -> bool {
+        const FEW: usize = 8;
+        let decoded = &self.decoded;
+        let key = |range: &(usize, usize)| decoded.get(range.0..range.1);
+        let Some(keys) = self.keys.get_mut(first..) else { return true };
+        if keys.len() > FEW {
+            keys.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
+            return keys.windows(2).all(|pair| matches!(pair, [a, b] if key(a) != key(b)));
+        }
+        keys.iter().enumerate().all(|(at, a)| keys.iter().skip(at + 1).all(|b| key(a) != key(b)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{MAX_EMBEDDED_DEPTH, embeds};
+
+    #[test]
+    fn json_that_every_reader_reads_alike_is_embedded() {
+        for text in [
+            "{}",
+            "[]",
+            "[null]",
+            "true",
+            "false",
+            "-1.5e3",
+            "\"a\\u0000 \\ud83d\\ude00\"",
+            r#"{"a": 1, "b": {"a": 2, "$text": 3}, "$b": 4}"#,
+            "[\n 1 ,\t2 ]",
+            "123456789012345678901234567890",
+            "1e-999",
+        ] {
+            assert!(embeds(text), "{text}");
+        }
+        let keys: Vec<String> = (0..100).map(|n| format!("\"k{n}\": {n}")).collect();
+        assert!(embeds(&format!("{{{}}}", keys.join(","))));
+    }
+
+    #[test]
+    fn everything_else_is_not() {
+        for text in [
+            "",
+            " ",
+            "null",
+            " {}",
+            "{} ",
+            "{}\n",
+            "NaN",
+            "{'a': 1}",
+            "{\"a\": 1,}",
+            "[1 2]",
+            "{\"a\" 1}",
+            "{1: 2}",
+            "01",
+            "1e999",
+            "[-1e999]",
+            r#"{"a": 1, "a": 1}"#,
+            r#"{"a": 1, "\u0061": 1}"#,
+            r#"[{"b": {"a": 1, "c": 2, "a": 1}}]"#,
+            r#"{"$text": "x"}"#,
+            r#"{"\u0024": 1}"#,
+            r#""\ud800""#,
+            r#"{"\ud800": 1}"#,
+            "1 2",
+            "\u{feff}1",
+            "tru",
+        ] {
+            assert!(!embeds(text), "{text}");
+        }
+        assert!(!embeds(&"9".repeat(400)));
+        let keys: Vec<String> = (0..100).map(|n| format!("\"k{}\": {n}", n % 99)).collect();
+        assert!(!embeds(&format!("{{{}}}", keys.join(","))));
+    }
+
+    #[test]
+    fn depth_is_bounded() {
+        let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(embeds(&nested(MAX_EMBEDDED_DEPTH)));
+        assert!(!embeds(&nested(MAX_EMBEDDED_DEPTH + 1)));
+        assert!(!embeds(&"[".repeat(1_000_000)));
+    }
+}
