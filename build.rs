@@ -17,6 +17,7 @@ const SECTIONS: &[&str] = &[
     "migration",
     "report",
     "validation",
+    "import",
 ];
 
 fn main() {

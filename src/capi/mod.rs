@@ -19,6 +19,7 @@ pub mod error;
 pub mod experiment;
 mod gate;
 mod guard;
+pub mod import;
 pub mod library;
 pub mod manager;
 pub mod migration;
