@@ -34,7 +34,8 @@ fn option<'a>(arguments: &'a [String], name: &str) -> Option<&'a str> {
 }
 
 fn run(arguments: &[String]) -> Result<(), Failure> {
-    let usage = "usage: bench_job migrate|digest|import|idle DB [EXPERIMENT|DOCUMENT] [--target FILE] [--strategy NAME]";
+    let usage =
+        "usage: bench_job migrate|digest|import|idle DB [EXPERIMENT|DOCUMENT] [--target FILE] [--strategy NAME]";
     let [command, path, ..] = arguments else { return Err(usage.into()) };
     let create = command == "import";
     let manager = Manager::from(Database::open(path, OpenOptions { create, ..OpenOptions::default() })?);

@@ -310,7 +310,10 @@ impl<D: Borrow<Database>> Manager<D> {
                 self.log(LogLevel::Warning, &|| warning.clone());
             }
             self.log(LogLevel::Info, &|| {
-                format!("experiment {} of the document is experiment {}", done.document_experiment_id, done.experiment_id)
+                format!(
+                    "experiment {} of the document is experiment {}",
+                    done.document_experiment_id, done.experiment_id
+                )
             });
         }
         self.logged("import experiment", result)

@@ -23,7 +23,9 @@ fn database(folder: &Folder, cells: impl IntoIterator<Item = String>) -> PathBuf
     let connection = sql(&path);
     connection.execute_batch("BEGIN").expect("a transaction");
     for (id, cell) in (1..).zip(cells) {
-        let row = format!("INSERT INTO METRIC VALUES ({id}, 'accuracy', 0.5, {cell}); INSERT INTO EPOCH_METRIC VALUES (0, 1, {id})");
+        let row = format!(
+            "INSERT INTO METRIC VALUES ({id}, 'accuracy', 0.5, {cell}); INSERT INTO EPOCH_METRIC VALUES (0, 1, {id})"
+        );
         connection.execute_batch(&row).unwrap_or_else(|error| panic!("{error}: {cell:.100}"));
     }
     connection.execute_batch("COMMIT").expect("a commit");
@@ -84,7 +86,9 @@ fn every_kind_of_text_is_judged_by_the_rules() {
 fn numbers_are_judged_by_the_grammar_of_json_not_by_their_size() {
     let long = "9".repeat(100_000);
     let mut all = Vec::new();
-    for number in ["0", "-0", "-0.0", "1e400", "-1E+400", "1e-400", "0.1e1", "9007199254740993", "18446744073709551616", &long] {
+    for number in
+        ["0", "-0", "-0.0", "1e400", "-1E+400", "1e-400", "0.1e1", "9007199254740993", "18446744073709551616", &long]
+    {
         all.push(case(format!("{{\"a\": {number}}}"), &[], None));
     }
     for number in [format!("0.{long}"), format!("{long}e{}", "9".repeat(30)), format!("1e-{}", "9".repeat(30))] {
@@ -97,10 +101,27 @@ fn numbers_are_judged_by_the_grammar_of_json_not_by_their_size() {
 fn spellings_that_json_does_not_have_are_no_numbers() {
     // Each is wrong as JSON; some are what Python reads.
     let mut all = Vec::new();
-    for number in ["01", "-01", "00", "1e", "1e+", ".", "-", "--1", "+-1", "0x1G", "1.2.3", "1,5", "½", "١", "1 000", "1'000", "1e5.5"] {
+    for number in [
+        "01", "-01", "00", "1e", "1e+", ".", "-", "--1", "+-1", "0x1G", "1.2.3", "1,5", "½", "١", "1 000", "1'000",
+        "1e5.5",
+    ] {
         all.push(format!("{{\"a\": {number}}}"));
     }
-    for number in ["-NaN", "+Infinity", "INFINITY", "infinity", "Inf", "NAN", "Nan", "-Inf", "1.#QNAN", "NaNs", "Infinityx", "NULL", "undefined"] {
+    for number in [
+        "-NaN",
+        "+Infinity",
+        "INFINITY",
+        "infinity",
+        "Inf",
+        "NAN",
+        "Nan",
+        "-Inf",
+        "1.#QNAN",
+        "NaNs",
+        "Infinityx",
+        "NULL",
+        "undefined",
+    ] {
         all.push(format!("{{\"a\": {number}}}"));
     }
     let folder = Folder::new();

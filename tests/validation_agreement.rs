@@ -37,7 +37,12 @@ fn by_shell(path: &Path) -> Vec<Violation> {
     let violation = |row: &serde_json::Value| {
         let text = |name: &str| row[name].as_str().map(str::to_owned);
         let rowid = text("rowid").map(|rowid| rowid.parse().expect("an integer"));
-        (text("table").expect("a table"), rowid, text("parent").expect("a parent"), row["fkid"].as_i64().expect("a number"))
+        (
+            text("table").expect("a table"),
+            rowid,
+            text("parent").expect("a parent"),
+            row["fkid"].as_i64().expect("a number"),
+        )
     };
     json.as_array().expect("a list").iter().map(violation).collect()
 }
@@ -45,9 +50,8 @@ fn by_shell(path: &Path) -> Vec<Violation> {
 fn by_library(path: &Path) -> Vec<Violation> {
     let connection = sql(path);
     let mut statement = connection.prepare(CHECK).expect("the check");
-    let rows = statement
-        .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
-        .expect("the check");
+    let rows =
+        statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))).expect("the check");
     rows.map(|row| row.expect("a row")).collect()
 }
 
@@ -230,19 +234,16 @@ const ODD: &[&str] = &[
 ];
 
 /// Ids that rows of EXPERIMENT, TRIAL, TRIAL_RUN, METRIC and ARTIFACT have.
-const IDS: &[&str] = &[
-    "0",
-    "1",
-    "2",
-    "-1",
-    "9223372036854775807",
-    "-9223372036854775808",
-    "9007199254740993",
-    "4294967296",
-];
+const IDS: &[&str] =
+    &["0", "1", "2", "-1", "9223372036854775807", "-9223372036854775808", "9007199254740993", "4294967296"];
 
 /// A database whose keys have these values, in columns of declared types that `declare` gives them.
-fn odd_database(folder: &Folder, name: &str, random: &mut Random, types: impl Fn(&mut Random, &str) -> String) -> std::path::PathBuf {
+fn odd_database(
+    folder: &Folder,
+    name: &str,
+    random: &mut Random,
+    types: impl Fn(&mut Random, &str) -> String,
+) -> std::path::PathBuf {
     let mut script = String::new();
     for statement in schema(2).split_inclusive(";\n") {
         let mut declared = String::new();
@@ -275,7 +276,8 @@ fn odd_database(folder: &Folder, name: &str, random: &mut Random, types: impl Fn
     };
     let time = "'2024-01-01T00:00:00'";
     // The least integer, which a report's row would not show here.
-    let owners: Vec<&str> = ODD.iter().copied().filter(|value| !value.contains("-922") && !value.contains("-9.22")).collect();
+    let owners: Vec<&str> =
+        ODD.iter().copied().filter(|value| !value.contains("-922") && !value.contains("-9.22")).collect();
     for id in IDS {
         if random.percent(70) {
             insert(format!("INSERT INTO EXPERIMENT VALUES ({id}, 'E', NULL, {time}, {time})"));

@@ -192,7 +192,8 @@ fn one_experiment_has_the_issues_of_its_rows_and_no_others() {
         let (what, path, _) = damaged(&folder, seed, |ledger| ledger.damage(5 + seed as usize % 40));
         let (whole, members) = (found(&validate_file(&path, None)), oracle::membership(&path));
         for experiment in experiments(&path) {
-            let its = whole.iter().filter(|issue| members[&(issue.table.clone(), issue.row.clone())].contains(&experiment));
+            let its =
+                whole.iter().filter(|issue| members[&(issue.table.clone(), issue.row.clone())].contains(&experiment));
             let its: Vec<Found> = its.cloned().collect();
             of_experiments += its.len();
             let what = format!("experiment {experiment} of {what}");
@@ -263,6 +264,7 @@ fn what_the_original_application_wrote_passes_with_its_known_warnings() {
         UNION SELECT artifact_id FROM RESULTS_ARTIFACT UNION SELECT artifact_id FROM EPOCH_ARTIFACT)";
     let mut statement = connection.prepare(unlinked).expect("a query");
     let rows = statement.query_map([], |row| row.get::<_, i64>(0)).expect("the query");
-    let expected = rows.map(|id| Found::new("unlinked_artifact", "ARTIFACT", format!("id={}", id.expect("an id")), None));
+    let expected =
+        rows.map(|id| Found::new("unlinked_artifact", "ARTIFACT", format!("id={}", id.expect("an id")), None));
     assert_equal(found(&report), expected.collect(), "the original application's database");
 }

@@ -148,10 +148,7 @@ unsafe fn answer(done: &ImportResult, experiment_id: *mut i64, result_json: *mut
 /// Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn expmig_import_options_init(
-    options: *mut expmig_import_options,
-    size: usize,
-) -> expmig_status {
+pub unsafe extern "C" fn expmig_import_options_init(options: *mut expmig_import_options, size: usize) -> expmig_status {
     let none: *mut *mut expmig_error = std::ptr::null_mut();
     // SAFETY: the caller passes NULL or `size` writable bytes.
     unsafe { guard(none, Domain::ImportExport, || init(options, size, Domain::ImportExport)) }

@@ -1,6 +1,8 @@
 //! Rows on their way: collect a chunk, then write it. Changing between reading and writing for every row would make SQLite look up
 //! the reading position again each time when both are in one table.
 
+use smallvec::SmallVec;
+
 use super::cells::Cells;
 use super::connection::Inserter;
 use crate::error::Result;
@@ -19,13 +21,21 @@ pub struct Chunk<'a> {
     cells: Cells,
     written: u64,
     job: &'a Job,
+    /// The columns, by position, in whose order the rows of a chunk are written; none for the order in which they came.
+    order: SmallVec<[usize; 4]>,
 }
 
 impl<'a> Chunk<'a> {
     pub fn new(inserter: Box<dyn Inserter + 'a>, width: usize, most_rows: usize, job: &'a Job) -> Chunk<'a> {
         let width = width.max(1);
         let most_cells = most_rows.saturating_mul(width).min(FULL_CELLS);
-        Chunk { inserter, width, most_cells, cells: Cells::default(), written: 0, job }
+        Chunk { inserter, width, most_cells, cells: Cells::default(), written: 0, job, order: SmallVec::new() }
+    }
+
+    /// As [`Chunk::new`], for rows that come in another order than that of the table's primary key, whose columns are `key`: each
+    /// chunk is sorted, so that the pages of the key's index are used one after the other.
+    pub fn sorted(inserter: Box<dyn Inserter + 'a>, width: usize, key: &[usize], job: &'a Job) -> Chunk<'a> {
+        Chunk { order: SmallVec::from_slice(key), ..Chunk::new(inserter, width, usize::MAX, job) }
     }
 
     /// Keeps one row; the columns at its end that got no value are NULL.
@@ -44,7 +54,10 @@ impl<'a> Chunk<'a> {
     }
 
     fn flush(&mut self) -> Result<()> {
-        let values: Vec<ValueRef<'_>> = self.cells.iter().collect();
+        let mut values: Vec<ValueRef<'_>> = self.cells.iter().collect();
+        if !self.order.is_empty() {
+            values = sorted(&values, self.width, &self.order);
+        }
         self.inserter.insert(&values)?;
         let rows = (values.len() / self.width) as u64;
         self.written += rows;
@@ -59,4 +72,16 @@ impl<'a> Chunk<'a> {
         self.flush()?;
         Ok(self.written)
     }
+}
+
+/// The rows in the order of these columns.
+fn sorted<'v>(values: &[ValueRef<'v>], width: usize, order: &[usize]) -> Vec<ValueRef<'v>> {
+    type Key = SmallVec<[i64; 4]>;
+    let key = |row: &[ValueRef<'v>]| -> Key {
+        // What is no integer stands somewhere: the order is only for speed.
+        order.iter().map(|at| row.get(*at).and_then(|value| value.as_integer()).unwrap_or(i64::MIN)).collect()
+    };
+    let mut rows: Vec<(Key, &[ValueRef<'v>])> = values.chunks_exact(width).map(|row| (key(row), row)).collect();
+    rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+    rows.into_iter().flat_map(|(_, row)| row).copied().collect()
 }

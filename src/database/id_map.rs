@@ -16,10 +16,13 @@ const MOST_RECENT: usize = 100_000;
 /// Rows of the temporary table that one statement writes.
 const ROWS: usize = 50;
 
-/// From ids to new ids and fingerprints.
+/// From ids to new ids and fingerprints. Adding is cheap, looking up less so: few rows are shared.
 #[derive(Default)]
 pub struct IdMap {
-    recent: HashMap<i64, (i64, Fingerprint)>,
+    recent: Vec<(i64, i64, Fingerprint)>,
+    /// Where in `recent` an id is. Has the first `indexed` of them.
+    index: HashMap<i64, usize>,
+    indexed: usize,
     older: Option<Connection>,
 }
 
@@ -29,14 +32,17 @@ impl IdMap {
         if self.recent.len() >= MOST_RECENT {
             self.spill()?;
         }
-        self.recent.insert(id, (new, fingerprint));
+        self.recent.push((id, new, fingerprint));
         Ok(())
     }
 
     /// What was added with an id.
-    pub fn get(&self, id: i64) -> Result<Option<(i64, Fingerprint)>> {
-        if let Some(found) = self.recent.get(&id) {
-            return Ok(Some(*found));
+    pub fn get(&mut self, id: i64) -> Result<Option<(i64, Fingerprint)>> {
+        let recent = self.recent.iter().enumerate().skip(self.indexed);
+        self.index.extend(recent.map(|(at, (id, _, _))| (*id, at)));
+        self.indexed = self.recent.len();
+        if let Some((_, new, fingerprint)) = self.index.get(&id).and_then(|at| self.recent.get(*at)) {
+            return Ok(Some((*new, *fingerprint)));
         }
         let Some(older) = &self.older else { return Ok(None) };
         let look_up = || {
@@ -52,12 +58,12 @@ impl IdMap {
             Some(open) => open,
             None => self.older.insert(temporary("ids (id INTEGER PRIMARY KEY, new INTEGER, fingerprint BLOB)")?),
         };
-        let mut rows: Vec<(i64, (i64, Fingerprint))> = self.recent.drain().collect();
-        rows.sort_unstable_by_key(|(id, _)| *id);
+        self.recent.sort_unstable_by_key(|(id, _, _)| *id);
+        let recent = &self.recent;
         let write = || -> rusqlite::Result<()> {
-            for chunk in rows.chunks(ROWS) {
+            for chunk in recent.chunks(ROWS) {
                 let places = vec!["(?, ?, ?)"; chunk.len()].join(", ");
-                let values = chunk.iter().flat_map(|(id, (new, fingerprint))| {
+                let values = chunk.iter().flat_map(|(id, new, fingerprint)| {
                     let numbers = [*id, *new].map(types::ValueRef::Integer);
                     numbers.into_iter().chain([types::ValueRef::Blob(fingerprint)]).map(types::ToSqlOutput::Borrowed)
                 });
@@ -65,7 +71,11 @@ impl IdMap {
             }
             Ok(())
         };
-        write().map_err(failed)
+        write().map_err(failed)?;
+        self.recent.clear();
+        self.index.clear();
+        self.indexed = 0;
+        Ok(())
     }
 }
 

@@ -34,7 +34,8 @@ impl Affinity {
     /// Whether a value is certainly stored as it is. If not, [`Connection::stored_as`](super::Connection::stored_as) knows.
     pub fn certainly_keeps(self, value: ValueRef<'_>) -> bool {
         // What no number has: text with it in it is not converted.
-        let beyond_numbers = |byte: &u8| !matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E' | b'\t'..=b'\r' | b' ');
+        let beyond_numbers =
+            |byte: &u8| !matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E' | b'\t'..=b'\r' | b' ');
         match (self, value) {
             // SQLite makes NULL of it.
             (_, ValueRef::Real(number)) if number.is_nan() => false,
@@ -42,7 +43,9 @@ impl Affinity {
             (Affinity::Text, _) => false,
             (_, ValueRef::Text(text)) => text.iter().any(beyond_numbers),
             (Affinity::Real, ValueRef::Real(_)) | (Affinity::Numeric | Affinity::Integer, ValueRef::Integer(_)) => true,
-            (Affinity::Real, ValueRef::Integer(_)) | (Affinity::Numeric | Affinity::Integer, ValueRef::Real(_)) => false,
+            (Affinity::Real, ValueRef::Integer(_)) | (Affinity::Numeric | Affinity::Integer, ValueRef::Real(_)) => {
+                false
+            }
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use smallvec::SmallVec;
 
-
 use super::options::MigrateOptions;
 use super::result::IdMap;
 use super::sides::{Sides, prefixed_title};

@@ -6,7 +6,20 @@ use super::texts;
 
 /// For columns that name rows or count.
 const KEYS: &[&str] = &[
-    "NULL", "0", "1", "2", "3", "-1", "7", "'x'", "'1'", "0.5", "x'00'", "9223372036854775807", "-9223372036854775808", "100000",
+    "NULL",
+    "0",
+    "1",
+    "2",
+    "3",
+    "-1",
+    "7",
+    "'x'",
+    "'1'",
+    "0.5",
+    "x'00'",
+    "9223372036854775807",
+    "-9223372036854775808",
+    "100000",
 ];
 const TIMES: &[&str] = &[
     "'2023-11-14T22:13:20'",
@@ -22,7 +35,8 @@ const TIMES: &[&str] = &[
     "NULL",
 ];
 const TEXTS: &[&str] = &["''", "'same'", "'Same'", "x'ff'", "x''", "CAST(x'ff' AS TEXT)", "5", "NULL", "'größer'"];
-const TOTALS: &[&str] = &["0", "1e308", "9e999", "-9e999", "'1'", "'x'", "x'00'", "NULL", "-0.0", "9223372036854775807"];
+const TOTALS: &[&str] =
+    &["0", "1e308", "9e999", "-9e999", "'1'", "'x'", "x'00'", "NULL", "-0.0", "9223372036854775807"];
 
 /// Changes this many rows, each in one way.
 pub fn damage(fixture: &mut Fixture, changes: usize) {

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::fmt::Display;
 
-use super::found::Found;
 use super::fixture::{Fixture, Node, Owner, SECOND, latest, node_of};
+use super::found::Found;
 use super::tables::{Table, table};
 use super::texts::{self, Case, blob, text};
 
@@ -408,8 +408,7 @@ impl Ledger {
     }
 
     fn deleted_epoch(&mut self) -> bool {
-        let epochs: Vec<Owner> =
-            self.fixture.owners.iter().filter(|owner| owner.table == "EPOCH").cloned().collect();
+        let epochs: Vec<Owner> = self.fixture.owners.iter().filter(|owner| owner.table == "EPOCH").cloned().collect();
         let Some(epoch) = self.free(&epochs, owner_name) else { return false };
         let (idx, run) = (epoch.key[0], epoch.key[1]);
         if !self.pin(&format!("TRIAL_RUN {run}")) || !self.damage_row(&format!("EPOCHS {run}")) {
@@ -711,7 +710,8 @@ impl Ledger {
 
     fn set_time(&mut self, owner: &Owner, time: &str, kind: &str) {
         let key = table(owner.table).key;
-        let here: Vec<String> = key.iter().zip(&owner.key).map(|(column, value)| format!("{column} = {value}")).collect();
+        let here: Vec<String> =
+            key.iter().zip(&owner.key).map(|(column, value)| format!("{column} = {value}")).collect();
         let here = here.join(" AND ");
         self.fixture.execute(&format!("UPDATE {} SET time = {time} WHERE {here}", owner.table));
         let row = self.fixture.keys(owner.table, &here);
@@ -732,7 +732,9 @@ impl Ledger {
         let of_trial = self.fixture.random.percent(50);
         let parent = if of_trial { self.trial()? } else { self.experiment()? };
         let (start, update) = times(parent)?;
-        let child = if of_trial { self.fixture.add_run(parent) } else {
+        let child = if of_trial {
+            self.fixture.add_run(parent)
+        } else {
             let name = format!("child {}", self.fixture.id("name"));
             self.fixture.add_trial(parent, &name)
         };

@@ -241,10 +241,7 @@ impl Fixture {
         let total = *self.random.pick(&["0", "-1", "0.5", "1e308", "'2.5'", "9007199254740993", "5e-324"]);
         let at = self.random.below(self.fine.len());
         let labels = self.fine[at].clone();
-        self.insert(
-            "METRIC",
-            &[("id", &id), ("type", &"'loss'"), ("total_val", &total), ("per_label_val", &labels)],
-        );
+        self.insert("METRIC", &[("id", &id), ("type", &"'loss'"), ("total_val", &total), ("per_label_val", &labels)]);
         id
     }
 
@@ -265,11 +262,8 @@ impl Fixture {
     pub fn link(&mut self, owner: &Owner, leaf: &str, id: i64) -> String {
         let junction = format!("{}_{leaf}", owner.table);
         let columns = table(&junction).key;
-        let cells: Vec<(&str, &dyn Display)> = columns
-            .iter()
-            .copied()
-            .zip(owner.key.iter().chain([&id]).map(|part| part as &dyn Display))
-            .collect();
+        let cells: Vec<(&str, &dyn Display)> =
+            columns.iter().copied().zip(owner.key.iter().chain([&id]).map(|part| part as &dyn Display)).collect();
         self.insert(&junction, &cells)
     }
 
@@ -278,7 +272,9 @@ impl Fixture {
             self.fill_experiment();
         }
         if self.shape.schema_version {
-            self.execute("INSERT INTO SCHEMA_VERSION (version, migration_name, applied_at) VALUES ('1', 'first', 'never')");
+            self.execute(
+                "INSERT INTO SCHEMA_VERSION (version, migration_name, applied_at) VALUES ('1', 'first', 'never')",
+            );
         }
     }
 
@@ -376,7 +372,8 @@ impl Fixture {
             for _ in 0..self.random.between(0, 3) {
                 // Batches may be numbered as they like.
                 let batch = self.random.between(-3, 1000);
-                let taken = self.keys("BATCH", &format!("(idx, epoch_idx, trial_run_id) = ({batch}, {idx}, {})", run.id));
+                let taken =
+                    self.keys("BATCH", &format!("(idx, epoch_idx, trial_run_id) = ({batch}, {idx}, {})", run.id));
                 if taken.is_empty() {
                     self.add_batch(run, &idx, &batch);
                     own.push(Owner { table: "BATCH", key: vec![batch, idx, run.id] });
@@ -395,8 +392,13 @@ impl Fixture {
             }
             for _ in 0..self.random.between(1, 12) {
                 let id = self.loose_leaf(leaf);
-                if leaf == "METRIC" { self.metrics.push(id) } else { self.artifacts.push(id) }
-                let mut hung: Vec<usize> = (0..self.random.between(1, 3)).map(|_| self.random.below(owners.len())).collect();
+                if leaf == "METRIC" {
+                    self.metrics.push(id)
+                } else {
+                    self.artifacts.push(id)
+                }
+                let mut hung: Vec<usize> =
+                    (0..self.random.between(1, 3)).map(|_| self.random.below(owners.len())).collect();
                 hung.sort_unstable();
                 hung.dedup();
                 for at in hung {

@@ -224,11 +224,7 @@ pub fn cases() -> Vec<Case> {
         kinds: kinds.to_vec(),
         offset: None,
     }));
-    cases.extend(NOT_UTF8.iter().map(|bytes| Case {
-        cell: text(bytes),
-        kinds: vec!["json_not_utf8"],
-        offset: None,
-    }));
+    cases.extend(NOT_UTF8.iter().map(|bytes| Case { cell: text(bytes), kinds: vec!["json_not_utf8"], offset: None }));
     for bytes in [&b""[..], b"{\"a\": 1}", b"\xff\x00"] {
         cases.push(Case { cell: blob(bytes), kinds: vec!["json_not_text"], offset: None });
     }

@@ -256,10 +256,12 @@ impl<'r> Input<'r> {
 fn unreadable(error: std::io::Error, offset: u64) -> Error {
     match error.downcast::<Error>() {
         Ok(own) => own,
-        Err(error) => {
-            Error::new(Status::Io, Domain::ImportExport, format!("reading the document failed: {error}; nothing was changed"))
-                .detail("offset", offset)
-                .hint("check what the document is read from, and try again")
-        }
+        Err(error) => Error::new(
+            Status::Io,
+            Domain::ImportExport,
+            format!("reading the document failed: {error}; nothing was changed"),
+        )
+        .detail("offset", offset)
+        .hint("check what the document is read from, and try again"),
     }
 }

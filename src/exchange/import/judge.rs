@@ -52,9 +52,9 @@ pub fn refuse_errors(report: &Report) -> Result<()> {
         return Ok(());
     }
     let message = format!("{count} values of the document are not what their columns are for; nothing was changed");
-    let mut error = Error::new(Status::Validation, Domain::Validation, message)
-        .detail("count", count)
-        .hint("correct them, or import without validation (EXPMIG_IMPORT_SKIP_VALIDATION), which takes them as they are");
+    let mut error = Error::new(Status::Validation, Domain::Validation, message).detail("count", count).hint(
+        "correct them, or import without validation (EXPMIG_IMPORT_SKIP_VALIDATION), which takes them as they are",
+    );
     for issue in report.issues().iter().filter(|issue| issue.severity == Severity::Error).take(NAMED) {
         error = error.detail("table", &issue.table).detail("json_path", &issue.row);
         if let Some(column) = &issue.column {

@@ -58,12 +58,24 @@ impl Leaves {
                 ValueRef::Text(text) => (3, text.len() as u64, text),
                 ValueRef::Blob(blob) => (4, blob.len() as u64, blob),
             };
-            self.buffer.extend_from_slice(&(at as u32).to_le_bytes());
-            self.buffer.push(tag);
-            self.buffer.extend_from_slice(&number.to_le_bytes());
+            // Few bytes for what most rows have, as a hash takes longer for more.
+            push_number((at as u64) << 3 | u64::from(tag), &mut self.buffer);
+            match tag {
+                1 | 2 => self.buffer.extend_from_slice(&number.to_le_bytes()),
+                _ => push_number(number, &mut self.buffer),
+            }
             self.buffer.extend_from_slice(bytes);
         }
         let hash = blake3::hash(&self.buffer);
         hash.as_bytes().first_chunk().copied().unwrap_or_default()
     }
+}
+
+/// Appends a number in as many groups of seven bits as it needs.
+fn push_number(mut number: u64, out: &mut Vec<u8>) {
+    while number >= 0x80 {
+        out.push(number as u8 | 0x80);
+        number >>= 7;
+    }
+    out.push(number as u8);
 }

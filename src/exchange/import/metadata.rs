@@ -1,10 +1,10 @@
 //! What a document says of itself: `format` and `metadata`.
 
-use crate::exchange::names::{FORMAT_JSON, FORMAT_NAME, FORMAT_VERSION};
 use super::reader::{Number, Reader};
 use super::target::Declared;
 use crate::digest::{Hash, parse_hex};
 use crate::error::{Result, Status};
+use crate::exchange::names::{FORMAT_JSON, FORMAT_NAME, FORMAT_VERSION};
 use crate::schema::{TABLES, ValueRef};
 
 /// The definition of the digest in `metadata`.

@@ -31,8 +31,12 @@ impl NewIds {
     /// The next id.
     pub fn next(&mut self) -> Result<i64> {
         if self.count >= RESERVED {
-            return Err(Error::new(Status::Limit, Domain::ImportExport, format!("there are more than {RESERVED} rows"))
-                .hint("split the experiment"));
+            return Err(Error::new(
+                Status::Limit,
+                Domain::ImportExport,
+                format!("there are more than {RESERVED} rows"),
+            )
+            .hint("split the experiment"));
         }
         let id = self.first.wrapping_add_unsigned(self.count);
         self.count += 1;
@@ -93,13 +97,7 @@ impl Taken {
 }
 
 /// The ids of a table that had these bounds before anything was written.
-fn read_ids(
-    connection: &dyn Connection,
-    id: &str,
-    name: &str,
-    (low, high): (i64, i64),
-    job: &Job,
-) -> Result<IdSet> {
+fn read_ids(connection: &dyn Connection, id: &str, name: &str, (low, high): (i64, i64), job: &Job) -> Result<IdSet> {
     let mut set = IdSet::default();
     let sql = format!("SELECT {id} FROM {name} WHERE {id} BETWEEN ?1 AND ?2");
     connection.query(&sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {

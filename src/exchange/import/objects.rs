@@ -2,8 +2,10 @@
 
 use once_cell::sync::Lazy;
 
-use crate::exchange::names::{EXTRA_COLUMNS, LINK_EXTRA_COLUMNS, children, column_key, columns, is_single, parent, table_key};
 use crate::error::{Domain, Error, Result};
+use crate::exchange::names::{
+    EXTRA_COLUMNS, LINK_EXTRA_COLUMNS, children, column_key, columns, is_single, parent, table_key,
+};
 use crate::schema::{Column, Entity, Place, Role, TABLES, Table};
 
 /// What a key of an object stands for.
@@ -64,9 +66,10 @@ impl Object {
                 members.extend(below.iter().map(|(_, at)| Member::Children(*at)));
             }
         }
-        let reference = table.references.iter().find(|reference| {
-            parent(table).is_some_and(|parent| parent.name == reference.table)
-        });
+        let reference = table
+            .references
+            .iter()
+            .find(|reference| parent(table).is_some_and(|parent| parent.name == reference.table));
         let leaf = match table.place {
             Place::Link { leaf, .. } => {
                 let is_leaf = |other: &Table| other.place == Place::Leaf(leaf);
@@ -137,7 +140,10 @@ mod tests {
         let keys = |name| object(name).keys.join(" ");
         assert_eq!(keys("EXPERIMENT"), "id title description start_time update_time extra_columns");
         assert_eq!(keys("TRIAL"), "id name experiment_id start_time update_time extra_columns artifacts trial_runs");
-        assert_eq!(keys("TRIAL_RUN"), "id trial_id status start_time update_time extra_columns epochs results artifacts");
+        assert_eq!(
+            keys("TRIAL_RUN"),
+            "id trial_id status start_time update_time extra_columns epochs results artifacts"
+        );
         assert_eq!(keys("RESULTS"), "time extra_columns metrics artifacts");
         assert_eq!(keys("EPOCH"), "idx time extra_columns metrics artifacts batches");
         assert_eq!(keys("BATCH"), "idx time extra_columns metrics artifacts");
@@ -149,7 +155,9 @@ mod tests {
     fn rows_hang_on_others_by_the_columns_of_the_schema() {
         let names = |name: &str| {
             let object = object(name);
-            let leaf = object.leaf.map(|(_, at, column)| format!(" {}={}", TABLES[at].name, object.column(column).unwrap().name));
+            let leaf = object
+                .leaf
+                .map(|(_, at, column)| format!(" {}={}", TABLES[at].name, object.column(column).unwrap().name));
             let owner: Vec<_> = object.owner_columns.iter().map(|at| object.column(*at).unwrap().name).collect();
             format!("{}{}", owner.join(" "), leaf.unwrap_or_default())
         };

@@ -34,7 +34,10 @@ pub fn check_counts(walked: &Walked) -> Result<()> {
     .hint("it was changed after it was exported; export it again, or take counts and digest out of its metadata");
     Err(wrong.into_iter().fold(error, |error, (table, rows)| {
         let problem = format!("{rows} rows of {table} are announced, and {} are there", read(table));
-        error.detail("json_path", format!("$.metadata.counts.{table}")).detail("table", table).detail("problem", problem)
+        error
+            .detail("json_path", format!("$.metadata.counts.{table}"))
+            .detail("table", table)
+            .detail("problem", problem)
     }))
 }
 
@@ -63,9 +66,8 @@ pub fn prove(
     let expected = walked.metadata.digest;
     // With a digest to compare, only rows that links reach and that are gone would not be noticed.
     let certain = expected == Some(found.experiment);
-    let wrong = copy.miscounted(connection, layout, &walked.rows, |table| {
-        !certain || matches!(table.place, Place::Leaf(_))
-    })?;
+    let wrong =
+        copy.miscounted(connection, layout, &walked.rows, |table| !certain || matches!(table.place, Place::Leaf(_)))?;
     if !wrong.is_empty() {
         let error = Error::new(
             Status::Mismatch,

@@ -3,19 +3,20 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::exchange::embedded::embeds;
 use super::reader::{Kind, Number, Reader};
 use super::row::KEPT_BYTES;
+use crate::database::Cells;
+use crate::error::{Result, Status};
+use crate::exchange::embedded::embeds;
 use crate::exchange::value::{
     INFINITY, NAN, NEGATIVE_INFINITY, Slot, WRAPPED_BLOB, WRAPPED_BYTES, WRAPPED_INTEGER, WRAPPED_REAL, WRAPPED_TEXT,
 };
-use crate::database::Cells;
-use crate::error::{Result, Status};
 use crate::schema::json::{self, Lexer};
 use crate::schema::{self, ValueRef};
 
 const WRAPPED: [&str; 5] = [WRAPPED_TEXT, WRAPPED_BYTES, WRAPPED_BLOB, WRAPPED_INTEGER, WRAPPED_REAL];
-const NON_FINITE: [(&str, f64); 3] = [(NAN, f64::NAN), (INFINITY, f64::INFINITY), (NEGATIVE_INFINITY, f64::NEG_INFINITY)];
+const NON_FINITE: [(&str, f64); 3] =
+    [(NAN, f64::NAN), (INFINITY, f64::INFINITY), (NEGATIVE_INFINITY, f64::NEG_INFINITY)];
 
 /// Reads cells one after another; keeps its buffer.
 #[derive(Debug, Default)]
@@ -86,7 +87,9 @@ impl ValueReader {
         }
         let (at, reason) = match json::canonicalize(&kept, &mut Vec::new()) {
             Err(error) => (error.offset, error.reason),
-            Ok(()) => (0, "it is nested too deep, or has the same key twice, a lone surrogate or a number beyond all bounds"),
+            Ok(()) => {
+                (0, "it is nested too deep, or has the same key twice, a lone surrogate or a number beyond all bounds")
+            }
         };
         let what = format!("this JSON cannot be read by every reader: {reason}");
         let error = reader.error_at(offset + at as u64, Status::Corrupt, what);
@@ -143,9 +146,9 @@ impl ValueReader {
         let mut coded = Vec::new();
         reader.string(&mut coded)?;
         self.text.clear();
-        STANDARD.decode_vec(coded, &mut self.text).map_err(|error| {
-            reader.error_at(offset, Status::Validation, format!("this is not base 64: {error}"))
-        })
+        STANDARD
+            .decode_vec(coded, &mut self.text)
+            .map_err(|error| reader.error_at(offset, Status::Validation, format!("this is not base 64: {error}")))
     }
 }
 

@@ -137,7 +137,9 @@ impl<'r> Reader<'r> {
             Some(b'-' | b'0'..=b'9') => Ok(Kind::Number),
             Some(b'n') => Ok(Kind::Null),
             Some(b't' | b'f') => Ok(Kind::Boolean),
-            Some(0xef) => self.malformed(self.offset(), "a value is missing (a byte order mark must not stand before it)"),
+            Some(0xef) => {
+                self.malformed(self.offset(), "a value is missing (a byte order mark must not stand before it)")
+            }
             Some(_) => self.malformed(self.offset(), "a value is missing"),
             None => self.ended(),
         }
@@ -451,7 +453,9 @@ impl<'r> Reader<'r> {
 fn unknown_key(reader: &Reader<'_>, start: u64, key: &str, names: &[&'static str]) -> Error {
     let shown = crate::schema::ValueRef::Text(key.as_bytes()).describe();
     if is_of_the_older_tool(&reader.path.to_string(), key) {
-        let what = format!("the key {shown} is of the export of the older command-line tool, which does not say what metrics belong to");
+        let what = format!(
+            "the key {shown} is of the export of the older command-line tool, which does not say what metrics belong to"
+        );
         return reader
             .error_at(start, Status::Unsupported, what)
             .detail("key", shown)

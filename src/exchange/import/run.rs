@@ -145,7 +145,10 @@ fn refuse_taken(
     let error = Error::new(Status::AlreadyExists, Domain::ImportExport, message)
         .detail("count", taken.count)
         .hint("import without preserving ids, or into an empty database");
-    Err(taken.first.iter().fold(error, |error, (table, id)| error.detail("table", table).detail("row", format!("id={id}"))))
+    Err(taken
+        .first
+        .iter()
+        .fold(error, |error, (table, id)| error.detail("table", table).detail("row", format!("id={id}"))))
 }
 
 fn skipped(walked: &Walked, existing: i64) -> ImportResult {

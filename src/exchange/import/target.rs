@@ -71,12 +71,15 @@ impl<'c> Target<'c> {
 
     fn sink(&self, table: Option<&TableLayout>) -> Sink<'c> {
         let Some(table) = table else { return Sink::default() };
-        let known = table.schema.columns.iter().filter_map(|column| {
-            table.columns.iter().find(|found| found.schema == Some(column))
-        });
+        let known = table
+            .schema
+            .columns
+            .iter()
+            .filter_map(|column| table.columns.iter().find(|found| found.schema == Some(column)));
         let with_affinity = |column: &ColumnLayout| (column.clone(), Affinity::of(&column.declared));
         let columns: Vec<_> = known.chain(table.extra_columns()).map(with_affinity).collect();
-        let required = columns.iter().enumerate().filter(|(_, (column, _))| column.not_null).map(|(at, _)| at).collect();
+        let required =
+            columns.iter().enumerate().filter(|(_, (column, _))| column.not_null).map(|(at, _)| at).collect();
         Sink { columns, required, chunk: None, rows: 0 }
     }
 
@@ -154,9 +157,8 @@ impl<'c> Target<'c> {
     }
 
     fn find_extra(&self, at: usize, name: &str) -> Result<Option<usize>> {
-        let is_it = |(column, _): &(ColumnLayout, Affinity)| {
-            column.schema.is_none() && column.name.eq_ignore_ascii_case(name)
-        };
+        let is_it =
+            |(column, _): &(ColumnLayout, Affinity)| column.schema.is_none() && column.name.eq_ignore_ascii_case(name);
         Ok(self.at(at)?.columns.iter().position(is_it))
     }
 
@@ -221,7 +223,19 @@ impl<'c> Target<'c> {
                 let Some(table) = layout.table(object.table.name) else { return Ok(()) };
                 let names: Vec<&str> = sink.columns.iter().map(|(column, _)| column.name.as_str()).collect();
                 let inserter = connection.inserter(table, &names)?;
-                sink.chunk.insert(Chunk::new(inserter, names.len(), CHUNK_ROWS, job))
+                let key: SmallVec<[usize; 4]> = match object.table.has_own_id() {
+                    true => SmallVec::new(),
+                    false => object
+                        .table
+                        .primary_key
+                        .iter()
+                        .filter_map(|name| object.table.columns.iter().position(|column| column.name == *name))
+                        .collect(),
+                };
+                sink.chunk.insert(match key.is_empty() {
+                    true => Chunk::new(inserter, names.len(), CHUNK_ROWS, job),
+                    false => Chunk::sorted(inserter, names.len(), &key, job),
+                })
             }
         };
         let values: SmallVec<[ValueRef<'_>; INLINE_COLUMNS]> = row.iter().collect();

@@ -6,7 +6,6 @@ use smallvec::{SmallVec, smallvec};
 use super::judge::Judge;
 use super::leaves::{Appearance, Leaves};
 use super::metadata::{Metadata, read_format, read_metadata};
-use crate::exchange::names::{FORMAT, METADATA, table_key};
 use super::new_ids::{NewIds, Taken};
 use super::objects::{Member, Object, below};
 use super::once::Once;
@@ -16,6 +15,7 @@ use super::reader::{Number, Reader};
 use super::row::Row;
 use super::target::Target;
 use crate::error::{Domain, Error, Result, Status};
+use crate::exchange::names::{FORMAT, METADATA, table_key};
 use crate::hierarchy::IdSet;
 use crate::progress::Job;
 use crate::schema::{Entity, Place, TABLES, Value, ValueRef};
@@ -501,7 +501,9 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
     }
 
     fn put_row(&mut self, at: usize, row: Row) {
-        self.rows.iter_mut().skip(at).take(1).zip([row]).for_each(|(place, row)| *place = row);
+        if let Some(place) = self.rows.get_mut(at) {
+            *place = row;
+        }
     }
 }
 
