@@ -1,4 +1,4 @@
-# make demo    build the library and the C example, and run the main job on real data
+# make demo    build the library and the C examples, and run the main job on real data
 # make test    run every test; installs what is missing on Debian and Ubuntu
 # make bench   the performance contract, as ratios (BENCH="--full" adds 1e7 rows)
 CARGO ?= cargo
@@ -17,13 +17,15 @@ all:
 # What the linker needs beside the static archive: rustc's native-static-libs.
 STATIC_LIBS = -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
 
-$(TARGET)/demo/migrate: examples/c/migrate.c include/expmig.h all
+$(TARGET)/demo/%: examples/c/%.c include/expmig.h all
 	mkdir -p $(@D)
 	$(CC) $(CFLAGS_EXAMPLE) $< $(TARGET)/release/libexpmig.a $(STATIC_LIBS) -o $@
 
-demo: tools-demo $(TARGET)/demo/migrate
+demo: tools-demo $(TARGET)/demo/validate $(TARGET)/demo/migrate
 	cp tests/data/digits.db $(TARGET)/demo/digits.db
 	rm -f $(TARGET)/demo/copy.db
+	@echo "--- is the data sound?"
+	$(TARGET)/demo/validate $(TARGET)/demo/digits.db
 	@echo "--- within one database"
 	$(TARGET)/demo/migrate $(TARGET)/demo/digits.db 1
 	@echo "--- into a new one"
@@ -48,6 +50,8 @@ bench:
 	sh tests/install-tools.sh bench
 	$(CARGO) build --release --locked --lib --example bench_job
 	$(PYTHON) benches/run.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(BENCH)
+	$(PYTHON) benches/validate.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(BENCH)
+	$(PYTHON) benches/snapshots.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(filter --full,$(BENCH))
 
 # What CI checks beside the tests.
 check:

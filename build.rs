@@ -11,13 +11,16 @@ const SECTIONS: &[&str] = &[
     "cancel",
     "progress",
     "database",
+    "query",
     "manager",
     "experiment",
     "snapshot",
     "migration",
     "report",
     "validation",
+    "export",
     "import",
+    "check",
 ];
 
 fn main() {

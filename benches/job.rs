@@ -3,14 +3,21 @@
 //! ```text
 //! bench_job migrate DB EXPERIMENT [--target FILE] [--strategy conservative|balanced|aggressive]
 //! bench_job digest DB EXPERIMENT
-//! bench_job import DB DOCUMENT [--no-validation]
+//! bench_job validate DB
+//! bench_job snapshot DB FOLDER
+//! bench_job verify DB FOLDER ID
+//! bench_job restore DB FOLDER ID
+//! bench_job import DB DOCUMENT
 //! bench_job idle DB
 //! ```
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use expmig::{Database, ImportOptions, JobOptions, Manager, MigrateOptions, OpenOptions, Strategy};
+use expmig::{
+    Database, ImportOptions, JobOptions, Manager, ManagerOptions, MigrateOptions, OpenOptions, RestoreOptions,
+    SnapshotOptions, Strategy, ValidateOptions,
+};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -34,12 +41,15 @@ fn option<'a>(arguments: &'a [String], name: &str) -> Option<&'a str> {
 }
 
 fn run(arguments: &[String]) -> Result<(), Failure> {
-    let usage =
-        "usage: bench_job migrate|digest|import|idle DB [EXPERIMENT|DOCUMENT] [--target FILE] [--strategy NAME]";
+    let usage = "usage: bench_job migrate|digest|validate|idle DB [EXPERIMENT] [--target FILE] [--strategy NAME]
+       bench_job snapshot|verify|restore DB FOLDER [ID]
+       bench_job import DB DOCUMENT";
     let [command, path, ..] = arguments else { return Err(usage.into()) };
-    let create = command == "import";
-    let manager = Manager::from(Database::open(path, OpenOptions { create, ..OpenOptions::default() })?);
+    let database = Database::open(path, OpenOptions { create: command == "import", ..OpenOptions::default() })?;
+    let snapshot_dir = arguments.get(2).map(PathBuf::from);
+    let manager = Manager::new(database, ManagerOptions { snapshot_dir, ..ManagerOptions::default() });
     let experiment = || -> Result<i64, Failure> { Ok(arguments.get(2).ok_or(usage)?.parse()?) };
+    let snapshot = || arguments.get(3).ok_or(usage);
     match command.as_str() {
         "idle" => Ok(()),
         "digest" => {
@@ -47,12 +57,30 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
             println!("{}", expmig::digest::hex(&digest));
             Ok(())
         }
+        "validate" => {
+            let report = manager.validate(ValidateOptions::default())?;
+            let counts = &report.to_json()["counts"];
+            println!("{}", serde_json::json!({"passed": report.passed(), "issues": report.total(), "counts": counts}));
+            Ok(())
+        }
+        "snapshot" => {
+            println!("{}", manager.create_snapshot("", SnapshotOptions::default())?);
+            Ok(())
+        }
+        "verify" => Ok(manager.verify_snapshot(snapshot()?, JobOptions::default())?),
+        "restore" => {
+            let options = RestoreOptions { no_safety_snapshot: true, force: true, ..RestoreOptions::default() };
+            println!("{}", manager.restore_snapshot(snapshot()?, options)?.snapshot_id);
+            Ok(())
+        }
         "import" => {
-            let validate_before_import = !arguments.iter().any(|argument| argument == "--no-validation");
-            let options = ImportOptions { validate_before_import, ..ImportOptions::default() };
             let document = arguments.get(2).ok_or(usage)?;
-            let result = manager.import_experiment_from_file(Path::new(document), options)?;
-            println!("{}", result.to_json());
+            let result = manager.import_from_file(Path::new(document), ImportOptions::default())?;
+            println!(
+                "{{\"items_processed\": {}, \"digest\": \"{}\"}}",
+                result.items_processed,
+                expmig::digest::hex(&result.digest)
+            );
             Ok(())
         }
         "migrate" => {

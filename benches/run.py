@@ -115,20 +115,31 @@ def content(path, experiment):
     return row
 
 
+def generated(metrics, work):
+    """The path of the database with so many metrics; it is made if need be."""
+    path = os.path.join(work, f"metrics-{metrics}-seed{SEED}.db")
+    generator = os.path.join(HERE, "generate.py")
+    if not os.path.exists(path) or os.path.getmtime(path) < os.path.getmtime(generator):
+        subprocess.run([sys.executable, generator, "--metrics", str(metrics), "--seed", str(SEED), path], check=True)
+    return path
+
+
+def idle_memory(job, db):
+    """The peak of a process that only opens the database."""
+    return max(Child([job, "idle", db], watch=True).rss for _ in range(20))
+
+
 class Bench:
     """The measurements on one generated database."""
 
     def __init__(self, metrics, job, work):
         self.metrics, self.job = metrics, job
-        self.pristine = os.path.join(work, f"metrics-{metrics}-seed{SEED}.db")
-        generator = os.path.join(HERE, "generate.py")
-        if not os.path.exists(self.pristine) or os.path.getmtime(self.pristine) < os.path.getmtime(generator):
-            subprocess.run([sys.executable, generator, "--metrics", str(metrics), "--seed", str(SEED), self.pristine], check=True)
+        self.pristine = generated(metrics, work)
         self.source = content(self.pristine, EXPERIMENT)
         self.rows = 1 + sum(self.source[k] for k in COPIED_ROWS)
         self.db, self.other, self.sql = (os.path.join(work, "scratch" + x) for x in (".db", "-other.db", ".sql"))
         fresh_copy(self.pristine, self.db)
-        self.idle = max(Child([job, "idle", self.db], watch=True).rss for _ in range(20))
+        self.idle = idle_memory(job, self.db)
 
     def ours(self, strategy, another):
         argv = [self.job, "migrate", self.db, str(EXPERIMENT), "--strategy", strategy]

@@ -77,6 +77,31 @@ extern "C" {
 #define EXPMIG_OPEN_ALLOW_SHARED_PROCESS 4
 
 /**
+ * NULL.
+ */
+#define EXPMIG_VALUE_NULL 0
+
+/**
+ * A 64-bit integer.
+ */
+#define EXPMIG_VALUE_INTEGER 1
+
+/**
+ * A double; it can be infinite.
+ */
+#define EXPMIG_VALUE_REAL 2
+
+/**
+ * Text: bytes that should be UTF-8, but need not be in every database.
+ */
+#define EXPMIG_VALUE_TEXT 3
+
+/**
+ * Bytes.
+ */
+#define EXPMIG_VALUE_BLOB 4
+
+/**
  * No log records.
  */
 #define EXPMIG_LOG_OFF 0
@@ -217,6 +242,26 @@ extern "C" {
 #define EXPMIG_VALIDATE_ALL 15
 
 /**
+ * Leave metrics out, and epochs, batches and results on which no artifacts hang.
+ */
+#define EXPMIG_EXPORT_NO_METRICS 1
+
+/**
+ * Leave artifacts out.
+ */
+#define EXPMIG_EXPORT_NO_ARTIFACTS 2
+
+/**
+ * Leave out rows that hang on nothing, and say in the document how many, instead of answering EXPMIG_VALIDATION.
+ */
+#define EXPMIG_EXPORT_SKIP_UNSOUND 4
+
+/**
+ * Replace a file of that name.
+ */
+#define EXPMIG_EXPORT_REPLACE 8
+
+/**
  * Give every row the id that it has in the document. Fails with EXPMIG_ALREADY_EXISTS if one is taken.
  */
 #define EXPMIG_IMPORT_PRESERVE_IDS 1
@@ -236,6 +281,12 @@ extern "C" {
  * still use it keep what they need.
  */
 typedef struct expmig_cancel expmig_cancel;
+
+/**
+ * What a running check sees: the state that is being validated, and where to report to. Lives for the time of one callback only,
+ * on the thread of the callback.
+ */
+typedef struct expmig_check_context expmig_check_context;
 
 /**
  * An open database. May be used from any thread; calls wait for each other. Free it with expmig_database_close; managers that
@@ -391,6 +442,61 @@ typedef struct expmig_open_options {
      */
     int64_t busy_timeout_ms;
 } expmig_open_options;
+
+/**
+ * A value with its type. Never changes its size.
+ */
+typedef struct expmig_value {
+    /**
+     * EXPMIG_VALUE_NULL and so on. Says which of the other fields count.
+     */
+    int32_t type;
+    /**
+     * The value of EXPMIG_VALUE_INTEGER, else 0.
+     */
+    int64_t integer;
+    /**
+     * The value of EXPMIG_VALUE_REAL, else 0.
+     */
+    double real;
+    /**
+     * The bytes of EXPMIG_VALUE_TEXT and EXPMIG_VALUE_BLOB, else NULL. Text is not NUL-terminated, and can have a NUL inside.
+     */
+    const void *bytes;
+    /**
+     * How many bytes there are.
+     */
+    size_t length;
+} expmig_value;
+
+/**
+ * One row. Lives for the time of one callback only; copy what is to be kept.
+ */
+typedef struct expmig_row {
+    /**
+     * Size of this struct in bytes; fields are only added at its end.
+     */
+    uint32_t struct_size;
+    /**
+     * How many columns there are, at least 1.
+     */
+    size_t column_count;
+    /**
+     * The names of the columns, as the statement gives them, UTF-8.
+     */
+    const char *const *names;
+    /**
+     * The cells, in the same order.
+     */
+    const struct expmig_value *values;
+} expmig_row;
+
+/**
+ * Receives the rows of a query, on the thread that made the call. Answers EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL or a failure of its
+ * own; after anything but the first it is not called again. It must not unwind or longjmp, and must not use the handles of the
+ * running call.
+ */
+typedef int32_t (*expmig_row_fn)(const struct expmig_row *row, void *user_data);
 
 /**
  * Receives log records: a level, EXPMIG_LOG_ERROR and so on, and one line, UTF-8, that lives for the call. Called on the thread
@@ -627,6 +733,51 @@ typedef struct expmig_validate_options {
 } expmig_validate_options;
 
 /**
+ * What a caller can ask of an export. Fill with expmig_export_options_init.
+ */
+typedef struct expmig_export_options {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * EXPMIG_EXPORT_NO_METRICS and so on, or'ed; default 0.
+     */
+    uint32_t flags;
+    /**
+     * Spaces per level, at most 16; default 0: all in one line.
+     */
+    uint32_t indent;
+    /**
+     * Permissions of the file, at most 0777 (octal); default 0600, the owner alone. For expmig_export_experiment_to_file.
+     */
+    uint32_t file_mode;
+    /**
+     * How the document is written, UTF-8: "json", which is all there is; NULL for that.
+     */
+    const char *format;
+    /**
+     * Receives progress; NULL for none.
+     */
+    expmig_progress_fn progress_fn;
+    /**
+     * Passed to `progress_fn`.
+     */
+    void *progress_user_data;
+    /**
+     * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
+     */
+    const struct expmig_cancel *cancel;
+} expmig_export_options;
+
+/**
+ * Takes the next `length` bytes of a document. Answers EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL, or another value, which is the
+ * caller's own failure (EXPMIG_CALLBACK). Called on the thread that made the call, and not again after another answer than 0. It
+ * must not unwind or longjmp, and must not use the handles of the running call.
+ */
+typedef int32_t (*expmig_write_fn)(const void *bytes, size_t length, void *user_data);
+
+/**
  * What a caller can ask of an import. Fill with expmig_import_options_init.
  */
 typedef struct expmig_import_options {
@@ -671,6 +822,14 @@ typedef struct expmig_import_options {
  * the handles of the running call.
  */
 typedef int32_t (*expmig_read_fn)(void *buffer, size_t capacity, size_t *length, void *user_data);
+
+/**
+ * A check: looks at the data with expmig_check_query and reports what is wrong with expmig_check_report, as often as it likes, on the
+ * thread that validates. Answers EXPMIG_CALLBACK_CONTINUE when it has looked at everything; EXPMIG_CALLBACK_CANCEL or a failure of its own
+ * end the validation with EXPMIG_CANCELLED or EXPMIG_CALLBACK. It must not unwind or longjmp, and must not use the handles of the running
+ * call.
+ */
+typedef int32_t (*expmig_check_fn)(const struct expmig_check_context *context, void *user_data);
 
 /**
  * The call did what it says.
@@ -993,6 +1152,30 @@ expmig_status expmig_database_info(const struct expmig_database *database,
  * Closes a handle. What managers still need stays open until they are freed. NULL is fine. Since 0.1.0.
  */
 EXPMIG_API void expmig_database_close(struct expmig_database *database);
+
+/**
+ * Runs one SELECT on a consistent state of the database. Whatever the SQL, it can only read: no write, no change of the schema, no
+ * transaction, no ATTACH, no PRAGMA that sets something, no extension.
+ *
+ * `sql`: one statement; what stands after a semicolon must be blank or a comment.
+ * `params`, `param_count`: a value for each parameter of the statement, in their order; NULL and 0 if it has none.
+ * `row_fn`: receives the rows.
+ * `user_data`: passed to `row_fn`.
+ *
+ * Answers EXPMIG_MISUSE (the statement would do more than read; the detail "action" says what; or it is called from inside a callback of
+ * this database), EXPMIG_INVALID_ARGUMENT (not a statement that SQLite accepts, more than one, or another number of parameters; the
+ * detail "offset" counts bytes of `sql`), EXPMIG_CANCELLED and EXPMIG_CALLBACK (`row_fn` answered so), EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO,
+ * EXPMIG_LIMIT, EXPMIG_UNSUPPORTED (the schema has names that are not UTF-8). Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_database_query(const struct expmig_database *database,
+                                    const char *sql,
+                                    const struct expmig_value *params,
+                                    size_t param_count,
+                                    expmig_row_fn row_fn,
+                                    void *user_data,
+                                    struct expmig_error **error);
 
 /**
  * Fills in the defaults. `size` is sizeof(expmig_manager_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
@@ -1478,6 +1661,69 @@ expmig_status expmig_hierarchy_validate(const struct expmig_manager *manager,
                                         struct expmig_error **error);
 
 /**
+ * Fills in the defaults. `size` is sizeof(expmig_export_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_export_options_init(struct expmig_export_options *options,
+                                         size_t size);
+
+/**
+ * Writes an experiment and everything below it as one JSON document, every value as it is (docs/export-format.md), in constant
+ * memory, of one consistent state of the database. Reads only.
+ *
+ * `write_fn`: takes the document, in pieces of some 64 KiB, or as large as a single value is. After a failure, what it has taken is no
+ * document.
+ * `user_data`: passed to `write_fn`.
+ * `options`: NULL for the defaults.
+ *
+ * Answers EXPMIG_NOT_FOUND (the hint names the nearest ids), EXPMIG_VALIDATION (rows that hang on nothing; the details name them),
+ * EXPMIG_UNSUPPORTED (an unknown `format`), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA,
+ * EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_export_experiment(const struct expmig_manager *manager,
+                                       int64_t experiment_id,
+                                       const struct expmig_export_options *options,
+                                       expmig_write_fn write_fn,
+                                       void *user_data,
+                                       struct expmig_error **error);
+
+/**
+ * As expmig_export_experiment, into a file. It is complete and flushed to the device before it gets its name; until then, and after a
+ * failure, there is none.
+ *
+ * `path`: UTF-8; the folder has to exist. Names of the database's own files are refused.
+ * `options`: NULL for the defaults: a file that is there is not replaced, and nobody but the owner may read the new one.
+ *
+ * Answers also EXPMIG_ALREADY_EXISTS (a file of this name). Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_export_experiment_to_file(const struct expmig_manager *manager,
+                                               int64_t experiment_id,
+                                               const char *path,
+                                               const struct expmig_export_options *options,
+                                               struct expmig_error **error);
+
+/**
+ * As expmig_export_experiment, as one string.
+ *
+ * `document`: receives the document, which the caller frees with expmig_string_free.
+ *
+ * Answers also EXPMIG_LIMIT (no memory for it). Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_export_experiment_to_string(const struct expmig_manager *manager,
+                                                 int64_t experiment_id,
+                                                 const struct expmig_export_options *options,
+                                                 char **document,
+                                                 struct expmig_error **error);
+
+/**
  * Fills in the defaults. `size` is sizeof(expmig_import_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
  * Since 0.1.0.
  */
@@ -1546,6 +1792,92 @@ expmig_status expmig_import_experiment_from_string(const struct expmig_manager *
                                                    int64_t *experiment_id,
                                                    char **result_json,
                                                    struct expmig_error **error);
+
+/**
+ * Registers a check that is a function. Every expmig_validate on this manager with EXPMIG_VALIDATE_REGISTERED_CHECKS runs it from now on,
+ * in the order in which checks were registered; what it reports joins the report and its verdict. So does every migration and plan
+ * from this manager with EXPMIG_STRATEGY_CONSERVATIVE, once for the whole source and once for the experiment.
+ *
+ * `name`: 1 to 128 bytes of UTF-8 without control characters; no other check of the manager has it.
+ * `check_fn`: the check.
+ * `user_data`: passed to `check_fn`.
+ * `destroy`: called with `user_data` when the manager needs it no more: after expmig_check_unregister or expmig_manager_free, or if this
+ * call fails; NULL for none.
+ *
+ * Answers EXPMIG_ALREADY_EXISTS, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_check_register(const struct expmig_manager *manager,
+                                    const char *name,
+                                    expmig_check_fn check_fn,
+                                    void *user_data,
+                                    expmig_destroy_fn destroy,
+                                    struct expmig_error **error);
+
+/**
+ * Registers a check that is a SELECT: each row that it answers is an issue. It is prepared at once, to see whether it is right.
+ *
+ * `name`: as for expmig_check_register.
+ * `sql`: one SELECT, which can only read. Columns named "table" (or "table_name"), "row" ("row_key", "key"), "column" ("column_name"),
+ * "message", "value" and "severity" ("error", "warning", "info" or their numbers) tell about the issue; all can be missing: then it
+ * is an error, and its row is told by the other columns. A parameter :experiment_id is the experiment that is validated, NULL for
+ * the whole database. Copied.
+ *
+ * Answers EXPMIG_ALREADY_EXISTS, EXPMIG_MISUSE (the statement would do more than read), EXPMIG_INVALID_ARGUMENT (not a statement that SQLite
+ * accepts, or another parameter), EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_UNSUPPORTED (as expmig_database_query). Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_check_register_sql(const struct expmig_manager *manager,
+                                        const char *name,
+                                        const char *sql,
+                                        struct expmig_error **error);
+
+/**
+ * Ends what expmig_check_register or expmig_check_register_sql began.
+ *
+ * Answers EXPMIG_NOT_FOUND (the hint names the checks that there are), EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_check_unregister(const struct expmig_manager *manager,
+                                      const char *name,
+                                      struct expmig_error **error);
+
+/**
+ * The id of the one experiment that is validated, borrowed from the context; NULL for the whole database. Since 0.1.0.
+ */
+EXPMIG_API const int64_t *expmig_check_experiment_id(const struct expmig_check_context *context);
+
+/**
+ * Runs one SELECT on the very state that is being validated; otherwise as expmig_database_query. Inside `row_fn` more queries can
+ * run, and issues be reported. Answers as expmig_database_query. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_check_query(const struct expmig_check_context *context,
+                                 const char *sql,
+                                 const struct expmig_value *params,
+                                 size_t param_count,
+                                 expmig_row_fn row_fn,
+                                 void *user_data,
+                                 struct expmig_error **error);
+
+/**
+ * Adds an issue to the report.
+ *
+ * `issue`: was filled by expmig_issue_init. Its `severity`, `table`, `row_key`, `column`, `message` and `value` are copied, and cut where
+ * they are very long; each text can be NULL, a missing message being made of the check's name, the table and the row. The other
+ * fields are ignored.
+ *
+ * Answers EXPMIG_CANCELLED and EXPMIG_CALLBACK (the validation has to end), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_check_report(const struct expmig_check_context *context,
+                                  const struct expmig_issue *issue,
+                                  struct expmig_error **error);
 
 #ifdef __cplusplus
 }

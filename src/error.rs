@@ -6,6 +6,9 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::path::Path;
 
+/// How many rows an error names one by one.
+pub const NAMED: usize = 20;
+
 /// The result of everything fallible here.
 pub type Result<T> = std::result::Result<T, Error>;
 

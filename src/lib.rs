@@ -4,7 +4,7 @@
 //!
 //! - [`error`]: one error type.
 //! - [`schema`]: the tables and what values are.
-//! - [`progress`], [`database`]: jobs, connections.
+//! - [`progress`], `files`, [`database`]: jobs, files of our own, connections.
 //! - `hierarchy`, [`digest`]: the rows below an experiment, and their content digest.
 //! - [`validation`], [`migration`], [`snapshot`], [`exchange`]: the capabilities.
 //! - [`manager`]: the facade that users hold.
@@ -34,6 +34,7 @@ pub mod database;
 pub mod digest;
 pub mod error;
 pub mod exchange;
+mod files;
 pub mod hierarchy;
 pub mod manager;
 pub mod migration;
@@ -42,12 +43,13 @@ pub mod schema;
 pub mod snapshot;
 pub mod validation;
 
-pub use database::{Database, OpenOptions};
+pub use database::{Database, Next, OpenOptions, QueryRow};
 pub use digest::OnDuplicate;
 pub use error::{Domain, Error, Result, Status};
-pub use exchange::{ImportOptions, ImportResult};
-pub use manager::{JobOptions, LogLevel, Manager, ManagerOptions, RestoreOptions, SnapshotOptions};
+pub use exchange::{ExportOptions, ExportResult, ImportOptions, ImportResult};
+pub use manager::{FileOptions, JobOptions, LogLevel, Manager, ManagerOptions, RestoreOptions, SnapshotOptions};
 pub use migration::{MigrateOptions, MigrationResult, Strategy};
 pub use progress::{CancelToken, Flow, Progress};
+pub use schema::{Value, ValueRef};
 pub use snapshot::{RestoreResult, Snapshot, SnapshotList};
-pub use validation::{Issue, IssueKind, Report, Section, Severity, ValidateOptions};
+pub use validation::{Check, CheckContext, Finding, Issue, IssueKind, Report, Section, Severity, ValidateOptions};

@@ -2,24 +2,26 @@
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use crate::database::{Connection, Database, Row, Transaction, Watches};
+use crate::database::{Connection, Database, EachRow, Row, Transaction, Watches};
 use crate::digest::{self, Hash};
 use crate::error::{Domain, Error, Result, Status};
-use crate::exchange::{self, ImportOptions, ImportResult};
+use crate::exchange::{
+    self, CallbackSink, ExportOptions, ExportResult, FileSink, ImportOptions, ImportResult, Sink, WriteSink,
+};
 use crate::hierarchy::{
     ExperimentSummary, Owner, Scope, Selection, Shape, Visitor, experiment_exists, list_experiments,
 };
 use crate::migration::{self, Helpers, MigrateOptions, MigrationResult};
-use crate::progress::{CancelToken, Job, ProgressSink};
-use crate::schema::Entity;
+use crate::progress::{CancelToken, Flow, Job, ProgressSink};
+use crate::schema::{Entity, Value};
 use crate::snapshot::{self, Counting, Folder, RestoreResult, Snapshot, SnapshotList};
-use crate::validation::{self, Report, Scope as Sections, Severity, ValidateOptions};
+use crate::validation::{self, Check, Checks, Collector, Report, Scope as Sections, Severity, ValidateOptions};
 
 /// How important a log record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,6 +74,21 @@ pub struct RestoreOptions {
     pub job: JobOptions,
 }
 
+/// How a file is made.
+#[derive(Clone, Copy, Debug)]
+pub struct FileOptions {
+    /// Replace a file of that name.
+    pub replace: bool,
+    /// The permissions of the file, at most 0o777. By default the owner's alone: experiments can be confidential.
+    pub mode: u32,
+}
+
+impl Default for FileOptions {
+    fn default() -> FileOptions {
+        FileOptions { replace: false, mode: 0o600 }
+    }
+}
+
 /// Progress and cancelling of a call without further options.
 #[derive(Default)]
 pub struct JobOptions {
@@ -106,6 +123,7 @@ impl Visitor for Counter<'_> {
 pub struct Manager<D: Borrow<Database> = Database> {
     database: D,
     options: Arc<ManagerOptions>,
+    checks: Arc<Checks>,
     /// `None` if the working directory could not be read.
     folder: Option<Folder>,
 }
@@ -121,7 +139,12 @@ impl<D: Borrow<Database>> Manager<D> {
     pub fn new(database: D, options: impl Into<Arc<ManagerOptions>>) -> Manager<D> {
         let options = options.into();
         let folder = Folder::at(options.snapshot_dir.as_deref()).ok();
-        Manager { database, options, folder }
+        Manager { database, options, checks: Arc::default(), folder }
+    }
+
+    /// The same with these registered checks, which managers can share.
+    pub fn with_checks(self, checks: Arc<Checks>) -> Manager<D> {
+        Manager { checks, ..self }
     }
 
     /// The database.
@@ -208,22 +231,42 @@ impl<D: Borrow<Database>> Manager<D> {
         self.logged("experiment digest", digest)
     }
 
+    /// Runs one SELECT with bound parameters, and hands over row after row. Whatever the SQL, it can only read: anything else is MISUSE.
+    pub fn query(&self, sql: &str, params: &[Value], each: EachRow<'_>) -> Result<()> {
+        self.logged("query", self.database().query(sql, params, each))
+    }
+
     /// Checks the data of the whole database, or of one experiment. Reads only.
     pub fn validate(&self, options: ValidateOptions) -> Result<Report> {
         self.log(LogLevel::Info, &|| match options.experiment {
             Some(experiment) => format!("validating experiment {experiment}"),
             None => "validating the database".to_owned(),
         });
-        let report = validation::validate(self.database(), options, &mut |_, _, _| Ok(()));
+        let report = validation::validate(self.database(), options, &mut self.run_checks());
         if let Ok(report) = &report {
             let level = if report.passed() { LogLevel::Info } else { LogLevel::Warning };
             self.log(level, &|| {
-                let [errors, warnings, infos] =
-                    [Severity::Error, Severity::Warning, Severity::Info].map(|severity| report.count(severity));
+                let [errors, warnings, infos] = Severity::ALL.map(|severity| report.count(severity));
                 format!("validation found {errors} errors, {warnings} warnings, {infos} infos")
             });
         }
         self.logged("validate", report)
+    }
+
+    /// What a validation calls to run the registered checks.
+    fn run_checks(&self) -> impl FnMut(&dyn Connection, Option<i64>, &Arc<Job>, &mut Collector) -> Result<()> {
+        |connection, experiment, job, collector| self.checks.run(connection, experiment, job, collector)
+    }
+
+    /// Adds a rule of the user's own, which every [`Manager::validate`] with registered checks in its scope runs from now on,
+    /// and so does a CONSERVATIVE migration from here.
+    pub fn register_check(&self, name: &str, check: Check) -> Result<()> {
+        self.logged("register check", self.checks.register(self.database(), name, check))
+    }
+
+    /// Ends what [`Manager::register_check`] began.
+    pub fn unregister_check(&self, name: &str) -> Result<()> {
+        self.logged("unregister check", self.checks.unregister(name))
     }
 
     /// Whether the hierarchy of an experiment is whole, and what is wrong with it, one line each. An experiment that does not
@@ -259,7 +302,7 @@ impl<D: Borrow<Database>> Manager<D> {
             let folder = receiver.folder()?;
             Ok(snapshot::create(receiver.database(), &folder, &request, job, Counting::Nothing)?.id)
         };
-        let helpers = Helpers { checks: &mut |_, _, _| Ok(()), snapshot: &mut snapshot };
+        let helpers = Helpers { checks: &mut self.run_checks(), snapshot: &mut snapshot };
         let target = target.map(Manager::database);
         let result = migration::migrate(self.database(), target, experiment, options, helpers);
         if let Ok(done) = &result {
@@ -281,10 +324,8 @@ impl<D: Borrow<Database>> Manager<D> {
         options: MigrateOptions,
     ) -> Result<Json> {
         let target = target.map(Manager::database);
-        self.logged(
-            "plan migration",
-            migration::plan(self.database(), target, experiment, options, &mut |_, _, _| Ok(())),
-        )
+        let plan = migration::plan(self.database(), target, experiment, options, &mut self.run_checks());
+        self.logged("plan migration", plan)
     }
 
     /// Whether two experiments have the same content, and if not, where they first differ. Schema `expmig.comparison/1`.
@@ -299,6 +340,58 @@ impl<D: Borrow<Database>> Manager<D> {
         let other = other.map_or(self.database(), Manager::database);
         let report = migration::compare((self.database(), experiment), (other, other_experiment), &job);
         self.logged("compare experiments", report)
+    }
+
+    fn export_into(&self, experiment: i64, sink: &mut dyn Sink, options: ExportOptions) -> Result<ExportResult> {
+        self.log(LogLevel::Info, &|| format!("exporting experiment {experiment}"));
+        let exported = exchange::export(self.database(), experiment, options, sink);
+        if let Ok(done) = &exported
+            && !done.left_out.is_empty()
+        {
+            let rows: u64 = done.left_out.iter().map(|(_, rows)| rows).sum();
+            self.log(LogLevel::Warning, &|| format!("{rows} rows hang on nothing and were left out"));
+        }
+        self.logged("export experiment", exported)
+    }
+
+    /// Writes an experiment and everything below it as a document (docs/export-format.md). After a failure, what was written is no
+    /// document.
+    pub fn export_experiment(
+        &self,
+        experiment: i64,
+        out: &mut dyn Write,
+        options: ExportOptions,
+    ) -> Result<ExportResult> {
+        self.export_into(experiment, &mut WriteSink(out), options)
+    }
+
+    /// As [`Manager::export_experiment`], piece by piece, each of which may be the last.
+    pub fn export_pieces(
+        &self,
+        experiment: i64,
+        take: &mut dyn FnMut(&[u8]) -> Flow,
+        options: ExportOptions,
+    ) -> Result<ExportResult> {
+        self.export_into(experiment, &mut CallbackSink(take), options)
+    }
+
+    /// As [`Manager::export_experiment`], into a file, which appears when it is complete.
+    pub fn export_to_file(
+        &self,
+        experiment: i64,
+        path: &Path,
+        file: FileOptions,
+        options: ExportOptions,
+    ) -> Result<ExportResult> {
+        let mut sink = FileSink::create(path, file.mode, file.replace, self.database())?;
+        self.export_into(experiment, &mut sink, options)
+    }
+
+    /// As [`Manager::export_experiment`], as text.
+    pub fn export_to_string(&self, experiment: i64, options: ExportOptions) -> Result<String> {
+        let mut bytes: Vec<u8> = Vec::new();
+        self.export_into(experiment, &mut bytes, options)?;
+        String::from_utf8(bytes).map_err(|_| Error::internal(Domain::ImportExport, "the document is not UTF-8"))
     }
 
     /// Imports the experiment of a document (docs/export-format.md), in one transaction: wholly, or not at all.
@@ -320,13 +413,13 @@ impl<D: Borrow<Database>> Manager<D> {
     }
 
     /// As [`Manager::import_experiment`], from a file.
-    pub fn import_experiment_from_file(&self, path: &Path, options: ImportOptions) -> Result<ImportResult> {
+    pub fn import_from_file(&self, path: &Path, options: ImportOptions) -> Result<ImportResult> {
         let mut file = self.logged("open a document", exchange::read_file(path, self.database()))?;
         self.import_experiment(&mut file, options).map_err(|error| error.detail("document", path.display()))
     }
 
     /// As [`Manager::import_experiment`], from text.
-    pub fn import_experiment_from_text(&self, mut document: &[u8], options: ImportOptions) -> Result<ImportResult> {
+    pub fn import_from_string(&self, mut document: &[u8], options: ImportOptions) -> Result<ImportResult> {
         self.import_experiment(&mut document, options)
     }
 

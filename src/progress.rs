@@ -103,6 +103,21 @@ pub enum Flow {
     Fail(i32),
 }
 
+impl Flow {
+    /// Why a call failed whose callback answered this; `None` if it goes on.
+    pub fn stop(self, domain: Domain, callback: &'static str) -> Option<Error> {
+        match self {
+            Flow::Continue => None,
+            Flow::Cancel => Some(Error::new(Status::Cancelled, domain, "the job was cancelled; nothing was changed")),
+            Flow::Fail(code) => Some(
+                Error::new(Status::Callback, domain, format!("the {callback} callback failed; nothing was changed"))
+                    .detail("callback", callback)
+                    .detail("callback_result", code),
+            ),
+        }
+    }
+}
+
 /// Receives progress reports, on the thread that made the call.
 pub type ProgressSink = Box<dyn FnMut(&Progress) -> Flow + Send>;
 
@@ -262,18 +277,12 @@ impl Job {
         if !self.stopped.load(Ordering::Relaxed) {
             return None;
         }
-        match self.lock().stop? {
-            Flow::Continue => None,
-            Flow::Cancel => Some(
-                Error::new(Status::Cancelled, self.domain, "the job was cancelled; nothing was changed")
-                    .detail("processed_items", self.processed.load(Ordering::Relaxed)),
-            ),
-            Flow::Fail(code) => Some(
-                Error::new(Status::Callback, self.domain, "the progress callback failed; nothing was changed")
-                    .detail("callback", "progress")
-                    .detail("callback_result", code),
-            ),
-        }
+        let flow = self.lock().stop?;
+        let error = flow.stop(self.domain, "progress")?;
+        Some(match flow {
+            Flow::Cancel => error.detail("processed_items", self.processed.load(Ordering::Relaxed)),
+            _ => error,
+        })
     }
 
     /// Rows processed and failed so far, and the total.

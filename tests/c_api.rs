@@ -43,8 +43,8 @@ macro_rules! programs {
 }
 
 programs! {
-    library error cancel options database manager experiment migrate callbacks reentrancy threads free_order shared_process
-    validate
+    library error cancel options database manager experiment snapshot migrate callbacks reentrancy threads free_order shared_process
+    query validate checks
     // Needs a function that release builds do not have.
     #[cfg(debug_assertions)] panic
 }
@@ -64,6 +64,32 @@ fn the_example_copies_and_shows_equal_digests() {
             assert!(output.contains("copied experiment"), "{output}");
         });
     }
+}
+
+#[test]
+fn the_example_validates_and_runs_its_own_check() {
+    let program = Program::new("examples/c/validate.c");
+    assert!(fs::read_to_string(&program.source).unwrap().lines().count() < 120);
+    program.check(&["digits.db"], |output| {
+        assert!(output.contains("warning  unfinished runs        run 6 of trial 2 is failed"), "{output}");
+        assert!(output.contains("PASS: 0 errors, "), "{output}");
+    });
+    program.check(&["digits.db", "2"], |output| {
+        assert!(output.contains("run 21 of trial ") && !output.contains("run 6 of trial "), "{output}");
+    });
+}
+
+#[test]
+fn the_program_in_the_page_about_checks_finds_the_run_that_did_not_learn() {
+    let page = fs::read_to_string(Path::new(ROOT).join("docs/registered-checks.md")).unwrap();
+    let (_, after) = page.split_once("```c\n").unwrap();
+    let (text, _) = after.split_once("```").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("page.c");
+    fs::write(&source, text).unwrap();
+    Program::new(source.to_str().unwrap()).check(&["digits.db"], |output| {
+        assert_eq!(output, "TRIAL_RUN id=15: the run never learnt anything (0.287)\n");
+    });
 }
 
 /// A C program and the folder in which it is built and run.

@@ -2,18 +2,16 @@
 
 mod common;
 
-use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use common::child::{self, Outcome};
 use common::database::{Journal, bulky, medium, small, whole};
+use common::fault::*;
 use common::scenario::{Layout, Place, Scenario, State};
 use expmig::progress::ProgressSink;
 use expmig::{CancelToken, Error, Flow, MigrateOptions, MigrationResult, Status};
-use tempfile::TempDir;
 
 /// The body of every child process; as a test of its own it does nothing.
 #[test]
@@ -25,63 +23,8 @@ fn child_process() {
 
 // ---- faults between the library and the file system ------------------------------------------------------------------------
 
-/// The shim that lets system calls fail.
-struct Shim(TempDir);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Fault {
-    /// What the system call answers; `None` kills the process.
-    errno: Option<i32>,
-    forever: bool,
-}
-
-const EIO: i32 = 5;
-const ENOSPC: i32 = 28;
-const KILL: Fault = Fault { errno: None, forever: false };
-const IO_ONCE: Fault = Fault { errno: Some(EIO), forever: false };
-const IO_FOREVER: Fault = Fault { errno: Some(EIO), forever: true };
-const FULL_ONCE: Fault = Fault { errno: Some(ENOSPC), forever: false };
-const FULL_FOREVER: Fault = Fault { errno: Some(ENOSPC), forever: true };
-
-impl Shim {
-    fn new() -> Shim {
-        let folder = tempfile::tempdir().unwrap();
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/c/fault.c");
-        let status = Command::new("cc")
-            .args(["-O1", "-shared", "-fPIC", "-o"])
-            .arg(folder.path().join("fault.so"))
-            .arg(source)
-            .arg("-ldl")
-            .status()
-            .expect("cc compiles the shim");
-        assert!(status.success());
-        Shim(folder)
-    }
-
-    /// Runs the job with a fault at the `at`-th change of a file; 0 for none. Returns what the shim noted.
-    fn run(&self, scenario: &Scenario, place: &Place, at: usize, fault: Fault) -> (Outcome, String) {
-        let mark = tempfile::NamedTempFile::new_in(self.0.path()).unwrap();
-        let child = scenario
-            .job(place)
-            .command()
-            .env("LD_PRELOAD", self.0.path().join("fault.so"))
-            .env("FAULT_DIR", place.folder())
-            .env("FAULT_AT", at.to_string())
-            .env("FAULT_ERRNO", fault.errno.unwrap_or(0).to_string())
-            .env("FAULT_FOREVER", u8::from(fault.forever).to_string())
-            .env("FAULT_TORN", (at % 2).to_string())
-            .env("FAULT_MARK", mark.path())
-            .spawn()
-            .unwrap();
-        let outcome = child::outcome(child);
-        (outcome, std::fs::read_to_string(mark.path()).unwrap())
-    }
-}
-
-/// The first hundred points, then about as many up to the end.
-fn points(changes: usize) -> impl Iterator<Item = usize> {
-    let step = (changes.saturating_sub(100) / 100).max(1);
-    (1..=changes.min(100)).chain((101..=changes).step_by(step))
+fn run(shim: &Shim, scenario: &Scenario, place: &Place, at: usize, fault: Fault) -> (Outcome, String) {
+    shim.run(scenario.job(place).command(), place.folder(), at, fault, child::outcome)
 }
 
 /// How many points ended how.
@@ -97,7 +40,7 @@ struct Tally {
 fn sweep(scenario: &Scenario, fault_at: impl Fn(usize) -> Fault) {
     let shim = Shim::new();
     let place = scenario.place();
-    let (outcome, noted) = shim.run(scenario, &place, 0, KILL);
+    let (outcome, noted) = run(&shim, scenario, &place, 0, KILL);
     assert!(matches!(outcome, Outcome::Done { skipped: false, .. }), "{outcome:?}");
     assert_eq!(scenario.recover(&place, "undisturbed"), State::After);
     let changes: usize = noted.parse().unwrap();
@@ -105,7 +48,7 @@ fn sweep(scenario: &Scenario, fault_at: impl Fn(usize) -> Fault) {
     for at in points(changes) {
         let fault = fault_at(at);
         let place = scenario.place();
-        let (outcome, noted) = shim.run(scenario, &place, at, fault);
+        let (outcome, noted) = run(&shim, scenario, &place, at, fault);
         let what = format!("{fault:?} at {at} of {changes} ({noted})");
         let state = scenario.recover(&place, &format!("{what}, {outcome:?}"));
         match outcome {
@@ -130,11 +73,6 @@ fn sweep(scenario: &Scenario, fault_at: impl Fn(usize) -> Fault) {
     }
     println!("{changes} changes: {tally:?}");
     assert!(tally.failed + tally.killed > changes.min(100) / 2, "{tally:?}");
-}
-
-/// Another way to fail at each point.
-fn mixed(at: usize) -> Fault {
-    [IO_ONCE, FULL_FOREVER, IO_FOREVER, FULL_ONCE][at % 4]
 }
 
 macro_rules! sweeps {
@@ -166,13 +104,13 @@ sweeps! {
 /// Every so many changes only: there are thousands, nearly all of them alike.
 fn sweep_thinly(scenario: &Scenario, fault_at: impl Fn(usize) -> Fault) {
     let shim = Shim::new();
-    let (_, noted) = shim.run(scenario, &scenario.place(), 0, KILL);
+    let (_, noted) = run(&shim, scenario, &scenario.place(), 0, KILL);
     let changes: usize = noted.parse().unwrap();
     assert!(changes > 2000, "{changes} changes: the page cache held everything");
     for at in (1..=4).map(|part| changes * part / 5) {
         let place = scenario.place();
         let fault = fault_at(at);
-        let (outcome, noted) = shim.run(scenario, &place, at, fault);
+        let (outcome, noted) = run(&shim, scenario, &place, at, fault);
         let what = format!("{fault:?} at {at} of {changes} ({noted}), {outcome:?}");
         let state = scenario.recover(&place, &what);
         assert!(!matches!(outcome, Outcome::Done { .. }) || state == State::After, "{what}");
@@ -211,8 +149,7 @@ fn kill_at_random_moments(scenario: &Scenario, moments: u32) {
         .unwrap();
     let (mut before, mut after) = (0, 0);
     for moment in 0..moments {
-        // Evenly spread, in an order that looks random: steps of the golden ratio.
-        let delay = duration.mul_f64(1.2 * (f64::from(moment) * 0.618_033_988_75).fract());
+        let delay = moment_of(duration, moment);
         let place = scenario.place();
         let mut child = scenario.job(&place).command().spawn().unwrap();
         std::thread::sleep(delay);
@@ -384,17 +321,7 @@ fn limit_the_file_size(scenario: &Scenario) {
     let mut failed = 0;
     for blocks in (0..).step_by(40) {
         let place = scenario.place();
-        let job = scenario.job(&place).command();
-        // The signal would kill the process; ignored, the write fails instead. In blocks of 512 bytes.
-        let child = Command::new("sh")
-            .args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")])
-            .arg(job.get_program())
-            .args(job.get_args())
-            .envs(job.get_envs().filter_map(|(name, value)| Some((name, value?))))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let child = with_file_size_limit(&scenario.job(&place).command(), blocks).spawn().unwrap();
         let outcome = child::outcome(child);
         let what = format!("{blocks} blocks, {outcome:?}");
         let state = scenario.recover(&place, &what);

@@ -23,7 +23,7 @@ fn whole(path: &Path, experiment: i64, arguments: &[&str]) -> Vec<u8> {
 }
 
 fn import(manager: &Manager, document: &[u8], options: ImportOptions) -> ImportResult {
-    let result = manager.import_experiment_from_text(document, options);
+    let result = manager.import_from_string(document, options);
     result.unwrap_or_else(|error| panic!("{}", error.to_json()))
 }
 
@@ -180,7 +180,7 @@ fn extra_columns_arrive_where_they_are_there_or_may_be_added() {
 
     let plain = folder.small("plain.db", "");
     let error = leaves_alone(&plain, || {
-        failed(open(&plain).import_experiment_from_text(&whole(&source, 1, &[]), unchecked()), Status::Lossy)
+        failed(open(&plain).import_from_string(&whole(&source, 1, &[]), unchecked()), Status::Lossy)
     });
     assert_detail(&error, "json_path", "$.experiment.extra_columns.owner");
     assert_detail(&error, "column", "owner");
@@ -237,7 +237,7 @@ fn a_document_in_pieces_of_any_size_from_a_reader_or_a_file_is_the_same() {
     let file = folder.path("document.json");
     std::fs::write(&file, &text).unwrap();
     let target = folder.path("file.db");
-    let result = create(&target).import_experiment_from_file(&file, unchecked()).unwrap();
+    let result = create(&target).import_from_file(&file, unchecked()).unwrap();
     assert_eq!(digest(&target, result.experiment_id), digest(&source, 1));
 }
 
@@ -260,9 +260,8 @@ fn preserved_ids_are_those_of_the_document_and_taken_ones_are_listed() {
     assert_eq!(ids(&target), ids(&source));
 
     let busy = folder.small("busy.db", "");
-    let error = leaves_alone(&busy, || {
-        failed(open(&busy).import_experiment_from_text(&text, preserving()), Status::AlreadyExists)
-    });
+    let error =
+        leaves_alone(&busy, || failed(open(&busy).import_from_string(&text, preserving()), Status::AlreadyExists));
     assert_eq!(error.domain(), Domain::ImportExport);
     // The experiment, 2 trials, 3 runs, 7 metrics and 6 artifacts.
     assert_detail(&error, "count", "19");
@@ -272,7 +271,7 @@ fn preserved_ids_are_those_of_the_document_and_taken_ones_are_listed() {
     // Only some are taken: between the highest and the lowest are free ones.
     let partly = folder
         .empty("partly.db", "INSERT INTO METRIC VALUES (30, 'x', 1, NULL), (37, 'x', 1, NULL), (99, 'x', 1, NULL);");
-    let error = failed(open(&partly).import_experiment_from_text(&text, preserving()), Status::AlreadyExists);
+    let error = failed(open(&partly).import_from_string(&text, preserving()), Status::AlreadyExists);
     assert_eq!((details(&error, "table"), details(&error, "row")), (vec!["METRIC"], vec!["id=37"]));
     execute(&partly, "DELETE FROM METRIC WHERE id = 37");
     import(&open(&partly), &text, preserving());
@@ -291,10 +290,7 @@ fn an_experiment_that_is_there_is_copied_again_skipped_or_refused() {
         assert_eq!((skipped.skipped, skipped.experiment_id, skipped.items_processed), (true, 1, 0));
         assert!(skipped.tables.is_empty() && skipped.id_map.is_none());
         let error = leaves_alone(&target, || {
-            failed(
-                open(&target).import_experiment_from_text(&text, duplicates(OnDuplicate::Error)),
-                Status::AlreadyExists,
-            )
+            failed(open(&target).import_from_string(&text, duplicates(OnDuplicate::Error)), Status::AlreadyExists)
         });
         assert_detail(&error, "duplicate_experiment_id", "1");
         let copied = import(&open(&target), &text, duplicates(OnDuplicate::Copy));
@@ -315,12 +311,10 @@ fn an_import_with_its_ids_can_be_repeated() {
     let first = import(&create(&target), &text, again(OnDuplicate::Skip));
     let second = leaves_alone(&target, || import(&open(&target), &text, again(OnDuplicate::Skip)));
     assert_eq!((first.skipped, second.skipped, second.experiment_id), (false, true, 1));
-    let error =
-        failed(open(&target).import_experiment_from_text(&text, again(OnDuplicate::Error)), Status::AlreadyExists);
+    let error = failed(open(&target).import_from_string(&text, again(OnDuplicate::Error)), Status::AlreadyExists);
     assert_detail(&error, "duplicate_experiment_id", "1");
     execute(&target, "UPDATE METRIC SET total_val = 7 WHERE id = 31");
-    let error =
-        failed(open(&target).import_experiment_from_text(&text, again(OnDuplicate::Skip)), Status::AlreadyExists);
+    let error = failed(open(&target).import_from_string(&text, again(OnDuplicate::Skip)), Status::AlreadyExists);
     assert_detail(&error, "count", "19");
 }
 
@@ -341,7 +335,7 @@ fn a_document_that_was_changed_is_refused_unless_it_claims_nothing() {
     let target = folder.small("target.db", "");
     let refuse = |text: &[u8], path: &str| {
         let error = leaves_alone(&target, || {
-            failed(open(&target).import_experiment_from_text(text, ImportOptions::default()), Status::Mismatch)
+            failed(open(&target).import_from_string(text, ImportOptions::default()), Status::Mismatch)
         });
         assert_detail(&error, "json_path", path);
         assert_eq!(error.domain(), Domain::ImportExport);
@@ -368,7 +362,7 @@ fn values_that_are_not_what_their_columns_are_for_are_named_by_their_path() {
     let text = whole(&source, 1, &[]);
     let target = folder.small("target.db", "");
     let error = leaves_alone(&target, || {
-        failed(open(&target).import_experiment_from_text(&text, ImportOptions::default()), Status::Validation)
+        failed(open(&target).import_from_string(&text, ImportOptions::default()), Status::Validation)
     });
     assert_eq!(error.domain(), Domain::Validation);
     assert_detail(&error, "json_path", "$.experiment.start_time");
@@ -429,8 +423,7 @@ fn what_the_target_cannot_hold_is_refused_where_it_stands() {
     ];
     for (script, status, path, column) in cases {
         let target = folder.empty("target.db", script);
-        let error =
-            leaves_alone(&target, || failed(open(&target).import_experiment_from_text(&text, unchecked()), status));
+        let error = leaves_alone(&target, || failed(open(&target).import_from_string(&text, unchecked()), status));
         if column.is_empty() {
             assert!(!details(&error, "before_offset").is_empty(), "{}", error.to_json());
         } else {
@@ -447,10 +440,7 @@ fn batches_do_not_go_into_generation_1_and_a_document_without_any_does() {
     let source = folder.small("source.db", "");
     let target = folder.database("target.db", 1, "");
     let error = leaves_alone(&target, || {
-        failed(
-            open(&target).import_experiment_from_text(&whole(&source, 1, &[]), ImportOptions::default()),
-            Status::Lossy,
-        )
+        failed(open(&target).import_from_string(&whole(&source, 1, &[]), ImportOptions::default()), Status::Lossy)
     });
     assert_detail(&error, "table", "BATCH");
     assert_detail(&error, "json_path", "$.trials[0].trial_runs[0].epochs[0].batches[0]");
@@ -470,7 +460,7 @@ fn triggers_that_change_what_is_written_are_found_out() {
     );
     let fail = |text: &[u8]| {
         leaves_alone(&target, || {
-            failed(open(&target).import_experiment_from_text(text, ImportOptions::default()), Status::Mismatch)
+            failed(open(&target).import_from_string(text, ImportOptions::default()), Status::Mismatch)
         })
     };
     fail(&whole(&source, 1, &[]));
@@ -518,18 +508,17 @@ fn files_that_are_no_documents_are_refused_and_the_database_is_never_opened_as_o
     let link = folder.path("link.json");
     std::os::unix::fs::symlink(&target, &link).unwrap();
     for path in [&target, &link, &folder.path("target.db-wal"), &folder.path(".")] {
-        let error =
-            failed(manager.import_experiment_from_file(path, ImportOptions::default()), Status::InvalidArgument);
+        let error = failed(manager.import_from_file(path, ImportOptions::default()), Status::InvalidArgument);
         assert_detail(&error, "parameter", "path");
     }
     let missing = folder.path("missing.json");
-    failed(manager.import_experiment_from_file(&missing, ImportOptions::default()), Status::NotFound);
+    failed(manager.import_from_file(&missing, ImportOptions::default()), Status::NotFound);
     let garbage = folder.path("garbage.json");
     std::fs::write(&garbage, "SQLite format 3\0").unwrap();
-    let error = failed(manager.import_experiment_from_file(&garbage, ImportOptions::default()), Status::Corrupt);
+    let error = failed(manager.import_from_file(&garbage, ImportOptions::default()), Status::Corrupt);
     assert_detail(&error, "document", garbage.to_str().unwrap());
-    failed(open_read_only(&target).import_experiment_from_text(b"{}", ImportOptions::default()), Status::Misuse);
+    failed(open_read_only(&target).import_from_string(b"{}", ImportOptions::default()), Status::Misuse);
     let options = ImportOptions { max_value_bytes: 0, ..ImportOptions::default() };
-    failed(manager.import_experiment_from_text(b"{}", options), Status::InvalidArgument);
+    failed(manager.import_from_string(b"{}", options), Status::InvalidArgument);
     drop(keeps_wal);
 }

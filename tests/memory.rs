@@ -1,4 +1,4 @@
-//! The memory of a migration does not grow with the experiment.
+//! The memory of a migration does not grow with the experiment, and that of a validation not with what is wrong.
 
 mod common;
 
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use common::child::{self, Job};
 use common::database::{Journal, count, open, small};
-use expmig::MigrateOptions;
+use expmig::{Database, MigrateOptions, OpenOptions, ValidateOptions};
 use serde_json::{Value, json};
 
 const MIB: u64 = 1 << 20;
@@ -21,13 +21,29 @@ fn peak() -> u64 {
 /// The body of the child process; as a test of its own it does nothing.
 #[test]
 fn child_process() {
-    let Some((_, input)) = child::role() else { return };
+    let Some((role, input)) = child::role() else { return };
+    if role == "validate" {
+        return validate(&input);
+    }
     let job: Job = serde_json::from_value(input).unwrap();
     let (source, target) = job.open().unwrap();
     let opened = peak();
     let result = source.migrate_experiment(job.experiment, target.as_ref(), MigrateOptions::default()).unwrap();
     let metrics = result.tables.iter().find(|counts| counts.table == "METRIC").unwrap().copied;
     child::say(&json!({"opened": opened, "peak": peak(), "metrics": metrics}));
+}
+
+/// Validates a file and says what it took and what was found.
+fn validate(input: &Value) {
+    let database = Database::open(input["path"].as_str().unwrap(), OpenOptions::default()).unwrap();
+    let opened = peak();
+    let options = ValidateOptions { experiment: input["experiment"].as_i64(), ..ValidateOptions::default() };
+    let report = expmig::validation::validate(&database, options, &mut |_, _, _, _| Ok(())).unwrap();
+    let counts: Value = report.counts().iter().map(|count| json!([count.kind, count.table, count.count])).collect();
+    let listed = report.issues().len();
+    child::say(
+        &json!({"opened": opened, "peak": peak(), "counts": counts, "listed": listed, "passed": report.passed()}),
+    );
 }
 
 /// Experiment 1 gets 200,000 metrics, in 100 runs of 100 epochs.
@@ -77,4 +93,90 @@ fn migrating_200_000_metrics_within_a_file_takes_less_than_64_mib() {
 #[test]
 fn migrating_200_000_metrics_into_another_file_takes_less_than_64_mib() {
     migrate_large(true);
+}
+
+/// More than a million bad rows: 400,000 metrics, as many links of other metrics to epochs that do not exist, 100,000 links of nothing
+/// to nothing, 100,000 orphaned runs, each with an epoch at no time.
+fn million(path: &Path) {
+    small(path, Journal::Rollback);
+    open(path)
+        .execute_batch(
+            "PRAGMA synchronous = OFF; BEGIN;
+             CREATE TEMP TABLE n AS WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 399999) SELECT i FROM n;
+             INSERT INTO METRIC (id, type, total_val, per_label_val) SELECT 1000000 + i, 'loss', 'high', '{\"a\": nil}' FROM n;
+             INSERT INTO EPOCH_METRIC SELECT 0, 1, 1000000 + i FROM n;
+             INSERT INTO METRIC (id, type, total_val) SELECT 2000000 + i, 'loss', 1 FROM n;
+             INSERT INTO EPOCH_METRIC SELECT i, 1000001, 2000000 + i FROM n;
+             INSERT INTO EPOCH_ARTIFACT SELECT 5000000 + i, 1, 3000000 + i FROM n WHERE i < 100000;
+             INSERT INTO TRIAL_RUN SELECT 4000000 + i, 77777, 'completed', '2024-01-01T00:00:00', '2024-01-01T00:00:00'
+               FROM n WHERE i < 100000;
+             INSERT INTO EPOCH SELECT 0, 4000000 + i, 'never' FROM n WHERE i < 100000;
+             COMMIT",
+        )
+        .unwrap();
+}
+
+#[test]
+fn a_million_bad_rows_are_counted_exactly_in_less_than_64_mib() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("million.db");
+    million(&path);
+    let whole = json!([
+        ["dangling_reference", "EPOCH_ARTIFACT", 200_000],
+        ["dangling_reference", "EPOCH_METRIC", 400_000],
+        ["dangling_reference", "TRIAL_RUN", 100_000],
+        ["json_malformed", "METRIC", 400_000],
+        ["total_val_not_number", "METRIC", 400_000],
+        ["orphan", "TRIAL_RUN", 100_000],
+        ["timestamp_invalid", "EPOCH", 100_000],
+    ]);
+    // Of experiment 1: what hangs on its run 1.
+    let one = json!([
+        ["dangling_reference", "EPOCH_ARTIFACT", 200_000],
+        ["json_malformed", "METRIC", 400_000],
+        ["total_val_not_number", "METRIC", 400_000],
+    ]);
+    for (experiment, counts) in [(None, whole), (Some(1), one)] {
+        let said = validate_small(&path, experiment);
+        assert_eq!(said["counts"], counts);
+        assert_eq!(said["passed"], false);
+        let listed = said["listed"].as_u64().unwrap();
+        assert!((900..=1000).contains(&listed), "{said}");
+    }
+}
+
+/// Validates in a child process, which must stay small; what it said.
+fn validate_small(path: &Path, experiment: Option<i64>) -> Value {
+    let input = json!({"path": path, "experiment": experiment});
+    let output = child::command("validate", &input).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said: Value = String::from_utf8(output.stdout).unwrap().lines().find_map(child::heard).unwrap();
+    let grown = said["peak"].as_u64().unwrap() - said["opened"].as_u64().unwrap();
+    println!("{} MiB above the opened library", grown / MIB);
+    assert!(grown < 64 * MIB, "{said}");
+    said
+}
+
+#[test]
+fn shared_rows_with_scattered_ids_are_counted_exactly_in_less_than_64_mib() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("shared.db");
+    small(&path, Journal::Rollback);
+    // Multiplying by an odd number gives every row another id, all over the 64 bits.
+    let id = "(i * 2305843009 << 20) + i";
+    open(&path)
+        .execute_batch(&format!(
+            "PRAGMA synchronous = OFF; BEGIN;
+             CREATE TEMP TABLE n AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300000) SELECT i FROM n;
+             CREATE TEMP TABLE x AS SELECT {id} AS id FROM n ORDER BY 1;
+             INSERT INTO ARTIFACT SELECT id, 'log', 'x' FROM x;
+             INSERT INTO EXPERIMENT_ARTIFACT SELECT 1, id FROM x UNION ALL SELECT 2, id FROM x;
+             COMMIT"
+        ))
+        .unwrap();
+    let counts = json!([["shared_row", "ARTIFACT", 300_000]]);
+    for experiment in [None, Some(2)] {
+        let said = validate_small(&path, experiment);
+        assert_eq!((&said["counts"], &said["passed"]), (&counts, &json!(true)));
+    }
 }

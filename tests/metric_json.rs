@@ -4,10 +4,10 @@ mod ledger;
 mod support;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ledger::texts::{Case, blob, cases, text};
-use ledger::validate_file;
+use ledger::{Random, seeds, validate_file};
 use support::*;
 
 /// A database with a metric for each cell, ids from 1 on, all linked to one epoch.
@@ -80,6 +80,79 @@ fn case(sample: impl AsRef<[u8]>, kinds: &[&'static str], offset: Option<usize>)
 #[test]
 fn every_kind_of_text_is_judged_by_the_rules() {
     check(&cases());
+}
+
+/// What the second implementation, on Python's own parsers, says of each metric: kinds by id.
+fn judged_by_python(path: &Path) -> BTreeMap<i64, Vec<String>> {
+    let output = python().arg("-W").arg("ignore").arg(crate_path("tests/python/metric_json.py")).arg(path).output();
+    let output = output.expect("the script");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8(output.stdout).expect("text");
+    said.lines()
+        .map(|line| line.split_once(' ').expect("id and kinds"))
+        .map(|(id, kinds)| (id.parse().expect("an id"), kinds.split(' ').map(str::to_owned).collect()))
+        .collect()
+}
+
+#[test]
+fn a_second_implementation_agrees_on_every_kind_of_text() {
+    let folder = Folder::new();
+    let cases = cases();
+    let path = database(&folder, cases.iter().map(|case| case.cell.clone()));
+    let mut said = judged_by_python(&path);
+    for (id, case) in (1..).zip(&cases) {
+        assert_eq!(said.remove(&id).unwrap_or_default(), case.kinds, "{}", text_of(&path, id));
+    }
+}
+
+/// One to three changes of a text: bytes that matter to the parsers are put in, taken out or doubled.
+fn changed(random: &mut Random, sample: &[u8]) -> Vec<u8> {
+    const BYTES: &[u8] = b"{}[](),:'\"\\ \t\n0123456789.-+eEaNnTtuUxfI_/\x00\x1f\xff\xc3";
+    let mut text = sample.to_vec();
+    for _ in 0..random.between(1, 3) {
+        let at = random.below(text.len() + 1);
+        match random.below(4) {
+            0 if at < text.len() => drop(text.remove(at)),
+            1 if at < text.len() => text[at] = *random.pick(BYTES),
+            2 if at < text.len() => {
+                let rest = text[at..].to_vec();
+                text.extend(rest);
+            }
+            _ => text.insert(at, *random.pick(BYTES)),
+        }
+    }
+    text
+}
+
+#[test]
+fn a_second_implementation_agrees_on_texts_that_were_changed_at_random() {
+    let samples: Vec<Vec<u8>> = {
+        let connection = rusqlite::Connection::open_in_memory().expect("a database");
+        let bytes =
+            |case: &Case| connection.query_row(&format!("SELECT CAST({} AS BLOB)", case.cell), [], |row| row.get(0));
+        cases().iter().skip(1).map(|case| bytes(case).expect("the bytes")).collect()
+    };
+    for seed in seeds(2) {
+        let mut random = Random::new(seed);
+        let texts: Vec<Vec<u8>> = (0..3000)
+            .map(|_| {
+                let at = random.below(samples.len());
+                changed(&mut random, &samples[at])
+            })
+            .collect();
+        let folder = Folder::new();
+        let ours = judged(&folder, texts.iter().map(text));
+        let mut theirs = judged_by_python(&folder.path("metrics.db"));
+        let mut wrong = String::new();
+        for (id, sample) in (1..).zip(&texts) {
+            let found: Vec<&str> = ours.get(&id).into_iter().flatten().map(|(kind, _)| *kind).collect();
+            let expected = theirs.remove(&id).unwrap_or_default();
+            if found != expected {
+                wrong.push_str(&format!("\n{}: {expected:?} expected, found {found:?}", sample.escape_ascii()));
+            }
+        }
+        assert!(wrong.is_empty(), "seed {seed}:{wrong}");
+    }
 }
 
 #[test]

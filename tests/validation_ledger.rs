@@ -12,7 +12,7 @@ use expmig::{IssueKind, Section, Severity, ValidateOptions};
 use ledger::defects::{DEFECTS, Ledger};
 use ledger::fixture::{Fixture, Shape};
 use ledger::tables::TABLES;
-use ledger::{Found, assert_equal, chaos, found, oracle, seeds, validate_file, validate_with};
+use ledger::{Found, assert_equal, chaos, experiments, found, oracle, seeds, validate_file, validate_with};
 use support::*;
 
 /// A damaged database, closed: what it is, its file, its ledger.
@@ -30,13 +30,6 @@ fn all_of(path: &Path) -> Vec<Found> {
 
 fn of_experiment(path: &Path, experiment: i64) -> Vec<Found> {
     oracle::of_experiment(&oracle::issues(path), experiment)
-}
-
-fn experiments(path: &Path) -> Vec<i64> {
-    let connection = sql(path);
-    let mut statement = connection.prepare("SELECT id FROM EXPERIMENT").expect("a query");
-    let rows = statement.query_map([], |row| row.get(0)).expect("the query");
-    rows.map(|row| row.expect("an id")).collect()
 }
 
 // ---- The tests' own parts agree

@@ -225,7 +225,7 @@ pub unsafe extern "C" fn expmig_import_experiment_from_file(
             required(experiment_id, "experiment_id", Domain::ImportExport)?;
             let options = import_options(options)?;
             let entered = shared.database.enter(Domain::ImportExport)?;
-            let done = shared.manager(&entered).import_experiment_from_file(Path::new(path), options)?;
+            let done = shared.manager(&entered).import_from_file(Path::new(path), options)?;
             answer(&done, experiment_id, result_json);
             Ok(())
         })
@@ -262,7 +262,7 @@ pub unsafe extern "C" fn expmig_import_experiment_from_string(
             required(experiment_id, "experiment_id", Domain::ImportExport)?;
             let options = import_options(options)?;
             let entered = shared.database.enter(Domain::ImportExport)?;
-            let done = shared.manager(&entered).import_experiment_from_text(document, options)?;
+            let done = shared.manager(&entered).import_from_string(document, options)?;
             answer(&done, experiment_id, result_json);
             Ok(())
         })

@@ -17,6 +17,7 @@ use crate::database::Database;
 use crate::error::{Domain, Error, Result};
 use crate::manager::{LogLevel, LogSink, Manager, ManagerOptions};
 use crate::snapshot::Folder;
+use crate::validation::Checks;
 
 /// No log records.
 pub const EXPMIG_LOG_OFF: i32 = 0;
@@ -86,17 +87,18 @@ pub struct expmig_manager(pub(crate) Arc<Shared>);
 pub struct Shared {
     pub database: Arc<Gate<Database>>,
     options: Arc<ManagerOptions>,
+    checks: Arc<Checks>,
 }
 
 impl Shared {
     /// The engine's manager, while the database is entered.
     pub fn manager<'e>(&self, entered: &'e Entered<'_, Database>) -> Manager<&'e Database> {
-        Manager::new(entered, Arc::clone(&self.options))
+        Manager::new(&**entered, Arc::clone(&self.options)).with_checks(Arc::clone(&self.checks))
     }
 }
 
 /// Calls the caller's destroy function once, when it is dropped.
-struct Destroy(expmig_destroy_fn, UserData);
+pub struct Destroy(pub expmig_destroy_fn, pub UserData);
 
 impl Drop for Destroy {
     fn drop(&mut self) {
@@ -176,7 +178,8 @@ pub unsafe extern "C" fn expmig_manager_new(
             let database = Arc::clone(&handle(database, "database", Domain::Database)?.0);
             required(manager, "manager", Domain::Database)?;
             let options = Arc::new(manager_options(&options, destroy)?);
-            store(manager, Box::into_raw(Box::new(expmig_manager(Arc::new(Shared { database, options })))));
+            let shared = Shared { database, options, checks: Arc::default() };
+            store(manager, Box::into_raw(Box::new(expmig_manager(Arc::new(shared)))));
             Ok(())
         })
     }

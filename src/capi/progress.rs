@@ -152,12 +152,17 @@ pub fn sink(progress_fn: expmig_progress_fn, user_data: *mut c_void) -> Option<P
             // SAFETY: the caller gave a function of this type; the struct lives for the call.
             unsafe { progress_fn(c_progress, user_data.get()) }
         });
-        match answer {
-            EXPMIG_CALLBACK_CONTINUE => Flow::Continue,
-            EXPMIG_CALLBACK_CANCEL => Flow::Cancel,
-            other => Flow::Fail(other),
-        }
+        flow(answer)
     }))
+}
+
+/// What a callback answered.
+pub fn flow(answer: i32) -> Flow {
+    match answer {
+        EXPMIG_CALLBACK_CONTINUE => Flow::Continue,
+        EXPMIG_CALLBACK_CANCEL => Flow::Cancel,
+        other => Flow::Fail(other),
+    }
 }
 
 fn with_c_progress(progress: &Progress, call: impl FnOnce(*const expmig_progress) -> i32) -> i32 {

@@ -3,7 +3,7 @@
 
 use smallvec::SmallVec;
 
-use super::cells::Cells;
+use super::cell_buffer::CellBuffer;
 use super::connection::Inserter;
 use crate::error::Result;
 use crate::progress::Job;
@@ -18,7 +18,7 @@ pub struct Chunk<'a> {
     inserter: Box<dyn Inserter + 'a>,
     width: usize,
     most_cells: usize,
-    cells: Cells,
+    cells: CellBuffer,
     written: u64,
     job: &'a Job,
     /// The columns, by position, in whose order the rows of a chunk are written; none for the order in which they came.
@@ -29,7 +29,7 @@ impl<'a> Chunk<'a> {
     pub fn new(inserter: Box<dyn Inserter + 'a>, width: usize, most_rows: usize, job: &'a Job) -> Chunk<'a> {
         let width = width.max(1);
         let most_cells = most_rows.saturating_mul(width).min(FULL_CELLS);
-        Chunk { inserter, width, most_cells, cells: Cells::default(), written: 0, job, order: SmallVec::new() }
+        Chunk { inserter, width, most_cells, cells: CellBuffer::default(), written: 0, job, order: SmallVec::new() }
     }
 
     /// As [`Chunk::new`], for rows that come in another order than that of the table's primary key, whose columns are `key`: each

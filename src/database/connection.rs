@@ -1,10 +1,14 @@
 //! What the engine needs of a database, whichever it is.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::layout::{ColumnLayout, Layout, TableLayout};
-use crate::error::Result;
+use super::read::ReadStatement;
+use crate::error::{Domain, Error, Result};
 use crate::progress::Job;
 use crate::schema::{Value, ValueRef};
 
@@ -39,6 +43,9 @@ pub enum Depth {
     Everything,
 }
 
+/// The rows of tables, by name.
+pub type RowCounts = HashMap<String, u64>;
+
 /// Hears how many pages are copied, and how many there are. Both can shrink when somebody changes what is being copied.
 pub type Copied<'a> = &'a mut dyn FnMut(u64, u64) -> Result<()>;
 
@@ -55,6 +62,41 @@ pub trait Row {
         })
     }
 }
+
+/// The cells of a row, fetched once for who looks at them more than once.
+pub struct Cells<'r>(SmallVec<[ValueRef<'r>; 12]>);
+
+impl<'r> Cells<'r> {
+    /// The first cells of a row.
+    pub fn of(row: &'r dyn Row, width: usize) -> Result<Cells<'r>> {
+        let mut cells = SmallVec::from_elem(ValueRef::Null, width);
+        row.values(&mut cells)?;
+        Ok(Cells(cells))
+    }
+}
+
+impl Row for Cells<'_> {
+    fn value(&self, index: usize) -> Result<ValueRef<'_>> {
+        let missing = || Error::internal(Domain::Database, "a cell that was not read");
+        self.0.get(index).copied().ok_or_else(missing)
+    }
+}
+
+/// A query and its parameters.
+#[derive(Clone, Debug)]
+pub struct Query {
+    pub sql: String,
+    pub params: Vec<Value>,
+}
+
+/// The rows of a query, one at a time: the current row, after a step.
+pub trait Cursor: Row {
+    /// Goes to the next row, the first time to the first; whether there is one.
+    fn advance(&mut self) -> Result<bool>;
+}
+
+/// Gets a cursor for each of several queries.
+pub type WithCursors<'a> = &'a mut dyn FnMut(Vec<Box<dyn Cursor + '_>>) -> Result<()>;
 
 /// Writes rows into one table.
 pub trait Inserter {
@@ -89,6 +131,12 @@ pub trait Connection {
     /// Runs a query and hands over row after row.
     fn query(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()>;
 
+    /// Runs several queries at once, each of which is read as far as `body`, called once with a cursor for each, likes.
+    fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()>;
+    /// Prepares one statement of somebody else's, inside the transaction that is running or in one of its own. Fails with MISUSE if
+    /// it would do anything but read, or end the transaction.
+    fn prepare_read<'c>(&'c self, sql: &str) -> Result<Box<dyn ReadStatement + 'c>>;
+
     /// Runs a statement that changes something; returns how many rows it changed.
     fn execute(&self, sql: &str, params: &[Value]) -> Result<u64>;
 
@@ -107,8 +155,9 @@ pub trait Connection {
     /// the copy would not end.
     fn copy_into(&self, into: &Path, copied: Copied<'_>) -> Result<()>;
 
-    /// Fails with CORRUPT if what is stored is damaged. Values that break a rule of their column are no damage.
-    fn check_integrity(&self, depth: Depth) -> Result<()>;
+    /// Fails with CORRUPT if what is stored is damaged. Values that break a rule of their column are no damage. Returns the rows of
+    /// the tables that had to be counted for that.
+    fn check_integrity(&self, depth: Depth) -> Result<RowCounts>;
 
     /// How many bytes the file system under the database can still take; `None` where that cannot be known.
     fn free_bytes(&self) -> Option<u64>;

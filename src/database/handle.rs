@@ -8,12 +8,13 @@ use std::time::Duration;
 use super::connection::{Connection, Copied, Engine, Next, Transaction};
 use super::guard;
 use super::layout::Layout;
+use super::read::EachRow;
 use super::sqlite::{Access, SqliteConnection, needs_recovery};
 use super::sqlite_copy;
 use super::url::Url;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
-use crate::schema::{Entity, TABLES, ValueRef, create_statement, quote};
+use crate::schema::{Entity, TABLES, Value, ValueRef, create_statement, quote};
 
 /// How a database may be used.
 #[derive(Clone, Debug)]
@@ -188,6 +189,11 @@ impl Database {
         Ok(layout)
     }
 
+    /// Runs one SELECT with bound parameters, and hands over row after row. Whatever the SQL, it can only read: anything else is MISUSE.
+    pub fn query(&self, sql: &str, params: &[Value], each: EachRow<'_>) -> Result<()> {
+        self.reader()?.prepare_read(sql)?.run(params, each)
+    }
+
     /// Which engine it runs on.
     pub fn engine(&self) -> Engine {
         Engine::Sqlite
@@ -203,13 +209,15 @@ impl Database {
         self.created
     }
 
-    /// Whether a file is this database's, or one that SQLite keeps beside it: nothing but SQLite may open or replace those.
+    /// Whether the path names the database's file, or one that SQLite puts beside it, be it there or not.
     pub fn has_file(&self, path: &Path) -> bool {
-        let Some(id) = guard::file_id(path) else { return false };
-        ["", "-journal", "-wal", "-shm"].into_iter().any(|suffix| {
+        let there = guard::file_id(path);
+        let named = std::path::absolute(path).ok();
+        ["", "-wal", "-shm", "-journal"].iter().any(|suffix| {
             let mut own = self.path.clone().into_os_string();
             own.push(suffix);
-            guard::file_id(Path::new(&own)) == Some(id)
+            let own = PathBuf::from(own);
+            named.as_ref() == Some(&own) || (there.is_some() && guard::file_id(&own) == there)
         })
     }
 

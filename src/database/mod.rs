@@ -4,7 +4,7 @@
 //! small [`Connection`] trait and a [`Layout`], so it does not know which engine it talks to. Here, and only here, stands
 //! what is particular to an engine.
 
-mod cells;
+mod cell_buffer;
 mod chunk;
 mod connection;
 mod glob;
@@ -13,20 +13,27 @@ mod handle;
 mod id_map;
 mod id_table;
 mod layout;
+mod read;
 mod sqlite;
 mod sqlite_check;
 mod sqlite_copy;
+mod sqlite_cursors;
 mod sqlite_error;
 mod sqlite_insert;
 mod sqlite_layout;
+mod sqlite_read;
+mod sqlite_walk;
 mod url;
 
-pub use cells::Cells;
+pub use cell_buffer::CellBuffer;
 pub use chunk::Chunk;
-pub use connection::{Connection, Copied, Depth, Engine, Inserter, Next, Row, Transaction, Watches};
+pub use connection::{
+    Cells, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction, Watches,
+};
 pub use glob::Glob;
 pub use handle::{Database, OpenOptions, open_copy};
 pub use id_map::{Fingerprint, IdMap};
 pub use id_table::IdTable;
 pub use layout::{Affinity, ColumnLayout, Layout, TableLayout, utf16_holds};
+pub use read::{EachRow, QueryRow, ReadStatement};
 pub use sqlite::sqlite_version;

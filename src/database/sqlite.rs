@@ -8,12 +8,16 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{OpenFlags, types};
 
-use super::connection::{Connection, Copied, Depth, Engine, Inserter, Next, Row, Transaction};
+use super::connection::{
+    Connection, Copied, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction, WithCursors,
+};
 use super::guard;
 use super::layout::{Affinity, ColumnLayout, Layout, TableLayout};
+use super::read::ReadStatement;
 use super::sqlite_error::translate;
 use super::sqlite_insert::SqliteInserter;
-use super::{sqlite_check, sqlite_copy, sqlite_layout};
+use super::sqlite_read::{self, ReadGuard};
+use super::{sqlite_check, sqlite_copy, sqlite_cursors, sqlite_layout};
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
 use crate::schema::{Value, ValueRef, quote};
@@ -78,6 +82,11 @@ impl Waits {
         Ok(())
     }
 
+    /// The job that wants to know.
+    pub fn job(&self) -> Option<Arc<Job>> {
+        self.watched.job()
+    }
+
     /// An error of SQLite as ours; an interrupted statement as what interrupted it.
     pub fn wrap(&self, error: rusqlite::Error) -> Error {
         if error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted)
@@ -93,7 +102,10 @@ impl Waits {
 pub struct SqliteConnection {
     pub(super) inner: rusqlite::Connection,
     pub(super) waits: Waits,
+    pub(super) immutable: bool,
     recovers: bool,
+    /// `None` where other people's statements cannot be guarded.
+    pub(super) reads: Option<Arc<ReadGuard>>,
     probe: RefCell<Option<rusqlite::Connection>>,
     /// Dropped after `inner`, being declared after it.
     _registration: guard::Registration,
@@ -129,10 +141,12 @@ impl SqliteConnection {
             Ok(inner)
         })?;
         let writes = matches!(access, Access::Write | Access::Create);
-        let connection = SqliteConnection {
+        let mut connection = SqliteConnection {
             inner,
             waits: Waits { path: path.to_owned(), busy_timeout, watched },
+            immutable: access == Access::Immutable,
             recovers: access == Access::Read,
+            reads: None,
             probe: RefCell::new(None),
             _registration: registration,
         };
@@ -145,14 +159,17 @@ impl SqliteConnection {
         Ok(connection)
     }
 
-    fn configure(&self, writes: bool) -> Result<()> {
+    fn configure(&mut self, writes: bool) -> Result<()> {
         let cache = if writes { WRITE_CACHE_KIB } else { READ_CACHE_KIB };
         // Our rows are checked before they are written; enforcing would look every parent up a second time.
         let mut pragmas = format!("PRAGMA cache_size = -{cache}; PRAGMA foreign_keys = OFF; PRAGMA temp_store = FILE;");
         pragmas.push_str(if writes { "PRAGMA synchronous = FULL;" } else { "PRAGMA query_only = ON;" });
         // The first look at the file: waits for a lock, and says if it is not a database.
         self.waiting(|inner| inner.execute_batch(&pragmas))?;
-        self.waiting(|inner| inner.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())))
+        if self.waiting(sqlite_read::can_guard)? {
+            self.reads = Some(sqlite_read::install(&mut self.inner).map_err(|error| self.wrap(error))?);
+        }
+        Ok(())
     }
 
     /// Runs what may meet a lock, again and again until the busy timeout passes.
@@ -172,7 +189,7 @@ impl SqliteConnection {
         self.waits.wrap(error)
     }
 
-    fn bind(statement: &mut rusqlite::Statement<'_>, params: &[Value]) -> rusqlite::Result<()> {
+    pub(super) fn bind(statement: &mut rusqlite::Statement<'_>, params: &[Value]) -> rusqlite::Result<()> {
         for (index, value) in params.iter().enumerate() {
             statement.raw_bind_parameter(index + 1, Cell(value.borrow()))?;
         }
@@ -229,9 +246,12 @@ pub fn needs_recovery(error: &Error) -> bool {
     matches!(error.vendor_code(), Some(READONLY_RECOVERY | READONLY_ROLLBACK | READONLY_CANTINIT))
 }
 
-/// The error of a commit that could not be flushed. In a write-ahead log it stands complete all the same, and will be found by the
+/// The error of a commit. One that could not be flushed is undecided: in a write-ahead log it stands complete all the same, and will be found by the
 /// next open unless this connection can still clean up.
-fn undecided(cause: Error) -> Error {
+pub(super) fn of_commit(cause: Error) -> Error {
+    if cause.vendor_code() != Some(rusqlite::ffi::SQLITE_IOERR_FSYNC) {
+        return cause;
+    }
     let message = "the commit could not be flushed to the device; its changes will be there wholly or not at all";
     Error::new(Status::Io, Domain::Database, message)
         .detail("outcome", "undecided")
@@ -264,7 +284,7 @@ impl Row for SqliteRow<'_, '_> {
     }
 }
 
-fn from_sqlite(value: types::ValueRef<'_>) -> ValueRef<'_> {
+pub(super) fn from_sqlite(value: types::ValueRef<'_>) -> ValueRef<'_> {
     match value {
         types::ValueRef::Null => ValueRef::Null,
         types::ValueRef::Integer(value) => ValueRef::Integer(value),
@@ -317,10 +337,7 @@ impl Connection for SqliteConnection {
 
     fn commit(&self) -> Result<()> {
         // A commit that meets a reader leaves the transaction open and can be tried again.
-        self.waiting(|inner| inner.execute_batch("COMMIT")).map_err(|error| match error.vendor_code() {
-            Some(rusqlite::ffi::SQLITE_IOERR_FSYNC) => undecided(error),
-            _ => error,
-        })
+        self.waiting(|inner| inner.execute_batch("COMMIT")).map_err(of_commit)
     }
 
     fn rollback(&self) {
@@ -344,6 +361,14 @@ impl Connection for SqliteConnection {
             }
         }
         Ok(())
+    }
+
+    fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()> {
+        sqlite_cursors::read_together(self, queries, body)
+    }
+
+    fn prepare_read<'c>(&'c self, sql: &str) -> Result<Box<dyn ReadStatement + 'c>> {
+        sqlite_read::prepare(self, sql)
     }
 
     fn execute(&self, sql: &str, params: &[Value]) -> Result<u64> {
@@ -415,7 +440,7 @@ impl Connection for SqliteConnection {
         sqlite_copy::copy_out(self, into, copied)
     }
 
-    fn check_integrity(&self, depth: Depth) -> Result<()> {
+    fn check_integrity(&self, depth: Depth) -> Result<RowCounts> {
         sqlite_check::check(self, depth)
     }
 

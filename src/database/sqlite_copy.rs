@@ -9,7 +9,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{OpenFlags, ffi};
 
 use super::connection::{Copied, Transaction};
-use super::sqlite::SqliteConnection;
+use super::sqlite::{SqliteConnection, of_commit};
 use super::sqlite_error::translate;
 use crate::error::{Domain, Error, Result, Status};
 
@@ -175,7 +175,8 @@ fn overwrite(
     // The first step copies nothing, but locks. Dropping the backup before its last step undoes it.
     let mut step = 0;
     loop {
-        match backup.step(step).map_err(|error| waits.wrap(error))? {
+        // The last step commits.
+        match backup.step(step).map_err(|error| of_commit(waits.wrap(error)))? {
             StepResult::Done => break,
             StepResult::More if step == 0 => {
                 if !unchanged()? {
@@ -192,7 +193,8 @@ fn overwrite(
     }
     let (_, total) = pages(&backup);
     drop(backup);
-    copied(total, total)?;
+    // It is committed: stopping comes too late.
+    let _too_late = copied(total, total);
     Ok(true)
 }
 

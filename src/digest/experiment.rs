@@ -8,8 +8,8 @@ use crate::hierarchy::{Owner, Selection, Shape, Visitor, unknown_experiment, wal
 use crate::progress::Job;
 use crate::schema::Entity;
 
-/// The version of the definition, as a prefix of what is hashed.
-const VERSION: &[u8] = b"expmig.digest/1";
+/// The definition and its version, which is also a prefix of what is hashed.
+pub const ALGORITHM: &str = "expmig.digest/1";
 /// Stands for a linked row that does not exist.
 const MISSING: Hash = [0; 32];
 
@@ -79,7 +79,8 @@ impl Seen {
     }
 }
 
-struct Digester<'a> {
+/// Digests rows that are handed to it as [`walk`] does it, in any order.
+pub struct Digester<'a> {
     stored: Option<Stored<'a>>,
     also: Option<&'a mut dyn Visitor>,
     row: Option<Hash>,
@@ -93,7 +94,8 @@ struct Digester<'a> {
 }
 
 impl<'a> Digester<'a> {
-    fn new(selection: &Selection, stored: Option<Stored<'a>>, also: Option<&'a mut dyn Visitor>) -> Digester<'a> {
+    /// With `stored`, as they would be stored elsewhere; `also` gets the rows too.
+    pub fn new(selection: &Selection, stored: Option<Stored<'a>>, also: Option<&'a mut dyn Visitor>) -> Digester<'a> {
         Digester {
             stored,
             also,
@@ -137,7 +139,8 @@ impl<'a> Digester<'a> {
         *blake3::hash(&bytes).as_bytes()
     }
 
-    fn finish(self, selection: &Selection) -> Result<ExperimentDigest> {
+    /// After every row of the selection.
+    pub fn finish(self, selection: &Selection) -> Result<ExperimentDigest> {
         let Some(row) = self.row else {
             return Err(unknown_experiment(selection.experiment, &[]));
         };
@@ -156,7 +159,7 @@ impl<'a> Digester<'a> {
         self.metrics.1.encode(&mut body);
         self.artifacts.1.encode(&mut body);
         let mut whole = Vec::new();
-        encode_bytes(VERSION, &mut whole);
+        encode_bytes(ALGORITHM.as_bytes(), &mut whole);
         whole.extend_from_slice(&row);
         whole.extend_from_slice(&body);
         Ok(ExperimentDigest {

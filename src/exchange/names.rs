@@ -1,7 +1,7 @@
 //! The shape of the document (docs/export-format.md): what its keys are called, and which objects stand in which. Columns and their
 //! order are the schema's.
 
-use crate::schema::{Column, Entity, Place, Role, Table, table};
+use crate::schema::{Column, Entity, Place, Table, table};
 
 /// The name and version in the head of a document.
 pub const FORMAT_NAME: &str = "expmig.export";
@@ -54,7 +54,7 @@ pub fn table_key(table: &Table) -> &'static str {
 /// Whether a table has at most one object in that of another, and not a list of them.
 pub fn is_single(table: &'static Table) -> bool {
     matches!(table.place, Place::Node(Entity::Experiment))
-        || (table.place == Place::BelowRun && own_index(table).is_none())
+        || (table.place == Place::BelowRun && table.own_index().is_none())
 }
 
 /// The key of a column.
@@ -65,7 +65,7 @@ pub fn column_key(column: &'static Column) -> &'static str {
 /// The columns that an object has: all but those that its place in the document says.
 pub fn columns(table: &'static Table) -> impl Iterator<Item = &'static Column> + Clone {
     let is_said = move |column: &Column| match table.place {
-        Place::BelowRun => !column.is_content() || is_outer(table, column),
+        Place::BelowRun => !column.is_content() || table.is_outer_index(column),
         Place::Link { .. } => true,
         Place::Aside | Place::Node(_) | Place::Leaf(_) => false,
     };
@@ -82,36 +82,9 @@ pub fn parent(schema: &Table) -> Option<&'static Table> {
     CHILDREN.iter().find(|(_, children)| children.contains(&schema.name)).and_then(|(name, _)| table(name))
 }
 
-/// Whether a column refers to the index of a row below the run.
-fn is_outer(schema: &Table, column: &Column) -> bool {
-    column.role == Role::Index
-        && schema.references.iter().any(|reference| {
-            reference.columns.contains(&column.name)
-                && table(reference.table).is_some_and(|parent| parent.place == Place::BelowRun)
-        })
-}
-
-fn own_index(table: &'static Table) -> Option<&'static Column> {
-    table.columns.iter().find(|column| column.role == Role::Index && !is_outer(table, column))
-}
-
-/// The columns that lead from the run to a row, outermost first: those that name the rows it hangs on, then its own index.
-pub fn index_path(schema: &'static Table) -> Vec<&'static Column> {
-    let mut path = Vec::new();
-    for reference in schema.references {
-        let Some(parent) = table(reference.table).filter(|parent| parent.place == Place::BelowRun) else { continue };
-        for outer in index_path(parent) {
-            let at = reference.parent_columns.iter().position(|name| *name == outer.name);
-            path.extend(at.and_then(|at| reference.columns.get(at)).and_then(|name| schema.column(name)));
-        }
-    }
-    path.extend(own_index(schema));
-    path
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{children, column_key, columns, index_path, is_single, parent, table_key};
+    use super::{children, column_key, columns, is_single, parent, table_key};
     use crate::schema::{Place, TABLES, table};
 
     fn names(columns: impl IntoIterator<Item = &'static crate::schema::Column>) -> Vec<&'static str> {
@@ -135,9 +108,9 @@ mod tests {
         assert_eq!(names(columns(of("RESULTS"))), ["time"]);
         assert_eq!(names(columns(of("TRIAL_RUN"))), ["id", "trial_id", "status", "start_time", "update_time"]);
         assert_eq!(columns(of("EPOCH_METRIC")).count(), 0);
-        assert_eq!(names(index_path(of("BATCH_METRIC"))), ["epoch_idx", "batch_idx"]);
-        assert_eq!(names(index_path(of("BATCH"))), ["epoch_idx", "idx"]);
-        assert_eq!(names(index_path(of("RESULTS_METRIC"))), [""; 0]);
+        assert_eq!(names(of("BATCH_METRIC").index_path()), ["epoch_idx", "batch_idx"]);
+        assert_eq!(names(of("BATCH").index_path()), ["epoch_idx", "idx"]);
+        assert_eq!(names(of("RESULTS_METRIC").index_path()), [""; 0]);
         assert!(is_single(of("RESULTS")) && is_single(of("EXPERIMENT")) && !is_single(of("EPOCH")));
         assert_eq!(of("EXPERIMENT").columns.iter().map(column_key).nth(2), Some("description"));
     }

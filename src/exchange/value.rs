@@ -69,7 +69,8 @@ fn wrapped(key: &str, out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>) -> Res
     Ok(())
 }
 
-fn write_json(value: &(impl serde::Serialize + ?Sized), out: &mut Vec<u8>) -> Result<()> {
+/// Appends what serde makes of a value.
+pub fn write_json(value: &(impl serde::Serialize + ?Sized), out: &mut Vec<u8>) -> Result<()> {
     serde_json::to_writer(out, value)
         .map_err(|error| Error::internal(Domain::ImportExport, format!("a value cannot be written: {error}")))
 }

@@ -21,15 +21,6 @@ pub struct ExperimentSummary {
     pub runs: u64,
 }
 
-/// Text as it is, or as a person would read it when it is not text.
-fn readable(value: ValueRef<'_>) -> Option<String> {
-    match value {
-        ValueRef::Null => None,
-        ValueRef::Text(text) => Some(String::from_utf8_lossy(text).into_owned()),
-        other => Some(other.describe()),
-    }
-}
-
 fn count(value: ValueRef<'_>) -> u64 {
     value.as_integer().and_then(|count| u64::try_from(count).ok()).unwrap_or(0)
 }
@@ -63,10 +54,10 @@ pub fn list_experiments(connection: &dyn Connection, layout: &Layout) -> Result<
         if let Some(id) = row.value(0)?.as_integer() {
             list.push(ExperimentSummary {
                 id,
-                title: readable(row.value(1)?),
-                description: readable(row.value(2)?),
-                start_time: readable(row.value(3)?),
-                update_time: readable(row.value(4)?),
+                title: row.value(1)?.readable(),
+                description: row.value(2)?.readable(),
+                start_time: row.value(3)?.readable(),
+                update_time: row.value(4)?.readable(),
                 trials: count(row.value(5)?),
                 runs: count(row.value(6)?),
             });

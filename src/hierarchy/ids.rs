@@ -27,6 +27,11 @@ impl Ids {
         self.0.binary_search(&id).ok()
     }
 
+    /// The id at this position.
+    pub fn get(&self, position: usize) -> Option<i64> {
+        self.0.get(position).copied()
+    }
+
     /// The smallest and the greatest id.
     pub fn bounds(&self) -> Option<(i64, i64)> {
         Some((*self.0.first()?, *self.0.last()?))

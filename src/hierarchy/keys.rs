@@ -1,6 +1,9 @@
 //! Reading the keys of one table, and the condition under which its rows can stand.
 
+use smallvec::SmallVec;
+
 use super::problem::{Problem, ProblemKind};
+use super::walk::row_order;
 use crate::database::{Layout, Row, TableLayout};
 use crate::error::{Domain, Error, Result};
 use crate::schema::{Column, Entity, Kind, LinkOwner, Place, Role, Table, ValueRef, quote, table};
@@ -14,7 +17,13 @@ pub struct KeyQuery {
     pub leaf: Option<(usize, Entity)>,
     sound_at: Option<usize>,
     pub keys: Vec<&'static Column>,
+    /// Where the indices that lead from the run to the row are, outermost first; `None` where the rows are not read in the order in
+    /// which they were written.
+    path: Option<SmallVec<[usize; 2]>>,
 }
+
+/// What orders the rows of a table: the owner's position, the indices, what is linked.
+pub type Rank = (usize, SmallVec<[i64; 2]>, i64);
 
 impl KeyQuery {
     pub fn new(found: &TableLayout, sound: Option<String>) -> Result<KeyQuery> {
@@ -34,10 +43,13 @@ impl KeyQuery {
         let Some(owner_name) = keys.get(owner_at).map(|column| found.quoted(column.name)) else {
             return Err(Error::internal(Domain::Database, format!("{} has no owner", schema.name)));
         };
+        let order = row_order(found);
+        let path = || schema.index_path().iter().map(|index| keys.iter().position(|key| key == index)).collect();
+        let path = if order.is_empty() { None } else { path() };
         Ok(KeyQuery {
             table: schema,
             sql: format!(
-                "SELECT {} FROM {} AS t WHERE t.{owner_name} BETWEEN ?1 AND ?2",
+                "SELECT {} FROM {} AS t WHERE t.{owner_name} BETWEEN ?1 AND ?2{order}",
                 select.join(", "),
                 quote(&found.name)
             ),
@@ -46,7 +58,13 @@ impl KeyQuery {
             leaf: leaf_entity.and_then(|entity| at(entity).map(|position| (position, entity))),
             sound_at,
             keys,
+            path,
         })
+    }
+
+    /// How many cells a row has.
+    pub fn width(&self) -> usize {
+        self.keys.len() + usize::from(self.sound_at.is_some())
     }
 
     /// The id of what a link links.
@@ -55,6 +73,19 @@ impl KeyQuery {
             Some((at, _)) => Ok(row.value(at)?.as_integer()),
             None => Ok(None),
         }
+    }
+
+    /// What orders the row; `None` if it is not known.
+    pub fn rank(&self, row: &dyn Row, owner: usize, leaf: Option<i64>) -> Result<Option<Rank>> {
+        let Some(path) = &self.path else { return Ok(None) };
+        let mut indices = SmallVec::new();
+        for at in path {
+            match row.value(*at)? {
+                ValueRef::Integer(index) => indices.push(index),
+                _ => return Ok(None),
+            }
+        }
+        Ok(Some((owner, indices, leaf.unwrap_or(0))))
     }
 
     /// Whether the condition holds.

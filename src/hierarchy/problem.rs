@@ -2,6 +2,9 @@
 
 use serde::Serialize;
 
+use crate::error::{Error, NAMED, Result};
+use crate::progress::Job;
+
 /// How many problems are kept in full; all are counted.
 const KEPT: usize = 100;
 
@@ -39,5 +42,23 @@ impl Problems {
         if self.first.len() < KEPT {
             self.first.push(make());
         }
+    }
+
+    /// Names the first of them in an error, with their count.
+    pub fn name_in(&self, error: Error) -> Error {
+        let error = error.detail("count", self.count);
+        self.first.iter().take(NAMED).fold(error, |error, problem| {
+            error.detail("table", problem.table).detail("row", &problem.row).detail("problem", &problem.message)
+        })
+    }
+
+    /// Counts as many rows as failed; the first are named.
+    pub fn fail_rows(&self, job: &Job, count: u64) -> Result<()> {
+        for at in 0..count {
+            let known = usize::try_from(at).ok().and_then(|at| self.first.get(at));
+            let unknown = || "a row has no place in the copy".to_owned();
+            job.fail_row(known.map_or_else(unknown, |problem| problem.message.clone()))?;
+        }
+        Ok(())
     }
 }

@@ -7,7 +7,7 @@ use super::keys::{KeyQuery, soundness};
 use super::leaves::scan_leaves;
 use super::presence::{Needs, Presence};
 use super::problem::Problems;
-use crate::database::{Connection, Layout, Next, TableLayout};
+use crate::database::{Cells, Connection, Layout, Next, Row, TableLayout};
 use crate::error::{Domain, Error, Result};
 use crate::progress::Job;
 use crate::schema::{Entity, LinkOwner, Place, Table, Value, quote};
@@ -31,6 +31,9 @@ pub struct Counts {
     pub rows: u64,
     /// Rows that cannot: see [`Selection::problems`].
     pub unsound: u64,
+    /// Whether [`super::row_order`] is certainly also the order of the owners, the indices below the run, and what is linked, and no
+    /// two rows are equal in all of these.
+    pub in_order: bool,
 }
 
 /// The rows below one experiment.
@@ -81,7 +84,7 @@ impl Selection {
                         Entity::Run => selection.runs.len() as u64,
                         _ => 1,
                     };
-                    selection.counts.push(Counts { table: table.schema, rows, unsound: 0 });
+                    selection.counts.push(Counts { table: table.schema, rows, unsound: 0, in_order: false });
                 }
                 Place::BelowRun | Place::Link { .. } => {
                     selection.read_keys(connection, layout, table, &mut presence, job)?;
@@ -98,6 +101,20 @@ impl Selection {
     /// All rows that can stand, of every table.
     pub fn total(&self) -> u64 {
         self.counts.iter().map(|counts| counts.rows).sum()
+    }
+
+    /// How many rows of each table are here, but not in `kept`, a part of the same experiment.
+    pub fn left_out(&self, kept: &Selection) -> Vec<(&'static str, u64)> {
+        let mut left = Vec::new();
+        for counts in &self.counts {
+            let kept =
+                kept.counts.iter().find(|other| other.table.name == counts.table.name).map_or(0, |other| other.rows);
+            let lost = (counts.rows + counts.unsound).saturating_sub(kept);
+            if lost > 0 {
+                left.push((counts.table.name, lost));
+            }
+        }
+        left
     }
 
     /// Whether a table has rows that cannot stand.
@@ -216,15 +233,22 @@ impl Selection {
         mut presence: Option<(&mut Presence, &Needs)>,
         job: &Job,
     ) -> Result<Option<Counts>> {
-        let mut counts = Counts { table: keys.table, rows: 0, unsound: 0 };
+        let mut counts = Counts { table: keys.table, rows: 0, unsound: 0, in_order: true };
+        let mut last = None;
         let Some((low, high)) = self.owner_bounds(keys.owner) else { return Ok(Some(counts)) };
         let mut known = true;
         connection.query(&keys.sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
             job.pulse()?;
+            let row = &Cells::of(row, keys.width())?;
             let leaf_id = keys.leaf_id(row)?;
             let Some(owner) = self.owner(keys.owner, row.value(keys.owner_at)?.as_integer(), leaf_id) else {
                 return Ok(Next::Row);
             };
+            if counts.in_order {
+                let rank = keys.rank(row, owner, leaf_id)?;
+                counts.in_order = rank.is_some() && rank > last;
+                last = rank;
+            }
             let stands = match &mut presence {
                 Some((presence, needs)) => presence.stands(needs, row, owner)?,
                 None => Some(keys.stands(row)?),
@@ -272,7 +296,7 @@ impl Selection {
             self.discount_links(connection, layout, entity, &mut present, job)?;
             wanted = present;
         }
-        self.counts.push(Counts { table: leaf.schema, rows: wanted.len(), unsound: 0 });
+        self.counts.push(Counts { table: leaf.schema, rows: wanted.len(), unsound: 0, in_order: false });
         *self.leaves(entity) = wanted;
         Ok(())
     }

@@ -1,8 +1,9 @@
 //! Reading every row below an experiment with its contents, links together with what they link.
 
+use super::row_query::RowQuery;
 use super::selection::Selection;
 use crate::database::{ColumnLayout, Connection, Layout, Next, Row, TableLayout};
-use crate::error::{Domain, Error, Result};
+use crate::error::Result;
 use crate::progress::Job;
 use crate::schema::{Entity, LinkOwner, Place, Role, Value, quote};
 
@@ -34,7 +35,7 @@ impl<'l> Shape<'l> {
         Shape::new(table, 1)
     }
 
-    fn new(table: &'l TableLayout, first: usize) -> Shape<'l> {
+    pub(super) fn new(table: &'l TableLayout, first: usize) -> Shape<'l> {
         let mut columns: Vec<&ColumnLayout> = Vec::new();
         for column in table.schema.columns.iter().filter(|column| column.is_content()) {
             columns.extend(table.columns.iter().filter(|found| found.schema == Some(column)));
@@ -84,7 +85,7 @@ impl<'l> Shape<'l> {
         Ok(parts.join(", "))
     }
 
-    fn select(&self, alias: &str) -> Vec<String> {
+    pub(super) fn select(&self, alias: &str) -> Vec<String> {
         self.columns.iter().map(|column| format!("{alias}.{}", quote(&column.name))).collect()
     }
 }
@@ -124,9 +125,14 @@ pub fn walk(
     for table in &layout.tables {
         match table.schema.place {
             Place::Node(entity) => walk_nodes(connection, table, entity, selection, job, visitor)?,
-            Place::BelowRun => walk_below_run(connection, table, selection, job, visitor)?,
-            Place::Link { owner, leaf } => {
-                walk_links(connection, table, (owner, layout.entity(leaf)?, leaf), selection, job, visitor)?;
+            Place::BelowRun | Place::Link { .. } => {
+                let query = RowQuery::new(layout, table)?;
+                match &query.leaf {
+                    None => walk_below_run(connection, &query, selection, job, visitor)?,
+                    Some((leaf, shape)) => {
+                        walk_links(connection, &query, (*leaf, shape), selection, job, visitor)?;
+                    }
+                }
             }
             Place::Aside | Place::Leaf(_) => {}
         }
@@ -200,35 +206,19 @@ pub fn row_order(table: &TableLayout) -> &'static str {
     if table.has_rowid && !indexed { " ORDER BY t.rowid" } else { "" }
 }
 
-fn parent_column(table: &TableLayout, entity: Entity) -> Result<String> {
-    match table.schema.parent_column(entity) {
-        Some(column) => Ok(table.quoted(column.name)),
-        None => Err(Error::internal(Domain::Database, format!("{} has no {entity:?}", table.schema.name))),
-    }
-}
-
 fn walk_below_run(
     connection: &dyn Connection,
-    table: &TableLayout,
+    query: &RowQuery<'_>,
     selection: &Selection,
     job: &Job,
     visitor: &mut dyn Visitor,
 ) -> Result<()> {
     let Some(bounds) = selection.runs.bounds() else { return Ok(()) };
-    let shape = Shape::new(table, 1);
-    let run = parent_column(table, Entity::Run)?;
-    let mut select = vec![format!("t.{run}")];
-    select.extend(shape.select("t"));
-    let sql = format!(
-        "SELECT {} FROM {} AS t WHERE t.{run} BETWEEN ?1 AND ?2{}",
-        select.join(", "),
-        quote(&table.name),
-        row_order(table)
-    );
+    let sql = format!("{}{}", query.sql, row_order(query.table));
     connection.query(&sql, &range(bounds), &mut |row| {
         job.pulse()?;
         if let Some(run) = row.value(0)?.as_integer().and_then(|id| selection.runs.position(id)) {
-            visitor.below_run(run, &shape, row)?;
+            visitor.below_run(run, &query.shape, row)?;
         }
         Ok(Next::Row)
     })
@@ -236,34 +226,21 @@ fn walk_below_run(
 
 fn walk_links(
     connection: &dyn Connection,
-    table: &TableLayout,
-    (owner, leaf_table, leaf): (LinkOwner, &TableLayout, Entity),
+    query: &RowQuery<'_>,
+    (leaf, leaf_shape): (Entity, &Shape<'_>),
     selection: &mut Selection,
     job: &Job,
     visitor: &mut dyn Visitor,
 ) -> Result<()> {
-    let Some(bounds) = selection.owner_bounds(owner) else { return Ok(()) };
-    let shape = Shape::new(table, 2);
-    let leaf_shape = Shape::new(leaf_table, 2 + shape.columns.len());
-    let (owner_column, leaf_column) = (parent_column(table, owner.entity())?, parent_column(table, leaf)?);
-    let mut select = vec![format!("t.{owner_column}"), format!("t.{leaf_column}")];
-    select.extend(shape.select("t"));
-    select.extend(leaf_shape.select("l"));
-    let sql = format!(
-        "SELECT {} FROM {} AS t LEFT JOIN {} AS l ON l.{} = t.{leaf_column} WHERE t.{owner_column} BETWEEN ?1 AND ?2{}",
-        select.join(", "),
-        quote(&table.name),
-        quote(&leaf_table.name),
-        leaf_table.quoted("id"),
-        row_order(table)
-    );
+    let Some(bounds) = selection.owner_bounds(query.owner) else { return Ok(()) };
+    let sql = format!("{}{}", query.sql, row_order(query.table));
     connection.query(&sql, &range(bounds), &mut |row| {
         job.pulse()?;
         let leaf_id = row.value(1)?.as_integer();
-        let Some(position) = selection.owner(owner, row.value(0)?.as_integer(), leaf_id) else {
+        let Some(position) = selection.owner(query.owner, row.value(0)?.as_integer(), leaf_id) else {
             return Ok(Next::Row);
         };
-        let owner = match owner {
+        let owner = match query.owner {
             LinkOwner::Experiment => Owner::Experiment,
             LinkOwner::Trial => Owner::Trial(position),
             LinkOwner::Run => Owner::Run(position),
@@ -272,7 +249,7 @@ fn walk_links(
             Some(id) => selection.leaves(leaf).rank(id)?,
             None => None,
         };
-        visitor.link(owner, &shape, row, rank, (leaf, &leaf_shape))?;
+        visitor.link(owner, &query.shape, row, rank, (leaf, leaf_shape))?;
         Ok(Next::Row)
     })
 }

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use super::options::MigrateOptions;
 use super::sides::{Prepared, Sides};
 use crate::database::{Connection, Database, Next, TableLayout, Transaction, Watches};
-use crate::digest::hex;
+use crate::digest::{ALGORITHM, hex};
 use crate::error::{Domain, Result};
 use crate::progress::Job;
 use crate::schema::{Place, quote};
@@ -109,7 +109,7 @@ fn describe(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions, jo
         "lossy": prepared.fit.to_json(),
         "duplicates": duplicates,
         "digest": {
-            "algorithm": "expmig.digest/1",
+            "algorithm": ALGORITHM,
             "source": prepared.source_digest.as_ref().map(|digest| hex(&digest.experiment)),
             "as_stored": prepared.expected.as_ref().map(|digest| hex(&digest.experiment)),
         },

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::fit::Fit;
 use super::options::Strategy;
-use crate::digest::{Hash, hex};
+use crate::digest::{ALGORITHM, Hash, hex};
 use crate::hierarchy::Problems;
 
 /// The rows of one table.
@@ -97,7 +97,7 @@ impl MigrationResult {
                 "artifact": block(self.id_map.artifacts),
             },
             "digest": {
-                "algorithm": "expmig.digest/1",
+                "algorithm": ALGORITHM,
                 "source": digest(&self.source_digest),
                 "target": digest(&self.target_digest),
                 "as_stored": digest(&self.expected_digest),

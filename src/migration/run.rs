@@ -8,13 +8,10 @@ use super::result::{IdMap, MigrationResult, TableCount};
 use super::sides::{Prepared, Sides, Validated};
 use crate::database::{Database, Transaction, Watches};
 use crate::digest::{ExperimentDigest, Hash, OnDuplicate, digest, hex};
-use crate::error::{Domain, Error, Result, Status};
+use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::hierarchy::{Selection, keeps_keys};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, Table, Value, quote};
-
-/// How many problems or losses an error names one by one.
-const NAMED: usize = 20;
 
 /// Copies an experiment; `None` as the target is the source's own database.
 pub fn migrate(
@@ -68,19 +65,14 @@ pub fn migrate(
 fn judge(prepared: &Prepared, options: &MigrateOptions, job: &Job, experiment: i64) -> Result<Option<MigrationResult>> {
     let problems = &prepared.selection.problems;
     if problems.count > 0 && options.strategy != Strategy::Aggressive {
-        let mut error = Error::new(
+        let error = Error::new(
             Status::Validation,
             Domain::Validation,
             format!("{} rows of experiment {experiment} hang on nothing; nothing was changed", problems.count),
         )
         .detail("experiment_id", experiment)
-        .detail("count", problems.count)
         .hint("repair them, or use the AGGRESSIVE strategy, which leaves them out and lists them");
-        for problem in problems.first.iter().take(NAMED) {
-            error =
-                error.detail("table", problem.table).detail("row", &problem.row).detail("problem", &problem.message);
-        }
-        return Err(error);
+        return Err(problems.name_in(error));
     }
     if let Some(validated) = &prepared.validated {
         judge_validated(validated, experiment)?;
@@ -215,7 +207,7 @@ fn write(
     let sides = &*sides;
     let whole = prepared.selection.problems.count == 0 && prepared.fit.count == 0;
     let mut trimmed = if whole { None } else { Some(prepared.copied_selection(sides, job)?) };
-    let mut left_out = count_left_out(&prepared.selection, trimmed.as_ref());
+    let mut left_out = trimmed.as_ref().map_or_else(Vec::new, |kept| prepared.selection.left_out(kept));
     let problems = std::mem::take(&mut prepared.selection.problems);
     let warnings = warnings(&prepared, options, problems.count);
     let source_counts = prepared.selection.counts.clone();
@@ -224,7 +216,7 @@ fn write(
     let own_row = u64::from(options.target_experiment.is_some());
     job.set_total((selection.total() - own_row) + left_out.iter().map(|(_, count)| count).sum::<u64>());
     job.begin("copying")?;
-    report_left_out(job, &problems, left_out.iter().map(|(_, count)| count).sum())?;
+    problems.fail_rows(job, left_out.iter().map(|(_, count)| count).sum())?;
     let ids = NewIds::allocate(sides, selection, options.target_experiment)?;
     let copier = Copier { sides, layout: &prepared.effective.layout, options, ids, job };
     let copied = copier.copy(selection)?;
@@ -265,31 +257,6 @@ fn write(
         snapshot_id: None,
         duration: job.elapsed(),
     })
-}
-
-/// How many rows of each table are not copied.
-fn count_left_out(all: &Selection, copied: Option<&Selection>) -> Vec<(&'static str, u64)> {
-    let Some(copied) = copied else { return Vec::new() };
-    let mut left = Vec::new();
-    for counts in &all.counts {
-        let kept =
-            copied.counts.iter().find(|other| other.table.name == counts.table.name).map_or(0, |other| other.rows);
-        let lost = (counts.rows + counts.unsound).saturating_sub(kept);
-        if lost > 0 {
-            left.push((counts.table.name, lost));
-        }
-    }
-    left
-}
-
-fn report_left_out(job: &Job, problems: &crate::hierarchy::Problems, count: u64) -> Result<()> {
-    for at in 0..count {
-        let known = usize::try_from(at).ok().and_then(|at| problems.first.get(at));
-        job.fail_row(
-            known.map_or_else(|| "a row has no place in the copy".to_owned(), |problem| problem.message.clone()),
-        )?;
-    }
-    Ok(())
 }
 
 fn warnings(prepared: &Prepared, options: &MigrateOptions, left_out: u64) -> Vec<String> {

@@ -135,6 +135,36 @@ impl Table {
         self.columns.iter().find(|column| column.role == Role::Parent(entity))
     }
 
+    /// Whether a column is the index of a row below the run on which this table's rows hang.
+    pub fn is_outer_index(&self, column: &Column) -> bool {
+        column.role == Role::Index
+            && self.references.iter().any(|reference| {
+                reference.columns.contains(&column.name)
+                    && table(reference.table).is_some_and(|parent| parent.place == Place::BelowRun)
+            })
+    }
+
+    /// The index that a row below the run has of its own.
+    pub fn own_index(&self) -> Option<&'static Column> {
+        self.columns.iter().find(|column| column.role == Role::Index && !self.is_outer_index(column))
+    }
+
+    /// The indices that lead from the run to a row, outermost first: those of the rows it hangs on, then its own.
+    pub fn index_path(&self) -> Vec<&'static Column> {
+        let mut path = Vec::new();
+        for reference in self.references {
+            let Some(parent) = table(reference.table).filter(|parent| parent.place == Place::BelowRun) else {
+                continue;
+            };
+            for outer in parent.index_path() {
+                let at = reference.parent_columns.iter().position(|name| *name == outer.name);
+                path.extend(at.and_then(|at| reference.columns.get(at)).and_then(|name| self.column(name)));
+            }
+        }
+        path.extend(self.own_index());
+        path
+    }
+
     /// Whether rows carry an id of their own, chosen by the database.
     pub fn has_own_id(&self) -> bool {
         self.columns.iter().any(|column| column.role == Role::Id)

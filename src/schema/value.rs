@@ -55,6 +55,15 @@ impl ValueRef<'_> {
         }
     }
 
+    /// Text as it is, or as a person would read it when it is not text; `None` for NULL.
+    pub fn readable(self) -> Option<String> {
+        match self {
+            ValueRef::Null => None,
+            ValueRef::Text(text) => Some(String::from_utf8_lossy(text).into_owned()),
+            other => Some(other.describe()),
+        }
+    }
+
     /// For messages: numbers as they are, text quoted, blobs by size; at most about 80 characters.
     pub fn describe(self) -> String {
         const MOST: usize = 80;

@@ -15,7 +15,7 @@ use super::identity::Identity;
 use super::manifest::{Snapshot, Statistics, check_request};
 use super::pages::{Counting, Pages};
 use super::reservation::{Reservation, sweep};
-use crate::database::{Connection, Database, Depth, Layout, Watches, open_copy};
+use crate::database::{Connection, Database, Depth, Layout, RowCounts, Watches, open_copy};
 use crate::digest::hex;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
@@ -66,7 +66,8 @@ pub fn create(
     pages.next("reading the copy back")?;
     let (size, blake3) = checksum(&file, &copy, &mut pages)?;
     job.begin("checking the copy")?;
-    let (identity, statistics) = examine(&copy, Depth::Structure, job, Some(database))?;
+    let (identity, statistics) =
+        examine(&copy, Depth::Structure, job, Some(database)).map_err(|error| damaged(error, database))?;
     let identity = identity.ok_or_else(|| Error::internal(Domain::Snapshot, "a snapshot without an identity"))?;
     job.begin("writing the snapshot to the device")?;
     file.sync_all().map_err(|error| io("the snapshot cannot be flushed", &copy, &error))?;
@@ -76,6 +77,17 @@ pub fn create(
     publish(folder, reservation.id(), &snapshot)?;
     pages.finish();
     Ok(snapshot)
+}
+
+/// The copy is as the database is.
+fn damaged(cause: Error, database: &Database) -> Error {
+    if cause.status() != Status::Corrupt {
+        return cause;
+    }
+    Error::new(Status::Corrupt, Domain::Snapshot, "the database is damaged, so no snapshot was made of it")
+        .detail("path", database.path().display())
+        .hint("run PRAGMA integrity_check in the sqlite3 shell; restore a snapshot from before the damage")
+        .caused_by(cause)
 }
 
 /// An id of this second that nobody has.
@@ -118,18 +130,23 @@ pub fn examine(
 ) -> Result<(Option<Identity>, Statistics)> {
     let connection = open_copy(copy)?;
     connection.watch(Some(Arc::clone(job)));
-    connection.check_integrity(depth)?;
+    let counted = connection.check_integrity(depth)?;
     let layout = connection.layout()?;
-    let statistics = count(connection.as_ref(), &layout)?;
+    let statistics = count(connection.as_ref(), &layout, &counted)?;
     let identity = database.map(|database| Identity::of(database, connection.as_ref(), &layout)).transpose()?;
     Ok((identity, statistics))
 }
 
-fn count(connection: &dyn Connection, layout: &Layout) -> Result<Statistics> {
+fn count(connection: &dyn Connection, layout: &Layout, counted: &RowCounts) -> Result<Statistics> {
     let mut statistics = Statistics::default();
     for table in &layout.tables {
-        let sql = format!("SELECT count(*) FROM {}", quote(&table.name));
-        let rows = connection.query_integer(&sql, &[])?.and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0);
+        let rows = match counted.get(&table.name) {
+            Some(rows) => *rows,
+            None => {
+                let sql = format!("SELECT count(*) FROM {}", quote(&table.name));
+                connection.query_integer(&sql, &[])?.and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0)
+            }
+        };
         statistics.rows += rows;
         statistics.tables.insert(table.schema.name.to_owned(), rows);
     }

@@ -16,18 +16,9 @@ pub fn delete(folder: &Folder, asked: &str) -> Result<()> {
 }
 
 fn remove_snapshot(folder: &Folder, id: &Id) -> Result<()> {
-    let right = match Reservation::take(folder, id)? {
-        Some(right) => right,
-        None => {
-            // Perhaps whoever had it was cut off.
-            sweep(folder)?;
-            Reservation::take(folder, id)?.ok_or_else(|| {
-                Error::new(Status::Busy, Domain::Snapshot, format!("the snapshot {id} is being made or deleted"))
-                    .detail("path", folder.lock(id).display())
-                    .hint("try again")
-            })?
-        }
-    };
+    let right = Reservation::wait(folder, id)?;
+    // Somebody else may have been faster.
+    folder.find(id.as_str())?;
     // From here on it does not count. The reservation deletes the rest, or whoever finds it.
     remove(&folder.manifest(id))?;
     sync_folder(folder.path())?;

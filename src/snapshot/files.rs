@@ -1,14 +1,16 @@
 //! Files of a snapshot folder: opening what may be anything, and making changes last.
 
-use std::fs::{DirBuilder, File, Metadata, OpenOptions};
+use std::fs::{DirBuilder, File, Metadata};
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
-use rustix::fs::{Mode, OFlags, RenameFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::error::{Domain, Error, Result, Status};
+use crate::files;
+pub use crate::files::create_new;
 
 pub fn io(what: &str, path: &Path, error: &std::io::Error) -> Error {
     Error::from_io(Domain::Snapshot, what, path, error)
@@ -50,11 +52,6 @@ pub fn is_at(file: &File, path: &Path) -> bool {
     (open.dev(), open.ino()) == (there.dev(), there.ino())
 }
 
-/// Creates a file that does not exist, for us alone.
-pub fn create_new(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
-}
-
 /// Writes a new file and flushes it.
 pub fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
     create_new(path)
@@ -78,27 +75,17 @@ pub fn read_at_most(path: &Path, most: u64) -> Result<Vec<u8>> {
 
 /// Renames, unless something has the new name.
 pub fn rename_new(from: &Path, to: &Path) -> Result<()> {
-    let (here, flags) = (rustix::fs::CWD, RenameFlags::NOREPLACE);
-    let renamed = match rustix::fs::renameat_with(here, from, here, to, flags) {
-        // The file system cannot refuse: whoever holds the reservation has looked before.
-        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => std::fs::rename(from, to),
-        other => other.map_err(std::io::Error::from),
-    };
-    renamed.map_err(|error| io("the file cannot be renamed", to, &error))
+    files::rename_new(Domain::Snapshot, from, to)
 }
 
 /// Deletes a file; fine if it is not there.
 pub fn remove(path: &Path) -> Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(io("the file cannot be deleted", path, &error)),
-        _ => Ok(()),
-    }
+    files::remove(Domain::Snapshot, path)
 }
 
 /// Makes names that were created, changed and deleted in a folder last.
 pub fn sync_folder(path: &Path) -> Result<()> {
-    let synced = File::open(path).and_then(|folder| folder.sync_all());
-    synced.map_err(|error| io("the folder cannot be flushed", path, &error))
+    files::sync_folder(Domain::Snapshot, path)
 }
 
 /// Creates the folder, for us alone, if it is missing.

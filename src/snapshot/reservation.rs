@@ -5,16 +5,21 @@
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 
 use super::files::{create_new, io, is_at, look, remove};
 use super::folder::Folder;
 use super::id::Id;
-use crate::error::Result;
+use crate::error::{Domain, Error, Result, Status};
 
 /// What SQLite may put beside a database that it writes.
 const BESIDE: [&str; 3] = ["-journal", "-wal", "-shm"];
+
+/// How often, and how long after each other, the right is tried to get.
+const MOST_TRIES: u32 = 100;
+const PAUSE: Duration = Duration::from_millis(10);
 
 /// The right. When it is dropped, everything of the snapshot that does not count is deleted.
 #[derive(Debug)]
@@ -28,21 +33,38 @@ pub struct Reservation<'f> {
 impl<'f> Reservation<'f> {
     /// The right to a snapshot; `None` if somebody has it.
     pub fn take(folder: &'f Folder, id: &Id) -> Result<Option<Reservation<'f>>> {
-        let path = folder.lock(id);
-        let file = match create_new(&path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(None),
-            Err(error) => return Err(io("nothing can be created in the folder for snapshots", &path, &error)),
-        };
-        if !lock(&file, folder, id)? {
-            // Somebody took it for a leftover.
-            return Ok(None);
+        for _ in 0..MOST_TRIES {
+            let path = folder.lock(id);
+            let file = match create_new(&path) {
+                Ok(file) => file,
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(None),
+                Err(error) => return Err(io("nothing can be created in the folder for snapshots", &path, &error)),
+            };
+            if lock(&file, folder, id)? {
+                let reservation = Reservation { folder, id: id.clone(), file };
+                // For a person who finds it.
+                writeln!(&reservation.file, "process {}", std::process::id())
+                    .map_err(|error| io("the file cannot be written", &path, &error))?;
+                return Ok(Some(reservation));
+            }
+            // Somebody was faster, took it for a leftover, and deletes it.
+            std::thread::sleep(PAUSE);
         }
-        let reservation = Reservation { folder, id: id.clone(), file };
-        // For a person who finds it.
-        writeln!(&reservation.file, "process {}", std::process::id())
-            .map_err(|error| io("the file cannot be written", &path, &error))?;
-        Ok(Some(reservation))
+        Ok(None)
+    }
+
+    /// The right to a snapshot that is there, when whoever has it has done with it or was cut off.
+    pub fn wait(folder: &'f Folder, id: &Id) -> Result<Reservation<'f>> {
+        for _ in 0..MOST_TRIES {
+            if let Some(right) = Reservation::take(folder, id)? {
+                return Ok(right);
+            }
+            sweep(folder)?;
+            std::thread::sleep(PAUSE);
+        }
+        Err(Error::new(Status::Busy, Domain::Snapshot, format!("the snapshot {id} is being made or deleted"))
+            .detail("path", folder.lock(id).display())
+            .hint("try again"))
     }
 
     /// The right to a new snapshot; `None` if there is one with this id, or somebody is making it.

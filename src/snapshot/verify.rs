@@ -11,7 +11,7 @@ use super::id::Id;
 use super::manifest::Snapshot;
 use super::pages::{Counting, Pages};
 use crate::database::Depth;
-use crate::error::Result;
+use crate::error::{Result, Status};
 use crate::progress::Job;
 
 /// A snapshot whose manifest is sound and whose file has the right size.
@@ -60,7 +60,10 @@ impl Found {
             return Err(corrupt("the snapshot's file was replaced while it was read", &self.path));
         }
         job.begin("checking the snapshot")?;
-        let (_, statistics) = examine(&self.path, depth, job, None)?;
+        let (_, statistics) = examine(&self.path, depth, job, None).map_err(|error| match error.status() {
+            Status::Corrupt => corrupt("the snapshot's file is damaged", &self.path).caused_by(error),
+            _ => error,
+        })?;
         if statistics != self.snapshot.statistics {
             return Err(corrupt("the manifest's statistics are not those of the snapshot's file", &self.path));
         }

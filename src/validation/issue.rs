@@ -17,6 +17,9 @@ pub enum Severity {
 }
 
 impl Severity {
+    /// All of them, the worst first.
+    pub const ALL: [Severity; 3] = [Severity::Error, Severity::Warning, Severity::Info];
+
     /// The name in documents.
     pub const fn name(self) -> &'static str {
         match self {
@@ -28,7 +31,7 @@ impl Severity {
 
     /// The severity with this number.
     pub fn from_code(code: i32) -> Option<Severity> {
-        [Severity::Error, Severity::Warning, Severity::Info].into_iter().find(|severity| *severity as i32 == code)
+        Severity::ALL.into_iter().find(|severity| *severity as i32 == code)
     }
 }
 

@@ -6,9 +6,11 @@
 //!
 //! `run` puts a validation together: `nodes`, `below_run` and `links` each read a part of the tables once, in this order, and `parents`
 //! remembers what the later ones refer to. `values` and `metric_json` judge single values, `issue` has the kinds, `report` collects
-//! what is found.
+//! what is found. `checks` runs the registered checks.
 
 mod below_run;
+mod check_sql;
+mod checks;
 mod issue;
 mod links;
 mod metric_json;
@@ -25,6 +27,7 @@ mod table_scan;
 mod times;
 mod values;
 
+pub use checks::{Check, CheckContext, CheckFn, Checks, Finding};
 pub use issue::{Issue, IssueKind, Section, Severity};
 pub use options::{Scope, ValidateOptions};
 pub use quality::Quality;

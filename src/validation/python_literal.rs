@@ -2,6 +2,10 @@
 
 use crate::schema::json::MAX_DEPTH;
 
+/// Names of numbers, and of other values.
+const NUMBERS: &[&[u8]] = &[b"nan", b"inf", b"NaN", b"Infinity"];
+const NAMES: &[&[u8]] = &[b"None", b"True", b"False"];
+
 /// Whether the text is one Python literal: dicts, lists, tuples, strings, numbers, `None`, `True`, `False`, `nan`, `inf`.
 pub fn is_python_literal(text: &str) -> bool {
     let mut reader = Reader { text: text.as_bytes(), at: 0 };
@@ -55,7 +59,7 @@ impl Reader<'_> {
                 let quote = self.peek()?;
                 self.string(quote)
             }
-            byte if byte.is_ascii_alphabetic() => self.word(),
+            byte if byte.is_ascii_alphabetic() => self.word(&[NUMBERS, NAMES]),
             _ => self.number(),
         }
     }
@@ -94,6 +98,8 @@ impl Reader<'_> {
             b'x' => 2,
             b'u' => 4,
             b'U' => 8,
+            // A line that goes on, and a character by its name: Python does not print them.
+            0..0x20 | b'N' => return None,
             _ => 0,
         };
         self.at += 2;
@@ -102,23 +108,27 @@ impl Reader<'_> {
         code.iter().all(u8::is_ascii_hexdigit).then_some(())
     }
 
-    fn word(&mut self) -> Option<()> {
-        const WORDS: [&[u8]; 7] = [b"None", b"True", b"False", b"nan", b"inf", b"NaN", b"Infinity"];
+    fn word(&mut self, allowed: &[&[&[u8]]]) -> Option<()> {
         let rest = self.text.get(self.at..)?;
         let length = rest.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
         let word = rest.get(..length)?;
         self.at += length;
-        WORDS.contains(&word).then_some(())
+        allowed.iter().any(|words| words.contains(&word)).then_some(())
     }
 
     fn number(&mut self) -> Option<()> {
         if matches!(self.peek(), Some(b'+' | b'-')) {
             self.at += 1;
             if self.peek()?.is_ascii_alphabetic() {
-                return self.word();
+                return self.word(&[NUMBERS]);
             }
         }
+        let start = self.at;
         let whole = self.digits();
+        // Python reads this only with a fraction, and prints it never.
+        if whole > 1 && self.text.get(start) == Some(&b'0') {
+            return None;
+        }
         let fraction = if self.peek() == Some(b'.') {
             self.at += 1;
             self.digits()

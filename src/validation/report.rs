@@ -7,15 +7,15 @@ use serde_json::{Map, Value as Json, json};
 use super::issue::{Issue, IssueKind, Section, Severity};
 use super::options::Scope;
 
-/// Issues of one kind in one table.
+/// Issues of one kind in one table, of one check.
 #[derive(Clone, Debug, Default)]
 struct Group {
     count: u64,
     kept: Vec<Issue>,
 }
 
-/// A group's place in the report: section and kind first, then the table.
-type GroupKey = (Section, IssueKind, Severity, String);
+/// A group's place in the report: section and kind first, then the table, then the registered check, if it is of one.
+type GroupKey = (Section, IssueKind, Severity, String, Option<String>);
 
 /// Collects issues. Counts are exact; how many are kept is bounded, and every group keeps some as long as there is room.
 #[derive(Debug)]
@@ -35,7 +35,16 @@ impl Collector {
 
     /// Counts an issue; its text is only made while there is room for it.
     pub fn add(&mut self, kind: IssueKind, severity: Severity, table: &str, make: impl FnOnce() -> Issue) {
-        let key = (kind.section(), kind, severity, table.to_owned());
+        self.add_to((kind.section(), kind, severity, table.to_owned(), None), make);
+    }
+
+    /// As [`Collector::add`], for what a registered check found.
+    pub fn add_found(&mut self, check: &str, severity: Severity, table: &str, make: impl FnOnce() -> Issue) {
+        let kind = IssueKind::RegisteredCheck;
+        self.add_to((kind.section(), kind, severity, table.to_owned(), Some(check.to_owned())), make);
+    }
+
+    fn add_to(&mut self, key: GroupKey, make: impl FnOnce() -> Issue) {
         let group = self.groups.entry(key).or_default();
         group.count += 1;
         // A new group takes one place from the largest.
@@ -57,7 +66,7 @@ impl Collector {
         }
         // More groups than places: the worst stay.
         for severity in [Severity::Info, Severity::Warning, Severity::Error] {
-            for ((_, _, of, _), group) in self.groups.iter_mut().rev() {
+            for ((_, _, of, ..), group) in self.groups.iter_mut().rev() {
                 if self.kept <= self.limit {
                     return;
                 }
@@ -73,8 +82,8 @@ impl Collector {
     pub fn report(self, scope: Scope, experiment: Option<i64>) -> Report {
         let mut counts = Vec::with_capacity(self.groups.len());
         let mut issues = Vec::with_capacity(self.kept);
-        for ((_, kind, severity, table), group) in self.groups {
-            counts.push(Count { kind, severity, table, count: group.count });
+        for ((_, kind, severity, table, check), group) in self.groups {
+            counts.push(Count { kind, severity, table, check, count: group.count });
             issues.extend(group.kept);
         }
         let timestamp = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
@@ -88,6 +97,8 @@ pub struct Count {
     pub kind: IssueKind,
     pub severity: Severity,
     pub table: String,
+    /// The registered check that found them.
+    pub check: Option<String>,
     pub count: u64,
 }
 
@@ -166,7 +177,8 @@ impl Report {
             .iter()
             .map(|count| {
                 json!({
-                    "kind": count.kind, "severity": count.severity, "table": count.table, "count": count.count,
+                    "kind": count.kind, "severity": count.severity, "table": count.table, "check": count.check,
+                    "count": count.count,
                 })
             })
             .collect();

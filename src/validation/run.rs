@@ -18,8 +18,8 @@ use crate::hierarchy::{Scope, Selection, experiment_exists};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, quote};
 
-/// Runs the registered checks on the state that is being validated.
-pub type RunChecks<'c> = &'c mut dyn FnMut(&dyn Connection, &Arc<Job>, &mut Collector) -> Result<()>;
+/// Runs the registered checks on the state that is being validated, of one experiment or of all.
+pub type RunChecks<'c> = &'c mut dyn FnMut(&dyn Connection, Option<i64>, &Arc<Job>, &mut Collector) -> Result<()>;
 
 /// Validates a database, or one experiment of it. Reads only.
 pub fn validate(database: &Database, mut options: ValidateOptions, checks: RunChecks<'_>) -> Result<Report> {
@@ -64,7 +64,7 @@ pub fn validate_state(
     read_tables(pass, &mut collector)?;
     if options.scope.registered_checks {
         job.begin("running registered checks")?;
-        checks(connection, job, &mut collector)?;
+        checks(connection, options.experiment, job, &mut collector)?;
     }
     Ok(collector.report(options.scope, options.experiment))
 }

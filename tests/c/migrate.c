@@ -206,7 +206,7 @@ static void refused_arguments(const expmig_manager *source, const expmig_manager
     options.on_duplicate = -1;
     REFUSED("on_duplicate");
     options = migrate_options();
-    options.flags = 4;
+    options.flags = 8;
     REFUSED("flags");
 }
 
@@ -268,9 +268,11 @@ static void every_option(const expmig_manager *source)
     expmig_string_free(json);
     /* The strategies. */
     options = migrate_options();
+    CHECK(expmig_migration_snapshot_id(NULL) == NULL);
     options.strategy = EXPMIG_STRATEGY_CONSERVATIVE;
     result = migrated(source, 3, target, &options);
     check_whole(result, 3, 7);
+    OK(expmig_snapshot_verify(target, expmig_migration_snapshot_id(result), NULL, &err));
     expmig_migration_free(result);
     options.strategy = EXPMIG_STRATEGY_AGGRESSIVE;
     result = migrated(source, 2, target, &options);

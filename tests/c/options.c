@@ -141,7 +141,7 @@ int main(void)
     CHECK_READ(expmig_job_options, expmig_job_options_init,
                expmig_experiment_compare(manager, 1, manager, 1, options, &json, &err), expmig_string_free(json));
 #undef KNOWN_FLAGS
-#define KNOWN_FLAGS (EXPMIG_MIGRATE_ALLOW_LOSSY | EXPMIG_MIGRATE_ADD_COLUMNS)
+#define KNOWN_FLAGS (EXPMIG_MIGRATE_ALLOW_LOSSY | EXPMIG_MIGRATE_ADD_COLUMNS | EXPMIG_MIGRATE_SNAPSHOT)
     CHECK_READ(expmig_migrate_options, expmig_migrate_options_init,
                expmig_migrate_plan(manager, 1, NULL, options, &json, &err), expmig_string_free(json));
     CHECK_READ(expmig_migrate_options, expmig_migrate_options_init,

@@ -25,6 +25,14 @@ static void refused(expmig_status status, const void *output, expmig_error *erro
     expmig_error_free(error);
 }
 
+static int32_t no_row(const expmig_row *row, void *user_data)
+{
+    (void)row;
+    (void)user_data;
+    CHECK(0);
+    return EXPMIG_CALLBACK_CANCEL;
+}
+
 /* Every function that takes a handle of the running call. */
 static void refused_calls(const expmig_database *database, const expmig_manager *manager)
 {
@@ -75,6 +83,12 @@ static void refused_calls(const expmig_database *database, const expmig_manager 
     status = expmig_hierarchy_validate(manager, 1, &valid, &json, &e);
     refused(status, json, e);
     CHECK_INT(valid, 0);
+    status = expmig_database_query(database, "SELECT 1", NULL, 0, no_row, NULL, &e);
+    refused(status, NULL, e);
+    status = expmig_check_register_sql(manager, "check", "SELECT 1", &e);
+    refused(status, NULL, e);
+    status = expmig_check_unregister(manager, "check", &e);
+    refused(status, NULL, e);
     CHECK(expmig_experiment_list(manager, &json, NULL) == EXPMIG_MISUSE);
 }
 

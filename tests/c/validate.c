@@ -138,6 +138,57 @@ static void arguments(const expmig_manager *manager)
     expmig_report_free(report);
 }
 
+/* As many issues as are wanted, and all of them counted. */
+static void limits(const expmig_manager *manager)
+{
+    static const int64_t wanted[] = {0, 1, 7, 1000000};
+    expmig_validate_options options = validate_options();
+    expmig_report *report = GARBAGE;
+    uint64_t all = 0;
+    size_t i;
+    OK(expmig_check_register_sql(manager, "all", "SELECT 'METRIC' AS table_name, id AS key, char(10) || id AS message FROM METRIC",
+                                 &err));
+    options.scope = EXPMIG_VALIDATE_REGISTERED_CHECKS;
+    for (i = 0; i < 4; i++) {
+        options.issue_limit = wanted[i];
+        OK(expmig_validate(manager, &options, &report, &err));
+        report_is_whole(report);
+        all = expmig_report_error_count(report);
+        CHECK(all > 20 && expmig_report_count_of(report, "registered_check") == all);
+        CHECK(expmig_report_issue_count(report) == (all < (uint64_t)wanted[i] ? all : (uint64_t)wanted[i]));
+        CHECK_INT(expmig_report_passed(report), 0);
+        expmig_report_free(report);
+    }
+    OK(expmig_check_unregister(manager, "all", &err));
+}
+
+/* Structs of programs that were built with an older or a newer header. */
+static void issue_sizes(const expmig_manager *manager)
+{
+    union {
+        expmig_issue known;
+        unsigned char bytes[sizeof(expmig_issue) + 24];
+    } larger;
+    expmig_report *report = NULL;
+    size_t i;
+    OK(expmig_check_register_sql(manager, "one", "SELECT 1 AS id", &err));
+    OK(expmig_validate(manager, NULL, &report, &err));
+    OK(expmig_check_unregister(manager, "one", &err));
+    memset(&larger, 0x5a, sizeof larger);
+    larger.known.struct_size = sizeof larger;
+    for (i = 0; i < expmig_report_issue_count(report); i++) {
+        OK(expmig_report_issue_at(report, i, &larger.known, &err));
+        CHECK_INT(larger.known.struct_size, sizeof larger);
+        CHECK(*larger.known.message != 0 && larger.bytes[sizeof(expmig_issue)] == 0 && larger.bytes[sizeof larger - 1] == 0);
+    }
+    CHECK(i > 0);
+    memset(&larger, 0x5a, sizeof larger);
+    larger.known.struct_size = sizeof(expmig_issue);
+    OK(expmig_report_issue_at(report, 0, &larger.known, &err));
+    CHECK(larger.bytes[sizeof(expmig_issue)] == 0x5a);
+    expmig_report_free(report);
+}
+
 static void hierarchy(const expmig_manager *manager)
 {
     int32_t valid = 7;
@@ -245,9 +296,11 @@ static void shared_reading(void)
     expmig_report *report = NULL;
     pthread_t threads[4];
     size_t i;
+    OK(expmig_check_register_sql(manager, "all", "SELECT id FROM METRIC", &err));
     OK(expmig_validate(manager, NULL, &report, &err));
     expmig_manager_free(manager);
     expmig_database_close(database);
+    CHECK(expmig_report_issue_count(report) > 20);
     for (i = 0; i < 4; i++)
         CHECK(pthread_create(&threads[i], NULL, read_report, report) == 0);
     read_report(report);
@@ -266,6 +319,8 @@ int main(void)
     scopes(manager);
     one_experiment(manager);
     arguments(manager);
+    limits(manager);
+    issue_sizes(manager);
     hierarchy(manager);
     stopped(manager);
     expmig_manager_free(manager);

@@ -100,8 +100,17 @@ pub fn migrate(input: Value) {
     }
 }
 
+/// Waits for a child that says the id of a snapshot.
+pub fn outcome_of(child: Child) -> Outcome {
+    ended(child, |_| Outcome::Done { id: 0, skipped: false })
+}
+
 /// Waits for a migrating child.
-pub fn outcome(mut child: Child) -> Outcome {
+pub fn outcome(child: Child) -> Outcome {
+    ended(child, |said| Outcome::Done { id: said["id"].as_i64().unwrap(), skipped: said["skipped"].as_bool().unwrap() })
+}
+
+fn ended(mut child: Child, done: impl Fn(&Value) -> Outcome) -> Outcome {
     drop(child.stdin.take());
     let mut text = String::new();
     child.stdout.take().expect("stdout is a pipe").read_to_string(&mut text).unwrap();
@@ -111,7 +120,7 @@ pub fn outcome(mut child: Child) -> Outcome {
         (Some(9), _) => Outcome::Killed,
         (None, Some(said)) if status.success() => match said.get("error") {
             Some(error) => Outcome::Failed(error.clone()),
-            None => Outcome::Done { id: said["id"].as_i64().unwrap(), skipped: said["skipped"].as_bool().unwrap() },
+            None => done(&said),
         },
         _ => panic!("the child ended with {status} and said {text}"),
     }
@@ -154,7 +163,7 @@ impl Talker {
     pub fn wait_for(&self, key: &str, times: usize) {
         let since = Instant::now();
         while self.count(key) < times {
-            assert!(since.elapsed() < Duration::from_secs(60), "the child said {:?}", self.heard());
+            assert!(since.elapsed() < Duration::from_secs(60), "the child said {:?} last", self.heard().last());
             std::thread::sleep(Duration::from_millis(1));
         }
     }

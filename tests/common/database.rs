@@ -46,7 +46,9 @@ pub fn dump_of(connection: &Connection) -> Dump {
     for table in texts(&transaction, "SELECT name FROM sqlite_schema WHERE type = 'table'") {
         let columns = texts(&transaction, &format!("SELECT name FROM pragma_table_xinfo('{table}')"));
         let cells: Vec<String> = columns.iter().map(|name| format!("quote(\"{name}\")")).collect();
-        let sql = format!("SELECT concat_ws(', ', rowid, {}) FROM \"{table}\" ORDER BY rowid", cells.join(", "));
+        let rowid = texts(&transaction, &format!("SELECT name FROM pragma_table_list('{table}') WHERE NOT wr"));
+        let key = if rowid.is_empty() { &cells[0] } else { "rowid" };
+        let sql = format!("SELECT concat_ws(', ', {key}, {}) FROM \"{table}\" ORDER BY {key}", cells.join(", "));
         dump.insert(table, texts(&transaction, &sql));
     }
     dump.insert("sqlite_schema".to_owned(), texts(&transaction, "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL"));

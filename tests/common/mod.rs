@@ -4,4 +4,6 @@
 pub mod check;
 pub mod child;
 pub mod database;
+pub mod fault;
 pub mod scenario;
+pub mod snapshot;

@@ -61,7 +61,7 @@ pub fn validate_with(path: &Path, mut options: ValidateOptions) -> expmig::Resul
         options.issue_limit = 1 << 24;
     }
     let database = Database::open(path.to_str().expect("a path in UTF-8"), OpenOptions::default())?;
-    validate(&database, options, &mut |_, _, _| Ok(()))
+    validate(&database, options, &mut |_, _, _, _| Ok(()))
 }
 
 /// Fails, saying what is missing and what is too much, unless both have the same issues, each as often.

@@ -3,6 +3,8 @@
 //! Fixtures are made with rusqlite and with DDL taken from tests/data/digits.db, never with the crate under test.
 #![allow(dead_code, reason = "every test file is a crate of its own and uses a part of this")]
 
+pub mod reports;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -1,14 +1,12 @@
 //! Whether the values of a document are what their columns are for. What is wrong is named by where it stands.
 
 use super::reader::Reader;
-use crate::error::{Domain, Error, Result, Status};
+use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::schema::{Column, Table, ValueRef};
 use crate::validation::{Collector, Issue, Report, Scope, Severity, Values};
 
 /// How many issues are listed; all are counted.
 const LISTED: usize = 100;
-/// How many an error names.
-const NAMED: usize = 20;
 
 /// Collects what is wrong.
 pub struct Judge {

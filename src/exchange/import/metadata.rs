@@ -2,13 +2,10 @@
 
 use super::reader::{Number, Reader};
 use super::target::Declared;
-use crate::digest::{Hash, parse_hex};
+use crate::digest::{ALGORITHM, Hash, parse_hex};
 use crate::error::{Result, Status};
 use crate::exchange::names::{FORMAT_JSON, FORMAT_NAME, FORMAT_VERSION};
 use crate::schema::{TABLES, ValueRef};
-
-/// The definition of the digest in `metadata`.
-const DIGEST: &str = "expmig.digest/1";
 
 /// What `metadata` says; `None` where it says nothing.
 #[derive(Debug, Default)]
@@ -125,7 +122,7 @@ fn digest(reader: &mut Reader<'_>) -> Result<Option<Hash>> {
     let mut members = reader.begin_object()?;
     while let Some(at) = reader.next_member(&mut members, &["algorithm", "value"])? {
         if at == 0 {
-            expect_string(reader, DIGEST, Status::Unsupported)?;
+            expect_string(reader, ALGORITHM, Status::Unsupported)?;
         } else if !reader.take_null()? {
             let text = reader.short_string()?;
             digest = parse_hex(&text);

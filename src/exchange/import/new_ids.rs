@@ -1,7 +1,7 @@
 //! The ids that imported rows get.
 
 use crate::database::{Connection, Layout};
-use crate::error::{Domain, Error, Result, Status};
+use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::hierarchy::IdSet;
 use crate::progress::Job;
 use crate::schema::{Entity, Value, quote};
@@ -9,8 +9,6 @@ use crate::schema::{Entity, Value, quote};
 /// So many ids in a row are reserved for each table; how many rows there are is not known before they were read. No document is
 /// so large.
 const RESERVED: u64 = 1 << 40;
-/// How many ids that are taken an error names.
-const NAMED: usize = 20;
 
 /// The ids of one table's new rows, one after the other.
 #[derive(Clone, Copy, Debug)]

@@ -1,11 +1,11 @@
-//! Cells as a document writes them: docs/export-format.md, "Values".
+//! CellBuffer as a document writes them: docs/export-format.md, "Values".
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use super::reader::{Kind, Number, Reader};
 use super::row::KEPT_BYTES;
-use crate::database::Cells;
+use crate::database::CellBuffer;
 use crate::error::{Result, Status};
 use crate::exchange::embedded::embeds;
 use crate::exchange::value::{
@@ -27,7 +27,7 @@ pub struct ValueReader {
 impl ValueReader {
     /// Reads the cell of a column of this kind; `None` for an extra column.
     #[inline]
-    pub fn read(&mut self, reader: &mut Reader<'_>, column: Option<schema::Kind>, into: &mut Cells) -> Result<()> {
+    pub fn read(&mut self, reader: &mut Reader<'_>, column: Option<schema::Kind>, into: &mut CellBuffer) -> Result<()> {
         let next = reader.kind()?;
         if next == Kind::Null {
             reader.take_null()?;
@@ -73,7 +73,7 @@ impl ValueReader {
     }
 
     /// JSON text: itself, or wrapped.
-    fn json(&mut self, reader: &mut Reader<'_>, next: Kind, into: &mut Cells) -> Result<()> {
+    fn json(&mut self, reader: &mut Reader<'_>, next: Kind, into: &mut CellBuffer) -> Result<()> {
         let (offset, bytes) = reader.raw()?;
         if std::str::from_utf8(bytes).is_ok_and(embeds) {
             into.push(ValueRef::Text(bytes));
@@ -97,7 +97,7 @@ impl ValueReader {
     }
 
     /// A value that says of itself what it is.
-    fn wrapped(&mut self, reader: &mut Reader<'_>, into: &mut Cells) -> Result<()> {
+    fn wrapped(&mut self, reader: &mut Reader<'_>, into: &mut CellBuffer) -> Result<()> {
         let start = reader.offset();
         let mut members = reader.begin_object()?;
         let Some(at) = reader.next_member(&mut members, &WRAPPED)? else {

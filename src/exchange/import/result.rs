@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use crate::digest::{Hash, hex};
+use crate::digest::{ALGORITHM, Hash, hex};
 
 /// What an import did.
 #[derive(Clone, Debug)]
@@ -58,7 +58,7 @@ impl ImportResult {
             })),
             "source_database": self.source_database,
             "digest": {
-                "algorithm": "expmig.digest/1",
+                "algorithm": ALGORITHM,
                 "document": self.document_digest.as_ref().map(hex),
                 "target": hex(&self.digest),
             },

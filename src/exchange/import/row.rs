@@ -1,6 +1,6 @@
 //! One row while its object is read.
 
-use crate::database::Cells;
+use crate::database::CellBuffer;
 use crate::schema::ValueRef;
 
 /// A huge value must not keep its memory for the rest of the document.
@@ -9,7 +9,7 @@ pub const KEPT_BYTES: usize = 1 << 16;
 /// Values by column; a column without one is NULL. Keeps its memory from row to row.
 #[derive(Debug, Default)]
 pub struct Row {
-    values: Cells,
+    values: CellBuffer,
     /// For each column, one more than the place of its value; 0 for none.
     places: Vec<u32>,
 }
@@ -22,7 +22,7 @@ impl Row {
     }
 
     /// Adds a value, and says with [`Row::set`] which column it is of.
-    pub fn values(&mut self) -> &mut Cells {
+    pub fn values(&mut self) -> &mut CellBuffer {
         &mut self.values
     }
 

@@ -13,12 +13,12 @@ enum Cell {
 
 /// Values in the order in which they were added.
 #[derive(Debug, Default)]
-pub struct Cells {
+pub struct CellBuffer {
     cells: Vec<Cell>,
     bytes: Vec<u8>,
 }
 
-impl Cells {
+impl CellBuffer {
     /// Adds a value.
     pub fn push(&mut self, value: ValueRef<'_>) {
         let cell = match value {
@@ -90,12 +90,12 @@ impl Cells {
 
 #[cfg(test)]
 mod tests {
-    use super::Cells;
+    use super::CellBuffer;
     use crate::schema::ValueRef;
 
     #[test]
     fn values_come_back_in_order_until_they_are_forgotten() {
-        let mut cells = Cells::default();
+        let mut cells = CellBuffer::default();
         let values = [
             ValueRef::Null,
             ValueRef::Text(b"a"),

@@ -1,0 +1,51 @@
+//! What a document says of itself: its head, and its end.
+
+use chrono::{SecondsFormat, Utc};
+use serde_json::{Map, Value as Json, json};
+
+use super::options::ExportOptions;
+use crate::database::{Database, Layout};
+use crate::digest::{ALGORITHM, Hash, hex};
+use crate::exchange::names::{FORMAT_JSON, FORMAT_NAME, FORMAT_VERSION};
+
+/// Rows per table.
+pub type TableRows = Vec<(&'static str, u64)>;
+
+/// What stands first in a document.
+pub fn head(layout: &Layout) -> Json {
+    let mut columns = Vec::new();
+    for table in &layout.tables {
+        for column in table.extra_columns() {
+            columns.push(json!({"table": table.schema.name, "column": column.name, "type": column.declared}));
+        }
+    }
+    json!({"name": FORMAT_NAME, "version": FORMAT_VERSION, "extra_columns": columns})
+}
+
+fn object(counts: &TableRows) -> Map<String, Json> {
+    counts.iter().map(|(table, rows)| ((*table).to_owned(), Json::from(*rows))).collect()
+}
+
+/// What stands last.
+pub fn metadata(
+    database: &Database,
+    generation: u8,
+    options: &ExportOptions,
+    (counts, left_out): (&TableRows, &TableRows),
+    digest: Option<&Hash>,
+) -> Json {
+    json!({
+        "export_timestamp": Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true),
+        "source_database": database.path().file_name().unwrap_or_default().to_string_lossy(),
+        "include_metrics": options.include_metrics,
+        "include_artifacts": options.include_artifacts,
+        "format": FORMAT_JSON,
+        "format_version": FORMAT_VERSION,
+        "generation": generation,
+        "complete": digest.is_some(),
+        "left_out": object(left_out),
+        "counts": object(counts),
+        "digest": {"algorithm": ALGORITHM, "value": digest.map(hex)},
+        "expmig_version": env!("CARGO_PKG_VERSION"),
+    })
+}

@@ -1,0 +1,157 @@
+//! The whole job.
+
+use std::sync::Arc;
+
+use super::metadata::{TableRows, head, metadata};
+use super::options::ExportOptions;
+use super::order::RunOrder;
+use super::output::Output;
+use super::sink::Sink;
+use super::stream::Stream;
+use super::tree::Tree;
+use crate::database::{Connection, Cursor, Database, Layout, Transaction, Watches};
+use crate::digest::{Digester, Hash};
+use crate::error::{Domain, Error, Result, Status};
+use crate::exchange::names::{FORMAT, METADATA};
+use crate::hierarchy::{RowQuery, Scope, Selection, experiment_exists};
+use crate::progress::Job;
+use crate::schema::{Entity, Place, Table};
+
+/// What an export did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExportResult {
+    /// The size of the document.
+    pub bytes: u64,
+    /// Rows per table that are in the document.
+    pub counts: TableRows,
+    /// Rows per table that hang on nothing and are not in it.
+    pub left_out: TableRows,
+    /// The digest in the document; `None` if it does not have everything of the experiment.
+    pub digest: Option<Hash>,
+}
+
+/// Writes the document of an experiment, of one consistent state.
+pub fn export(
+    database: &Database,
+    experiment: i64,
+    mut options: ExportOptions,
+    sink: &mut dyn Sink,
+) -> Result<ExportResult> {
+    options.check()?;
+    let job = Job::new(Domain::ImportExport, options.progress.take(), options.cancel.take());
+    let reader = database.reader()?;
+    let _watches = Watches::new(&job, [reader, reader]);
+    job.begin("opening")?;
+    let state = Transaction::read(reader)?;
+    let whole = database.layout()?;
+    experiment_exists(reader, &whole, experiment).map_err(|error| error.in_domain(Domain::ImportExport))?;
+    let layout = wanted(&whole, &options);
+    job.begin("counting")?;
+    let (mut selection, left_out) = select(reader, &layout, experiment, &options, &job)?;
+    let complete = options.include_metrics && options.include_artifacts && left_out.is_empty();
+
+    job.begin("exporting")?;
+    let mut output = Output::new(sink, options.indent as usize);
+    output.open(b'{');
+    output.plain_key(FORMAT);
+    output.value(&head(&layout))?;
+    let (counts, digest) =
+        write_rows(reader, &layout, (&mut selection, complete), &mut output, &job, !options.include_metrics)?;
+    output.plain_key(METADATA);
+    output.value(&metadata(database, whole.generation(), &options, (&counts, &left_out), digest.as_ref()))?;
+    output.close(b'}');
+    let bytes = output.end()?;
+    drop(state);
+    job.begin("finishing")?;
+    sink.finish()?;
+    job.finish();
+    Ok(ExportResult { bytes, counts, left_out, digest })
+}
+
+/// The tables that take part.
+fn wanted(layout: &Layout, options: &ExportOptions) -> Layout {
+    let (metrics, artifacts) = (options.include_metrics, options.include_artifacts);
+    let is_wanted = |table: &Table| match table.place {
+        Place::Aside => false,
+        Place::Node(_) => true,
+        Place::BelowRun => metrics || artifacts,
+        Place::Leaf(leaf) | Place::Link { leaf, .. } => {
+            if leaf == Entity::Metric {
+                metrics
+            } else {
+                artifacts
+            }
+        }
+    };
+    let mut layout = layout.clone();
+    layout.tables.retain(|table| is_wanted(table.schema));
+    layout
+}
+
+/// The rows to export, and how many are left out.
+fn select(
+    reader: &dyn Connection,
+    layout: &Layout,
+    experiment: i64,
+    options: &ExportOptions,
+    job: &Arc<Job>,
+) -> Result<(Selection, TableRows)> {
+    let all = Selection::read(reader, layout, experiment, Scope::default(), job)?;
+    if all.problems.count == 0 {
+        job.set_total(all.total());
+        return Ok((all, TableRows::new()));
+    }
+    if !options.skip_unsound {
+        let message = format!("{} rows of experiment {experiment} hang on nothing", all.problems.count);
+        let error = Error::new(Status::Validation, Domain::ImportExport, message)
+            .detail("experiment_id", experiment)
+            .hint("repair them, or export with EXPMIG_EXPORT_SKIP_UNSOUND, which leaves them out and says so");
+        return Err(all.problems.name_in(error));
+    }
+    let mut kept = Selection::read(reader, layout, experiment, Scope { sound_only: true, ..Scope::default() }, job)?;
+    let left_out = all.left_out(&kept);
+    let rows = left_out.iter().map(|(_, rows)| rows).sum();
+    job.set_total(kept.total() + rows);
+    all.problems.fail_rows(job, rows)?;
+    // The rows that cannot stand have to be asked for as long as there are any.
+    kept.problems = all.problems;
+    Ok((kept, left_out))
+}
+
+/// Writes the experiment and everything below it. The rows per table, and the digest of a complete document.
+fn write_rows(
+    reader: &dyn Connection,
+    layout: &Layout,
+    (selection, complete): (&mut Selection, bool),
+    output: &mut Output<'_>,
+    job: &Job,
+    artifacts_only: bool,
+) -> Result<(TableRows, Option<Hash>)> {
+    let order = RunOrder::new(selection);
+    let mut queries = Vec::new();
+    let mut wanted = Vec::new();
+    for table in &layout.tables {
+        if matches!(table.schema.place, Place::Leaf(_)) {
+            continue;
+        }
+        let query = RowQuery::new(layout, table)?;
+        wanted.push(order.query(layout, &query, selection)?);
+        queries.push(query);
+    }
+    let asked: Vec<_> = wanted.iter().flatten().cloned().collect();
+    let mut written = None;
+    reader.read_together(&asked, &mut |cursors: Vec<Box<dyn Cursor + '_>>| {
+        let mut cursors = cursors.into_iter();
+        let streams = queries
+            .iter()
+            .zip(&wanted)
+            .map(|(query, asked)| Stream::new(query, if asked.is_some() { cursors.next() } else { None }));
+        let streams = streams.collect::<Result<Vec<_>>>()?;
+        let digester = complete.then(|| Digester::new(selection, None, None));
+        let mut tree = Tree::new(streams, (selection, &order), digester, (output, job), artifacts_only)?;
+        tree.write()?;
+        written = Some(tree.finish()?);
+        Ok(())
+    })?;
+    written.ok_or_else(|| Error::internal(Domain::ImportExport, "nothing was read"))
+}

@@ -1,0 +1,237 @@
+//! Files of our own making: creating them for us alone, and making them appear and last. Never for a database's files.
+
+use std::fs::{File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+
+use crate::error::{Domain, Error, Result, Status};
+
+/// Creates a file that does not exist, for us alone.
+pub fn create_new(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// Renames, unless something has the new name.
+pub fn rename_new(domain: Domain, from: &Path, to: &Path) -> Result<()> {
+    let renamed = match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // The file system cannot refuse: whoever comes here has looked before.
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => std::fs::rename(from, to),
+        other => other.map_err(std::io::Error::from),
+    };
+    renamed.map_err(|error| Error::from_io(domain, "the file cannot be renamed", to, &error))
+}
+
+/// Deletes a file; fine if it is not there.
+pub fn remove(domain: Domain, path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(Error::from_io(domain, "the file cannot be deleted", path, &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Makes names that were created, changed and deleted in a folder last.
+pub fn sync_folder(domain: Domain, path: &Path) -> Result<()> {
+    let synced = File::open(path).and_then(|folder| folder.sync_all());
+    synced.map_err(|error| Error::from_io(domain, "the folder cannot be flushed", path, &error))
+}
+
+/// A file that gets its name when it is complete. Until then there is nothing to be seen of it, and nothing left if the process is
+/// killed; where the file system has no files without a name it has a hidden one.
+#[derive(Debug)]
+pub struct NewFile {
+    domain: Domain,
+    file: File,
+    folder: PathBuf,
+    path: PathBuf,
+    /// The name that it has meanwhile.
+    hidden: Option<PathBuf>,
+}
+
+impl NewFile {
+    /// Begins a file that shall be at `path`, with these permissions.
+    pub fn create(domain: Domain, path: &Path, mode: u32) -> Result<NewFile> {
+        let path = std::path::absolute(path)
+            .map_err(|error| Error::from_io(domain, "the working directory cannot be read", path, &error))?;
+        let Some(folder) = path.parent().map(Path::to_owned).filter(|_| path.file_name().is_some()) else {
+            return Err(Error::argument(domain, "path", "the path names no file").detail("path", path.display()));
+        };
+        let failed = |error: &std::io::Error| match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => {
+                Error::new(Status::NotFound, domain, "the folder for the file does not exist")
+                    .detail("path", folder.display())
+                    .hint("create the folder first")
+            }
+            _ => Error::from_io(domain, "the file cannot be created", &path, error),
+        };
+        let (file, hidden) = match unnamed(&folder) {
+            Some(file) => (file, None),
+            None => {
+                let hidden = hidden_name(&path);
+                (create_new(&hidden).map_err(|error| failed(&error))?, Some(hidden))
+            }
+        };
+        let new = NewFile { domain, file, folder, path, hidden };
+        // Whatever the process's mask is.
+        let set = new.file.set_permissions(std::fs::Permissions::from_mode(mode));
+        set.map_err(|error| Error::from_io(domain, "the permissions cannot be set", &new.path, &error))?;
+        Ok(new)
+    }
+
+    /// Appends bytes.
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let written = self.file.write_all(bytes);
+        written.map_err(|error| Error::from_io(self.domain, "the file cannot be written", &self.path, &error))
+    }
+
+    /// Flushes the file and gives it its name: a new one, or, with `replace`, also one that another file had.
+    pub fn publish(mut self, replace: bool) -> Result<()> {
+        let synced = self.file.sync_all();
+        synced.map_err(|error| Error::from_io(self.domain, "the file cannot be flushed", &self.path, &error))?;
+        if replace {
+            let hidden = match self.hidden.take() {
+                Some(hidden) => hidden,
+                None => {
+                    let hidden = hidden_name(&self.path);
+                    self.link(&hidden)?;
+                    hidden
+                }
+            };
+            // Deleted by `drop` unless it is renamed.
+            self.hidden = Some(hidden.clone());
+            std::fs::rename(&hidden, &self.path)
+                .map_err(|error| Error::from_io(self.domain, "the file cannot be renamed", &self.path, &error))?;
+            self.hidden = None;
+        } else {
+            match &self.hidden {
+                None => self.link(&self.path)?,
+                Some(hidden) => {
+                    if std::fs::symlink_metadata(&self.path).is_ok() {
+                        return Err(exists(self.domain, &self.path));
+                    }
+                    rename_new(self.domain, hidden, &self.path)?;
+                    self.hidden = None;
+                }
+            }
+        }
+        sync_folder(self.domain, &self.folder)
+    }
+
+    /// Gives the file without a name one.
+    fn link(&self, to: &Path) -> Result<()> {
+        let linked = rustix::fs::linkat(CWD, descriptor(&self.file), CWD, to, AtFlags::SYMLINK_FOLLOW);
+        linked.map_err(|error| match error {
+            Errno::EXIST => exists(self.domain, to),
+            other => Error::from_io(self.domain, "the file cannot be given its name", to, &other.into()),
+        })
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if let Some(hidden) = &self.hidden {
+            // What cannot be deleted is hidden and in nobody's way.
+            let _stays = remove(self.domain, hidden);
+        }
+    }
+}
+
+/// The error for a file that shall be created, but is there.
+pub fn exists(domain: Domain, path: &Path) -> Error {
+    Error::new(Status::AlreadyExists, domain, "there is a file of this name")
+        .detail("path", path.display())
+        .hint("choose another name, or ask to replace it")
+}
+
+/// A new file without a name; `None` where there can be none, or no way to name it later.
+fn unnamed(folder: &Path) -> Option<File> {
+    let fd = rustix::fs::open(folder, OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC, Mode::from(0o600)).ok()?;
+    let file = File::from(fd);
+    descriptor(&file).exists().then_some(file)
+}
+
+fn descriptor(file: &File) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}
+
+/// A name beside the file's that nobody else uses.
+fn hidden_name(path: &Path) -> PathBuf {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    path.with_file_name(format!(".expmig-{}-{count}.new", std::process::id()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+
+    use super::{NewFile, create_new, hidden_name};
+    use crate::error::{Domain, Status};
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
+    }
+
+    /// As on a file system that has no files without a name.
+    fn with_hidden_name(path: &Path) -> NewFile {
+        let hidden = hidden_name(path);
+        NewFile {
+            domain: Domain::ImportExport,
+            file: create_new(&hidden).unwrap(),
+            folder: path.parent().unwrap().to_owned(),
+            path: path.to_owned(),
+            hidden: Some(hidden),
+        }
+    }
+
+    fn without_name(path: &Path) -> NewFile {
+        NewFile::create(Domain::ImportExport, path, 0o640).unwrap()
+    }
+
+    #[test]
+    fn a_file_appears_when_it_is_complete_and_never_instead_of_another() {
+        for create in [with_hidden_name, without_name] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("a.json");
+            let mut file = create(&path);
+            file.write(b"one").unwrap();
+            assert!(!path.exists());
+            file.publish(false).unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), b"one");
+            let mut second = create(&path);
+            second.write(b"two").unwrap();
+            assert_eq!(second.publish(false).unwrap_err().status(), Status::AlreadyExists);
+            assert_eq!(std::fs::read(&path).unwrap(), b"one");
+            let mut third = create(&path);
+            third.write(b"three").unwrap();
+            third.publish(true).unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), b"three");
+            drop(create(&path));
+            assert_eq!(names(folder.path()), ["a.json"]);
+        }
+    }
+
+    #[test]
+    fn permissions_are_those_that_were_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        without_name(&path).publish(false).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o640);
+    }
+
+    #[test]
+    fn a_missing_folder_is_not_found_and_a_path_without_a_name_refused() {
+        let create = |path: &str| NewFile::create(Domain::ImportExport, Path::new(path), 0o600).unwrap_err();
+        assert_eq!(create("/nowhere/at/all.json").status(), Status::NotFound);
+        assert_eq!(create("/").status(), Status::InvalidArgument);
+    }
+}

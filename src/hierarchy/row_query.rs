@@ -1,0 +1,61 @@
+//! The query that reads the rows of one table with their contents, links together with what they link.
+
+use super::walk::Shape;
+use crate::database::{Layout, TableLayout};
+use crate::error::{Domain, Error, Result};
+use crate::schema::{Entity, LinkOwner, Place, Role, quote};
+
+/// Reads the rows whose owners have ids in a range, the two parameters. The owner of a trial or a run is the row itself.
+pub struct RowQuery<'l> {
+    pub table: &'l TableLayout,
+    pub owner: LinkOwner,
+    pub shape: Shape<'l>,
+    /// What a link links. Its id is column 1.
+    pub leaf: Option<(Entity, Shape<'l>)>,
+    /// The quoted column with the id of the owner, which is column 0.
+    pub owner_column: String,
+    /// Without an order. The table is `t`.
+    pub sql: String,
+}
+
+impl<'l> RowQuery<'l> {
+    /// For EXPERIMENT, TRIAL, TRIAL_RUN, the tables below the runs and the junction tables.
+    pub fn new(layout: &'l Layout, table: &'l TableLayout) -> Result<RowQuery<'l>> {
+        let column = |role: Role| match table.schema.columns.iter().find(|column| column.role == role) {
+            Some(column) => Ok(table.quoted(column.name)),
+            None => Err(Error::internal(Domain::Database, format!("{} has no {role:?}", table.schema.name))),
+        };
+        let owner = match table.schema.place {
+            Place::Node(Entity::Experiment) => LinkOwner::Experiment,
+            Place::Node(Entity::Trial) => LinkOwner::Trial,
+            Place::Link { owner, .. } => owner,
+            _ => LinkOwner::Run,
+        };
+        let owner_column = match table.schema.place {
+            Place::Node(_) => column(Role::Id)?,
+            _ => column(Role::Parent(owner.entity()))?,
+        };
+        let mut select = vec![format!("t.{owner_column}")];
+        let mut from = format!("{} AS t", quote(&table.name));
+        let (shape, leaf) = match table.schema.place {
+            Place::Link { leaf, .. } => {
+                let linked = layout.entity(leaf)?;
+                let leaf_column = column(Role::Parent(leaf))?;
+                let shape = Shape::new(table, 2);
+                let leaf_shape = Shape::new(linked, 2 + shape.columns.len());
+                select.push(format!("t.{leaf_column}"));
+                from.push_str(&format!(
+                    " LEFT JOIN {} AS l ON l.{} = t.{leaf_column}",
+                    quote(&linked.name),
+                    linked.quoted("id")
+                ));
+                (shape, Some((leaf, leaf_shape)))
+            }
+            _ => (Shape::new(table, 1), None),
+        };
+        select.extend(shape.select("t"));
+        select.extend(leaf.iter().flat_map(|(_, shape)| shape.select("l")));
+        let sql = format!("SELECT {} FROM {from} WHERE t.{owner_column} BETWEEN ?1 AND ?2", select.join(", "));
+        Ok(RowQuery { table, owner, shape, leaf, owner_column, sql })
+    }
+}

@@ -1,0 +1,254 @@
+//! Registered checks: rules of the user's own, which run with a validation, on the state that it reads.
+
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::check_sql;
+use super::issue::{Issue, IssueKind, Severity};
+use super::report::Collector;
+use crate::database::{Connection, Database, EachRow};
+use crate::error::{Domain, Error, Result, Status};
+use crate::progress::{Flow, Job};
+use crate::schema::Value;
+
+/// How long a name may be, in bytes.
+const LONGEST_NAME: usize = 128;
+/// How much of a text that a check reports is kept, in characters. Bounds what a report can take.
+const LONGEST_TEXT: usize = 1000;
+/// The same for a value: some 80 characters, and what describing it adds.
+const LONGEST_VALUE: usize = 100;
+
+/// What a callback does: looks at the data through its context and reports what is wrong. Anything but [`Flow::Continue`] ends the
+/// validation.
+pub type CheckFn = Box<dyn Fn(&CheckContext<'_>) -> Result<Flow> + Send + Sync>;
+
+/// A rule that is not built in.
+pub enum Check {
+    /// A SELECT whose rows are the offenders (docs/registered-checks.md).
+    Sql(String),
+    /// A function that looks for itself.
+    Callback(CheckFn),
+}
+
+impl Check {
+    /// A SELECT whose rows are the offenders.
+    pub fn sql(sql: impl Into<String>) -> Check {
+        Check::Sql(sql.into())
+    }
+
+    /// A function that looks for itself.
+    pub fn callback(check: impl Fn(&CheckContext<'_>) -> Result<Flow> + Send + Sync + 'static) -> Check {
+        Check::Callback(Box::new(check))
+    }
+}
+
+struct Registered {
+    name: String,
+    check: Check,
+}
+
+/// The checks of a manager, in the order in which they were registered.
+#[derive(Default)]
+pub struct Checks(Mutex<Vec<Arc<Registered>>>);
+
+impl Checks {
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Registered>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a check. SQL is prepared, to see whether it is right and only reads.
+    pub fn register(&self, database: &Database, name: &str, check: Check) -> Result<()> {
+        check_name(name)?;
+        if let Check::Sql(sql) = &check {
+            check_sql::prepare(database.reader()?, sql).map_err(|error| error.detail("check", name))?;
+        }
+        let mut checks = self.lock();
+        if checks.iter().any(|known| known.name == name) {
+            let message = format!("there is a check named {name:?} already");
+            return Err(Error::new(Status::AlreadyExists, Domain::Validation, message)
+                .detail("check", name)
+                .hint("unregister it first, or choose another name"));
+        }
+        checks.push(Arc::new(Registered { name: name.to_owned(), check }));
+        Ok(())
+    }
+
+    /// Removes a check.
+    pub fn unregister(&self, name: &str) -> Result<()> {
+        let mut checks = self.lock();
+        let Some(at) = checks.iter().position(|known| known.name == name) else {
+            let names: Vec<String> = checks.iter().map(|known| format!("{:?}", known.name)).collect();
+            let message = format!("there is no check named {name:?}");
+            return Err(Error::new(Status::NotFound, Domain::Validation, message).detail("check", name).hint(
+                match names.len() {
+                    0 => "no check is registered".to_owned(),
+                    _ => format!("the registered checks are {}", names.join(", ")),
+                },
+            ));
+        };
+        let removed = checks.remove(at);
+        // What it owns may end with a callback, which must find the lock free.
+        drop(checks);
+        drop(removed);
+        Ok(())
+    }
+
+    /// Runs all of them. They are free to change the list meanwhile.
+    pub fn run(
+        &self,
+        connection: &dyn Connection,
+        experiment: Option<i64>,
+        job: &Arc<Job>,
+        collector: &mut Collector,
+    ) -> Result<()> {
+        let checks = self.lock().clone();
+        if checks.is_empty() {
+            return Ok(());
+        }
+        let layout = connection.layout()?;
+        let known = layout.tables.iter().map(|table| table.schema.name.to_owned());
+        let tables: Vec<String> = known.chain(layout.extra_tables.iter().cloned()).collect();
+        let collector = RefCell::new(collector);
+        for registered in &checks {
+            job.begin("running registered checks")?;
+            let context = CheckContext {
+                check: &registered.name,
+                experiment,
+                connection,
+                job,
+                tables: &tables,
+                collector: &collector,
+            };
+            let answer = match &registered.check {
+                Check::Sql(sql) => check_sql::run(&context, sql, connection),
+                Check::Callback(check) => check(&context),
+            };
+            // Whatever a check made of being interrupted, that is why it ended.
+            if let Some(stopped) = job.stop_error() {
+                return Err(stopped);
+            }
+            let failed = match answer {
+                Ok(flow) => flow.stop(Domain::Validation, "check"),
+                Err(error) => Some(error),
+            };
+            if let Some(error) = failed {
+                return Err(error.detail("check", &registered.name));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_name(name: &str) -> Result<()> {
+    let wrong = match name {
+        "" => "is empty",
+        name if name.len() > LONGEST_NAME => "has more than 128 bytes",
+        name if name.contains(char::is_control) => "has a control character in it",
+        _ => return Ok(()),
+    };
+    Err(Error::argument(Domain::Validation, "name", format!("the name of the check {wrong}"))
+        .hint("give it a short name that tells what it looks for"))
+}
+
+/// What a check found. Whatever is missing is left out or made of the rest.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    pub severity: Severity,
+    /// The table; empty for none.
+    pub table: String,
+    /// The row's key, or what else tells which row it is.
+    pub row: String,
+    pub column: Option<String>,
+    /// What is wrong; the name of the check and the row, if nothing better is said.
+    pub message: Option<String>,
+    /// The offending value.
+    pub value: Option<String>,
+}
+
+impl Default for Finding {
+    fn default() -> Finding {
+        Finding {
+            severity: Severity::Error,
+            table: String::new(),
+            row: String::new(),
+            column: None,
+            message: None,
+            value: None,
+        }
+    }
+}
+
+/// What a running check sees: the state that is being validated, and where to report to.
+pub struct CheckContext<'v> {
+    check: &'v str,
+    experiment: Option<i64>,
+    connection: &'v dyn Connection,
+    job: &'v Arc<Job>,
+    tables: &'v [String],
+    collector: &'v RefCell<&'v mut Collector>,
+}
+
+impl CheckContext<'_> {
+    /// The name of the check.
+    pub fn name(&self) -> &str {
+        self.check
+    }
+
+    /// The one experiment that is validated; `None` for the whole database.
+    pub fn experiment(&self) -> Option<i64> {
+        self.experiment
+    }
+
+    /// Runs one SELECT on the state that is being validated. It can only read, as [`Database::query`].
+    pub fn query(&self, sql: &str, params: &[Value], each: EachRow<'_>) -> Result<()> {
+        self.connection.prepare_read(sql)?.run(params, each)
+    }
+
+    /// Adds an issue to the report.
+    pub fn report(&self, finding: Finding) -> Result<()> {
+        let table = finding.table.clone();
+        self.add(finding.severity, &table, || finding)
+    }
+
+    /// As [`CheckContext::report`]; what was found is only put into words while there is room for it.
+    pub(super) fn add(&self, severity: Severity, table: &str, make: impl FnOnce() -> Finding) -> Result<()> {
+        self.job.pulse()?;
+        let Ok(mut collector) = self.collector.try_borrow_mut() else {
+            return Err(Error::internal(Domain::Validation, "a check reported while it was reporting"));
+        };
+        // Counts are kept per table; names that are no table share one, so that their number is bounded.
+        let known = self.tables.iter().find(|known| known.eq_ignore_ascii_case(table)).map(String::as_str);
+        collector.add_found(self.check, severity, known.unwrap_or(""), || {
+            let found = make();
+            let row = clip(&found.row, LONGEST_TEXT);
+            let table = clip(known.unwrap_or(table), LONGEST_TEXT);
+            let message = match (found.message, table.as_str(), row.as_str()) {
+                (Some(message), _, _) => clip(&message, LONGEST_TEXT),
+                (None, "", "") => self.check.to_owned(),
+                (None, "", row) => format!("{}: {row}", self.check),
+                (None, table, row) => format!("{}: {table} ({row})", self.check),
+            };
+            Issue {
+                kind: IssueKind::RegisteredCheck,
+                severity,
+                table: table.into(),
+                row,
+                column: found.column.map(|column| clip(&column, LONGEST_TEXT).into()),
+                message,
+                value: found.value.map(|value| clip(&value, LONGEST_VALUE)),
+                check: Some(self.check.to_owned()),
+            }
+        });
+        Ok(())
+    }
+}
+
+/// One line of at most so many characters.
+fn clip(text: &str, longest: usize) -> String {
+    let mut line: String =
+        text.chars().take(longest).map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    if text.chars().nth(longest).is_some() {
+        line.push('…');
+    }
+    line
+}
