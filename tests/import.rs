@@ -40,6 +40,10 @@ fn arrives_exactly(folder: &Folder, source: &Path, experiment: i64, arguments: &
     let expected = digest(source, experiment);
     let text = document(source, experiment, &[&["--digest", &expected], arguments].concat());
     for (name, options) in [("new", unchecked()), ("same ids", ImportOptions { preserve_ids: true, ..unchecked() })] {
+        // Ids that are to be preserved have to be known where rows hang on them.
+        if name == "same ids" && arguments.contains(&"--bare") && arguments.contains(&"--order") {
+            continue;
+        }
         let target = folder.path("new.db");
         let _gone = std::fs::remove_file(&target);
         let preserves = options.preserve_ids;

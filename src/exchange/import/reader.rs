@@ -308,6 +308,7 @@ impl<'r> Reader<'r> {
         let word = self.input.bytes(range);
         match words.iter().find(|(known, _)| known.as_bytes() == word) {
             Some((_, value)) => Ok(*value),
+            None if self.input.peek()?.is_none() => self.ended(),
             None => self.malformed(start, "not a JSON value"),
         }
     }
@@ -321,7 +322,8 @@ impl<'r> Reader<'r> {
         let text = std::str::from_utf8(self.input.bytes(range)).unwrap_or_default();
         let mut lexer = Lexer::new(text);
         if let Err(error) = lexer.skip_number() {
-            return self.in_token(start, error);
+            let at_end = error.offset == text.len();
+            return if at_end && self.input.peek()?.is_none() { self.ended() } else { self.in_token(start, error) };
         }
         if lexer.offset() < text.len() {
             return self.malformed(start + lexer.offset() as u64, "the number ends before this");
