@@ -21,6 +21,9 @@ const SECTIONS: &[&str] = &[
     "export",
     "import",
     "check",
+    "transformation",
+    "undo",
+    "transformer",
 ];
 
 fn main() {

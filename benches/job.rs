@@ -4,6 +4,8 @@
 //! bench_job migrate DB EXPERIMENT [--target FILE] [--strategy conservative|balanced|aggressive]
 //! bench_job digest DB EXPERIMENT
 //! bench_job validate DB
+//! bench_job transform DB RULES_FILE
+//! bench_job undo DB TRANSFORM_ID
 //! bench_job snapshot DB FOLDER
 //! bench_job verify DB FOLDER ID
 //! bench_job restore DB FOLDER ID
@@ -15,8 +17,8 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use expmig::{
-    Database, ImportOptions, JobOptions, Manager, ManagerOptions, MigrateOptions, OpenOptions, RestoreOptions,
-    SnapshotOptions, Strategy, ValidateOptions,
+    Database, ImportOptions, JobOptions, Manager, ManagerOptions, MetricSelection, MigrateOptions, OpenOptions,
+    RestoreOptions, SnapshotOptions, Strategy, TransformOptions, UndoOptions, ValidateOptions,
 };
 
 type Failure = Box<dyn std::error::Error>;
@@ -43,6 +45,8 @@ fn option<'a>(arguments: &'a [String], name: &str) -> Option<&'a str> {
 fn run(arguments: &[String]) -> Result<(), Failure> {
     let usage = "usage: bench_job migrate|digest|validate|idle DB [EXPERIMENT] [--target FILE] [--strategy NAME]
        bench_job snapshot|verify|restore DB FOLDER [ID]
+       bench_job transform DB RULES_FILE
+       bench_job undo DB TRANSFORM_ID
        bench_job import DB DOCUMENT";
     let [command, path, ..] = arguments else { return Err(usage.into()) };
     let database = Database::open(path, OpenOptions { create: command == "import", ..OpenOptions::default() })?;
@@ -61,6 +65,17 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
             let report = manager.validate(ValidateOptions::default())?;
             let counts = &report.to_json()["counts"];
             println!("{}", serde_json::json!({"passed": report.passed(), "issues": report.total(), "counts": counts}));
+            Ok(())
+        }
+        "transform" => {
+            let rules = std::fs::read_to_string(arguments.get(2).ok_or(usage)?)?;
+            let all = MetricSelection::default();
+            let result = manager.transform_metrics(&all, &rules, TransformOptions::default())?;
+            println!("{}", result.to_json());
+            Ok(())
+        }
+        "undo" => {
+            println!("{}", manager.undo_transform(experiment()?, UndoOptions::default())?.to_json());
             Ok(())
         }
         "snapshot" => {

@@ -277,6 +277,16 @@ extern "C" {
 #define EXPMIG_IMPORT_ADD_COLUMNS 4
 
 /**
+ * Say what would be done, with examples, and write nothing.
+ */
+#define EXPMIG_TRANSFORM_DRY_RUN 1
+
+/**
+ * Leave metrics as they are that were changed since, or are gone, and restore the others.
+ */
+#define EXPMIG_UNDO_SKIP_CHANGED 1
+
+/**
  * Asks running calls to stop. One token can be given to any number of calls. Free it with expmig_cancel_free; calls that
  * still use it keep what they need.
  */
@@ -315,6 +325,16 @@ typedef struct expmig_migration expmig_migration;
  * What a validation found. Immutable; may be read from any thread. Free it with expmig_report_free.
  */
 typedef struct expmig_report expmig_report;
+
+/**
+ * Where a transformation says what becomes of a metric. Lives for the time of one callback only, on the thread of the callback.
+ */
+typedef struct expmig_transform_context expmig_transform_context;
+
+/**
+ * What a transformation did. Immutable; may be read from any thread. Free it with expmig_transformation_free.
+ */
+typedef struct expmig_transformation expmig_transformation;
 
 /**
  * What a function answers: EXPMIG_OK, or what went wrong. Numbers are never reused; new ones may be added.
@@ -649,6 +669,11 @@ typedef struct expmig_migrate_options {
      * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
      */
     const struct expmig_cancel *cancel;
+    /**
+     * A rules document (docs/transformations.md), UTF-8: the metrics of the copy are transformed by it, in the same transaction,
+     * once the copy is proven. NULL for none. The settings' backup_original has no meaning here: the source has the originals.
+     */
+    const char *transformation_rules;
 } expmig_migrate_options;
 
 /**
@@ -830,6 +855,171 @@ typedef int32_t (*expmig_read_fn)(void *buffer, size_t capacity, size_t *length,
  * call.
  */
 typedef int32_t (*expmig_check_fn)(const struct expmig_check_context *context, void *user_data);
+
+/**
+ * Which metrics a transformation looks at. Fill with expmig_transform_selection_init.
+ */
+typedef struct expmig_transform_selection {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * None are defined yet: 0.
+     */
+    uint32_t flags;
+    /**
+     * Metrics that are linked from results, epochs and batches of these experiments. NULL (the default) for all metrics, whatever they
+     * are linked from; a pointer that is not NULL with a count of 0 for none.
+     */
+    const int64_t *experiment_ids;
+    /**
+     * How many `experiment_ids` there are.
+     */
+    size_t experiment_id_count;
+    /**
+     * Of those, only the metrics with these ids. NULL (the default) for no such limit; a pointer that is not NULL with a count of 0 for
+     * none.
+     */
+    const int64_t *metric_ids;
+    /**
+     * How many `metric_ids` there are.
+     */
+    size_t metric_id_count;
+} expmig_transform_selection;
+
+/**
+ * What a caller can ask of a transformation. Fill with expmig_transform_options_init.
+ */
+typedef struct expmig_transform_options {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * EXPMIG_TRANSFORM_DRY_RUN; default 0.
+     */
+    uint32_t flags;
+    /**
+     * Rows per chunk written, at least 1; default 1000. Never the unit of commit, and never seen in the result.
+     */
+    int64_t batch_size;
+    /**
+     * Receives progress, one item being one metric that is looked at; NULL for none.
+     */
+    expmig_progress_fn progress_fn;
+    /**
+     * Passed to `progress_fn`.
+     */
+    void *progress_user_data;
+    /**
+     * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
+     */
+    const struct expmig_cancel *cancel;
+} expmig_transform_options;
+
+/**
+ * A metric that was not transformed. Fill with expmig_transform_note_init; expmig_transformation_failure_at and _skip_at then store one
+ * in it. All text is UTF-8 and lives as long as the result.
+ */
+typedef struct expmig_transform_note {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * The metric.
+     */
+    int64_t metric_id;
+    /**
+     * Its type.
+     */
+    const char *metric_type;
+    /**
+     * The transformation that said so; "validate_after_transform" if the metric was not valid afterwards, "database" if the database
+     * refused the row.
+     */
+    const char *transformation;
+    /**
+     * Why, one line.
+     */
+    const char *reason;
+} expmig_transform_note;
+
+/**
+ * What a caller can ask of an undo. Fill with expmig_undo_options_init.
+ */
+typedef struct expmig_undo_options {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * EXPMIG_UNDO_SKIP_CHANGED; default 0.
+     */
+    uint32_t flags;
+    /**
+     * Receives progress, one item being one metric to restore; NULL for none.
+     */
+    expmig_progress_fn progress_fn;
+    /**
+     * Passed to `progress_fn`.
+     */
+    void *progress_user_data;
+    /**
+     * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
+     */
+    const struct expmig_cancel *cancel;
+} expmig_undo_options;
+
+/**
+ * A metric that is being transformed. Lives for the time of one callback only; copy what is to be kept.
+ */
+typedef struct expmig_metric {
+    /**
+     * Size of this struct in bytes; fields are only added at its end.
+     */
+    uint32_t struct_size;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * The row's id.
+     */
+    int64_t id;
+    /**
+     * METRIC.type, UTF-8.
+     */
+    const char *metric_type;
+    /**
+     * METRIC.total_val: a real, in an odd database anything.
+     */
+    struct expmig_value total_val;
+    /**
+     * METRIC.per_label_val: text or NULL, in an odd database anything. A NUL that does not count follows the bytes of text.
+     */
+    struct expmig_value per_label_val;
+    /**
+     * The parameters of the rule, a JSON object as it was written; "{}" if there are none.
+     */
+    const char *params_json;
+} expmig_metric;
+
+/**
+ * A transformation: looks at a metric and says what becomes of it, with expmig_transform_set_total, expmig_transform_set_per_label,
+ * expmig_transform_skip or expmig_transform_fail; without any of them it stays as it is. Called on the thread that transforms, for one
+ * metric after the other. Answers EXPMIG_CALLBACK_CONTINUE; EXPMIG_CALLBACK_CANCEL or a failure of its own end the whole transformation
+ * with EXPMIG_CANCELLED or EXPMIG_CALLBACK, and nothing is changed. It must not unwind or longjmp, and must not use the handles of the
+ * running call.
+ */
+typedef int32_t (*expmig_transform_fn)(struct expmig_transform_context *context,
+                                       const struct expmig_metric *metric,
+                                       void *user_data);
 
 /**
  * The call did what it says.
@@ -1878,6 +2068,340 @@ EXPMIG_MUST_USE
 expmig_status expmig_check_report(const struct expmig_check_context *context,
                                   const struct expmig_issue *issue,
                                   struct expmig_error **error);
+
+/**
+ * Fills in the defaults: all metrics. `size` is sizeof(expmig_transform_selection). Answers EXPMIG_INVALID_ARGUMENT for NULL or an
+ * impossible size. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transform_selection_init(struct expmig_transform_selection *selection,
+                                              size_t size);
+
+/**
+ * Fills in the defaults. `size` is sizeof(expmig_transform_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transform_options_init(struct expmig_transform_options *options,
+                                            size_t size);
+
+/**
+ * Fills in a note without any text. `size` is sizeof(expmig_transform_note). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible
+ * size. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transform_note_init(struct expmig_transform_note *note,
+                                         size_t size);
+
+/**
+ * Changes metrics by the rules of a document (docs/transformations.md), in one transaction: a failure, a cancel or a crash leaves the
+ * database as it was. Rows that do not change are not written. A metric that is linked from elsewhere too is copied first, if
+ * `experiment_ids` are given, and only the links of these experiments move to the copy.
+ *
+ * `selection`: which metrics; NULL for all.
+ * `rules_json`: {"metric_transformations": [{"metric_type", "transformation", "rules"}, ...], "global_settings": {"backup_original",
+ * "validate_after_transform", "rollback_on_error"}}, or the list alone; "params" means the same as "rules", and the settings are
+ * true unless they say otherwise.
+ * `options`: NULL for the defaults.
+ * `result`: receives what was done; the caller frees it with expmig_transformation_free.
+ *
+ * Answers EXPMIG_INVALID_ARGUMENT (something is wrong with the rules; the detail "path" says where), EXPMIG_LIMIT (too many rules),
+ * EXPMIG_NOT_FOUND (an experiment or a metric does not exist), EXPMIG_VALIDATION (metrics that cannot be transformed, unless
+ * rollback_on_error is false; the details name them), EXPMIG_MISMATCH (a trigger interfered), EXPMIG_CANCELLED, EXPMIG_CALLBACK,
+ * EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA,
+ * EXPMIG_MISUSE. After each of them nothing was changed. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transform_metrics(const struct expmig_manager *manager,
+                                       const struct expmig_transform_selection *selection,
+                                       const char *rules_json,
+                                       const struct expmig_transform_options *options,
+                                       struct expmig_transformation **result,
+                                       struct expmig_error **error);
+
+/**
+ * As expmig_transform_metrics with one rule for the metrics of every type, and the default settings.
+ *
+ * `transformation`: the name of a transformation, built in or registered.
+ * `params_json`: its parameters, a JSON object; NULL for an empty one.
+ *
+ * Answers as expmig_transform_metrics. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transform_metrics_by(const struct expmig_manager *manager,
+                                          const struct expmig_transform_selection *selection,
+                                          const char *transformation,
+                                          const char *params_json,
+                                          const struct expmig_transform_options *options,
+                                          struct expmig_transformation **result,
+                                          struct expmig_error **error);
+
+/**
+ * The id by which expmig_transform_undo undoes it; 0 if nothing was changed, backup_original was false, or it was a dry run; 0 for NULL.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+int64_t expmig_transformation_transform_id(const struct expmig_transformation *result);
+
+/**
+ * 1 if nothing was written because only a preview was asked for, else 0. Since 0.1.0.
+ */
+EXPMIG_API int32_t expmig_transformation_dry_run(const struct expmig_transformation *result);
+
+/**
+ * Metrics of the selection. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_transformation_examined(const struct expmig_transformation *result);
+
+/**
+ * Of these, the metrics that some rule is for. Each of them was updated, unchanged, skipped or failed. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_transformation_matched(const struct expmig_transformation *result);
+
+/**
+ * Metrics that were changed; those that were copied first are among them. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_transformation_updated(const struct expmig_transformation *result);
+
+/**
+ * Metrics that were as they should be already. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_transformation_unchanged(const struct expmig_transformation *result);
+
+/**
+ * Metrics with which the transformation had nothing to do. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_transformation_skipped(const struct expmig_transformation *result);
+
+/**
+ * Metrics that could not be transformed. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_transformation_failed(const struct expmig_transformation *result);
+
+/**
+ * Changed metrics that were copied first, because others are linked to them too. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_transformation_copied(const struct expmig_transformation *result);
+
+/**
+ * 0 to 100: the share of the matched metrics that did not fail; 100, with a warning, if none matched. 0 for NULL. Since 0.1.0.
+ */
+EXPMIG_API
+double expmig_transformation_success_rate(const struct expmig_transformation *result);
+
+/**
+ * How long the transformation took, in nanoseconds. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_transformation_duration_ns(const struct expmig_transformation *result);
+
+/**
+ * How many warnings there are. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_transformation_warning_count(const struct expmig_transformation *result);
+
+/**
+ * A warning, one line, UTF-8. `index` counts from 0. Borrowed from the result; NULL if there is no such warning. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_transformation_warning_at(const struct expmig_transformation *result,
+                                             size_t index);
+
+/**
+ * How many of the failed metrics are listed: all, or the first hundred. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_transformation_failure_count(const struct expmig_transformation *result);
+
+/**
+ * A failed metric that is listed.
+ *
+ * `index`: from 0 to expmig_transformation_failure_count, exclusive.
+ * `note`: was filled by expmig_transform_note_init; receives the metric. Its text is borrowed from the result.
+ *
+ * Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transformation_failure_at(const struct expmig_transformation *result,
+                                               size_t index,
+                                               struct expmig_transform_note *note,
+                                               struct expmig_error **error);
+
+/**
+ * How many of the skipped metrics are listed: all, or the first hundred. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_transformation_skip_count(const struct expmig_transformation *result);
+
+/**
+ * A skipped metric that is listed; otherwise as expmig_transformation_failure_at. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transformation_skip_at(const struct expmig_transformation *result,
+                                            size_t index,
+                                            struct expmig_transform_note *note,
+                                            struct expmig_error **error);
+
+/**
+ * The whole result as a JSON object, schema "expmig.transformation/1": the numbers, what each rule did, failed and skipped metrics,
+ * warnings, and the examples of a dry run. Borrowed from the result. Never NULL. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_transformation_to_json(const struct expmig_transformation *result);
+
+/**
+ * Frees a result and all that was borrowed from it. NULL is fine. Since 0.1.0.
+ */
+EXPMIG_API void expmig_transformation_free(struct expmig_transformation *result);
+
+/**
+ * Fills in the defaults. `size` is sizeof(expmig_undo_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_undo_options_init(struct expmig_undo_options *options,
+                                       size_t size);
+
+/**
+ * Gives the metrics of a transformation back what they had, byte for byte, in one transaction. Links that were moved to copies lead to the
+ * originals again, and copies that nothing else is linked to are removed. Once undone, a transformation cannot be undone again.
+ *
+ * `transform_id`: what expmig_transformation_transform_id or expmig_transform_list gave.
+ * `options`: NULL for the defaults.
+ * `result_json`: receives a JSON object, schema "expmig.undo/1": "transform_id", "metrics_restored", "copies_undone", "copies_kept",
+ * "metrics_skipped" and "skipped" (with EXPMIG_UNDO_SKIP_CHANGED), "duration_ns". The caller frees it with expmig_string_free.
+ *
+ * Answers EXPMIG_NOT_FOUND (there is no such transformation, or it was undone or forgotten), EXPMIG_MISMATCH (metrics were changed since, or
+ * are gone; the details name them, and as newer_transform_id the transformations to undo first), EXPMIG_CANCELLED, EXPMIG_CALLBACK,
+ * EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
+ * EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transform_undo(const struct expmig_manager *manager,
+                                    int64_t transform_id,
+                                    const struct expmig_undo_options *options,
+                                    char **result_json,
+                                    struct expmig_error **error);
+
+/**
+ * Lists the transformations that can be undone, the newest first, as a JSON object, schema "expmig.transforms/1": {"transforms": [{"id",
+ * "created_at", "rules", "metrics", "copied"}, ...]}; times are UTC.
+ *
+ * `json`: receives a string that the caller frees with expmig_string_free.
+ *
+ * Answers EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transform_list(const struct expmig_manager *manager,
+                                    char **json,
+                                    struct expmig_error **error);
+
+/**
+ * Keeps what undoes the newest transformations and removes what undoes the older ones. Metrics stay as they are.
+ *
+ * `keep_count`: how many can still be undone; 0 for none.
+ * `options`: progress and cancel; NULL for none.
+ * `forgotten_count`: receives how many can be undone no more; can be NULL.
+ *
+ * Answers EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT,
+ * EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT (a negative count). Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transform_forget(const struct expmig_manager *manager,
+                                      int64_t keep_count,
+                                      const struct expmig_job_options *options,
+                                      uint64_t *forgotten_count,
+                                      struct expmig_error **error);
+
+/**
+ * Registers a transformation, which the rules of this manager can name from now on.
+ *
+ * `name`: 1 to 128 bytes of UTF-8 without control characters; no other transformation of the manager has it, and none that is built in.
+ * `transform_fn`: the transformation.
+ * `user_data`: passed to `transform_fn`.
+ * `destroy`: called with `user_data` when the manager needs it no more: after expmig_transformation_unregister or expmig_manager_free, or
+ * if this call fails; NULL for none.
+ *
+ * Answers EXPMIG_ALREADY_EXISTS, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transformation_register(const struct expmig_manager *manager,
+                                             const char *name,
+                                             expmig_transform_fn transform_fn,
+                                             void *user_data,
+                                             expmig_destroy_fn destroy,
+                                             struct expmig_error **error);
+
+/**
+ * Ends what expmig_transformation_register began.
+ *
+ * Answers EXPMIG_NOT_FOUND (the hint names the transformations that there are), EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transformation_unregister(const struct expmig_manager *manager,
+                                               const char *name,
+                                               struct expmig_error **error);
+
+/**
+ * Gives the metric another total. Whether that is another one, the library finds out.
+ *
+ * `total_val`: any number but NaN, which the database cannot hold.
+ *
+ * Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transform_set_total(struct expmig_transform_context *context,
+                                         double total_val,
+                                         struct expmig_error **error);
+
+/**
+ * Gives the metric other per-label values. Whether they are valid is checked afterwards, with validate_after_transform.
+ *
+ * `per_label_json`: a JSON object of labels and numbers, UTF-8; NULL for none. Copied, and stored as it is.
+ *
+ * Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transform_set_per_label(struct expmig_transform_context *context,
+                                             const char *per_label_json,
+                                             struct expmig_error **error);
+
+/**
+ * Leaves the metric as it is and counts it as skipped, whatever was set.
+ *
+ * `reason`: one line, UTF-8. Copied.
+ *
+ * Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transform_skip(struct expmig_transform_context *context,
+                                    const char *reason,
+                                    struct expmig_error **error);
+
+/**
+ * Fails the metric, and with rollback_on_error the whole transformation.
+ *
+ * `message`: why, one line, UTF-8. Copied.
+ *
+ * Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transform_fail(struct expmig_transform_context *context,
+                                    const char *message,
+                                    struct expmig_error **error);
 
 #ifdef __cplusplus
 }

@@ -6,7 +6,7 @@
 //! - [`schema`]: the tables and what values are.
 //! - [`progress`], `files`, [`database`]: jobs, files of our own, connections.
 //! - `hierarchy`, [`digest`]: the rows below an experiment, and their content digest.
-//! - [`validation`], [`migration`], [`snapshot`], [`exchange`]: the capabilities.
+//! - [`validation`], [`migration`], [`transformation`], [`snapshot`], [`exchange`]: the capabilities.
 //! - [`manager`]: the facade that users hold.
 //! - `capi`: the C ABI; the only unsafe code.
 //!
@@ -39,8 +39,10 @@ pub mod hierarchy;
 pub mod manager;
 pub mod migration;
 pub mod progress;
+mod registry;
 pub mod schema;
 pub mod snapshot;
+pub mod transformation;
 pub mod validation;
 
 pub use database::{Database, Next, OpenOptions, QueryRow};
@@ -52,4 +54,7 @@ pub use migration::{MigrateOptions, MigrationResult, Strategy};
 pub use progress::{CancelToken, Flow, Progress};
 pub use schema::{Value, ValueRef};
 pub use snapshot::{RestoreResult, Snapshot, SnapshotList};
+pub use transformation::{
+    MetricSelection, TransformOptions, TransformationResult, Transformations, UndoOptions, UndoResult,
+};
 pub use validation::{Check, CheckContext, Finding, Issue, IssueKind, Report, Section, Severity, ValidateOptions};

@@ -1,5 +1,7 @@
 //! The facade that Rust users and the C API hold: one database, and everything that can be done with it.
 
+mod transformations;
+
 use std::borrow::Borrow;
 use std::fmt;
 use std::io::{Read, Write};
@@ -8,7 +10,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use crate::database::{Connection, Database, EachRow, Row, Transaction, Watches};
+use crate::database::{Connection, Database, EachRow, Layout, Row, Transaction, Watches};
 use crate::digest::{self, Hash};
 use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::{
@@ -21,6 +23,7 @@ use crate::migration::{self, Helpers, MigrateOptions, MigrationResult};
 use crate::progress::{CancelToken, Flow, Job, ProgressSink};
 use crate::schema::{Entity, Value};
 use crate::snapshot::{self, Counting, Folder, RestoreResult, Snapshot, SnapshotList};
+use crate::transformation::{self, Plan, Transformations};
 use crate::validation::{self, Check, Checks, Collector, Report, Scope as Sections, Severity, ValidateOptions};
 
 /// How important a log record is.
@@ -124,6 +127,7 @@ pub struct Manager<D: Borrow<Database> = Database> {
     database: D,
     options: Arc<ManagerOptions>,
     checks: Arc<Checks>,
+    transformations: Arc<Transformations>,
     /// `None` if the working directory could not be read.
     folder: Option<Folder>,
 }
@@ -139,7 +143,7 @@ impl<D: Borrow<Database>> Manager<D> {
     pub fn new(database: D, options: impl Into<Arc<ManagerOptions>>) -> Manager<D> {
         let options = options.into();
         let folder = Folder::at(options.snapshot_dir.as_deref()).ok();
-        Manager { database, options, checks: Arc::default(), folder }
+        Manager { database, options, checks: Arc::default(), transformations: Arc::default(), folder }
     }
 
     /// The same with these registered checks, which managers can share.
@@ -302,7 +306,20 @@ impl<D: Borrow<Database>> Manager<D> {
             let folder = receiver.folder()?;
             Ok(snapshot::create(receiver.database(), &folder, &request, job, Counting::Nothing)?.id)
         };
-        let helpers = Helpers { checks: &mut self.run_checks(), snapshot: &mut snapshot };
+        // What is wrong with the rules is known before anything is read.
+        let mut plan = match &options.transformation_rules {
+            Some(rules) => Some(self.logged("read rules", Plan::parse(rules, &self.transformations))?),
+            None => None,
+        };
+        let mut transform = |connection: &dyn Connection, layout: &Layout, copies: (i64, u64), job: &Arc<Job>| {
+            let twice = || Error::internal(Domain::Transformation, "a copy is transformed once");
+            transformation::transform_copies(connection, layout, copies, plan.take().ok_or_else(twice)?, job)
+        };
+        let helpers = Helpers {
+            checks: &mut self.run_checks(),
+            transform: options.transformation_rules.is_some().then_some(&mut transform),
+            snapshot: &mut snapshot,
+        };
         let target = target.map(Manager::database);
         let result = migration::migrate(self.database(), target, experiment, options, helpers);
         if let Ok(done) = &result {

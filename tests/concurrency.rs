@@ -369,7 +369,6 @@ fn race(jobs: [&Job; 2]) -> [Option<(i64, bool)>; 2] {
 /// Two processes copy experiments 1 and 2 of one source into one target: both copies are whole, or one was refused.
 fn race_two_experiments(journal: Option<Journal>, busy_timeout: Duration) {
     let checker = Checker::start();
-    let mut made = 0;
     for _ in 0..5 {
         let pair = Pair::new(journal.unwrap_or(Journal::Rollback));
         if journal.is_none() {
@@ -385,11 +384,11 @@ fn race_two_experiments(journal: Option<Journal>, busy_timeout: Duration) {
             busy_timeout,
         };
         let outcomes = race([&job(1), &job(2)]);
-        assert!(outcomes.iter().any(Option::is_some), "one is always let in");
+        // Without patience each can be in the other's way: one asks for the file as the other reads it.
+        assert!(busy_timeout < PATIENT || outcomes.iter().all(Option::is_some), "with patience both are let in");
         for (experiment, outcome) in (1..).zip(outcomes) {
             let Some((copy, skipped)) = outcome else { continue };
             assert!(!skipped);
-            made += 1;
             checker.assert_copy((&pair.source(), experiment), (&pair.target(), copy), (&pristine, None));
         }
         let there: i64 =
@@ -399,7 +398,6 @@ fn race_two_experiments(journal: Option<Journal>, busy_timeout: Duration) {
         dump(&pair.target());
         assert!(journal_files(&pair.target()).is_empty());
     }
-    assert!(busy_timeout < PATIENT || made == 10, "with patience both are let in");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The memory of a migration does not grow with the experiment, and that of a validation not with what is wrong.
+//! The memory of a migration or a transformation does not grow with the experiment, and that of a validation not with what is wrong.
 
 mod common;
 
@@ -6,7 +6,9 @@ use std::path::Path;
 
 use common::child::{self, Job};
 use common::database::{Journal, count, open, small};
-use expmig::{Database, MigrateOptions, OpenOptions, ValidateOptions};
+use expmig::{
+    Database, Manager, MetricSelection, MigrateOptions, OpenOptions, TransformOptions, UndoOptions, ValidateOptions,
+};
 use serde_json::{Value, json};
 
 const MIB: u64 = 1 << 20;
@@ -24,6 +26,9 @@ fn child_process() {
     let Some((role, input)) = child::role() else { return };
     if role == "validate" {
         return validate(&input);
+    }
+    if role == "transform" {
+        return transform(&input);
     }
     let job: Job = serde_json::from_value(input).unwrap();
     let (source, target) = job.open().unwrap();
@@ -44,6 +49,40 @@ fn validate(input: &Value) {
     child::say(
         &json!({"opened": opened, "peak": peak(), "counts": counts, "listed": listed, "passed": report.passed()}),
     );
+}
+
+/// Transforms the metrics of experiment 1 in a file, in one chunk if that were possible, undoes it, and says what it took.
+fn transform(input: &Value) {
+    let manager = Manager::from(Database::open(input["path"].as_str().unwrap(), OpenOptions::default()).unwrap());
+    let opened = peak();
+    let selection = MetricSelection { experiments: Some(vec![1]), metrics: None };
+    let options = TransformOptions { batch_size: usize::MAX, ..TransformOptions::default() };
+    let result = manager.transform_metrics_by(&selection, "scale", Some(r#"{"factor": 3}"#), options).unwrap();
+    let undone = manager.undo_transform(result.transform_id.unwrap(), UndoOptions::default()).unwrap();
+    child::say(&json!({
+        "opened": opened, "peak": peak(), "updated": result.updated, "copied": result.copied, "restored": undone.restored,
+    }));
+}
+
+#[test]
+fn transforming_200_000_shared_metrics_and_undoing_it_takes_less_than_64_mib() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("source.db");
+    large(&path);
+    // Every other metric belongs to experiment 2 too.
+    let share =
+        "INSERT OR IGNORE INTO RESULTS_METRIC SELECT (SELECT max(id) FROM TRIAL_RUN WHERE id < 1000), id FROM METRIC
+                 WHERE id >= 100000 AND id % 2 = 0";
+    open(&path).execute_batch(share).unwrap();
+    let output = child::command("transform", &json!({"path": path})).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said: Value = String::from_utf8(output.stdout).unwrap().lines().find_map(child::heard).unwrap();
+    assert!(said["updated"].as_u64().unwrap() >= 200_000, "{said}");
+    assert!(said["copied"].as_u64().unwrap() >= 100_000, "{said}");
+    assert_eq!(said["restored"], said["updated"]);
+    let grown = said["peak"].as_u64().unwrap() - said["opened"].as_u64().unwrap();
+    println!("{} MiB above the opened library", grown / MIB);
+    assert!(grown < 64 * MIB, "{said}");
 }
 
 /// Experiment 1 gets 200,000 metrics, in 100 runs of 100 epochs.

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use expmig::transformation::Outcome;
 use expmig::{
-    CancelToken, Database, Flow, IssueKind, JobOptions, MigrateOptions, OnDuplicate, OpenOptions, Progress, Status,
-    Strategy, ValidateOptions,
+    CancelToken, Database, Flow, IssueKind, JobOptions, MetricSelection, MigrateOptions, OnDuplicate, OpenOptions,
+    Progress, Status, Strategy, TransformOptions, TransformationResult, UndoOptions, ValidateOptions,
 };
 use support::*;
 
@@ -347,6 +348,154 @@ fn prior_art_item_31_a_table_that_the_generation_does_not_have_violates_nothing(
         let result = open(&path).migrate_experiment(1, None, with(Strategy::Conservative)).expect("a copy");
         Check::new((&path, 1), (&path, result.new_experiment_id)).ok();
     }
+}
+
+// ---- Transformation
+
+/// A rule for one type of metrics.
+fn rule(kind: &str, transformation: &str, params: &str) -> String {
+    format!(r#"[{{"metric_type": "{kind}", "transformation": "{transformation}", "params": {params}}}]"#)
+}
+
+fn of(experiments: &[i64]) -> MetricSelection {
+    MetricSelection { experiments: Some(experiments.to_vec()), metrics: None }
+}
+
+fn transform(path: &std::path::Path, selection: &MetricSelection, rules: &str) -> expmig::Result<TransformationResult> {
+    open(path).transform_metrics(selection, rules, TransformOptions::default())
+}
+
+const TENFOLD: &str = r#"{"factor": 10, "target": "total"}"#;
+
+#[test]
+fn prior_art_item_36_no_experiments_are_no_experiments() {
+    let folder = Folder::new();
+    let path = folder.small("work.db", "");
+    let result = leaves_alone(&path, || transform(&path, &of(&[]), &rule("loss", "scale", TENFOLD)).expect("done"));
+    assert_eq!((result.examined, result.updated), (0, 0));
+}
+
+#[test]
+fn prior_art_item_37_final_and_batch_metrics_are_reached_too() {
+    let folder = Folder::new();
+    let path = folder.small("work.db", "");
+    for (kind, updated) in [("accuracy", 2), ("loss", 3), ("batch_loss", 2)] {
+        let result = transform(&path, &of(&[1]), &rule(kind, "scale", TENFOLD)).expect("done");
+        assert_eq!(result.updated, updated, "{kind}");
+    }
+    assert_eq!(integer(&path, "SELECT CAST(sum(total_val * 1000) AS INT) FROM METRIC WHERE id <> 36"), 121_250);
+}
+
+#[test]
+fn prior_art_item_38_legacy_rows_are_what_legacy_to_per_label_is_for() {
+    let folder = Folder::new();
+    let path = folder.small("work.db", "UPDATE METRIC SET per_label_val = '' WHERE id = 33;");
+    let params = r#"{"default_classes": ["cat", "dog"]}"#;
+    let result = transform(&path, &of(&[1]), &rule("loss", "legacy_to_per_label", params)).expect("done");
+    assert_eq!(result.updated, 3);
+    for (id, total) in [(32, "1.5"), (33, "0.75"), (34, "2.5")] {
+        let labels = text(&path, &format!("SELECT per_label_val FROM METRIC WHERE id = {id}"));
+        let read: serde_json::Value = serde_json::from_str(&labels).expect("JSON");
+        let total: f64 = total.parse().expect("a number");
+        assert_eq!((read["cat"].as_f64(), read["dog"].as_f64()), (Some(total), Some(total)), "{labels}");
+    }
+}
+
+#[test]
+fn prior_art_item_39_the_documented_rules_do_something_to_the_metrics_of_their_type() {
+    let folder = Folder::new();
+    let path = folder.small("work.db", "");
+    let document = r#"{"metric_transformations": [
+        {"metric_type": "accuracy", "transformation": "normalize_json_keys", "rules": {"key_mapping": {"a": "cat"}}}],
+        "global_settings": {"backup_original": true, "validate_after_transform": true, "rollback_on_error": true}}"#;
+    let result = transform(&path, &MetricSelection::default(), document).expect("done");
+    assert_eq!((result.matched, result.updated), (2, 2));
+    assert_eq!(text(&path, "SELECT per_label_val FROM METRIC WHERE id = 31"), r#"{"cat": 0.25, "b": 0.75}"#);
+}
+
+#[test]
+fn prior_art_item_40_a_rule_that_fails_is_counted_as_failed() {
+    let folder = Folder::new();
+    let path = folder.small("work.db", "");
+    let manager = open(&path);
+    let raises = |_: &expmig::transformation::Metric, _: &str| Ok(Outcome::Failed("it raised".to_owned()));
+    manager.register_transformation("raises", Box::new(raises)).expect("a new name");
+    let loose = format!(
+        r#"{{"metric_transformations": {}, "global_settings": {{"rollback_on_error": false}}}}"#,
+        rule("accuracy", "raises", "{}")
+    );
+    let act = || manager.transform_metrics(&MetricSelection::default(), &loose, TransformOptions::default());
+    let result = leaves_alone(&path, || act().expect("a result"));
+    assert_eq!((result.matched, result.updated, result.failed.count), (2, 0, 2));
+    assert_eq!(result.success_rate(), 0.0);
+    assert!(result.failed.first.iter().all(|failed| failed.reason == "it raised"));
+}
+
+#[test]
+fn prior_art_item_41_nothing_is_committed_before_the_end_and_every_run_can_be_undone() {
+    let folder = Folder::new();
+    let path = folder.small("work.db", "");
+    let before = dump(&path)["METRIC"].clone();
+    let hundredth = rule("loss", "scale", r#"{"factor": 0.01, "target": "total"}"#);
+    // It fails at the last metric of four, with a chunk for each.
+    let manager = open(&path);
+    let fails = |metric: &expmig::transformation::Metric, _: &str| {
+        Ok(match metric.id {
+            36 => Outcome::Failed("too late".to_owned()),
+            _ => Outcome::Changed { total_val: Some(expmig::Value::Real(0.0)), per_label_val: None },
+        })
+    };
+    manager.register_transformation("fails", Box::new(fails)).expect("a new name");
+    let options = TransformOptions { batch_size: 1, ..TransformOptions::default() };
+    let result = manager.transform_metrics(&MetricSelection::default(), &rule("loss", "fails", "{}"), options);
+    failed(result, Status::Validation);
+    assert_eq!(dump(&path)["METRIC"], before);
+    // Running twice divides twice, as it was asked to; each time can be taken back.
+    let once = transform(&path, &MetricSelection::default(), &hundredth).expect("done").transform_id.expect("an id");
+    let twice = transform(&path, &MetricSelection::default(), &hundredth).expect("done").transform_id.expect("an id");
+    for id in [twice, once] {
+        manager.undo_transform(id, UndoOptions::default()).expect("undone");
+    }
+    assert_eq!(dump(&path)["METRIC"], before);
+}
+
+#[test]
+fn prior_art_item_42_a_batch_size_below_one_is_an_error() {
+    let folder = Folder::new();
+    let path = folder.small("work.db", "");
+    let options = TransformOptions { batch_size: 0, ..TransformOptions::default() };
+    let act = || open(&path).transform_metrics(&of(&[1]), &rule("loss", "scale", TENFOLD), options);
+    let error = leaves_alone(&path, || failed(act(), Status::InvalidArgument));
+    assert_detail(&error, "parameter", "batch_size");
+}
+
+#[test]
+fn prior_art_item_43_unchanged_rows_are_not_written_and_shared_ones_change_for_nobody_else() {
+    let folder = Folder::new();
+    let path = folder.small("work.db", "INSERT INTO EPOCH_METRIC VALUES (1, 21, 36);");
+    let rename = rule("accuracy", "normalize_json_keys", r#"{"key_mapping": {"z": "x"}}"#);
+    leaves_alone(&path, || transform(&path, &MetricSelection::default(), &rename).expect("done"));
+    let stranger = digest(&path, 2);
+    let result = transform(&path, &of(&[1]), &rule("loss", "scale", TENFOLD)).expect("done");
+    assert_eq!((result.updated, result.copied), (4, 1));
+    assert_eq!(digest(&path, 2), stranger);
+}
+
+#[test]
+fn prior_art_item_44_labels_keep_their_order_and_no_nan_spreads() {
+    let folder = Folder::new();
+    let labels = r#"{"zebra": 1, "ant": 2.50, "cow": 3e-3}"#;
+    let path = folder.small("work.db", &format!("UPDATE METRIC SET per_label_val = '{labels}' WHERE id = 31;"));
+    let selection = MetricSelection { experiments: None, metrics: Some(vec![31]) };
+    let rename = rule("accuracy", "normalize_json_keys", r#"{"key_mapping": {"ant": "bee"}}"#);
+    for _ in 0..20 {
+        let copy = folder.copy_of(&path, "copy.db");
+        transform(&copy, &selection, &rename).expect("done");
+        assert_eq!(text(&copy, "SELECT per_label_val FROM METRIC WHERE id = 31"), labels.replace("ant", "bee"));
+    }
+    execute(&path, r#"UPDATE METRIC SET per_label_val = '{"a": NaN, "b": 1}' WHERE id = 31"#);
+    let mean = rule("accuracy", "aggregate", r#"{"function": "mean"}"#);
+    leaves_alone(&path, || failed(transform(&path, &selection, &mean), Status::Validation));
 }
 
 // ---- Progress

@@ -12,7 +12,7 @@ use super::guard::guard;
 use super::manager::expmig_manager;
 use super::migration::{EXPMIG_DUPLICATE_COPY, on_duplicate};
 use super::options::{SizedOptions, init, known_flags, read};
-use super::progress::{EXPMIG_CALLBACK_CANCEL, EXPMIG_CALLBACK_CONTINUE, UserData, expmig_progress_fn, sink, token};
+use super::progress::{UserData, expmig_progress_fn, flow, sink, token};
 use super::status::expmig_status;
 use super::text::give;
 use crate::error::{Domain, Error, Result, Status};
@@ -105,29 +105,20 @@ struct Callback {
     user_data: UserData,
 }
 
-impl Callback {
-    fn failed(status: Status, message: &str, answer: i32) -> std::io::Error {
-        let error = Error::new(status, Domain::ImportExport, message);
-        std::io::Error::other(error.detail("callback", "read").detail("callback_result", answer))
-    }
-}
-
 impl Read for Callback {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let mut length = 0;
         // SAFETY: the caller gave a function of this type; the buffer has this many writable bytes.
         let answer =
             unsafe { (self.read)(buffer.as_mut_ptr().cast(), buffer.len(), &raw mut length, self.user_data.get()) };
-        match answer {
-            EXPMIG_CALLBACK_CONTINUE if length <= buffer.len() => Ok(length),
-            EXPMIG_CALLBACK_CONTINUE => {
-                let message = "the read callback says that it wrote more than the buffer holds; nothing was changed";
-                Err(Callback::failed(Status::Callback, message, answer))
-            }
-            EXPMIG_CALLBACK_CANCEL => {
-                Err(Callback::failed(Status::Cancelled, "the read callback asked to stop; nothing was changed", answer))
-            }
-            _ => Err(Callback::failed(Status::Callback, "the read callback failed; nothing was changed", answer)),
+        let stopped = flow(answer).stop(Domain::ImportExport, "read").or_else(|| {
+            let message = "the read callback says that it gave more than was asked for; nothing was changed";
+            let error = Error::new(Status::Callback, Domain::ImportExport, message);
+            (length > buffer.len()).then(|| error.detail("callback", "read").detail("callback_result", answer))
+        });
+        match stopped {
+            None => Ok(length),
+            Some(error) => Err(std::io::Error::other(error)),
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::database::Database;
 use crate::error::{Domain, Error, Result};
 use crate::manager::{LogLevel, LogSink, Manager, ManagerOptions};
 use crate::snapshot::Folder;
+use crate::transformation::Transformations;
 use crate::validation::Checks;
 
 /// No log records.
@@ -88,12 +89,15 @@ pub struct Shared {
     pub database: Arc<Gate<Database>>,
     options: Arc<ManagerOptions>,
     checks: Arc<Checks>,
+    transformations: Arc<Transformations>,
 }
 
 impl Shared {
     /// The engine's manager, while the database is entered.
     pub fn manager<'e>(&self, entered: &'e Entered<'_, Database>) -> Manager<&'e Database> {
-        Manager::new(&**entered, Arc::clone(&self.options)).with_checks(Arc::clone(&self.checks))
+        Manager::new(&**entered, Arc::clone(&self.options))
+            .with_checks(Arc::clone(&self.checks))
+            .with_transformations(Arc::clone(&self.transformations))
     }
 }
 
@@ -178,7 +182,7 @@ pub unsafe extern "C" fn expmig_manager_new(
             let database = Arc::clone(&handle(database, "database", Domain::Database)?.0);
             required(manager, "manager", Domain::Database)?;
             let options = Arc::new(manager_options(&options, destroy)?);
-            let shared = Shared { database, options, checks: Arc::default() };
+            let shared = Shared { database, options, checks: Arc::default(), transformations: Arc::default() };
             store(manager, Box::into_raw(Box::new(expmig_manager(Arc::new(shared)))));
             Ok(())
         })

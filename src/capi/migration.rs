@@ -70,11 +70,14 @@ pub struct expmig_migrate_options {
     pub progress_user_data: *mut c_void,
     /// Stops the call when triggered; NULL for none. Needs to live until the call has begun.
     pub cancel: *const expmig_cancel,
+    /// A rules document (docs/transformations.md), UTF-8: the metrics of the copy are transformed by it, in the same transaction,
+    /// once the copy is proven. NULL for none. The settings' backup_original has no meaning here: the source has the originals.
+    pub transformation_rules: *const c_char,
 }
 
 // SAFETY: repr(C), size first, integers, pointers and an optional function pointer.
 unsafe impl SizedOptions for expmig_migrate_options {
-    const FIRST_SIZE: usize = size_of::<expmig_migrate_options>();
+    const FIRST_SIZE: usize = std::mem::offset_of!(expmig_migrate_options, transformation_rules);
 
     fn defaults() -> expmig_migrate_options {
         expmig_migrate_options {
@@ -88,6 +91,7 @@ unsafe impl SizedOptions for expmig_migrate_options {
             progress_fn: None,
             progress_user_data: std::ptr::null_mut(),
             cancel: std::ptr::null(),
+            transformation_rules: std::ptr::null(),
         }
     }
 }
@@ -128,6 +132,8 @@ unsafe fn migrate_options(options: *const expmig_migrate_options) -> Result<Migr
         add_columns: options.flags & EXPMIG_MIGRATE_ADD_COLUMNS != 0,
         batch_size,
         create_snapshot: options.flags & EXPMIG_MIGRATE_SNAPSHOT != 0,
+        transformation_rules: unsafe { optional_text(options.transformation_rules, "transformation_rules", domain) }?
+            .map(str::to_owned),
         title_prefix: unsafe { optional_text(options.title_prefix, "title_prefix", domain) }?.map(str::to_owned),
         progress: sink(options.progress_fn, options.progress_user_data),
         cancel: unsafe { token(options.cancel) },

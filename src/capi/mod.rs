@@ -32,4 +32,7 @@ pub mod report;
 pub mod snapshot;
 pub mod status;
 mod text;
+pub mod transformation;
+pub mod transformer;
+pub mod undo;
 pub mod validation;

@@ -63,7 +63,8 @@ pub type expmig_row_fn = Option<unsafe extern "C" fn(row: *const expmig_row, use
 const EMPTY: expmig_value =
     expmig_value { r#type: EXPMIG_VALUE_NULL, integer: 0, real: 0.0, bytes: std::ptr::null(), length: 0 };
 
-fn to_c(value: &ValueRef<'_>) -> expmig_value {
+/// The value, borrowed.
+pub fn to_c(value: &ValueRef<'_>) -> expmig_value {
     let bytes = |kind, bytes: &[u8]| expmig_value {
         r#type: kind,
         bytes: bytes.as_ptr().cast::<c_void>(),

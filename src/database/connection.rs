@@ -105,6 +105,12 @@ pub trait Inserter {
     fn insert(&mut self, values: &[ValueRef<'_>]) -> Result<()>;
 }
 
+/// A statement that changes something, prepared once and run often.
+pub trait Change {
+    /// Runs it with these parameters; returns how many rows it changed.
+    fn run(&mut self, params: &[ValueRef<'_>]) -> Result<u64>;
+}
+
 /// One connection. Methods take `&self` so that a query can write while it reads, where the engine can.
 pub trait Connection {
     /// Which engine this is.
@@ -140,12 +146,18 @@ pub trait Connection {
     /// Runs a statement that changes something; returns how many rows it changed.
     fn execute(&self, sql: &str, params: &[Value]) -> Result<u64>;
 
+    /// Prepares a statement that changes something and is run often.
+    fn prepare_change<'c>(&'c self, sql: &str) -> Result<Box<dyn Change + 'c>>;
+
     /// Prepares writing rows into these columns of a table.
     fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>>;
 
     /// The first of `count` ids in a row that were never used in this table, and whether they had to be taken from
     /// below the highest id ever used. Valid while the write transaction lasts.
     fn allocate_ids(&self, table: &TableLayout, count: u64) -> Result<(i64, bool)>;
+
+    /// Whether writing into this table makes the database do more than that.
+    fn has_triggers(&self, table: &TableLayout) -> Result<bool>;
 
     /// What the engine would read back if `value` were stored in this column of its own.
     fn stored_as(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Result<Value>;

@@ -108,6 +108,8 @@ impl TableLayout {
 pub struct Layout {
     /// The known tables, parents before children.
     pub tables: Vec<TableLayout>,
+    /// Tables of expmig's own, which are part of no experiment.
+    pub own_tables: Vec<TableLayout>,
     /// Tables that are not ours; they are left alone.
     pub extra_tables: Vec<String>,
     /// Whether text is stored as UTF-16, which cannot hold every sequence of bytes.
@@ -118,6 +120,24 @@ impl Layout {
     /// The layout of a known table, if the database has it.
     pub fn table(&self, name: &str) -> Option<&TableLayout> {
         self.tables.iter().find(|table| table.schema.name == name)
+    }
+
+    /// The layout of a table of expmig's own, if the database has it; fails if it is not as this version makes it.
+    pub fn own_table(&self, schema: &'static Table) -> Result<Option<&TableLayout>> {
+        let Some(found) = self.own_tables.iter().find(|table| table.schema.name == schema.name) else {
+            return Ok(None);
+        };
+        match schema.columns.iter().find(|column| found.columns.iter().all(|there| there.schema != Some(*column))) {
+            None => Ok(Some(found)),
+            Some(missing) => Err(Error::new(
+                Status::Schema,
+                Domain::Database,
+                format!("the column {}.{} is missing", schema.name, missing.name),
+            )
+            .detail("table", schema.name)
+            .detail("column", missing.name)
+            .hint("another version of expmig made the table; undo or forget its transformations with that version")),
+        }
     }
 
     /// The layout of an entity's table.

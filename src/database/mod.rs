@@ -28,7 +28,8 @@ mod url;
 pub use cell_buffer::CellBuffer;
 pub use chunk::Chunk;
 pub use connection::{
-    Cells, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction, Watches,
+    Cells, Change, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction,
+    Watches,
 };
 pub use glob::Glob;
 pub use handle::{Database, OpenOptions, open_copy};

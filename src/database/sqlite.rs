@@ -9,13 +9,13 @@ use std::time::{Duration, Instant};
 use rusqlite::{OpenFlags, types};
 
 use super::connection::{
-    Connection, Copied, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction, WithCursors,
+    Change, Connection, Copied, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction, WithCursors,
 };
 use super::guard;
 use super::layout::{Affinity, ColumnLayout, Layout, TableLayout};
 use super::read::ReadStatement;
 use super::sqlite_error::translate;
-use super::sqlite_insert::SqliteInserter;
+use super::sqlite_insert::{SqliteInserter, has_triggers, is_huge};
 use super::sqlite_read::{self, ReadGuard};
 use super::{sqlite_check, sqlite_copy, sqlite_cursors, sqlite_layout};
 use crate::error::{Domain, Error, Result, Status};
@@ -274,6 +274,27 @@ impl types::ToSql for Cell<'_> {
     }
 }
 
+struct SqliteChange<'c> {
+    connection: &'c SqliteConnection,
+    statement: rusqlite::Statement<'c>,
+}
+
+impl Change for SqliteChange<'_> {
+    fn run(&mut self, params: &[ValueRef<'_>]) -> Result<u64> {
+        let mut run = || -> rusqlite::Result<usize> {
+            for (index, value) in params.iter().enumerate() {
+                self.statement.raw_bind_parameter(index + 1, Cell(*value))?;
+            }
+            let changed = self.statement.raw_execute()?;
+            if params.iter().any(is_huge) {
+                self.statement.clear_bindings();
+            }
+            Ok(changed)
+        };
+        run().map(|changed| changed as u64).map_err(|error| self.connection.wrap(error))
+    }
+}
+
 struct SqliteRow<'a, 's>(&'a rusqlite::Row<'s>);
 
 impl Row for SqliteRow<'_, '_> {
@@ -378,6 +399,11 @@ impl Connection for SqliteConnection {
         Ok(changed as u64)
     }
 
+    fn prepare_change<'c>(&'c self, sql: &str) -> Result<Box<dyn Change + 'c>> {
+        let statement = self.inner.prepare(sql).map_err(|error| self.wrap(error))?;
+        Ok(Box::new(SqliteChange { connection: self, statement }))
+    }
+
     fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>> {
         Ok(Box::new(SqliteInserter::new(self, table, columns)?))
     }
@@ -409,6 +435,10 @@ impl Connection for SqliteConnection {
             .detail("table", table.schema.name)
             .hint("migrate into another database")),
         }
+    }
+
+    fn has_triggers(&self, table: &TableLayout) -> Result<bool> {
+        has_triggers(self, table)
     }
 
     fn stored_as(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Result<Value> {

@@ -65,7 +65,8 @@ impl<'c> SqliteInserter<'c> {
     }
 }
 
-fn has_triggers(connection: &SqliteConnection, table: &TableLayout) -> Result<bool> {
+/// Whether the table has a trigger.
+pub fn has_triggers(connection: &SqliteConnection, table: &TableLayout) -> Result<bool> {
     connection
         .inner
         .query_row(
@@ -75,6 +76,11 @@ fn has_triggers(connection: &SqliteConnection, table: &TableLayout) -> Result<bo
         )
         .map(|count| count > 0)
         .map_err(|error| connection.wrap(error))
+}
+
+/// Whether a statement should forget the value at once.
+pub fn is_huge(value: &ValueRef<'_>) -> bool {
+    matches!(value, ValueRef::Text(v) | ValueRef::Blob(v) if v.len() > HUGE)
 }
 
 /// Writes as many rows as the statement has, which is prepared on its first use.
@@ -92,8 +98,7 @@ fn run<'c>(
         statement.raw_bind_parameter(index + 1, Cell(*value))?;
     }
     statement.raw_execute()?;
-    let huge = |value: &ValueRef<'_>| matches!(value, ValueRef::Text(v) | ValueRef::Blob(v) if v.len() > HUGE);
-    if values.iter().any(huge) {
+    if values.iter().any(is_huge) {
         statement.clear_bindings();
     }
     Ok(())

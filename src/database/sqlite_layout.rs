@@ -6,17 +6,24 @@ use rusqlite::Connection;
 
 use super::layout::{ColumnLayout, Layout, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{TABLES, Table, quote, table};
+use crate::schema::{TABLES, Table, own_table, quote, table};
 
 type Sqlite<T> = rusqlite::Result<T>;
 
 /// The tables and columns that exist; `wrap` adds the path to SQLite's errors.
 pub fn read(connection: &Connection, wrap: &dyn Fn(rusqlite::Error) -> Error) -> Result<Layout> {
     let mut tables = Vec::new();
+    let mut own_tables = Vec::new();
     let mut extra_tables = Vec::new();
     for (name, has_rowid) in names(connection).map_err(wrap)? {
         let Some(schema) = table(&name) else {
-            extra_tables.push(name);
+            match own_table(&name) {
+                Some(schema) => {
+                    let (columns, _) = columns(connection, schema, &name).map_err(wrap)?;
+                    own_tables.push(TableLayout { schema, name, columns, has_rowid });
+                }
+                None => extra_tables.push(name),
+            }
             continue;
         };
         let (columns, key) = columns(connection, schema, &name).map_err(wrap)?;
@@ -39,7 +46,7 @@ pub fn read(connection: &Connection, wrap: &dyn Fn(rusqlite::Error) -> Error) ->
         return Err(Error::internal(Domain::Database, format!("the table {} exists twice", twice.name)));
     }
     let encoding: String = connection.query_row("PRAGMA encoding", [], |row| row.get(0)).map_err(wrap)?;
-    Ok(Layout { tables, extra_tables, utf16: encoding != "UTF-8" })
+    Ok(Layout { tables, own_tables, extra_tables, utf16: encoding != "UTF-8" })
 }
 
 /// Every table that is not SQLite's own, and whether its rows have a rowid.

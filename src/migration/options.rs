@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
+use crate::database::{Connection, Layout};
 use crate::digest::OnDuplicate;
 use crate::error::{Domain, Error, Result};
 use crate::progress::{CancelToken, Job, ProgressSink};
+use crate::transformation::TransformationResult;
 use crate::validation::RunChecks;
 
 /// How much is checked. In all three the migration happens wholly or not at all.
@@ -45,6 +47,9 @@ pub struct MigrateOptions {
     pub batch_size: usize,
     /// Take a snapshot of the target before the first write. CONSERVATIVE always does.
     pub create_snapshot: bool,
+    /// Transform the metrics of the copy by these rules (docs/transformations.md), once the copy is proven. The source keeps what it
+    /// has.
+    pub transformation_rules: Option<String>,
     /// Put before the title of the copy.
     pub title_prefix: Option<String>,
     pub progress: Option<ProgressSink>,
@@ -61,6 +66,7 @@ impl Default for MigrateOptions {
             add_columns: false,
             batch_size: 1000,
             create_snapshot: false,
+            transformation_rules: None,
             title_prefix: None,
             progress: None,
             cancel: None,
@@ -68,10 +74,16 @@ impl Default for MigrateOptions {
     }
 }
 
+/// Transforms metrics that were just written.
+pub type TransformCopies<'h> =
+    &'h mut dyn FnMut(&dyn Connection, &Layout, (i64, u64), &Arc<Job>) -> Result<TransformationResult>;
+
 /// What a migration needs of other capabilities; the manager has them.
 pub struct Helpers<'h> {
     /// Runs the registered checks of the source.
     pub checks: RunChecks<'h>,
+    /// Transforms the copies of metrics with these ids, by the first and their number.
+    pub transform: Option<TransformCopies<'h>>,
     /// Takes a snapshot of the target, which is in a write transaction that has written nothing; returns its id.
     pub snapshot: &'h mut dyn FnMut(&Arc<Job>) -> Result<String>,
 }

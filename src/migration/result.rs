@@ -8,6 +8,7 @@ use super::fit::Fit;
 use super::options::Strategy;
 use crate::digest::{ALGORITHM, Hash, hex};
 use crate::hierarchy::Problems;
+use crate::transformation::TransformationResult;
 
 /// The rows of one table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,16 +47,18 @@ pub struct MigrationResult {
     pub id_map: IdMap,
     /// `exact` digest of the source; `None` where the strategy computes none.
     pub source_digest: Option<Hash>,
-    /// Digest of the target as it was read back.
+    /// Digest of the target as it was read back; after the transformation, if there was one.
     pub target_digest: Option<Hash>,
     /// What the target had to be: differs from `source_digest` if losses were allowed, a title prefix was given, or trials were
-    /// appended.
+    /// appended. Before any transformation.
     pub expected_digest: Option<Hash>,
     pub(crate) fit: Fit,
     pub(crate) problems: Problems,
     pub warnings: Vec<String>,
     /// The snapshot of the target that was taken before the first write.
     pub snapshot_id: Option<String>,
+    /// What the rules did to the copy's metrics.
+    pub transformation: Option<TransformationResult>,
     pub duration: Duration,
 }
 
@@ -106,6 +109,7 @@ impl MigrationResult {
             "left_out": {"count": self.problems.count, "rows": self.problems.first},
             "warnings": self.warnings,
             "snapshot_id": self.snapshot_id,
+            "transformation": self.transformation.as_ref().map(TransformationResult::to_json),
             "duration_ns": u64::try_from(self.duration.as_nanos()).unwrap_or(u64::MAX),
         })
     }

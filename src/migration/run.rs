@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::copy::{Copier, NewIds};
-use super::options::{Helpers, MigrateOptions, Strategy};
+use super::options::{Helpers, MigrateOptions, Strategy, TransformCopies};
 use super::result::{IdMap, MigrationResult, TableCount};
 use super::sides::{Prepared, Sides, Validated};
 use crate::database::{Database, Transaction, Watches};
@@ -45,7 +45,7 @@ pub fn migrate(
         Some(id) => error.detail("snapshot_id", id),
         None => error,
     };
-    let result = write(&mut sides, prepared, &options, &job).map_err(kept)?;
+    let result = write(&mut sides, prepared, &options, helpers.transform, &job).map_err(kept)?;
     job.begin("committing").map_err(kept)?;
     writing.commit().map_err(kept)?;
     drop(reading);
@@ -184,6 +184,7 @@ fn skipped(
         problems: prepared.selection.problems.clone(),
         warnings,
         snapshot_id: None,
+        transformation: None,
         duration: job.elapsed(),
     }
 }
@@ -201,6 +202,7 @@ fn write(
     sides: &mut Sides<'_>,
     mut prepared: Prepared,
     options: &MigrateOptions,
+    transform: Option<TransformCopies<'_>>,
     job: &Arc<Job>,
 ) -> Result<MigrationResult> {
     add_columns(sides, &prepared)?;
@@ -223,8 +225,20 @@ fn write(
     if let Some(into) = options.target_experiment {
         touch(sides, into)?;
     }
-    let target_digest = prove(sides, selection, &copied, (&prepared.expected, ids), options, job)?;
+    let (mut target_digest, mut copy) = prove(sides, selection, &copied, (&prepared.expected, ids), options, job)?;
     let mut warnings = warnings;
+    let mut transformation = None;
+    if let Some(transform) = transform {
+        job.begin("transforming the copy")?;
+        let copies = ids.blocks(selection).metrics;
+        let done = transform(sides.target, &sides.target_layout, copies, &job.part(Domain::Transformation))?;
+        if done.updated > 0 && target_digest.is_some() {
+            let found = digest(sides.target, &sides.target_layout, &mut copy, None, job, None)?;
+            target_digest = Some(of_copy(&found, options));
+        }
+        warnings.extend(done.warnings.iter().cloned());
+        transformation = Some(done);
+    }
     if ids.reused {
         warnings.push("the highest id was in use, so free ids below it were taken".to_owned());
     }
@@ -255,6 +269,7 @@ fn write(
         problems,
         warnings,
         snapshot_id: None,
+        transformation,
         duration: job.elapsed(),
     })
 }
@@ -331,7 +346,7 @@ fn prove(
     (expected, ids): (&Option<ExperimentDigest>, NewIds),
     options: &MigrateOptions,
     job: &Arc<Job>,
-) -> Result<Option<Hash>> {
+) -> Result<(Option<Hash>, Selection)> {
     job.begin("verifying the copy")?;
     let appended = options.target_experiment.is_some();
     let own = (ids.experiment, appended);
@@ -343,7 +358,7 @@ fn prove(
     }
     if options.strategy == Strategy::Aggressive {
         check_counts(sides, &copy, copied, |table| !(appended && table.name == "EXPERIMENT"))?;
-        return Ok(None);
+        return Ok((None, copy));
     }
     let Some(expected) = expected else {
         return Err(Error::internal(Domain::Migration, "the source was not digested"));
@@ -358,7 +373,7 @@ fn prove(
             .detail("expected_digest", hex(&wanted))
             .detail("target_digest", hex(&got)));
     }
-    Ok(Some(got))
+    Ok((Some(got), copy))
 }
 
 fn mismatch(sides: &Sides<'_>, message: &str) -> Error {

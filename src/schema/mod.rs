@@ -4,11 +4,15 @@
 
 mod ddl;
 pub mod json;
+pub(crate) mod python_literal;
 mod tables;
 mod timestamp;
 mod value;
 
 pub use ddl::{create_statement, quote};
-pub use tables::{Column, Entity, Kind, LinkOwner, Place, Reference, Role, TABLES, Table, table};
+pub use tables::{
+    Column, Entity, Kind, LinkOwner, OWN_TABLES, Place, Reference, Role, TABLES, Table, UNDO, UNDO_LINK,
+    UNDO_TRANSFORM, own_table, table,
+};
 pub use timestamp::parse_timestamp;
-pub use value::{Value, ValueRef};
+pub use value::{Value, ValueRef, one_line};

@@ -83,3 +83,13 @@ impl ValueRef<'_> {
         }
     }
 }
+
+/// One line of at most so many characters, for messages.
+pub fn one_line(text: &str, longest: usize) -> String {
+    let mut line: String =
+        text.chars().take(longest).map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    if text.chars().nth(longest).is_some() {
+        line.push('…');
+    }
+    line
+}

@@ -1,18 +1,17 @@
 //! Registered checks: rules of the user's own, which run with a validation, on the state that it reads.
 
 use std::cell::RefCell;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::check_sql;
 use super::issue::{Issue, IssueKind, Severity};
 use super::report::Collector;
 use crate::database::{Connection, Database, EachRow};
-use crate::error::{Domain, Error, Result, Status};
+use crate::error::{Domain, Error, Result};
 use crate::progress::{Flow, Job};
-use crate::schema::Value;
+use crate::registry::Registry;
+use crate::schema::{Value, one_line};
 
-/// How long a name may be, in bytes.
-const LONGEST_NAME: usize = 128;
 /// How much of a text that a check reports is kept, in characters. Bounds what a report can take.
 const LONGEST_TEXT: usize = 1000;
 /// The same for a value: some 80 characters, and what describing it adds.
@@ -42,55 +41,28 @@ impl Check {
     }
 }
 
-struct Registered {
-    name: String,
-    check: Check,
+/// The checks of a manager, in the order in which they were registered.
+pub struct Checks(Registry<Check>);
+
+impl Default for Checks {
+    fn default() -> Checks {
+        Checks(Registry::new("check", Domain::Validation))
+    }
 }
 
-/// The checks of a manager, in the order in which they were registered.
-#[derive(Default)]
-pub struct Checks(Mutex<Vec<Arc<Registered>>>);
-
 impl Checks {
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Registered>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Adds a check. SQL is prepared, to see whether it is right and only reads.
     pub fn register(&self, database: &Database, name: &str, check: Check) -> Result<()> {
-        check_name(name)?;
+        self.0.check_name(name)?;
         if let Check::Sql(sql) = &check {
             check_sql::prepare(database.reader()?, sql).map_err(|error| error.detail("check", name))?;
         }
-        let mut checks = self.lock();
-        if checks.iter().any(|known| known.name == name) {
-            let message = format!("there is a check named {name:?} already");
-            return Err(Error::new(Status::AlreadyExists, Domain::Validation, message)
-                .detail("check", name)
-                .hint("unregister it first, or choose another name"));
-        }
-        checks.push(Arc::new(Registered { name: name.to_owned(), check }));
-        Ok(())
+        self.0.register(name, check)
     }
 
     /// Removes a check.
     pub fn unregister(&self, name: &str) -> Result<()> {
-        let mut checks = self.lock();
-        let Some(at) = checks.iter().position(|known| known.name == name) else {
-            let names: Vec<String> = checks.iter().map(|known| format!("{:?}", known.name)).collect();
-            let message = format!("there is no check named {name:?}");
-            return Err(Error::new(Status::NotFound, Domain::Validation, message).detail("check", name).hint(
-                match names.len() {
-                    0 => "no check is registered".to_owned(),
-                    _ => format!("the registered checks are {}", names.join(", ")),
-                },
-            ));
-        };
-        let removed = checks.remove(at);
-        // What it owns may end with a callback, which must find the lock free.
-        drop(checks);
-        drop(removed);
-        Ok(())
+        self.0.unregister(name)
     }
 
     /// Runs all of them. They are free to change the list meanwhile.
@@ -101,7 +73,7 @@ impl Checks {
         job: &Arc<Job>,
         collector: &mut Collector,
     ) -> Result<()> {
-        let checks = self.lock().clone();
+        let checks = self.0.all();
         if checks.is_empty() {
             return Ok(());
         }
@@ -119,7 +91,7 @@ impl Checks {
                 tables: &tables,
                 collector: &collector,
             };
-            let answer = match &registered.check {
+            let answer = match &registered.value {
                 Check::Sql(sql) => check_sql::run(&context, sql, connection),
                 Check::Callback(check) => check(&context),
             };
@@ -137,17 +109,6 @@ impl Checks {
         }
         Ok(())
     }
-}
-
-fn check_name(name: &str) -> Result<()> {
-    let wrong = match name {
-        "" => "is empty",
-        name if name.len() > LONGEST_NAME => "has more than 128 bytes",
-        name if name.contains(char::is_control) => "has a control character in it",
-        _ => return Ok(()),
-    };
-    Err(Error::argument(Domain::Validation, "name", format!("the name of the check {wrong}"))
-        .hint("give it a short name that tells what it looks for"))
 }
 
 /// What a check found. Whatever is missing is left out or made of the rest.
@@ -220,10 +181,10 @@ impl CheckContext<'_> {
         let known = self.tables.iter().find(|known| known.eq_ignore_ascii_case(table)).map(String::as_str);
         collector.add_found(self.check, severity, known.unwrap_or(""), || {
             let found = make();
-            let row = clip(&found.row, LONGEST_TEXT);
-            let table = clip(known.unwrap_or(table), LONGEST_TEXT);
+            let row = one_line(&found.row, LONGEST_TEXT);
+            let table = one_line(known.unwrap_or(table), LONGEST_TEXT);
             let message = match (found.message, table.as_str(), row.as_str()) {
-                (Some(message), _, _) => clip(&message, LONGEST_TEXT),
+                (Some(message), _, _) => one_line(&message, LONGEST_TEXT),
                 (None, "", "") => self.check.to_owned(),
                 (None, "", row) => format!("{}: {row}", self.check),
                 (None, table, row) => format!("{}: {table} ({row})", self.check),
@@ -233,22 +194,12 @@ impl CheckContext<'_> {
                 severity,
                 table: table.into(),
                 row,
-                column: found.column.map(|column| clip(&column, LONGEST_TEXT).into()),
+                column: found.column.map(|column| one_line(&column, LONGEST_TEXT).into()),
                 message,
-                value: found.value.map(|value| clip(&value, LONGEST_VALUE)),
+                value: found.value.map(|value| one_line(&value, LONGEST_VALUE)),
                 check: Some(self.check.to_owned()),
             }
         });
         Ok(())
     }
-}
-
-/// One line of at most so many characters.
-fn clip(text: &str, longest: usize) -> String {
-    let mut line: String =
-        text.chars().take(longest).map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
-    if text.chars().nth(longest).is_some() {
-        line.push('…');
-    }
-    line
 }

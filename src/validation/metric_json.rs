@@ -2,8 +2,8 @@
 //! exempt.
 
 use super::issue::IssueKind;
-use super::python_literal::is_python_literal;
-use crate::schema::json::{self, JsonError, Lexer, MAX_DEPTH};
+use crate::schema::json::{self, Keys, Lexer, MAX_DEPTH, Shape};
+use crate::schema::python_literal::is_python_literal;
 
 /// The first key with a fault, what its value is, and how many keys have that fault.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -33,9 +33,8 @@ impl Fault {
 /// Checks texts one after another; keeps its buffers.
 #[derive(Debug, Default)]
 pub struct MetricJson {
-    /// The keys of the object, decoded, one after another, and where each ends.
-    keys: Vec<u8>,
-    ends: Vec<usize>,
+    /// Those of the object.
+    keys: Keys,
     scratch: Vec<u8>,
 }
 
@@ -67,8 +66,8 @@ impl MetricJson {
                 if let Some(what) = object.non_finite.describe() {
                     found(IssueKind::JsonNonFinite, format!("has a literal that JSON does not have: {what}"));
                 }
-                if let Some(key) = self.duplicate() {
-                    found(IssueKind::JsonDuplicateKey, format!("has a key more than once: {key}"));
+                if let Some(key) = self.keys.duplicate() {
+                    found(IssueKind::JsonDuplicateKey, format!("has a key more than once: {}", shown(key)));
                 }
             }
             Ok(None) => found(IssueKind::JsonNotObject, "is JSON, but no object of labels and numbers".to_owned()),
@@ -78,16 +77,13 @@ impl MetricJson {
                     "is a Python literal, not JSON; repair_json can convert it".to_owned(),
                 );
             }
-            Err(JsonError { offset, reason }) => {
-                found(IssueKind::JsonMalformed, format!("is not JSON: {reason} at byte {offset}"));
-            }
+            Err(error) => found(IssueKind::JsonMalformed, format!("is not JSON: {error}")),
         }
     }
 
     /// Reads a document; `None` for one that is no object.
     fn read(&mut self, text: &str) -> json::Result<Option<Object>> {
         self.keys.clear();
-        self.ends.clear();
         let mut lexer = Lexer::new(text);
         lexer.skip_space();
         let object = if lexer.take(b'{') {
@@ -96,10 +92,7 @@ impl MetricJson {
             self.value(&mut lexer, 0)?;
             None
         };
-        lexer.skip_space();
-        if lexer.offset() < text.len() {
-            return lexer.fail("the document ends before this");
-        }
+        lexer.end()?;
         Ok(object)
     }
 
@@ -110,11 +103,9 @@ impl MetricJson {
             return Ok(object);
         }
         loop {
-            let start = self.keys.len();
-            read_key(lexer, &mut self.keys)?;
-            self.ends.push(self.keys.len());
+            self.keys.read(lexer)?;
             let what = self.value(lexer, 1)?;
-            let key = self.keys.get(start..).unwrap_or_default();
+            let key = self.keys.last();
             // JSON has no such literal, whatever the key is.
             if let Value::NonFinite(literal) = what {
                 object.non_finite.add(|| format!("{} is {literal}", shown(key)));
@@ -125,9 +116,9 @@ impl MetricJson {
             if let Value::Other(what, _) = what
                 && key.first() != Some(&b'_')
             {
-                object.non_numeric.add(|| format!("{} is {what}", shown(key)));
+                object.non_numeric.add(|| format!("{} is {}", shown(key), what.describe()));
             }
-            if ended(lexer, b'}', "',' or '}' is missing")? {
+            if lexer.ended(b'}')? {
                 return Ok(object);
             }
         }
@@ -143,24 +134,24 @@ impl MetricJson {
             },
             Some(b'N') => lexer.literal(b"NaN").map(|()| Value::NonFinite("NaN")),
             Some(b'I') => lexer.literal(b"Infinity").map(|()| Value::NonFinite("Infinity")),
-            Some(b'n') => lexer.literal(b"null").map(|()| Value::Other("null", None)),
-            Some(b't') => lexer.literal(b"true").map(|()| Value::Other("a boolean", None)),
-            Some(b'f') => lexer.literal(b"false").map(|()| Value::Other("a boolean", None)),
+            Some(b'n') => lexer.literal(b"null").map(|()| Value::Other(Shape::Null, None)),
+            Some(b't') => lexer.literal(b"true").map(|()| Value::Other(Shape::Boolean, None)),
+            Some(b'f') => lexer.literal(b"false").map(|()| Value::Other(Shape::Boolean, None)),
             Some(b'"') => {
                 lexer.take(b'"');
                 self.scratch.clear();
-                lexer.string(&mut self.scratch).map(|()| Value::Other("a string", None))
+                lexer.string(&mut self.scratch).map(|()| Value::Other(Shape::String, None))
             }
             Some(b'[' | b'{') if depth >= MAX_DEPTH => lexer.fail("nested too deep"),
-            Some(b'[') => self.nested(lexer, b']', depth + 1, "an array"),
-            Some(b'{') => self.nested(lexer, b'}', depth + 1, "an object"),
+            Some(b'[') => self.nested(lexer, b']', depth + 1, Shape::Array),
+            Some(b'{') => self.nested(lexer, b'}', depth + 1, Shape::Object),
             Some(_) => lexer.fail("not a JSON value"),
             None => lexer.fail("the document ends too early"),
         }
     }
 
     /// Passes over an array or an object inside.
-    fn nested(&mut self, lexer: &mut Lexer<'_>, close: u8, depth: usize, what: &'static str) -> json::Result<Value> {
+    fn nested(&mut self, lexer: &mut Lexer<'_>, close: u8, depth: usize, what: Shape) -> json::Result<Value> {
         lexer.take(if close == b']' { b'[' } else { b'{' });
         lexer.skip_space();
         if lexer.take(close) {
@@ -170,40 +161,17 @@ impl MetricJson {
         loop {
             if close == b'}' {
                 self.scratch.clear();
-                read_key(lexer, &mut self.scratch)?;
+                lexer.key(&mut self.scratch)?;
             } else {
                 lexer.skip_space();
             }
             if let Value::NonFinite(inside) | Value::Other(_, Some(inside)) = self.value(lexer, depth)? {
                 literal = Some(inside);
             }
-            let missing = if close == b'}' { "',' or '}' is missing" } else { "',' or ']' is missing" };
-            if ended(lexer, close, missing)? {
+            if lexer.ended(close)? {
                 return Ok(Value::Other(what, literal));
             }
         }
-    }
-
-    /// A key that occurs more than once.
-    fn duplicate(&mut self) -> Option<String> {
-        /// Up to this many keys are compared one by one.
-        const FEW: usize = 8;
-        let mut starts = Vec::new();
-        let key = |at: usize| -> &[u8] {
-            let from = at.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
-            self.ends.get(at).and_then(|end| self.keys.get(from..*end)).unwrap_or_default()
-        };
-        let count = self.ends.len();
-        if count <= FEW {
-            let twice = (1..count).find(|at| (0..*at).any(|before| key(before) == key(*at)));
-            return twice.map(|at| shown(key(at)));
-        }
-        starts.extend(0..count);
-        starts.sort_unstable_by(|a, b| key(*a).cmp(key(*b)));
-        starts.windows(2).find_map(|pair| match pair {
-            [a, b] if key(*a) == key(*b) => Some(shown(key(*a))),
-            _ => None,
-        })
     }
 }
 
@@ -212,31 +180,7 @@ enum Value {
     Number,
     NonFinite(&'static str),
     /// What it is instead, and a literal that JSON does not have, if there is one in it.
-    Other(&'static str, Option<&'static str>),
-}
-
-/// A key and its colon; appends the decoded key.
-fn read_key(lexer: &mut Lexer<'_>, out: &mut Vec<u8>) -> json::Result<()> {
-    lexer.skip_space();
-    if !lexer.take(b'"') {
-        return lexer.fail("a key in double quotes is missing");
-    }
-    lexer.string(out)?;
-    lexer.skip_space();
-    if !lexer.take(b':') {
-        return lexer.fail("':' is missing");
-    }
-    lexer.skip_space();
-    Ok(())
-}
-
-/// Whether the array or object ends here, or goes on after a comma.
-fn ended(lexer: &mut Lexer<'_>, close: u8, missing: &'static str) -> json::Result<bool> {
-    lexer.skip_space();
-    if lexer.take(close) {
-        return Ok(true);
-    }
-    if lexer.take(b',') { Ok(false) } else { lexer.fail(missing) }
+    Other(Shape, Option<&'static str>),
 }
 
 /// A key, for a message.

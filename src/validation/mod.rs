@@ -18,7 +18,6 @@ mod names;
 mod nodes;
 mod options;
 mod parents;
-mod python_literal;
 mod quality;
 mod report;
 mod run;

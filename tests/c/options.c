@@ -92,7 +92,9 @@ static void defaults(void)
     expmig_job_options job = job_options();
     expmig_migrate_options migrate = migrate_options();
     expmig_validate_options validate = validate_options();
+    expmig_export_options export_defaults;
     expmig_issue issue;
+    CHECK(expmig_export_options_init(&export_defaults, sizeof export_defaults) == EXPMIG_OK);
     CHECK(expmig_issue_init(&issue, sizeof issue) == EXPMIG_OK);
     CHECK(expmig_open_options_init(&open, sizeof open) == EXPMIG_OK);
     CHECK(expmig_manager_options_init(&manager, sizeof manager) == EXPMIG_OK);
@@ -107,6 +109,8 @@ static void defaults(void)
     CHECK(migrate.progress_user_data == NULL && migrate.cancel == NULL);
     CHECK(validate.scope == EXPMIG_VALIDATE_ALL && validate.experiment_id == NULL && validate.issue_limit == 1000);
     CHECK(validate.progress_fn == NULL && validate.progress_user_data == NULL && validate.cancel == NULL);
+    CHECK(export_defaults.flags == 0 && export_defaults.indent == 0 && export_defaults.file_mode == 0600);
+    CHECK(export_defaults.format == NULL && export_defaults.progress_fn == NULL && export_defaults.cancel == NULL);
     CHECK(issue.severity == EXPMIG_SEVERITY_ERROR && issue.kind == NULL && issue.section == NULL && issue.table == NULL);
     CHECK(issue.row_key == NULL && issue.column == NULL && issue.message == NULL && issue.value == NULL);
     CHECK(issue.check == NULL);
@@ -127,6 +131,7 @@ int main(void)
     CHECK_INIT(expmig_job_options, expmig_job_options_init);
     CHECK_INIT(expmig_migrate_options, expmig_migrate_options_init);
     CHECK_INIT(expmig_validate_options, expmig_validate_options_init);
+    CHECK_INIT(expmig_export_options, expmig_export_options_init);
     CHECK_INIT(expmig_issue, expmig_issue_init);
 
 #define KNOWN_FLAGS (EXPMIG_OPEN_READONLY | EXPMIG_OPEN_CREATE | EXPMIG_OPEN_ALLOW_SHARED_PROCESS)
@@ -146,6 +151,11 @@ int main(void)
                expmig_migrate_plan(manager, 1, NULL, options, &json, &err), expmig_string_free(json));
     CHECK_READ(expmig_migrate_options, expmig_migrate_options_init,
                expmig_migrate_experiment(manager, 1, NULL, options, &result, &err), expmig_migration_free(result));
+#undef KNOWN_FLAGS
+#define KNOWN_FLAGS                                                                                                    \
+    (EXPMIG_EXPORT_NO_METRICS | EXPMIG_EXPORT_NO_ARTIFACTS | EXPMIG_EXPORT_SKIP_UNSOUND | EXPMIG_EXPORT_REPLACE)
+    CHECK_READ(expmig_export_options, expmig_export_options_init,
+               expmig_export_experiment_to_string(manager, 1, options, &json, &err), expmig_string_free(json));
 #undef KNOWN_FLAGS
     CHECK_SIZES(expmig_validate_options, expmig_validate_options_init,
                 expmig_validate(manager, options, &report, &err), expmig_report_free(report));

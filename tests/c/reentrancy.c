@@ -33,6 +33,15 @@ static int32_t no_row(const expmig_row *row, void *user_data)
     return EXPMIG_CALLBACK_CANCEL;
 }
 
+static int32_t no_metric(expmig_transform_context *context, const expmig_metric *metric, void *user_data)
+{
+    (void)context;
+    (void)metric;
+    (void)user_data;
+    CHECK(0);
+    return EXPMIG_CALLBACK_CANCEL;
+}
+
 /* Every function that takes a handle of the running call. */
 static void refused_calls(const expmig_database *database, const expmig_manager *manager)
 {
@@ -40,6 +49,7 @@ static void refused_calls(const expmig_database *database, const expmig_manager 
     char *json = GARBAGE;
     expmig_migration *result = GARBAGE;
     expmig_report *report = GARBAGE;
+    expmig_transformation *transformation;
     int32_t valid = 7;
     expmig_error *e = GARBAGE;
     expmig_status status = expmig_database_info(database, &json, &e);
@@ -88,6 +98,24 @@ static void refused_calls(const expmig_database *database, const expmig_manager 
     status = expmig_check_register_sql(manager, "check", "SELECT 1", &e);
     refused(status, NULL, e);
     status = expmig_check_unregister(manager, "check", &e);
+    refused(status, NULL, e);
+    transformation = GARBAGE;
+    status = expmig_transform_metrics(manager, NULL, "[]", NULL, &transformation, &e);
+    refused(status, transformation, e);
+    transformation = GARBAGE;
+    status = expmig_transform_metrics_by(manager, NULL, "round", "{\"digits\": 1}", NULL, &transformation, &e);
+    refused(status, transformation, e);
+    json = GARBAGE;
+    status = expmig_transform_undo(manager, 1, NULL, &json, &e);
+    refused(status, json, e);
+    json = GARBAGE;
+    status = expmig_transform_list(manager, &json, &e);
+    refused(status, json, e);
+    status = expmig_transform_forget(manager, 0, NULL, NULL, &e);
+    refused(status, NULL, e);
+    status = expmig_transformation_register(manager, "own", no_metric, NULL, NULL, &e);
+    refused(status, NULL, e);
+    status = expmig_transformation_unregister(manager, "own", &e);
     refused(status, NULL, e);
     CHECK(expmig_experiment_list(manager, &json, NULL) == EXPMIG_MISUSE);
 }

@@ -48,7 +48,11 @@ def is_literal(node, text):
     if isinstance(node, ast.Expression):
         return is_literal(node.body, text)
     if isinstance(node, ast.Dict):
-        return all(key is not None and is_literal(key, text) for key in node.keys) and all(is_literal(v, text) for v in node.values)
+        # JSON has no keys that are made of several values.
+        keys = all(key is not None and not isinstance(key, (ast.Dict, ast.List, ast.Tuple)) and is_literal(key, text) for key in node.keys)
+        return keys and all(is_literal(value, text) for value in node.values)
+    if isinstance(node, ast.Name) and node.id in ("null", "true", "false"):
+        return True  # JSON's own words, in what is nearly JSON
     if isinstance(node, (ast.List, ast.Tuple)):
         source = ast.get_source_segment(text, node)
         bare = bool(node.elts) and node.elts[0].col_offset == node.col_offset and node.elts[0].lineno == node.lineno

@@ -4,7 +4,7 @@ use chrono::{SecondsFormat, Utc};
 use serde_json::{Map, Value as Json, json};
 
 use super::options::ExportOptions;
-use crate::database::{Database, Layout};
+use crate::database::{Database, TableLayout};
 use crate::digest::{ALGORITHM, Hash, hex};
 use crate::exchange::names::{FORMAT_JSON, FORMAT_NAME, FORMAT_VERSION};
 
@@ -12,9 +12,9 @@ use crate::exchange::names::{FORMAT_JSON, FORMAT_NAME, FORMAT_VERSION};
 pub type TableRows = Vec<(&'static str, u64)>;
 
 /// What stands first in a document.
-pub fn head(layout: &Layout) -> Json {
+pub fn head<'l>(tables: impl Iterator<Item = &'l TableLayout>) -> Json {
     let mut columns = Vec::new();
-    for table in &layout.tables {
+    for table in tables {
         for column in table.extra_columns() {
             columns.push(json!({"table": table.schema.name, "column": column.name, "type": column.declared}));
         }

@@ -15,7 +15,7 @@ use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::names::{FORMAT, METADATA};
 use crate::hierarchy::{RowQuery, Scope, Selection, experiment_exists};
 use crate::progress::Job;
-use crate::schema::{Entity, Place, Table};
+use crate::schema::{Entity, Place, Table, table};
 
 /// What an export did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,9 +54,11 @@ pub fn export(
     let mut output = Output::new(sink, options.indent as usize);
     output.open(b'{');
     output.plain_key(FORMAT);
-    output.value(&head(&layout))?;
-    let (counts, digest) =
+    let is_included = |table: &Table| !matches!(table.place, Place::Leaf(leaf) if !includes(&options, leaf));
+    output.value(&head(layout.tables.iter().filter(|table| is_included(table.schema))))?;
+    let (mut counts, digest) =
         write_rows(reader, &layout, (&mut selection, complete), &mut output, &job, !options.include_metrics)?;
+    counts.retain(|(name, _)| table(name).is_some_and(is_included));
     output.plain_key(METADATA);
     output.value(&metadata(database, whole.generation(), &options, (&counts, &left_out), digest.as_ref()))?;
     output.close(b'}');
@@ -68,20 +70,20 @@ pub fn export(
     Ok(ExportResult { bytes, counts, left_out, digest })
 }
 
+/// Whether metrics, or artifacts, are to be in the document.
+fn includes(options: &ExportOptions, leaf: Entity) -> bool {
+    if leaf == Entity::Metric { options.include_metrics } else { options.include_artifacts }
+}
+
 /// The tables that take part.
 fn wanted(layout: &Layout, options: &ExportOptions) -> Layout {
-    let (metrics, artifacts) = (options.include_metrics, options.include_artifacts);
     let is_wanted = |table: &Table| match table.place {
         Place::Aside => false,
         Place::Node(_) => true,
-        Place::BelowRun => metrics || artifacts,
-        Place::Leaf(leaf) | Place::Link { leaf, .. } => {
-            if leaf == Entity::Metric {
-                metrics
-            } else {
-                artifacts
-            }
-        }
+        Place::BelowRun => options.include_metrics || options.include_artifacts,
+        Place::Link { leaf, .. } => includes(options, leaf),
+        // Which rows of these take part, the links say.
+        Place::Leaf(_) => true,
     };
     let mut layout = layout.clone();
     layout.tables.retain(|table| is_wanted(table.schema));

@@ -1,37 +1,17 @@
-//! Strict JSON text (RFC 8259), read with byte offsets, and its canonical form for the digest (docs/digest.md).
-//!
-//! A general JSON library loses what matters here: the spelling of numbers, duplicate keys, the offset of each token.
+//! The canonical form of JSON text, for the digest (docs/digest.md).
 
-/// How deep arrays and objects may nest.
-pub const MAX_DEPTH: usize = 128;
-
-/// The largest exponent that the canonical form accepts.
-const MAX_EXPONENT: i64 = 1_000_000_000;
-
-/// Why text is not JSON, and where.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct JsonError {
-    /// Offset of the first byte that is wrong.
-    pub offset: usize,
-    /// What is wrong there.
-    pub reason: &'static str,
-}
-
-pub(crate) type Result<T> = std::result::Result<T, JsonError>;
+use super::lexer::{Lexer, Number};
+use super::{JsonError, MAX_DEPTH, Result};
 
 /// Appends the canonical form of a JSON document to `out`. On an error `out` holds a part of it: truncate it.
 pub fn canonicalize(text: &[u8], out: &mut Vec<u8>) -> Result<()> {
-    if let Err(error) = std::str::from_utf8(text) {
-        return Err(JsonError { offset: error.valid_up_to(), reason: "the text is not UTF-8" });
-    }
-    let mut lexer = Lexer { text, at: 0 };
+    let mut lexer = match std::str::from_utf8(text) {
+        Ok(text) => Lexer::new(text),
+        Err(error) => return Err(JsonError { offset: error.valid_up_to(), reason: "the text is not UTF-8" }),
+    };
     lexer.skip_space();
     canonical_value(&mut lexer, out, 0)?;
-    lexer.skip_space();
-    if lexer.at < text.len() {
-        return lexer.fail("the document ends before this");
-    }
-    Ok(())
+    lexer.end()
 }
 
 /// Whether the canonical form of a document is that of an object whose values are numbers, without a key twice. An object with
@@ -61,199 +41,6 @@ pub fn is_object_of_numbers(canonical: &[u8]) -> bool {
         Some(([b'o', ..], form)) => members(form).unwrap_or(false),
         _ => false,
     }
-}
-
-/// Reads tokens from text that is known to be UTF-8.
-pub(crate) struct Lexer<'a> {
-    text: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Lexer<'a> {
-    /// At the beginning of a text.
-    pub fn new(text: &'a str) -> Lexer<'a> {
-        Lexer { text: text.as_bytes(), at: 0 }
-    }
-
-    /// The offset of the next byte.
-    pub fn offset(&self) -> usize {
-        self.at
-    }
-
-    pub fn fail<T>(&self, reason: &'static str) -> Result<T> {
-        Err(JsonError { offset: self.at, reason })
-    }
-
-    pub fn peek(&self) -> Option<u8> {
-        self.text.get(self.at).copied()
-    }
-
-    pub fn skip_space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
-            self.at += 1;
-        }
-    }
-
-    /// Takes this byte if it comes next.
-    pub fn take(&mut self, byte: u8) -> bool {
-        let found = self.peek() == Some(byte);
-        self.at += usize::from(found);
-        found
-    }
-
-    pub fn literal(&mut self, word: &'static [u8]) -> Result<()> {
-        if self.text.get(self.at..).is_some_and(|rest| rest.starts_with(word)) {
-            self.at += word.len();
-            return Ok(());
-        }
-        self.fail("not a JSON value")
-    }
-
-    /// Takes the bytes up to the first for which `ends` holds.
-    pub fn take_until(&mut self, ends: impl Fn(u8) -> bool) -> &'a [u8] {
-        let rest = self.text.get(self.at..).unwrap_or_default();
-        let count = rest.iter().position(|byte| ends(*byte)).unwrap_or(rest.len());
-        self.at += count;
-        rest.get(..count).unwrap_or_default()
-    }
-
-    fn digits(&mut self) -> Result<&'a [u8]> {
-        let digits = self.take_until(|byte| !byte.is_ascii_digit());
-        if digits.is_empty() {
-            return self.fail("a digit is missing");
-        }
-        Ok(digits)
-    }
-
-    /// A number, taken apart.
-    fn number(&mut self) -> Result<Number<'a>> {
-        let negative = self.take(b'-');
-        let start = self.at;
-        let whole = self.digits()?;
-        if whole.len() > 1 && whole.first() == Some(&b'0') {
-            self.at = start;
-            return self.fail("a number must not begin with 0");
-        }
-        let fraction = if self.take(b'.') { Some(self.digits()?) } else { None };
-        let mut exponent = None;
-        let mut exponent_at = self.at;
-        if matches!(self.peek(), Some(b'e' | b'E')) {
-            self.at += 1;
-            let minus = self.take(b'-');
-            if !minus {
-                self.take(b'+');
-            }
-            exponent_at = self.at;
-            let mut value = 0i64;
-            for byte in self.digits()? {
-                value = value.saturating_mul(10).saturating_add(i64::from(byte - b'0'));
-            }
-            exponent = Some(if minus { -value } else { value });
-        }
-        Ok(Number { negative, whole, fraction, exponent, exponent_at })
-    }
-
-    /// A number whose exponent the canonical form accepts.
-    fn exact_number(&mut self) -> Result<Number<'a>> {
-        let number = self.number()?;
-        if number.exponent.is_some_and(|exponent| exponent.abs() > MAX_EXPONENT) {
-            self.at = number.exponent_at;
-            return self.fail("the exponent is out of range");
-        }
-        Ok(number)
-    }
-
-    fn hex4(&mut self) -> Result<u32> {
-        let mut value = 0;
-        for _ in 0..4 {
-            let Some(digit) = self.peek().and_then(|byte| char::from(byte).to_digit(16)) else {
-                return self.fail("\\u needs four hexadecimal digits");
-            };
-            value = value * 16 + digit;
-            self.at += 1;
-        }
-        Ok(value)
-    }
-
-    /// Passes over a number, of any size.
-    pub fn skip_number(&mut self) -> Result<()> {
-        self.number().map(|_| ())
-    }
-
-    /// A string, after its opening quote; appends the decoded bytes.
-    pub fn string(&mut self, out: &mut Vec<u8>) -> Result<()> {
-        loop {
-            out.extend_from_slice(self.take_until(|byte| byte < 0x20 || byte == b'"' || byte == b'\\'));
-            match self.peek() {
-                Some(b'"') => {
-                    self.at += 1;
-                    return Ok(());
-                }
-                Some(b'\\') => {
-                    self.at += 1;
-                    self.escape(out)?;
-                }
-                Some(_) => return self.fail("a control character must be escaped"),
-                None => return self.fail("the string is not closed"),
-            }
-        }
-    }
-
-    fn escape(&mut self, out: &mut Vec<u8>) -> Result<()> {
-        let byte = match self.peek() {
-            Some(byte @ (b'"' | b'\\' | b'/')) => byte,
-            Some(b'b') => 0x08,
-            Some(b'f') => 0x0c,
-            Some(b'n') => b'\n',
-            Some(b'r') => b'\r',
-            Some(b't') => b'\t',
-            Some(b'u') => {
-                self.at += 1;
-                let mut code = self.hex4()?;
-                if (0xd800..0xdc00).contains(&code) && self.text.get(self.at..).is_some_and(|r| r.starts_with(b"\\u")) {
-                    let back = self.at;
-                    self.at += 2;
-                    let low = self.hex4()?;
-                    if (0xdc00..0xe000).contains(&low) {
-                        code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
-                    } else {
-                        self.at = back;
-                    }
-                }
-                push_code_point(code, out);
-                return Ok(());
-            }
-            _ => return self.fail("unknown escape"),
-        };
-        out.push(byte);
-        self.at += 1;
-        Ok(())
-    }
-}
-
-/// UTF-8 of a code point; a lone surrogate gets the three bytes that the same rule gives it.
-fn push_code_point(code: u32, out: &mut Vec<u8>) {
-    match char::from_u32(code) {
-        Some(character) => {
-            let mut buffer = [0; 4];
-            out.extend_from_slice(character.encode_utf8(&mut buffer).as_bytes());
-        }
-        None => {
-            let [_, _, high, low] = code.to_be_bytes();
-            out.push(0xe0 | (high >> 4));
-            out.push(0x80 | ((high & 0x0f) << 2) | (low >> 6));
-            out.push(0x80 | (low & 0x3f));
-        }
-    }
-}
-
-struct Number<'a> {
-    negative: bool,
-    whole: &'a [u8],
-    fraction: Option<&'a [u8]>,
-    exponent: Option<i64>,
-    /// The offset of the exponent's digits.
-    exponent_at: usize,
 }
 
 impl Number<'_> {
@@ -340,17 +127,17 @@ fn canonical_value(lexer: &mut Lexer<'_>, out: &mut Vec<u8>, depth: usize) -> Re
         Some(b'f') => lexer.literal(b"false").map(|()| out.push(b'f')),
         Some(b'-' | b'0'..=b'9') => lexer.exact_number().map(|number| number.canonical(out)),
         Some(b'"') => {
-            lexer.at += 1;
+            lexer.take(b'"');
             out.push(b's');
             canonical_bytes(lexer, out)
         }
         Some(b'[' | b'{') if depth >= MAX_DEPTH => lexer.fail("nested too deep"),
         Some(b'[') => {
-            lexer.at += 1;
+            lexer.take(b'[');
             canonical_array(lexer, out, depth + 1)
         }
         Some(b'{') => {
-            lexer.at += 1;
+            lexer.take(b'{');
             canonical_object(lexer, out, depth + 1)
         }
         Some(_) => lexer.fail("not a JSON value"),
@@ -369,12 +156,8 @@ fn canonical_array(lexer: &mut Lexer<'_>, out: &mut Vec<u8>, depth: usize) -> Re
             lexer.skip_space();
             canonical_value(lexer, out, depth)?;
             count += 1;
-            lexer.skip_space();
-            if lexer.take(b']') {
+            if lexer.ended(b']')? {
                 break;
-            }
-            if !lexer.take(b',') {
-                return lexer.fail("',' or ']' is missing");
             }
         }
     }
@@ -404,26 +187,15 @@ fn canonical_object(lexer: &mut Lexer<'_>, out: &mut Vec<u8>, depth: usize) -> R
     lexer.skip_space();
     if !lexer.take(b'}') {
         loop {
-            lexer.skip_space();
-            if !lexer.take(b'"') {
-                return lexer.fail("a key in double quotes is missing");
-            }
+            lexer.open_key()?;
             let start = out.len();
             canonical_bytes(lexer, out)?;
             let key_end = out.len();
-            lexer.skip_space();
-            if !lexer.take(b':') {
-                return lexer.fail("':' is missing");
-            }
-            lexer.skip_space();
+            lexer.colon()?;
             canonical_value(lexer, out, depth)?;
             members.push(Member { start, key_end, end: out.len() });
-            lexer.skip_space();
-            if lexer.take(b'}') {
+            if lexer.ended(b'}')? {
                 break;
-            }
-            if !lexer.take(b',') {
-                return lexer.fail("',' or '}' is missing");
             }
         }
     }
@@ -456,7 +228,8 @@ fn sort_members(out: &mut Vec<u8>, body: usize, members: &mut [Member]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{JsonError, MAX_DEPTH, canonicalize, is_object_of_numbers};
+    use super::{canonicalize, is_object_of_numbers};
+    use crate::schema::json::{JsonError, MAX_DEPTH};
 
     fn form(text: &str) -> Result<Vec<u8>, JsonError> {
         let mut out = Vec::new();

@@ -1,0 +1,507 @@
+//! Transforming metrics.
+
+use std::ffi::{CString, c_char, c_void};
+use std::sync::{Arc, OnceLock};
+
+use super::args::{clear, handle, optional_text, required, store, text};
+use super::cancel::expmig_cancel;
+use super::error::expmig_error;
+use super::guard::{guard, shielded};
+use super::manager::expmig_manager;
+use super::options::{SizedOptions, init, known_flags, read, write};
+use super::progress::{expmig_progress_fn, sink, token};
+use super::status::expmig_status;
+use super::text::c_string;
+use crate::error::{Domain, Error, Result};
+use crate::transformation::{MetricSelection, Noted, NotedList, TransformOptions, TransformationResult};
+
+/// Say what would be done, with examples, and write nothing.
+pub const EXPMIG_TRANSFORM_DRY_RUN: u32 = 0x1;
+
+/// Which metrics a transformation looks at. Fill with expmig_transform_selection_init.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct expmig_transform_selection {
+    /// Size of this struct in bytes.
+    pub struct_size: u32,
+    /// None are defined yet: 0.
+    pub flags: u32,
+    /// Metrics that are linked from results, epochs and batches of these experiments. NULL (the default) for all metrics, whatever they
+    /// are linked from; a pointer that is not NULL with a count of 0 for none.
+    pub experiment_ids: *const i64,
+    /// How many `experiment_ids` there are.
+    pub experiment_id_count: usize,
+    /// Of those, only the metrics with these ids. NULL (the default) for no such limit; a pointer that is not NULL with a count of 0 for
+    /// none.
+    pub metric_ids: *const i64,
+    /// How many `metric_ids` there are.
+    pub metric_id_count: usize,
+}
+
+// SAFETY: repr(C), size first, integers and pointers.
+unsafe impl SizedOptions for expmig_transform_selection {
+    const FIRST_SIZE: usize = size_of::<expmig_transform_selection>();
+
+    fn defaults() -> expmig_transform_selection {
+        expmig_transform_selection {
+            struct_size: size_of::<expmig_transform_selection>() as u32,
+            flags: 0,
+            experiment_ids: std::ptr::null(),
+            experiment_id_count: 0,
+            metric_ids: std::ptr::null(),
+            metric_id_count: 0,
+        }
+    }
+}
+
+/// # Safety
+/// `selection` is NULL or initialised; its pointers have as many ids as it says.
+unsafe fn metric_selection(selection: *const expmig_transform_selection) -> Result<MetricSelection> {
+    let domain = Domain::Transformation;
+    let ids = |ids: *const i64, count: usize, parameter: &'static str| {
+        if ids.is_null() && count > 0 {
+            return Err(Error::argument(domain, parameter, format!("{parameter} is NULL, but their count is not 0")));
+        }
+        // SAFETY: not NULL, and as many as the caller says.
+        Ok((!ids.is_null())
+            .then(|| if count == 0 { Vec::new() } else { unsafe { std::slice::from_raw_parts(ids, count) }.to_vec() }))
+    };
+    // SAFETY: as the caller promises.
+    let selection = unsafe { read(selection, domain) }?;
+    known_flags(selection.flags, 0, domain)?;
+    Ok(MetricSelection {
+        experiments: ids(selection.experiment_ids, selection.experiment_id_count, "experiment_ids")?,
+        metrics: ids(selection.metric_ids, selection.metric_id_count, "metric_ids")?,
+    })
+}
+
+/// What a caller can ask of a transformation. Fill with expmig_transform_options_init.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct expmig_transform_options {
+    /// Size of this struct in bytes.
+    pub struct_size: u32,
+    /// EXPMIG_TRANSFORM_DRY_RUN; default 0.
+    pub flags: u32,
+    /// Rows per chunk written, at least 1; default 1000. Never the unit of commit, and never seen in the result.
+    pub batch_size: i64,
+    /// Receives progress, one item being one metric that is looked at; NULL for none.
+    pub progress_fn: expmig_progress_fn,
+    /// Passed to `progress_fn`.
+    pub progress_user_data: *mut c_void,
+    /// Stops the call when triggered; NULL for none. Needs to live until the call has begun.
+    pub cancel: *const expmig_cancel,
+}
+
+// SAFETY: repr(C), size first, integers, pointers and an optional function pointer.
+unsafe impl SizedOptions for expmig_transform_options {
+    const FIRST_SIZE: usize = size_of::<expmig_transform_options>();
+
+    fn defaults() -> expmig_transform_options {
+        expmig_transform_options {
+            struct_size: size_of::<expmig_transform_options>() as u32,
+            flags: 0,
+            batch_size: i64::try_from(TransformOptions::default().batch_size).unwrap_or(1),
+            progress_fn: None,
+            progress_user_data: std::ptr::null_mut(),
+            cancel: std::ptr::null(),
+        }
+    }
+}
+
+/// # Safety
+/// `options` is NULL or initialised; its pointers are live.
+unsafe fn transform_options(options: *const expmig_transform_options) -> Result<TransformOptions> {
+    let domain = Domain::Transformation;
+    // SAFETY: as the caller promises; so below.
+    let options = unsafe { read(options, domain) }?;
+    known_flags(options.flags, EXPMIG_TRANSFORM_DRY_RUN, domain)?;
+    let Ok(batch_size) = usize::try_from(options.batch_size) else {
+        return Err(Error::argument(domain, "batch_size", "batch_size must be at least 1"));
+    };
+    Ok(TransformOptions {
+        dry_run: options.flags & EXPMIG_TRANSFORM_DRY_RUN != 0,
+        batch_size,
+        progress: sink(options.progress_fn, options.progress_user_data),
+        cancel: unsafe { token(options.cancel) },
+    })
+}
+
+/// A metric that was not transformed. Fill with expmig_transform_note_init; expmig_transformation_failure_at and _skip_at then store one
+/// in it. All text is UTF-8 and lives as long as the result.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct expmig_transform_note {
+    /// Size of this struct in bytes.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved: u32,
+    /// The metric.
+    pub metric_id: i64,
+    /// Its type.
+    pub metric_type: *const c_char,
+    /// The transformation that said so; "validate_after_transform" if the metric was not valid afterwards, "database" if the database
+    /// refused the row.
+    pub transformation: *const c_char,
+    /// Why, one line.
+    pub reason: *const c_char,
+}
+
+// SAFETY: repr(C), size first, integers and pointers.
+unsafe impl SizedOptions for expmig_transform_note {
+    const FIRST_SIZE: usize = size_of::<expmig_transform_note>();
+
+    fn defaults() -> expmig_transform_note {
+        expmig_transform_note {
+            struct_size: size_of::<expmig_transform_note>() as u32,
+            reserved: 0,
+            metric_id: 0,
+            metric_type: std::ptr::null(),
+            transformation: std::ptr::null(),
+            reason: std::ptr::null(),
+        }
+    }
+}
+
+/// The text of a note.
+struct Note {
+    metric_id: i64,
+    metric_type: CString,
+    transformation: CString,
+    reason: CString,
+}
+
+impl Note {
+    fn all(list: &NotedList) -> Vec<Note> {
+        let note = |noted: &Noted| Note {
+            metric_id: noted.metric_id,
+            metric_type: c_string(&noted.metric_type),
+            transformation: c_string(&noted.transformation),
+            reason: c_string(&noted.reason),
+        };
+        list.first.iter().map(note).collect()
+    }
+
+    /// The struct that borrows it.
+    fn borrow(&self) -> expmig_transform_note {
+        expmig_transform_note {
+            metric_id: self.metric_id,
+            metric_type: self.metric_type.as_ptr(),
+            transformation: self.transformation.as_ptr(),
+            reason: self.reason.as_ptr(),
+            ..expmig_transform_note::defaults()
+        }
+    }
+}
+
+/// What a transformation did. Immutable; may be read from any thread. Free it with expmig_transformation_free.
+pub struct expmig_transformation {
+    result: TransformationResult,
+    warnings: Vec<CString>,
+    failures: Vec<Note>,
+    skips: Vec<Note>,
+    /// Made when it is first asked for.
+    json: OnceLock<CString>,
+}
+
+impl expmig_transformation {
+    fn new(result: TransformationResult) -> expmig_transformation {
+        let warnings = result.warnings.iter().map(|warning| c_string(warning)).collect();
+        let (failures, skips) = (Note::all(&result.failed), Note::all(&result.skipped));
+        expmig_transformation { result, warnings, failures, skips, json: OnceLock::new() }
+    }
+}
+
+/// Fills in the defaults: all metrics. `size` is sizeof(expmig_transform_selection). Answers EXPMIG_INVALID_ARGUMENT for NULL or an
+/// impossible size. Since 0.1.0.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transform_selection_init(
+    selection: *mut expmig_transform_selection,
+    size: usize,
+) -> expmig_status {
+    let none: *mut *mut expmig_error = std::ptr::null_mut();
+    // SAFETY: the caller passes NULL or `size` writable bytes; so below.
+    unsafe { guard(none, Domain::Transformation, || init(selection, size, Domain::Transformation)) }
+}
+
+/// Fills in the defaults. `size` is sizeof(expmig_transform_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+/// Since 0.1.0.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transform_options_init(
+    options: *mut expmig_transform_options,
+    size: usize,
+) -> expmig_status {
+    let none: *mut *mut expmig_error = std::ptr::null_mut();
+    unsafe { guard(none, Domain::Transformation, || init(options, size, Domain::Transformation)) }
+}
+
+/// Fills in a note without any text. `size` is sizeof(expmig_transform_note). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible
+/// size. Since 0.1.0.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transform_note_init(note: *mut expmig_transform_note, size: usize) -> expmig_status {
+    let none: *mut *mut expmig_error = std::ptr::null_mut();
+    unsafe { guard(none, Domain::Transformation, || init(note, size, Domain::Transformation)) }
+}
+
+/// Changes metrics by the rules of a document (docs/transformations.md), in one transaction: a failure, a cancel or a crash leaves the
+/// database as it was. Rows that do not change are not written. A metric that is linked from elsewhere too is copied first, if
+/// `experiment_ids` are given, and only the links of these experiments move to the copy.
+///
+/// `selection`: which metrics; NULL for all.
+/// `rules_json`: {"metric_transformations": [{"metric_type", "transformation", "rules"}, ...], "global_settings": {"backup_original",
+/// "validate_after_transform", "rollback_on_error"}}, or the list alone; "params" means the same as "rules", and the settings are
+/// true unless they say otherwise.
+/// `options`: NULL for the defaults.
+/// `result`: receives what was done; the caller frees it with expmig_transformation_free.
+///
+/// Answers EXPMIG_INVALID_ARGUMENT (something is wrong with the rules; the detail "path" says where), EXPMIG_LIMIT (too many rules),
+/// EXPMIG_NOT_FOUND (an experiment or a metric does not exist), EXPMIG_VALIDATION (metrics that cannot be transformed, unless
+/// rollback_on_error is false; the details name them), EXPMIG_MISMATCH (a trigger interfered), EXPMIG_CANCELLED, EXPMIG_CALLBACK,
+/// EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA,
+/// EXPMIG_MISUSE. After each of them nothing was changed. Since 0.1.0.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transform_metrics(
+    manager: *const expmig_manager,
+    selection: *const expmig_transform_selection,
+    rules_json: *const c_char,
+    options: *const expmig_transform_options,
+    result: *mut *mut expmig_transformation,
+    error: *mut *mut expmig_error,
+) -> expmig_status {
+    // SAFETY: the caller passes what the header says; so in every function below.
+    unsafe {
+        clear(result, std::ptr::null_mut());
+        guard(error, Domain::Transformation, || {
+            let shared = Arc::clone(&handle(manager, "manager", Domain::Transformation)?.0);
+            required(result, "result", Domain::Transformation)?;
+            let selection = metric_selection(selection)?;
+            let rules = text(rules_json, "rules_json", Domain::Transformation)?;
+            let options = transform_options(options)?;
+            let entered = shared.database.enter(Domain::Transformation)?;
+            let done = shared.manager(&entered).transform_metrics(&selection, rules, options)?;
+            store(result, Box::into_raw(Box::new(expmig_transformation::new(done))));
+            Ok(())
+        })
+    }
+}
+
+/// As expmig_transform_metrics with one rule for the metrics of every type, and the default settings.
+///
+/// `transformation`: the name of a transformation, built in or registered.
+/// `params_json`: its parameters, a JSON object; NULL for an empty one.
+///
+/// Answers as expmig_transform_metrics. Since 0.1.0.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transform_metrics_by(
+    manager: *const expmig_manager,
+    selection: *const expmig_transform_selection,
+    transformation: *const c_char,
+    params_json: *const c_char,
+    options: *const expmig_transform_options,
+    result: *mut *mut expmig_transformation,
+    error: *mut *mut expmig_error,
+) -> expmig_status {
+    unsafe {
+        clear(result, std::ptr::null_mut());
+        guard(error, Domain::Transformation, || {
+            let shared = Arc::clone(&handle(manager, "manager", Domain::Transformation)?.0);
+            required(result, "result", Domain::Transformation)?;
+            let selection = metric_selection(selection)?;
+            let transformation = text(transformation, "transformation", Domain::Transformation)?;
+            let params = optional_text(params_json, "params_json", Domain::Transformation)?;
+            let options = transform_options(options)?;
+            let entered = shared.database.enter(Domain::Transformation)?;
+            let done = shared.manager(&entered).transform_metrics_by(&selection, transformation, params, options)?;
+            store(result, Box::into_raw(Box::new(expmig_transformation::new(done))));
+            Ok(())
+        })
+    }
+}
+
+/// Reads something of a result; `fallback` for NULL.
+///
+/// # Safety
+/// `result` is NULL or live.
+unsafe fn of<T>(
+    result: *const expmig_transformation,
+    fallback: T,
+    read: impl FnOnce(&expmig_transformation) -> T,
+) -> T {
+    // SAFETY: as the caller promises.
+    match unsafe { result.as_ref() } {
+        Some(result) => shielded(fallback, || read(result)),
+        None => fallback,
+    }
+}
+
+/// The id by which expmig_transform_undo undoes it; 0 if nothing was changed, backup_original was false, or it was a dry run; 0 for NULL.
+/// Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transformation_transform_id(result: *const expmig_transformation) -> i64 {
+    unsafe { of(result, 0, |result| result.result.transform_id.unwrap_or(0)) }
+}
+
+/// 1 if nothing was written because only a preview was asked for, else 0. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transformation_dry_run(result: *const expmig_transformation) -> i32 {
+    unsafe { of(result, 0, |result| i32::from(result.result.dry_run)) }
+}
+
+/// Metrics of the selection. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transformation_examined(result: *const expmig_transformation) -> u64 {
+    unsafe { of(result, 0, |result| result.result.examined) }
+}
+
+/// Of these, the metrics that some rule is for. Each of them was updated, unchanged, skipped or failed. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transformation_matched(result: *const expmig_transformation) -> u64 {
+    unsafe { of(result, 0, |result| result.result.matched) }
+}
+
+/// Metrics that were changed; those that were copied first are among them. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transformation_updated(result: *const expmig_transformation) -> u64 {
+    unsafe { of(result, 0, |result| result.result.updated) }
+}
+
+/// Metrics that were as they should be already. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transformation_unchanged(result: *const expmig_transformation) -> u64 {
+    unsafe { of(result, 0, |result| result.result.unchanged) }
+}
+
+/// Metrics with which the transformation had nothing to do. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transformation_skipped(result: *const expmig_transformation) -> u64 {
+    unsafe { of(result, 0, |result| result.result.skipped.count) }
+}
+
+/// Metrics that could not be transformed. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transformation_failed(result: *const expmig_transformation) -> u64 {
+    unsafe { of(result, 0, |result| result.result.failed.count) }
+}
+
+/// Changed metrics that were copied first, because others are linked to them too. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transformation_copied(result: *const expmig_transformation) -> u64 {
+    unsafe { of(result, 0, |result| result.result.copied) }
+}
+
+/// 0 to 100: the share of the matched metrics that did not fail; 100, with a warning, if none matched. 0 for NULL. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transformation_success_rate(result: *const expmig_transformation) -> f64 {
+    unsafe { of(result, 0.0, |result| result.result.success_rate()) }
+}
+
+/// How long the transformation took, in nanoseconds. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transformation_duration_ns(result: *const expmig_transformation) -> u64 {
+    unsafe { of(result, 0, |r| u64::try_from(r.result.duration.as_nanos()).unwrap_or(u64::MAX)) }
+}
+
+/// How many warnings there are. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transformation_warning_count(result: *const expmig_transformation) -> usize {
+    unsafe { of(result, 0, |result| result.warnings.len()) }
+}
+
+/// A warning, one line, UTF-8. `index` counts from 0. Borrowed from the result; NULL if there is no such warning. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transformation_warning_at(
+    result: *const expmig_transformation,
+    index: usize,
+) -> *const c_char {
+    unsafe { of(result, std::ptr::null(), |r| r.warnings.get(index).map_or(std::ptr::null(), |text| text.as_ptr())) }
+}
+
+/// How many of the failed metrics are listed: all, or the first hundred. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transformation_failure_count(result: *const expmig_transformation) -> usize {
+    unsafe { of(result, 0, |result| result.failures.len()) }
+}
+
+/// Stores a note, whichever list it is of.
+///
+/// # Safety
+/// `result` is NULL or live, `note` NULL or initialised, `error` NULL or writable.
+unsafe fn note_at(
+    result: *const expmig_transformation,
+    list: impl FnOnce(&expmig_transformation) -> &[Note],
+    index: usize,
+    note: *mut expmig_transform_note,
+    error: *mut *mut expmig_error,
+) -> expmig_status {
+    let domain = Domain::Transformation;
+    // SAFETY: as the caller promises.
+    unsafe {
+        guard(error, domain, || {
+            let notes = list(handle(result, "result", domain)?);
+            required(note, "note", domain)?;
+            let Some(found) = notes.get(index) else {
+                let message = format!("there is no metric {index}; {} are listed", notes.len());
+                return Err(Error::argument(domain, "index", message));
+            };
+            write(note, &found.borrow(), domain)
+        })
+    }
+}
+
+/// A failed metric that is listed.
+///
+/// `index`: from 0 to expmig_transformation_failure_count, exclusive.
+/// `note`: was filled by expmig_transform_note_init; receives the metric. Its text is borrowed from the result.
+///
+/// Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transformation_failure_at(
+    result: *const expmig_transformation,
+    index: usize,
+    note: *mut expmig_transform_note,
+    error: *mut *mut expmig_error,
+) -> expmig_status {
+    unsafe { note_at(result, |result| &result.failures, index, note, error) }
+}
+
+/// How many of the skipped metrics are listed: all, or the first hundred. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transformation_skip_count(result: *const expmig_transformation) -> usize {
+    unsafe { of(result, 0, |result| result.skips.len()) }
+}
+
+/// A skipped metric that is listed; otherwise as expmig_transformation_failure_at. Since 0.1.0.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transformation_skip_at(
+    result: *const expmig_transformation,
+    index: usize,
+    note: *mut expmig_transform_note,
+    error: *mut *mut expmig_error,
+) -> expmig_status {
+    unsafe { note_at(result, |result| &result.skips, index, note, error) }
+}
+
+/// The whole result as a JSON object, schema "expmig.transformation/1": the numbers, what each rule did, failed and skipped metrics,
+/// warnings, and the examples of a dry run. Borrowed from the result. Never NULL. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transformation_to_json(result: *const expmig_transformation) -> *const c_char {
+    unsafe {
+        of(result, c"null".as_ptr(), |r| r.json.get_or_init(|| c_string(&r.result.to_json().to_string())).as_ptr())
+    }
+}
+
+/// Frees a result and all that was borrowed from it. NULL is fine. Since 0.1.0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transformation_free(result: *mut expmig_transformation) {
+    if !result.is_null() {
+        // SAFETY: it came from Box::into_raw, and the caller passes it once.
+        shielded((), || drop(unsafe { Box::from_raw(result) }));
+    }
+}

@@ -1,0 +1,265 @@
+//! Registered transformations.
+
+use std::ffi::{c_char, c_void};
+use std::sync::Arc;
+
+use super::args::{handle, optional_text, text};
+use super::error::expmig_error;
+use super::guard::guard;
+use super::manager::{Destroy, expmig_destroy_fn, expmig_manager};
+use super::progress::{UserData, flow};
+use super::query::{expmig_value, to_c};
+use super::status::expmig_status;
+use super::text::c_string;
+use crate::error::{Domain, Error, Result};
+use crate::schema::{Value, ValueRef};
+use crate::transformation::{Metric, Outcome};
+
+/// A metric that is being transformed. Lives for the time of one callback only; copy what is to be kept.
+#[repr(C)]
+pub struct expmig_metric {
+    /// Size of this struct in bytes; fields are only added at its end.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved: u32,
+    /// The row's id.
+    pub id: i64,
+    /// METRIC.type, UTF-8.
+    pub metric_type: *const c_char,
+    /// METRIC.total_val: a real, in an odd database anything.
+    pub total_val: expmig_value,
+    /// METRIC.per_label_val: text or NULL, in an odd database anything. A NUL that does not count follows the bytes of text.
+    pub per_label_val: expmig_value,
+    /// The parameters of the rule, a JSON object as it was written; "{}" if there are none.
+    pub params_json: *const c_char,
+}
+
+/// Where a transformation says what becomes of a metric. Lives for the time of one callback only, on the thread of the callback.
+pub struct expmig_transform_context {
+    total: Option<Value>,
+    labels: Option<Value>,
+    /// Skipped or failed, and why.
+    ended: Option<Outcome>,
+}
+
+impl expmig_transform_context {
+    fn outcome(self) -> Outcome {
+        match (self.ended, &self.total, &self.labels) {
+            (Some(ended), _, _) => ended,
+            (None, None, None) => Outcome::Unchanged,
+            (None, _, _) => Outcome::Changed { total_val: self.total, per_label_val: self.labels },
+        }
+    }
+}
+
+/// A transformation: looks at a metric and says what becomes of it, with expmig_transform_set_total, expmig_transform_set_per_label,
+/// expmig_transform_skip or expmig_transform_fail; without any of them it stays as it is. Called on the thread that transforms, for one
+/// metric after the other. Answers EXPMIG_CALLBACK_CONTINUE; EXPMIG_CALLBACK_CANCEL or a failure of its own end the whole transformation
+/// with EXPMIG_CANCELLED or EXPMIG_CALLBACK, and nothing is changed. It must not unwind or longjmp, and must not use the handles of the
+/// running call.
+pub type expmig_transform_fn = Option<
+    unsafe extern "C" fn(
+        context: *mut expmig_transform_context,
+        metric: *const expmig_metric,
+        user_data: *mut c_void,
+    ) -> i32,
+>;
+
+/// Calls a callback for a metric.
+///
+/// # Safety
+/// `transform_fn` is of that type and may be called with the user data.
+unsafe fn call(
+    transform_fn: unsafe extern "C" fn(*mut expmig_transform_context, *const expmig_metric, *mut c_void) -> i32,
+    user_data: *mut c_void,
+    metric: &Metric,
+    params: &str,
+) -> Result<Outcome> {
+    let kind = c_string(&String::from_utf8_lossy(&metric.kind));
+    let params = c_string(params);
+    // Many callers read text up to its NUL, which the cell does not have.
+    let terminated = match &metric.per_label_val {
+        Value::Text(text) => Some([text.as_slice(), b"\0"].concat()),
+        _ => None,
+    };
+    let labels = match &terminated {
+        Some(text) => text.split_last().map_or(ValueRef::Null, |(_, text)| ValueRef::Text(text)),
+        None => metric.per_label_val.borrow(),
+    };
+    let seen = expmig_metric {
+        struct_size: size_of::<expmig_metric>() as u32,
+        reserved: 0,
+        id: metric.id,
+        metric_type: kind.as_ptr(),
+        total_val: to_c(&metric.total_val.borrow()),
+        per_label_val: to_c(&labels),
+        params_json: params.as_ptr(),
+    };
+    let mut context = expmig_transform_context { total: None, labels: None, ended: None };
+    // SAFETY: as the caller promises; the structs live for the call.
+    let answer = unsafe { transform_fn(&raw mut context, &raw const seen, user_data) };
+    match flow(answer).stop(Domain::Transformation, "transformation") {
+        Some(stopped) => Err(stopped.detail("metric_id", metric.id)),
+        None => Ok(context.outcome()),
+    }
+}
+
+/// Registers a transformation, which the rules of this manager can name from now on.
+///
+/// `name`: 1 to 128 bytes of UTF-8 without control characters; no other transformation of the manager has it, and none that is built in.
+/// `transform_fn`: the transformation.
+/// `user_data`: passed to `transform_fn`.
+/// `destroy`: called with `user_data` when the manager needs it no more: after expmig_transformation_unregister or expmig_manager_free, or
+/// if this call fails; NULL for none.
+///
+/// Answers EXPMIG_ALREADY_EXISTS, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transformation_register(
+    manager: *const expmig_manager,
+    name: *const c_char,
+    transform_fn: expmig_transform_fn,
+    user_data: *mut c_void,
+    destroy: expmig_destroy_fn,
+    error: *mut *mut expmig_error,
+) -> expmig_status {
+    let domain = Domain::Transformation;
+    // SAFETY: the caller passes what the header says; so in every function below.
+    unsafe {
+        guard(error, domain, || {
+            // From here on the user data is destroyed whatever happens.
+            let destroy = Destroy(destroy, UserData(user_data));
+            let shared = Arc::clone(&handle(manager, "manager", domain)?.0);
+            let name = text(name, "name", domain)?;
+            let Some(transform_fn) = transform_fn else {
+                return Err(Error::argument(domain, "transform_fn", "transform_fn is NULL"));
+            };
+            let transform = move |metric: &Metric, params: &str| {
+                // SAFETY: the caller gave a function of this type, and the user data for it.
+                call(transform_fn, destroy.1.get(), metric, params)
+            };
+            let entered = shared.database.enter(domain)?;
+            shared.manager(&entered).register_transformation(name, Box::new(transform))
+        })
+    }
+}
+
+/// Ends what expmig_transformation_register began.
+///
+/// Answers EXPMIG_NOT_FOUND (the hint names the transformations that there are), EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transformation_unregister(
+    manager: *const expmig_manager,
+    name: *const c_char,
+    error: *mut *mut expmig_error,
+) -> expmig_status {
+    let domain = Domain::Transformation;
+    unsafe {
+        guard(error, domain, || {
+            let shared = Arc::clone(&handle(manager, "manager", domain)?.0);
+            let name = text(name, "name", domain)?;
+            let entered = shared.database.enter(domain)?;
+            shared.manager(&entered).unregister_transformation(name)
+        })
+    }
+}
+
+/// The context of the callback that is running.
+///
+/// # Safety
+/// `context` is NULL or that of the callback that is running.
+unsafe fn running<'c>(context: *mut expmig_transform_context) -> Result<&'c mut expmig_transform_context> {
+    // SAFETY: as the caller promises; nobody else has it meanwhile.
+    let context = unsafe { context.as_mut() };
+    context.ok_or_else(|| Error::argument(Domain::Transformation, "context", "context is NULL"))
+}
+
+/// Gives the metric another total. Whether that is another one, the library finds out.
+///
+/// `total_val`: any number but NaN, which the database cannot hold.
+///
+/// Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transform_set_total(
+    context: *mut expmig_transform_context,
+    total_val: f64,
+    error: *mut *mut expmig_error,
+) -> expmig_status {
+    unsafe {
+        guard(error, Domain::Transformation, || {
+            let context = running(context)?;
+            if total_val.is_nan() {
+                return Err(Error::argument(Domain::Transformation, "total_val", "total_val is not a number")
+                    .hint("use expmig_transform_fail if there is no total"));
+            }
+            context.total = Some(Value::Real(total_val));
+            Ok(())
+        })
+    }
+}
+
+/// Gives the metric other per-label values. Whether they are valid is checked afterwards, with validate_after_transform.
+///
+/// `per_label_json`: a JSON object of labels and numbers, UTF-8; NULL for none. Copied, and stored as it is.
+///
+/// Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transform_set_per_label(
+    context: *mut expmig_transform_context,
+    per_label_json: *const c_char,
+    error: *mut *mut expmig_error,
+) -> expmig_status {
+    unsafe {
+        guard(error, Domain::Transformation, || {
+            let context = running(context)?;
+            let labels = optional_text(per_label_json, "per_label_json", Domain::Transformation)?;
+            context.labels = Some(labels.map_or(Value::Null, |text| Value::Text(text.into())));
+            Ok(())
+        })
+    }
+}
+
+/// Leaves the metric as it is and counts it as skipped, whatever was set.
+///
+/// `reason`: one line, UTF-8. Copied.
+///
+/// Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transform_skip(
+    context: *mut expmig_transform_context,
+    reason: *const c_char,
+    error: *mut *mut expmig_error,
+) -> expmig_status {
+    unsafe {
+        guard(error, Domain::Transformation, || {
+            let context = running(context)?;
+            context.ended = Some(Outcome::Skipped(text(reason, "reason", Domain::Transformation)?.to_owned()));
+            Ok(())
+        })
+    }
+}
+
+/// Fails the metric, and with rollback_on_error the whole transformation.
+///
+/// `message`: why, one line, UTF-8. Copied.
+///
+/// Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_transform_fail(
+    context: *mut expmig_transform_context,
+    message: *const c_char,
+    error: *mut *mut expmig_error,
+) -> expmig_status {
+    unsafe {
+        guard(error, Domain::Transformation, || {
+            let context = running(context)?;
+            context.ended = Some(Outcome::Failed(text(message, "message", Domain::Transformation)?.to_owned()));
+            Ok(())
+        })
+    }
+}

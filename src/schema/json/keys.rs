@@ -1,0 +1,55 @@
+//! The keys of one object.
+
+use super::{Lexer, Result};
+
+/// Decoded keys, one after another in one buffer, which is kept from object to object.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Keys {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Keys {
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
+    /// Reads a key and its colon.
+    pub fn read(&mut self, lexer: &mut Lexer<'_>) -> Result<()> {
+        lexer.key(&mut self.bytes)?;
+        self.ends.push(self.bytes.len());
+        Ok(())
+    }
+
+    pub fn push(&mut self, key: &[u8]) {
+        self.bytes.extend_from_slice(key);
+        self.ends.push(self.bytes.len());
+    }
+
+    pub fn get(&self, at: usize) -> &[u8] {
+        let from = at.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        self.ends.get(at).and_then(|end| self.bytes.get(from..*end)).unwrap_or_default()
+    }
+
+    pub fn last(&self) -> &[u8] {
+        self.get(self.ends.len().saturating_sub(1))
+    }
+
+    /// A key that occurs more than once.
+    pub fn duplicate(&self) -> Option<&[u8]> {
+        /// Up to this many keys are compared one by one.
+        const FEW: usize = 8;
+        let count = self.ends.len();
+        if count <= FEW {
+            let twice = (1..count).find(|at| (0..*at).any(|before| self.get(before) == self.get(*at)));
+            return twice.map(|at| self.get(at));
+        }
+        let mut sorted: Vec<&[u8]> = (0..count).map(|at| self.get(at)).collect();
+        sorted.sort_unstable();
+        sorted.windows(2).find_map(|pair| match pair {
+            [a, b] if a == b => Some(*a),
+            _ => None,
+        })
+    }
+}

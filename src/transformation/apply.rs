@@ -1,0 +1,261 @@
+//! The whole job: choose the metrics, apply the rules to each, write, commit.
+
+use std::sync::Arc;
+
+use super::examine::{CELLS, Examiner, Verdict};
+use super::links::move_links;
+use super::metric::Metric;
+use super::options::TransformOptions;
+use super::plan::Plan;
+use super::result::{Noted, Sample, TransformationResult};
+use super::selection::{Chosen, MetricSelection};
+use super::steps::Steps;
+use super::undo_log::UndoLog;
+use super::write::Writer;
+use crate::database::{Connection, Database, Layout, Row, Transaction, Watches};
+use crate::error::{Domain, Result};
+use crate::hierarchy::scan_leaves;
+use crate::progress::Job;
+use crate::schema::{Entity, ValueRef, one_line, quote};
+
+/// How much of a reason is kept, in characters: registered transformations can say anything.
+const LONGEST_REASON: usize = 1000;
+
+/// Transforms the selected metrics in one transaction.
+pub fn transform(
+    database: &Database,
+    selection: &MetricSelection,
+    plan: Plan,
+    mut options: TransformOptions,
+) -> Result<TransformationResult> {
+    options.check()?;
+    let job = Job::new(Domain::Transformation, options.progress.take(), options.cancel.take());
+    job.begin("opening")?;
+    let connection = match options.dry_run {
+        true => database.reader()?,
+        false => database.writer(&job)?,
+    };
+    let _watches = Watches::new(&job, [connection, connection]);
+    let transaction = match options.dry_run {
+        true => Transaction::read(connection)?,
+        false => Transaction::write(connection)?,
+    };
+    let layout = connection.layout()?;
+    layout.check().map_err(|error| error.detail("path", database.path().display()))?;
+    job.begin("counting")?;
+    let chosen = Chosen::read(connection, &layout, selection, &job)?;
+    job.set_total(chosen.count(connection, &layout, &job)?);
+    let mut result = run(connection, &layout, chosen, plan, &options, &job)?;
+    if options.dry_run || result.updated == 0 {
+        // Also the empty entry of the undo log goes.
+        drop(transaction);
+    } else {
+        job.begin("committing")?;
+        transaction.commit()?;
+    }
+    job.finish();
+    result.duration = job.elapsed();
+    Ok(result)
+}
+
+/// Transforms metrics that were just written, and that nobody else is linked to, inside the transaction that wrote them: those with
+/// these ids, by the first and their number. Keeps no log for an undo: what they were copied from has the originals.
+pub fn transform_copies(
+    connection: &dyn Connection,
+    layout: &Layout,
+    copies: (i64, u64),
+    mut plan: Plan,
+    job: &Arc<Job>,
+) -> Result<TransformationResult> {
+    plan.settings.backup_original = false;
+    let mut result = run(connection, layout, Chosen::block(copies), plan, &TransformOptions::default(), job)?;
+    result.duration = job.elapsed();
+    Ok(result)
+}
+
+fn run(
+    connection: &dyn Connection,
+    layout: &Layout,
+    mut chosen: Chosen,
+    plan: Plan,
+    options: &TransformOptions,
+    job: &Arc<Job>,
+) -> Result<TransformationResult> {
+    job.begin("transforming metrics")?;
+    let table = layout.entity(Entity::Metric)?;
+    let log = match plan.settings.backup_original && !options.dry_run {
+        true => Some(UndoLog::begin(connection, &plan.description)?),
+        false => None,
+    };
+    let writer = match options.dry_run {
+        true => None,
+        false => Some(Writer::new(connection, table, options.batch_size, log, chosen.shared.len())?),
+    };
+    let mut pass = Pass {
+        steps: plan.steps,
+        examiner: Examiner::new(connection, table, plan.settings.validate_after_transform)?,
+        all_or_nothing: plan.settings.rollback_on_error,
+        writer,
+        result: TransformationResult { dry_run: options.dry_run, ..TransformationResult::default() },
+        job,
+    };
+    read(connection, layout, &mut chosen, &mut pass)?;
+    pass.flush()?;
+    // By now it is known exactly.
+    job.set_total(job.counts().0);
+    let Pass { steps, writer, mut result, .. } = pass;
+    if !options.dry_run && plan.settings.rollback_on_error && result.failed.count > 0 {
+        return Err(result.refused());
+    }
+    if let Some(writer) = writer {
+        let (mut copied, first, mut log) = writer.finish()?;
+        if !copied.is_empty() {
+            job.begin("moving links to the copies")?;
+            move_links(connection, layout, (&chosen.owners, &mut copied, first), log.as_mut(), job)?;
+        }
+        if let Some(log) = log.filter(|_| result.updated > 0) {
+            result.transform_id = Some(log.id());
+            log.finish(result.copied)?;
+        }
+    }
+    result.rules = steps.counts();
+    result.warnings = steps.warnings();
+    if result.matched == 0 {
+        result.warnings.push("no metric of the selection matched a rule; nothing was changed".to_owned());
+    }
+    if options.dry_run && plan.settings.rollback_on_error && result.failed.count > 0 {
+        let count = result.failed.count;
+        result
+            .warnings
+            .push(format!("{count} metrics would fail, and with rollback_on_error nothing would be changed"));
+    }
+    Ok(result)
+}
+
+/// Hands every metric of the selection to the pass, by id.
+fn read(connection: &dyn Connection, layout: &Layout, chosen: &mut Chosen, pass: &mut Pass<'_, '_>) -> Result<()> {
+    let table = layout.entity(Entity::Metric)?;
+    let [(total, _), (labels, _)] = CELLS;
+    let columns: String = ["type", total, labels].iter().map(|column| format!(", {}", table.quoted(column))).collect();
+    let shared = &mut chosen.shared;
+    match &mut chosen.metrics {
+        Some(metrics) => scan_leaves(connection, table, metrics, &columns, pass.job, &mut |_, row| {
+            let Some(id) = row.value(0)?.as_integer() else { return Ok(()) };
+            pass.look(row, id, shared.rank(id)?.is_some())
+        }),
+        None => {
+            let id = table.quoted("id");
+            let sql = format!("SELECT {id}{columns} FROM {} ORDER BY {id}", quote(&table.name));
+            connection.query(&sql, &[], &mut |row| {
+                if let Some(id) = row.value(0)?.as_integer() {
+                    pass.look(row, id, false)?;
+                }
+                Ok(crate::database::Next::Row)
+            })
+        }
+    }
+}
+
+/// One pass over the metrics. Rows are written while others are read: only such as were read already, and their ids stay, so the
+/// reading goes on where it was.
+struct Pass<'a, 'r> {
+    steps: Steps<'r>,
+    examiner: Examiner<'a>,
+    all_or_nothing: bool,
+    /// `None` writes nothing.
+    writer: Option<Writer<'a>>,
+    result: TransformationResult,
+    job: &'a Job,
+}
+
+impl Pass<'_, '_> {
+    fn look(&mut self, row: &dyn Row, id: i64, shared: bool) -> Result<()> {
+        self.result.examined += 1;
+        let kind = row.value(1)?;
+        let matching = self.steps.matching(kind);
+        if matching.is_empty() {
+            return self.job.advance();
+        }
+        self.result.matched += 1;
+        let (total, labels) = (row.value(2)?, row.value(3)?);
+        let verdict = self.examiner.examine((&mut self.steps, &matching), id, [kind, total, labels])?;
+        let noted = |transformation, reason: String| Noted {
+            metric_id: id,
+            metric_type: readable(kind),
+            transformation,
+            reason: one_line(&reason, LONGEST_REASON),
+        };
+        match verdict {
+            Verdict::Unchanged => self.result.unchanged += 1,
+            Verdict::Skipped(by, reason) => self.result.skipped.add(|| noted(by, reason)),
+            Verdict::Failed(by, reason) => {
+                let message = format!("METRIC (id={id}): {}", one_line(&reason, LONGEST_REASON));
+                self.result.failed.add(|| noted(by, reason));
+                return self.failed(message);
+            }
+            Verdict::Changed(changed) => return self.changed(changed, kind, [total, labels], shared),
+        }
+        self.job.advance()
+    }
+
+    /// Counts a metric that failed. If that fails all of them, nothing more needs to be written.
+    fn failed(&mut self, message: String) -> Result<()> {
+        if self.all_or_nothing
+            && let Some(writer) = &mut self.writer
+        {
+            writer.discard();
+        }
+        self.job.fail_row(message)
+    }
+
+    fn changed(&mut self, changed: u8, kind: ValueRef<'_>, old: [ValueRef<'_>; 2], shared: bool) -> Result<()> {
+        let metric: &Metric = self.examiner.metric();
+        let hopeless = self.all_or_nothing && self.result.failed.count > 0;
+        match &mut self.writer {
+            Some(writer) if !hopeless => {
+                writer.push(metric, changed, old, shared);
+                if writer.is_full() { self.flush() } else { Ok(()) }
+            }
+            _ => {
+                if self.result.wants_sample() {
+                    self.result.samples.push(Sample {
+                        metric_id: metric.id,
+                        metric_type: readable(kind),
+                        before: old.map(ValueRef::to_owned),
+                        after: [metric.total_val.clone(), metric.per_label_val.clone()],
+                    });
+                }
+                self.result.updated += 1;
+                self.result.copied += u64::from(shared);
+                self.job.advance()
+            }
+        }
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        let Some(writer) = &mut self.writer else { return Ok(()) };
+        let written = writer.flush()?;
+        self.result.updated += written.updated;
+        self.result.copied += written.copied;
+        self.job.advance_by(written.updated)?;
+        for (id, reason) in written.refused {
+            let message = format!("METRIC (id={id}): {reason}");
+            self.result.failed.add(|| Noted {
+                metric_id: id,
+                metric_type: String::new(),
+                transformation: "database".to_owned(),
+                reason,
+            });
+            self.failed(message)?;
+        }
+        Ok(())
+    }
+}
+
+/// A type, for a person.
+fn readable(kind: ValueRef<'_>) -> String {
+    match kind {
+        ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+        other => other.describe(),
+    }
+}

@@ -1,0 +1,280 @@
+//! What becomes of one metric: all rules that are for it, one on the result of the other, and whether the end is sound.
+
+use super::metric::{Metric, Outcome};
+use super::steps::Steps;
+use crate::database::{Affinity, ColumnLayout, Connection, TableLayout};
+use crate::error::{Domain, Error, Result, Status};
+use crate::schema::{Column, Value, ValueRef};
+use crate::validation::Values;
+
+/// The cells of METRIC that transformations change, and the bits by which the undo log tells them.
+pub const CELLS: [(&str, u8); 2] = [("total_val", 1), ("per_label_val", 2)];
+/// What speaks of a row that is not valid after all rules were applied.
+const VALIDATION: &str = "validate_after_transform";
+
+/// What becomes of a metric.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Verdict {
+    Unchanged,
+    /// The cells that changed, as bits. The new ones are in [`Examiner::metric`].
+    Changed(u8),
+    /// By which transformation, and why.
+    Skipped(String, String),
+    Failed(String, String),
+}
+
+/// Looks at metrics one after another; keeps its buffers.
+pub struct Examiner<'a> {
+    connection: &'a dyn Connection,
+    columns: [(&'a ColumnLayout, &'static Column); 2],
+    validates: bool,
+    values: Values,
+    metric: Metric,
+}
+
+/// Puts a cell into a value, whose memory is used again.
+fn refill(value: &mut Value, cell: ValueRef<'_>) {
+    match (value, cell) {
+        (Value::Text(old), ValueRef::Text(new)) => {
+            old.clear();
+            old.extend_from_slice(new);
+        }
+        (value, cell) => *value = cell.to_owned(),
+    }
+}
+
+/// Whether two cells are the same, bit for bit.
+pub fn same(a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
+    match (a, b) {
+        (ValueRef::Real(a), ValueRef::Real(b)) => a.to_bits() == b.to_bits(),
+        (a, b) => a == b,
+    }
+}
+
+impl<'a> Examiner<'a> {
+    /// For the METRIC rows of a database. With `validates`, rows that changed must be valid afterwards.
+    pub fn new(connection: &'a dyn Connection, table: &'a TableLayout, validates: bool) -> Result<Examiner<'a>> {
+        let column = |name: &str| {
+            let found =
+                table.columns.iter().find_map(|column| Some((column, column.schema.filter(|c| c.name == name)?)));
+            found.ok_or_else(|| {
+                Error::new(Status::Schema, Domain::Transformation, format!("the column METRIC.{name} is missing"))
+            })
+        };
+        let [(total, _), (labels, _)] = CELLS;
+        Ok(Examiner {
+            connection,
+            columns: [column(total)?, column(labels)?],
+            validates,
+            values: Values::default(),
+            metric: Metric { id: 0, kind: Vec::new(), total_val: Value::Null, per_label_val: Value::Null },
+        })
+    }
+
+    /// The metric that was examined last, as it shall be.
+    pub fn metric(&self) -> &Metric {
+        &self.metric
+    }
+
+    /// Applies these rules to a metric with this id, type, total and per-label values.
+    pub fn examine(
+        &mut self,
+        (steps, matching): (&mut Steps<'_>, &[usize]),
+        id: i64,
+        [kind, total, labels]: [ValueRef<'_>; 3],
+    ) -> Result<Verdict> {
+        self.metric.id = id;
+        self.metric.kind.clear();
+        match kind {
+            ValueRef::Text(bytes) | ValueRef::Blob(bytes) => self.metric.kind.extend_from_slice(bytes),
+            other => self.metric.kind.extend_from_slice(other.describe().as_bytes()),
+        }
+        refill(&mut self.metric.total_val, total);
+        refill(&mut self.metric.per_label_val, labels);
+        let mut skipped = None;
+        for at in matching {
+            match steps.apply(*at, &self.metric)? {
+                Outcome::Unchanged => {}
+                Outcome::Changed { total_val, per_label_val } => {
+                    if self.take(total_val, per_label_val)? {
+                        steps.changed(*at);
+                    }
+                }
+                Outcome::Skipped(reason) => skipped = skipped.or(Some((steps.name(*at).to_owned(), reason))),
+                Outcome::Failed(reason) => return Ok(Verdict::Failed(steps.name(*at).to_owned(), reason)),
+            }
+        }
+        let mut changed = 0;
+        let now = [&self.metric.total_val, &self.metric.per_label_val];
+        for ((old, new), (_, bit)) in [total, labels].into_iter().zip(now).zip(CELLS) {
+            if !same(old, new.borrow()) {
+                changed |= bit;
+            }
+        }
+        if changed == 0 {
+            return Ok(match skipped {
+                Some((name, reason)) => Verdict::Skipped(name, reason),
+                None => Verdict::Unchanged,
+            });
+        }
+        match self.invalid() {
+            Some(problem) => Ok(Verdict::Failed(VALIDATION.to_owned(), problem)),
+            None => Ok(Verdict::Changed(changed)),
+        }
+    }
+
+    /// Takes new cells over, as the database will have them. Whether that changes anything.
+    fn take(&mut self, total: Option<Value>, labels: Option<Value>) -> Result<bool> {
+        let mut changed = false;
+        let cells = [&mut self.metric.total_val, &mut self.metric.per_label_val];
+        for ((cell, new), (column, _)) in cells.into_iter().zip([total, labels]).zip(self.columns) {
+            let Some(new) = new else { continue };
+            let new = stored(self.connection, column, new)?;
+            if !same(cell.borrow(), new.borrow()) {
+                *cell = new;
+                changed = true;
+            }
+        }
+        Ok(changed)
+    }
+
+    /// What is wrong with the metric as it shall be.
+    fn invalid(&mut self) -> Option<String> {
+        if !self.validates {
+            return None;
+        }
+        let mut problem = None;
+        let cells = [&self.metric.total_val, &self.metric.per_label_val];
+        for (cell, (_, known)) in cells.into_iter().zip(self.columns) {
+            self.values.check(known, cell.borrow(), |_, what| {
+                problem.get_or_insert_with(|| format!("{} {what}", known.name));
+            });
+        }
+        problem
+    }
+}
+
+/// What a column will hold when this is stored in it. The usual cases are known without asking the database.
+fn stored(connection: &dyn Connection, column: &ColumnLayout, value: Value) -> Result<Value> {
+    let affinity = Affinity::of(&column.declared);
+    let stays = match &value {
+        Value::Null | Value::Blob(_) => true,
+        Value::Real(number) if number.is_nan() => return Ok(Value::Null),
+        // SQLite keeps whole numbers of such a column as integers, which have no -0.
+        Value::Real(number) => affinity == Affinity::Blob || (affinity == Affinity::Real && *number != 0.0),
+        Value::Integer(_) => matches!(affinity, Affinity::Integer | Affinity::Numeric | Affinity::Blob),
+        // No number begins with a brace.
+        Value::Text(text) => matches!(affinity, Affinity::Text | Affinity::Blob) || text.first() == Some(&b'{'),
+    };
+    if stays { Ok(value) } else { connection.stored_as(column, value.borrow()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Examiner, Verdict, same, stored};
+    use crate::database::{ColumnLayout, Database, Layout, OpenOptions};
+    use crate::schema::{Value, ValueRef};
+    use crate::transformation::metric::Outcome;
+    use crate::transformation::steps::{Step, Steps};
+
+    fn database(folder: &tempfile::TempDir) -> (Database, Layout) {
+        let path = folder.path().join("a.db");
+        let options = OpenOptions { create: true, ..OpenOptions::default() };
+        let database = Database::open(path.to_str().unwrap(), options).unwrap();
+        let layout = database.layout().unwrap();
+        (database, layout)
+    }
+
+    fn step<'r>(kind: Option<&str>, name: &str, outcome: Outcome) -> Step<'r> {
+        Step {
+            metric_type: kind.map(|kind| kind.as_bytes().to_vec()),
+            name: name.to_owned(),
+            apply: Box::new(move |_| Ok(outcome.clone())),
+        }
+    }
+
+    fn total(value: f64) -> Outcome {
+        Outcome::Changed { total_val: Some(Value::Real(value)), per_label_val: None }
+    }
+
+    fn labels(text: &str) -> Outcome {
+        Outcome::Changed { total_val: None, per_label_val: Some(Value::Text(text.into())) }
+    }
+
+    #[test]
+    fn what_is_stored_is_what_the_database_would_say() {
+        let folder = tempfile::tempdir().unwrap();
+        let (database, _) = database(&folder);
+        let connection = database.reader().unwrap();
+        let values = [
+            Value::Null,
+            Value::Integer(5),
+            Value::Integer((1 << 53) + 1),
+            Value::Real(5.0),
+            Value::Real(-0.0),
+            Value::Real(1e300),
+            Value::Real(f64::INFINITY),
+            Value::Text(b"{\"a\": 1}".to_vec()),
+            Value::Text(b"5.0".to_vec()),
+            Value::Text(b"".to_vec()),
+            Value::Blob(b"5".to_vec()),
+        ];
+        for declared in ["FLOAT", "TEXT", "JSON", "INT", "", "BLOB", "VARCHAR(50)"] {
+            let column = ColumnLayout { name: "v".into(), schema: None, declared: declared.into(), not_null: false };
+            for value in &values {
+                let asked = connection.stored_as(&column, value.borrow()).unwrap();
+                let known = stored(connection, &column, value.clone()).unwrap();
+                assert!(same(asked.borrow(), known.borrow()), "{declared}: {value:?} is {asked:?}, not {known:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn rules_work_on_the_result_of_the_rule_before_and_only_what_differs_is_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (database, layout) = database(&folder);
+        let mut examiner = Examiner::new(database.reader().unwrap(), layout.table("METRIC").unwrap(), true).unwrap();
+        let row = [ValueRef::Text(b"loss"), ValueRef::Real(0.5), ValueRef::Text(b"{}")];
+        let mut look = |steps: Vec<Step<'_>>| {
+            let mut steps = Steps::new(steps);
+            let matching = steps.matching(row[0]);
+            let verdict = examiner.examine((&mut steps, &matching), 7, row).unwrap();
+            (verdict, examiner.metric().clone(), steps.counts())
+        };
+        let (verdict, metric, counts) =
+            look(vec![step(Some("loss"), "a", total(1.0)), step(None, "b", labels("{\"x\": 1}"))]);
+        assert_eq!(verdict, Verdict::Changed(3));
+        assert_eq!((metric.total_val, metric.per_label_val), (Value::Real(1.0), Value::Text(b"{\"x\": 1}".to_vec())));
+        assert_eq!(counts.iter().map(|count| count.changed).collect::<Vec<_>>(), [1, 1]);
+        // There and back again.
+        let (verdict, ..) = look(vec![step(None, "a", total(1.0)), step(None, "b", total(0.5))]);
+        assert_eq!(verdict, Verdict::Unchanged);
+        assert_eq!(look(vec![step(None, "a", total(0.5))]).0, Verdict::Unchanged);
+        assert_eq!(look(vec![step(None, "a", labels("{}"))]).0, Verdict::Unchanged);
+        let skip = || step(None, "skips", Outcome::Skipped("no".into()));
+        assert_eq!(look(vec![skip()]).0, Verdict::Skipped("skips".into(), "no".into()));
+        assert_eq!(look(vec![skip(), step(None, "a", total(2.0))]).0, Verdict::Changed(1));
+        let fail = || step(None, "fails", Outcome::Failed("bad".into()));
+        assert_eq!(look(vec![step(None, "a", total(2.0)), fail()]).0, Verdict::Failed("fails".into(), "bad".into()));
+    }
+
+    #[test]
+    fn a_row_that_is_not_valid_afterwards_fails_and_an_untouched_one_is_nobodys_business() {
+        let folder = tempfile::tempdir().unwrap();
+        let (database, layout) = database(&folder);
+        let table = layout.table("METRIC").unwrap();
+        let row = [ValueRef::Text(b"loss"), ValueRef::Null, ValueRef::Text(b"{}")];
+        for validates in [true, false] {
+            let mut examiner = Examiner::new(database.reader().unwrap(), table, validates).unwrap();
+            let mut look = |outcome: Outcome| {
+                examiner.examine((&mut Steps::new(vec![step(None, "a", outcome)]), &[0]), 7, row).unwrap()
+            };
+            assert_eq!(look(Outcome::Unchanged), Verdict::Unchanged);
+            assert_eq!(look(total(1.0)), Verdict::Changed(1));
+            let bad = look(labels("[1]"));
+            let null = look(Outcome::Changed { total_val: Some(Value::Real(f64::NAN)), per_label_val: None });
+            assert_eq!(null, Verdict::Unchanged);
+            assert_eq!(matches!(bad, Verdict::Failed(name, _) if name == super::VALIDATION), validates);
+        }
+    }
+}

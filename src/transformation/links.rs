@@ -1,0 +1,111 @@
+//! Moving links from metrics that others are linked to as well to their copies.
+
+use super::selection::{MetricLinks, Owners};
+use super::undo_log::UndoLog;
+use crate::database::{Change, Connection, Layout, Next};
+use crate::error::{Domain, Error, Result, Status};
+use crate::hierarchy::IdSet;
+use crate::progress::Job;
+use crate::schema::{Column, Role, Value, ValueRef, quote};
+
+/// How many links are read before they are moved.
+const AT_ONCE: usize = 4096;
+
+/// The columns of a link's key beside the metric, in the order of the table.
+pub fn link_keys(links: &MetricLinks<'_>) -> Vec<&'static Column> {
+    let keys = links.table.schema.columns.iter();
+    keys.filter(|column| column.role != Role::Content && *column != links.metric_column).collect()
+}
+
+/// `UPDATE EPOCH_METRIC SET metric_id = ?1 WHERE metric_id = ?2 AND epoch_idx IS ?3 AND ...`
+pub fn move_statement(links: &MetricLinks<'_>) -> String {
+    let metric = links.table.quoted(links.metric_column.name);
+    let keys: String = link_keys(links)
+        .iter()
+        .enumerate()
+        .map(|(at, key)| format!(" AND {} IS ?{}", links.table.quoted(key.name), at + 3))
+        .collect();
+    format!("UPDATE {} SET {metric} = ?1 WHERE {metric} = ?2{keys}", quote(&links.table.name))
+}
+
+/// A link that leads to a row that was copied.
+struct Found {
+    /// Where it is, if rows have a place.
+    row: Option<i64>,
+    original: i64,
+    copy: i64,
+    keys: Vec<Value>,
+}
+
+/// Moves the links of the selection from the rows in `copied` to the copies, whose ids follow each other from `first` on.
+pub fn move_links(
+    connection: &dyn Connection,
+    layout: &Layout,
+    (owners, copied, first): (&Owners, &mut IdSet, i64),
+    mut log: Option<&mut UndoLog<'_>>,
+    job: &Job,
+) -> Result<()> {
+    for links in MetricLinks::all(layout)? {
+        let selected = owners.of(links.owner);
+        let Some((low, high)) = selected.bounds() else { continue };
+        let keys = link_keys(&links);
+        let metric = links.table.quoted(links.metric_column.name);
+        let owner = links.table.quoted(links.owner_column.name);
+        let row = if links.table.has_rowid { "rowid" } else { "NULL" };
+        let columns: String = keys.iter().map(|key| format!(", {}", links.table.quoted(key.name))).collect();
+        let name = quote(&links.table.name);
+        let sql = format!("SELECT {row}, {owner}, {metric}{columns} FROM {name} WHERE {owner} BETWEEN ?1 AND ?2");
+        let by_row = format!("UPDATE {name} SET {metric} = ?1 WHERE rowid = ?2");
+        let mut mover = Mover {
+            statement: connection.prepare_change(&if links.table.has_rowid {
+                by_row
+            } else {
+                move_statement(&links)
+            })?,
+            table: links.table.schema.name,
+        };
+        let mut found: Vec<Found> = Vec::new();
+        connection.query(&sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
+            job.pulse()?;
+            let owned = row.value(1)?.as_integer().is_some_and(|owner| selected.position(owner).is_some());
+            let Some(original) = row.value(2)?.as_integer().filter(|_| owned) else { return Ok(Next::Row) };
+            let Some(rank) = copied.rank(original)? else { return Ok(Next::Row) };
+            let keys = (0..keys.len()).map(|at| Ok(row.value(at + 3)?.to_owned())).collect::<Result<Vec<_>>>()?;
+            let copy = first.wrapping_add_unsigned(rank);
+            found.push(Found { row: row.value(0)?.as_integer(), original, copy, keys });
+            if found.len() >= AT_ONCE {
+                mover.run(&mut found, log.as_deref_mut())?;
+            }
+            Ok(Next::Row)
+        })?;
+        mover.run(&mut found, log.as_deref_mut())?;
+    }
+    Ok(())
+}
+
+struct Mover<'c> {
+    statement: Box<dyn Change + 'c>,
+    table: &'static str,
+}
+
+impl Mover<'_> {
+    fn run(&mut self, found: &mut Vec<Found>, mut log: Option<&mut UndoLog<'_>>) -> Result<()> {
+        for link in found.drain(..) {
+            let mut params = vec![ValueRef::Integer(link.copy), ValueRef::Integer(link.row.unwrap_or(link.original))];
+            if link.row.is_none() {
+                params.extend(link.keys.iter().map(Value::borrow));
+            }
+            if self.statement.run(&params)? != 1 {
+                let message = format!("a link in {} could not be moved; nothing was changed", self.table);
+                return Err(Error::new(Status::Mismatch, Domain::Transformation, message)
+                    .detail("table", self.table)
+                    .detail("metric_id", link.original)
+                    .hint("a trigger of the table refuses the change; remove it first"));
+            }
+            if let Some(log) = log.as_deref_mut() {
+                log.add_link(self.table, (link.original, link.copy), &link.keys)?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,32 @@
+//! A metric, and what a transformation makes of it.
+
+use crate::schema::Value;
+
+/// A metric that is being transformed: the cells as they are stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metric {
+    pub id: i64,
+    /// METRIC.type, as bytes: text may be anything.
+    pub kind: Vec<u8>,
+    pub total_val: Value,
+    pub per_label_val: Value,
+}
+
+/// What a transformation answers for one metric.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outcome {
+    /// The metric is already as it should be.
+    Unchanged,
+    /// The cells that change; `None` leaves one as it is, byte for byte.
+    Changed { total_val: Option<Value>, per_label_val: Option<Value> },
+    /// The transformation has nothing to do with this metric; why.
+    Skipped(String),
+    /// The metric cannot be transformed; why.
+    Failed(String),
+}
+
+/// A transformation with its parameters, ready to be applied.
+pub trait Transform {
+    /// What becomes of a metric.
+    fn apply(&mut self, metric: &Metric) -> Outcome;
+}

@@ -1,0 +1,153 @@
+//! What is kept of a transformation, so that it can be undone: in tables of our own, in the same transaction.
+
+use crate::database::{Connection, Inserter, Layout, TableLayout};
+use crate::digest::encode_value;
+use crate::error::{Domain, Error, Result};
+use crate::schema::{OWN_TABLES, Table, UNDO, UNDO_LINK, UNDO_TRANSFORM, Value, ValueRef, create_statement, quote};
+
+/// How many parts of a link's key beside the metric there is room for.
+pub const LINK_KEYS: usize = 3;
+
+/// Tells whether two cells are still as they were written.
+pub type Fingerprint = [u8; 16];
+
+/// Of the cells as they are, byte for byte.
+pub fn fingerprint(cells: [ValueRef<'_>; 2]) -> Fingerprint {
+    let mut bytes = Vec::new();
+    cells.into_iter().for_each(|cell| encode_value(cell, None, &mut bytes));
+    let mut short = Fingerprint::default();
+    short.copy_from_slice(blake3::hash(&bytes).as_bytes().first_chunk::<16>().unwrap_or(&[0; 16]));
+    short
+}
+
+/// A table of ours that is there.
+pub fn own<'l>(layout: &'l Layout, schema: &'static Table) -> Result<&'l TableLayout> {
+    let missing = || Error::internal(Domain::Transformation, format!("the table {} is not there", schema.name));
+    layout.own_table(schema)?.ok_or_else(missing)
+}
+
+/// A metric that was changed, with what it was.
+pub struct Touched<'v> {
+    /// The row that was changed; of a copy its new id.
+    pub metric: i64,
+    /// Of a copy: the row that it was copied from.
+    pub original: Option<i64>,
+    /// Which cells were changed, as bits, and what they were; the others are NULL here.
+    pub changed: u8,
+    pub old: [ValueRef<'v>; 2],
+    pub written: &'v Fingerprint,
+}
+
+/// Writes what undoes one transformation.
+pub struct UndoLog<'c> {
+    connection: &'c dyn Connection,
+    transforms: TableLayout,
+    id: i64,
+    first_row: i64,
+    rows: i64,
+    links: i64,
+    row_writer: Box<dyn Inserter + 'c>,
+    link_writer: Box<dyn Inserter + 'c>,
+}
+
+fn writer<'c>(connection: &'c dyn Connection, table: &TableLayout) -> Result<Box<dyn Inserter + 'c>> {
+    let columns: Vec<&str> = table.schema.columns.iter().map(|column| column.name).collect();
+    connection.inserter(table, &columns)
+}
+
+impl<'c> UndoLog<'c> {
+    /// Makes the tables, if they are missing, and an entry. The caller's transaction commits or undoes all of it.
+    pub fn begin(connection: &'c dyn Connection, rules: &str) -> Result<UndoLog<'c>> {
+        let layout = connection.layout()?;
+        for table in OWN_TABLES {
+            if layout.own_table(table)?.is_none() {
+                connection.execute(&create_statement(table), &[])?;
+            }
+        }
+        let layout = connection.layout()?;
+        let table = |schema| own(&layout, schema);
+        let transforms = table(&UNDO_TRANSFORM)?.clone();
+        let (id, _) = connection.allocate_ids(&transforms, 1)?;
+        let (first_row, _) = connection.allocate_ids(table(&UNDO)?, 1)?;
+        let (first_link, _) = connection.allocate_ids(table(&UNDO_LINK)?, 1)?;
+        let now = chrono::Utc::now().naive_utc().format("%Y-%m-%dT%H:%M:%S%.6f").to_string();
+        let entry = [
+            ValueRef::Integer(id),
+            ValueRef::Text(now.as_bytes()),
+            ValueRef::Text(rules.as_bytes()),
+            ValueRef::Integer(first_row),
+            ValueRef::Integer(0),
+            ValueRef::Integer(0),
+        ];
+        writer(connection, &transforms)?.insert(&entry)?;
+        Ok(UndoLog {
+            connection,
+            transforms,
+            id,
+            first_row,
+            rows: 0,
+            links: first_link,
+            row_writer: writer(connection, table(&UNDO)?)?,
+            link_writer: writer(connection, table(&UNDO_LINK)?)?,
+        })
+    }
+
+    /// The transformation's id.
+    pub fn id(&self) -> i64 {
+        self.id
+    }
+
+    /// Keeps what these metrics were.
+    pub fn add(&mut self, touched: &[Touched<'_>]) -> Result<()> {
+        let mut values = Vec::with_capacity(touched.len() * UNDO.columns.len());
+        for one in touched {
+            let [total, labels] = one.old;
+            values.extend([
+                ValueRef::Integer(self.first_row + self.rows),
+                ValueRef::Integer(self.id),
+                ValueRef::Integer(one.metric),
+                one.original.map_or(ValueRef::Null, ValueRef::Integer),
+                ValueRef::Integer(i64::from(one.changed)),
+                total,
+                labels,
+                ValueRef::Blob(one.written),
+            ]);
+            self.rows += 1;
+        }
+        self.row_writer.insert(&values)
+    }
+
+    /// Keeps which link was moved.
+    pub fn add_link(&mut self, table: &str, (original, copy): (i64, i64), keys: &[Value]) -> Result<()> {
+        if keys.len() > LINK_KEYS {
+            let message = format!("{table} has more key columns than the undo log");
+            return Err(Error::internal(Domain::Transformation, message));
+        }
+        let mut values = vec![
+            ValueRef::Integer(self.links),
+            ValueRef::Integer(self.id),
+            ValueRef::Integer(copy),
+            ValueRef::Integer(original),
+            ValueRef::Text(table.as_bytes()),
+        ];
+        values.extend(keys.iter().map(Value::borrow));
+        values.resize(UNDO_LINK.columns.len(), ValueRef::Null);
+        self.links += 1;
+        self.link_writer.insert(&values)
+    }
+
+    /// Notes how many metrics there were.
+    pub fn finish(self, copied: u64) -> Result<()> {
+        let table = &self.transforms;
+        let sql = format!(
+            "UPDATE {} SET {} = ?1, {} = ?2 WHERE {} = ?3",
+            quote(&table.name),
+            table.quoted("row_count"),
+            table.quoted("copied"),
+            table.quoted("id")
+        );
+        let copied = i64::try_from(copied).unwrap_or(i64::MAX);
+        let params = [Value::Integer(self.rows), Value::Integer(copied), Value::Integer(self.id)];
+        self.connection.execute(&sql, &params).map(|_| ())
+    }
+}

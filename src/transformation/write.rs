@@ -1,0 +1,249 @@
+//! Writing the metrics that changed: in place, or as copies where others are linked to them too.
+
+use super::examine::CELLS;
+use super::metric::Metric;
+use super::undo_log::{Fingerprint, Touched, UndoLog, fingerprint};
+use crate::database::{Change, Connection, Next, TableLayout};
+use crate::error::{Domain, Error, Result, Status};
+use crate::hierarchy::IdSet;
+use crate::schema::{Role, Value, ValueRef, quote};
+
+/// A chunk is also written when it has this many bytes of text and blobs, or this many rows.
+const FULL_BYTES: usize = 1 << 20;
+const FULL_ROWS: usize = 1 << 14;
+
+/// A metric that changed and was not yet written.
+struct Pending {
+    id: i64,
+    /// A row to be copied, not changed.
+    shared: bool,
+    /// Which cells change, as bits; what they become, and, for the undo log, what they were. The others are NULL here.
+    changed: u8,
+    new: [Value; 2],
+    old: Option<[Value; 2]>,
+    written: Option<Fingerprint>,
+}
+
+/// What was written of a chunk.
+#[derive(Default)]
+pub struct Written {
+    pub updated: u64,
+    pub copied: u64,
+    /// The metrics that the database refused, and why.
+    pub refused: Vec<(i64, String)>,
+}
+
+/// Collects changed metrics and writes them chunk by chunk.
+pub struct Writer<'c> {
+    connection: &'c dyn Connection,
+    table: TableLayout,
+    most_rows: usize,
+    pending: Vec<Pending>,
+    bytes: usize,
+    /// The statements for each combination of cells, once they are needed: updates, and copies.
+    statements: [[Option<Box<dyn Change + 'c>>; 4]; 2],
+    pub log: Option<UndoLog<'c>>,
+    /// Somebody else has a say in what is written, so it is read back.
+    suspicious: bool,
+    /// The rows that were copied, and the id of the first copy.
+    copied: IdSet,
+    first_copy: i64,
+}
+
+fn size(values: &[Value; 2]) -> usize {
+    let one = |value: &Value| match value {
+        Value::Text(bytes) | Value::Blob(bytes) => bytes.len(),
+        _ => 0,
+    };
+    values.iter().map(one).sum()
+}
+
+impl<'c> Writer<'c> {
+    /// `most_copies` is how many rows may have to be copied.
+    pub fn new(
+        connection: &'c dyn Connection,
+        table: &TableLayout,
+        batch_size: usize,
+        log: Option<UndoLog<'c>>,
+        most_copies: u64,
+    ) -> Result<Writer<'c>> {
+        Ok(Writer {
+            connection,
+            table: table.clone(),
+            most_rows: batch_size.min(FULL_ROWS),
+            pending: Vec::new(),
+            bytes: 0,
+            statements: Default::default(),
+            log,
+            suspicious: connection.has_triggers(table)?,
+            copied: IdSet::default(),
+            first_copy: connection.allocate_ids(table, most_copies)?.0,
+        })
+    }
+
+    /// Takes a metric that changed. `old` are the cells that it has, `shared` that it has to be copied.
+    pub fn push(&mut self, metric: &Metric, changed: u8, old: [ValueRef<'_>; 2], shared: bool) {
+        let cells = [metric.total_val.borrow(), metric.per_label_val.borrow()];
+        let kept = |(cell, (_, bit)): (ValueRef<'_>, (&str, u8))| match changed & bit {
+            0 => Value::Null,
+            _ => cell.to_owned(),
+        };
+        let both = |[total, labels]: [ValueRef<'_>; 2]| {
+            let [of_total, of_labels] = CELLS;
+            [kept((total, of_total)), kept((labels, of_labels))]
+        };
+        let new = both(cells);
+        let old = self.log.is_some().then(|| both(old));
+        let needed = self.log.is_some() || self.suspicious;
+        let written = needed.then(|| fingerprint(cells));
+        self.bytes += size(&new) + old.as_ref().map_or(0, size);
+        self.pending.push(Pending { id: metric.id, shared, changed, new, old, written });
+    }
+
+    /// Whether the chunk should be written now.
+    pub fn is_full(&self) -> bool {
+        self.pending.len() >= self.most_rows || self.bytes >= FULL_BYTES
+    }
+
+    /// Forgets the chunk.
+    pub fn discard(&mut self) {
+        self.pending.clear();
+        self.bytes = 0;
+    }
+
+    /// Writes the chunk.
+    pub fn flush(&mut self) -> Result<Written> {
+        let mut done = Written::default();
+        let pending = std::mem::take(&mut self.pending);
+        self.bytes = 0;
+        let mut touched = Vec::with_capacity(pending.len());
+        for one in &pending {
+            let copy = one.shared.then(|| self.first_copy.wrapping_add_unsigned(self.copied.len()));
+            match self.write(one, copy) {
+                Ok(()) => {}
+                Err(error) if error.status() == Status::Constraint => {
+                    done.refused.push((one.id, error.message().to_owned()));
+                    continue;
+                }
+                Err(error) => return Err(error.detail("row", format!("id={}", one.id))),
+            }
+            done.updated += 1;
+            if copy.is_some() {
+                self.copied.insert(one.id)?;
+                done.copied += 1;
+            }
+            if let Some(written) = &one.written {
+                if self.suspicious {
+                    read_back(self.connection, &self.table, copy.unwrap_or(one.id), written)?;
+                }
+                if let Some(old) = &one.old {
+                    let (metric, original) = (copy.unwrap_or(one.id), copy.map(|_| one.id));
+                    let old = old.each_ref().map(Value::borrow);
+                    touched.push(Touched { metric, original, changed: one.changed, old, written });
+                }
+            }
+        }
+        if let (Some(log), false) = (&mut self.log, touched.is_empty()) {
+            log.add(&touched)?;
+        }
+        Ok(done)
+    }
+
+    /// Changes the row, or writes a copy of it with this id.
+    fn write(&mut self, one: &Pending, copy: Option<i64>) -> Result<()> {
+        let cells = one.new.iter().zip(CELLS).filter(|(_, (_, bit))| one.changed & bit != 0);
+        let mut params = vec![ValueRef::Integer(one.id)];
+        params.extend(copy.map(ValueRef::Integer));
+        params.extend(cells.map(|(value, _)| value.borrow()));
+        let place =
+            self.statements.get_mut(usize::from(copy.is_some())).and_then(|all| all.get_mut(usize::from(one.changed)));
+        let Some(place) = place else {
+            return Err(Error::internal(Domain::Transformation, "a change of no cell"));
+        };
+        let statement = match place {
+            Some(prepared) => prepared,
+            None => {
+                let sql = match copy {
+                    Some(_) => copy_statement(&self.table, one.changed),
+                    None => update_statement(&self.table, one.changed),
+                };
+                place.insert(self.connection.prepare_change(&sql)?)
+            }
+        };
+        match statement.run(&params)? {
+            1 => Ok(()),
+            _ => Err(changed_otherwise("the database did not change the row")),
+        }
+    }
+
+    /// The rows that were copied, frozen, the id of the first copy, and the undo log.
+    pub fn finish(mut self) -> Result<(IdSet, i64, Option<UndoLog<'c>>)> {
+        self.copied.freeze()?;
+        Ok((self.copied, self.first_copy, self.log))
+    }
+}
+
+/// Fails unless the cells of a metric are as they were written.
+pub fn read_back(connection: &dyn Connection, table: &TableLayout, id: i64, written: &Fingerprint) -> Result<()> {
+    let [(total, _), (labels, _)] = CELLS;
+    let sql = format!(
+        "SELECT {}, {} FROM {} WHERE {} = ?1",
+        table.quoted(total),
+        table.quoted(labels),
+        quote(&table.name),
+        table.quoted("id")
+    );
+    let mut same = false;
+    connection.query(&sql, &[Value::Integer(id)], &mut |row| {
+        same = fingerprint([row.value(0)?, row.value(1)?]) == *written;
+        Ok(Next::Stop)
+    })?;
+    match same {
+        true => Ok(()),
+        false => Err(changed_otherwise("the row was read back different").detail("row", format!("id={id}"))),
+    }
+}
+
+/// The error for a row that did not become what it should.
+pub fn changed_otherwise(what: &str) -> Error {
+    Error::new(Status::Mismatch, Domain::Transformation, format!("{what}; nothing was changed"))
+        .detail("table", "METRIC")
+        .hint("a trigger changes or refuses what is written; remove it, or let it leave these columns alone")
+}
+
+/// The cells that change, each with its parameter, numbered from `first` on.
+fn cells(changed: u8, first: usize) -> impl Iterator<Item = (&'static str, String)> {
+    let changing = CELLS.into_iter().filter(move |(_, bit)| changed & bit != 0);
+    changing.enumerate().map(move |(at, (name, _))| (name, format!("?{}", first + at)))
+}
+
+/// `UPDATE METRIC SET total_val = ?2 WHERE id = ?1`
+pub fn update_statement(table: &TableLayout, changed: u8) -> String {
+    let set: Vec<String> =
+        cells(changed, 2).map(|(name, parameter)| format!("{} = {parameter}", table.quoted(name))).collect();
+    format!("UPDATE {} SET {} WHERE {} = ?1", quote(&table.name), set.join(", "), table.quoted("id"))
+}
+
+/// `INSERT INTO METRIC (id, type, total_val, ...) SELECT ?2, type, ?3, ... FROM METRIC WHERE id = ?1`
+fn copy_statement(table: &TableLayout, changed: u8) -> String {
+    let names: Vec<String> = table.columns.iter().map(|column| quote(&column.name)).collect();
+    let selected: Vec<String> = table
+        .columns
+        .iter()
+        .map(|column| match column.schema {
+            Some(known) if known.role == Role::Id => "?2".to_owned(),
+            Some(known) => {
+                let cell = cells(changed, 3).find(|(name, _)| *name == known.name);
+                cell.map_or_else(|| quote(&column.name), |(_, parameter)| parameter)
+            }
+            None => quote(&column.name),
+        })
+        .collect();
+    let name = quote(&table.name);
+    format!(
+        "INSERT INTO {name} ({}) SELECT {} FROM {name} WHERE {} = ?1",
+        names.join(", "),
+        selected.join(", "),
+        table.quoted("id")
+    )
+}
