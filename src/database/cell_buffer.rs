@@ -105,7 +105,11 @@ mod tests {
             ValueRef::Real(0.5),
         ];
         values.iter().for_each(|value| cells.push(*value));
-        cells.push_text(|out| Ok::<(), ()>(out.extend_from_slice(b"written"))).unwrap();
+        let write = |out: &mut Vec<u8>| {
+            out.extend_from_slice(b"written");
+            Ok::<(), ()>(())
+        };
+        cells.push_text(write).unwrap();
         assert_eq!(cells.iter().take(6).collect::<Vec<_>>(), values);
         assert_eq!((cells.get(6), cells.get(7)), (ValueRef::Text(b"written"), ValueRef::Null));
         assert_eq!((cells.len(), cells.byte_len()), (7, 11));

@@ -13,6 +13,9 @@ use crate::schema::ValueRef;
 const FULL_BYTES: usize = 1 << 20;
 const FULL_CELLS: usize = 1 << 14;
 
+/// No table's primary key has more columns.
+const KEY_COLUMNS: usize = 4;
+
 /// Rows that were read and not yet written.
 pub struct Chunk<'a> {
     inserter: Box<dyn Inserter + 'a>,
@@ -22,7 +25,7 @@ pub struct Chunk<'a> {
     written: u64,
     job: &'a Job,
     /// The columns, by position, in whose order the rows of a chunk are written; none for the order in which they came.
-    order: SmallVec<[usize; 4]>,
+    order: SmallVec<[usize; KEY_COLUMNS]>,
 }
 
 impl<'a> Chunk<'a> {
@@ -76,12 +79,17 @@ impl<'a> Chunk<'a> {
 
 /// The rows in the order of these columns.
 fn sorted<'v>(values: &[ValueRef<'v>], width: usize, order: &[usize]) -> Vec<ValueRef<'v>> {
-    type Key = SmallVec<[i64; 4]>;
-    let key = |row: &[ValueRef<'v>]| -> Key {
-        // What is no integer stands somewhere: the order is only for speed.
-        order.iter().map(|at| row.get(*at).and_then(|value| value.as_integer()).unwrap_or(i64::MIN)).collect()
+    let key = |row: &[ValueRef<'v>]| -> [i64; KEY_COLUMNS] {
+        let mut key = [0; KEY_COLUMNS];
+        for (place, at) in key.iter_mut().zip(order) {
+            // What is no integer stands somewhere: the order is only for speed.
+            *place = row.get(*at).and_then(|value| value.as_integer()).unwrap_or(i64::MIN);
+        }
+        key
     };
-    let mut rows: Vec<(Key, &[ValueRef<'v>])> = values.chunks_exact(width).map(|row| (key(row), row)).collect();
-    rows.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
-    rows.into_iter().flat_map(|(_, row)| row).copied().collect()
+    let mut rows: Vec<_> = values.chunks_exact(width).map(|row| (key(row), row)).collect();
+    rows.sort_unstable_by_key(|(key, _)| *key);
+    let mut sorted = Vec::with_capacity(values.len());
+    rows.into_iter().for_each(|(_, row)| sorted.extend_from_slice(row));
+    sorted
 }

@@ -130,9 +130,27 @@ impl<'r> Input<'r> {
         self.at += 1;
     }
 
+    /// Passes over a key that comes next, with its closing quote, if it is this one and written without escapes.
+    #[inline]
+    pub fn take_key(&mut self, key: &str) -> bool {
+        let rest = self.read_from(self.at);
+        let found = rest.get(key.len()) == Some(&b'"') && rest.starts_with(key.as_bytes());
+        if found {
+            self.at += key.len() + 1;
+        }
+        found
+    }
+
     /// Passes over white space; answers what comes next.
     #[inline]
     pub fn peek_token(&mut self) -> Result<Option<u8>> {
+        match self.read_from(self.at).first() {
+            Some(byte) if *byte > b' ' => Ok(Some(*byte)),
+            _ => self.peek_far(),
+        }
+    }
+
+    fn peek_far(&mut self) -> Result<Option<u8>> {
         loop {
             let found = self.read_from(self.at).iter().position(|byte| !matches!(byte, b' ' | b'\n' | b'\r' | b'\t'));
             match found {
@@ -171,15 +189,19 @@ impl<'r> Input<'r> {
         let (mut start, mut seen, mut plain) = (self.at, self.at, true);
         loop {
             let rest = self.read_from(seen);
-            let Some(count) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)) else {
+            let found = memchr::memchr2(b'"', b'\\', rest);
+            let passed = rest.get(..found.unwrap_or(rest.len())).unwrap_or_default();
+            // Every byte is looked at, so that the compiler can look at many at once.
+            plain &= !passed.iter().fold(false, |control, byte| control | (*byte < 0x20));
+            let Some(count) = found else {
                 // The second byte of an escape, which was passed over, may not be there yet.
                 seen = seen.max(self.end);
                 self.more_of(&mut start, &mut seen, most)?;
                 continue;
             };
-            let byte = rest.get(count).copied();
+            let closes = rest.get(count) == Some(&b'"');
             seen += count;
-            if byte == Some(b'"') {
+            if closes {
                 if seen - start > most {
                     return Err(Stop::TooLong);
                 }
@@ -187,7 +209,7 @@ impl<'r> Input<'r> {
                 return Ok(StringToken { bytes: start..seen, plain });
             }
             plain = false;
-            seen += if byte == Some(b'\\') { 2 } else { 1 };
+            seen += 2;
         }
     }
 

@@ -42,11 +42,18 @@ impl NewIds {
     }
 }
 
+/// The ids that the target has of an entity.
+struct Known {
+    entity: Entity,
+    bounds: Option<(i64, i64)>,
+    /// Read when an id within the bounds is first met.
+    ids: Option<IdSet>,
+}
+
 /// Which of a document's ids are taken in the target.
 #[derive(Default)]
 pub struct Taken {
-    /// Per entity: the ids of the target, read when they are first needed.
-    known: Vec<(Entity, Option<(i64, i64)>, Option<IdSet>)>,
+    known: Vec<Known>,
     pub count: u64,
     /// The first ones: table and id.
     pub first: Vec<(&'static str, i64)>,
@@ -60,7 +67,7 @@ impl Taken {
             let table = layout.entity(entity)?;
             let (id, name) = (table.quoted("id"), quote(&table.name));
             let end = |which: &str| connection.query_integer(&format!("SELECT {which}({id}) FROM {name}"), &[]);
-            taken.known.push((entity, end("min")?.zip(end("max")?), None));
+            taken.known.push(Known { entity, bounds: end("min")?.zip(end("max")?), ids: None });
         }
         Ok(taken)
     }
@@ -73,15 +80,15 @@ impl Taken {
         id: i64,
         job: &Job,
     ) -> Result<bool> {
-        let Some((_, bounds, set)) = self.known.iter_mut().find(|(of, _, _)| *of == entity) else { return Ok(false) };
-        let Some((low, high)) = *bounds else { return Ok(false) };
+        let Some(known) = self.known.iter_mut().find(|known| known.entity == entity) else { return Ok(false) };
+        let Some((low, high)) = known.bounds else { return Ok(false) };
         if !(low..=high).contains(&id) {
             return Ok(false);
         }
         let table = layout.entity(entity)?;
-        let set = match set {
+        let set = match &mut known.ids {
             Some(set) => set,
-            None => set.insert(read_ids(connection, &table.quoted("id"), &quote(&table.name), (low, high), job)?),
+            None => known.ids.insert(read_ids(connection, &table.quoted("id"), &quote(&table.name), (low, high), job)?),
         };
         let taken = set.rank(id)?.is_some();
         if taken {

@@ -45,9 +45,9 @@ impl ValueReader {
                 into.push(ValueRef::Real(number));
                 Ok(())
             }
-            Kind::String => into.push_text(|out| reader.string(out)),
+            Kind::String => into.push_text(|out| reader.string_here(out)),
             Kind::Number => {
-                into.push(number(reader)?);
+                into.push(number(reader.number_here()?));
                 Ok(())
             }
             Kind::Object => self.wrapped(reader, into),
@@ -118,7 +118,7 @@ impl ValueReader {
                 self.text.clear();
                 self.text.shrink_to(KEPT_BYTES);
             }
-            Some(&WRAPPED_INTEGER) => match number(reader)? {
+            Some(&WRAPPED_INTEGER) => match number(reader.number()?) {
                 integer @ ValueRef::Integer(_) => into.push(integer),
                 _ => return reader.invalid("an integer is expected here, not a number with a point or an exponent"),
             },
@@ -152,11 +152,11 @@ impl ValueReader {
     }
 }
 
-fn number(reader: &mut Reader<'_>) -> Result<ValueRef<'static>> {
-    Ok(match reader.number()? {
+fn number(number: Number) -> ValueRef<'static> {
+    match number {
         Number::Integer(number) => ValueRef::Integer(number),
         Number::Real(number) => ValueRef::Real(number),
-    })
+    }
 }
 
 /// Whether the first key of this object begins with a dollar sign, however it is spelled.

@@ -45,6 +45,8 @@ pub enum Number {
 pub struct Members {
     seen: u64,
     first: bool,
+    /// The key that comes next if they come in their order.
+    next: usize,
 }
 
 /// A list that is being read.
@@ -159,7 +161,7 @@ impl<'r> Reader<'r> {
         self.expect(Kind::Object)?;
         self.input.pass();
         self.path.enter();
-        Ok(Members { seen: 0, first: true })
+        Ok(Members { seen: 0, first: true, next: 0 })
     }
 
     /// Passes over what stands before the next key, and over its quote; false at the end of the object.
@@ -206,16 +208,15 @@ impl<'r> Reader<'r> {
             return Ok(None);
         }
         let start = self.offset() - 1;
-        let token = self.string_token()?;
-        let key = self.input.bytes(token.bytes.clone());
-        let found = match token.plain {
-            true => names.iter().position(|name| name.as_bytes() == key),
-            false => None,
+        // They mostly come in their order, and not all of them.
+        let later = names.iter().enumerate().skip(members.next);
+        let known =
+            later.chain(names.iter().enumerate().take(members.next)).find(|(_, name)| self.input.take_key(name));
+        let (at, name) = match known {
+            Some((at, name)) => (at, *name),
+            None => self.spelled(start, names)?,
         };
-        let (at, name) = match found.and_then(|at| names.get(at).map(|name| (at, *name))) {
-            Some(known) => known,
-            None => self.spelled(start, &token, names)?,
-        };
+        members.next = at + 1;
         self.path.at_name(name);
         let bit = 1u64 << (at % 64);
         if members.seen & bit != 0 {
@@ -226,11 +227,12 @@ impl<'r> Reader<'r> {
         Ok(Some(at))
     }
 
-    /// A key that is spelled with escapes, or that is unknown.
+    /// A key that is spelled with escapes, that is unknown, or that was not read whole yet.
     #[cold]
-    fn spelled(&mut self, start: u64, token: &StringToken, names: &[&'static str]) -> Result<(usize, &'static str)> {
+    fn spelled(&mut self, start: u64, names: &[&'static str]) -> Result<(usize, &'static str)> {
         let mut key = Vec::new();
-        self.decode(token, &mut key)?;
+        let token = self.string_token()?;
+        self.decode(&token, &mut key)?;
         let key = String::from_utf8_lossy(&key);
         let found = names.iter().enumerate().find(|(_, name)| **name == key);
         if let Some((at, name)) = found {
@@ -316,10 +318,19 @@ impl<'r> Reader<'r> {
     /// A number: an integer if it has neither a point nor an exponent.
     pub fn number(&mut self) -> Result<Number> {
         self.expect(Kind::Number)?;
+        self.number_here()
+    }
+
+    /// As [`Reader::number`], where [`Reader::kind`] has found one.
+    pub fn number_here(&mut self) -> Result<Number> {
         let start = self.offset();
         let range = self.input.word(self.most).or_else(|stop| self.stopped(stop))?;
         // Only ASCII is taken into a word.
-        let text = std::str::from_utf8(self.input.bytes(range)).unwrap_or_default();
+        let bytes = self.input.bytes(range);
+        if let Some(number) = short_integer(bytes) {
+            return Ok(Number::Integer(number));
+        }
+        let text = std::str::from_utf8(bytes).unwrap_or_default();
         let mut lexer = Lexer::new(text);
         if let Err(error) = lexer.skip_number() {
             let at_end = error.offset == text.len();
@@ -355,6 +366,11 @@ impl<'r> Reader<'r> {
     /// A string; appends its text, which is UTF-8.
     pub fn string(&mut self, out: &mut Vec<u8>) -> Result<()> {
         self.expect(Kind::String)?;
+        self.string_here(out)
+    }
+
+    /// As [`Reader::string`], where [`Reader::kind`] has found one.
+    pub fn string_here(&mut self, out: &mut Vec<u8>) -> Result<()> {
         self.input.pass();
         let token = self.string_token()?;
         self.decode(&token, out)
@@ -448,6 +464,18 @@ impl<'r> Reader<'r> {
             None => Ok(()),
             Some(_) => self.malformed(self.offset(), "the document ends before this"),
         }
+    }
+}
+
+/// An integer of so few digits that it is certainly within its range: nearly all are.
+fn short_integer(bytes: &[u8]) -> Option<i64> {
+    const DIGITS: usize = 18;
+    match bytes {
+        [b'0'] => Some(0),
+        [b'1'..=b'9', ..] if bytes.len() <= DIGITS => bytes
+            .iter()
+            .try_fold(0i64, |number, byte| byte.is_ascii_digit().then(|| number * 10 + i64::from(byte - b'0'))),
+        _ => None,
     }
 }
 

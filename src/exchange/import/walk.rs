@@ -436,7 +436,8 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
         let mut items = self.reader.begin_list()?;
         while self.reader.next_item(&mut items)? {
             self.target.require(link, &self.reader)?;
-            (row.clear(), link_row.clear());
+            row.clear();
+            link_row.clear();
             let id = self.leaf((leaf, link), (&mut row, &mut link_row))?;
             if !once.insert(id)? {
                 return self.reader.invalid(format!("the id {id} occurs twice in the list"));
