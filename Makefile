@@ -51,6 +51,7 @@ bench:
 	$(CARGO) build --release --locked --lib --example bench_job
 	$(PYTHON) benches/run.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(BENCH)
 	$(PYTHON) benches/validate.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(BENCH)
+	$(PYTHON) benches/export.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(filter --full,$(BENCH))
 	$(PYTHON) benches/snapshots.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(filter --full,$(BENCH))
 
 # What CI checks beside the tests.

@@ -4,6 +4,7 @@
 //! bench_job migrate DB EXPERIMENT [--target FILE] [--strategy conservative|balanced|aggressive]
 //! bench_job digest DB EXPERIMENT
 //! bench_job validate DB
+//! bench_job export DB EXPERIMENT FILE
 //! bench_job transform DB RULES_FILE
 //! bench_job undo DB TRANSFORM_ID
 //! bench_job snapshot DB FOLDER
@@ -17,8 +18,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use expmig::{
-    Database, ImportOptions, JobOptions, Manager, ManagerOptions, MetricSelection, MigrateOptions, OpenOptions,
-    RestoreOptions, SnapshotOptions, Strategy, TransformOptions, UndoOptions, ValidateOptions,
+    Database, ExportOptions, FileOptions, ImportOptions, JobOptions, Manager, ManagerOptions, MetricSelection,
+    MigrateOptions, OpenOptions, RestoreOptions, SnapshotOptions, Strategy, TransformOptions, UndoOptions,
+    ValidateOptions,
 };
 
 type Failure = Box<dyn std::error::Error>;
@@ -45,6 +47,7 @@ fn option<'a>(arguments: &'a [String], name: &str) -> Option<&'a str> {
 fn run(arguments: &[String]) -> Result<(), Failure> {
     let usage = "usage: bench_job migrate|digest|validate|idle DB [EXPERIMENT] [--target FILE] [--strategy NAME]
        bench_job snapshot|verify|restore DB FOLDER [ID]
+       bench_job export DB EXPERIMENT FILE
        bench_job transform DB RULES_FILE
        bench_job undo DB TRANSFORM_ID
        bench_job import DB DOCUMENT";
@@ -65,6 +68,13 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
             let report = manager.validate(ValidateOptions::default())?;
             let counts = &report.to_json()["counts"];
             println!("{}", serde_json::json!({"passed": report.passed(), "issues": report.total(), "counts": counts}));
+            Ok(())
+        }
+        "export" => {
+            let file = FileOptions { replace: true, ..FileOptions::default() };
+            let path = arguments.get(3).ok_or(usage)?;
+            let result = manager.export_to_file(experiment()?, path.as_ref(), file, ExportOptions::default())?;
+            println!("{}", result.bytes);
             Ok(())
         }
         "transform" => {

@@ -751,3 +751,53 @@ fn a_killed_export_leaves_no_file_and_the_old_one_as_it_was() {
         assert_eq!(folder.names(), ["document.json", "source.db"]);
     }
 }
+
+// ---- Memory
+
+/// The most memory that this process ever had resident.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("the status of this process");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("its peak");
+    line.trim().strip_suffix(" kB").and_then(|kib| kib.parse::<u64>().ok()).expect("a number") * 1024
+}
+
+/// The body of a child process; as a test of its own it does nothing.
+#[test]
+fn child_process_for_memory() {
+    let Some(source) = std::env::var_os("EXPMIG_TEST_MEMORY") else { return };
+    let manager = open_read_only(Path::new(&source));
+    let opened = peak();
+    let result = manager.export_experiment(1, &mut std::io::sink(), ExportOptions::default()).expect("a document");
+    println!("@@{} {}", result.bytes, peak() - opened);
+}
+
+#[test]
+fn a_document_of_200_000_metrics_takes_less_than_64_mib_in_whatever_order_they_were_written() {
+    let folder = Folder::new();
+    for (name, order) in [("written.db", "i"), ("shuffled.db", "i * 7919 % 200000")] {
+        let source = folder.empty(name, &format!("
+            INSERT INTO EXPERIMENT VALUES (1, 't', NULL, 'a', 'b'); INSERT INTO TRIAL VALUES (1, 't', 1, 'a', 'b');
+            CREATE TABLE n AS WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 199999) SELECT i FROM n;
+            INSERT INTO TRIAL_RUN SELECT i, 1, 's', 'a', 'b' FROM n WHERE i < 100;
+            INSERT INTO METRIC SELECT i, 'accuracy', i / 7.0, '{{\"class_0\": ' || i / 3.0 || ', \"class_1\": ' || i / 9.0 || '}}' FROM n;
+            INSERT INTO ARTIFACT SELECT i, 'image', 'outputs/some/folder/that/has/a/long/name/' || i FROM n WHERE i < 1000;
+            INSERT INTO EPOCH SELECT i % 1000, i / 1000, '2023-12-01T10:00:00' FROM n WHERE i < 100000 ORDER BY {order};
+            INSERT INTO BATCH SELECT i % 2, i / 2 % 1000, i / 2000, '2023-12-01T10:00:00' FROM n ORDER BY {order};
+            INSERT INTO EPOCH_METRIC SELECT i / 2 % 1000, i / 2000, i FROM n ORDER BY {order};
+            INSERT INTO BATCH_METRIC SELECT i % 2, i / 2 % 1000, i / 2000, i FROM n ORDER BY {order};
+            INSERT INTO EPOCH_ARTIFACT SELECT i / 2 % 1000, i / 2000, i % 1000 FROM n ORDER BY {order};
+            INSERT INTO BATCH_ARTIFACT SELECT i % 2, i / 2 % 1000, i / 2000, i % 1000 FROM n ORDER BY {order};
+            DROP TABLE n;"));
+        let output = std::process::Command::new(std::env::current_exe().expect("this program"))
+            .args(["--exact", "child_process_for_memory", "--nocapture", "--test-threads=1"])
+            .env("EXPMIG_TEST_MEMORY", &source)
+            .output()
+            .expect("a child");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let numbers = said.lines().find_map(|line| line.split_once("@@")).unwrap_or_else(|| panic!("{said}")).1;
+        let (size, grown) = numbers.split_once(' ').expect("two numbers");
+        println!("{name}: {grown} bytes above the opened library");
+        assert!(size.parse::<u64>().expect("a number") > 80_000_000, "{said}");
+        assert!(grown.parse::<u64>().expect("a number") < 64 << 20, "{said}");
+    }
+}

@@ -5,7 +5,7 @@ mod support;
 
 use std::path::Path;
 
-use expmig::{ExportOptions, ImportOptions, MigrateOptions, Strategy as MigrationStrategy};
+use expmig::{ExportOptions, FileOptions, ImportOptions, MigrateOptions, Strategy as MigrationStrategy};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use rusqlite::types::Value;
@@ -408,6 +408,35 @@ proptest! {
             };
             prop_assert_eq!(plain(&again), plain(&document));
         }
+    }
+
+    #[test]
+    fn an_export_of_any_experiment_is_what_the_second_implementation_makes_of_the_page(
+        experiment in experiment(),
+        ids in numbering(),
+        reversed in any::<bool>(),
+        without in prop_oneof![2 => Just(""), 1 => Just("--no-metrics"), 1 => Just("--no-artifacts")],
+    ) {
+        let folder = Folder::new();
+        let (source, document) = (folder.path("source.db"), folder.path("document.json"));
+        experiment.write(&source, ids, reversed);
+        let options = ExportOptions {
+            include_metrics: without != "--no-metrics",
+            include_artifacts: without != "--no-artifacts",
+            ..ExportOptions::default()
+        };
+        let exported = open_read_only(&source).export_to_file(ids.id(3), &document, FileOptions::default(), options);
+        let exported = exported.map_err(|error| TestCaseError::fail(error.to_json().to_string()))?;
+        if without.is_empty() {
+            prop_assert_eq!(exported.digest.map(|hash| expmig::digest::hex(&hash)), Some(digest(&source, ids.id(3))));
+        }
+        let mut command = python();
+        command.arg(crate_path("tests/python/expected_document.py")).arg(&source);
+        // An id may begin with a minus.
+        command.args([without].iter().filter(|flag| !flag.is_empty())).arg("--").arg(ids.id(3).to_string()).arg(&document);
+        let output = command.output().expect("python");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        prop_assert_eq!(said.trim(), "OK");
     }
 
     #[test]

@@ -87,6 +87,8 @@ impl Row for Cells<'_> {
 pub struct Query {
     pub sql: String,
     pub params: Vec<Value>,
+    /// Whether the engine may have to sort many rows, which takes memory for as long as they are read.
+    pub sorts: bool,
 }
 
 /// The rows of a query, one at a time: the current row, after a step.

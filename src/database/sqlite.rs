@@ -27,7 +27,7 @@ const STEPS_PER_TICK: i32 = 20_000;
 /// How long to sleep between two tries to get a lock.
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// Page caches, in KiB: the writer's has to hold the hot pages of every index. A sort may take as much again.
-const READ_CACHE_KIB: i32 = 8 * 1024;
+pub(super) const READ_CACHE_KIB: i32 = 8 * 1024;
 const WRITE_CACHE_KIB: i32 = 16 * 1024;
 
 /// What a connection may do.
@@ -299,12 +299,32 @@ struct SqliteRow<'a, 's>(&'a rusqlite::Row<'s>);
 
 impl Row for SqliteRow<'_, '_> {
     fn value(&self, index: usize) -> Result<ValueRef<'_>> {
-        let value =
-            self.0.get_ref(index).map_err(|error| Error::internal(Domain::Database, format!("SQLite: {error}")))?;
-        Ok(from_sqlite(value))
+        cell(self.0, index)
+    }
+
+    fn values<'r>(&'r self, cells: &mut [ValueRef<'r>]) -> Result<()> {
+        all_cells(self.0, cells)
     }
 }
 
+/// A cell of the current row.
+#[inline]
+pub(super) fn cell<'r>(row: &'r rusqlite::Row<'_>, index: usize) -> Result<ValueRef<'r>> {
+    match row.get_ref(index) {
+        Ok(value) => Ok(from_sqlite(value)),
+        Err(error) => Err(Error::internal(Domain::Database, format!("SQLite: {error}"))),
+    }
+}
+
+/// The first cells of the current row.
+pub(super) fn all_cells<'r>(row: &'r rusqlite::Row<'_>, cells: &mut [ValueRef<'r>]) -> Result<()> {
+    for (at, place) in cells.iter_mut().enumerate() {
+        *place = cell(row, at)?;
+    }
+    Ok(())
+}
+
+#[inline]
 pub(super) fn from_sqlite(value: types::ValueRef<'_>) -> ValueRef<'_> {
     match value {
         types::ValueRef::Null => ValueRef::Null,

@@ -4,7 +4,7 @@ use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::{Rows, Statement};
 
 use super::connection::{Cursor, Query, Row, WithCursors};
-use super::sqlite::{SqliteConnection, from_sqlite};
+use super::sqlite::{READ_CACHE_KIB, SqliteConnection, all_cells, cell};
 use crate::error::{Domain, Error, Result};
 use crate::schema::ValueRef;
 
@@ -13,11 +13,19 @@ struct SqliteCursor<'c, 's> {
     rows: Rows<'s>,
 }
 
+impl SqliteCursor<'_, '_> {
+    fn row(&self) -> Result<&rusqlite::Row<'_>> {
+        self.rows.get().ok_or_else(|| Error::internal(Domain::Database, "SQLite: a cell of no row"))
+    }
+}
+
 impl Row for SqliteCursor<'_, '_> {
     fn value(&self, index: usize) -> Result<ValueRef<'_>> {
-        let internal = |message: String| Error::internal(Domain::Database, format!("SQLite: {message}"));
-        let Some(row) = self.rows.get() else { return Err(internal("a cell of no row".to_owned())) };
-        row.get_ref(index).map(from_sqlite).map_err(|error| internal(error.to_string()))
+        cell(self.row()?, index)
+    }
+
+    fn values<'r>(&'r self, cells: &mut [ValueRef<'r>]) -> Result<()> {
+        all_cells(self.row()?, cells)
     }
 }
 
@@ -28,8 +36,34 @@ impl Cursor for SqliteCursor<'_, '_> {
     }
 }
 
+/// A sort takes as much memory as the page cache has, and keeps it. More sorts than this have to do with less.
+const SORTS_AT_FULL_SIZE: usize = 2;
+
+/// A smaller page cache, until it is dropped.
+struct SmallCache<'c>(&'c SqliteConnection);
+
+impl<'c> SmallCache<'c> {
+    fn new(connection: &'c SqliteConnection) -> Result<SmallCache<'c>> {
+        SmallCache::set(connection, READ_CACHE_KIB / 2).map_err(|error| connection.wrap(error))?;
+        Ok(SmallCache(connection))
+    }
+
+    fn set(connection: &SqliteConnection, kib: i32) -> rusqlite::Result<()> {
+        connection.inner.execute_batch(&format!("PRAGMA cache_size = -{kib}"))
+    }
+}
+
+impl Drop for SmallCache<'_> {
+    fn drop(&mut self) {
+        // If this fails, reading is slower and takes less memory.
+        let _smaller = SmallCache::set(self.0, READ_CACHE_KIB);
+    }
+}
+
 /// Hands over a cursor for each query.
 pub fn read_together(connection: &SqliteConnection, queries: &[Query], body: WithCursors<'_>) -> Result<()> {
+    let sorts = queries.iter().filter(|query| query.sorts).count();
+    let _cache = if sorts > SORTS_AT_FULL_SIZE { Some(SmallCache::new(connection)?) } else { None };
     let prepare = |query: &Query| -> rusqlite::Result<Statement<'_>> {
         let mut statement = connection.inner.prepare(&query.sql)?;
         SqliteConnection::bind(&mut statement, &query.params)?;
