@@ -219,7 +219,7 @@ fn a_document_in_pieces_of_any_size_from_a_reader_or_a_file_is_the_same() {
     impl Read for Dripping<'_> {
         fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
             self.2 += 1;
-            if self.2 % 7 == 0 {
+            if self.2.is_multiple_of(7) {
                 return Err(std::io::ErrorKind::Interrupted.into());
             }
             let count = self.1.min(buffer.len()).min(self.0.len());

@@ -13,11 +13,19 @@ import random
 import struct
 import sys
 
-from expected_document import MARK, Database, Document
+import expected_document as page
+
+RAW = "\ue000 as it is: "
 
 
-class Number(str):
-    """A number as it is spelled."""
+class Token(str):
+    """A number, or a value of a JSON column, as it is spelled."""
+
+
+def value(cell, kind, plain=page.value):
+    """As the page says, with JSON that stands in the document as it is in a string that tells it from the rest."""
+    text = plain(cell, kind)
+    return page.string(RAW + text) if kind == "json" and isinstance(cell, page.Text) and text.encode() == cell else text
 
 
 def metadata(document, digest):
@@ -36,18 +44,16 @@ def bare(node):
     if not isinstance(node, dict):
         return node
     unneeded = ("experiment_id", "trial_id", "format", "metadata")
-    return {key: value if key == "per_label_val" else bare(value) for key, value in node.items()
-            if key not in unneeded and value is not None and value != []}
+    return {key: bare(value) for key, value in node.items() if key not in unneeded and value is not None and value != []}
 
 
 def ordered(node, order):
-    """With its keys and lists in another order. Lists in a JSON column are values."""
+    """With its keys and lists in another order."""
     if isinstance(node, list):
         return order([ordered(item, order) for item in node], None)
     if not isinstance(node, dict):
         return node
-    members = [(key, value if key == "per_label_val" else ordered(value, order)) for key, value in node.items()]
-    return dict(order(members, lambda member: member[0]))
+    return dict(order([(key, ordered(value, order)) for key, value in node.items()], lambda member: member[0]))
 
 
 def orders(name):
@@ -63,8 +69,10 @@ def orders(name):
 
 def dump(node, indent, level=0):
     space, end = ("\n" + "  " * (level + 1), "\n" + "  " * level) if indent else ("", "")
-    if isinstance(node, Number):
+    if isinstance(node, Token):
         return str(node)
+    if isinstance(node, str) and node.startswith(RAW):
+        return node[len(RAW):]
     if isinstance(node, dict):
         members = [f"{space}{json.dumps(key)}: {dump(value, indent, level + 1)}" for key, value in node.items()]
         return "{" + ",".join(members) + (end if members else "") + "}"
@@ -82,11 +90,12 @@ def main():
     parser.add_argument("--digest")
     parser.add_argument("--bare", action="store_true")
     arguments = parser.parse_args()
-    document = Document(Database(arguments.database), arguments.experiment, True, True)
-    parts = document.text().split(MARK)
+    page.value = value
+    document = page.Document(page.Database(arguments.database), arguments.experiment, True, True)
+    parts = document.text().split(page.MARK)
     parts[1::2] = [repr(struct.unpack(">d", bytes.fromhex(part))[0]) for part in parts[1::2]]
     text = "".join(parts) + json.dumps(metadata(document, arguments.digest)) + "}"
-    tree = json.loads(text, parse_int=Number, parse_float=Number)
+    tree = json.loads(text, parse_int=Token, parse_float=Token)
     tree = ordered(bare(tree) if arguments.bare else tree, orders(arguments.order))
     sys.stdout.buffer.write(dump(tree, arguments.indent).encode() + b"\n")
 
