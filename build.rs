@@ -19,6 +19,7 @@ const SECTIONS: &[&str] = &[
     "report",
     "validation",
     "export",
+    "import",
     "check",
     "transformation",
     "undo",

@@ -10,15 +10,17 @@
 //! bench_job snapshot DB FOLDER
 //! bench_job verify DB FOLDER ID
 //! bench_job restore DB FOLDER ID
+//! bench_job import DB DOCUMENT
 //! bench_job idle DB
 //! ```
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use expmig::{
-    Database, ExportOptions, FileOptions, JobOptions, Manager, ManagerOptions, MetricSelection, MigrateOptions,
-    OpenOptions, RestoreOptions, SnapshotOptions, Strategy, TransformOptions, UndoOptions, ValidateOptions,
+    Database, ExportOptions, FileOptions, ImportOptions, JobOptions, Manager, ManagerOptions, MetricSelection,
+    MigrateOptions, OpenOptions, RestoreOptions, SnapshotOptions, Strategy, TransformOptions, UndoOptions,
+    ValidateOptions,
 };
 
 type Failure = Box<dyn std::error::Error>;
@@ -28,7 +30,10 @@ fn main() -> ExitCode {
     match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{error}");
+            match error.downcast::<expmig::Error>() {
+                Ok(error) => eprintln!("{}", error.to_json()),
+                Err(error) => eprintln!("{error}"),
+            }
             ExitCode::FAILURE
         }
     }
@@ -44,9 +49,10 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
        bench_job snapshot|verify|restore DB FOLDER [ID]
        bench_job export DB EXPERIMENT FILE
        bench_job transform DB RULES_FILE
-       bench_job undo DB TRANSFORM_ID";
+       bench_job undo DB TRANSFORM_ID
+       bench_job import DB DOCUMENT";
     let [command, path, ..] = arguments else { return Err(usage.into()) };
-    let database = Database::open(path, OpenOptions::default())?;
+    let database = Database::open(path, OpenOptions { create: command == "import", ..OpenOptions::default() })?;
     let snapshot_dir = arguments.get(2).map(PathBuf::from);
     let manager = Manager::new(database, ManagerOptions { snapshot_dir, ..ManagerOptions::default() });
     let experiment = || -> Result<i64, Failure> { Ok(arguments.get(2).ok_or(usage)?.parse()?) };
@@ -90,6 +96,16 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
         "restore" => {
             let options = RestoreOptions { no_safety_snapshot: true, force: true, ..RestoreOptions::default() };
             println!("{}", manager.restore_snapshot(snapshot()?, options)?.snapshot_id);
+            Ok(())
+        }
+        "import" => {
+            let document = arguments.get(2).ok_or(usage)?;
+            let result = manager.import_from_file(Path::new(document), ImportOptions::default())?;
+            println!(
+                "{{\"items_processed\": {}, \"digest\": \"{}\"}}",
+                result.items_processed,
+                expmig::digest::hex(&result.digest)
+            );
             Ok(())
         }
         "migrate" => {

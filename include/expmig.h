@@ -262,6 +262,21 @@ extern "C" {
 #define EXPMIG_EXPORT_REPLACE 8
 
 /**
+ * Give every row the id that it has in the document. Fails with EXPMIG_ALREADY_EXISTS if one is taken.
+ */
+#define EXPMIG_IMPORT_PRESERVE_IDS 1
+
+/**
+ * Take values as they are: timestamps, numbers and per-label values are not checked. The structure of the document always is.
+ */
+#define EXPMIG_IMPORT_SKIP_VALIDATION 2
+
+/**
+ * Add the extra columns that the database's tables lack. In a database that the handle created they always are.
+ */
+#define EXPMIG_IMPORT_ADD_COLUMNS 4
+
+/**
  * Say what would be done, with examples, and write nothing.
  */
 #define EXPMIG_TRANSFORM_DRY_RUN 1
@@ -786,6 +801,52 @@ typedef struct expmig_export_options {
  * must not unwind or longjmp, and must not use the handles of the running call.
  */
 typedef int32_t (*expmig_write_fn)(const void *bytes, size_t length, void *user_data);
+
+/**
+ * What a caller can ask of an import. Fill with expmig_import_options_init.
+ */
+typedef struct expmig_import_options {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * EXPMIG_IMPORT_PRESERVE_IDS and so on, or'ed; default 0.
+     */
+    uint32_t flags;
+    /**
+     * The database has the same experiment already: EXPMIG_DUPLICATE_COPY (the default), EXPMIG_DUPLICATE_SKIP, EXPMIG_DUPLICATE_ERROR.
+     */
+    int32_t on_duplicate;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * The most bytes that a single value of the document may have, as it is written there, at least 1; default 64 MiB.
+     */
+    int64_t max_value_bytes;
+    /**
+     * Receives progress; NULL for none. The total is known when the document's metadata was read, which mostly stands at its end.
+     */
+    expmig_progress_fn progress_fn;
+    /**
+     * Passed to `progress_fn`.
+     */
+    void *progress_user_data;
+    /**
+     * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
+     */
+    const struct expmig_cancel *cancel;
+} expmig_import_options;
+
+/**
+ * Gives the next bytes of a document: at most `capacity` of them into `buffer`, and how many to `length`; 0 at the end. Answers
+ * EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL, or another value, which is the caller's own failure (EXPMIG_CALLBACK). Called on
+ * the thread that made the call, and not again after the end or another answer than 0. It must not unwind or longjmp, and must not use
+ * the handles of the running call.
+ */
+typedef int32_t (*expmig_read_fn)(void *buffer, size_t capacity, size_t *length, void *user_data);
 
 /**
  * A check: looks at the data with expmig_check_query and reports what is wrong with expmig_check_report, as often as it likes, on the
@@ -1851,6 +1912,76 @@ expmig_status expmig_export_experiment_to_string(const struct expmig_manager *ma
                                                  const struct expmig_export_options *options,
                                                  char **document,
                                                  struct expmig_error **error);
+
+/**
+ * Fills in the defaults. `size` is sizeof(expmig_import_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_import_options_init(struct expmig_import_options *options,
+                                         size_t size);
+
+/**
+ * Imports the experiment of a document (docs/export-format.md) as it is read, with everything below it, in one transaction: a failure,
+ * a cancel or a crash leaves the database as it was. What was written is read back; its digest and its row counts have to be those
+ * in the document. Other connections cannot write meanwhile. Memory does not grow with the document, but with its largest value.
+ *
+ * `read_fn`, `user_data`: give the document; `user_data` is passed to `read_fn`.
+ * `options`: NULL for the defaults.
+ * `experiment_id`: receives the id of the imported experiment, or of the one that was there already.
+ * `result_json`: receives a JSON object, schema "expmig.import/1", which the caller frees with expmig_string_free; NULL if it is not
+ * wanted.
+ *
+ * Errors about the document have the details "json_path" and "offset" (in bytes). Answers EXPMIG_CORRUPT (not JSON, or cut off),
+ * EXPMIG_VALIDATION (against the format; or values that are not what their columns are for), EXPMIG_UNSUPPORTED (a newer format; the
+ * older tool's), EXPMIG_LIMIT (a value too large, nested too deep, no free ids), EXPMIG_LOSSY (what the database cannot hold),
+ * EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (counts or digest), EXPMIG_ALREADY_EXISTS (a duplicate, or ids that are taken), EXPMIG_CANCELLED,
+ * EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_SHARED_PROCESS, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. After each of them
+ * nothing was changed. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_import_experiment(const struct expmig_manager *manager,
+                                       expmig_read_fn read_fn,
+                                       void *user_data,
+                                       const struct expmig_import_options *options,
+                                       int64_t *experiment_id,
+                                       char **result_json,
+                                       struct expmig_error **error);
+
+/**
+ * As expmig_import_experiment, from a file.
+ *
+ * `path`: of the document, UTF-8.
+ *
+ * Answers as expmig_import_experiment, and EXPMIG_NOT_FOUND (no such file). Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_import_experiment_from_file(const struct expmig_manager *manager,
+                                                 const char *path,
+                                                 const struct expmig_import_options *options,
+                                                 int64_t *experiment_id,
+                                                 char **result_json,
+                                                 struct expmig_error **error);
+
+/**
+ * As expmig_import_experiment, from memory.
+ *
+ * `document`, `length`: its bytes, UTF-8; no NUL at the end is needed, and none may be counted.
+ *
+ * Answers as expmig_import_experiment. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_import_experiment_from_string(const struct expmig_manager *manager,
+                                                   const char *document,
+                                                   size_t length,
+                                                   const struct expmig_import_options *options,
+                                                   int64_t *experiment_id,
+                                                   char **result_json,
+                                                   struct expmig_error **error);
 
 /**
  * Registers a check that is a function. Every expmig_validate on this manager with EXPMIG_VALIDATE_REGISTERED_CHECKS runs it from now on,

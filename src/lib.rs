@@ -47,10 +47,11 @@ pub mod transformation;
 pub mod validation;
 
 pub use database::{Database, Next, OpenOptions, QueryRow};
+pub use digest::OnDuplicate;
 pub use error::{Domain, Error, Result, Status};
-pub use exchange::{ExportOptions, ExportResult};
+pub use exchange::{ExportOptions, ExportResult, ImportOptions, ImportResult};
 pub use manager::{FileOptions, JobOptions, LogLevel, Manager, ManagerOptions, RestoreOptions, SnapshotOptions};
-pub use migration::{MigrateOptions, MigrationResult, OnDuplicate, Strategy};
+pub use migration::{MigrateOptions, MigrationResult, Strategy};
 pub use progress::{CancelToken, Flow, Progress};
 pub use schema::{Value, ValueRef};
 pub use snapshot::{RestoreResult, Snapshot, SnapshotList};

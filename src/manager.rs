@@ -4,7 +4,7 @@ mod transformations;
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +13,9 @@ use serde_json::{Value as Json, json};
 use crate::database::{Connection, Database, EachRow, Layout, Row, Transaction, Watches};
 use crate::digest::{self, Hash};
 use crate::error::{Domain, Error, Result, Status};
-use crate::exchange::{self, CallbackSink, ExportOptions, ExportResult, FileSink, Sink, WriteSink};
+use crate::exchange::{
+    self, CallbackSink, ExportOptions, ExportResult, FileSink, ImportOptions, ImportResult, Sink, WriteSink,
+};
 use crate::hierarchy::{
     ExperimentSummary, Owner, Scope, Selection, Shape, Visitor, experiment_exists, list_experiments,
 };
@@ -407,6 +409,35 @@ impl<D: Borrow<Database>> Manager<D> {
         let mut bytes: Vec<u8> = Vec::new();
         self.export_into(experiment, &mut bytes, options)?;
         String::from_utf8(bytes).map_err(|_| Error::internal(Domain::ImportExport, "the document is not UTF-8"))
+    }
+
+    /// Imports the experiment of a document (docs/export-format.md), in one transaction: wholly, or not at all.
+    pub fn import_experiment(&self, document: &mut dyn Read, options: ImportOptions) -> Result<ImportResult> {
+        self.log(LogLevel::Info, &|| "importing an experiment".to_owned());
+        let result = exchange::import(self.database(), document, options);
+        if let Ok(done) = &result {
+            for warning in &done.warnings {
+                self.log(LogLevel::Warning, &|| warning.clone());
+            }
+            self.log(LogLevel::Info, &|| {
+                format!(
+                    "experiment {} of the document is experiment {}",
+                    done.document_experiment_id, done.experiment_id
+                )
+            });
+        }
+        self.logged("import experiment", result)
+    }
+
+    /// As [`Manager::import_experiment`], from a file.
+    pub fn import_from_file(&self, path: &Path, options: ImportOptions) -> Result<ImportResult> {
+        let mut file = self.logged("open a document", exchange::read_file(path, self.database()))?;
+        self.import_experiment(&mut file, options).map_err(|error| error.detail("document", path.display()))
+    }
+
+    /// As [`Manager::import_experiment`], from text.
+    pub fn import_from_string(&self, mut document: &[u8], options: ImportOptions) -> Result<ImportResult> {
+        self.import_experiment(&mut document, options)
     }
 
     /// The folder for snapshots.

@@ -44,7 +44,7 @@ macro_rules! programs {
 
 programs! {
     library error cancel options database manager experiment snapshot migrate callbacks reentrancy threads free_order shared_process
-    query validate checks transform export
+    query validate checks transform export import
     // Needs a function that release builds do not have.
     #[cfg(debug_assertions)] panic
 }

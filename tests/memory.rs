@@ -1,4 +1,4 @@
-//! The memory of a migration or a transformation does not grow with the experiment, and that of a validation not with what is wrong.
+//! The memory of a migration, a transformation or an import does not grow with the experiment, and that of a validation not with what is wrong.
 
 mod common;
 
@@ -7,7 +7,8 @@ use std::path::Path;
 use common::child::{self, Job};
 use common::database::{Journal, count, open, small};
 use expmig::{
-    Database, Manager, MetricSelection, MigrateOptions, OpenOptions, TransformOptions, UndoOptions, ValidateOptions,
+    Database, ImportOptions, Manager, MetricSelection, MigrateOptions, OpenOptions, TransformOptions, UndoOptions,
+    ValidateOptions,
 };
 use serde_json::{Value, json};
 
@@ -29,6 +30,9 @@ fn child_process() {
     }
     if role == "transform" {
         return transform(&input);
+    }
+    if role == "import" {
+        return import(&input);
     }
     let job: Job = serde_json::from_value(input).unwrap();
     let (source, target) = job.open().unwrap();
@@ -62,6 +66,103 @@ fn transform(input: &Value) {
     child::say(&json!({
         "opened": opened, "peak": peak(), "updated": result.updated, "copied": result.copied, "restored": undone.restored,
     }));
+}
+
+/// A document of one run, made while it is read: so many epochs of twenty metrics each, which are linked to a batch of the epoch
+/// before too. The ids jump.
+struct Generated {
+    epochs: u64,
+    next: u64,
+    ready: Vec<u8>,
+    given: usize,
+    bytes: u64,
+}
+
+impl Generated {
+    fn new(epochs: u64) -> Generated {
+        let head = r#"{"experiment": {"id": 1, "title": "large", "start_time": "2024-01-01T00:00:00", "update_time": "2024-01-01T00:00:00"},
+            "trials": [{"id": 1, "name": "t", "start_time": "2024-01-01T00:00:00", "update_time": "2024-01-01T00:00:00", "trial_runs": [
+            {"id": 1, "status": "completed", "start_time": "2024-01-01T00:00:00", "update_time": "2024-01-01T00:00:00", "epochs": ["#;
+        Generated { epochs, next: 0, ready: head.into(), given: 0, bytes: 0 }
+    }
+
+    fn metrics(epoch: u64) -> String {
+        let one = |n: u64| {
+            let id = (epoch * 20 + n).wrapping_mul(0x9e37_79b9_7f4a_7c15).cast_signed();
+            let label = if n % 6 == 0 { r#"{"cat": 0.25, "dog": 0.75}"# } else { "null" };
+            format!(r#"{{"id": {id}, "type": "train_loss", "total_val": {epoch}.{n:02}, "per_label_val": {label}}}"#)
+        };
+        (0..20).map(one).collect::<Vec<_>>().join(", ")
+    }
+
+    fn more(&mut self) {
+        self.ready.clear();
+        self.given = 0;
+        let epoch = self.next;
+        self.next += 1;
+        if epoch == self.epochs {
+            self.ready.extend_from_slice(b"]}]}]}");
+        } else if epoch < self.epochs {
+            let comma = if epoch > 0 { ", " } else { "" };
+            let shared = if epoch > 0 { Self::metrics(epoch - 1) } else { String::new() };
+            let time = r#""time": "2024-01-01T00:00:00""#;
+            let text = format!(
+                r#"{comma}{{"idx": {epoch}, {time}, "batches": [{{"idx": 0, {time}, "metrics": [{shared}]}}], "metrics": [{}]}}"#,
+                Self::metrics(epoch)
+            );
+            self.ready.extend_from_slice(text.as_bytes());
+        }
+    }
+}
+
+impl std::io::Read for Generated {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.given == self.ready.len() {
+            self.more();
+        }
+        let rest = &self.ready[self.given..];
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        self.given += count;
+        self.bytes += count as u64;
+        Ok(count)
+    }
+}
+
+/// Imports a generated document and says what it took.
+fn import(input: &Value) {
+    let manager = Manager::from(Database::open(input["path"].as_str().unwrap(), OpenOptions::default()).unwrap());
+    let opened = peak();
+    let mut document = Generated::new(input["epochs"].as_u64().unwrap());
+    let result = manager.import_experiment(&mut document, ImportOptions::default()).unwrap();
+    let rows = |name| result.tables.iter().find(|(table, _)| *table == name).unwrap().1;
+    let (metrics, links) = (rows("METRIC"), rows("BATCH_METRIC"));
+    child::say(&json!({"opened": opened, "peak": peak(), "metrics": metrics, "links": links, "bytes": document.bytes}));
+}
+
+fn import_large(epochs: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("target.db");
+    small(&path, Journal::Rollback);
+    let output = child::command("import", &json!({"path": path, "epochs": epochs})).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said: Value = String::from_utf8(output.stdout).unwrap().lines().find_map(child::heard).unwrap();
+    assert_eq!(said["metrics"], epochs * 20, "{said}");
+    assert_eq!(said["links"], (epochs - 1) * 20, "{said}");
+    let grown = said["peak"].as_u64().unwrap() - said["opened"].as_u64().unwrap();
+    println!("{} MiB above the opened library, {} MiB read", grown / MIB, said["bytes"].as_u64().unwrap() / MIB);
+    assert!(grown < 64 * MIB, "{said}");
+}
+
+#[test]
+fn importing_160_000_shared_metrics_takes_less_than_64_mib() {
+    import_large(8_000);
+}
+
+#[test]
+#[ignore = "takes minutes, and 3 GB of disk: cargo test --release --test memory -- --ignored"]
+fn importing_a_document_of_2_gib_takes_less_than_64_mib() {
+    import_large(550_000);
 }
 
 #[test]

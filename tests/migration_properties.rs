@@ -1,11 +1,11 @@
-//! What holds for every experiment, tried on random ones: a copy has the same digest, in both implementations; any change of
+//! What holds for every experiment, tried on random ones: a copy, and an import of an export, has the same digest; any change of
 //! a cell or a link changes the digest; ids and the order of rows do not.
 
 mod support;
 
 use std::path::Path;
 
-use expmig::{ExportOptions, FileOptions, MigrateOptions, Strategy as MigrationStrategy};
+use expmig::{ExportOptions, FileOptions, ImportOptions, MigrateOptions, Strategy as MigrationStrategy};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use rusqlite::types::Value;
@@ -377,6 +377,37 @@ proptest! {
         prop_assert_eq!(&digest(&source, within.new_experiment_id), &expected);
         let check = Check::new((&source, id), (&source, within.new_experiment_id)).pristine(&before);
         prop_assert_eq!(check.differences(), "");
+    }
+
+    #[test]
+    fn an_export_of_any_experiment_is_imported_exactly(
+        experiment in experiment(),
+        ids in numbering(),
+        indent in 0..3u32,
+        preserve_ids in any::<bool>(),
+    ) {
+        let folder = Folder::new();
+        let (source, target) = (folder.path("source.db"), folder.path("target.db"));
+        experiment.write(&source, ids, false);
+        let id = ids.id(3);
+        let fails = |error: expmig::Error| TestCaseError::fail(error.to_json().to_string());
+        let document = open(&source).export_to_string(id, ExportOptions { indent, ..ExportOptions::default() }).map_err(fails)?;
+        let options = ImportOptions { preserve_ids, validate_before_import: false, ..ImportOptions::default() };
+        let result = create(&target).import_from_string(document.as_bytes(), options).map_err(fails)?;
+        prop_assert_eq!(&digest(&target, result.experiment_id), &digest(&source, id));
+        prop_assert_eq!(Check::new((&source, id), (&target, result.experiment_id)).differences(), "");
+        // And once more: but for ids and times it is the same document.
+        let again = open(&target).export_to_string(result.experiment_id, ExportOptions { indent, ..ExportOptions::default() });
+        let again = again.map_err(fails)?;
+        if preserve_ids {
+            let plain = |text: &str| {
+                let mut json: serde_json::Value = serde_json::from_str(text).expect("JSON");
+                let metadata = json["metadata"].as_object_mut().expect("metadata");
+                (metadata.remove("export_timestamp"), metadata.remove("source_database"));
+                json
+            };
+            prop_assert_eq!(plain(&again), plain(&document));
+        }
     }
 
     #[test]

@@ -14,8 +14,9 @@ use super::options::{SizedOptions, init, known_flags, read};
 use super::progress::{expmig_progress_fn, sink, token};
 use super::status::expmig_status;
 use super::text::{c_string, give};
+use crate::digest::OnDuplicate;
 use crate::error::{Domain, Error, Result, Status};
-use crate::migration::{MigrateOptions, MigrationResult, OnDuplicate, Strategy};
+use crate::migration::{MigrateOptions, MigrationResult, Strategy};
 
 /// Digests must agree afterwards; rows that hang on nothing stop it; odd values are warnings. The default.
 pub const EXPMIG_STRATEGY_BALANCED: i32 = 0;
@@ -95,6 +96,16 @@ unsafe impl SizedOptions for expmig_migrate_options {
     }
 }
 
+/// What to do with a duplicate.
+pub fn on_duplicate(code: i32, domain: Domain) -> Result<OnDuplicate> {
+    match code {
+        EXPMIG_DUPLICATE_COPY => Ok(OnDuplicate::Copy),
+        EXPMIG_DUPLICATE_SKIP => Ok(OnDuplicate::Skip),
+        EXPMIG_DUPLICATE_ERROR => Ok(OnDuplicate::Error),
+        other => Err(Error::argument(domain, "on_duplicate", format!("{other} is not a way to treat duplicates"))),
+    }
+}
+
 /// # Safety
 /// `options` is NULL or initialised; its pointers are live.
 unsafe fn migrate_options(options: *const expmig_migrate_options) -> Result<MigrateOptions> {
@@ -109,14 +120,7 @@ unsafe fn migrate_options(options: *const expmig_migrate_options) -> Result<Migr
         EXPMIG_STRATEGY_AGGRESSIVE => Strategy::Aggressive,
         other => return Err(Error::argument(domain, "strategy", format!("{other} is not a strategy"))),
     };
-    let on_duplicate = match options.on_duplicate {
-        EXPMIG_DUPLICATE_COPY => OnDuplicate::Copy,
-        EXPMIG_DUPLICATE_SKIP => OnDuplicate::Skip,
-        EXPMIG_DUPLICATE_ERROR => OnDuplicate::Error,
-        other => {
-            return Err(Error::argument(domain, "on_duplicate", format!("{other} is not a way to treat duplicates")));
-        }
-    };
+    let on_duplicate = on_duplicate(options.on_duplicate, domain)?;
     let Ok(batch_size) = usize::try_from(options.batch_size) else {
         return Err(Error::argument(domain, "batch_size", "batch_size must be at least 1"));
     };

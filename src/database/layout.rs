@@ -1,7 +1,7 @@
 //! What a database really has, beside what the schema data says it should have.
 
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{Column, Entity, Place, Role, TABLES, Table, quote};
+use crate::schema::{Column, Entity, Place, Role, TABLES, Table, ValueRef, quote};
 
 /// How SQLite converts what is stored in a column (https://www.sqlite.org/datatype3.html, section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +29,32 @@ impl Affinity {
         } else {
             Affinity::Numeric
         }
+    }
+
+    /// Whether a value is certainly stored as it is. If not, [`Connection::stored_as`](super::Connection::stored_as) knows.
+    pub fn certainly_keeps(self, value: ValueRef<'_>) -> bool {
+        // What no number has: text with it in it is not converted.
+        let beyond_numbers =
+            |byte: &u8| !matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E' | b'\t'..=b'\r' | b' ');
+        match (self, value) {
+            // SQLite makes NULL of it.
+            (_, ValueRef::Real(number)) if number.is_nan() => false,
+            (_, ValueRef::Null | ValueRef::Blob(_)) | (Affinity::Blob, _) | (Affinity::Text, ValueRef::Text(_)) => true,
+            (Affinity::Text, _) => false,
+            (_, ValueRef::Text(text)) => text.iter().any(beyond_numbers),
+            (Affinity::Real, ValueRef::Real(_)) | (Affinity::Numeric | Affinity::Integer, ValueRef::Integer(_)) => true,
+            (Affinity::Real, ValueRef::Integer(_)) | (Affinity::Numeric | Affinity::Integer, ValueRef::Real(_)) => {
+                false
+            }
+        }
+    }
+}
+
+/// Whether a value comes back from UTF-16: SQLite replaces what is not UTF-8, and two code points that are no characters.
+pub fn utf16_holds(value: ValueRef<'_>) -> bool {
+    match value {
+        ValueRef::Text(text) => std::str::from_utf8(text).is_ok_and(|text| !text.contains(['\u{fffe}', '\u{ffff}'])),
+        _ => true,
     }
 }
 

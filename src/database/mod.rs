@@ -4,10 +4,13 @@
 //! small [`Connection`] trait and a [`Layout`], so it does not know which engine it talks to. Here, and only here, stands
 //! what is particular to an engine.
 
+mod cell_buffer;
+mod chunk;
 mod connection;
 mod glob;
 mod guard;
 mod handle;
+mod id_map;
 mod id_table;
 mod layout;
 mod read;
@@ -22,13 +25,16 @@ mod sqlite_read;
 mod sqlite_walk;
 mod url;
 
+pub use cell_buffer::CellBuffer;
+pub use chunk::Chunk;
 pub use connection::{
     Cells, Change, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction,
     Watches,
 };
 pub use glob::Glob;
 pub use handle::{Database, OpenOptions, open_copy};
+pub use id_map::{Fingerprint, IdMap};
 pub use id_table::IdTable;
-pub use layout::{Affinity, ColumnLayout, Layout, TableLayout};
+pub use layout::{Affinity, ColumnLayout, Layout, TableLayout, utf16_holds};
 pub use read::{EachRow, QueryRow, ReadStatement};
 pub use sqlite::sqlite_version;

@@ -60,6 +60,16 @@ pub fn encode_value(value: ValueRef<'_>, kind: Option<Kind>, out: &mut Vec<u8>) 
     }
 }
 
+/// Whether two values are the same to the digest, as the content of a column of this kind.
+pub fn same_content(a: ValueRef<'_>, b: ValueRef<'_>, kind: Option<Kind>) -> bool {
+    let form = |value| {
+        let mut bytes = Vec::new();
+        encode_value(value, kind, &mut bytes);
+        bytes
+    };
+    form(a) == form(b)
+}
+
 fn encode_text(text: &[u8], out: &mut Vec<u8>) {
     out.push(TEXT);
     encode_bytes(text, out);

@@ -1,12 +1,14 @@
 //! The content digest: 256 bits that are equal for equal experiments, whatever their ids, their engine and the order of rows.
 //!
 //! docs/digest.md is the definition; [`encode`] writes values and rows, [`sum`] adds digests up, [`experiment`] puts the nodes
-//! together. Migration, comparison and the manager call it.
+//! together; [`twin`] finds an experiment that is there twice. Migration, comparison, import and the manager call it.
 
+mod duplicates;
 mod encode;
 mod experiment;
 mod sum;
 
-pub use encode::{Stored, encode_value};
+pub use duplicates::{OnDuplicate, experiments_with_row, twin};
+pub use encode::{Stored, encode_value, same_content};
 pub use experiment::{ALGORITHM, Digester, ExperimentDigest, digest, row_digest};
-pub use sum::{Hash, Sum, hex};
+pub use sum::{Hash, Sum, hex, parse_hex};

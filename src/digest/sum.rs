@@ -13,6 +13,20 @@ pub fn hex(hash: &Hash) -> String {
     })
 }
 
+/// The digest that stands for itself in hexadecimal.
+pub fn parse_hex(text: &str) -> Option<Hash> {
+    let mut hash = Hash::default();
+    let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+    if pairs.len() != hash.len() || !rest.is_empty() {
+        return None;
+    }
+    for (byte, [high, low]) in hash.iter_mut().zip(pairs) {
+        let digit = |digit: u8| char::from(digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        *byte = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some(hash)
+}
+
 /// How many digests, and their sum modulo 2^256.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sum {
@@ -46,7 +60,17 @@ impl Sum {
 
 #[cfg(test)]
 mod tests {
-    use super::Sum;
+    use super::{Sum, hex, parse_hex};
+
+    #[test]
+    fn hexadecimal_reads_back() {
+        let hash = std::array::from_fn(|at| at as u8 * 7 + 3);
+        assert_eq!(parse_hex(&hex(&hash)), Some(hash));
+        assert_eq!(parse_hex(&hex(&hash).to_uppercase()), Some(hash));
+        for text in ["", "00", &"0".repeat(63), &"0".repeat(65), &"g".repeat(64), &"é".repeat(32)] {
+            assert_eq!(parse_hex(text), None, "{text}");
+        }
+    }
 
     #[test]
     fn carries_run_through_all_words_and_wrap() {

@@ -6,7 +6,7 @@ use super::selection::{Scope, Selection};
 use crate::database::{Affinity, Connection, Layout, TableLayout};
 use crate::error::{Domain, Error, Result};
 use crate::progress::Job;
-use crate::schema::{Entity, LinkOwner, Place, Role, Value, quote};
+use crate::schema::{Entity, LinkOwner, Place, Role, Table, Value, quote};
 
 /// A first id, and how many follow without a gap, the first included.
 pub type Block = (i64, u64);
@@ -30,7 +30,7 @@ pub fn keeps_keys(layout: &Layout) -> bool {
 }
 
 impl Selection {
-    /// The rows of a copy. Reads trials and runs; whether all the others are there, [`Selection::count_copied`] says. With
+    /// The rows of a copy. Reads trials and runs; whether all the others are there, [`Selection::miscounted`] says. With
     /// `appended` the experiment has other rows too.
     pub fn of_copy(
         connection: &dyn Connection,
@@ -63,8 +63,31 @@ impl Selection {
         Ok(selection)
     }
 
+    /// The tables that have another number of rows of the copy than were written, as (table, written, found), or rows that cannot
+    /// stand. Looks at the tables that are `wanted`.
+    pub fn miscounted(
+        &self,
+        connection: &dyn Connection,
+        layout: &Layout,
+        written: &[(&'static str, u64)],
+        wanted: impl Fn(&Table) -> bool,
+    ) -> Result<Vec<(&'static str, u64, u64)>> {
+        let mut wrong = Vec::new();
+        for (name, rows) in written {
+            let Some(table) = layout.table(name).filter(|table| wanted(table.schema)) else { continue };
+            let (found, unsound) = match self.counts.iter().find(|counts| counts.table.name == *name) {
+                Some(read) => (read.rows + read.unsound, read.unsound),
+                None => (self.count_copied(connection, table)?, 0),
+            };
+            if found != *rows || unsound > 0 {
+                wrong.push((*name, *rows, found));
+            }
+        }
+        Ok(wrong)
+    }
+
     /// How many rows of a table carry the ids of the copy.
-    pub fn count_copied(&self, connection: &dyn Connection, table: &TableLayout) -> Result<u64> {
+    fn count_copied(&self, connection: &dyn Connection, table: &TableLayout) -> Result<u64> {
         let own = self.experiment;
         let mut conditions = Vec::new();
         let mut between = |role: Role, bounds: Option<(i64, i64)>| -> Result<()> {

@@ -2,11 +2,10 @@
 
 use smallvec::SmallVec;
 
-use super::chunk::Chunk;
 use super::options::MigrateOptions;
 use super::result::IdMap;
 use super::sides::{Sides, prefixed_title};
-use crate::database::{ColumnLayout, Layout, Row, TableLayout};
+use crate::database::{Chunk, ColumnLayout, Layout, Row, TableLayout};
 use crate::error::{Domain, Error, Result};
 use crate::hierarchy::{Blocks, Selection, row_order, scan_leaves, soundness};
 use crate::progress::Job;

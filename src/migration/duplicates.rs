@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::options::MigrateOptions;
 use super::sides::{Prepared, Sides};
-use crate::digest::{Hash, digest, row_digest};
+use crate::digest::{Hash, digest, experiments_with_row, row_digest};
 use crate::error::Result;
 use crate::hierarchy::{Scope, Selection, Shape, scan_nodes};
 use crate::progress::Job;
@@ -74,16 +74,9 @@ fn same_row(sides: &Sides<'_>, options: &MigrateOptions, prepared: &Prepared, jo
         own = Some(row_digest(&shape, row, Some(&stored))?);
         Ok(())
     })?;
-    let mut same = Vec::new();
-    let shape = Shape::node(sides.target_layout.entity(Entity::Experiment)?);
-    scan_nodes(sides.target, &shape, Some((i64::MIN, i64::MAX)), job, &mut |id, row| {
-        let source_itself = sides.same && id == sides.experiment;
-        if !source_itself && Some(row_digest(&shape, row, None)?) == own {
-            same.push(id);
-        }
-        Ok(())
-    })?;
-    Ok(same)
+    let Some(own) = own else { return Ok(Vec::new()) };
+    let source_itself = sides.same.then_some(sides.experiment);
+    experiments_with_row(sides.target, &sides.target_layout, &own, source_itself, job)
 }
 
 /// Whether every trial digest, as often as it occurs, is among the others.

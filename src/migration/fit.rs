@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::database::{Affinity, ColumnLayout, Connection, Layout, Row, TableLayout};
-use crate::digest::encode_value;
+use crate::database::{Affinity, ColumnLayout, Connection, Layout, Row, TableLayout, utf16_holds};
+use crate::digest::same_content;
 use crate::error::Result;
 use crate::hierarchy::{Owner, Selection, Shape, Visitor, walk};
 use crate::progress::Job;
-use crate::schema::{Entity, Kind, Place, Value, ValueRef};
+use crate::schema::{Entity, Place, Value, ValueRef};
 
 /// How many values are kept in full; all are counted.
 const KEPT: usize = 100;
@@ -238,7 +238,7 @@ impl Finder<'_> {
                     }
                     let stored = self.target.stored_as(there, value)?;
                     let kind = column.schema.map(|known| known.kind);
-                    if !same(value, stored.borrow(), kind) {
+                    if !same_content(value, stored.borrow(), kind) {
                         loss("the target's column type converts it", Some(stored.borrow().describe()))?;
                     }
                 }
@@ -252,23 +252,6 @@ impl Finder<'_> {
 /// Whether this is the table of experiments themselves.
 fn is_own_row(table: &TableLayout) -> bool {
     table.schema.place == Place::Node(Entity::Experiment)
-}
-
-/// Whether a value comes back from UTF-16: SQLite replaces what is not UTF-8, and two code points that are no characters.
-fn utf16_holds(value: ValueRef<'_>) -> bool {
-    match value {
-        ValueRef::Text(text) => std::str::from_utf8(text).is_ok_and(|text| !text.contains(['\u{fffe}', '\u{ffff}'])),
-        _ => true,
-    }
-}
-
-fn same(a: ValueRef<'_>, b: ValueRef<'_>, kind: Option<Kind>) -> bool {
-    let form = |value| {
-        let mut bytes = Vec::new();
-        encode_value(value, kind, &mut bytes);
-        bytes
-    };
-    form(a) == form(b)
 }
 
 impl Visitor for Finder<'_> {

@@ -6,7 +6,6 @@
 //! In order: `source` finds and judges what is to be copied, `fit` what the target cannot hold, `duplicates` what is there
 //! already; `copy` writes; `run` puts it together.
 
-mod chunk;
 mod compare;
 mod copy;
 mod difference;
@@ -19,7 +18,7 @@ mod run;
 mod sides;
 
 pub use compare::compare;
-pub use options::{Helpers, MigrateOptions, OnDuplicate, Strategy};
+pub use options::{Helpers, MigrateOptions, Strategy};
 
 pub use plan::plan;
 pub use result::{MigrationResult, TableCount};

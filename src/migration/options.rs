@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::database::{Connection, Layout};
+use crate::digest::OnDuplicate;
 use crate::error::{Domain, Error, Result};
 use crate::progress::{CancelToken, Job, ProgressSink};
 use crate::transformation::TransformationResult;
@@ -29,18 +30,6 @@ impl Strategy {
             Strategy::Aggressive => "aggressive",
         }
     }
-}
-
-/// What to do when the target has the same experiment already.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum OnDuplicate {
-    /// Copy it again, with a warning that names the one that is there.
-    #[default]
-    Copy,
-    /// Write nothing; the result has the id of the one that is there.
-    Skip,
-    /// Fail with ALREADY_EXISTS.
-    Error,
 }
 
 /// What a caller can ask of a migration.

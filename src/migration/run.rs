@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::copy::{Copier, NewIds};
-use super::options::{Helpers, MigrateOptions, OnDuplicate, Strategy, TransformCopies};
+use super::options::{Helpers, MigrateOptions, Strategy, TransformCopies};
 use super::result::{IdMap, MigrationResult, TableCount};
 use super::sides::{Prepared, Sides, Validated};
 use crate::database::{Database, Transaction, Watches};
-use crate::digest::{ExperimentDigest, Hash, digest, hex};
+use crate::digest::{ExperimentDigest, Hash, OnDuplicate, digest, hex};
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::hierarchy::{Selection, keeps_keys};
 use crate::progress::Job;
@@ -389,22 +389,13 @@ fn check_counts(
     copied: &[(&'static str, u64)],
     wanted: impl Fn(&Table) -> bool,
 ) -> Result<()> {
-    let mut wrong = Vec::new();
-    for (name, rows) in copied {
-        let Some(table) = sides.target_layout.table(name).filter(|table| wanted(table.schema)) else { continue };
-        let (found, unsound) = match copy.counts.iter().find(|counts| counts.table.name == *name) {
-            Some(read) => (read.rows + read.unsound, read.unsound),
-            None => (copy.count_copied(sides.target, table)?, 0),
-        };
-        if found != *rows || unsound > 0 {
-            wrong.push((*name, format!("{rows} rows were written into {name}, but {found} were read back")));
-        }
-    }
+    let wrong = copy.miscounted(sides.target, &sides.target_layout, copied, wanted)?;
     if wrong.is_empty() {
         return Ok(());
     }
     let error = mismatch(sides, "other rows were read back than were written; nothing was changed");
-    Err(wrong
-        .into_iter()
-        .fold(error, |error, (table, problem)| error.detail("table", table).detail("problem", problem)))
+    Err(wrong.into_iter().fold(error, |error, (table, rows, found)| {
+        let problem = format!("{rows} rows were written into {table}, but {found} were read back");
+        error.detail("table", table).detail("problem", problem)
+    }))
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::duplicates::{Duplicate, find_duplicates};
 use super::fit::{Effective, Fit};
-use super::options::{MigrateOptions, OnDuplicate, Strategy};
+use super::options::{MigrateOptions, Strategy};
 use crate::database::{ColumnLayout, Connection, Database, Layout, TableLayout};
-use crate::digest::{ExperimentDigest, Stored, digest};
+use crate::digest::{ExperimentDigest, OnDuplicate, Stored, digest};
 use crate::error::{Domain, Error, Result};
 use crate::hierarchy::{Scope, Selection, experiment_exists};
 use crate::progress::Job;

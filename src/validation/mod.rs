@@ -1,8 +1,8 @@
 //! Checking data before it is trusted.
 //!
 //! [`validate`] looks at a whole database or at one experiment and answers a [`Report`]; docs/validation.md explains each kind of
-//! issue. [`Quality`] looks at the values of one experiment while it is read for something else; migration uses it. Nothing here
-//! writes. The manager and migration call it.
+//! issue. [`Quality`] looks at the values of one experiment while it is read for something else, [`Values`] at one value; migration
+//! and import use them. Nothing here writes. The manager, migration and import call it.
 //!
 //! `run` puts a validation together: `nodes`, `below_run` and `links` each read a part of the tables once, in this order, and `parents`
 //! remembers what the later ones refer to. `values` and `metric_json` judge single values, `issue` has the kinds, `report` collects

@@ -1,0 +1,178 @@
+//! What a document says of itself: `format` and `metadata`.
+
+use super::reader::{Number, Reader};
+use super::target::Declared;
+use crate::digest::{ALGORITHM, Hash, parse_hex};
+use crate::error::{Result, Status};
+use crate::exchange::names::{FORMAT_JSON, FORMAT_NAME, FORMAT_VERSION};
+use crate::schema::{TABLES, ValueRef};
+
+/// What `metadata` says; `None` where it says nothing.
+#[derive(Debug, Default)]
+pub struct Metadata {
+    pub source_database: Option<String>,
+    pub complete: Option<bool>,
+    /// How many rows were left out of the document.
+    pub left_out: u64,
+    /// Rows per table.
+    pub counts: Option<Vec<(&'static str, u64)>>,
+    pub digest: Option<Hash>,
+}
+
+/// Fails unless the next value is this string.
+fn expect_string(reader: &mut Reader<'_>, wanted: &str, status: Status) -> Result<()> {
+    let found = reader.short_string()?;
+    if found == wanted {
+        return Ok(());
+    }
+    let shown = ValueRef::Text(found.as_bytes()).describe();
+    Err(reader.error(status, format!("{wanted:?} is expected here, not {shown}")))
+}
+
+fn integer(reader: &mut Reader<'_>) -> Result<i64> {
+    match reader.number()? {
+        Number::Integer(number) => Ok(number),
+        Number::Real(_) => reader.invalid("an integer is expected here, not a number with a point or an exponent"),
+    }
+}
+
+fn count(reader: &mut Reader<'_>) -> Result<u64> {
+    match u64::try_from(integer(reader)?) {
+        Ok(count) => Ok(count),
+        Err(_) => reader.invalid("a number of rows cannot be negative"),
+    }
+}
+
+/// The version of the format.
+fn version(reader: &mut Reader<'_>) -> Result<()> {
+    let version = integer(reader)?;
+    if u64::try_from(version) == Ok(FORMAT_VERSION) {
+        return Ok(());
+    }
+    let what = format!("it has version {version} of the format; this library reads version {FORMAT_VERSION}");
+    Err(reader.error(Status::Unsupported, what).hint("use a library of the version that wrote it, or a newer one"))
+}
+
+/// The name of a table that takes part, and its place.
+fn table(reader: &Reader<'_>, name: &str) -> Result<usize> {
+    match TABLES.iter().position(|table| table.name == name) {
+        Some(at) => Ok(at),
+        None => reader.invalid(format!("{} is no table", ValueRef::Text(name.as_bytes()).describe())),
+    }
+}
+
+/// The head: the extra columns that it lists.
+pub fn read_format(reader: &mut Reader<'_>) -> Result<Vec<Declared>> {
+    let mut extra = Vec::new();
+    let mut members = reader.begin_object()?;
+    while let Some(at) = reader.next_member(&mut members, &["name", "version", "extra_columns"])? {
+        match at {
+            0 => expect_string(reader, FORMAT_NAME, Status::Unsupported)?,
+            1 => version(reader)?,
+            _ => {
+                let mut items = reader.begin_list()?;
+                while reader.next_item(&mut items)? {
+                    extra.push(extra_column(reader)?);
+                }
+            }
+        }
+    }
+    Ok(extra)
+}
+
+fn extra_column(reader: &mut Reader<'_>) -> Result<Declared> {
+    let mut table_at = None;
+    let (mut column, mut declared) = (None, String::new());
+    let mut members = reader.begin_object()?;
+    while let Some(at) = reader.next_member(&mut members, &["table", "column", "type"])? {
+        let text = reader.short_string()?;
+        match at {
+            0 => table_at = Some(table(reader, &text)?),
+            1 => column = Some(text),
+            _ => declared = text,
+        }
+    }
+    let (Some(table_at), Some(column)) = (table_at, column) else {
+        return reader.invalid("table and column have to be there");
+    };
+    let known = TABLES.get(table_at).and_then(|table| table.column(&column)).is_some();
+    if known || column.is_empty() || column.contains('\0') || declared.contains('\0') {
+        let shown = ValueRef::Text(column.as_bytes()).describe();
+        return reader.invalid(format!("{shown} of type {declared:?} cannot be an extra column"));
+    }
+    Ok(Declared { table_at, column, declared })
+}
+
+/// Rows per table. No table twice.
+fn counts(reader: &mut Reader<'_>) -> Result<Vec<(&'static str, u64)>> {
+    let mut counts: Vec<(&'static str, u64)> = Vec::new();
+    let mut members = reader.begin_object()?;
+    while let Some(name) = reader.next_key(&mut members)? {
+        let Some(table) = TABLES.get(table(reader, &name)?) else { continue };
+        if counts.iter().any(|(known, _)| *known == table.name) {
+            return reader.invalid(format!("the key {name:?} occurs twice"));
+        }
+        counts.push((table.name, count(reader)?));
+    }
+    Ok(counts)
+}
+
+fn digest(reader: &mut Reader<'_>) -> Result<Option<Hash>> {
+    let mut digest = None;
+    let mut members = reader.begin_object()?;
+    while let Some(at) = reader.next_member(&mut members, &["algorithm", "value"])? {
+        if at == 0 {
+            expect_string(reader, ALGORITHM, Status::Unsupported)?;
+        } else if !reader.take_null()? {
+            let text = reader.short_string()?;
+            digest = parse_hex(&text);
+            if digest.is_none() {
+                return reader.invalid("a digest has 64 hexadecimal digits");
+            }
+        }
+    }
+    Ok(digest)
+}
+
+/// What the document says of itself at its end.
+pub fn read_metadata(reader: &mut Reader<'_>) -> Result<Metadata> {
+    const KEYS: [&str; 12] = [
+        "export_timestamp",
+        "source_database",
+        "include_metrics",
+        "include_artifacts",
+        "format",
+        "format_version",
+        "generation",
+        "complete",
+        "left_out",
+        "counts",
+        "digest",
+        "expmig_version",
+    ];
+    let mut metadata = Metadata::default();
+    let mut members = reader.begin_object()?;
+    while let Some(at) = reader.next_member(&mut members, &KEYS)? {
+        match KEYS.get(at).copied().unwrap_or_default() {
+            "source_database" => metadata.source_database = Some(reader.short_string()?),
+            "include_metrics" | "include_artifacts" => {
+                reader.boolean()?;
+            }
+            "format" => expect_string(reader, FORMAT_JSON, Status::Unsupported)?,
+            "format_version" => version(reader)?,
+            "generation" => {
+                if !matches!(integer(reader)?, 1 | 2) {
+                    return reader.invalid("the generation is 1 or 2");
+                }
+            }
+            "complete" => metadata.complete = Some(reader.boolean()?),
+            "left_out" => metadata.left_out = counts(reader)?.iter().map(|(_, rows)| rows).sum(),
+            "counts" => metadata.counts = Some(counts(reader)?),
+            "digest" => metadata.digest = digest(reader)?,
+            _ => {
+                reader.short_string()?;
+            }
+        }
+    }
+    Ok(metadata)
+}

@@ -1,0 +1,56 @@
+//! What a caller can ask of an import.
+
+use crate::digest::OnDuplicate;
+use crate::error::{Domain, Error, Result};
+use crate::progress::{CancelToken, ProgressSink};
+
+/// What a caller can ask of an import.
+pub struct ImportOptions {
+    /// Give every row the id that it has in the document. Fails if one is taken.
+    pub preserve_ids: bool,
+    /// Refuse values that are not what their columns are for: timestamps, numbers, per-label values. The structure of the document
+    /// is checked in any case.
+    pub validate_before_import: bool,
+    pub on_duplicate: OnDuplicate,
+    /// Add the extra columns that the target's tables lack. In a database that this handle created they always are.
+    pub add_columns: bool,
+    /// A single value of the document has at most so many bytes, as it is written there. More than 0.
+    pub max_value_bytes: usize,
+    pub progress: Option<ProgressSink>,
+    pub cancel: Option<CancelToken>,
+}
+
+impl Default for ImportOptions {
+    fn default() -> ImportOptions {
+        ImportOptions {
+            preserve_ids: false,
+            validate_before_import: true,
+            on_duplicate: OnDuplicate::default(),
+            add_columns: false,
+            max_value_bytes: 64 << 20,
+            progress: None,
+            cancel: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for ImportOptions {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("ImportOptions")
+            .field("preserve_ids", &self.preserve_ids)
+            .field("validate_before_import", &self.validate_before_import)
+            .field("on_duplicate", &self.on_duplicate)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ImportOptions {
+    /// Fails on what can be refused without looking at a document.
+    pub fn check(&self) -> Result<()> {
+        if self.max_value_bytes == 0 {
+            return Err(Error::argument(Domain::ImportExport, "max_value_bytes", "max_value_bytes must be at least 1")
+                .hint("leave it at its default of 64 MiB"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,111 @@
+//! Reading back what was imported: it has to be what the document says.
+
+use super::metadata::Metadata;
+use super::walk::Walked;
+use crate::database::{Connection, Layout};
+use crate::digest::{ExperimentDigest, digest, hex};
+use crate::error::{Domain, Error, Result, Status};
+use crate::hierarchy::{Blocks, Scope, Selection, keeps_keys};
+use crate::progress::Job;
+use crate::schema::{Entity, Place};
+use crate::validation::{Quality, Report};
+
+impl Walked {
+    /// First new id and how many, in the order of their appearance; nothing of the kind if ids were preserved.
+    pub fn block(&self, entity: Entity) -> (i64, u64) {
+        let ids = self.ids.iter().flatten().find(|(of, _)| *of == entity);
+        ids.map_or((0, 0), |(_, ids)| (ids.first, ids.count))
+    }
+}
+
+/// Fails unless there are as many rows of each table as the document says.
+pub fn check_counts(walked: &Walked) -> Result<()> {
+    let Some(counts) = &walked.metadata.counts else { return Ok(()) };
+    let read = |name: &str| walked.rows.iter().find(|(table, _)| *table == name).map_or(0, |(_, rows)| *rows);
+    let wrong: Vec<_> = counts.iter().filter(|(table, rows)| read(table) != *rows).collect();
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let error = Error::new(
+        Status::Mismatch,
+        Domain::ImportExport,
+        "the document has other rows than its metadata says; nothing was changed",
+    )
+    .hint("it was changed after it was exported; export it again, or take counts and digest out of its metadata");
+    Err(wrong.into_iter().fold(error, |error, (table, rows)| {
+        let problem = format!("{rows} rows of {table} are announced, and {} are there", read(table));
+        error
+            .detail("json_path", format!("$.metadata.counts.{table}"))
+            .detail("table", table)
+            .detail("problem", problem)
+    }))
+}
+
+/// Reads back what was written. Its digest, which has to be the document's, and with `validate` what is wrong with its times.
+pub fn prove(
+    connection: &dyn Connection,
+    layout: &Layout,
+    walked: &Walked,
+    validate: bool,
+    job: &Job,
+) -> Result<(ExperimentDigest, Option<Report>)> {
+    let mut copy = if walked.ids.is_some() && keeps_keys(layout) {
+        let blocks = Blocks {
+            trials: walked.block(Entity::Trial),
+            runs: walked.block(Entity::Run),
+            metrics: walked.block(Entity::Metric),
+            artifacts: walked.block(Entity::Artifact),
+        };
+        Selection::of_copy(connection, layout, (walked.experiment, false), &blocks, job)?
+    } else {
+        Selection::read(connection, layout, walked.experiment, Scope::default(), job)?
+    };
+    let mut quality = validate.then(|| Quality::new(&copy));
+    let also = quality.as_mut().map(|quality| quality as &mut dyn crate::hierarchy::Visitor);
+    let found = digest(connection, layout, &mut copy, None, job, also)?;
+    let expected = walked.metadata.digest;
+    // With a digest to compare, only rows that links reach and that are gone would not be noticed.
+    let certain = expected == Some(found.experiment);
+    let wrong =
+        copy.miscounted(connection, layout, &walked.rows, |table| !certain || matches!(table.place, Place::Leaf(_)))?;
+    if !wrong.is_empty() {
+        let error = Error::new(
+            Status::Mismatch,
+            Domain::ImportExport,
+            "other rows were read back than were written; nothing was changed",
+        )
+        .hint("something else writes into the target's tables, a trigger for instance");
+        return Err(wrong.into_iter().fold(error, |error, (table, rows, found)| {
+            let problem = format!("{rows} rows were written into {table}, but {found} were read back");
+            error.detail("table", table).detail("problem", problem)
+        }));
+    }
+    match expected {
+        Some(expected) if expected != found.experiment => Err(Error::new(
+            Status::Mismatch,
+            Domain::ImportExport,
+            "the imported experiment is not the one that was exported; nothing was changed",
+        )
+        .detail("json_path", "$.metadata.digest.value")
+        .detail("expected_digest", hex(&expected))
+        .detail("digest", hex(&found.experiment))
+        .hint(
+            "the document was changed after it was exported (take the digest out of its metadata if that is meant), or something \
+             else writes into the target's tables, a trigger for instance",
+        )),
+        _ => Ok((found, quality.map(|quality| quality.report(walked.experiment)))),
+    }
+}
+
+/// What the document leaves open.
+pub fn doubts(metadata: &Metadata, into: &mut Vec<String>) {
+    if metadata.complete == Some(false) || metadata.left_out > 0 {
+        let left_out = match metadata.left_out {
+            0 => String::new(),
+            rows => format!(" ({rows} rows that hang on nothing were left out)"),
+        };
+        into.push(format!("the document does not have everything of the experiment that was exported{left_out}"));
+    } else if metadata.digest.is_none() {
+        into.push("the document has no digest, so it could not be checked that it is what was exported".to_owned());
+    }
+}

@@ -1,0 +1,70 @@
+//! What an import did.
+
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+
+use crate::digest::{ALGORITHM, Hash, hex};
+
+/// What an import did.
+#[derive(Clone, Debug)]
+pub struct ImportResult {
+    /// The id that the experiment has in the document.
+    pub document_experiment_id: i64,
+    /// The id of the imported experiment, or of the one that was there already.
+    pub experiment_id: i64,
+    /// The target had the experiment already and nothing was written.
+    pub skipped: bool,
+    /// Rows were given the ids that they have in the document.
+    pub preserved_ids: bool,
+    pub items_processed: u64,
+    /// Rows written, by table.
+    pub tables: Vec<(&'static str, u64)>,
+    /// The new ids of trials, runs, metrics and artifacts: first id and how many, in the order of their first appearance in the
+    /// document. `None` if ids were preserved or nothing was written.
+    pub id_map: Option<[(i64, u64); 4]>,
+    /// The file that the document says it was exported from.
+    pub source_database: Option<String>,
+    /// The digest in the document.
+    pub document_digest: Option<Hash>,
+    /// The digest of the target as it was read back.
+    pub digest: Hash,
+    /// Columns that were added to the target: table and name.
+    pub added_columns: Vec<(&'static str, String)>,
+    pub warnings: Vec<String>,
+    pub duration: Duration,
+}
+
+impl ImportResult {
+    /// The whole result, schema `expmig.import/1`.
+    pub fn to_json(&self) -> Json {
+        let tables: Json = self.tables.iter().map(|(table, rows)| json!({"table": table, "rows": rows})).collect();
+        let block = |(first, count): (i64, u64)| (count > 0).then(|| json!({"first": first, "count": count}));
+        let added: Json =
+            self.added_columns.iter().map(|(table, column)| json!({"table": table, "column": column})).collect();
+        json!({
+            "schema": "expmig.import/1",
+            "document_experiment_id": self.document_experiment_id,
+            "experiment_id": self.experiment_id,
+            "skipped": self.skipped,
+            "preserved_ids": self.preserved_ids,
+            "items_processed": self.items_processed,
+            "tables": tables,
+            "id_map": self.id_map.map(|[trials, runs, metrics, artifacts]| json!({
+                "trial": block(trials),
+                "trial_run": block(runs),
+                "metric": block(metrics),
+                "artifact": block(artifacts),
+            })),
+            "source_database": self.source_database,
+            "digest": {
+                "algorithm": ALGORITHM,
+                "document": self.document_digest.as_ref().map(hex),
+                "target": hex(&self.digest),
+            },
+            "added_columns": added,
+            "warnings": self.warnings,
+            "duration_ns": u64::try_from(self.duration.as_nanos()).unwrap_or(u64::MAX),
+        })
+    }
+}

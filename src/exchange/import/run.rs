@@ -1,0 +1,171 @@
+//! The whole import: read and write, judge, prove, commit.
+
+use std::io::Read;
+use std::sync::Arc;
+
+use super::judge::{refuse_errors, warnings};
+use super::options::ImportOptions;
+use super::prove::{check_counts, doubts, prove};
+use super::reader::Reader;
+use super::result::ImportResult;
+use super::target::Target;
+use super::walk::{Walk, Walked};
+use crate::database::{Connection, Database, Layout, Transaction, Watches};
+use crate::digest::{OnDuplicate, digest, twin};
+use crate::error::{Domain, Error, Result, Status};
+use crate::hierarchy::{Scope, Selection};
+use crate::progress::Job;
+use crate::schema::Entity;
+use crate::validation::{Issue, IssueKind, Report, Severity};
+
+/// Imports the experiment of a document.
+pub fn import(database: &Database, document: &mut dyn Read, mut options: ImportOptions) -> Result<ImportResult> {
+    options.check()?;
+    database.refuse_read_only(Domain::ImportExport)?;
+    let job = Job::new(Domain::ImportExport, options.progress.take(), options.cancel.take());
+    job.begin("opening")?;
+    let connection = database.writer(&job)?;
+    let _watches = Watches::new(&job, [connection, connection]);
+    let writing = Transaction::write(connection)?;
+    let layout = connection.layout()?;
+    layout.check().map_err(|error| error.detail("path", database.path().display()))?;
+    job.begin("importing")?;
+    let mut target = Target::new(connection, layout, options.add_columns || database.was_created(), &job);
+    let reader = Reader::new(document, options.max_value_bytes, &job);
+    let walked = Walk::new(reader, &mut target, &options, &job)?.read()?;
+    let result = judge((connection, &target.layout), walked, &options, &target.added, &job)?;
+    if result.skipped {
+        drop(writing);
+    } else {
+        job.begin("committing")?;
+        writing.commit()?;
+    }
+    let (processed, ..) = job.counts();
+    job.set_total(processed);
+    job.finish();
+    Ok(ImportResult { duration: job.elapsed(), ..result })
+}
+
+/// Refuses what has to be refused. The caller commits, unless the result says that it was skipped.
+fn judge(
+    (connection, layout): (&dyn Connection, &Layout),
+    mut walked: Walked,
+    options: &ImportOptions,
+    added: &[(&'static str, String)],
+    job: &Arc<Job>,
+) -> Result<ImportResult> {
+    if let Some(existing) = refuse_taken((connection, layout), &walked, options, job)? {
+        return Ok(skipped(&walked, existing));
+    }
+    check_counts(&walked)?;
+    let mut notes = Vec::new();
+    doubts(&walked.metadata, &mut notes);
+    if let Some(judge) = walked.judge.take() {
+        let report = judge.report();
+        refuse_errors(&report)?;
+        warnings(&report, |_| true, report.count(Severity::Warning), &mut notes);
+    }
+    job.begin("verifying the import")?;
+    let (found, times) = prove(connection, layout, &walked, options.validate_before_import, job)?;
+    if let Some(times) = times {
+        warnings(&times, is_about_times, count_about_times(&times), &mut notes);
+    }
+    job.begin("looking for the same experiment")?;
+    if let Some(existing) = twin(connection, layout, (walked.experiment, &found), job)? {
+        match options.on_duplicate {
+            OnDuplicate::Copy => notes.push(format!("the database has the same experiment already: {existing}")),
+            OnDuplicate::Skip => {
+                return Ok(ImportResult { digest: found.experiment, ..skipped(&walked, existing) });
+            }
+            OnDuplicate::Error => return Err(exists(existing)),
+        }
+    }
+    notes.extend(added.iter().map(|(table, column)| format!("the column {table}.{column} was added")));
+    if walked.ids.iter().flatten().any(|(_, ids)| ids.reused && ids.count > 0) {
+        notes.push("the highest id was in use, so free ids below it were taken".to_owned());
+    }
+    let blocks = [Entity::Trial, Entity::Run, Entity::Metric, Entity::Artifact].map(|entity| walked.block(entity));
+    Ok(ImportResult {
+        document_experiment_id: walked.document_id,
+        experiment_id: walked.experiment,
+        skipped: false,
+        preserved_ids: options.preserve_ids,
+        items_processed: walked.rows.iter().map(|(_, rows)| rows).sum(),
+        tables: walked.rows,
+        id_map: (!options.preserve_ids).then_some(blocks),
+        source_database: walked.metadata.source_database,
+        document_digest: walked.metadata.digest,
+        digest: found.experiment,
+        added_columns: added.to_vec(),
+        warnings: notes,
+        duration: job.elapsed(),
+    })
+}
+
+/// The times of rows that contradict each other: a document is not read in an order in which they could be compared.
+fn is_about_times(issue: &Issue) -> bool {
+    is_time_kind(issue.kind)
+}
+
+fn is_time_kind(kind: IssueKind) -> bool {
+    matches!(kind, IssueKind::TimestampsBackwards | IssueKind::ChildOutsideParent)
+}
+
+fn count_about_times(report: &Report) -> u64 {
+    report.counts().iter().filter(|count| is_time_kind(count.kind)).map(|count| count.count).sum()
+}
+
+fn exists(existing: i64) -> Error {
+    let message = format!("the database has the same experiment already: {existing}; nothing was changed");
+    Error::new(Status::AlreadyExists, Domain::ImportExport, message)
+        .detail("duplicate_experiment_id", existing)
+        .hint("on_duplicate = skip returns its id instead")
+}
+
+/// Fails if ids that shall be preserved are taken. The id of the experiment if it is the same, and shall be skipped.
+fn refuse_taken(
+    (connection, layout): (&dyn Connection, &Layout),
+    walked: &Walked,
+    options: &ImportOptions,
+    job: &Arc<Job>,
+) -> Result<Option<i64>> {
+    let Some(taken) = walked.taken.as_ref().filter(|taken| taken.count > 0) else { return Ok(None) };
+    // A call that is repeated finds the ids taken by what it imported before.
+    let own = taken.first.iter().any(|(table, id)| *table == "EXPERIMENT" && *id == walked.document_id);
+    if let (true, Some(expected)) = (own && options.on_duplicate != OnDuplicate::Copy, walked.metadata.digest) {
+        let mut there = Selection::read(connection, layout, walked.document_id, Scope::default(), job)?;
+        if digest(connection, layout, &mut there, None, job, None)?.experiment == expected {
+            return match options.on_duplicate {
+                OnDuplicate::Skip => Ok(Some(walked.document_id)),
+                _ => Err(exists(walked.document_id)),
+            };
+        }
+    }
+    let message = format!("{} ids of the document are taken; nothing was changed", taken.count);
+    let error = Error::new(Status::AlreadyExists, Domain::ImportExport, message)
+        .detail("count", taken.count)
+        .hint("import without preserving ids, or into an empty database");
+    Err(taken
+        .first
+        .iter()
+        .fold(error, |error, (table, id)| error.detail("table", table).detail("row", format!("id={id}"))))
+}
+
+fn skipped(walked: &Walked, existing: i64) -> ImportResult {
+    let note = format!("the database has the same experiment already: {existing}; nothing was written");
+    ImportResult {
+        document_experiment_id: walked.document_id,
+        experiment_id: existing,
+        skipped: true,
+        preserved_ids: walked.ids.is_none(),
+        items_processed: 0,
+        tables: Vec::new(),
+        id_map: None,
+        source_database: walked.metadata.source_database.clone(),
+        document_digest: walked.metadata.digest,
+        digest: walked.metadata.digest.unwrap_or_default(),
+        added_columns: Vec::new(),
+        warnings: vec![note],
+        duration: std::time::Duration::ZERO,
+    }
+}

@@ -1,0 +1,288 @@
+//! Writing the rows of a document, many at a time, into tables that may differ from those they came from.
+
+use super::objects::Object;
+use super::reader::Reader;
+use super::row::Row;
+use crate::database::{Affinity, Chunk, ColumnLayout, Connection, Layout, TableLayout, utf16_holds};
+use crate::digest::same_content;
+use crate::error::{Domain, Error, Result, Status};
+use crate::progress::Job;
+use crate::schema::{Place, TABLES, Value, ValueRef, quote};
+use smallvec::SmallVec;
+
+/// Rows of one table that are written at once, at most.
+const CHUNK_ROWS: usize = 1000;
+/// Most tables have fewer columns than this; more only cost an allocation per row.
+const INLINE_COLUMNS: usize = 8;
+
+/// One table. Without columns if the target lacks it.
+#[derive(Default)]
+struct Sink<'c> {
+    /// In the order in which rows have their values: the schema's columns, then the extra ones.
+    columns: Vec<(ColumnLayout, Affinity)>,
+    /// The positions of the columns that refuse NULL.
+    required: Vec<usize>,
+    /// Rows wait here; made for the first one.
+    chunk: Option<Chunk<'c>>,
+    rows: u64,
+}
+
+/// An extra column, as the head of a document names it.
+#[derive(Clone, Debug)]
+pub struct Declared {
+    pub table_at: usize,
+    pub column: String,
+    /// The declared type.
+    pub declared: String,
+}
+
+/// The database that is written to.
+pub struct Target<'c> {
+    pub connection: &'c dyn Connection,
+    pub layout: Layout,
+    job: &'c Job,
+    /// Extra columns that are missing are added.
+    may_add: bool,
+    /// By the table's place among the schema's.
+    sinks: Vec<Sink<'c>>,
+    declared: Vec<Declared>,
+    /// The columns that were added.
+    pub added: Vec<(&'static str, String)>,
+    /// Nothing is written any more, because it would be undone.
+    blocked: bool,
+}
+
+impl<'c> Target<'c> {
+    /// For as long as a write transaction lasts.
+    pub fn new(connection: &'c dyn Connection, layout: Layout, may_add: bool, job: &'c Job) -> Target<'c> {
+        let mut target = Target {
+            connection,
+            layout,
+            job,
+            may_add,
+            sinks: Vec::new(),
+            declared: Vec::new(),
+            added: Vec::new(),
+            blocked: false,
+        };
+        target.sinks = TABLES.iter().map(|table| target.sink(target.layout.table(table.name))).collect();
+        target
+    }
+
+    fn sink(&self, table: Option<&TableLayout>) -> Sink<'c> {
+        let Some(table) = table else { return Sink::default() };
+        let known = table
+            .schema
+            .columns
+            .iter()
+            .filter_map(|column| table.columns.iter().find(|found| found.schema == Some(column)));
+        let with_affinity = |column: &ColumnLayout| (column.clone(), Affinity::of(&column.declared));
+        let columns: Vec<_> = known.chain(table.extra_columns()).map(with_affinity).collect();
+        let required =
+            columns.iter().enumerate().filter(|(_, (column, _))| column.not_null).map(|(at, _)| at).collect();
+        Sink { columns, required, chunk: None, rows: 0 }
+    }
+
+    fn at(&self, at: usize) -> Result<&Sink<'c>> {
+        self.sinks.get(at).ok_or_else(|| Error::internal(Domain::ImportExport, format!("there is no table {at}")))
+    }
+
+    /// Writes nothing from now on: what is wrong is known, and everything will be undone.
+    pub fn block(&mut self) {
+        self.blocked = true;
+    }
+
+    /// Fails unless the target has the table.
+    pub fn require(&self, object: &Object, reader: &Reader<'_>) -> Result<()> {
+        if !self.at(object.at)?.columns.is_empty() {
+            return Ok(());
+        }
+        let name = object.table.name;
+        let error = reader.error(Status::Lossy, format!("the target has no table {name}")).detail("table", name);
+        Err(error.hint("import into a database of generation 2, such as a new one; nothing was changed"))
+    }
+
+    /// Fails unless the target stores this value of a column as it is.
+    #[inline]
+    pub fn check(&self, object: &Object, at: usize, value: ValueRef<'_>, reader: &Reader<'_>) -> Result<()> {
+        let Some((column, affinity)) = self.at(object.at)?.columns.get(at) else { return Ok(()) };
+        if affinity.certainly_keeps(value) && !self.layout.utf16 {
+            return Ok(());
+        }
+        self.check_closely(object, (column, *affinity), value, reader)
+    }
+
+    #[cold]
+    fn check_closely(
+        &self,
+        object: &Object,
+        (column, affinity): (&ColumnLayout, Affinity),
+        value: ValueRef<'_>,
+        reader: &Reader<'_>,
+    ) -> Result<()> {
+        let error = |status, what: &str| {
+            let what = format!("{} {what}", value.describe());
+            let error = reader.error(status, what).detail("table", object.table.name).detail("column", &column.name);
+            error.detail("value", value.describe())
+        };
+        if self.layout.utf16 && !utf16_holds(value) {
+            let error = error(Status::Constraint, "cannot be held by the target, which stores text as UTF-16");
+            return Err(error.hint("import into a database that stores text as UTF-8; nothing was changed"));
+        }
+        if affinity.certainly_keeps(value) {
+            return Ok(());
+        }
+        let stored = self.connection.stored_as(column, value)?;
+        if same_content(value, stored.borrow(), column.schema.map(|known| known.kind)) {
+            return Ok(());
+        }
+        let stored = stored.borrow().describe();
+        let error = error(Status::Lossy, &format!("would be stored as {stored}")).detail("stored_as", stored);
+        Err(error.hint("change the type of the target's column, or the value; nothing was changed"))
+    }
+
+    /// The extra columns that the document has. Those that the target lacks are added, if that is allowed.
+    pub fn declare(&mut self, declared: Vec<Declared>) -> Result<()> {
+        self.declared = declared;
+        for extra in self.declared.clone() {
+            if self.may_add && self.find_extra(extra.table_at, &extra.column)?.is_none() && self.has(extra.table_at)? {
+                self.add_column(extra.table_at, &extra.column)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn has(&self, at: usize) -> Result<bool> {
+        Ok(!self.at(at)?.columns.is_empty())
+    }
+
+    fn find_extra(&self, at: usize, name: &str) -> Result<Option<usize>> {
+        let is_it =
+            |(column, _): &(ColumnLayout, Affinity)| column.schema.is_none() && column.name.eq_ignore_ascii_case(name);
+        Ok(self.at(at)?.columns.iter().position(is_it))
+    }
+
+    /// The position of an extra column, which is added if it is missing.
+    pub fn extra_column(&mut self, object: &Object, name: &str, reader: &Reader<'_>) -> Result<usize> {
+        if let Some(at) = self.find_extra(object.at, name)? {
+            return Ok(at);
+        }
+        let table = object.table.name;
+        if object.table.column(name).is_some() {
+            return reader.invalid(format!("{table}.{name} is a column of the schema, not an extra one"));
+        }
+        if name.is_empty() || name.contains('\0') {
+            return reader.invalid("a column cannot have this name");
+        }
+        if !self.may_add {
+            let error = reader.error(Status::Lossy, format!("the target has no column {table}.{name}"));
+            let error = error.detail("table", table).detail("column", name);
+            return Err(error.hint("EXPMIG_IMPORT_ADD_COLUMNS adds missing columns; nothing was changed"));
+        }
+        self.add_column(object.at, name)
+    }
+
+    fn add_column(&mut self, at: usize, name: &str) -> Result<usize> {
+        let Some(table) = TABLES.get(at).and_then(|table| self.layout.table(table.name)) else {
+            return Err(Error::internal(Domain::ImportExport, format!("there is no table {at}")));
+        };
+        let is_it = |extra: &&Declared| extra.table_at == at && extra.column.eq_ignore_ascii_case(name);
+        // The type is text of somebody's, and could be any SQL; in quotes it is a type.
+        let declared = match self.declared.iter().find(is_it) {
+            Some(extra) if !extra.declared.is_empty() => quote(&extra.declared),
+            _ => String::new(),
+        };
+        let sql = format!("ALTER TABLE {} ADD COLUMN {} {declared}", quote(&table.name), quote(name));
+        let schema = table.schema.name;
+        self.finish_table(at)?;
+        self.connection.execute(&sql, &[])?;
+        self.layout = self.connection.layout()?;
+        self.added.push((schema, name.to_owned()));
+        let rows = self.at(at)?.rows;
+        let sink = Sink { rows, ..self.sink(self.layout.table(schema)) };
+        if let Some(place) = self.sinks.get_mut(at) {
+            *place = sink;
+        }
+        match self.find_extra(at, name)? {
+            Some(found) => Ok(found),
+            None => Err(Error::internal(Domain::ImportExport, format!("the column {schema}.{name} was not added"))),
+        }
+    }
+
+    /// Writes a row.
+    pub fn write(&mut self, object: &Object, row: &Row, reader: &Reader<'_>) -> Result<()> {
+        let Target { connection, layout, job, sinks, blocked, .. } = self;
+        let Some(sink) = sinks.get_mut(object.at).filter(|_| !*blocked) else { return Ok(()) };
+        if let Some(at) = sink.required.iter().find(|at| row.get(**at) == ValueRef::Null) {
+            let column = sink.columns.get(*at).map_or("", |(column, _)| column.name.as_str());
+            return Err(refused(object, column, reader));
+        }
+        let chunk = match &mut sink.chunk {
+            Some(chunk) => chunk,
+            None => {
+                let Some(table) = layout.table(object.table.name) else { return Ok(()) };
+                let names: Vec<&str> = sink.columns.iter().map(|(column, _)| column.name.as_str()).collect();
+                let inserter = connection.inserter(table, &names)?;
+                let key: SmallVec<[usize; 4]> = match object.table.has_own_id() {
+                    true => SmallVec::new(),
+                    false => object
+                        .table
+                        .primary_key
+                        .iter()
+                        .filter_map(|name| object.table.columns.iter().position(|column| column.name == *name))
+                        .collect(),
+                };
+                sink.chunk.insert(match key.is_empty() {
+                    true => Chunk::new(inserter, names.len(), CHUNK_ROWS, job),
+                    false => Chunk::sorted(inserter, names.len(), &key, job),
+                })
+            }
+        };
+        let values: SmallVec<[ValueRef<'_>; INLINE_COLUMNS]> = row.iter().collect();
+        chunk.push(&values)?;
+        sink.rows += 1;
+        chunk.flush_if_full().map_err(|error| near(error, reader.offset()))
+    }
+
+    /// Writes the rows of a table that wait.
+    fn finish_table(&mut self, at: usize) -> Result<()> {
+        match self.sinks.get_mut(at).and_then(|sink| sink.chunk.take()) {
+            Some(chunk) if !self.blocked => chunk.finish().map(|_| ()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes all rows that wait; answers how many there were of each table in all.
+    pub fn finish(&mut self, reader: &Reader<'_>) -> Result<Vec<(&'static str, u64)>> {
+        for at in 0..self.sinks.len() {
+            self.finish_table(at).map_err(|error| near(error, reader.offset()))?;
+        }
+        let tables = TABLES.iter().zip(&self.sinks);
+        let rows = tables.filter(|(table, sink)| table.place != Place::Aside && !sink.columns.is_empty());
+        Ok(rows.map(|(table, sink)| (table.name, sink.rows)).collect())
+    }
+
+    /// As [`Target::check`], for keys: nearly all are integers, which every table keeps.
+    pub fn check_key(&self, object: &Object, at: usize, value: &Value, reader: &Reader<'_>) -> Result<()> {
+        match value {
+            Value::Integer(_) => Ok(()),
+            other => self.check(object, at, other.borrow(), reader),
+        }
+    }
+}
+
+/// A column refuses NULL.
+fn refused(object: &Object, column: &str, reader: &Reader<'_>) -> Error {
+    let table = object.table.name;
+    let error = reader.error(Status::Constraint, format!("the target refuses NULL in {table}.{column}"));
+    let error = error.detail("table", table).detail("column", column);
+    error.hint("give it a value, or change the target's schema; nothing was changed")
+}
+
+/// Rows are written some time after they were read; where they stand is before this offset.
+fn near(error: Error, offset: u64) -> Error {
+    match error.status() {
+        Status::Constraint => error.detail("before_offset", offset).in_domain(Domain::ImportExport),
+        _ => error,
+    }
+}

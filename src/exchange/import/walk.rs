@@ -1,0 +1,516 @@
+//! Through a document, once: rows are written while they are read, and nothing of it is kept but ids.
+
+use once_cell::sync::Lazy;
+use smallvec::{SmallVec, smallvec};
+
+use super::judge::Judge;
+use super::leaves::{Appearance, Leaves};
+use super::metadata::{Metadata, read_format, read_metadata};
+use super::new_ids::{NewIds, Taken};
+use super::objects::{Member, Object, below};
+use super::once::Once;
+use super::options::ImportOptions;
+use super::read_value::ValueReader;
+use super::reader::{Number, Reader};
+use super::row::Row;
+use super::target::Target;
+use crate::error::{Domain, Error, Result, Status};
+use crate::exchange::names::{FORMAT, METADATA, table_key};
+use crate::hierarchy::IdSet;
+use crate::progress::Job;
+use crate::schema::{Entity, Place, TABLES, Value, ValueRef};
+
+/// Parts that stand before the key of what they belong to have to be kept until it is known: so many bytes at most at once.
+const MOST_KEPT: usize = 8 << 20;
+
+/// A row's key: its own, then that of what it hangs on.
+type Key = SmallVec<[Value; 3]>;
+
+/// A row below which others stand.
+struct Frame {
+    object: &'static Object,
+    /// Its id in the document, once it was read.
+    document_id: Option<i64>,
+    /// The id that rows below say it has.
+    claimed: Option<i64>,
+    /// Its key in the target, once it is known.
+    key: Option<Key>,
+}
+
+/// A part of an object that was kept.
+struct Kept {
+    table_at: usize,
+    offset: u64,
+    bytes: Vec<u8>,
+}
+
+/// What was read and written.
+pub struct Walked {
+    /// The experiment's id in the document, and in the target.
+    pub document_id: i64,
+    pub experiment: i64,
+    pub metadata: Metadata,
+    /// Rows written, by table.
+    pub rows: Vec<(&'static str, u64)>,
+    /// The ids that were given; `None` if the document's were preserved.
+    pub ids: Option<Vec<(Entity, NewIds)>>,
+    pub taken: Option<Taken>,
+    pub judge: Option<Judge>,
+}
+
+/// Reads a document and writes its rows.
+pub struct Walk<'w, 'r, 'c> {
+    reader: Reader<'r>,
+    target: &'w mut Target<'c>,
+    job: &'c Job,
+    values: ValueReader,
+    /// Rows that are not in use, by table.
+    rows: Vec<Row>,
+    ids: Vec<(Entity, NewIds)>,
+    taken: Option<Taken>,
+    judge: Option<Judge>,
+    /// The ids of trials and runs.
+    seen: [IdSet; 2],
+    leaves: [Leaves; 2],
+    kept: usize,
+}
+
+/// The keys of the document, and the tables of those that are lists of rows.
+struct Top {
+    keys: Vec<&'static str>,
+    children: Vec<usize>,
+}
+
+static TOP: Lazy<Top> = Lazy::new(|| {
+    let experiment = TABLES.iter().find(|table| table.place == Place::Node(Entity::Experiment));
+    let children = experiment.map(below).unwrap_or_default();
+    let mut keys = vec![FORMAT, experiment.map(table_key).unwrap_or_default(), METADATA];
+    keys.extend(children.iter().map(|(key, _)| *key));
+    Top { keys, children: children.into_iter().map(|(_, at)| at).collect() }
+});
+
+impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
+    /// At the beginning of a document.
+    pub fn new(
+        reader: Reader<'r>,
+        target: &'w mut Target<'c>,
+        options: &ImportOptions,
+        job: &'c Job,
+    ) -> Result<Walk<'w, 'r, 'c>> {
+        const ENTITIES: [Entity; 5] =
+            [Entity::Experiment, Entity::Trial, Entity::Run, Entity::Metric, Entity::Artifact];
+        let mut ids = Vec::new();
+        let mut taken = None;
+        if options.preserve_ids {
+            taken = Some(Taken::new(target.connection, &target.layout)?);
+        } else {
+            for entity in ENTITIES {
+                ids.push((entity, NewIds::allocate(target.connection, &target.layout, entity)?));
+            }
+        }
+        Ok(Walk {
+            reader,
+            target,
+            job,
+            values: ValueReader::default(),
+            rows: TABLES.iter().map(|_| Row::default()).collect(),
+            ids,
+            taken,
+            judge: options.validate_before_import.then(Judge::new),
+            seen: Default::default(),
+            leaves: Default::default(),
+            kept: 0,
+        })
+    }
+
+    /// Reads the whole document.
+    pub fn read(mut self) -> Result<Walked> {
+        let object = Object::experiment()?;
+        let mut frame = self.frame(object)?;
+        let mut row = Row::default();
+        let mut metadata = Metadata::default();
+        let mut kept = Vec::new();
+        let mut found = false;
+        let mut members = self.reader.begin_object()?;
+        while let Some(at) = self.reader.next_member(&mut members, &TOP.keys)? {
+            match at {
+                0 => {
+                    let declared = read_format(&mut self.reader)?;
+                    self.target.declare(declared)?;
+                }
+                1 => {
+                    self.object(object, &mut row, &mut frame, None, &mut Once::default())?;
+                    found = true;
+                }
+                2 => {
+                    metadata = read_metadata(&mut self.reader)?;
+                    if let Some(counts) = &metadata.counts {
+                        self.job.set_total(counts.iter().map(|(_, rows)| rows).sum());
+                    }
+                }
+                _ => {
+                    let table_at = TOP.children.get(at - 3).copied().unwrap_or(TABLES.len());
+                    self.children_or_keep(table_at, &mut frame, &mut kept)?;
+                }
+            }
+        }
+        self.reader.end()?;
+        let Some(document_id) = frame.document_id.filter(|_| found) else {
+            return self.reader.invalid("the key \"experiment\" is missing");
+        };
+        self.reader.reenter();
+        self.read_kept(kept, &mut frame)?;
+        self.reader.exit();
+        self.store(object, &mut row, &frame, None)?;
+        let rows = self.target.finish(&self.reader)?;
+        let experiment = match frame.key.as_deref() {
+            Some([Value::Integer(id)]) => *id,
+            _ => return Err(Error::internal(Domain::ImportExport, "the experiment has no id")),
+        };
+        let ids = self.taken.is_none().then_some(self.ids);
+        Ok(Walked { document_id, experiment, metadata, rows, ids, taken: self.taken, judge: self.judge })
+    }
+
+    /// A row that is about to be read. It gets its id at once, unless it keeps its own: rows below may come first.
+    fn frame(&mut self, object: &'static Object) -> Result<Frame> {
+        let mut frame = Frame { object, document_id: None, claimed: None, key: None };
+        if let Some(entity) = object.entity
+            && self.taken.is_none()
+        {
+            frame.key = Some(smallvec![Value::Integer(self.next_id(entity)?)]);
+        }
+        Ok(frame)
+    }
+
+    fn next_id(&mut self, entity: Entity) -> Result<i64> {
+        next_id(&mut self.ids, entity)
+    }
+
+    /// Reads the rows of a table below a row.
+    fn children(&mut self, table_at: usize, owner: &mut Frame) -> Result<()> {
+        let object = Object::at(table_at)?;
+        if object.leaf.is_some() {
+            return self.links(object, owner);
+        }
+        let mut once = Once::default();
+        if object.single {
+            return if self.reader.take_null()? { Ok(()) } else { self.node(object, owner, &mut once) };
+        }
+        let mut items = self.reader.begin_list()?;
+        while self.reader.next_item(&mut items)? {
+            self.node(object, owner, &mut once)?;
+        }
+        Ok(())
+    }
+
+    /// As [`Walk::children`], or keeps them until the key that they need is known.
+    fn children_or_keep(&mut self, table_at: usize, owner: &mut Frame, kept: &mut Vec<Kept>) -> Result<()> {
+        let object = Object::at(table_at)?;
+        // Trials and runs have keys of their own, and are written when they were read whole.
+        if owner.key.is_some() || object.entity.is_some() {
+            return self.children(table_at, owner);
+        }
+        if let Some((offset, bytes)) = self.reader.raw_part(MOST_KEPT - self.kept)? {
+            self.kept += bytes.len();
+            kept.push(Kept { table_at, offset, bytes: bytes.to_vec() });
+            return Ok(());
+        }
+        let key = owner.object.own_key.map_or(Ok(""), |at| owner.object.column(at).map(|column| column.name))?;
+        let what = format!("{} stands before {key}, and is too large to be kept until then", table_key(object.table));
+        let error = self.reader.error(Status::Limit, what).detail("key", key);
+        Err(error.hint(format!("write {key} first, where a reader needs it first; nothing was changed")))
+    }
+
+    /// Reads the parts that were kept.
+    fn read_kept(&mut self, parts: Vec<Kept>, owner: &mut Frame) -> Result<()> {
+        for Kept { table_at, offset, bytes } in parts {
+            let length = bytes.len();
+            self.reader.at_member(table_key(Object::at(table_at)?.table));
+            let outside = self.reader.enter(bytes, offset);
+            self.children(table_at, owner)?;
+            self.reader.leave(outside)?;
+            self.kept -= length;
+        }
+        Ok(())
+    }
+
+    /// Reads an object with a row of its own, and writes the row.
+    fn node(&mut self, object: &'static Object, owner: &mut Frame, once: &mut Once) -> Result<()> {
+        self.target.require(object, &self.reader)?;
+        let mut row = self.take_row(object.at);
+        let mut frame = self.frame(object)?;
+        if object.entity.is_none() && object.own_key.is_none() {
+            frame.key.clone_from(&owner.key);
+        }
+        self.object(object, &mut row, &mut frame, Some(owner), once)?;
+        self.store(object, &mut row, &frame, Some(owner))?;
+        self.put_row(object.at, row);
+        Ok(())
+    }
+
+    /// Reads the keys of an object.
+    fn object(
+        &mut self,
+        object: &'static Object,
+        row: &mut Row,
+        frame: &mut Frame,
+        mut owner: Option<&mut Frame>,
+        once: &mut Once,
+    ) -> Result<()> {
+        let mut kept = Vec::new();
+        let mut own = object.own_key.is_none();
+        let mut members = self.reader.begin_object()?;
+        while let Some(at) = self.reader.next_member(&mut members, &object.keys)? {
+            match object.member(at)? {
+                Member::Column(column) if Some(column) == object.own_key => {
+                    self.own_key((object, column), row, frame, owner.as_deref(), once)?;
+                    own = true;
+                }
+                Member::Column(column) if object.owner_columns.contains(&column) => {
+                    let id = self.id()?;
+                    if let Some(owner) = owner.as_deref_mut() {
+                        self.claim(owner, id)?;
+                    }
+                }
+                Member::Column(column) => self.column(object, column, row)?,
+                Member::Children(table_at) => self.children_or_keep(table_at, frame, &mut kept)?,
+                Member::ExtraColumns | Member::LinkExtraColumns => self.extra_columns(object, row)?,
+            }
+        }
+        if !own {
+            let key = object.own_key.map_or(Ok(""), |at| object.column(at).map(|column| column.name))?;
+            return self.reader.invalid(format!("the key {key:?} is missing"));
+        }
+        if !kept.is_empty() {
+            self.reader.reenter();
+            self.read_kept(kept, frame)?;
+            self.reader.exit();
+        }
+        Ok(())
+    }
+
+    /// The id or index that tells a row from the others.
+    fn own_key(
+        &mut self,
+        (object, column): (&'static Object, usize),
+        row: &mut Row,
+        frame: &mut Frame,
+        owner: Option<&Frame>,
+        once: &mut Once,
+    ) -> Result<()> {
+        if let Some(entity) = object.entity {
+            let id = self.id()?;
+            frame.document_id = Some(id);
+            if frame.claimed.is_some_and(|claimed| claimed != id) {
+                return self.reader.invalid(format!("the id is {id}, but rows below say that it is another"));
+            }
+            let [trials, runs] = &mut self.seen;
+            let new = match entity {
+                Entity::Trial => trials.insert(id)?,
+                Entity::Run => runs.insert(id)?,
+                _ => true,
+            };
+            if !new {
+                return self.reader.invalid(format!("the id {id} occurs twice"));
+            }
+            if self.is_preserved(entity, id)? {
+                frame.key = Some(smallvec![Value::Integer(id)]);
+            }
+            return Ok(());
+        }
+        self.column(object, column, row)?;
+        let value = row.get(column);
+        if value == ValueRef::Null {
+            return self.reader.invalid("it must not be null");
+        }
+        if let Some(index) = value.as_integer()
+            && !once.insert(index)?
+        {
+            return self.reader.invalid(format!("the index {index} occurs twice"));
+        }
+        let mut key: Key = smallvec![value.to_owned()];
+        key.extend(owner.and_then(|owner| owner.key.as_deref()).unwrap_or_default().iter().cloned());
+        frame.key = Some(key);
+        Ok(())
+    }
+
+    /// Whether rows keep their ids; looks if this one is free.
+    fn is_preserved(&mut self, entity: Entity, id: i64) -> Result<bool> {
+        let Some(taken) = &mut self.taken else { return Ok(false) };
+        if taken.check((self.target.connection, &self.target.layout), entity, id, self.job)? {
+            self.target.block();
+        }
+        Ok(true)
+    }
+
+    /// What a row says it hangs on has to be what it stands below.
+    fn claim(&mut self, owner: &mut Frame, id: i64) -> Result<()> {
+        match owner.document_id.or(owner.claimed) {
+            Some(known) if known != id => {
+                let what = format!("the row stands below {known}, but says that it belongs to {id}");
+                self.reader.invalid(what)
+            }
+            _ => {
+                owner.claimed = Some(id);
+                Ok(())
+            }
+        }
+    }
+
+    fn id(&mut self) -> Result<i64> {
+        match self.reader.number()? {
+            Number::Integer(id) => Ok(id),
+            Number::Real(_) => self.reader.invalid("an id is an integer"),
+        }
+    }
+
+    /// The value of a column.
+    fn column(&mut self, object: &Object, at: usize, row: &mut Row) -> Result<()> {
+        let column = object.column(at)?;
+        self.values.read(&mut self.reader, Some(column.kind), row.values())?;
+        row.set(at);
+        let value = row.get(at);
+        self.target.check(object, at, value, &self.reader)?;
+        if let Some(judge) = &mut self.judge {
+            judge.look(object.table, column, value, &self.reader);
+        }
+        Ok(())
+    }
+
+    fn extra_columns(&mut self, object: &Object, row: &mut Row) -> Result<()> {
+        let mut members = self.reader.begin_object()?;
+        while let Some(name) = self.reader.next_key(&mut members)? {
+            // A column that is NULL is as good as none.
+            if self.reader.take_null()? {
+                continue;
+            }
+            let at = self.target.extra_column(object, &name, &self.reader)?;
+            if row.get(at) != ValueRef::Null {
+                return self.reader.invalid(format!("the column {name:?} occurs twice"));
+            }
+            self.values.read(&mut self.reader, None, row.values())?;
+            row.set(at);
+            self.target.check(object, at, row.get(at), &self.reader)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a row, whose keys are known by now.
+    fn store(&mut self, object: &'static Object, row: &mut Row, frame: &Frame, owner: Option<&Frame>) -> Result<()> {
+        if let (Some(_), Some(column), Some([own])) = (object.entity, object.own_key, frame.key.as_deref()) {
+            row.put(column, own.borrow());
+        }
+        if let Some(owner) = owner {
+            match (&owner.key, owner.claimed) {
+                (Some(key), _) => self.hang(object, row, key)?,
+                // It keeps its id, which was not read yet; if it turns out to be another, that is an error.
+                (None, Some(claimed)) => self.hang(object, row, &[Value::Integer(claimed)])?,
+                (None, None) => {
+                    let key = object.owner_columns.first().map_or(Ok(""), |at| object.column(*at).map(|c| c.name))?;
+                    let what = format!("{key} is needed: what the row belongs to comes later in the document");
+                    let hint = "write the ids of rows before what stands below them, or do not preserve ids";
+                    return Err(self.reader.error(Status::Validation, what).hint(hint));
+                }
+            }
+        }
+        self.target.write(object, row, &self.reader)
+    }
+
+    /// Says what a row hangs on.
+    fn hang(&self, object: &Object, row: &mut Row, key: &[Value]) -> Result<()> {
+        for (at, value) in object.owner_columns.iter().zip(key) {
+            self.target.check_key(object, *at, value, &self.reader)?;
+            row.put(*at, value.borrow());
+        }
+        Ok(())
+    }
+
+    /// Reads a list of metrics or artifacts, and writes those that are new and all links.
+    fn links(&mut self, link: &'static Object, owner: &Frame) -> Result<()> {
+        let (Some((entity, leaf_at, leaf_column)), Some(key)) = (link.leaf, &owner.key) else {
+            return Err(Error::internal(Domain::ImportExport, format!("{} has no key", owner.object.table.name)));
+        };
+        let leaf = Object::at(leaf_at)?;
+        let mut once = Once::default();
+        let (mut row, mut link_row) = (self.take_row(leaf_at), self.take_row(link.at));
+        let mut items = self.reader.begin_list()?;
+        while self.reader.next_item(&mut items)? {
+            self.target.require(link, &self.reader)?;
+            row.clear();
+            link_row.clear();
+            let id = self.leaf((leaf, link), (&mut row, &mut link_row))?;
+            if !once.insert(id)? {
+                return self.reader.invalid(format!("the id {id} occurs twice in the list"));
+            }
+            let new = self.store_leaf(leaf, entity, id, &mut row)?;
+            self.hang(link, &mut link_row, key)?;
+            link_row.put(leaf_column, ValueRef::Integer(new));
+            self.target.write(link, &link_row, &self.reader)?;
+        }
+        self.put_row(leaf_at, row);
+        self.put_row(link.at, link_row);
+        Ok(())
+    }
+
+    /// Reads a metric or an artifact; answers its id in the document.
+    fn leaf(&mut self, (leaf, link): (&Object, &Object), (row, link_row): (&mut Row, &mut Row)) -> Result<i64> {
+        let mut id = None;
+        let mut members = self.reader.begin_object()?;
+        while let Some(at) = self.reader.next_member(&mut members, &leaf.keys)? {
+            match leaf.member(at)? {
+                Member::Column(column) if Some(column) == leaf.own_key => id = Some(self.id()?),
+                Member::Column(column) => self.column(leaf, column, row)?,
+                Member::ExtraColumns => self.extra_columns(leaf, row)?,
+                Member::LinkExtraColumns => self.extra_columns(link, link_row)?,
+                Member::Children(_) => {}
+            }
+        }
+        match id {
+            Some(id) => Ok(id),
+            None => self.reader.invalid("the key \"id\" is missing"),
+        }
+    }
+
+    /// Writes a metric or an artifact unless it was written before; answers its new id.
+    fn store_leaf(&mut self, leaf: &'static Object, entity: Entity, id: i64, row: &mut Row) -> Result<i64> {
+        let Some(column) = leaf.own_key else { return Ok(id) };
+        let [metrics, artifacts] = &mut self.leaves;
+        let leaves = if entity == Entity::Metric { metrics } else { artifacts };
+        let (preserve, ids) = (self.taken.is_some(), &mut self.ids);
+        let (appearance, new) =
+            leaves.look(id, column, row, || if preserve { Ok(id) } else { next_id(ids, entity) })?;
+        match appearance {
+            Appearance::Again => {}
+            Appearance::Another => {
+                let what = format!("the id {id} occurs before with other content: it is another {}", leaf.table.name);
+                return self.reader.invalid(what);
+            }
+            Appearance::First => {
+                self.is_preserved(entity, id)?;
+                row.put(column, ValueRef::Integer(new));
+                self.target.write(leaf, row, &self.reader)?;
+            }
+        }
+        Ok(new)
+    }
+
+    /// An empty row of a table.
+    fn take_row(&mut self, at: usize) -> Row {
+        let mut row = self.rows.get_mut(at).map(std::mem::take).unwrap_or_default();
+        row.clear();
+        row
+    }
+
+    fn put_row(&mut self, at: usize, row: Row) {
+        if let Some(place) = self.rows.get_mut(at) {
+            *place = row;
+        }
+    }
+}
+
+fn next_id(ids: &mut [(Entity, NewIds)], entity: Entity) -> Result<i64> {
+    match ids.iter_mut().find(|(of, _)| *of == entity) {
+        Some((_, ids)) => ids.next(),
+        None => Err(Error::internal(Domain::ImportExport, format!("no ids were reserved for {entity:?}"))),
+    }
+}
