@@ -634,6 +634,12 @@ typedef struct expmig_migrate_options {
      * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
      */
     const struct expmig_cancel *cancel;
+    /**
+     * A rules document for the metrics of the copy, as for expmig_transform_metrics, UTF-8; NULL for none. The source stays as it is, and
+     * digests are those of the transformed metrics. "backup_original" has no meaning here. Registered transformations, those of the
+     * source's manager, are called more than once for a metric, and must answer the same.
+     */
+    const char *transformation_rules;
 } expmig_migrate_options;
 
 /**

@@ -287,7 +287,8 @@ impl<D: Borrow<Database>> Manager<D> {
             let folder = receiver.folder()?;
             Ok(snapshot::create(receiver.database(), &folder, &request, job, Counting::Nothing)?.id)
         };
-        let helpers = Helpers { checks: &mut self.run_checks(), snapshot: &mut snapshot };
+        let helpers =
+            Helpers { checks: &mut self.run_checks(), transformations: &self.transformations, snapshot: &mut snapshot };
         let target = target.map(Manager::database);
         let result = migration::migrate(self.database(), target, experiment, options, helpers);
         if let Ok(done) = &result {
@@ -309,7 +310,13 @@ impl<D: Borrow<Database>> Manager<D> {
         options: MigrateOptions,
     ) -> Result<Json> {
         let target = target.map(Manager::database);
-        let plan = migration::plan(self.database(), target, experiment, options, &mut self.run_checks());
+        let plan = migration::plan(
+            self.database(),
+            target,
+            experiment,
+            options,
+            (&mut self.run_checks(), &self.transformations),
+        );
         self.logged("plan migration", plan)
     }
 

@@ -69,11 +69,15 @@ pub struct expmig_migrate_options {
     pub progress_user_data: *mut c_void,
     /// Stops the call when triggered; NULL for none. Needs to live until the call has begun.
     pub cancel: *const expmig_cancel,
+    /// A rules document for the metrics of the copy, as for expmig_transform_metrics, UTF-8; NULL for none. The source stays as it is, and
+    /// digests are those of the transformed metrics. "backup_original" has no meaning here. Registered transformations, those of the
+    /// source's manager, are called more than once for a metric, and must answer the same.
+    pub transformation_rules: *const c_char,
 }
 
 // SAFETY: repr(C), size first, integers, pointers and an optional function pointer.
 unsafe impl SizedOptions for expmig_migrate_options {
-    const FIRST_SIZE: usize = size_of::<expmig_migrate_options>();
+    const FIRST_SIZE: usize = std::mem::offset_of!(expmig_migrate_options, transformation_rules);
 
     fn defaults() -> expmig_migrate_options {
         expmig_migrate_options {
@@ -87,6 +91,7 @@ unsafe impl SizedOptions for expmig_migrate_options {
             progress_fn: None,
             progress_user_data: std::ptr::null_mut(),
             cancel: std::ptr::null(),
+            transformation_rules: std::ptr::null(),
         }
     }
 }
@@ -125,6 +130,8 @@ unsafe fn migrate_options(options: *const expmig_migrate_options) -> Result<Migr
         batch_size,
         create_snapshot: options.flags & EXPMIG_MIGRATE_SNAPSHOT != 0,
         title_prefix: unsafe { optional_text(options.title_prefix, "title_prefix", domain) }?.map(str::to_owned),
+        transformation_rules: unsafe { optional_text(options.transformation_rules, "transformation_rules", domain) }?
+            .map(str::to_owned),
         progress: sink(options.progress_fn, options.progress_user_data),
         cancel: unsafe { token(options.cancel) },
     })

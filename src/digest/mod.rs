@@ -8,5 +8,5 @@ mod experiment;
 mod sum;
 
 pub use encode::{Stored, encode_value};
-pub use experiment::{ExperimentDigest, digest, row_digest};
+pub use experiment::{ExperimentDigest, digest, digest_as, row_digest};
 pub use sum::{Hash, Sum, hex};

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::error::{Domain, Error, Result};
 use crate::progress::{CancelToken, Job, ProgressSink};
+use crate::transformation::{Plan, Transformations};
 use crate::validation::RunChecks;
 
 /// How much is checked. In all three the migration happens wholly or not at all.
@@ -58,6 +59,8 @@ pub struct MigrateOptions {
     pub create_snapshot: bool,
     /// Put before the title of the copy.
     pub title_prefix: Option<String>,
+    /// A rules document (docs/transformations.md) for the metrics of the copy. The source stays as it is.
+    pub transformation_rules: Option<String>,
     pub progress: Option<ProgressSink>,
     pub cancel: Option<CancelToken>,
 }
@@ -73,6 +76,7 @@ impl Default for MigrateOptions {
             batch_size: 1000,
             create_snapshot: false,
             title_prefix: None,
+            transformation_rules: None,
             progress: None,
             cancel: None,
         }
@@ -83,6 +87,8 @@ impl Default for MigrateOptions {
 pub struct Helpers<'h> {
     /// Runs the registered checks of the source.
     pub checks: RunChecks<'h>,
+    /// The registered transformations of the source.
+    pub transformations: &'h Transformations,
     /// Takes a snapshot of the target, which is in a write transaction that has written nothing; returns its id.
     pub snapshot: &'h mut dyn FnMut(&Arc<Job>) -> Result<String>,
 }
@@ -113,6 +119,11 @@ impl MigrateOptions {
             .hint("give either title_prefix or target_experiment_id"));
         }
         Ok(())
+    }
+
+    /// What the rules for the metrics come to, if there are any.
+    pub fn transformation(&self, registered: &Transformations) -> Result<Option<Plan>> {
+        self.transformation_rules.as_ref().map(|rules| Plan::parse(rules, registered)).transpose()
     }
 
     /// Whether a snapshot of the target is taken.

@@ -8,6 +8,7 @@ use super::fit::Fit;
 use super::options::Strategy;
 use crate::digest::{Hash, hex};
 use crate::hierarchy::Problems;
+use crate::transformation::TransformationResult;
 
 /// The rows of one table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,6 +55,8 @@ pub struct MigrationResult {
     pub(crate) fit: Fit,
     pub(crate) problems: Problems,
     pub warnings: Vec<String>,
+    /// What the transformation rules did to the copy's metrics; `None` if there were none, or nothing was written.
+    pub transformation: Option<TransformationResult>,
     /// The snapshot of the target that was taken before the first write.
     pub snapshot_id: Option<String>,
     pub duration: Duration,
@@ -104,6 +107,7 @@ impl MigrationResult {
             },
             "lossy": self.fit.to_json(),
             "left_out": {"count": self.problems.count, "rows": self.problems.first},
+            "transformation": self.transformation.as_ref().map(TransformationResult::to_json),
             "warnings": self.warnings,
             "snapshot_id": self.snapshot_id,
             "duration_ns": u64::try_from(self.duration.as_nanos()).unwrap_or(u64::MAX),

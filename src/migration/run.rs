@@ -25,6 +25,7 @@ pub fn migrate(
     helpers: Helpers<'_>,
 ) -> Result<MigrationResult> {
     options.check()?;
+    let transformation = options.transformation(helpers.transformations)?;
     let job = Job::new(Domain::Migration, options.progress.take(), options.cancel.take());
     let target_database = target.unwrap_or(source);
     job.begin("opening")?;
@@ -35,9 +36,10 @@ pub fn migrate(
     let _watches = Watches::new(&job, [reader, writer]);
     let writing = Transaction::write(writer)?;
     let reading = if same { None } else { Some(Transaction::read(reader)?) };
-    let mut sides = Sides::new((source, reader), (target_database, writer), experiment, &options)?;
+    let mut sides =
+        Sides::new((source, reader), (target_database, writer), experiment, &options, (transformation, false))?;
     let prepared = Prepared::new(&sides, &options, helpers.checks, &job)?;
-    if let Some(skipped) = judge(&prepared, &options, &job, experiment)? {
+    if let Some(skipped) = judge(&sides, &prepared, &options, &job)? {
         drop(writing);
         job.finish();
         return Ok(skipped);
@@ -65,7 +67,13 @@ pub fn migrate(
 }
 
 /// Refuses what the strategy refuses. A result if the experiment is there and shall be skipped.
-fn judge(prepared: &Prepared, options: &MigrateOptions, job: &Job, experiment: i64) -> Result<Option<MigrationResult>> {
+fn judge(
+    sides: &Sides<'_>,
+    prepared: &Prepared,
+    options: &MigrateOptions,
+    job: &Job,
+) -> Result<Option<MigrationResult>> {
+    let experiment = sides.experiment;
     let problems = &prepared.selection.problems;
     if problems.count > 0 && options.strategy != Strategy::Aggressive {
         let mut error = Error::new(
@@ -85,6 +93,7 @@ fn judge(prepared: &Prepared, options: &MigrateOptions, job: &Job, experiment: i
     if let Some(validated) = &prepared.validated {
         judge_validated(validated, experiment)?;
     }
+    sides.refuse_failed()?;
     // First: what does not fit is not there either, whatever an earlier lossy copy has.
     judge_fit(prepared, options, experiment)?;
     if let Some(duplicate) = prepared.duplicates.first() {
@@ -191,6 +200,7 @@ fn skipped(
         fit: prepared.fit.clone(),
         problems: prepared.selection.problems.clone(),
         warnings,
+        transformation: None,
         snapshot_id: None,
         duration: job.elapsed(),
     }
@@ -228,11 +238,14 @@ fn write(
     let ids = NewIds::allocate(sides, selection, options.target_experiment)?;
     let copier = Copier { sides, layout: &prepared.effective.layout, options, ids, job };
     let copied = copier.copy(selection)?;
+    sides.refuse_failed()?;
+    let transformation = sides.rewriter.as_ref().map(|rewriter| rewriter.borrow().result());
     if let Some(into) = options.target_experiment {
         touch(sides, into)?;
     }
     let target_digest = prove(sides, selection, &copied, (&prepared.expected, ids), options, job)?;
     let mut warnings = warnings;
+    warnings.extend(transformation.iter().flat_map(|done| done.warnings.iter().cloned()));
     if ids.reused {
         warnings.push("the highest id was in use, so free ids below it were taken".to_owned());
     }
@@ -262,6 +275,7 @@ fn write(
         fit: prepared.fit,
         problems,
         warnings,
+        transformation,
         snapshot_id: None,
         duration: job.elapsed(),
     })
