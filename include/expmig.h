@@ -2093,15 +2093,6 @@ expmig_status expmig_transform_options_init(struct expmig_transform_options *opt
                                             size_t size);
 
 /**
- * Fills in a note without any text. `size` is sizeof(expmig_transform_note). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible
- * size. Since 0.1.0.
- */
-EXPMIG_API
-EXPMIG_MUST_USE
-expmig_status expmig_transform_note_init(struct expmig_transform_note *note,
-                                         size_t size);
-
-/**
  * Changes metrics by the rules of a document (docs/transformations.md), in one transaction: a failure, a cancel or a crash leaves the
  * database as it was. Rows that do not change are not written. A metric that is linked from elsewhere too is copied first, if
  * `experiment_ids` are given, and only the links of these experiments move to the copy.
@@ -2145,6 +2136,15 @@ expmig_status expmig_transform_metrics_by(const struct expmig_manager *manager,
                                           const struct expmig_transform_options *options,
                                           struct expmig_transformation **result,
                                           struct expmig_error **error);
+
+/**
+ * Fills in a note without any text. `size` is sizeof(expmig_transform_note). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible
+ * size. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transform_note_init(struct expmig_transform_note *note,
+                                         size_t size);
 
 /**
  * The id by which expmig_transform_undo undoes it; 0 if nothing was changed, backup_original was false, or it was a dry run; 0 for NULL.
