@@ -128,7 +128,7 @@ const ODD: &str = r#"
     UPDATE ARTIFACT SET type = '', loc = '"\u0000"' WHERE id = 52;
     INSERT INTO METRIC VALUES (40, 'null', 1, 'null'), (41, 'five', 1.5, '5'), (42, 'string', 2.25, '"x"'), (43, 'true', 3, 'true'),
         (44, 'spaces', 4, ' {} '), (45, 'deep', 5, '[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]'),
-        (46, 'keys', 17.0, '{ "b" : 1.50 ,"a":[true,null,"\ud83d\ude00"]}'), (47, 'lone', 1e300, '"\ud800"');
+        (46, 'keys', 17.0, '{ "b" : 1.50 ,"a":[true,null,"\ud83d\ude00"]}'), (47, 'lone', 1e300, '"\ud800"'), (48, 'later', 1, '{"a": 1, "$text": 2}');
     INSERT INTO RESULTS_METRIC SELECT 21, id FROM METRIC WHERE id >= 40;
 "#;
 
@@ -139,7 +139,7 @@ fn every_value_that_a_column_can_hold_arrives_as_it_is() {
     for arguments in [&[][..], &["--order", "sorted"], &["--order", "3", "--indent"], &["--bare"]] {
         arrives_exactly(&folder, &source, 1, arguments);
     }
-    assert_eq!(rows(&folder.path("new.db"), "SELECT count(*) FROM METRIC")[0], ["Integer(15)"]);
+    assert_eq!(rows(&folder.path("new.db"), "SELECT count(*) FROM METRIC")[0], ["Integer(16)"]);
 }
 
 #[test]

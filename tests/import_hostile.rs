@@ -269,6 +269,12 @@ fn a_value_of_another_kind_is_refused_at_its_path() {
             "{\"$cat\": 0.5}",
             "$.trials[0].trial_runs[0].epochs[0].metrics[0].per_label_val[\"$cat\"]",
         ),
+        // Wherever the key stands that makes it a wrapped value: it has to be one.
+        (
+            "{\"cat\": 0.5, \"dog\": 0.0}",
+            "{\"cat\": 0.5, \"\\u0024text\": \"x\"}",
+            "$.trials[0].trial_runs[0].epochs[0].metrics[0].per_label_val.cat",
+        ),
         ("\"trials\": [", "\"trials\": 5, \"x\": [", "$.trials"),
         ("\"epochs\": [", "\"epochs\": {}, \"x\": [", "$.trials[0].trial_runs[0].epochs"),
         ("\"epochs\": [", "\"epochs\": null, \"x\": [", "$.trials[0].trial_runs[0].epochs"),

@@ -94,7 +94,7 @@ def is_embedded(text):
         json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return False
-    if isinstance(value, dict) and value and next(iter(value)).startswith("$"):
+    if isinstance(value, dict) and any(key.startswith("$") for key in value):
         return False
     return depth_of(value) <= 32
 
