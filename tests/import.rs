@@ -5,7 +5,8 @@ mod support;
 use std::io::Read;
 use std::path::Path;
 
-use expmig::{Domain, Flow, ImportOptions, ImportResult, Manager, OnDuplicate, Status};
+use expmig::{Domain, ExportOptions, Flow, ImportOptions, ImportResult, Manager, OnDuplicate, Status};
+use support::reports::{SLOW, check, goes_on, recorder, taken};
 use support::*;
 
 /// The document of an experiment, written by the second implementation of the format.
@@ -499,6 +500,34 @@ fn progress_ends_at_100_percent_and_counts_rows() {
     let reports: Vec<_> = reports.iter().collect();
     assert_eq!(reports.first(), Some(&(0, 0, false)));
     assert_eq!(reports.last(), Some(&(SMALL_ROWS, SMALL_ROWS, true)));
+}
+
+#[test]
+fn progress_has_a_total_from_the_beginning_where_the_document_announces_it() {
+    let folder = Folder::new();
+    // Enough rows for reports in between.
+    let source = folder.digits("source.db");
+    let exported = open(&source).export_to_string(1, ExportOptions::default()).expect("a document");
+    let total: u64 = serde_json::from_str::<serde_json::Value>(&exported).expect("JSON")["metadata"]["counts"]
+        .as_object()
+        .map(|counts| counts.values().filter_map(serde_json::Value::as_u64).sum())
+        .expect("counts");
+    let announced = format!("\"rows\":{total},");
+    assert!(exported.contains(&announced), "{:.200}", exported);
+    let silent = exported.replace(&announced, "");
+    let wrong = exported.replace(&announced, "\"rows\":2,");
+    for (name, document, expected) in [("announced", &exported, total), ("silent", &silent, 0), ("wrong", &wrong, 2)] {
+        let (calls, sink) = recorder(SLOW, goes_on);
+        let options = ImportOptions { progress: Some(sink), ..ImportOptions::default() };
+        import(&create(&folder.path(&format!("{name}.db"))), document.as_bytes(), options);
+        let calls = taken(&calls);
+        check(&calls);
+        assert_eq!(calls.last().map(|call| call.processed_items), Some(total), "{name}");
+        // While the rows are read: the metadata come last.
+        let reading: Vec<_> =
+            calls.iter().filter(|call| call.operation == "importing").map(|call| call.total_items).collect();
+        assert!(reading.len() > 3 && reading[1] == expected, "{name}: {reading:?}");
+    }
 }
 
 #[test]

@@ -61,23 +61,32 @@ fn table(reader: &Reader<'_>, name: &str) -> Result<usize> {
     }
 }
 
-/// The head: the extra columns that it lists.
-pub fn read_format(reader: &mut Reader<'_>) -> Result<Vec<Declared>> {
-    let mut extra = Vec::new();
+/// What a document says at its beginning.
+#[derive(Debug, Default)]
+pub struct Head {
+    /// How many rows will come, for those who watch the progress.
+    pub rows: Option<u64>,
+    pub extra_columns: Vec<Declared>,
+}
+
+/// The head.
+pub fn read_format(reader: &mut Reader<'_>) -> Result<Head> {
+    let mut head = Head::default();
     let mut members = reader.begin_object()?;
-    while let Some(at) = reader.next_member(&mut members, &["name", "version", "extra_columns"])? {
+    while let Some(at) = reader.next_member(&mut members, &["name", "version", "rows", "extra_columns"])? {
         match at {
             0 => expect_string(reader, FORMAT_NAME, Status::Unsupported)?,
             1 => version(reader)?,
+            2 => head.rows = Some(count(reader)?),
             _ => {
                 let mut items = reader.begin_list()?;
                 while reader.next_item(&mut items)? {
-                    extra.push(extra_column(reader)?);
+                    head.extra_columns.push(extra_column(reader)?);
                 }
             }
         }
     }
-    Ok(extra)
+    Ok(head)
 }
 
 fn extra_column(reader: &mut Reader<'_>) -> Result<Declared> {

@@ -80,7 +80,7 @@ impl ValueReader {
             return Ok(());
         }
         let kept = bytes.to_vec();
-        if next == Kind::Object && has_wrapping_key(&kept) {
+        if next == Kind::Object && any_key(&kept, looks_wrapped) {
             let outside = reader.enter(kept, offset);
             self.wrapped(reader, into)?;
             return reader.leave(outside);
@@ -159,8 +159,8 @@ fn number(number: Number) -> ValueRef<'static> {
     }
 }
 
-/// Whether a key at the top of this object says that it is a wrapped value; of something that is no JSON, up to where it is.
-fn has_wrapping_key(object: &[u8]) -> bool {
+/// Whether an object has such a key at its top; of something that is no JSON, up to where it is.
+pub fn any_key(object: &[u8], wanted: impl Fn(&[u8]) -> bool) -> bool {
     let end = std::str::from_utf8(object).map_or_else(|error| error.valid_up_to(), str::len);
     let mut lexer = Lexer::new(object.get(..end).and_then(|whole| std::str::from_utf8(whole).ok()).unwrap_or_default());
     let mut keys = Keys::default();
@@ -170,7 +170,7 @@ fn has_wrapping_key(object: &[u8]) -> bool {
         if keys.read(&mut lexer).is_err() {
             return false;
         }
-        if looks_wrapped(keys.last()) {
+        if wanted(keys.last()) {
             return true;
         }
         if lexer.skip_value(1).is_err() || lexer.ended(b'}') != Ok(false) {
