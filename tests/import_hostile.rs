@@ -48,6 +48,9 @@ impl Target {
         let error = failed(self.import(document.as_ref()), status);
         assert_eq!(error.domain(), Domain::ImportExport, "{}", error.to_json());
         assert!(error.message().len() < 2000, "{} bytes", error.message().len());
+        for place in ["json_path", "offset"] {
+            assert!(!details(&error, place).is_empty(), "no {place}: {}", error.to_json());
+        }
         assert!(bytes(&self.path) == self.before, "the database was written to");
         error
     }

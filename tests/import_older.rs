@@ -203,10 +203,10 @@ fn what_is_wrong_with_it_is_named_and_nothing_is_imported() {
     let at = text.rfind("\"experiment_id\": 1").expect("the metadata");
     let other = format!("{}\"experiment_id\": 9{}", &text[..at], &text[at + 18..]);
     refuses(&other, unlinked(), Status::Validation, "$.export_metadata.experiment_id");
-    // Known as what it is only after it began like one of this library.
-    let late = text.replacen('{', "{\"trials\": [],", 1).replacen("\"trials\": [\n", "\"trial\": [\n", 1);
-    let error = refuses(&late, unlinked(), Status::Unsupported, "$.experiment.desc");
-    assert!(error.message().contains("older"), "{}", error.message());
+    // It began like one of this library.
+    let late = text.replacen('{', "{\"format\": {\"version\": 1},", 1);
+    let error = refuses(&late, unlinked(), Status::Validation, "$.experiment.desc");
+    assert!(error.message().contains("description"), "{}", error.message());
     let sorted = older(&source, 1, &["--sorted"]);
     let preserving = ImportOptions { preserve_ids: true, ..unlinked() };
     let error =

@@ -489,13 +489,12 @@ fn unknown_key(reader: &Reader<'_>, start: u64, key: &str, names: &[&'static str
     reader.error_at(start, Status::Validation, what).detail("key", shown)
 }
 
-/// The older tool wrote `experiment.desc`, `trials[].runs[].run` and one list of all metrics. This is for documents that were taken for
-/// ones of this format before such a key came.
+/// The older tool wrote `trials[].runs[].run` and one list of all metrics. This is for documents that were taken for ones of this
+/// format before such a key came.
 fn is_of_the_older_tool(path: &str, key: &str) -> bool {
     match key {
         "metrics" => path == "$.metrics",
         "export_metadata" => path == "$.export_metadata",
-        "desc" => path == "$.experiment.desc",
         "runs" | "trial" | "run" => path.starts_with("$.trials["),
         _ => false,
     }

@@ -209,7 +209,7 @@ impl Reader<'_> {
         );
         self.error_at(offset, Status::Unsupported, what).detail("key", key).hint(
             "export the experiment from its database with this library; or EXPMIG_IMPORT_ALLOW_UNLINKED imports what the document \
-             has, with metrics that hang on nothing; nothing was changed",
+             has, with metrics that hang on nothing (in a document of this library desc is called description); nothing was changed",
         )
     }
 }
