@@ -283,6 +283,47 @@ fn preserved_ids_are_those_of_the_document_and_taken_ones_are_listed() {
     Check::new((&source, 1), (&partly, 1)).ok();
 }
 
+fn to_end(object: &mut serde_json::Value, key: &str) {
+    let object = object.as_object_mut().expect("an object");
+    let value = object.shift_remove(key).expect("the key");
+    object.insert(key.to_owned(), value);
+}
+
+/// With the ids of trials and runs after what stands below them.
+fn ids_last(document: &[u8], keep_parents: bool) -> Vec<u8> {
+    let mut json: serde_json::Value = serde_json::from_slice(document).expect("JSON");
+    for trial in json["trials"].as_array_mut().expect("trials") {
+        to_end(trial, "id");
+        for run in trial["trial_runs"].as_array_mut().expect("runs") {
+            to_end(run, "id");
+            if !keep_parents {
+                run.as_object_mut().expect("a run").remove("trial_id");
+            }
+        }
+    }
+    json.to_string().into_bytes()
+}
+
+#[test]
+fn ids_that_come_last_are_preserved_if_rows_below_say_them() {
+    let folder = Folder::new();
+    let source = folder.small("source.db", "");
+    let text = whole(&source, 1, &[]);
+    let (target, other) = (folder.path("new.db"), folder.path("other.db"));
+    import(&create(&target), &ids_last(&text, true), preserving());
+    // But for the white space in per-label values.
+    assert_eq!(digest(&target, 1), digest(&source, 1));
+    assert_eq!(rows(&target, "SELECT id FROM TRIAL_RUN ORDER BY id").len(), 3);
+    let orphans = ids_last(&text, false);
+    let error = failed(create(&other).import_from_string(&orphans, preserving()), Status::Validation);
+    assert!(error.message().contains("trial_id is needed"), "{}", error.message());
+    assert!(error.hint_text().is_some_and(|hint| hint.contains("do not preserve ids")));
+    assert_eq!(integer(&other, "SELECT count(*) FROM TRIAL_RUN"), 0);
+    // With new ids there is nothing to wait for.
+    let result = import(&open(&other), &orphans, ImportOptions::default());
+    assert_eq!(digest(&other, result.experiment_id), digest(&source, 1));
+}
+
 #[test]
 fn an_experiment_that_is_there_is_copied_again_skipped_or_refused() {
     let folder = Folder::new();
