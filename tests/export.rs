@@ -543,6 +543,7 @@ fn files_that_must_not_be_replaced_are_refused_whatever_was_asked_for() {
         let replace = FileOptions { replace: true, ..FileOptions::default() };
         let error = to_file(&source, &folder.path(name), replace).expect_err(name);
         assert_eq!(error.status(), Status::InvalidArgument, "{name}: {}", error.to_json());
+        assert!(error.hint_text().is_some(), "{name}");
         assert_detail(&error, "parameter", "path");
     }
     assert!(bytes(&source) == before);

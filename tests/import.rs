@@ -412,6 +412,11 @@ fn values_that_are_not_what_their_columns_are_for_are_named_by_their_path() {
     });
     assert_eq!(error.domain(), Domain::Validation);
     assert_detail(&error, "json_path", "$.experiment.start_time");
+    let (paths, offsets) = (details(&error, "json_path"), details(&error, "offset"));
+    assert_eq!(paths.len(), offsets.len());
+    let nth = paths.iter().position(|path| *path == "$.experiment.start_time").expect("it is named");
+    let offset: usize = offsets[nth].parse().expect("a number");
+    assert!(text[..offset].ends_with(b"\"start_time\": \"soon\""), "{offset}");
     assert_detail(&error, "json_path", "$.trials[0].trial_runs[0].results.metrics[0].total_val");
     assert_detail(&error, "kind", "timestamp_invalid");
     assert_detail(&error, "kind", "json_duplicate_key");

@@ -501,6 +501,35 @@ fn a_million_unknown_keys_are_refused_at_the_first() {
     target.refuses(document, Status::Lossy);
 }
 
+#[test]
+fn what_a_document_lists_of_extra_columns_is_bounded_and_so_is_what_errors_say_of_them() {
+    let target = Target::new();
+    let column = |n: u32, name: &str| format!("{{\"table\": \"METRIC\", \"column\": \"{name}{n}\", \"type\": \"\"}}");
+    let columns: Vec<String> = (0..1_000_000).map(|n| column(n, "c")).collect();
+    let error = target
+        .refuses(with("\"extra_columns\": []", &format!("\"extra_columns\": [{}]", columns.join(", "))), Status::Limit);
+    assert!(details(&error, "json_path")[0].starts_with("$.format.extra_columns["), "{}", error.to_json());
+    // Twice the same.
+    let twice = format!("\"extra_columns\": [{}, {}]", column(1, "c"), column(1, "C"));
+    target.refuses(with("\"extra_columns\": []", &twice), Status::Validation);
+
+    let long = "n".repeat(1 << 20);
+    for (from, to) in [
+        ("{\"id\": 7", format!("{{\"extra_columns\": {{\"{long}\": 1}}, \"id\": 7")),
+        (
+            "\"extra_columns\": []",
+            format!("\"extra_columns\": [{{\"table\": \"METRIC\", \"column\": \"id\", \"type\": \"{long}\"}}]"),
+        ),
+        ("\"extra_columns\": []", format!("\"extra_columns\": [{{\"table\": \"{long}\", \"column\": \"x\"}}]")),
+        ("\"name\": \"expmig.export\"", format!("\"name\": \"{long}\"")),
+        ("\"idx\": 0", format!("\"idx\": \"{long}\"")),
+    ] {
+        let error = target.import(with(from, &to).as_bytes()).unwrap_err();
+        let said = error.to_json().to_string();
+        assert!(said.len() < 4000, "{} bytes: {:.300}", said.len(), said);
+    }
+}
+
 fn path_of(from: &str) -> String {
     let place = match from {
         "{\"format\"" => "$",

@@ -178,7 +178,7 @@ fn what_is_wrong_with_it_is_named_and_nothing_is_imported() {
             "\"status\": \"completed\"",
             "\"status\": \"completed\", \"status\": \"x\"",
             Status::Validation,
-            format!("{run}.run"),
+            format!("{run}.run.status"),
         ),
         ("\"status\": \"completed\"", "\"status\": [1]", Status::Validation, format!("{run}.run.status")),
         ("\"idx\": 1", "\"idx\": 0", Status::Validation, format!("{run}.epochs[1].idx")),

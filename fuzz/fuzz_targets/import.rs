@@ -62,7 +62,8 @@ fn import(place: &Place, before: i64, document: &[u8]) -> i64 {
             assert!(now > before && new > 0);
             assert!(result.document_digest.is_none_or(|digest| digest == result.digest));
             let exported = place.manager.export_to_string(result.experiment_id, ExportOptions::default());
-            let exported = exported.unwrap_or_else(|error| panic!("what was imported is not exported: {}", error.to_json()));
+            let exported =
+                exported.unwrap_or_else(|error| panic!("what was imported is not exported: {}", error.to_json()));
             serde_json::from_str::<serde_json::Value>(&exported).expect("the export is JSON");
             let again = ImportOptions {
                 validate_before_import: false,
@@ -70,7 +71,8 @@ fn import(place: &Place, before: i64, document: &[u8]) -> i64 {
                 ..ImportOptions::default()
             };
             let again = place.manager.import_from_string(exported.as_bytes(), again);
-            let again = again.unwrap_or_else(|error| panic!("what was exported is not imported: {}\n{exported}", error.to_json()));
+            let again = again
+                .unwrap_or_else(|error| panic!("what was exported is not imported: {}\n{exported}", error.to_json()));
             assert!(again.skipped && again.digest == result.digest, "another experiment came back");
         }
     }

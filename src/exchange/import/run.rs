@@ -61,8 +61,8 @@ fn judge(
     let mut notes = Vec::new();
     doubts(&walked.metadata, &mut notes);
     if let Some(judge) = walked.judge.take() {
-        let report = judge.report();
-        refuse_errors(&report)?;
+        let (report, offsets) = judge.report();
+        refuse_errors(&report, &offsets)?;
         warnings(&report, |_| true, report.count(Severity::Warning), &mut notes);
     }
     job.begin("verifying the import")?;

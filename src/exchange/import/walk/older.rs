@@ -10,7 +10,6 @@ use crate::exchange::import::once::Once;
 use crate::exchange::import::read_value::any_key;
 use crate::exchange::import::reader::Reader;
 use crate::exchange::import::row::Row;
-use crate::schema::json::Keys;
 use crate::schema::{Entity, Place, TABLES, Table, quote};
 
 /// The keys of a document, those that both shapes have in the places that [`super::TOP`] has them in.
@@ -94,11 +93,17 @@ impl Walk<'_, '_, '_> {
         once: &mut Once,
     ) -> Result<()> {
         let is_leaf = matches!(object.table.place, Place::Leaf(_));
-        let mut keys = Keys::default();
+        let mut seen = 0u64;
         let mut members = self.reader.begin_object()?;
         while let Some(name) = self.reader.next_key(&mut members)? {
-            keys.push(name.as_bytes());
-            match object.table.columns.iter().position(|column| column.name == name) {
+            let column = object.table.columns.iter().position(|column| column.name == name);
+            // Of other columns, the row knows it.
+            let bit = column.map_or(0, |at| 1u64 << (at % 64));
+            if seen & bit != 0 {
+                return self.reader.invalid(format!("the key {name:?} occurs twice"));
+            }
+            seen |= bit;
+            match column {
                 Some(at) if Some(at) == object.own_key && is_leaf => frame.document_id = Some(self.id()?),
                 Some(at) if Some(at) == object.own_key => {
                     self.own_key((object, at), row, frame, owner.as_deref(), once)?;
@@ -112,9 +117,6 @@ impl Walk<'_, '_, '_> {
                 Some(at) => self.column(object, at, row)?,
                 None => self.extra_column(object, &name, row)?,
             }
-        }
-        if let Some(key) = keys.duplicate() {
-            return self.reader.invalid(format!("the key {:?} occurs twice", String::from_utf8_lossy(key)));
         }
         self.require_own_key(object, frame)
     }
