@@ -1,5 +1,7 @@
 # make demo    build the library and the C examples, and run the main job on real data
 # make test    run every test; installs what is missing on Debian and Ubuntu
+# make large   the tests that take minutes and gigabytes of disk: a document of 2 GiB in less than 64 MiB of memory
+# make fuzz    looks for documents that break the import, for FUZZ_SECONDS (600); needs cargo-fuzz (fuzz/README.md)
 # make bench   the performance contract, as ratios (BENCH="--full" adds 1e7 rows)
 CARGO ?= cargo
 PYTHON ?= python3
@@ -9,7 +11,7 @@ VENV = $(TARGET)/venv
 BENCH ?=
 CFLAGS_EXAMPLE = -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror -Iinclude
 
-.PHONY: all demo test tools bench check clean
+.PHONY: all demo test large fuzz tools bench check clean
 
 all:
 	$(CARGO) build --release --locked
@@ -21,9 +23,9 @@ $(TARGET)/demo/%: examples/c/%.c include/expmig.h all
 	mkdir -p $(@D)
 	$(CC) $(CFLAGS_EXAMPLE) $< $(TARGET)/release/libexpmig.a $(STATIC_LIBS) -o $@
 
-demo: tools-demo $(TARGET)/demo/validate $(TARGET)/demo/migrate
+demo: tools-demo $(TARGET)/demo/validate $(TARGET)/demo/migrate $(TARGET)/demo/export_import
 	cp tests/data/digits.db $(TARGET)/demo/digits.db
-	rm -f $(TARGET)/demo/copy.db
+	rm -f $(TARGET)/demo/copy.db $(TARGET)/demo/imported.db
 	@echo "--- is the data sound?"
 	$(TARGET)/demo/validate $(TARGET)/demo/digits.db
 	@echo "--- within one database"
@@ -32,6 +34,8 @@ demo: tools-demo $(TARGET)/demo/validate $(TARGET)/demo/migrate
 	$(TARGET)/demo/migrate $(TARGET)/demo/digits.db 2 $(TARGET)/demo/copy.db
 	@echo "--- again: nothing is written twice"
 	$(TARGET)/demo/migrate $(TARGET)/demo/digits.db 2 $(TARGET)/demo/copy.db
+	@echo "--- as a document, and from it into another database"
+	$(TARGET)/demo/export_import $(TARGET)/demo/digits.db 3 $(TARGET)/demo/document.json $(TARGET)/demo/imported.db
 
 .PHONY: tools-demo
 tools-demo:
@@ -45,6 +49,15 @@ tools:
 test: tools
 	EXPMIG_PYTHON=$(abspath $(VENV))/bin/python $(CARGO) test --locked
 	EXPMIG_DIGITS_DB=$(abspath tests/data/digits.db) $(VENV)/bin/python -W error -m unittest discover -s tests/python
+
+large:
+	$(CARGO) test --release --locked --test memory -- --ignored --nocapture
+
+# Sanitizers need a nightly compiler, or a stable one that is told to be one.
+FUZZ_SECONDS ?= 600
+fuzz:
+	mkdir -p fuzz/corpus/import
+	cd fuzz && RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run import corpus/import seeds/import -- -max_total_time=$(FUZZ_SECONDS) -max_len=8192
 
 bench:
 	sh tests/install-tools.sh bench

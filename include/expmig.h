@@ -279,6 +279,12 @@ extern "C" {
 #define EXPMIG_IMPORT_ADD_COLUMNS 4
 
 /**
+ * Import what a document of the older command-line tool has. It does not say what its metrics belong to: they are imported and hang on
+ * nothing. Without this flag such a document is EXPMIG_UNSUPPORTED.
+ */
+#define EXPMIG_IMPORT_ALLOW_UNLINKED 8
+
+/**
  * Say what would be done, with examples, and write nothing.
  */
 #define EXPMIG_TRANSFORM_DRY_RUN 1
@@ -830,7 +836,8 @@ typedef struct expmig_import_options {
      */
     int64_t max_value_bytes;
     /**
-     * Receives progress; NULL for none. The total is known when the document's metadata was read, which mostly stands at its end.
+     * Receives progress; NULL for none. The total is what the document announces at its beginning, or else in its metadata, which
+     * mostly stands at its end; 0 until then.
      */
     expmig_progress_fn progress_fn;
     /**
@@ -1940,7 +1947,7 @@ expmig_status expmig_import_options_init(struct expmig_import_options *options,
  *
  * Errors about the document have the details "json_path" and "offset" (in bytes). Answers EXPMIG_CORRUPT (not JSON, or cut off),
  * EXPMIG_VALIDATION (against the format; or values that are not what their columns are for), EXPMIG_UNSUPPORTED (a newer format; the
- * older tool's), EXPMIG_LIMIT (a value too large, nested too deep, no free ids), EXPMIG_LOSSY (what the database cannot hold),
+ * older tool's without EXPMIG_IMPORT_ALLOW_UNLINKED), EXPMIG_LIMIT (a value too large, nested too deep, no free ids), EXPMIG_LOSSY (what the database cannot hold),
  * EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (counts or digest), EXPMIG_ALREADY_EXISTS (a duplicate, or ids that are taken), EXPMIG_CANCELLED,
  * EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_SHARED_PROCESS, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. After each of them
  * nothing was changed. Since 0.1.0.

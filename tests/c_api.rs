@@ -80,6 +80,16 @@ fn the_example_validates_and_runs_its_own_check() {
 }
 
 #[test]
+fn the_example_exports_and_imports_the_same_experiment() {
+    let program = Program::new("examples/c/export_import.c");
+    assert!(fs::read_to_string(&program.source).unwrap().lines().count() < 120);
+    program.check(&["digits.db", "2", "document.json", "new.db"], |output| {
+        assert!(output.contains("exported experiment 2 to document.json"), "{output}");
+        assert!(output.ends_with("it is experiment 1 of new.db: the digests are equal\n"), "{output}");
+    });
+}
+
+#[test]
 fn the_program_in_the_page_about_checks_finds_the_run_that_did_not_learn() {
     let page = fs::read_to_string(Path::new(ROOT).join("docs/registered-checks.md")).unwrap();
     let (_, after) = page.split_once("```c\n").unwrap();

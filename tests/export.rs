@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use expmig::{CancelToken, ExportOptions, FileOptions, Flow, JobOptions, Status};
+use expmig::{CancelToken, ExportOptions, FileOptions, Flow, JobOptions, MigrateOptions, Status};
 use serde_json::{Value as Json, json};
 use support::reports::{SLOW, check, goes_on, recorder, taken};
 use support::*;
@@ -158,6 +158,7 @@ fn every_value_that_a_cell_can_hold_is_exported_exactly() {
         "'{\"a\": 1, \"a\": 2}'",
         "'{\"a\": 1e999}'",
         "'{\"$text\": 1}'",
+        "'{\"a\": 1, \"$b\": 2}'",
         "'{\"b\":[1, 2.50,{\"$c\":null}]}'",
         "'\"\\ud800\"'",
         "'{''a'': 1}'",
@@ -432,6 +433,10 @@ fn rows_with_the_same_key_are_refused() {
         assert_detail(&error, "table", table);
         assert!(error.message().contains("two rows have the same key"), "{}", error.message());
         assert!(!details(&error, "row").is_empty());
+        // Neither of them is the one to leave out; a migration copies both.
+        failed(open_read_only(&source).export_to_string(1, skipping()), Status::Validation);
+        let copied = open(&source).migrate_experiment(1, None, MigrateOptions::default());
+        copied.unwrap_or_else(|error| panic!("{table}: {}", error.to_json()));
     }
 }
 
@@ -538,6 +543,7 @@ fn files_that_must_not_be_replaced_are_refused_whatever_was_asked_for() {
         let replace = FileOptions { replace: true, ..FileOptions::default() };
         let error = to_file(&source, &folder.path(name), replace).expect_err(name);
         assert_eq!(error.status(), Status::InvalidArgument, "{name}: {}", error.to_json());
+        assert!(error.hint_text().is_some(), "{name}");
         assert_detail(&error, "parameter", "path");
     }
     assert!(bytes(&source) == before);

@@ -5,7 +5,8 @@ mod support;
 use std::io::Read;
 use std::path::Path;
 
-use expmig::{Domain, Flow, ImportOptions, ImportResult, Manager, OnDuplicate, Status};
+use expmig::{Domain, ExportOptions, Flow, ImportOptions, ImportResult, Manager, OnDuplicate, Status};
+use support::reports::{SLOW, check, goes_on, recorder, taken};
 use support::*;
 
 /// The document of an experiment, written by the second implementation of the format.
@@ -128,7 +129,7 @@ const ODD: &str = r#"
     UPDATE ARTIFACT SET type = '', loc = '"\u0000"' WHERE id = 52;
     INSERT INTO METRIC VALUES (40, 'null', 1, 'null'), (41, 'five', 1.5, '5'), (42, 'string', 2.25, '"x"'), (43, 'true', 3, 'true'),
         (44, 'spaces', 4, ' {} '), (45, 'deep', 5, '[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]'),
-        (46, 'keys', 17.0, '{ "b" : 1.50 ,"a":[true,null,"\ud83d\ude00"]}'), (47, 'lone', 1e300, '"\ud800"');
+        (46, 'keys', 17.0, '{ "b" : 1.50 ,"a":[true,null,"\ud83d\ude00"]}'), (47, 'lone', 1e300, '"\ud800"'), (48, 'later', 1, '{"a": 1, "$text": 2}');
     INSERT INTO RESULTS_METRIC SELECT 21, id FROM METRIC WHERE id >= 40;
 "#;
 
@@ -139,7 +140,7 @@ fn every_value_that_a_column_can_hold_arrives_as_it_is() {
     for arguments in [&[][..], &["--order", "sorted"], &["--order", "3", "--indent"], &["--bare"]] {
         arrives_exactly(&folder, &source, 1, arguments);
     }
-    assert_eq!(rows(&folder.path("new.db"), "SELECT count(*) FROM METRIC")[0], ["Integer(15)"]);
+    assert_eq!(rows(&folder.path("new.db"), "SELECT count(*) FROM METRIC")[0], ["Integer(16)"]);
 }
 
 #[test]
@@ -282,6 +283,47 @@ fn preserved_ids_are_those_of_the_document_and_taken_ones_are_listed() {
     Check::new((&source, 1), (&partly, 1)).ok();
 }
 
+fn to_end(object: &mut serde_json::Value, key: &str) {
+    let object = object.as_object_mut().expect("an object");
+    let value = object.shift_remove(key).expect("the key");
+    object.insert(key.to_owned(), value);
+}
+
+/// With the ids of trials and runs after what stands below them.
+fn ids_last(document: &[u8], keep_parents: bool) -> Vec<u8> {
+    let mut json: serde_json::Value = serde_json::from_slice(document).expect("JSON");
+    for trial in json["trials"].as_array_mut().expect("trials") {
+        to_end(trial, "id");
+        for run in trial["trial_runs"].as_array_mut().expect("runs") {
+            to_end(run, "id");
+            if !keep_parents {
+                run.as_object_mut().expect("a run").remove("trial_id");
+            }
+        }
+    }
+    json.to_string().into_bytes()
+}
+
+#[test]
+fn ids_that_come_last_are_preserved_if_rows_below_say_them() {
+    let folder = Folder::new();
+    let source = folder.small("source.db", "");
+    let text = whole(&source, 1, &[]);
+    let (target, other) = (folder.path("new.db"), folder.path("other.db"));
+    import(&create(&target), &ids_last(&text, true), preserving());
+    // But for the white space in per-label values.
+    assert_eq!(digest(&target, 1), digest(&source, 1));
+    assert_eq!(rows(&target, "SELECT id FROM TRIAL_RUN ORDER BY id").len(), 3);
+    let orphans = ids_last(&text, false);
+    let error = failed(create(&other).import_from_string(&orphans, preserving()), Status::Validation);
+    assert!(error.message().contains("trial_id is needed"), "{}", error.message());
+    assert!(error.hint_text().is_some_and(|hint| hint.contains("do not preserve ids")));
+    assert_eq!(integer(&other, "SELECT count(*) FROM TRIAL_RUN"), 0);
+    // With new ids there is nothing to wait for.
+    let result = import(&open(&other), &orphans, ImportOptions::default());
+    assert_eq!(digest(&other, result.experiment_id), digest(&source, 1));
+}
+
 #[test]
 fn an_experiment_that_is_there_is_copied_again_skipped_or_refused() {
     let folder = Folder::new();
@@ -370,6 +412,11 @@ fn values_that_are_not_what_their_columns_are_for_are_named_by_their_path() {
     });
     assert_eq!(error.domain(), Domain::Validation);
     assert_detail(&error, "json_path", "$.experiment.start_time");
+    let (paths, offsets) = (details(&error, "json_path"), details(&error, "offset"));
+    assert_eq!(paths.len(), offsets.len());
+    let nth = paths.iter().position(|path| *path == "$.experiment.start_time").expect("it is named");
+    let offset: usize = offsets[nth].parse().expect("a number");
+    assert!(text[..offset].ends_with(b"\"start_time\": \"soon\""), "{offset}");
     assert_detail(&error, "json_path", "$.trials[0].trial_runs[0].results.metrics[0].total_val");
     assert_detail(&error, "kind", "timestamp_invalid");
     assert_detail(&error, "kind", "json_duplicate_key");
@@ -499,6 +546,34 @@ fn progress_ends_at_100_percent_and_counts_rows() {
     let reports: Vec<_> = reports.iter().collect();
     assert_eq!(reports.first(), Some(&(0, 0, false)));
     assert_eq!(reports.last(), Some(&(SMALL_ROWS, SMALL_ROWS, true)));
+}
+
+#[test]
+fn progress_has_a_total_from_the_beginning_where_the_document_announces_it() {
+    let folder = Folder::new();
+    // Enough rows for reports in between.
+    let source = folder.digits("source.db");
+    let exported = open(&source).export_to_string(1, ExportOptions::default()).expect("a document");
+    let total: u64 = serde_json::from_str::<serde_json::Value>(&exported).expect("JSON")["metadata"]["counts"]
+        .as_object()
+        .map(|counts| counts.values().filter_map(serde_json::Value::as_u64).sum())
+        .expect("counts");
+    let announced = format!("\"rows\":{total},");
+    assert!(exported.contains(&announced), "{:.200}", exported);
+    let silent = exported.replace(&announced, "");
+    let wrong = exported.replace(&announced, "\"rows\":2,");
+    for (name, document, expected) in [("announced", &exported, total), ("silent", &silent, 0), ("wrong", &wrong, 2)] {
+        let (calls, sink) = recorder(SLOW, goes_on);
+        let options = ImportOptions { progress: Some(sink), ..ImportOptions::default() };
+        import(&create(&folder.path(&format!("{name}.db"))), document.as_bytes(), options);
+        let calls = taken(&calls);
+        check(&calls);
+        assert_eq!(calls.last().map(|call| call.processed_items), Some(total), "{name}");
+        // While the rows are read: the metadata come last.
+        let reading: Vec<_> =
+            calls.iter().filter(|call| call.operation == "importing").map(|call| call.total_items).collect();
+        assert!(reading.len() > 3 && reading[1] == expected, "{name}: {reading:?}");
+    }
 }
 
 #[test]

@@ -48,6 +48,9 @@ impl Target {
         let error = failed(self.import(document.as_ref()), status);
         assert_eq!(error.domain(), Domain::ImportExport, "{}", error.to_json());
         assert!(error.message().len() < 2000, "{} bytes", error.message().len());
+        for place in ["json_path", "offset"] {
+            assert!(!details(&error, place).is_empty(), "no {place}: {}", error.to_json());
+        }
         assert!(bytes(&self.path) == self.before, "the database was written to");
         error
     }
@@ -268,6 +271,12 @@ fn a_value_of_another_kind_is_refused_at_its_path() {
             "{\"cat\": 0.5, \"dog\": 0.0}",
             "{\"$cat\": 0.5}",
             "$.trials[0].trial_runs[0].epochs[0].metrics[0].per_label_val[\"$cat\"]",
+        ),
+        // Wherever the key stands that makes it a wrapped value: it has to be one.
+        (
+            "{\"cat\": 0.5, \"dog\": 0.0}",
+            "{\"cat\": 0.5, \"\\u0024text\": \"x\"}",
+            "$.trials[0].trial_runs[0].epochs[0].metrics[0].per_label_val.cat",
         ),
         ("\"trials\": [", "\"trials\": 5, \"x\": [", "$.trials"),
         ("\"epochs\": [", "\"epochs\": {}, \"x\": [", "$.trials[0].trial_runs[0].epochs"),
@@ -490,6 +499,35 @@ fn a_million_unknown_keys_are_refused_at_the_first() {
     // Extra columns are keys of any name: the first that the target lacks ends it.
     let document = with("{\"id\": 7", &format!("{{\"extra_columns\": {{{}}}, \"id\": 7", keys.trim_end_matches(", ")));
     target.refuses(document, Status::Lossy);
+}
+
+#[test]
+fn what_a_document_lists_of_extra_columns_is_bounded_and_so_is_what_errors_say_of_them() {
+    let target = Target::new();
+    let column = |n: u32, name: &str| format!("{{\"table\": \"METRIC\", \"column\": \"{name}{n}\", \"type\": \"\"}}");
+    let columns: Vec<String> = (0..1_000_000).map(|n| column(n, "c")).collect();
+    let error = target
+        .refuses(with("\"extra_columns\": []", &format!("\"extra_columns\": [{}]", columns.join(", "))), Status::Limit);
+    assert!(details(&error, "json_path")[0].starts_with("$.format.extra_columns["), "{}", error.to_json());
+    // Twice the same.
+    let twice = format!("\"extra_columns\": [{}, {}]", column(1, "c"), column(1, "C"));
+    target.refuses(with("\"extra_columns\": []", &twice), Status::Validation);
+
+    let long = "n".repeat(1 << 20);
+    for (from, to) in [
+        ("{\"id\": 7", format!("{{\"extra_columns\": {{\"{long}\": 1}}, \"id\": 7")),
+        (
+            "\"extra_columns\": []",
+            format!("\"extra_columns\": [{{\"table\": \"METRIC\", \"column\": \"id\", \"type\": \"{long}\"}}]"),
+        ),
+        ("\"extra_columns\": []", format!("\"extra_columns\": [{{\"table\": \"{long}\", \"column\": \"x\"}}]")),
+        ("\"name\": \"expmig.export\"", format!("\"name\": \"{long}\"")),
+        ("\"idx\": 0", format!("\"idx\": \"{long}\"")),
+    ] {
+        let error = target.import(with(from, &to).as_bytes()).unwrap_err();
+        let said = error.to_json().to_string();
+        assert!(said.len() < 4000, "{} bytes: {:.300}", said.len(), said);
+    }
 }
 
 fn path_of(from: &str) -> String {

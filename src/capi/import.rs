@@ -24,6 +24,9 @@ pub const EXPMIG_IMPORT_PRESERVE_IDS: u32 = 0x1;
 pub const EXPMIG_IMPORT_SKIP_VALIDATION: u32 = 0x2;
 /// Add the extra columns that the database's tables lack. In a database that the handle created they always are.
 pub const EXPMIG_IMPORT_ADD_COLUMNS: u32 = 0x4;
+/// Import what a document of the older command-line tool has. It does not say what its metrics belong to: they are imported and hang on
+/// nothing. Without this flag such a document is EXPMIG_UNSUPPORTED.
+pub const EXPMIG_IMPORT_ALLOW_UNLINKED: u32 = 0x8;
 
 /// Gives the next bytes of a document: at most `capacity` of them into `buffer`, and how many to `length`; 0 at the end. Answers
 /// EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL, or another value, which is the caller's own failure (EXPMIG_CALLBACK). Called on
@@ -47,7 +50,8 @@ pub struct expmig_import_options {
     pub reserved: u32,
     /// The most bytes that a single value of the document may have, as it is written there, at least 1; default 64 MiB.
     pub max_value_bytes: i64,
-    /// Receives progress; NULL for none. The total is known when the document's metadata was read, which mostly stands at its end.
+    /// Receives progress; NULL for none. The total is what the document announces at its beginning, or else in its metadata, which
+    /// mostly stands at its end; 0 until then.
     pub progress_fn: expmig_progress_fn,
     /// Passed to `progress_fn`.
     pub progress_user_data: *mut c_void,
@@ -76,7 +80,10 @@ unsafe impl SizedOptions for expmig_import_options {
 /// # Safety
 /// `options` is NULL or initialised; its pointers are live.
 unsafe fn import_options(options: *const expmig_import_options) -> Result<ImportOptions> {
-    const KNOWN: u32 = EXPMIG_IMPORT_PRESERVE_IDS | EXPMIG_IMPORT_SKIP_VALIDATION | EXPMIG_IMPORT_ADD_COLUMNS;
+    const KNOWN: u32 = EXPMIG_IMPORT_PRESERVE_IDS
+        | EXPMIG_IMPORT_SKIP_VALIDATION
+        | EXPMIG_IMPORT_ADD_COLUMNS
+        | EXPMIG_IMPORT_ALLOW_UNLINKED;
     let domain = Domain::ImportExport;
     // SAFETY: as the caller promises; so below.
     let options = unsafe { read(options, domain) }?;
@@ -93,6 +100,7 @@ unsafe fn import_options(options: *const expmig_import_options) -> Result<Import
         validate_before_import: options.flags & EXPMIG_IMPORT_SKIP_VALIDATION == 0,
         on_duplicate: on_duplicate(options.on_duplicate, domain)?,
         add_columns: options.flags & EXPMIG_IMPORT_ADD_COLUMNS != 0,
+        allow_unlinked: options.flags & EXPMIG_IMPORT_ALLOW_UNLINKED != 0,
         max_value_bytes,
         progress: sink(options.progress_fn, options.progress_user_data),
         cancel: unsafe { token(options.cancel) },
@@ -157,7 +165,7 @@ pub unsafe extern "C" fn expmig_import_options_init(options: *mut expmig_import_
 ///
 /// Errors about the document have the details "json_path" and "offset" (in bytes). Answers EXPMIG_CORRUPT (not JSON, or cut off),
 /// EXPMIG_VALIDATION (against the format; or values that are not what their columns are for), EXPMIG_UNSUPPORTED (a newer format; the
-/// older tool's), EXPMIG_LIMIT (a value too large, nested too deep, no free ids), EXPMIG_LOSSY (what the database cannot hold),
+/// older tool's without EXPMIG_IMPORT_ALLOW_UNLINKED), EXPMIG_LIMIT (a value too large, nested too deep, no free ids), EXPMIG_LOSSY (what the database cannot hold),
 /// EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (counts or digest), EXPMIG_ALREADY_EXISTS (a duplicate, or ids that are taken), EXPMIG_CANCELLED,
 /// EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_SHARED_PROCESS, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. After each of them
 /// nothing was changed. Since 0.1.0.

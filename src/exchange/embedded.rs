@@ -1,6 +1,6 @@
 //! Which JSON text of a JSON column can stand in the document as it is (docs/export-format.md, "JSON in `per_label_val`").
 
-use crate::schema::json::{JsonError, Lexer};
+use crate::schema::json::{JsonError, Keys, Lexer};
 
 /// How deep arrays and objects in such text may nest. Together with the document's own depth every reader can take it.
 pub const MAX_EMBEDDED_DEPTH: usize = 32;
@@ -13,7 +13,12 @@ pub fn embeds(text: &str) -> bool {
     // White space around a value is the document's, not the value's.
     let starts = matches!(text.bytes().next(), Some(b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f'));
     let ends = text.bytes().next_back().is_some_and(|byte| byte > b' ');
-    starts && ends && Walk { text, lexer: Lexer::new(text), keys: Vec::new(), decoded: Vec::new() }.whole()
+    starts && ends && Walk { text, lexer: Lexer::new(text), keys: Keys::default(), decoded: Vec::new() }.whole()
+}
+
+/// Whether an object with this key at its top would be taken for a wrapped value, so that it has to be wrapped itself.
+pub fn looks_wrapped(key: &[u8]) -> bool {
+    key.first() == Some(&b'$')
 }
 
 type Result<T> = std::result::Result<T, JsonError>;
@@ -21,8 +26,9 @@ type Result<T> = std::result::Result<T, JsonError>;
 struct Walk<'a> {
     text: &'a str,
     lexer: Lexer<'a>,
-    /// The keys of the objects that are open, as ranges of `decoded`.
-    keys: Vec<(usize, usize)>,
+    /// The keys of the objects that are open.
+    keys: Keys,
+    /// A string that is no key.
     decoded: Vec<u8>,
 }
 
@@ -38,12 +44,7 @@ impl Walk<'_> {
             Some(b't') => self.lexer.literal(b"true").map(|()| true),
             Some(b'f') => self.lexer.literal(b"false").map(|()| true),
             Some(b'-' | b'0'..=b'9') => self.number(),
-            Some(b'"') => {
-                let start = self.decoded.len();
-                let whole = self.string()?;
-                self.decoded.truncate(start);
-                Ok(whole)
-            }
+            Some(b'"') => self.string(),
             Some(b'[' | b'{') if depth >= MAX_EMBEDDED_DEPTH => Ok(false),
             Some(b'[') => self.array(depth + 1),
             Some(b'{') => self.object(depth + 1),
@@ -61,12 +62,12 @@ impl Walk<'_> {
         Ok(token.parse::<f64>().is_ok_and(f64::is_finite))
     }
 
-    /// Decodes a string to the end of `decoded`; whether it has no lone surrogate.
+    /// Whether a string has no lone surrogate.
     fn string(&mut self) -> Result<bool> {
         self.lexer.take(b'"');
-        let start = self.decoded.len();
+        self.decoded.clear();
         self.lexer.string(&mut self.decoded)?;
-        Ok(self.decoded.get(start..).is_some_and(|bytes| std::str::from_utf8(bytes).is_ok()))
+        Ok(std::str::from_utf8(&self.decoded).is_ok())
     }
 
     fn array(&mut self, depth: usize) -> Result<bool> {
@@ -80,65 +81,32 @@ impl Walk<'_> {
             if !self.value(depth)? {
                 return Ok(false);
             }
-            self.lexer.skip_space();
-            if self.lexer.take(b']') {
+            if self.lexer.ended(b']')? {
                 return Ok(true);
-            }
-            if !self.lexer.take(b',') {
-                return self.lexer.fail("',' or ']' is missing");
             }
         }
     }
 
     fn object(&mut self, depth: usize) -> Result<bool> {
         self.lexer.take(b'{');
-        let (first_key, first_byte) = (self.keys.len(), self.decoded.len());
         self.lexer.skip_space();
         if self.lexer.take(b'}') {
             return Ok(true);
         }
+        let first = self.keys.len();
         loop {
-            self.lexer.skip_space();
-            if self.lexer.peek() != Some(b'"') {
-                return self.lexer.fail("a key in double quotes is missing");
-            }
-            let start = self.decoded.len();
-            let whole = self.string()?;
-            self.keys.push((start, self.decoded.len()));
-            let wrapper = depth == 1 && self.keys.len() == 1 && self.decoded.first() == Some(&b'$');
-            self.lexer.skip_space();
-            if !self.lexer.take(b':') {
-                return self.lexer.fail("':' is missing");
-            }
-            self.lexer.skip_space();
-            if !whole || wrapper || !self.value(depth)? {
+            self.keys.read(&mut self.lexer)?;
+            let key = self.keys.last();
+            if std::str::from_utf8(key).is_err() || (depth == 1 && looks_wrapped(key)) || !self.value(depth)? {
                 return Ok(false);
             }
-            self.lexer.skip_space();
-            if self.lexer.take(b'}') {
+            if self.lexer.ended(b'}')? {
                 break;
             }
-            if !self.lexer.take(b',') {
-                return self.lexer.fail("',' or '}' is missing");
-            }
         }
-        let unique = self.are_unique(first_key);
-        self.keys.truncate(first_key);
-        self.decoded.truncate(first_byte);
+        let unique = self.keys.duplicate_from(first).is_none();
+        self.keys.truncate(first);
         Ok(unique)
-    }
-
-    /// Whether no two keys from this one on are the same.
-    fn are_unique(&mut self, first: usize) -> bool {
-        const FEW: usize = 8;
-        let decoded = &self.decoded;
-        let key = |range: &(usize, usize)| decoded.get(range.0..range.1);
-        let Some(keys) = self.keys.get_mut(first..) else { return true };
-        if keys.len() > FEW {
-            keys.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
-            return keys.windows(2).all(|pair| matches!(pair, [a, b] if key(a) != key(b)));
-        }
-        keys.iter().enumerate().all(|(at, a)| keys.iter().skip(at + 1).all(|b| key(a) != key(b)))
     }
 }
 
@@ -156,7 +124,8 @@ mod tests {
             "false",
             "-1.5e3",
             "\"a\\u0000 \\ud83d\\ude00\"",
-            r#"{"a": 1, "b": {"a": 2, "$text": 3}, "$b": 4}"#,
+            r#"{"a": 1, "b": {"a": 2, "$text": 3}, "b$": 4}"#,
+            r#"[{"$text": "x"}]"#,
             "[\n 1 ,\t2 ]",
             "123456789012345678901234567890",
             "1e-999",
@@ -189,6 +158,7 @@ mod tests {
             r#"{"a": 1, "\u0061": 1}"#,
             r#"[{"b": {"a": 1, "c": 2, "a": 1}}]"#,
             r#"{"$text": "x"}"#,
+            r#"{"a": 1, "b": {}, "$b": 4}"#,
             r#"{"\u0024": 1}"#,
             r#""\ud800""#,
             r#"{"\ud800": 1}"#,

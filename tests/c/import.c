@@ -202,6 +202,31 @@ static void extra_columns(const char *document)
     expmig_manager_free(manager);
 }
 
+/* What the older command-line tool wrote: refused, or imported with metrics that hang on nothing. */
+static void older_documents(void)
+{
+    const char *document =
+        "{\"experiment\": {\"id\": 4, \"title\": \"old\", \"desc\": null, \"start_time\": \"2023-12-01T10:00:00\","
+        " \"update_time\": \"2023-12-01T10:00:00\"}, \"trials\": [{\"trial\": {\"id\": 5, \"name\": \"t\", \"experiment_id\": 4,"
+        " \"start_time\": \"2023-12-01T10:00:00\", \"update_time\": \"2023-12-01T10:00:00\"}, \"runs\": []}],"
+        " \"metrics\": [{\"id\": 6, \"type\": \"loss\", \"total_val\": 0.5, \"per_label_val\": null}]}";
+    expmig_manager *manager = open_manager("older.db", EXPMIG_OPEN_CREATE);
+    expmig_import_options options = import_options();
+    int64_t id;
+    char *json;
+    FAILS_UNCHANGED(EXPMIG_UNSUPPORTED, expmig_import_experiment_from_string(manager, document, strlen(document), &options,
+                                                                             &id, &json, &err));
+    CHECK_TEXT(detail("json_path"), "$.experiment");
+    CHECK_HAS(expmig_error_hint(err), "EXPMIG_IMPORT_ALLOW_UNLINKED");
+    options.flags = EXPMIG_IMPORT_ALLOW_UNLINKED;
+    OK(expmig_import_experiment_from_string(manager, document, strlen(document), &options, &id, &json, &err));
+    CHECK(id == 1);
+    CHECK_HAS(json, "\"unlinked_metrics\":1");
+    CHECK_HAS(json, "1 metrics hang on nothing");
+    expmig_string_free(json);
+    expmig_manager_free(manager);
+}
+
 static void bad_documents(const expmig_manager *manager, const char *document)
 {
     size_t length = strlen(document);
@@ -245,7 +270,7 @@ static void bad_arguments(const expmig_manager *manager, const char *document)
     REFUSED("path", expmig_import_experiment_from_file(manager, "caf\xe9", NULL, &id, &json, &err));
     REFUSED("read_fn", expmig_import_experiment(manager, NULL, NULL, NULL, &id, &json, &err));
     FAILS_ON("experiment_id", expmig_import_experiment(manager, give, &g, NULL, NULL, NULL, &err));
-    options.flags = 0x8;
+    options.flags = 0x10;
     REFUSED("flags", expmig_import_experiment_from_string(manager, document, length, &options, &id, &json, &err));
     options = import_options();
     options.on_duplicate = 3;
@@ -355,6 +380,7 @@ int main(void)
     ways_in(source, document);
     options_count(source, document);
     extra_columns(document);
+    older_documents();
     bad_documents(manager, document);
     bad_arguments(manager, document);
     stopped(manager, document);

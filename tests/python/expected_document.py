@@ -94,7 +94,7 @@ def is_embedded(text):
         json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         return False
-    if isinstance(value, dict) and value and next(iter(value)).startswith("$"):
+    if isinstance(value, dict) and any(key.startswith("$") for key in value):
         return False
     return depth_of(value) <= 32
 
@@ -248,12 +248,13 @@ class Document:
         """All but the metadata."""
         extra = [f'{{"table":"{t}","column":{string(n)},"type":{string(d)}}}' for t in sorted(self.tables, key=self.position)
                  for n, d in self.db.extra[t]]
-        head = f'{{"name":"expmig.export","version":1,"extra_columns":[{",".join(extra)}]}}'
         row, = [r for r in self.db.rows["EXPERIMENT"] if r["id"] == self.experiment]
         self.counts["EXPERIMENT"] = 1
         trial = lambda id: self.links("TRIAL", (id,)) + [f'"trial_runs":[{",".join(self.nodes("TRIAL_RUN", "trial_id", id, self.run))}]']
         trials = self.nodes("TRIAL", "experiment_id", self.experiment, trial)
         own = "".join("," + member for member in self.links("EXPERIMENT", (self.experiment,)))
+        rows = f'"rows":{sum(self.counts.values())},' if self.metrics or not self.artifacts else ""
+        head = f'{{"name":"expmig.export","version":1,{rows}"extra_columns":[{",".join(extra)}]}}'
         return f'{{"format":{head},"experiment":{{{",".join(self.members("EXPERIMENT", row))}}},"trials":[{",".join(trials)}]{own},"metadata":'
 
     @staticmethod

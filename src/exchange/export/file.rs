@@ -19,19 +19,25 @@ impl FileSink {
     /// is replaced. The names of the files of `database` are refused.
     pub fn create(path: &Path, mode: u32, replace: bool, database: &Database) -> Result<FileSink> {
         let domain = Domain::ImportExport;
-        let argument = |name, message: &str| Err(Error::argument(domain, name, message).detail("path", path.display()));
+        let argument = |name, message: &str, hint: &str| {
+            Err(Error::argument(domain, name, message).detail("path", path.display()).hint(hint))
+        };
         if mode & !0o777 != 0 {
-            return argument("file_mode", "the permissions are not within 0777");
+            return argument(
+                "file_mode",
+                "the permissions are not within 0777",
+                "0600 is for the owner alone, 0644 for all to read",
+            );
         }
         if database.has_file(path) {
-            return argument("path", "this is a file of the database itself");
+            return argument("path", "this is a file of the database itself", "give the document a name of its own");
         }
         if let Ok(there) = std::fs::symlink_metadata(path) {
             if !replace {
                 return Err(exists(domain, path));
             }
             if !there.is_file() {
-                return argument("path", "only a plain file can be replaced");
+                return argument("path", "only a plain file can be replaced", "give the document another name");
             }
         }
         Ok(FileSink { file: Some(NewFile::create(domain, path, mode)?), replace })

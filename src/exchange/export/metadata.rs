@@ -11,15 +11,20 @@ use crate::exchange::names::{FORMAT_JSON, FORMAT_NAME, FORMAT_VERSION};
 /// Rows per table.
 pub type TableRows = Vec<(&'static str, u64)>;
 
-/// What stands first in a document.
-pub fn head<'l>(tables: impl Iterator<Item = &'l TableLayout>) -> Json {
+/// What stands first in a document. `rows` is how many will come, if that is known.
+pub fn head<'l>(rows: Option<u64>, tables: impl Iterator<Item = &'l TableLayout>) -> Json {
     let mut columns = Vec::new();
     for table in tables {
         for column in table.extra_columns() {
             columns.push(json!({"table": table.schema.name, "column": column.name, "type": column.declared}));
         }
     }
-    json!({"name": FORMAT_NAME, "version": FORMAT_VERSION, "extra_columns": columns})
+    let mut head = json!({"name": FORMAT_NAME, "version": FORMAT_VERSION});
+    if let Some(head) = head.as_object_mut() {
+        head.extend(rows.map(|rows| ("rows".to_owned(), Json::from(rows))));
+        head.insert("extra_columns".to_owned(), Json::Array(columns));
+    }
+    head
 }
 
 fn object(counts: &TableRows) -> Map<String, Json> {

@@ -61,11 +61,8 @@ impl ExportOptions {
                 .hint(format!("the format that exists is {FORMAT_JSON:?}")));
         }
         if self.indent > MOST_INDENT {
-            return Err(Error::argument(
-                domain,
-                "indent",
-                format!("{} is more than {MOST_INDENT} spaces", self.indent),
-            ));
+            let message = format!("{} is more than {MOST_INDENT} spaces", self.indent);
+            return Err(Error::argument(domain, "indent", message).hint("0 writes everything in one line"));
         }
         Ok(())
     }

@@ -55,7 +55,9 @@ pub fn export(
     output.open(b'{');
     output.plain_key(FORMAT);
     let is_included = |table: &Table| !matches!(table.place, Place::Leaf(leaf) if !includes(&options, leaf));
-    output.value(&head(layout.tables.iter().filter(|table| is_included(table.schema))))?;
+    // Which rows bring artifacts is only known when they were all read.
+    let rows = (options.include_metrics || !options.include_artifacts).then(|| selection.total());
+    output.value(&head(rows, layout.tables.iter().filter(|table| is_included(table.schema))))?;
     let (mut counts, digest) =
         write_rows(reader, &layout, (&mut selection, complete), &mut output, &job, !options.include_metrics)?;
     counts.retain(|(name, _)| table(name).is_some_and(is_included));

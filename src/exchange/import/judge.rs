@@ -12,39 +12,54 @@ const LISTED: usize = 100;
 pub struct Judge {
     values: Values,
     collector: Collector,
+    offsets: Offsets,
+}
+
+/// The offset behind each value that is listed, by its path.
+#[derive(Default)]
+pub struct Offsets(Vec<(String, u64)>);
+
+impl Offsets {
+    fn of(&self, path: &str) -> Option<u64> {
+        self.0.iter().find(|(known, _)| known == path).map(|(_, offset)| *offset)
+    }
 }
 
 impl Judge {
     pub fn new() -> Judge {
-        Judge { values: Values::default(), collector: Collector::new(LISTED) }
+        Judge { values: Values::default(), collector: Collector::new(LISTED), offsets: Offsets::default() }
     }
 
     /// Looks at one value.
     pub fn look(&mut self, table: &Table, column: &Column, value: ValueRef<'_>, reader: &Reader<'_>) {
-        let Judge { values, collector } = self;
+        let Judge { values, collector, offsets } = self;
         values.check(column, value, |kind, what| {
             let severity = kind.severity();
-            collector.add(kind, severity, table.name, || Issue {
-                kind,
-                severity,
-                table: table.name.to_owned().into(),
-                row: reader.path().to_string(),
-                column: Some(column.name.into()),
-                message: format!("{}: {what}", reader.path()),
-                value: Some(value.describe()),
-                check: None,
+            collector.add(kind, severity, table.name, || {
+                let path = reader.path().to_string();
+                offsets.0.push((path.clone(), reader.offset()));
+                Issue {
+                    kind,
+                    severity,
+                    table: table.name.to_owned().into(),
+                    message: format!("{path}: {what}"),
+                    row: path,
+                    column: Some(column.name.into()),
+                    value: Some(value.describe()),
+                    check: None,
+                }
             });
         });
     }
 
-    /// What was found.
-    pub fn report(self) -> Report {
-        self.collector.report(Scope { metric_json: true, hierarchy: true, ..Scope::NONE }, None)
+    /// What was found, and where what is listed ends.
+    pub fn report(self) -> (Report, Offsets) {
+        (self.collector.report(Scope { metric_json: true, hierarchy: true, ..Scope::NONE }, None), self.offsets)
     }
 }
 
 /// Fails if a report has errors.
-pub fn refuse_errors(report: &Report) -> Result<()> {
+pub fn refuse_errors(report: &Report, offsets: &Offsets) -> Result<()> {
     let count = report.count(Severity::Error);
     if count == 0 {
         return Ok(());
@@ -55,6 +70,9 @@ pub fn refuse_errors(report: &Report) -> Result<()> {
     );
     for issue in report.issues().iter().filter(|issue| issue.severity == Severity::Error).take(NAMED) {
         error = error.detail("table", &issue.table).detail("json_path", &issue.row);
+        if let Some(offset) = offsets.of(&issue.row) {
+            error = error.detail("offset", offset);
+        }
         if let Some(column) = &issue.column {
             error = error.detail("column", column);
         }

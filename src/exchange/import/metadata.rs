@@ -1,5 +1,7 @@
 //! What a document says of itself: `format` and `metadata`.
 
+use std::collections::HashSet;
+
 use super::reader::{Number, Reader};
 use super::target::Declared;
 use crate::digest::{ALGORITHM, Hash, parse_hex};
@@ -61,23 +63,47 @@ fn table(reader: &Reader<'_>, name: &str) -> Result<usize> {
     }
 }
 
-/// The head: the extra columns that it lists.
-pub fn read_format(reader: &mut Reader<'_>) -> Result<Vec<Declared>> {
-    let mut extra = Vec::new();
+/// What the list of extra columns may take in memory. No database has so many.
+const MOST_LISTED: usize = 4 << 20;
+
+/// What a document says at its beginning.
+#[derive(Debug, Default)]
+pub struct Head {
+    /// How many rows will come, for those who watch the progress.
+    pub rows: Option<u64>,
+    pub extra_columns: Vec<Declared>,
+}
+
+/// The head.
+pub fn read_format(reader: &mut Reader<'_>) -> Result<Head> {
+    let mut head = Head::default();
     let mut members = reader.begin_object()?;
-    while let Some(at) = reader.next_member(&mut members, &["name", "version", "extra_columns"])? {
+    while let Some(at) = reader.next_member(&mut members, &["name", "version", "rows", "extra_columns"])? {
         match at {
             0 => expect_string(reader, FORMAT_NAME, Status::Unsupported)?,
             1 => version(reader)?,
+            2 => head.rows = Some(count(reader)?),
             _ => {
+                let (mut listed, mut known) = (0, HashSet::new());
                 let mut items = reader.begin_list()?;
                 while reader.next_item(&mut items)? {
-                    extra.push(extra_column(reader)?);
+                    let extra = extra_column(reader)?;
+                    listed += size_of::<Declared>() + extra.column.len() + extra.declared.len();
+                    if listed > MOST_LISTED {
+                        let error =
+                            reader.error(Status::Limit, "more extra columns are listed than a database can have");
+                        return Err(error.hint("list those that the rows use; nothing was changed"));
+                    }
+                    if !known.insert((extra.table_at, extra.column.to_ascii_lowercase())) {
+                        let shown = ValueRef::Text(extra.column.as_bytes()).describe();
+                        return reader.invalid(format!("the column {shown} is listed twice"));
+                    }
+                    head.extra_columns.push(extra);
                 }
             }
         }
     }
-    Ok(extra)
+    Ok(head)
 }
 
 fn extra_column(reader: &mut Reader<'_>) -> Result<Declared> {
@@ -97,8 +123,8 @@ fn extra_column(reader: &mut Reader<'_>) -> Result<Declared> {
     };
     let known = TABLES.get(table_at).and_then(|table| table.column(&column)).is_some();
     if known || column.is_empty() || column.contains('\0') || declared.contains('\0') {
-        let shown = ValueRef::Text(column.as_bytes()).describe();
-        return reader.invalid(format!("{shown} of type {declared:?} cannot be an extra column"));
+        let shown = |text: &str| ValueRef::Text(text.as_bytes()).describe();
+        return reader.invalid(format!("{} of type {} cannot be an extra column", shown(&column), shown(&declared)));
     }
     Ok(Declared { table_at, column, declared })
 }

@@ -14,6 +14,9 @@ pub struct ImportOptions {
     pub on_duplicate: OnDuplicate,
     /// Add the extra columns that the target's tables lack. In a database that this handle created they always are.
     pub add_columns: bool,
+    /// Import what a document of the older command-line tool has. It does not say what its metrics belong to: they are imported and hang
+    /// on nothing. Such documents are refused otherwise.
+    pub allow_unlinked: bool,
     /// A single value of the document has at most so many bytes, as it is written there. More than 0.
     pub max_value_bytes: usize,
     pub progress: Option<ProgressSink>,
@@ -27,6 +30,7 @@ impl Default for ImportOptions {
             validate_before_import: true,
             on_duplicate: OnDuplicate::default(),
             add_columns: false,
+            allow_unlinked: false,
             max_value_bytes: 64 << 20,
             progress: None,
             cancel: None,

@@ -66,8 +66,11 @@ pub fn prove(
     let expected = walked.metadata.digest;
     // With a digest to compare, only rows that links reach and that are gone would not be noticed.
     let certain = expected == Some(found.experiment);
-    let wrong =
-        copy.miscounted(connection, layout, &walked.rows, |table| !certain || matches!(table.place, Place::Leaf(_)))?;
+    let wrong = copy.miscounted(connection, layout, &walked.rows, |table| match table.place {
+        // Metrics that hang on nothing were counted before.
+        Place::Leaf(Entity::Metric) => walked.metrics_before.is_none(),
+        place => !certain || matches!(place, Place::Leaf(_)),
+    })?;
     if !wrong.is_empty() {
         let error = Error::new(
             Status::Mismatch,

@@ -1,4 +1,4 @@
-//! CellBuffer as a document writes them: docs/export-format.md, "Values".
+//! Cells as a document writes them: docs/export-format.md, "Values".
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,11 +7,11 @@ use super::reader::{Kind, Number, Reader};
 use super::row::KEPT_BYTES;
 use crate::database::CellBuffer;
 use crate::error::{Result, Status};
-use crate::exchange::embedded::embeds;
+use crate::exchange::embedded::{embeds, looks_wrapped};
 use crate::exchange::value::{
     INFINITY, NAN, NEGATIVE_INFINITY, Slot, WRAPPED_BLOB, WRAPPED_BYTES, WRAPPED_INTEGER, WRAPPED_REAL, WRAPPED_TEXT,
 };
-use crate::schema::json::{self, Lexer};
+use crate::schema::json::{self, Keys, Lexer};
 use crate::schema::{self, ValueRef};
 
 const WRAPPED: [&str; 5] = [WRAPPED_TEXT, WRAPPED_BYTES, WRAPPED_BLOB, WRAPPED_INTEGER, WRAPPED_REAL];
@@ -80,7 +80,7 @@ impl ValueReader {
             return Ok(());
         }
         let kept = bytes.to_vec();
-        if next == Kind::Object && begins_with_dollar(&kept) {
+        if next == Kind::Object && any_key(&kept, looks_wrapped) {
             let outside = reader.enter(kept, offset);
             self.wrapped(reader, into)?;
             return reader.leave(outside);
@@ -159,17 +159,22 @@ fn number(number: Number) -> ValueRef<'static> {
     }
 }
 
-/// Whether the first key of this object begins with a dollar sign, however it is spelled.
-fn begins_with_dollar(object: &[u8]) -> bool {
-    let rest = object.get(1..).unwrap_or_default().trim_ascii_start();
-    match rest {
-        [b'"', b'$', ..] => true,
-        [b'"', b'\\', ..] => {
-            let mut key = Vec::new();
-            let text = std::str::from_utf8(rest).unwrap_or_default();
-            let mut lexer = Lexer::new(text);
-            lexer.take(b'"') && lexer.string(&mut key).is_ok() && key.first() == Some(&b'$')
+/// Whether an object has such a key at its top; of something that is no JSON, up to where it is.
+pub fn any_key(object: &[u8], wanted: impl Fn(&[u8]) -> bool) -> bool {
+    let end = std::str::from_utf8(object).map_or_else(|error| error.valid_up_to(), str::len);
+    let mut lexer = Lexer::new(object.get(..end).and_then(|whole| std::str::from_utf8(whole).ok()).unwrap_or_default());
+    let mut keys = Keys::default();
+    lexer.take(b'{');
+    loop {
+        keys.clear();
+        if keys.read(&mut lexer).is_err() {
+            return false;
         }
-        _ => false,
+        if wanted(keys.last()) {
+            return true;
+        }
+        if lexer.skip_value(1).is_err() || lexer.ended(b'}') != Ok(false) {
+            return false;
+        }
     }
 }

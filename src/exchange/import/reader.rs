@@ -483,22 +483,18 @@ fn short_integer(bytes: &[u8]) -> Option<i64> {
 fn unknown_key(reader: &Reader<'_>, start: u64, key: &str, names: &[&'static str]) -> Error {
     let shown = crate::schema::ValueRef::Text(key.as_bytes()).describe();
     if is_of_the_older_tool(&reader.path.to_string(), key) {
-        let what = format!(
-            "the key {shown} is of the export of the older command-line tool, which does not say what metrics belong to"
-        );
-        return reader
-            .error_at(start, Status::Unsupported, what)
-            .detail("key", shown)
-            .hint("export the experiment from its database with this library; nothing was changed");
+        return reader.of_the_older_tool(start, key);
     }
     let what = format!("the key {shown} is unknown; here can stand {}", names.join(", "));
     reader.error_at(start, Status::Validation, what).detail("key", shown)
 }
 
-/// The older tool wrote `trials[].runs[].run` and one list of all metrics.
+/// The older tool wrote `trials[].runs[].run` and one list of all metrics. This is for documents that were taken for ones of this
+/// format before such a key came.
 fn is_of_the_older_tool(path: &str, key: &str) -> bool {
     match key {
         "metrics" => path == "$.metrics",
+        "export_metadata" => path == "$.export_metadata",
         "runs" | "trial" | "run" => path.starts_with("$.trials["),
         _ => false,
     }

@@ -20,6 +20,8 @@ pub struct ImportResult {
     pub items_processed: u64,
     /// Rows written, by table.
     pub tables: Vec<(&'static str, u64)>,
+    /// Of these, metrics that hang on nothing, because a document of the older tool does not say what they belong to.
+    pub unlinked_metrics: u64,
     /// The new ids of trials, runs, metrics and artifacts: first id and how many, in the order of their first appearance in the
     /// document. `None` if ids were preserved or nothing was written.
     pub id_map: Option<[(i64, u64); 4]>,
@@ -50,6 +52,7 @@ impl ImportResult {
             "preserved_ids": self.preserved_ids,
             "items_processed": self.items_processed,
             "tables": tables,
+            "unlinked_metrics": self.unlinked_metrics,
             "id_map": self.id_map.map(|[trials, runs, metrics, artifacts]| json!({
                 "trial": block(trials),
                 "trial_run": block(runs),

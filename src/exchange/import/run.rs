@@ -61,11 +61,12 @@ fn judge(
     let mut notes = Vec::new();
     doubts(&walked.metadata, &mut notes);
     if let Some(judge) = walked.judge.take() {
-        let report = judge.report();
-        refuse_errors(&report)?;
+        let (report, offsets) = judge.report();
+        refuse_errors(&report, &offsets)?;
         warnings(&report, |_| true, report.count(Severity::Warning), &mut notes);
     }
     job.begin("verifying the import")?;
+    walked.check_unlinked(connection, layout)?;
     let (found, times) = prove(connection, layout, &walked, options.validate_before_import, job)?;
     if let Some(times) = times {
         warnings(&times, is_about_times, count_about_times(&times), &mut notes);
@@ -80,6 +81,10 @@ fn judge(
             OnDuplicate::Error => return Err(exists(existing)),
         }
     }
+    if walked.unlinked() > 0 {
+        let rows = walked.unlinked();
+        notes.push(format!("{rows} metrics hang on nothing: the document does not say what they belong to"));
+    }
     notes.extend(added.iter().map(|(table, column)| format!("the column {table}.{column} was added")));
     if walked.ids.iter().flatten().any(|(_, ids)| ids.reused && ids.count > 0) {
         notes.push("the highest id was in use, so free ids below it were taken".to_owned());
@@ -90,6 +95,7 @@ fn judge(
         experiment_id: walked.experiment,
         skipped: false,
         preserved_ids: options.preserve_ids,
+        unlinked_metrics: walked.unlinked(),
         items_processed: walked.rows.iter().map(|(_, rows)| rows).sum(),
         tables: walked.rows,
         id_map: (!options.preserve_ids).then_some(blocks),
@@ -160,6 +166,7 @@ fn skipped(walked: &Walked, existing: i64) -> ImportResult {
         preserved_ids: walked.ids.is_none(),
         items_processed: 0,
         tables: Vec::new(),
+        unlinked_metrics: 0,
         id_map: None,
         source_database: walked.metadata.source_database.clone(),
         document_digest: walked.metadata.digest,

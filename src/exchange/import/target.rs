@@ -7,7 +7,7 @@ use crate::database::{Affinity, Chunk, ColumnLayout, Connection, Layout, TableLa
 use crate::digest::same_content;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
-use crate::schema::{Place, TABLES, Value, ValueRef, quote};
+use crate::schema::{Place, TABLES, Value, ValueRef, one_line, quote};
 use smallvec::SmallVec;
 
 /// Rows of one table that are written at once, at most.
@@ -175,6 +175,7 @@ impl<'c> Target<'c> {
             return reader.invalid("a column cannot have this name");
         }
         if !self.may_add {
+            let name = one_line(name, 80);
             let error = reader.error(Status::Lossy, format!("the target has no column {table}.{name}"));
             let error = error.detail("table", table).detail("column", name);
             return Err(error.hint("EXPMIG_IMPORT_ADD_COLUMNS adds missing columns; nothing was changed"));

@@ -1,5 +1,7 @@
 //! Through a document, once: rows are written while they are read, and nothing of it is kept but ids.
 
+mod older;
+
 use once_cell::sync::Lazy;
 use smallvec::{SmallVec, smallvec};
 
@@ -56,6 +58,8 @@ pub struct Walked {
     pub ids: Option<Vec<(Entity, NewIds)>>,
     pub taken: Option<Taken>,
     pub judge: Option<Judge>,
+    /// Of a document of the older tool: how many metrics the target had before.
+    pub metrics_before: Option<i64>,
 }
 
 /// Reads a document and writes its rows.
@@ -73,6 +77,8 @@ pub struct Walk<'w, 'r, 'c> {
     seen: [IdSet; 2],
     leaves: [Leaves; 2],
     kept: usize,
+    allow_unlinked: bool,
+    metrics_before: Option<i64>,
 }
 
 /// The keys of the document, and the tables of those that are lists of rows.
@@ -120,6 +126,8 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
             seen: Default::default(),
             leaves: Default::default(),
             kept: 0,
+            allow_unlinked: options.allow_unlinked,
+            metrics_before: None,
         })
     }
 
@@ -131,20 +139,27 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
         let mut metadata = Metadata::default();
         let mut kept = Vec::new();
         let mut found = false;
+        let (mut announced, mut is_ours) = (false, false);
         let mut members = self.reader.begin_object()?;
-        while let Some(at) = self.reader.next_member(&mut members, &TOP.keys)? {
+        loop {
+            let keys: &[&'static str] = if self.is_older() { &older::KEYS } else { &TOP.keys };
+            let Some(at) = self.reader.next_member(&mut members, keys)? else { break };
             match at {
+                0 if self.is_older() => self.older_metrics()?,
+                2 if self.is_older() => metadata = self.older_metadata(&mut frame)?,
                 0 => {
-                    let declared = read_format(&mut self.reader)?;
-                    self.target.declare(declared)?;
+                    let head = read_format(&mut self.reader)?;
+                    self.target.declare(head.extra_columns)?;
+                    head.rows.inspect(|rows| self.job.set_total(*rows));
+                    announced = head.rows.is_some();
                 }
                 1 => {
-                    self.object(object, &mut row, &mut frame, None, &mut Once::default())?;
+                    self.experiment(object, &mut row, &mut frame, is_ours)?;
                     found = true;
                 }
                 2 => {
                     metadata = read_metadata(&mut self.reader)?;
-                    if let Some(counts) = &metadata.counts {
+                    if let Some(counts) = metadata.counts.as_ref().filter(|_| !announced) {
                         self.job.set_total(counts.iter().map(|(_, rows)| rows).sum());
                     }
                 }
@@ -153,6 +168,8 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
                     self.children_or_keep(table_at, &mut frame, &mut kept)?;
                 }
             }
+            // A list of artifacts is the same in the older tool's documents.
+            is_ours |= keys.get(at).is_some_and(|key| *key != "artifacts");
         }
         self.reader.end()?;
         let Some(document_id) = frame.document_id.filter(|_| found) else {
@@ -168,7 +185,23 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
             _ => return Err(Error::internal(Domain::ImportExport, "the experiment has no id")),
         };
         let ids = self.taken.is_none().then_some(self.ids);
-        Ok(Walked { document_id, experiment, metadata, rows, ids, taken: self.taken, judge: self.judge })
+        let (taken, judge, metrics_before) = (self.taken, self.judge, self.metrics_before);
+        Ok(Walked { document_id, experiment, metadata, rows, ids, taken, judge, metrics_before })
+    }
+
+    /// The object of the experiment, which says what kind of document it is unless that is known already.
+    fn experiment(&mut self, object: &'static Object, row: &mut Row, frame: &mut Frame, is_ours: bool) -> Result<()> {
+        let mut once = Once::default();
+        let part = if is_ours { None } else { self.reader.raw_part(MOST_KEPT)? };
+        let Some((offset, bytes)) = part.map(|(offset, bytes)| (offset, bytes.to_vec())) else {
+            return self.object(object, row, frame, None, &mut once);
+        };
+        if older::is_its_experiment(&bytes) {
+            self.begin_older(offset)?;
+        }
+        let outside = self.reader.enter(bytes, offset);
+        self.object(object, row, frame, None, &mut once)?;
+        self.reader.leave(outside)
     }
 
     /// A row that is about to be read. It gets its id at once, unless it keeps its own: rows below may come first.
@@ -257,6 +290,9 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
         mut owner: Option<&mut Frame>,
         once: &mut Once,
     ) -> Result<()> {
+        if self.is_older() {
+            return self.older_object(object, row, frame, owner, once);
+        }
         let mut kept = Vec::new();
         let mut own = object.own_key.is_none();
         let mut members = self.reader.begin_object()?;
@@ -380,19 +416,24 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
     fn extra_columns(&mut self, object: &Object, row: &mut Row) -> Result<()> {
         let mut members = self.reader.begin_object()?;
         while let Some(name) = self.reader.next_key(&mut members)? {
-            // A column that is NULL is as good as none.
-            if self.reader.take_null()? {
-                continue;
-            }
-            let at = self.target.extra_column(object, &name, &self.reader)?;
-            if row.get(at) != ValueRef::Null {
-                return self.reader.invalid(format!("the column {name:?} occurs twice"));
-            }
-            self.values.read(&mut self.reader, None, row.values())?;
-            row.set(at);
-            self.target.check(object, at, row.get(at), &self.reader)?;
+            self.extra_column(object, &name, row)?;
         }
         Ok(())
+    }
+
+    /// The value of an extra column.
+    fn extra_column(&mut self, object: &Object, name: &str, row: &mut Row) -> Result<()> {
+        // A column that is NULL is as good as none.
+        if self.reader.take_null()? {
+            return Ok(());
+        }
+        let at = self.target.extra_column(object, name, &self.reader)?;
+        if row.get(at) != ValueRef::Null {
+            return self.reader.invalid(format!("the column {name:?} occurs twice"));
+        }
+        self.values.read(&mut self.reader, None, row.values())?;
+        row.set(at);
+        self.target.check(object, at, row.get(at), &self.reader)
     }
 
     /// Writes a row, whose keys are known by now.
@@ -453,7 +494,10 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
     }
 
     /// Reads a metric or an artifact; answers its id in the document.
-    fn leaf(&mut self, (leaf, link): (&Object, &Object), (row, link_row): (&mut Row, &mut Row)) -> Result<i64> {
+    fn leaf(&mut self, (leaf, link): (&'static Object, &Object), (row, link_row): (&mut Row, &mut Row)) -> Result<i64> {
+        if self.is_older() {
+            return self.older_leaf(leaf, row);
+        }
         let mut id = None;
         let mut members = self.reader.begin_object()?;
         while let Some(at) = self.reader.next_member(&mut members, &leaf.keys)? {

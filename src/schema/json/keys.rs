@@ -1,4 +1,4 @@
-//! The keys of one object.
+//! The keys of one object, or of several that stand in each other.
 
 use super::{Lexer, Result};
 
@@ -36,16 +36,32 @@ impl Keys {
         self.get(self.ends.len().saturating_sub(1))
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Forgets all but the first ones.
+    pub fn truncate(&mut self, count: usize) {
+        self.ends.truncate(count);
+        self.bytes.truncate(self.ends.last().copied().unwrap_or(0));
+    }
+
     /// A key that occurs more than once.
     pub fn duplicate(&self) -> Option<&[u8]> {
+        self.duplicate_from(0)
+    }
+
+    /// A key that occurs more than once among those from this one on.
+    pub fn duplicate_from(&self, first: usize) -> Option<&[u8]> {
         /// Up to this many keys are compared one by one.
         const FEW: usize = 8;
         let count = self.ends.len();
-        if count <= FEW {
-            let twice = (1..count).find(|at| (0..*at).any(|before| self.get(before) == self.get(*at)));
+        if count.saturating_sub(first) <= FEW {
+            let twice = (first..count).find(|at| (first..*at).any(|before| self.get(before) == self.get(*at)));
             return twice.map(|at| self.get(at));
         }
-        let mut sorted: Vec<&[u8]> = (0..count).map(|at| self.get(at)).collect();
+        let mut sorted: Vec<&[u8]> = (first..count).map(|at| self.get(at)).collect();
         sorted.sort_unstable();
         sorted.windows(2).find_map(|pair| match pair {
             [a, b] if a == b => Some(*a),
