@@ -66,6 +66,9 @@ bench:
 	$(PYTHON) benches/validate.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(BENCH)
 	$(PYTHON) benches/transform.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(BENCH)
 	$(PYTHON) benches/export.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(filter --full,$(BENCH))
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r benches/requirements.txt
+	$(VENV)/bin/python benches/import.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(filter-out --full,$(BENCH))
 	$(PYTHON) benches/snapshots.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(filter --full,$(BENCH))
 
 # What CI checks beside the tests.

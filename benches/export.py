@@ -1,14 +1,13 @@
 #!/usr/bin/env python3
 """Time an export to a file against the sqlite3 shell's own JSON functions. README.md says how to read it."""
-import argparse
 import json
 import os
-import shutil
 import sys
 
-from run import EXPERIMENT, GROWTH_TO, MEMORY_TARGET, ROOT, Child, Failed, Line, fresh_copy, generated, idle_memory, remove, verdict
+from harness import GROWTH_TO, TARGET_FROM, Line, arguments, print_lines, remove
+from run import EXPERIMENT, Child, fresh_copy, generated, idle_memory
 
-TARGET, TARGET_FROM = 0.3, 1_000_000  # below that, starting the process is a good part of the time
+TARGET = 0.3
 MOST_COMPARED = 1_000_000  # a larger document is as right as a smaller one, and takes long to parse
 
 # The same nesting, level by level from the leaves up, each level keyed by its parent. Reals with 17 digits: SQLite's JSON functions
@@ -99,10 +98,11 @@ def script():
 class Bench:
     """One database, that both sides only read."""
 
+    SCRATCH = ("scratch-export.db", "scratch-export.sql", "scratch-export.json", "scratch-export-shell.json")
+
     def __init__(self, metrics, job, work):
         self.metrics, self.job = metrics, job
-        self.db, self.sql, self.ours_file, self.shell_file = (
-            os.path.join(work, "scratch-export" + x) for x in (".db", ".sql", ".json", "-shell.json"))
+        self.db, self.sql, self.ours_file, self.shell_file = (os.path.join(work, name) for name in self.SCRATCH)
         fresh_copy(generated(metrics, work), self.db)
         with open(self.sql, "w") as f:
             f.write(script())
@@ -121,57 +121,19 @@ class Bench:
         remove(self.shell_file)
         return Child(["sqlite3", "-batch", "-readonly", "-cmd", f".output {self.shell_file}", self.db], stdin=self.sql)
 
-    def line(self, rounds):
-        pairs = [(self.ours(), self.shell()) for _ in range(rounds)]
-        return Line([a for a, _ in pairs], [b for _, b in pairs])
-
-    def clean(self):
-        for path in (self.db, self.sql, self.ours_file, self.shell_file):
-            remove(path)
+    def lines(self, rounds):
+        # At this size the document is too large for the shell.
+        both = self.metrics < GROWTH_TO
+        pairs = [(self.ours(), self.shell() if both else None) for _ in range(rounds)]
+        line = Line([a for a, _ in pairs], [b for _, b in pairs] if both else None)
+        yield "", line, TARGET if self.metrics >= TARGET_FROM else None
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument("--sizes", default="10000,100000,1000000", help="METRIC rows of the databases (default %(default)s)")
-    p.add_argument("--full", action="store_true", help="also 10000000, where the shell's document is too large for it: ours alone")
-    p.add_argument("--rounds", type=int, default=5)
-    p.add_argument("--job", default=os.path.join(ROOT, "target", "release", "examples", "bench_job"))
-    p.add_argument("--work", default=os.path.join(ROOT, "target", "bench"), help="folder of the databases")
-    p.add_argument("--compare", nargs=2, help=argparse.SUPPRESS)
-    a = p.parse_args()
-    if a.compare:
-        return compare(*a.compare)
-    sizes = sorted({int(s) for s in a.sizes.split(",")})
-    if not os.path.exists(a.job):
-        sys.exit(f"{a.job}: not there; build it with: cargo build --release --lib --example bench_job")
-    if not shutil.which("sqlite3"):
-        sys.exit("the sqlite3 command-line shell is needed (Debian, Ubuntu: apt-get install sqlite3)")
-    work = os.path.abspath(a.work)
-    os.makedirs(work, exist_ok=True)
-    print(f"Exporting experiment {EXPERIMENT}, which holds half of the metrics, to a file; medians of {a.rounds} rounds, whole processes\n")
-    print(f"{'metrics':>9} {'ours s':>8} {'shell s':>8} {'cpu s':>8} {'shell':>8} {'ratio':>6} {'min..max':>12} {'target':>6}"
-          f"           {'MiB':>6} {'target':>6}")
-    bench = None
-    try:
-        for size in sizes:
-            bench = Bench(size, os.path.abspath(a.job), work)
-            x = bench.line(a.rounds)
-            above = x.rss - bench.idle
-            target = f"{TARGET:>6.2f}  {verdict(x.ratio, TARGET):<7}" if size >= TARGET_FROM else f"{'-':>6}  {'':<7}"
-            print(f"{size:>9} {x.seconds:>8.3f} {x.shell_seconds:>8.3f} {x.cpu:>8.3f} {x.shell_cpu:>8.3f} {x.ratio:>6.2f} "
-                  f"{f'{x.low:.2f}..{x.high:.2f}':>12} {target}  {above:>6.1f} {MEMORY_TARGET:>6.0f}  {verdict(above, MEMORY_TARGET)}", flush=True)
-            bench.clean()
-        if a.full:
-            bench = Bench(GROWTH_TO, os.path.abspath(a.job), work)
-            children = [bench.ours() for _ in range(a.rounds)]
-            above = max(c.rss for c in children) - bench.idle
-            print(f"{GROWTH_TO:>9} {sorted(c.wall for c in children)[len(children) // 2]:>8.3f} {'-':>8}{'':>57}{above:>6.1f} "
-                  f"{MEMORY_TARGET:>6.0f}  {verdict(above, MEMORY_TARGET)}")
-    except Failed as e:
-        sys.exit(f"error: {e}")
-    finally:
-        if bench:
-            bench.clean()
+    if sys.argv[1:2] == ["--compare"]:
+        return compare(*sys.argv[2:])
+    a = arguments(__doc__, full="the shell's document is too large for it there, so ours runs alone")
+    print_lines(a, f"Exporting experiment {EXPERIMENT}, which holds half of the metrics, to a file", Bench)
 
 
 if __name__ == "__main__":

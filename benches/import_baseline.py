@@ -1,15 +1,12 @@
 #!/usr/bin/env python3
 """Import an export document the way a careful script would: parse it, flatten it to rows, and insert them with executemany in one
-transaction of a new database, ids kept, nothing checked. Prints the parser that it used."""
+transaction of a new database, ids kept, nothing checked."""
 import gc
 import json
 import sqlite3
 import sys
 
-try:
-    import orjson
-except ImportError:
-    orjson = None
+import orjson
 
 
 def flatten(document):
@@ -57,12 +54,8 @@ def flatten(document):
 
 def main(document, database, schema_of):
     gc.disable()  # millions of live containers: collections would only cost time
-    if orjson:
-        with open(document, "rb") as f:
-            parsed = orjson.loads(f.read())
-    else:
-        with open(document) as f:
-            parsed = json.load(f)
+    with open(document, "rb") as f:
+        parsed = orjson.loads(f.read())
     rows = flatten(parsed)
     del parsed
     with sqlite3.connect(f"file:{schema_of}?mode=ro", uri=True) as source:
@@ -78,7 +71,6 @@ def main(document, database, schema_of):
             connection.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(values[0]))})", values)
     connection.execute("COMMIT")
     connection.close()
-    print("orjson" if orjson else "json")
 
 
 if __name__ == "__main__":

@@ -1,20 +1,17 @@
 #!/usr/bin/env python3
 """Time the migration job against hand-written SQL in the sqlite3 shell. README.md says how to read it."""
-import argparse
 import json
 import os
 import shutil
 import sqlite3
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
 import baseline
+from harness import GROWTH_TO, HERE, MEMORY_TARGET, ROOT, Failed, Line, arguments, remove, verdict
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-ROOT = os.path.dirname(HERE)
 EXPERIMENT, SEED = 1, 1
 LINES = [  # strategy, into another file?, target ratio
     ("aggressive", False, 0.8),
@@ -22,9 +19,8 @@ LINES = [  # strategy, into another file?, target ratio
     ("aggressive", True, 0.8),
     ("balanced", True, 1.2),
 ]
-GROWTH_FROM, GROWTH_TO, GROWTH_TARGET = 100_000, 10_000_000, 1.3
+GROWTH_FROM, GROWTH_TARGET = 100_000, 1.3
 STATIC_LIBS = ("-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc")  # rustc's native-static-libs
-MEMORY_TARGET = 64.0  # MiB above a process that only opened the database
 
 # What a copy must have in common with its source, in one row; the last two are totals of the file.
 CONTENT = """
@@ -52,10 +48,6 @@ SELECT (SELECT title FROM EXPERIMENT WHERE id = :experiment) AS title, (SELECT c
 FROM mm, aa
 """
 COPIED_ROWS = ("trials", "runs", "results", "epochs", "batches", "metrics", "links", "artifacts", "artifact_links")
-
-
-class Failed(Exception):
-    pass
 
 
 class Child:
@@ -89,12 +81,6 @@ def watch_rss(pid):
         if line is None:  # it has ended
             return peak / 1024
         peak = max(peak, int(line.split()[1]))
-
-
-def remove(path):
-    for suffix in ("", "-journal", "-wal", "-shm"):
-        if os.path.exists(path + suffix):
-            os.unlink(path + suffix)
 
 
 def fresh_copy(source, copy):
@@ -180,21 +166,8 @@ class Bench:
         return Line([a for a, _ in pairs], [b for _, b in pairs])
 
 
-class Line:
-    def __init__(self, ours, shell):
-        ratios = [a.wall / b.wall for a, b in zip(ours, shell)]
-        self.seconds, self.shell_seconds = (statistics.median(c.wall for c in x) for x in (ours, shell))
-        self.cpu, self.shell_cpu = (statistics.median(c.cpu for c in x) for x in (ours, shell))
-        self.ratio, self.low, self.high = statistics.median(ratios), min(ratios), max(ratios)
-        self.rss = max(c.rss for c in ours)
-
-
 def name(strategy, another):
     return f"{strategy.upper()}, {'another file' if another else 'same database'}"
-
-
-def verdict(value, target):
-    return "met" if value <= target else "NOT MET"
 
 
 def print_speed(benches, rounds):
@@ -245,23 +218,11 @@ def build_overhead(job, work):
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument("--sizes", default="10000,100000,1000000", help="METRIC rows of the databases (default %(default)s)")
-    p.add_argument("--full", action="store_true", help="also 10000000: some 8 GB of free disk and an hour")
-    p.add_argument("--rounds", type=int, default=5)
-    p.add_argument("--job", default=os.path.join(ROOT, "target", "release", "examples", "bench_job"))
-    p.add_argument("--work", default=os.path.join(ROOT, "target", "bench"), help="folder of the databases")
-    a = p.parse_args()
-    sizes = sorted({int(s) for s in a.sizes.split(",")} | ({GROWTH_TO} if a.full else set()))
-    if not os.path.exists(a.job):
-        sys.exit(f"{a.job}: not there; build it with: cargo build --release --lib --example bench_job")
-    if not shutil.which("sqlite3"):
-        sys.exit("the sqlite3 command-line shell is needed (Debian, Ubuntu: apt-get install sqlite3)")
-    os.makedirs(a.work, exist_ok=True)
+    a = arguments(__doc__, full="some 8 GB of free disk and an hour")
     try:
         print(f"sqlite3 shell {Child(['sqlite3', '--version']).stdout.split()[0]}, {os.cpu_count()} CPUs\n")
-        benches = [Bench(s, os.path.abspath(a.job), os.path.abspath(a.work)) for s in sizes]
-        overhead = build_overhead(os.path.abspath(a.job), os.path.abspath(a.work))
+        benches = [Bench(s, a.job, a.work) for s in a.sizes]
+        overhead = build_overhead(a.job, a.work)
         found = print_speed(benches, a.rounds)
         print_growth(benches, found)
         print_memory(benches, found)

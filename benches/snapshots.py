@@ -1,14 +1,10 @@
 #!/usr/bin/env python3
 """Times making and restoring a snapshot against the sqlite3 shell's .backup and .restore. README.md says how to read it."""
-import argparse
 import json
 import os
-import shutil
-import statistics
-import subprocess
-import sys
 
-from run import GROWTH_TO, HERE, MEMORY_TARGET, ROOT, SEED, Child, Failed, fresh_copy, remove, verdict
+from harness import Failed, Line, arguments, print_lines, remove
+from run import Child, fresh_copy, generated, idle_memory
 
 TARGET = 1.3
 
@@ -16,18 +12,17 @@ TARGET = 1.3
 class Bench:
     """The measurements on one generated database."""
 
+    SCRATCH = ("scratch.db", "scratch-copy.db", "scratch-snapshots")
+
     def __init__(self, metrics, job, work):
         self.metrics, self.job = metrics, job
-        self.pristine = os.path.join(work, f"metrics-{metrics}-seed{SEED}.db")
-        generator = os.path.join(HERE, "generate.py")
-        if not os.path.exists(self.pristine) or os.path.getmtime(self.pristine) < os.path.getmtime(generator):
-            subprocess.run([sys.executable, generator, "--metrics", str(metrics), "--seed", str(SEED), self.pristine], check=True)
-        self.db, self.copy, self.folder = (os.path.join(work, "scratch" + x) for x in (".db", "-copy.db", "-snapshots"))
+        self.pristine = generated(metrics, work)
+        self.db, self.copy, self.folder = (os.path.join(work, name) for name in self.SCRATCH)
         fresh_copy(self.pristine, self.db)
-        self.idle = max(Child([job, "idle", self.db], watch=True).rss for _ in range(20))
+        self.idle = idle_memory(job, self.db)
 
     def create(self):
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove(self.folder)
         child = Child([self.job, "snapshot", self.db, self.folder])
         snapshot = os.path.join(self.folder, child.stdout.strip())
         with open(snapshot + ".json") as f:
@@ -65,49 +60,19 @@ class Bench:
         self.check_restored()
         return child
 
-    def line(self, name, ours, shell, rounds):
+    def line(self, ours, shell, rounds):
         pairs = [(ours(), shell()) for _ in range(rounds)]
-        ratios = [a.wall / b.wall for a, b in pairs]
-        median = [statistics.median(x) for x in
-                  ([a.wall for a, _ in pairs], [b.wall for _, b in pairs], [a.cpu for a, _ in pairs], [b.cpu for _, b in pairs], ratios)]
-        above = max(a.rss for a, _ in pairs) - self.idle
-        print(f"{self.metrics:>9}  {name:<26} {median[0]:>8.3f} {median[1]:>8.3f} {median[2]:>8.3f} {median[3]:>8.3f} {median[4]:>6.2f} "
-              f"{f'{min(ratios):.2f}..{max(ratios):.2f}':>12} {TARGET:>6.2f}  {verdict(median[4], TARGET):<8} "
-              f"{above:>6.1f} {MEMORY_TARGET:>6.0f}  {verdict(above, MEMORY_TARGET)}", flush=True)
+        return Line([a for a, _ in pairs], [b for _, b in pairs])
 
-    def run(self, rounds):
-        self.line("snapshot, .backup and sync", self.create, self.backup, rounds)
+    def lines(self, rounds):
+        yield "snapshot, .backup and sync", self.line(self.create, self.backup, rounds), TARGET
         self.id = Child([self.job, "snapshot", self.db, self.folder]).stdout.strip()
-        self.line("restore, .restore", self.restore, self.shell_restore, rounds)
-
-    def clean(self):
-        remove(self.db), remove(self.copy)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        yield "restore, .restore", self.line(self.restore, self.shell_restore, rounds), TARGET
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument("--sizes", default="1000000", help="METRIC rows of the databases (default %(default)s)")
-    p.add_argument("--full", action="store_true", help="also 10000000: some 8 GB of free disk")
-    p.add_argument("--rounds", type=int, default=5)
-    p.add_argument("--job", default=os.path.join(ROOT, "target", "release", "examples", "bench_job"))
-    p.add_argument("--work", default=os.path.join(ROOT, "target", "bench"), help="folder of the databases")
-    a = p.parse_args()
-    sizes = sorted({int(s) for s in a.sizes.split(",")} | ({GROWTH_TO} if a.full else set()))
-    os.makedirs(a.work, exist_ok=True)
-    print(f"\nSnapshots: medians of {a.rounds} rounds, whole processes; peak memory in MiB above a process that only opened the database\n")
-    print(f"{'metrics':>9}  {'what':<26} {'ours s':>8} {'shell s':>8} {'cpu s':>8} {'shell':>8} {'ratio':>6} {'min..max':>12} {'target':>6} "
-          f"{'':<9} {'above':>6} {'target':>6}")
-    for size in sizes:
-        bench = None
-        try:
-            bench = Bench(size, os.path.abspath(a.job), os.path.abspath(a.work))
-            bench.run(a.rounds)
-        except Failed as e:
-            sys.exit(f"error: {e}")
-        finally:
-            if bench:
-                bench.clean()
+    a = arguments(__doc__, sizes="1000000", full="some 8 GB of free disk")
+    print_lines(a, "Snapshots", Bench, width=26)
 
 
 if __name__ == "__main__":

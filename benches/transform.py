@@ -1,13 +1,11 @@
 #!/usr/bin/env python3
 """Time renaming two labels of every metric against one UPDATE in the sqlite3 shell. README.md says how to read it."""
-import argparse
 import json
 import os
-import shutil
 import sqlite3
-import sys
 
-from run import GROWTH_TO, MEMORY_TARGET, ROOT, Child, Failed, Line, fresh_copy, generated, idle_memory, remove, verdict
+from harness import Failed, Line, arguments, print_lines, remove
+from run import Child, fresh_copy, generated, idle_memory
 
 TARGETS = {"without backup": 0.5, "with backup": 0.9}
 NAMES = {"class_0": "cls_0", "class_1": "cls_1"}
@@ -40,10 +38,11 @@ def query(path, sql, *others):
 class Bench:
     """One database, which both sides transform."""
 
+    SCRATCH = ("scratch-transform.db", "scratch-transform-other.db", "scratch-rules.json")
+
     def __init__(self, metrics, job, work):
         self.metrics, self.job = metrics, job
-        self.db, self.other = (os.path.join(work, f"scratch-transform{x}.db") for x in ("", "-other"))
-        self.rules = os.path.join(work, "scratch-rules.json")
+        self.db, self.other, self.rules = (os.path.join(work, name) for name in self.SCRATCH)
         self.pristine = generated(metrics, work)
         self.source = query(self.pristine, CONTENT)
         conn = sqlite3.connect(self.pristine)
@@ -106,42 +105,12 @@ class Bench:
                 self.check()
                 shell.append(self.shell())
                 self.check()
-        return {what: Line(*pair) for what, pair in runs.items()}
+        return [(what, Line(*pair), TARGETS[what]) for what, pair in runs.items()]
 
 
 def main():
-    p = argparse.ArgumentParser(description=__doc__)
-    p.add_argument("--sizes", default="10000,100000,1000000", help="METRIC rows of the databases (default %(default)s)")
-    p.add_argument("--full", action="store_true", help="also 10000000: some 6 GB of free disk")
-    p.add_argument("--rounds", type=int, default=5)
-    p.add_argument("--job", default=os.path.join(ROOT, "target", "release", "examples", "bench_job"))
-    p.add_argument("--work", default=os.path.join(ROOT, "target", "bench"), help="folder of the databases")
-    a = p.parse_args()
-    sizes = sorted({int(s) for s in a.sizes.split(",")} | ({GROWTH_TO} if a.full else set()))
-    if not os.path.exists(a.job):
-        sys.exit(f"{a.job}: not there; build it with: cargo build --release --lib --example bench_job")
-    if not shutil.which("sqlite3"):
-        sys.exit("the sqlite3 command-line shell is needed (Debian, Ubuntu: apt-get install sqlite3)")
-    work = os.path.abspath(a.work)
-    os.makedirs(work, exist_ok=True)
-    print(f"Renaming two labels of every metric, with validation; medians of {a.rounds} rounds, whole processes; "
-          "peak memory above a process that only opened it\n")
-    print(f"{'metrics':>9} {'':<15} {'ours s':>8} {'shell s':>8} {'cpu s':>8} {'shell':>8} {'ratio':>6} {'min..max':>12} {'target':>6}"
-          f"           {'MiB':>6} {'target':>6}")
-    names = ("scratch-transform.db", "scratch-transform-other.db", "scratch-rules.json")
-    try:
-        for size in sizes:
-            bench = Bench(size, os.path.abspath(a.job), work)
-            for what, x in bench.lines(a.rounds).items():
-                above, target = x.rss - bench.idle, TARGETS[what]
-                print(f"{size:>9} {what:<15} {x.seconds:>8.3f} {x.shell_seconds:>8.3f} {x.cpu:>8.3f} {x.shell_cpu:>8.3f} {x.ratio:>6.2f} "
-                      f"{f'{x.low:.2f}..{x.high:.2f}':>12} {target:>6.2f}  {verdict(x.ratio, target):<7}  {above:>6.1f} "
-                      f"{MEMORY_TARGET:>6.0f}  {verdict(above, MEMORY_TARGET)}", flush=True)
-    except Failed as e:
-        sys.exit(f"error: {e}")
-    finally:
-        for name in names:
-            remove(os.path.join(work, name))
+    a = arguments(__doc__, full="some 6 GB of free disk")
+    print_lines(a, "Renaming two labels of every metric, with validation", Bench, width=15)
 
 
 if __name__ == "__main__":

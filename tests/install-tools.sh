@@ -23,6 +23,7 @@ test)
 bench)
     need sqlite3 sqlite3
     need python3 python3
+    python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || missing="$missing python3-venv"
     ;;
 esac
 [ -z "$missing" ] && exit 0

@@ -12,6 +12,8 @@ use crate::schema::ValueRef;
 /// A chunk is also written when it has this many bytes of text and blobs, or this many values.
 const FULL_BYTES: usize = 1 << 20;
 const FULL_CELLS: usize = 1 << 14;
+/// Rows of a chunk that are handed over at once: a multiple of what one statement takes.
+const ROWS_AT_ONCE: usize = 500;
 
 /// No table's primary key has more columns.
 const KEY_COLUMNS: usize = 4;
@@ -43,9 +45,16 @@ impl<'a> Chunk<'a> {
 
     /// Keeps one row; the columns at its end that got no value are NULL.
     pub fn push(&mut self, values: &[ValueRef<'_>]) -> Result<()> {
-        values.iter().for_each(|value| self.cells.push(*value));
-        (values.len()..self.width).for_each(|_| self.cells.push(ValueRef::Null));
+        self.push_all(values.iter().copied());
         Ok(())
+    }
+
+    /// As [`Chunk::push`].
+    #[inline]
+    pub fn push_all<'v>(&mut self, values: impl Iterator<Item = ValueRef<'v>>) {
+        let end = self.cells.len() + self.width;
+        values.for_each(|value| self.cells.push(value));
+        (self.cells.len()..end).for_each(|_| self.cells.push(ValueRef::Null));
     }
 
     /// Writes the rows if there are enough of them.
@@ -57,17 +66,42 @@ impl<'a> Chunk<'a> {
     }
 
     fn flush(&mut self) -> Result<()> {
-        let mut values: Vec<ValueRef<'_>> = self.cells.iter().collect();
-        if !self.order.is_empty() {
-            values = sorted(&values, self.width, &self.order);
+        let (cells, width) = (&self.cells, self.width);
+        let order = self.row_order();
+        let rows = cells.len() / width;
+        // Not all at once: what is only looked at once should not leave the processor's cache.
+        let mut values: Vec<ValueRef<'_>> = Vec::with_capacity(rows.min(ROWS_AT_ONCE) * width);
+        for from in (0..rows).step_by(ROWS_AT_ONCE) {
+            values.clear();
+            for place in from..rows.min(from + ROWS_AT_ONCE) {
+                let row = order.get(place).map_or(place, |(_, row)| *row);
+                values.extend((row * width..(row + 1) * width).map(|at| cells.get(at)));
+            }
+            self.inserter.insert(&values)?;
         }
-        self.inserter.insert(&values)?;
-        let rows = (values.len() / self.width) as u64;
-        self.written += rows;
-        self.job.advance_by(rows)?;
+        self.written += rows as u64;
+        self.job.advance_by(rows as u64)?;
         // One huge value must not keep its memory for the rest of the table.
         self.cells.clear(FULL_BYTES * 2);
         Ok(())
+    }
+
+    /// The rows in the order in which they are written; empty for the order in which they came.
+    fn row_order(&self) -> Vec<([i64; KEY_COLUMNS], usize)> {
+        if self.order.is_empty() {
+            return Vec::new();
+        }
+        let key = |row: usize| {
+            let mut key = [0; KEY_COLUMNS];
+            for (place, at) in key.iter_mut().zip(&self.order) {
+                // What is no integer stands somewhere: the order is only for speed.
+                *place = self.cells.get(row * self.width + at).as_integer().unwrap_or(i64::MIN);
+            }
+            key
+        };
+        let mut rows: Vec<_> = (0..self.cells.len() / self.width).map(|row| (key(row), row)).collect();
+        rows.sort_unstable();
+        rows
     }
 
     /// Writes what is left; returns how many rows were written in all.
@@ -75,21 +109,4 @@ impl<'a> Chunk<'a> {
         self.flush()?;
         Ok(self.written)
     }
-}
-
-/// The rows in the order of these columns.
-fn sorted<'v>(values: &[ValueRef<'v>], width: usize, order: &[usize]) -> Vec<ValueRef<'v>> {
-    let key = |row: &[ValueRef<'v>]| -> [i64; KEY_COLUMNS] {
-        let mut key = [0; KEY_COLUMNS];
-        for (place, at) in key.iter_mut().zip(order) {
-            // What is no integer stands somewhere: the order is only for speed.
-            *place = row.get(*at).and_then(|value| value.as_integer()).unwrap_or(i64::MIN);
-        }
-        key
-    };
-    let mut rows: Vec<_> = values.chunks_exact(width).map(|row| (key(row), row)).collect();
-    rows.sort_unstable_by_key(|(key, _)| *key);
-    let mut sorted = Vec::with_capacity(values.len());
-    rows.into_iter().for_each(|(_, row)| sorted.extend_from_slice(row));
-    sorted
 }

@@ -10,10 +10,24 @@ const SURELY_FINITE: usize = 300;
 
 /// Whether the text can stand in the document byte for byte, so that every JSON reader can read it and gives back what it means.
 pub fn embeds(text: &str) -> bool {
+    embedded(text).is_some()
+}
+
+/// What is known of text that [`embeds`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Embedded {
+    /// It is an object whose values are numbers.
+    pub of_numbers: bool,
+}
+
+/// As [`embeds`]: what is known of the text if so.
+pub fn embedded(text: &str) -> Option<Embedded> {
     // White space around a value is the document's, not the value's.
     let starts = matches!(text.bytes().next(), Some(b'{' | b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f'));
     let ends = text.bytes().next_back().is_some_and(|byte| byte > b' ');
-    starts && ends && Walk { text, lexer: Lexer::new(text), keys: Keys::default(), decoded: Vec::new() }.whole()
+    let of_numbers = text.starts_with('{');
+    let walk = Walk { text, lexer: Lexer::new(text), keys: Keys::default(), decoded: Vec::new(), of_numbers };
+    (starts && ends).then(|| walk.whole()).flatten()
 }
 
 /// Whether an object with this key at its top would be taken for a wrapped value, so that it has to be wrapped itself.
@@ -30,11 +44,14 @@ struct Walk<'a> {
     keys: Keys,
     /// A string that is no key.
     decoded: Vec<u8>,
+    /// The whole value is an object, and the values that it has had are numbers.
+    of_numbers: bool,
 }
 
 impl Walk<'_> {
-    fn whole(mut self) -> bool {
-        self.value(0) == Ok(true) && self.lexer.offset() == self.text.len()
+    fn whole(mut self) -> Option<Embedded> {
+        let fits = self.value(0) == Ok(true) && self.lexer.offset() == self.text.len();
+        fits.then_some(Embedded { of_numbers: self.of_numbers })
     }
 
     /// Passes over a value; false if it is JSON, but not fit.
@@ -96,6 +113,8 @@ impl Walk<'_> {
         let first = self.keys.len();
         loop {
             self.keys.read(&mut self.lexer)?;
+            // Only the whole value can be an object so far outside.
+            self.of_numbers &= depth > 1 || matches!(self.lexer.peek(), Some(b'-' | b'0'..=b'9'));
             let key = self.keys.last();
             if std::str::from_utf8(key).is_err() || (depth == 1 && looks_wrapped(key)) || !self.value(depth)? {
                 return Ok(false);
@@ -112,7 +131,7 @@ impl Walk<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{MAX_EMBEDDED_DEPTH, embeds};
+    use super::{Embedded, MAX_EMBEDDED_DEPTH, embedded, embeds};
 
     #[test]
     fn json_that_every_reader_reads_alike_is_embedded() {
@@ -134,6 +153,25 @@ mod tests {
         }
         let keys: Vec<String> = (0..100).map(|n| format!("\"k{n}\": {n}")).collect();
         assert!(embeds(&format!("{{{}}}", keys.join(","))));
+    }
+
+    #[test]
+    fn objects_of_numbers_are_told() {
+        for text in ["{}", r#"{"a": 1, "b": -2.5e3}"#, r#"{"": 0, "_a": 1}"#] {
+            assert_eq!(embedded(text), Some(Embedded { of_numbers: true }), "{text}");
+        }
+        for text in [
+            "1",
+            "[]",
+            "[{\"a\": 1}]",
+            r#"{"a": null}"#,
+            r#"{"b": {"a": 1}}"#,
+            r#"{"a": 1, "b": [2], "c": 3}"#,
+            r#"{"_a": ""}"#,
+        ] {
+            assert_eq!(embedded(text), Some(Embedded { of_numbers: false }), "{text}");
+        }
+        assert_eq!(embedded(r#"{"a": 1, "a": 2}"#), None);
     }
 
     #[test]

@@ -141,6 +141,26 @@ impl<'r> Input<'r> {
         found
     }
 
+    /// Passes over a member up to its value, with the comma before it unless it is the first, if it has this key and is written
+    /// without white space and escapes.
+    #[inline]
+    pub fn take_member(&mut self, first: bool, key: &str) -> bool {
+        let (rest, comma) = match (self.read_from(self.at), first) {
+            (rest, true) => (rest, 0),
+            ([b',', rest @ ..], false) => (rest, 1),
+            _ => return false,
+        };
+        let length = key.len() + 3;
+        let found = match rest.get(..length) {
+            Some([b'"', name @ .., b'"', b':']) => name == key.as_bytes(),
+            _ => false,
+        };
+        if found {
+            self.at += comma + length;
+        }
+        found
+    }
+
     /// Passes over white space; answers what comes next.
     #[inline]
     pub fn peek_token(&mut self) -> Result<Option<u8>> {

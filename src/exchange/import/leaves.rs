@@ -1,5 +1,7 @@
 //! The metrics, or the artifacts, that a document has had so far: each is one row, however often it appears.
 
+use std::hash::{BuildHasher, RandomState};
+
 use super::row::Row;
 use crate::database::{Fingerprint, IdMap};
 use crate::error::{Domain, Error, Result};
@@ -22,6 +24,8 @@ pub enum Appearance {
 pub struct Leaves {
     seen: IdSet,
     map: IdMap,
+    /// Of this run alone: nobody can write two rows that it takes for one.
+    key: RandomState,
     buffer: Vec<u8>,
 }
 
@@ -66,8 +70,7 @@ impl Leaves {
             }
             self.buffer.extend_from_slice(bytes);
         }
-        let hash = blake3::hash(&self.buffer);
-        hash.as_bytes().first_chunk().copied().unwrap_or_default()
+        self.key.hash_one(self.buffer.as_slice()).to_le_bytes()
     }
 }
 

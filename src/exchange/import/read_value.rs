@@ -7,7 +7,7 @@ use super::reader::{Kind, Number, Reader};
 use super::row::KEPT_BYTES;
 use crate::database::CellBuffer;
 use crate::error::{Result, Status};
-use crate::exchange::embedded::{embeds, looks_wrapped};
+use crate::exchange::embedded::{embedded, looks_wrapped};
 use crate::exchange::value::{
     INFINITY, NAN, NEGATIVE_INFINITY, Slot, WRAPPED_BLOB, WRAPPED_BYTES, WRAPPED_INTEGER, WRAPPED_REAL, WRAPPED_TEXT,
 };
@@ -22,13 +22,22 @@ const NON_FINITE: [(&str, f64); 3] =
 #[derive(Debug, Default)]
 pub struct ValueReader {
     text: Vec<u8>,
+    usual: bool,
 }
 
 impl ValueReader {
+    /// Whether the cell that was read is certainly what its column is for, so that nobody need look again: a string in a column of
+    /// text, an object of numbers in one of JSON. Of other cells this does not say.
+    #[inline]
+    pub fn is_usual(&self) -> bool {
+        self.usual
+    }
+
     /// Reads the cell of a column of this kind; `None` for an extra column.
     #[inline]
     pub fn read(&mut self, reader: &mut Reader<'_>, column: Option<schema::Kind>, into: &mut CellBuffer) -> Result<()> {
         let next = reader.kind()?;
+        self.usual = next == Kind::String && column == Some(schema::Kind::Text);
         if next == Kind::Null {
             reader.take_null()?;
             into.push(ValueRef::Null);
@@ -75,8 +84,9 @@ impl ValueReader {
     /// JSON text: itself, or wrapped.
     fn json(&mut self, reader: &mut Reader<'_>, next: Kind, into: &mut CellBuffer) -> Result<()> {
         let (offset, bytes) = reader.raw()?;
-        if std::str::from_utf8(bytes).is_ok_and(embeds) {
+        if let Some(known) = std::str::from_utf8(bytes).ok().and_then(embedded) {
             into.push(ValueRef::Text(bytes));
+            self.usual = known.of_numbers;
             return Ok(());
         }
         let kept = bytes.to_vec();

@@ -49,6 +49,22 @@ pub struct Members {
     next: usize,
 }
 
+impl Members {
+    /// Whether the key at this place was there before.
+    #[inline]
+    fn had(&self, at: usize) -> bool {
+        self.seen >> (at % 64) & 1 == 1
+    }
+
+    /// The key at this place was there.
+    #[inline]
+    fn passed(&mut self, at: usize) {
+        self.seen |= 1 << (at % 64);
+        self.next = at + 1;
+        self.first = false;
+    }
+}
+
 /// A list that is being read.
 #[derive(Debug)]
 pub struct Items(u64);
@@ -204,11 +220,21 @@ impl<'r> Reader<'r> {
     /// The next key of an object that has no others than these: its place among them; `None` at the end of the object.
     #[inline]
     pub fn next_member(&mut self, members: &mut Members, names: &[&'static str]) -> Result<Option<usize>> {
+        // They mostly come in their order, and written as short as can be.
+        let at = members.next;
+        if let Some(name) = names.get(at)
+            && !members.had(at)
+            && self.input.take_member(members.first, name)
+        {
+            self.path.at_name(name);
+            members.passed(at);
+            return Ok(Some(at));
+        }
         if !self.before_key(members)? {
             return Ok(None);
         }
         let start = self.offset() - 1;
-        // They mostly come in their order, and not all of them.
+        // Not all of them are there.
         let later = names.iter().enumerate().skip(members.next);
         let known =
             later.chain(names.iter().enumerate().take(members.next)).find(|(_, name)| self.input.take_key(name));
@@ -216,13 +242,11 @@ impl<'r> Reader<'r> {
             Some((at, name)) => (at, *name),
             None => self.spelled(start, names)?,
         };
-        members.next = at + 1;
         self.path.at_name(name);
-        let bit = 1u64 << (at % 64);
-        if members.seen & bit != 0 {
+        if members.had(at) {
             return Err(self.error_at(start, Status::Validation, format!("the key {name:?} occurs twice")));
         }
-        members.seen |= bit;
+        members.passed(at);
         self.after_key()?;
         Ok(Some(at))
     }

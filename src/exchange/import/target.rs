@@ -12,8 +12,6 @@ use smallvec::SmallVec;
 
 /// Rows of one table that are written at once, at most.
 const CHUNK_ROWS: usize = 1000;
-/// Most tables have fewer columns than this; more only cost an allocation per row.
-const INLINE_COLUMNS: usize = 8;
 
 /// One table. Without columns if the target lacks it.
 #[derive(Default)]
@@ -239,8 +237,7 @@ impl<'c> Target<'c> {
                 })
             }
         };
-        let values: SmallVec<[ValueRef<'_>; INLINE_COLUMNS]> = row.iter().collect();
-        chunk.push(&values)?;
+        chunk.push_all(row.iter());
         sink.rows += 1;
         chunk.flush_if_full().map_err(|error| near(error, reader.offset()))
     }

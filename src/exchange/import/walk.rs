@@ -407,7 +407,9 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
         row.set(at);
         let value = row.get(at);
         self.target.check(object, at, value, &self.reader)?;
-        if let Some(judge) = &mut self.judge {
+        if let Some(judge) = &mut self.judge
+            && !self.values.is_usual()
+        {
             judge.look(object.table, column, value, &self.reader);
         }
         Ok(())
