@@ -2,6 +2,7 @@
 # make test    run every test; installs what is missing on Debian and Ubuntu
 # make large   the tests that take minutes and gigabytes of disk: a document of 2 GiB in less than 64 MiB of memory
 # make fuzz    looks for documents that break the import, for FUZZ_SECONDS (600); needs cargo-fuzz (fuzz/README.md)
+# make install PREFIX=/usr/local DESTDIR= LIBDIR= INCLUDEDIR=    build and install; make uninstall with the same removes it
 # make bench   the performance contract, as ratios (BENCH="--full" adds 1e7 rows)
 CARGO ?= cargo
 PYTHON ?= python3
@@ -9,9 +10,13 @@ CC ?= cc
 TARGET ?= $(or $(CARGO_TARGET_DIR),target)
 VENV = $(TARGET)/venv
 BENCH ?=
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+DESTDIR ?=
 CFLAGS_EXAMPLE = -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror -Iinclude
 
-.PHONY: all demo test large fuzz tools bench check clean
+.PHONY: all demo test large fuzz tools bench check clean dist check-dist install install-built uninstall
 
 all:
 	$(CARGO) build --release --locked
@@ -77,6 +82,27 @@ check:
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) build --locked
 	git diff --exit-code -- include Cargo.lock
+
+# What is installed: the libraries as small as they get, with no path of this machine in them.
+dist:
+	CARGO=$(CARGO) sh packaging/build.sh $(TARGET)
+
+# Their size, what they show of themselves, and how long they take to load.
+check-dist: dist
+	sh packaging/check.sh $(TARGET)/dist
+
+install: dist install-built
+
+# Only copies, for root after `make dist`.
+install-built uninstall: export PREFIX := $(PREFIX)
+install-built uninstall: export LIBDIR := $(LIBDIR)
+install-built uninstall: export INCLUDEDIR := $(INCLUDEDIR)
+install-built uninstall: export DESTDIR := $(DESTDIR)
+install-built:
+	sh packaging/install.sh install $(TARGET)/dist
+
+uninstall:
+	sh packaging/install.sh uninstall
 
 clean:
 	$(CARGO) clean

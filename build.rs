@@ -32,14 +32,26 @@ fn main() {
     println!("cargo:rerun-if-changed=cbindgen.toml");
     println!("cargo:rerun-if-changed=src/capi");
     println!("cargo:rerun-if-changed=include/expmig.h");
+    let soname = format!("libexpmig.so.{}", compatible_version());
+    println!("cargo:rustc-env=EXPMIG_SONAME={soname}");
     // Unloading a Rust library whose thread-local destructors still have to run would crash.
     if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
+        // cargo-c gives the same name itself.
+        if env::var_os("CARGO_FEATURE_CAPI").is_none() {
+            println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,{soname}");
+        }
     }
     let root = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
     if let Err(message) = header(&root) {
         println!("cargo:warning=include/expmig.h was not made: {message}");
     }
+}
+
+/// What programs ask the loader for: 1.0 and later keep the ABI within a major version, earlier ones within a minor one.
+fn compatible_version() -> String {
+    let (major, minor) = (variable("CARGO_PKG_VERSION_MAJOR"), variable("CARGO_PKG_VERSION_MINOR"));
+    if major == "0" { format!("0.{minor}") } else { major }
 }
 
 fn variable(name: &str) -> String {

@@ -1,23 +1,15 @@
 //! The C ABI from C: builds each program in tests/c with gcc and with clang, against the shared and the static library that this
 //! `cargo test` built, runs all of them, and one of each under valgrind.
 
+mod programs;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use std::time::SystemTime;
+use std::process::Command;
 
-const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+use programs::{ROOT, SYSTEM_LIBRARIES, VALGRIND, libraries, link_with_name, succeed, with_databases};
+
 const WARNINGS: &[&str] = &["-std=c99", "-g", "-Wall", "-Wextra", "-Wpedantic", "-Werror"];
-/// rustc's native-static-libs.
-const SYSTEM_LIBRARIES: &[&str] = &["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc"];
-const VALGRIND: &[&str] = &[
-    "--quiet",
-    "--child-silent-after-fork=yes",
-    "--leak-check=full",
-    "--show-leak-kinds=definite,indirect",
-    "--errors-for-leak-kinds=definite,indirect",
-    "--error-exitcode=99",
-];
 
 macro_rules! programs {
     ($($(#[$meta:meta])* $name:ident)+) => { $(
@@ -137,7 +129,7 @@ impl Program {
         let mut command = Command::new(compiler);
         command.args(WARNINGS).arg("-I").arg(Path::new(ROOT).join("include")).arg(&self.source).arg("-o").arg(&program);
         if linking == "shared" {
-            command.arg("-L").arg(libraries).arg("-lexpmig").arg(format!("-Wl,-rpath,{}", libraries.display()));
+            command.args(link_with_name(libraries, self.folder.path()));
         } else {
             command.arg(libraries.join("libexpmig.a"));
         }
@@ -148,50 +140,10 @@ impl Program {
     /// Runs the program in a new folder with its two databases; returns what it printed.
     fn run(&self, command: &mut Command, arguments: &[&str], way: &str) -> String {
         let folder = tempfile::tempdir_in(self.folder.path()).unwrap();
-        for database in ["digits.db", "small.db"] {
-            fs::copy(Path::new(ROOT).join("tests/data/digits.db"), folder.path().join(database)).unwrap();
-        }
-        let small = Path::new(ROOT).join("tests/c/small.sql");
-        let mut shell = Command::new("sqlite3");
-        shell.arg(folder.path().join("small.db")).stdin(fs::File::open(small).unwrap());
-        succeed(&mut shell, "small.sql");
+        with_databases(folder.path());
         // Cargo's would go before the path in the program, and lead to what an earlier `cargo build` made.
         command.env_remove("LD_LIBRARY_PATH");
         let output = succeed(command.args(arguments).current_dir(folder.path()), way);
         String::from_utf8(output.stdout).unwrap()
     }
-}
-
-/// Runs a command that has to succeed.
-fn succeed(command: &mut Command, way: &str) -> Output {
-    let output = command.output().unwrap_or_else(|error| {
-        panic!("{}: {error}; run make test, which installs it", command.get_program().display());
-    });
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{way}: {}\n{said}", output.status);
-    output
-}
-
-/// The folder with the shared and the static library, which have to be those of this build.
-fn libraries() -> PathBuf {
-    let program = std::env::current_exe().unwrap();
-    let beside = program.parent().unwrap();
-    let has_both = |folder: &&Path| folder.join("libexpmig.so").exists() && folder.join("libexpmig.a").exists();
-    let folder = [beside, beside.parent().unwrap()].into_iter().find(has_both).expect("no libexpmig.so and .a");
-    for library in ["libexpmig.so", "libexpmig.a"] {
-        let built = modified(&folder.join(library));
-        assert!(built >= newest(&Path::new(ROOT).join("src")), "{library} is older than src/: it is not of this build");
-        assert!(built <= modified(&program), "{library} is newer than the test: it is not of this build");
-    }
-    folder.to_owned()
-}
-
-fn modified(path: &Path) -> SystemTime {
-    fs::metadata(path).unwrap().modified().unwrap()
-}
-
-/// When the latest change below a folder was made.
-fn newest(folder: &Path) -> SystemTime {
-    let of = |path: PathBuf| if path.is_dir() { newest(&path) } else { modified(&path) };
-    fs::read_dir(folder).unwrap().map(|entry| of(entry.unwrap().path())).max().unwrap()
 }

@@ -4,6 +4,7 @@
 set -eu
 what=$1
 missing=
+may_need=
 need() { # need COMMAND PACKAGE
     command -v "$1" >/dev/null 2>&1 || missing="$missing $2"
 }
@@ -16,6 +17,11 @@ test)
     need g++ g++
     need clang clang
     need valgrind valgrind
+    # Debian has clang's sanitizers in a package of their own; elsewhere they come with it.
+    [ -e "$(clang --print-file-name="libclang_rt.asan-$(uname -m).a" 2>/dev/null)" ] || may_need=libclang-rt-dev
+    need cmake cmake
+    need pkg-config pkg-config
+    [ -e /usr/include/sqlite3.h ] || missing="$missing libsqlite3-dev"
     need sqlite3 sqlite3
     need python3 python3
     python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || missing="$missing python3-venv"
@@ -26,14 +32,15 @@ bench)
     python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || missing="$missing python3-venv"
     ;;
 esac
-[ -z "$missing" ] && exit 0
+[ -z "$missing$may_need" ] && exit 0
 if ! command -v apt-get >/dev/null 2>&1; then
-    echo "please install:$missing" >&2
+    echo "please install:$missing $may_need" >&2
     exit 1
 fi
 as_root=
 [ "$(id -u)" = 0 ] || as_root=sudo
 export DEBIAN_FRONTEND=noninteractive
 $as_root apt-get update -q
+[ -z "$may_need" ] || ! apt-cache show "$may_need" >/dev/null 2>&1 || missing="$missing $may_need"
 # shellcheck disable=SC2086 # a list of packages
 $as_root apt-get install -q -y --no-install-recommends $missing

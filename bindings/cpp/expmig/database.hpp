@@ -1,0 +1,53 @@
+/* An open database. */
+#ifndef EXPMIG_DATABASE_HPP
+#define EXPMIG_DATABASE_HPP
+
+#include "options.hpp"
+#include "value.hpp"
+
+namespace expmig {
+
+/** May be used from any thread; calls wait for each other. Managers that were made of it keep what they need. */
+class database {
+public:
+    /** Opens what exists. `url`: the path of a SQLite file, or "sqlite:" and the path. */
+    static database open(std::string_view url, const open_options &options = {}) {
+        const expmig_open_options settings = detail::to_c(options);
+        expmig_database *opened = nullptr;
+        detail::call call;
+        call.finish(expmig_database_open(detail::c_text(url).get(), &settings, &opened, call.error()));
+        return database(opened);
+    }
+
+    /** As open, of a file, whatever its name is. */
+    static database open_file(const std::filesystem::path &path, const open_options &options = {}) {
+        return open("sqlite:" + detail::utf8(path), options);
+    }
+
+    /** What it is: JSON, schema "expmig.database/1". */
+    std::string info() const {
+        char *json = nullptr;
+        detail::call call;
+        call.finish(expmig_database_info(get(), &json, call.error()));
+        return detail::take(json);
+    }
+
+    /** Runs one SELECT on a consistent state. Whatever the SQL, it can only read. */
+    void query(std::string_view sql, const parameters &params, const row_callback &on_row) const {
+        detail::querying(on_row).run(expmig_database_query, get(), sql, params);
+    }
+
+    void query(std::string_view sql, const row_callback &on_row) const { query(sql, {}, on_row); }
+
+    /** Throws if the handle was moved from. */
+    const expmig_database *get() const { return detail::held(database_.get()); }
+
+private:
+    explicit database(expmig_database *opened) noexcept : database_(opened) {}
+
+    detail::handle<expmig_database, expmig_database_close> database_;
+};
+
+} // namespace expmig
+
+#endif

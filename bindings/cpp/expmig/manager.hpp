@@ -1,0 +1,409 @@
+/* One database and everything that can be done with it. */
+#ifndef EXPMIG_MANAGER_HPP
+#define EXPMIG_MANAGER_HPP
+
+#include "check.hpp"
+#include "database.hpp"
+#include "report.hpp"
+#include "results.hpp"
+#include "transformer.hpp"
+
+namespace expmig {
+
+/** Takes the next piece of a document. */
+using write_callback = callback<std::string_view>;
+
+/** Fills the buffer with the next bytes of a document and says how many there are; 0 at the end. */
+using read_callback = std::function<std::size_t(char *buffer, std::size_t capacity)>;
+
+/** May be used from any thread; calls wait for each other. Keeps what it needs of its database. */
+class manager {
+public:
+    /** Touches no file. */
+    explicit manager(const database &database, const manager_options &options = {})
+        : thrown_(std::make_shared<detail::thrown_exceptions>()) {
+        const detail::optional_c_text snapshot_dir(options.snapshot_dir ? std::optional(detail::utf8(*options.snapshot_dir))
+                                                                        : std::nullopt);
+        auto settings = detail::defaults<expmig_manager_options, expmig_manager_options_init>();
+        settings.snapshot_dir = snapshot_dir.get();
+        detail::assign(settings.log_level, options.log_level);
+        const expmig_database *of = database.get();
+        if (options.log) {
+            settings.log_fn = log;
+            settings.log_user_data = new log_callback(options.log);
+            settings.log_destroy = detail::destroy<log_callback>;
+        }
+        expmig_manager *made = nullptr;
+        detail::call call;
+        const expmig_status answer = expmig_manager_new(of, &settings, &made, call.error());
+        manager_.reset(made);
+        call.finish(answer);
+    }
+
+    std::vector<experiment> experiments() const {
+        std::vector<experiment> all;
+        const std::string text = experiments_json();
+        for (const detail::json &one : detail::json(text)["experiments"].elements())
+            all.push_back(detail::read_experiment(one));
+        return all;
+    }
+
+    /** Schema "expmig.experiments/1". */
+    std::string experiments_json() const {
+        return text([&](char **json, auto error) { return expmig_experiment_list(get(), json, error); });
+    }
+
+    /** Equal for equal experiments, whatever their ids and the order of their rows. */
+    expmig::digest digest(std::int64_t experiment_id, const job_options &options = {}) const {
+        expmig::digest made;
+        detail::call call;
+        const auto settings = detail::to_c(options, call);
+        call.finish(expmig_experiment_digest(get(), experiment_id, &settings, made.bytes.data(), call.error()));
+        return made;
+    }
+
+    /** Compares by content; different experiments are no error. */
+    comparison compare(std::int64_t experiment_id, const manager &other, std::int64_t other_experiment_id,
+                       const job_options &options = {}) const {
+        detail::call call;
+        const auto settings = detail::to_c(options, call);
+        char *json = nullptr;
+        call.finish(expmig_experiment_compare(get(), experiment_id, other.get(), other_experiment_id, &settings, &json,
+                                              call.error()));
+        std::string text = detail::take(json);
+        const bool equal = detail::json(text)["equal"].boolean();
+        return {equal, std::move(text)};
+    }
+
+    /** Checks the data. What is wrong with it is no error of the call: it is in the report. */
+    report validate(const validate_options &options = {}) const {
+        detail::call call(thrown());
+        const auto settings = detail::to_c(options, call);
+        expmig_report *made = nullptr;
+        call.finish(expmig_validate(get(), &settings, &made, call.error()));
+        return report(made);
+    }
+
+    /** Checks the hierarchy of one experiment, and answers in short. */
+    hierarchy_result validate_hierarchy(std::int64_t experiment_id) const {
+        std::int32_t valid = 0;
+        const std::string json = text([&](char **issues, auto error) {
+            return expmig_hierarchy_validate(get(), experiment_id, &valid, issues, error);
+        });
+        return {valid != 0, detail::strings(detail::json(json)["issues"])};
+    }
+
+    /** Every validation, and every migration with the conservative strategy, runs the check from now on. */
+    void register_check(std::string_view name, check_callback check) const {
+        using registered = detail::registered_check;
+        auto made = std::make_unique<registered>(registered{std::move(check), thrown_});
+        const detail::c_text text(name);
+        const expmig_manager *of = get();
+        detail::call call;
+        call.finish(expmig_check_register(of, text.get(), registered::run, made.release(), detail::destroy<registered>,
+                                          call.error()));
+    }
+
+    /** As register_check; each row that the SELECT answers is an issue. */
+    void register_check_sql(std::string_view name, std::string_view sql) const {
+        detail::call call;
+        call.finish(expmig_check_register_sql(get(), detail::c_text(name).get(), detail::c_text(sql).get(), call.error()));
+    }
+
+    void unregister_check(std::string_view name) const {
+        detail::call call;
+        call.finish(expmig_check_unregister(get(), detail::c_text(name).get(), call.error()));
+    }
+
+    /** Makes a snapshot of the whole database; answers its id. */
+    std::string create_snapshot(std::string_view description = {}, const snapshot_options &options = {}) const {
+        detail::call call;
+        const detail::snapshot_arguments settings(options, call);
+        char *id = nullptr;
+        call.finish(
+            expmig_snapshot_create(get(), detail::c_text(description).get(), settings.get(), &id, call.error()));
+        return detail::take(id);
+    }
+
+    /** The snapshots in the folder, of other databases too. `pattern`: only those of which the id or the description matches this glob. */
+    snapshot_list snapshots(std::optional<std::string_view> pattern = {}) const {
+        return list_snapshots(EXPMIG_TIME_UNKNOWN, pattern);
+    }
+
+    /** Those that were made then or later. */
+    template <class Duration>
+    snapshot_list snapshots_since(std::chrono::time_point<std::chrono::system_clock, Duration> since,
+                                  std::optional<std::string_view> pattern = {}) const {
+        return list_snapshots(std::chrono::floor<std::chrono::microseconds>(since).time_since_epoch().count(), pattern);
+    }
+
+    snapshot snapshot_details(std::string_view snapshot_id) const {
+        const detail::c_text id(snapshot_id);
+        const std::string json =
+            text([&](char **made, auto error) { return expmig_snapshot_details(get(), id.get(), made, error); });
+        return detail::read_snapshot(detail::json(json));
+    }
+
+    /** Throws unless the snapshot is as it was made. */
+    void verify_snapshot(std::string_view snapshot_id, const job_options &options = {}) const {
+        detail::call call;
+        const auto settings = detail::to_c(options, call);
+        call.finish(expmig_snapshot_verify(get(), detail::c_text(snapshot_id).get(), &settings, call.error()));
+    }
+
+    /** Replaces everything in the database by the snapshot, in one step. */
+    restore_result restore_snapshot(std::string_view snapshot_id, const restore_options &options = {}) const {
+        detail::call call;
+        const auto settings = detail::to_c(options, call);
+        char *json = nullptr;
+        call.finish(
+            expmig_snapshot_restore(get(), detail::c_text(snapshot_id).get(), &settings, &json, call.error()));
+        std::string text = detail::take(json);
+        const detail::json from(text);
+        restore_result result{from["snapshot_id"].string(), from["safety_snapshot_id"].optional_string(), {}};
+        result.json = std::move(text);
+        return result;
+    }
+
+    void delete_snapshot(std::string_view snapshot_id) const {
+        detail::call call;
+        call.finish(expmig_snapshot_delete(get(), detail::c_text(snapshot_id).get(), call.error()));
+    }
+
+    /** Keeps the newest snapshots of this database; answers how many others were deleted. */
+    std::uint64_t cleanup_snapshots(std::int64_t keep_count) const {
+        std::uint64_t deleted = 0;
+        detail::call call;
+        call.finish(expmig_snapshot_cleanup(get(), keep_count, &deleted, call.error()));
+        return deleted;
+    }
+
+    /** Copies an experiment within this database, and everything below it. */
+    migration migrate(std::int64_t experiment_id, const migrate_options &options = {}) const {
+        return migrate_into(nullptr, experiment_id, options);
+    }
+
+    /** Copies it into another database. */
+    migration migrate_to(const manager &target, std::int64_t experiment_id, const migrate_options &options = {}) const {
+        return migrate_into(target.get(), experiment_id, options);
+    }
+
+    /** What migrate would do: schema "expmig.plan/1". Writes nothing. */
+    std::string plan(std::int64_t experiment_id, const migrate_options &options = {}) const {
+        return plan_into(nullptr, experiment_id, options);
+    }
+
+    /** What migrate_to would do. */
+    std::string plan_to(const manager &target, std::int64_t experiment_id, const migrate_options &options = {}) const {
+        return plan_into(target.get(), experiment_id, options);
+    }
+
+    /** Changes metrics by the rules of a JSON document (docs/transformations.md), in one transaction. */
+    transformation transform(std::string_view rules_json, const metric_selection &selection = {},
+                             const transform_options &options = {}) const {
+        const detail::c_text rules(rules_json);
+        return transformed(selection, options, [&](auto which, auto settings, auto result, auto error) {
+            return expmig_transform_metrics(get(), which, rules.get(), settings, result, error);
+        });
+    }
+
+    /** The same with one rule for the metrics of every type. `params_json`: its parameters, if it has any. */
+    transformation transform_by(std::string_view transformation, std::optional<std::string_view> params_json = {},
+                                const metric_selection &selection = {}, const transform_options &options = {}) const {
+        const detail::c_text name(transformation);
+        const detail::optional_c_text params(params_json);
+        return transformed(selection, options, [&](auto which, auto settings, auto result, auto error) {
+            return expmig_transform_metrics_by(get(), which, name.get(), params.get(), settings, result, error);
+        });
+    }
+
+    /** Gives the metrics of a transformation back what they had, byte for byte. */
+    undo_result undo(std::int64_t transform_id, const undo_options &options = {}) const {
+        detail::call call;
+        const auto settings = detail::to_c(options, call);
+        char *json = nullptr;
+        call.finish(expmig_transform_undo(get(), transform_id, &settings, &json, call.error()));
+        return detail::read_undo(detail::take(json));
+    }
+
+    /** What can be undone, the newest first. */
+    std::vector<undoable_transformation> undoable() const {
+        const std::string json =
+            text([&](char **made, auto error) { return expmig_transform_list(get(), made, error); });
+        std::vector<undoable_transformation> all;
+        for (const detail::json &one : detail::json(json)["transforms"].elements())
+            all.push_back(detail::read_undoable(one));
+        return all;
+    }
+
+    /** Keeps what undoes the newest transformations; answers how many can be undone no more. */
+    std::uint64_t forget_transformations(std::int64_t keep_count, const job_options &options = {}) const {
+        detail::call call;
+        const auto settings = detail::to_c(options, call);
+        std::uint64_t forgotten = 0;
+        call.finish(expmig_transform_forget(get(), keep_count, &settings, &forgotten, call.error()));
+        return forgotten;
+    }
+
+    /** The rules of this manager can name the transformation from now on. */
+    void register_transformation(std::string_view name, transform_callback transform) const {
+        using registered = detail::registered_transformation;
+        auto made = std::make_unique<registered>(registered{std::move(transform), thrown_});
+        const detail::c_text text(name);
+        const expmig_manager *of = get();
+        detail::call call;
+        call.finish(expmig_transformation_register(of, text.get(), registered::run, made.release(),
+                                                   detail::destroy<registered>, call.error()));
+    }
+
+    void unregister_transformation(std::string_view name) const {
+        detail::call call;
+        call.finish(expmig_transformation_unregister(get(), detail::c_text(name).get(), call.error()));
+    }
+
+    /** Hands out the experiment as one JSON document (docs/export-format.md), in pieces. */
+    void export_experiment(std::int64_t experiment_id, const write_callback &write, const export_options &options = {}) const {
+        writing state{write, {}};
+        const detail::export_arguments settings(options, state.call);
+        state.call.finish(expmig_export_experiment(get(), experiment_id, settings.get(), writing::take, &state,
+                                                   state.call.error()));
+    }
+
+    /** Into a file, which is complete before it gets its name. */
+    void export_to_file(std::int64_t experiment_id, const std::filesystem::path &path, const export_options &options = {}) const {
+        detail::call call;
+        const detail::export_arguments settings(options, call);
+        const detail::c_text name(detail::utf8(path));
+        call.finish(expmig_export_experiment_to_file(get(), experiment_id, name.get(), settings.get(), call.error()));
+    }
+
+    std::string export_to_string(std::int64_t experiment_id, const export_options &options = {}) const {
+        detail::call call;
+        const detail::export_arguments settings(options, call);
+        char *document = nullptr;
+        call.finish(
+            expmig_export_experiment_to_string(get(), experiment_id, settings.get(), &document, call.error()));
+        return detail::take(document);
+    }
+
+    /** Imports the experiment of a document as it is read, in one transaction. */
+    import_result import_experiment(const read_callback &read, const import_options &options = {}) const {
+        reading state{read, {}};
+        return imported(options, state.call, [&](auto settings, auto id, auto json, auto error) {
+            return expmig_import_experiment(get(), reading::give, &state, settings, id, json, error);
+        });
+    }
+
+    import_result import_from_file(const std::filesystem::path &path, const import_options &options = {}) const {
+        const detail::c_text name(detail::utf8(path));
+        detail::call call;
+        return imported(options, call, [&](auto settings, auto id, auto json, auto error) {
+            return expmig_import_experiment_from_file(get(), name.get(), settings, id, json, error);
+        });
+    }
+
+    import_result import_from_string(std::string_view document, const import_options &options = {}) const {
+        detail::call call;
+        return imported(options, call, [&](auto settings, auto id, auto json, auto error) {
+            return expmig_import_experiment_from_string(get(), document.data(), document.size(), settings, id, json, error);
+        });
+    }
+
+    /** Throws if the handle was moved from. */
+    const expmig_manager *get() const { return detail::held(manager_.get()); }
+
+private:
+    struct writing {
+        const write_callback &write;
+        detail::call call;
+
+        static std::int32_t take(const void *bytes, std::size_t length, void *user_data) noexcept {
+            auto &self = *static_cast<writing *>(user_data);
+            return self.call.guard([&] { return self.write(std::string_view(static_cast<const char *>(bytes), length)); });
+        }
+    };
+
+    struct reading {
+        const read_callback &read;
+        detail::call call;
+
+        static std::int32_t give(void *buffer, std::size_t capacity, std::size_t *length, void *user_data) noexcept {
+            auto &self = *static_cast<reading *>(user_data);
+            return self.call.guard([&] {
+                *length = self.read(static_cast<char *>(buffer), capacity);
+                return flow::proceed;
+            });
+        }
+    };
+
+    static void log(std::int32_t level, const char *message, void *user_data) noexcept {
+        try {
+            (*static_cast<const log_callback *>(user_data))(static_cast<log_level>(level), message);
+        } catch (...) { // as log_callback says
+        }
+    }
+
+    snapshot_list list_snapshots(std::int64_t since_us, const std::optional<std::string_view> &pattern) const {
+        const detail::optional_c_text glob(pattern);
+        const std::string json =
+            text([&](char **made, auto error) { return expmig_snapshot_list(get(), since_us, glob.get(), made, error); });
+        return detail::read_snapshots(detail::json(json));
+    }
+
+    detail::thrown_exceptions &thrown() const {
+        detail::held(manager_.get());
+        return *thrown_;
+    }
+
+    /** The string of a call that can be neither watched nor cancelled. */
+    template <class Run>
+    static std::string text(Run run) {
+        char *made = nullptr;
+        detail::call call;
+        call.finish(run(&made, call.error()));
+        return detail::take(made);
+    }
+
+    migration migrate_into(const expmig_manager *target, std::int64_t experiment_id, const migrate_options &options) const {
+        detail::call call(thrown());
+        const detail::migrate_arguments settings(options, call);
+        expmig_migration *made = nullptr;
+        call.finish(expmig_migrate_experiment(get(), experiment_id, target, settings.get(), &made, call.error()));
+        return migration(made);
+    }
+
+    std::string plan_into(const expmig_manager *target, std::int64_t experiment_id, const migrate_options &options) const {
+        detail::call call(thrown());
+        const detail::migrate_arguments settings(options, call);
+        char *json = nullptr;
+        call.finish(expmig_migrate_plan(get(), experiment_id, target, settings.get(), &json, call.error()));
+        return detail::take(json);
+    }
+
+    template <class Run>
+    transformation transformed(const metric_selection &selection, const transform_options &options, Run run) const {
+        detail::call call(thrown());
+        const auto which = detail::to_c(selection);
+        const auto settings = detail::to_c(options, call);
+        expmig_transformation *made = nullptr;
+        call.finish(run(&which, &settings, &made, call.error()));
+        return transformation(made);
+    }
+
+    template <class Run>
+    static import_result imported(const import_options &options, detail::call &call, Run run) {
+        const auto settings = detail::to_c(options, call);
+        std::int64_t id = 0;
+        char *json = nullptr;
+        call.finish(run(&settings, &id, &json, call.error()));
+        return detail::read_import(id, detail::take(json));
+    }
+
+    /** Shared with the registered functions, which outlive a manager that is moved. */
+    std::shared_ptr<detail::thrown_exceptions> thrown_;
+    detail::handle<expmig_manager, expmig_manager_free> manager_;
+};
+
+} // namespace expmig
+
+#endif

@@ -1,0 +1,318 @@
+/* Options: plain aggregates, `{.create = true}` in C++20. What is not set is what the library does by default. */
+#ifndef EXPMIG_OPTIONS_HPP
+#define EXPMIG_OPTIONS_HPP
+
+#include "callback.hpp"
+
+#include <filesystem>
+
+namespace expmig {
+
+enum class severity : std::int32_t {
+    error = EXPMIG_SEVERITY_ERROR,
+    warning = EXPMIG_SEVERITY_WARNING,
+    info = EXPMIG_SEVERITY_INFO,
+};
+
+enum class migration_strategy : std::int32_t {
+    balanced = EXPMIG_STRATEGY_BALANCED,
+    conservative = EXPMIG_STRATEGY_CONSERVATIVE,
+    aggressive = EXPMIG_STRATEGY_AGGRESSIVE,
+};
+
+/** What to do if the target has the same experiment already. */
+enum class duplicates : std::int32_t {
+    copy = EXPMIG_DUPLICATE_COPY,
+    skip = EXPMIG_DUPLICATE_SKIP,
+    error = EXPMIG_DUPLICATE_ERROR,
+};
+
+enum class log_level : std::int32_t {
+    off = EXPMIG_LOG_OFF,
+    error = EXPMIG_LOG_ERROR,
+    warning = EXPMIG_LOG_WARNING,
+    info = EXPMIG_LOG_INFO,
+    debug = EXPMIG_LOG_DEBUG,
+};
+
+/** Receives log records, one line each. What it throws is dropped: a log cannot fail a call. */
+using log_callback = std::function<void(log_level level, std::string_view message)>;
+
+struct open_options {
+    bool create = false;
+    bool readonly = false;
+    /** Open although this process has the file open through another copy of SQLite, whose locks will be lost. */
+    bool allow_shared_process = false;
+    /** How long to wait for other connections' locks. */
+    std::optional<std::chrono::milliseconds> busy_timeout{};
+};
+
+struct manager_options {
+    /** Folder for snapshots. */
+    std::optional<std::filesystem::path> snapshot_dir{};
+    log_callback log{};
+    /** The least important level that is logged. */
+    std::optional<expmig::log_level> log_level{};
+};
+
+/** Of calls that take a while and need nothing else. */
+struct job_options {
+    progress_callback on_progress{};
+    const cancel_token *cancel = nullptr;
+};
+
+struct validate_options {
+    /** Only this experiment. */
+    std::optional<std::int64_t> experiment_id{};
+    /** How many issues are listed at most; all are counted. */
+    std::optional<std::int64_t> issue_limit{};
+    bool foreign_keys = true, metric_json = true, hierarchy = true, registered_checks = true;
+    progress_callback on_progress{};
+    const cancel_token *cancel = nullptr;
+};
+
+struct snapshot_options {
+    /** A JSON object that is kept with the snapshot as it is. */
+    std::optional<std::string> metadata_json{};
+    progress_callback on_progress{};
+    const cancel_token *cancel = nullptr;
+};
+
+struct restore_options {
+    /** Restore also a snapshot of another database. */
+    bool force = false;
+    /** Take a snapshot of what is overwritten. */
+    bool safety_snapshot = true;
+    progress_callback on_progress{};
+    const cancel_token *cancel = nullptr;
+};
+
+struct migrate_options {
+    migration_strategy strategy = migration_strategy::balanced;
+    duplicates on_duplicate = duplicates::copy;
+    /** Append the trials to this experiment of the target, instead of creating one. */
+    std::optional<std::int64_t> target_experiment_id{};
+    bool allow_lossy = false;
+    bool add_columns = false;
+    /** Take a snapshot of the target before the first write. */
+    bool snapshot = false;
+    std::optional<std::int64_t> batch_size{};
+    std::optional<std::string> title_prefix{};
+    /** A rules document: the metrics of the copy are transformed by it. */
+    std::optional<std::string> transformation_rules{};
+    progress_callback on_progress{};
+    const cancel_token *cancel = nullptr;
+};
+
+/** Which metrics a transformation looks at. Absent: all; an empty list: none. */
+struct metric_selection {
+    /** Metrics that are linked from results, epochs and batches of these experiments. */
+    std::optional<std::vector<std::int64_t>> experiment_ids{};
+    /** Of those, only these. */
+    std::optional<std::vector<std::int64_t>> metric_ids{};
+};
+
+struct transform_options {
+    /** Say what would be done, with examples, and write nothing. */
+    bool dry_run = false;
+    std::optional<std::int64_t> batch_size{};
+    progress_callback on_progress{};
+    const cancel_token *cancel = nullptr;
+};
+
+struct undo_options {
+    /** Leave metrics that were changed since as they are, and restore the others. */
+    bool skip_changed = false;
+    progress_callback on_progress{};
+    const cancel_token *cancel = nullptr;
+};
+
+struct export_options {
+    bool metrics = true;
+    bool artifacts = true;
+    /** Leave out rows that hang on nothing, and say so in the document. */
+    bool skip_unsound = false;
+    /** Replace a file of that name. */
+    bool replace = false;
+    /** Spaces per level. */
+    std::uint32_t indent = 0;
+    /** Permissions of the file. */
+    std::optional<std::uint32_t> file_mode{};
+    std::optional<std::string> format{};
+    progress_callback on_progress{};
+    const cancel_token *cancel = nullptr;
+};
+
+struct import_options {
+    bool preserve_ids = false;
+    /** Check timestamps, numbers and per-label values; the structure is checked always. */
+    bool validate = true;
+    bool add_columns = false;
+    duplicates on_duplicate = duplicates::copy;
+    std::optional<std::int64_t> max_value_bytes{};
+    progress_callback on_progress{};
+    const cancel_token *cancel = nullptr;
+};
+
+namespace detail {
+
+/** A path as UTF-8: a std::string in C++17, a std::u8string in C++20. */
+inline std::string utf8(const std::filesystem::path &path) {
+    const auto text = path.u8string();
+    return std::string(text.begin(), text.end());
+}
+
+/** A struct of the C API with its defaults. */
+template <class Struct, expmig_status (*Init)(Struct *, std::size_t)>
+Struct defaults() {
+    Struct made;
+    check(Init(&made, sizeof made));
+    return made;
+}
+
+inline std::uint32_t flag(bool set, std::uint32_t bit) noexcept { return set ? bit : 0; }
+
+template <class To, class From>
+void assign(To &to, const std::optional<From> &from) {
+    if (from)
+        to = static_cast<To>(*from);
+}
+
+/** Never null, as null means all: a vector without elements can have no address. */
+inline const std::int64_t *ids(const std::vector<std::int64_t> &from) noexcept {
+    static const std::int64_t none = 0;
+    return from.empty() ? &none : from.data();
+}
+
+inline expmig_open_options to_c(const open_options &from) {
+    auto to = defaults<expmig_open_options, expmig_open_options_init>();
+    to.flags = flag(from.create, EXPMIG_OPEN_CREATE) | flag(from.readonly, EXPMIG_OPEN_READONLY) |
+               flag(from.allow_shared_process, EXPMIG_OPEN_ALLOW_SHARED_PROCESS);
+    if (from.busy_timeout)
+        to.busy_timeout_ms = from.busy_timeout->count();
+    return to;
+}
+
+inline expmig_job_options to_c(const job_options &from, call &call) {
+    auto to = defaults<expmig_job_options, expmig_job_options_init>();
+    call.watch(to, from);
+    return to;
+}
+
+inline expmig_validate_options to_c(const validate_options &from, call &call) {
+    auto to = defaults<expmig_validate_options, expmig_validate_options_init>();
+    const auto drop = [&](bool wanted, std::uint32_t bit) { to.scope &= wanted ? ~std::uint32_t(0) : ~bit; };
+    drop(from.foreign_keys, EXPMIG_VALIDATE_FOREIGN_KEYS);
+    drop(from.metric_json, EXPMIG_VALIDATE_METRIC_JSON);
+    drop(from.hierarchy, EXPMIG_VALIDATE_HIERARCHY);
+    drop(from.registered_checks, EXPMIG_VALIDATE_REGISTERED_CHECKS);
+    to.experiment_id = from.experiment_id ? &*from.experiment_id : nullptr;
+    assign(to.issue_limit, from.issue_limit);
+    call.watch(to, from);
+    return to;
+}
+
+inline expmig_restore_options to_c(const restore_options &from, call &call) {
+    auto to = defaults<expmig_restore_options, expmig_restore_options_init>();
+    to.flags = flag(from.force, EXPMIG_RESTORE_FORCE) | flag(!from.safety_snapshot, EXPMIG_RESTORE_NO_SAFETY_SNAPSHOT);
+    call.watch(to, from);
+    return to;
+}
+
+inline expmig_transform_selection to_c(const metric_selection &from) {
+    auto to = defaults<expmig_transform_selection, expmig_transform_selection_init>();
+    if (from.experiment_ids) {
+        to.experiment_ids = ids(*from.experiment_ids);
+        to.experiment_id_count = from.experiment_ids->size();
+    }
+    if (from.metric_ids) {
+        to.metric_ids = ids(*from.metric_ids);
+        to.metric_id_count = from.metric_ids->size();
+    }
+    return to;
+}
+
+inline expmig_transform_options to_c(const transform_options &from, call &call) {
+    auto to = defaults<expmig_transform_options, expmig_transform_options_init>();
+    to.flags = flag(from.dry_run, EXPMIG_TRANSFORM_DRY_RUN);
+    assign(to.batch_size, from.batch_size);
+    call.watch(to, from);
+    return to;
+}
+
+inline expmig_undo_options to_c(const undo_options &from, call &call) {
+    auto to = defaults<expmig_undo_options, expmig_undo_options_init>();
+    to.flags = flag(from.skip_changed, EXPMIG_UNDO_SKIP_CHANGED);
+    call.watch(to, from);
+    return to;
+}
+
+inline expmig_import_options to_c(const import_options &from, call &call) {
+    auto to = defaults<expmig_import_options, expmig_import_options_init>();
+    to.flags = flag(from.preserve_ids, EXPMIG_IMPORT_PRESERVE_IDS) | flag(!from.validate, EXPMIG_IMPORT_SKIP_VALIDATION) |
+               flag(from.add_columns, EXPMIG_IMPORT_ADD_COLUMNS);
+    to.on_duplicate = static_cast<std::int32_t>(from.on_duplicate);
+    assign(to.max_value_bytes, from.max_value_bytes);
+    call.watch(to, from);
+    return to;
+}
+
+/** Options with text, which has to live as long as they do. */
+class snapshot_arguments {
+public:
+    snapshot_arguments(const snapshot_options &from, call &call) : metadata_(from.metadata_json) {
+        options_.metadata_json = metadata_.get();
+        call.watch(options_, from);
+    }
+
+    const expmig_snapshot_options *get() const noexcept { return &options_; }
+
+private:
+    optional_c_text metadata_;
+    expmig_snapshot_options options_ = defaults<expmig_snapshot_options, expmig_snapshot_options_init>();
+};
+
+class migrate_arguments {
+public:
+    migrate_arguments(const migrate_options &from, call &call)
+        : title_prefix_(from.title_prefix), rules_(from.transformation_rules) {
+        options_.flags = flag(from.allow_lossy, EXPMIG_MIGRATE_ALLOW_LOSSY) |
+                         flag(from.add_columns, EXPMIG_MIGRATE_ADD_COLUMNS) | flag(from.snapshot, EXPMIG_MIGRATE_SNAPSHOT);
+        options_.strategy = static_cast<std::int32_t>(from.strategy);
+        options_.on_duplicate = static_cast<std::int32_t>(from.on_duplicate);
+        options_.target_experiment_id = from.target_experiment_id ? &*from.target_experiment_id : nullptr;
+        assign(options_.batch_size, from.batch_size);
+        options_.title_prefix = title_prefix_.get();
+        options_.transformation_rules = rules_.get();
+        call.watch(options_, from);
+    }
+
+    const expmig_migrate_options *get() const noexcept { return &options_; }
+
+private:
+    optional_c_text title_prefix_, rules_;
+    expmig_migrate_options options_ = defaults<expmig_migrate_options, expmig_migrate_options_init>();
+};
+
+class export_arguments {
+public:
+    export_arguments(const export_options &from, call &call) : format_(from.format) {
+        options_.flags = flag(!from.metrics, EXPMIG_EXPORT_NO_METRICS) | flag(!from.artifacts, EXPMIG_EXPORT_NO_ARTIFACTS) |
+                         flag(from.skip_unsound, EXPMIG_EXPORT_SKIP_UNSOUND) | flag(from.replace, EXPMIG_EXPORT_REPLACE);
+        options_.indent = from.indent;
+        assign(options_.file_mode, from.file_mode);
+        options_.format = format_.get();
+        call.watch(options_, from);
+    }
+
+    const expmig_export_options *get() const noexcept { return &options_; }
+
+private:
+    optional_c_text format_;
+    expmig_export_options options_ = defaults<expmig_export_options, expmig_export_options_init>();
+};
+
+} // namespace detail
+} // namespace expmig
+
+#endif

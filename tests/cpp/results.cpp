@@ -1,0 +1,191 @@
+/* Options, and what validations, migrations and transformations answer. */
+#include "check.hpp"
+
+#include <algorithm>
+
+using namespace expmig;
+
+/* C++17: in order, or by name of the member. C++20: by name at once. */
+static void options_are_plain_aggregates() {
+    static_assert(std::is_aggregate_v<open_options> && std::is_aggregate_v<manager_options> && std::is_aggregate_v<job_options>);
+    static_assert(std::is_aggregate_v<validate_options> && std::is_aggregate_v<snapshot_options>);
+    static_assert(std::is_aggregate_v<restore_options> && std::is_aggregate_v<migrate_options>);
+    static_assert(std::is_aggregate_v<metric_selection> && std::is_aggregate_v<transform_options>);
+    static_assert(std::is_aggregate_v<undo_options> && std::is_aggregate_v<export_options> && std::is_aggregate_v<import_options>);
+    CHECK(thrown_by<data_migration_error>([] { manager(database::open("small.db", {false, true})).migrate(1); }).status() ==
+          status::misuse);
+#if __cplusplus >= 202002L
+    CHECK(thrown_by<data_migration_error>([] { manager(database::open("small.db", {.readonly = true})).migrate(1); }).status() ==
+          status::misuse);
+    int reports = 0;
+    const cancel_token token;
+    const migration copy = open_manager("small.db")
+                               .migrate(1, {.strategy = migration_strategy::conservative,
+                                            .title_prefix = "copy of ",
+                                            .on_progress = [&](const progress &) { ++reports; },
+                                            .cancel = &token});
+    CHECK(reports >= 2 && copy.snapshot_id());
+    CHECK(open_manager("small.db").validate({.experiment_id = copy.new_experiment_id(), .hierarchy = false}).passed());
+#endif
+}
+
+static void reports_are_ranges() {
+    const manager small = open_manager("broken.db");
+    const report found = small.validate();
+    CHECK(!found.passed());
+    CHECK_EQUAL(found.error_count(), 2u);
+    CHECK_EQUAL(found.count_of("dangling_reference"), 2u);
+    CHECK_EQUAL(found.count_of("no such kind"), 0u);
+    CHECK_EQUAL(found.total_count(), found.error_count() + found.warning_count() + found.info_count());
+    CHECK_EQUAL(found.issues().size(), found.total_count());
+    std::size_t seen = 0;
+    for (const issue &one : found.issues()) {
+        ++seen;
+        CHECK(!one.message.empty() && !one.kind.empty() && !one.section.empty() && !one.check);
+    }
+    CHECK_EQUAL(seen, found.issues().size());
+    const auto issues = found.issues();
+    const auto dangling = std::find_if(issues.begin(), issues.end(), [](const issue &one) { return one.kind == "dangling_reference"; });
+    CHECK(dangling != issues.end());
+    CHECK(dangling->severity == severity::error && dangling->section == "foreign_keys" && dangling->table == "RESULTS_METRIC");
+    CHECK(dangling->column == "metric_id" && has(dangling->row_key, "results_id=1") && has(dangling->value.value(), "777"));
+    CHECK(issues[0].message == (*issues.begin()).message);
+    CHECK(has(found.to_json(), "\"overall_status\":\"FAIL\""));
+    CHECK(thrown_by<validation_error>([&] { static_cast<void>(issues[1000]); }).status() == status::invalid_argument);
+
+    validate_options few;
+    few.issue_limit = 1;
+    const report listed = small.validate(few);
+    CHECK_EQUAL(listed.issues().size(), 1u);
+    CHECK_EQUAL(listed.error_count(), 2u);
+    validate_options no_keys;
+    no_keys.foreign_keys = false;
+    CHECK_EQUAL(small.validate(no_keys).count_of("dangling_reference"), 0u);
+    validate_options nothing;
+    nothing.foreign_keys = nothing.metric_json = nothing.hierarchy = nothing.registered_checks = false;
+    CHECK(thrown_by<validation_error>([&] { small.validate(nothing); }).status() == status::invalid_argument);
+
+    CHECK(small.validate_hierarchy(2) && small.validate_hierarchy(2).issues.empty());
+    const hierarchy_result missing = small.validate_hierarchy(99);
+    CHECK(!missing.valid && missing.issues.size() == 1u && has(missing.issues[0], "99"));
+}
+
+static void migrations_say_what_they_did() {
+    const manager source = open_manager("small.db");
+    open_options create;
+    create.create = true;
+    const manager target(database::open("target.db", create));
+    CHECK(has(source.plan_to(target, 1), "\"schema\":\"expmig.plan/1\""));
+    CHECK(has(source.plan(1), "\"same_database\":true"));
+    migrate_options options;
+    options.snapshot = true;
+    options.title_prefix = "copy of ";
+    options.batch_size = 1;
+    const migration done = source.migrate_to(target, 1, options);
+    CHECK_EQUAL(done.source_experiment_id(), 1);
+    CHECK_EQUAL(done.new_experiment_id(), 1);
+    CHECK(!done.skipped() && done.items_failed() == 0 && done.items_processed() == done.items_total());
+    CHECK(done.items_total() > 25 && done.success_rate() == 100 && done.duration().count() > 0);
+    CHECK(done.source_digest() == source.digest(1) && done.target_digest() == target.digest(1));
+    CHECK(done.target_digest() == done.as_stored_digest() && done.target_digest() != done.source_digest());
+    CHECK(target.snapshots().size() == 1u && done.snapshot_id() == target.snapshots()[0].id);
+    CHECK(has(done.to_json(), "\"schema\":\"expmig.migration/1\""));
+    CHECK_EQUAL(target.experiments().at(0).title.value(), "copy of Digits classification");
+
+    migrate_options skip;
+    skip.on_duplicate = duplicates::skip;
+    const migration first = source.migrate_to(target, 2, skip), second = source.migrate_to(target, 2, skip);
+    CHECK(!first.skipped() && second.skipped() && first.new_experiment_id() == second.new_experiment_id());
+    CHECK(first.warnings().empty() && !first.snapshot_id());
+    CHECK(has(source.migrate_to(target, 2).warnings().at(0), "already"));
+    skip.on_duplicate = duplicates::error;
+    CHECK(thrown_by<data_migration_error>([&] { source.migrate_to(target, 2, skip); }).status() == status::already_exists);
+
+    migrate_options append;
+    append.target_experiment_id = 1;
+    append.strategy = migration_strategy::aggressive;
+    const migration appended = source.migrate_to(target, 3, append);
+    CHECK(appended.new_experiment_id() == 1 && !appended.source_digest() && !appended.target_digest());
+    CHECK_EQUAL(target.experiments().at(0).trials, 2u);
+    thrown_by<data_migration_error>([&] { source.migrate(1, {migration_strategy::balanced, duplicates::copy, 1}); });
+}
+
+static const char *const rename_rule =
+    R"({"metric_transformations": [{"metric_type": "accuracy", "transformation": "normalize_json_keys",)"
+    R"( "rules": {"key_mapping": {"class_0": "cls_0"}}}]})";
+
+static void transformations_and_their_undo() {
+    const manager small = open_manager("small.db");
+    const digest before = small.digest(1);
+    transform_options preview;
+    preview.dry_run = true;
+    const transformation seen = small.transform(rename_rule, {}, preview);
+    CHECK(seen.dry_run() && seen.updated() == 9u && !seen.transform_id() && small.digest(1) == before);
+
+    const transformation done = small.transform(rename_rule);
+    CHECK(!done.dry_run() && done.transform_id() && done.success_rate() == 100 && done.duration().count() > 0);
+    CHECK_EQUAL(done.examined(), done.matched() + small.transform("[]", {}, preview).examined() - 9);
+    CHECK(done.matched() == 9u && done.updated() == 9u && done.unchanged() == 0u && done.copied() == 0u);
+    CHECK(done.failed() == 0u && done.skipped() == 0u && done.failures().empty() && done.skips().empty());
+    CHECK(done.warnings().empty() && has(done.to_json(), "expmig.transformation/1"));
+    CHECK(!small.transform("[]").warnings().empty());
+    CHECK_EQUAL(small.transform(rename_rule).unchanged(), 9u);
+    CHECK(small.digest(1) != before);
+
+    const std::vector<undoable_transformation> list = small.undoable();
+    CHECK_EQUAL(list.size(), 1u);
+    CHECK(list[0].id == done.transform_id() && list[0].metrics == 9u && list[0].copied == 0u);
+    CHECK(has(list[0].rules_json, "normalize_json_keys"));
+    CHECK(std::chrono::abs(list[0].created_at - std::chrono::system_clock::now()) < std::chrono::minutes(10));
+    const undo_result undone = small.undo(list[0].id);
+    CHECK(undone.transform_id == list[0].id && undone.metrics_restored == 9u && undone.metrics_skipped == 0u);
+    CHECK(undone.copies_undone == 0u && undone.copies_kept == 0u && has(undone.json, "expmig.undo/1"));
+    CHECK(small.digest(1) == before && small.undoable().empty());
+
+    small.transform(rename_rule);
+    CHECK_EQUAL(small.forget_transformations(0), 1u);
+    CHECK(small.undoable().empty());
+}
+
+static void selections_tell_none_from_all() {
+    const manager small = open_manager("fresh.db");
+    const auto examined = [&](const metric_selection &selection) {
+        transform_options preview;
+        preview.dry_run = true;
+        return small.transform_by("round", R"({"digits": 1})", selection, preview).examined();
+    };
+    const std::vector<std::int64_t> none, first{1};
+    CHECK_EQUAL(examined({}), 75u);
+    CHECK_EQUAL(examined({none, {}}), 0u);
+    CHECK_EQUAL(examined({{}, none}), 0u);
+    CHECK_EQUAL(examined({first, {}}), 25u);
+    CHECK_EQUAL(examined({first, std::vector<std::int64_t>{122}}), 1u);
+    thrown_by<transformation_error>([&] { static_cast<void>(examined({first, std::vector<std::int64_t>{1847}})); });
+    CHECK_EQUAL(examined({{}, std::vector<std::int64_t>{122, 1847}}), 2u);
+}
+
+static void an_undo_can_leave_what_was_changed_since() {
+    const manager small = open_manager("fresh.db");
+    const std::int64_t id = small.transform_by("scale", R"({"factor": 2})").transform_id().value();
+    const transformation later = small.transform(
+        R"({"metric_transformations": [{"metric_type": "accuracy", "transformation": "scale", "params": {"factor": 2}}],)"
+        R"( "global_settings": {"backup_original": false}})");
+    CHECK(later.updated() == 9u && !later.transform_id());
+    const auto error = thrown_by<transformation_error>([&] { small.undo(id); });
+    CHECK(error.status() == status::mismatch && error.detail("row"));
+    undo_options lenient;
+    lenient.skip_changed = true;
+    const undo_result undone = small.undo(id, lenient);
+    CHECK_EQUAL(undone.metrics_restored, 66u);
+    CHECK_EQUAL(undone.metrics_skipped, 9u);
+}
+
+int main() {
+    options_are_plain_aggregates();
+    reports_are_ranges();
+    migrations_say_what_they_did();
+    std::filesystem::copy_file("fresh.db", "small.db", std::filesystem::copy_options::overwrite_existing);
+    transformations_and_their_undo();
+    selections_tell_none_from_all();
+    an_undo_can_leave_what_was_changed_since();
+}

@@ -1,0 +1,309 @@
+//! What `make install` installs: programs find it as they find other libraries, also after it was moved, and it keeps to itself what is
+//! not its interface. The libraries are those of this build; `make check-dist` looks at those of the profile that users get.
+
+mod programs;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use programs::{ROOT, SYSTEM_LIBRARIES, libraries, printed, succeed, with_databases};
+
+/// A prefix that was installed elsewhere and then moved here. One for all tests; the next run replaces it.
+fn prefix() -> &'static Path {
+    static PREFIX: OnceLock<PathBuf> = OnceLock::new();
+    PREFIX.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("install");
+        if folder.exists() {
+            fs::remove_dir_all(&folder).unwrap();
+        }
+        install(&folder.join("stage"), &["PREFIX=/opt/expmig"]);
+        let moved = folder.join("moved to");
+        fs::rename(folder.join("stage/opt/expmig"), &moved).unwrap();
+        moved
+    })
+}
+
+/// `make VERB` of what this build built, into a folder that stands for /.
+fn make(verb: &str, root: &Path, variables: &[&str]) {
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("install-from");
+    let dist = target.join("dist");
+    fs::create_dir_all(&dist).unwrap();
+    for name in ["libexpmig.so", "libexpmig.a"] {
+        // Made anew under another name first: tests run at the same time.
+        let link = dist.join(format!("{name}.{:?}", std::thread::current().id()));
+        symlink(libraries().join(name), &link).unwrap();
+        fs::rename(link, dist.join(name)).unwrap();
+    }
+    fs::write(dist.join("native-static-libs"), SYSTEM_LIBRARIES.join(" ")).unwrap();
+    let mut command = Command::new("make");
+    command.current_dir(ROOT).env_remove("MAKEFLAGS").arg("--no-print-directory").arg(verb).args(variables);
+    succeed(
+        command.arg(format!("DESTDIR={}", root.display())).arg(format!("TARGET={}", target.display())),
+        &format!("make {verb}"),
+    );
+}
+
+fn install(root: &Path, variables: &[&str]) {
+    make("install-built", root, variables);
+}
+
+fn pkg_config(prefix: &Path, arguments: &[&str]) -> Vec<String> {
+    let mut command = Command::new("pkg-config");
+    command.env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig")).args(arguments).arg("expmig");
+    let text = printed(&mut command, "pkg-config");
+    // The folder has a blank in it, which pkg-config escapes.
+    text.trim().replace("\\ ", "\u{0}").split(' ').map(|word| word.replace('\u{0}', " ")).collect()
+}
+
+fn build(compiler: &str, source: &str, arguments: &[String], program: &Path) {
+    let mut command = Command::new(compiler);
+    if compiler == "gcc" {
+        command.args(["-std=gnu99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]);
+    }
+    command.arg(Path::new(ROOT).join(source)).args(arguments).arg("-o").arg(program);
+    succeed(&mut command, source);
+}
+
+/// Runs a program beside its databases.
+fn run(program: &Path, arguments: &[&str]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    with_databases(folder.path());
+    let mut command = Command::new(program);
+    // The path in the program leads to the library; cargo's variable would lead past it.
+    command.env_remove("LD_LIBRARY_PATH").args(arguments).current_dir(folder.path());
+    printed(&mut command, &program.display().to_string())
+}
+
+fn copies(program: &Path) {
+    let output = run(program, &["digits.db", "1", "new.db"]);
+    assert!(output.contains("copied experiment 1 as experiment 1"), "{output}");
+}
+
+/// What a program needs, by the names that the loader looks for.
+fn needs(program: &Path) -> Vec<String> {
+    let listed = printed(Command::new("readelf").arg("-d").arg(program), "readelf");
+    let needed = listed.lines().filter(|line| line.contains("(NEEDED)"));
+    needed.map(|line| line.split(['[', ']']).nth(1).unwrap().to_owned()).collect()
+}
+
+fn rpath(prefix: &Path) -> String {
+    format!("-Wl,-rpath,{}", prefix.join("lib").display())
+}
+
+#[test]
+fn c_programs_find_the_shared_library_by_pkg_config() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("program");
+    let mut arguments = pkg_config(prefix(), &["--cflags", "--libs"]);
+    arguments.push(rpath(prefix()));
+    build("gcc", "examples/c/migrate.c", &arguments, &program);
+    assert!(needs(&program).contains(&env!("EXPMIG_SONAME").to_owned()));
+    copies(&program);
+}
+
+#[test]
+fn c_programs_find_the_static_library_by_pkg_config() {
+    let folder = tempfile::tempdir().unwrap();
+    // A linker takes the archive if the whole program is static, or if there is nothing else.
+    for fully in [false, true] {
+        let program = folder.path().join(format!("program-{fully}"));
+        let mut arguments = pkg_config(prefix(), &["--static", "--cflags", "--libs"]);
+        if fully {
+            arguments.push("-static".to_owned());
+        } else {
+            let library = arguments.iter().position(|argument| argument == "-lexpmig").unwrap();
+            arguments[library] = "-l:libexpmig.a".to_owned();
+        }
+        build("gcc", "examples/c/migrate.c", &arguments, &program);
+        let needs = needs(&program);
+        assert!(needs.iter().all(|name| !name.contains("expmig")), "{needs:?}");
+        assert_eq!(needs.is_empty(), fully, "{needs:?}");
+        copies(&program);
+    }
+}
+
+#[test]
+fn pkg_config_knows_the_version() {
+    assert_eq!(pkg_config(prefix(), &["--modversion"]), [env!("CARGO_PKG_VERSION")]);
+}
+
+#[test]
+fn programs_find_both_libraries_by_cmake() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut configure = Command::new("cmake");
+    configure.arg("-S").arg(Path::new(ROOT).join("tests/install")).arg("-B").arg(folder.path());
+    configure.arg(format!("-DCMAKE_PREFIX_PATH={}", prefix().display())).arg(format!("-DSOURCES={ROOT}"));
+    succeed(configure.arg("-DCMAKE_CXX_FLAGS=-Wall -Wextra -Wpedantic -Werror"), "cmake");
+    succeed(Command::new("cmake").arg("--build").arg(folder.path()).args(["--parallel", "2"]), "cmake --build");
+    for (program, shared) in [("cpp-shared", true), ("cpp-static", false), ("cpp-expmig", true), ("c-static", false)] {
+        let program = folder.path().join(program);
+        assert_eq!(needs(&program).contains(&env!("EXPMIG_SONAME").to_owned()), shared, "{}", program.display());
+        copies(&program);
+    }
+}
+
+#[test]
+fn cmake_is_told_which_versions_are_compatible() {
+    let folder = tempfile::tempdir().unwrap();
+    let find = |version: &str| {
+        let source = folder.path().join(version);
+        fs::create_dir(&source).unwrap();
+        let text = format!(
+            "cmake_minimum_required(VERSION 3.19)\nproject(p NONE)\nfind_package(expmig {version} CONFIG REQUIRED)\n"
+        );
+        fs::write(source.join("CMakeLists.txt"), text).unwrap();
+        let mut command = Command::new("cmake");
+        command.arg("-S").arg(&source).arg("-B").arg(source.join("build"));
+        command.arg(format!("-DCMAKE_PREFIX_PATH={}", prefix().display())).output().unwrap().status.success()
+    };
+    let (major, minor) = (env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR"));
+    let later = minor.parse::<u32>().unwrap() + 1;
+    for (version, found) in [
+        (env!("CARGO_PKG_VERSION").to_owned(), true),
+        (format!("{major}.{minor}"), true),
+        (format!("{} EXACT", env!("CARGO_PKG_VERSION")), true),
+        (format!("{major}.{minor}...{major}.{later}"), true),
+        (format!("{major}.{later}"), false),
+        (format!("{major}.{minor}.999"), false),
+        (format!("{}.0", major.parse::<u32>().unwrap() + 1), false),
+        (format!("{major}.{later}...{}", later + 1), false),
+    ] {
+        assert_eq!(find(&version), found, "{version}");
+    }
+}
+
+#[test]
+fn it_can_be_loaded_let_go_of_and_loaded_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("reload");
+    let mut arguments = pkg_config(prefix(), &["--cflags"]);
+    arguments.extend(["-ldl", "-pthread"].map(str::to_owned));
+    build("gcc", "tests/install/reload.c", &arguments, &program);
+    let library = prefix().join("lib").join(env!("EXPMIG_SONAME"));
+    assert_eq!(run(&program, &[library.to_str().unwrap(), "digits.db"]), "loaded again\n");
+}
+
+#[test]
+fn a_program_keeps_a_sqlite_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    // Whichever comes first on the command line.
+    for libraries in [["-lexpmig", "-lsqlite3"], ["-l:libexpmig.a", "-lsqlite3"], ["-lsqlite3", "-l:libexpmig.a"]] {
+        let program = folder.path().join("program");
+        let mut arguments = pkg_config(prefix(), &["--static", "--cflags", "--libs"]);
+        let at = arguments.iter().position(|argument| argument == "-lexpmig").unwrap();
+        arguments.splice(at..=at, libraries.map(str::to_owned));
+        arguments.push(rpath(prefix()));
+        build("gcc", "tests/install/own_sqlite.c", &arguments, &program);
+        assert_eq!(run(&program, &["digits.db"]), "both work\n", "{libraries:?}");
+    }
+}
+
+#[test]
+fn another_rust_library_can_be_linked_beside_the_archive() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut rustc = Command::new("rustc");
+    rustc.args(["--edition=2024", "--crate-type=staticlib", "-o"]).arg(folder.path().join("libother.a"));
+    succeed(rustc.arg(Path::new(ROOT).join("tests/install/other.rs")), "rustc");
+    let program = folder.path().join("program");
+    let mut arguments = pkg_config(prefix(), &["--static", "--cflags", "--libs"]);
+    let at = arguments.iter().position(|argument| argument == "-lexpmig").unwrap();
+    let other = format!("-L{}", folder.path().display());
+    arguments.splice(at..=at, [other, "-lother".to_owned(), "-l:libexpmig.a".to_owned()]);
+    build("gcc", "tests/install/two_rusts.c", &arguments, &program);
+    assert_eq!(run(&program, &[]), "both work\n");
+}
+
+#[test]
+fn python_calls_it_by_hand() {
+    let python = std::env::var("EXPMIG_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let (script, library) = (Path::new(ROOT).join("tests/install/by_hand.py"), prefix().join("lib/libexpmig.so"));
+    let output = run(Path::new(&python), &[script.to_str().unwrap(), library.to_str().unwrap(), "digits.db"]);
+    assert_eq!(output, "works\n");
+}
+
+/// The symbols that others can see.
+fn symbols(arguments: &[&str], library: &str) -> BTreeSet<String> {
+    let mut command = Command::new("nm");
+    command.args(arguments).args(["--defined-only", "--format=posix"]).arg(prefix().join("lib").join(library));
+    let listed = printed(&mut command, library);
+    let words = listed.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    words.filter(|words| words.get(1).is_some_and(|kind| kind.len() == 1)).map(|words| words[0].to_owned()).collect()
+}
+
+#[test]
+fn both_libraries_show_their_interface_and_nothing_else() {
+    let (shared, fixed) = (symbols(&["--dynamic"], "libexpmig.so"), symbols(&["--extern-only"], "libexpmig.a"));
+    assert!(shared.len() > 100 && shared.iter().all(|name| name.starts_with("expmig_")), "{shared:?}");
+    assert_eq!(shared, fixed);
+}
+
+#[test]
+fn the_shared_library_says_how_it_wants_to_be_loaded() {
+    let mut command = Command::new("readelf");
+    let listed = printed(command.arg("-d").arg(prefix().join("lib/libexpmig.so")), "readelf");
+    assert!(listed.contains(&format!("soname: [{}]", env!("EXPMIG_SONAME"))), "{listed}");
+    assert!(listed.lines().any(|line| line.contains("(FLAGS_1)") && line.contains("NODELETE")), "{listed}");
+    for unwanted in ["RPATH", "RUNPATH", "TEXTREL"] {
+        assert!(!listed.contains(unwanted), "{listed}");
+    }
+    let link = |name: &str| fs::read_link(prefix().join("lib").join(name)).unwrap();
+    assert_eq!(link("libexpmig.so"), Path::new(env!("EXPMIG_SONAME")));
+    assert_eq!(link(env!("EXPMIG_SONAME")), PathBuf::from(format!("libexpmig.so.{}", env!("CARGO_PKG_VERSION"))));
+}
+
+/// Files and links below a folder.
+fn files(folder: &Path) -> BTreeSet<PathBuf> {
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.is_symlink() {
+            found.extend(files(&path));
+        } else {
+            found.insert(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn folders_can_be_chosen_and_uninstall_removes_what_was_installed() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    let chosen = ["PREFIX=/usr", "LIBDIR=/usr/lib/x86_64-linux-gnu", "INCLUDEDIR=/usr/include/sub"];
+    fs::create_dir_all(root.join("usr/include/sub/expmig")).unwrap();
+    let foreign = root.join("usr/include/sub/expmig/of_others.hpp");
+    fs::write(&foreign, "").unwrap();
+    install(root, &chosen);
+    install(root, &chosen); // once more, over it
+    let installed = files(root);
+    assert!(installed.contains(&root.join("usr/lib/x86_64-linux-gnu/libexpmig.so")), "{installed:?}");
+    assert!(installed.contains(&root.join("usr/include/sub/expmig/manager.hpp")), "{installed:?}");
+    let text = fs::read_to_string(root.join("usr/lib/x86_64-linux-gnu/pkgconfig/expmig.pc")).unwrap();
+    assert!(
+        text.contains(
+            "prefix=${pcfiledir}/../../..\nlibdir=${prefix}/lib/x86_64-linux-gnu\nincludedir=${prefix}/include/sub\n"
+        ),
+        "{text}"
+    );
+    make("uninstall", root, &chosen);
+    assert_eq!(files(root), BTreeSet::from([foreign]));
+}
+
+/// Nothing that is installed as text names a folder of this machine, nor the one that it was installed into.
+#[test]
+fn the_texts_name_no_folder() {
+    for path in files(prefix()) {
+        if path.to_str().unwrap().contains("libexpmig") {
+            continue;
+        }
+        let text = fs::read_to_string(&path).unwrap();
+        for folder in [ROOT, env!("CARGO_TARGET_TMPDIR"), "/opt/expmig"] {
+            assert!(!text.contains(folder), "{}", path.display());
+        }
+        assert!(!text.contains("@VERSION@") && !text.contains("_LIBS@"), "{}", path.display());
+    }
+}
