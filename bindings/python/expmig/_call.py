@@ -2,10 +2,8 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
-from ctypes import byref
-from types import SimpleNamespace
+from ctypes import CFUNCTYPE, byref
 from typing import Any, Callable
 
 from . import _declarations as c
@@ -138,10 +136,12 @@ class Call:
             return
         if not isinstance(failure, Exception):
             raise failure
-        sys.unraisablehook(SimpleNamespace(
-            exc_type=type(failure), exc_value=failure, exc_traceback=failure.__traceback__, object=self.job.progress,
-            err_msg="Exception ignored in the last callback of a call that has succeeded",
-        ))
+
+        def last_callback_of_a_call_that_has_succeeded() -> None:
+            raise failure
+
+        # What a callback of ctypes raises goes to sys.unraisablehook, which cannot be called otherwise.
+        CFUNCTYPE(None)(last_callback_of_a_call_that_has_succeeded)()
 
 
 def on_main_thread() -> bool:

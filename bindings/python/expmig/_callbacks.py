@@ -82,7 +82,7 @@ class CheckContext:
 
     def _live(self) -> Any:
         if self._pointer is None:
-            raise DataMigrationError("the check is over", status="MISUSE", domain="VALIDATION", hint="query and report while it runs")
+            raise check_is_over()
         return self._pointer
 
     def query(self, sql: str, parameters: Sequence[Any]) -> tuple[list[str], list[tuple[Any, ...]]]:
@@ -100,6 +100,10 @@ class CheckContext:
         issue = options_of(c.expmig_issue, severity=SEVERITIES[severity], **given)
         with Call() as call:
             call.run(lib.expmig_check_report, self._live(), byref(issue))
+
+
+def check_is_over() -> DataMigrationError:
+    return DataMigrationError("the check is over", status="MISUSE", domain="VALIDATION", hint="query and report while it runs")
 
 
 class Check:

@@ -5,6 +5,7 @@ here), and the answer. _worker.py is the other side.
 """
 from __future__ import annotations
 
+import operator
 import os
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from functools import partial
 from typing import Any, Callable
 
 from ._call import Call, Job
+from ._callbacks import check_is_over
 from .errors import DataMigrationError
 from .metric import Metric
 
@@ -69,7 +71,12 @@ class Child:
         with self._lock:
             self._ended.add(number)
             if not self._busy and not self._closing and not self.connection.closed:
-                self.call(0, "close")
+                try:
+                    self.call(0, "close")
+                except DataMigrationError as error:
+                    # A child that is gone has closed everything.
+                    if error.status != "CONNECTION":
+                        raise
 
     def keep(self, function: Callable[..., Any]) -> int:
         """A number by which the child asks for a function."""
@@ -80,7 +87,8 @@ class Child:
     def call(self, number: int, method: str, *arguments: Any, **named: Any) -> Any:
         """Calls a method of one of the child's objects."""
         job = next((one for one in arguments if isinstance(one, Job)), None)
-        request: tuple[Any, ...] = (number, method, tuple(Stop() if one is job and job else one for one in arguments), named)
+        given = tuple(Stop() if one is job and job else portable(one) for one in arguments)
+        request: tuple[Any, ...] = (number, method, given, portable(named))
         with self._lock:
             if self._busy:
                 raise DataMigrationError(
@@ -143,7 +151,11 @@ class Child:
         self._functions[function](level, message)
 
     def _on_check(self, call: Call, function: int, experiment_id: int | None) -> tuple[str, ...]:
-        self._functions[function](RemoteContext(self, call, experiment_id))
+        context = RemoteContext(self, call, experiment_id)
+        try:
+            self._functions[function](context)
+        finally:
+            context.over = True
         return ("checked",)
 
     def _on_metric(self, _call: Call, function: int, row: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -153,7 +165,7 @@ class Child:
             self._functions[function](metric)
         except TransformationError as error:
             metric.outcome = ("fail", error.message)
-        return ("decided", metric.decided())
+        return ("decided", portable(metric.decided()))
 
     def close(self) -> None:
         """Ends the child, when the call that it is doing has ended."""
@@ -181,6 +193,7 @@ class RemoteContext:
         self._child = child
         self._call = call
         self.experiment_id = experiment_id
+        self.over = False
 
     def query(self, sql: str, parameters: Any) -> Any:
         return self._ask("query", sql, parameters)
@@ -189,8 +202,10 @@ class RemoteContext:
         self._ask("report", *issue)
 
     def _ask(self, *request: Any) -> Any:
+        if self.over:
+            raise check_is_over()
         with Call() as call:
-            kind, answer = call.protected(self._converse, request)
+            kind, answer = call.protected(self._converse, portable(request))
             if call.failure is not None:
                 raise call.failure
         if kind == "error":
@@ -204,6 +219,26 @@ class RemoteContext:
             if kind in ("done", "error"):
                 return kind, rest[0]
             self._child.meanwhile(self._call, kind, rest)
+
+
+def portable(value: Any) -> Any:
+    """A value as the child can have it, which knows nothing but the standard library: numbers of NumPy become Python's."""
+    if value is None or type(value) in (bool, int, float, str, bytes):
+        return value
+    if isinstance(value, dict):
+        return {portable(key): portable(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(map(portable, value)) if type(value) in (list, tuple) else [portable(one) for one in value]
+    for kind in (str, float, bytes):
+        if isinstance(value, kind):
+            return kind(value)
+    if isinstance(value, (bytearray, memoryview)):
+        return bytes(value)
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "__index__"):
+        return operator.index(value)
+    raise TypeError(f"{type(value).__name__} cannot be given to a child process")
 
 
 def chain(error: BaseException | None) -> list[BaseException]:

@@ -1,6 +1,7 @@
 """The child process of isolation="process": does the calls that _remote.py asks for."""
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from . import _native
@@ -120,8 +121,15 @@ class Worker:
         return transform
 
 
+def unraisable(unraised: Any) -> None:
+    """The parent shows itself what its last progress callback raised."""
+    if unraised.exc_type is not Stopped:
+        sys.__unraisablehook__(unraised)
+
+
 def main(number: int) -> None:
     from multiprocessing.connection import Connection
+    sys.unraisablehook = unraisable
     worker = Worker(Connection(number))
     try:
         worker.serve()

@@ -119,7 +119,7 @@ def error_of(report: dict[str, Any]) -> DataMigrationError:
     domain, status = report["domain"], report["status"]
     # A migration that the data's defects stop is a failed validation to whoever asked for it.
     kind = ValidationError if (domain, status) == ("MIGRATION", "VALIDATION") else BY_DOMAIN.get(domain, DataMigrationError)
-    hint = SHARED_PROCESS_HINT if status == "SHARED_PROCESS" else report["hint"]
+    hint = SHARED_PROCESS_HINT if status == "SHARED_PROCESS" else report["hint"] or ""
     error = kind(
         in_python(report["message"]),
         status=status,
@@ -127,8 +127,8 @@ def error_of(report: dict[str, Any]) -> DataMigrationError:
         hint=in_python(hint),
         details=[(detail["key"], detail["value"]) for detail in report["details"]],
         retryable=report["retryable"],
-        vendor_code=report["vendor_code"],
-        sqlstate=report["sqlstate"],
+        vendor_code=report["vendor_code"] or 0,
+        sqlstate=report["sqlstate"] or "",
     )
     if report["cause"]:
         error.__cause__ = error_of(report["cause"])
