@@ -17,6 +17,8 @@ test)
     need clang clang
     need valgrind valgrind
     need sqlite3 sqlite3
+    need pkg-config pkg-config
+    [ -e /usr/include/sqlite3.h ] || missing="$missing libsqlite3-dev"
     need python3 python3
     python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || missing="$missing python3-venv"
     ;;

@@ -62,8 +62,19 @@ def build_library() -> Path:
     sys.exit("cargo built no shared library")
 
 
+def refuse_unusable(library: Path) -> None:
+    """The linker does not notice that the system's SQLite is too old: the library could not be loaded then."""
+    program = "import ctypes, sys; ctypes.CDLL(sys.argv[1])"
+    done = subprocess.run([sys.executable, "-c", program, str(library)], stderr=subprocess.PIPE, check=False, text=True)
+    if done.returncode:
+        why = done.stderr.strip().rpartition("\n")[2]
+        old = " (a build for the system's SQLite needs SQLite 3.45.3 or newer)" if "sqlite3_" in why else ""
+        sys.exit(f"the library cannot be loaded{old}: {why}")
+
+
 def complete(package: Path, library: Path, link: bool = False) -> None:
     """Adds to the modules in a folder what is made and not written."""
+    refuse_unusable(library)
     header = (crate() / "include" / "expmig.h").read_text(encoding="utf-8")
     (package / "_declarations.py").write_text(declarations(header), encoding="utf-8")
     (package / "_version.py").write_text(f'"""The version of the package."""\n__version__ = "{version()}"\n', encoding="utf-8")

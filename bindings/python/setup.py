@@ -1,7 +1,9 @@
 """Builds the package for pip: the library by cargo, the declarations out of the header."""
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from setuptools import Distribution, setup
@@ -17,6 +19,8 @@ class Build(build_py):
     """The modules, and what is made."""
 
     def run(self):
+        # Modules of an earlier build that are gone meanwhile would stay.
+        shutil.rmtree(Path(self.build_lib) / "expmig", ignore_errors=True)
         super().run()
         assemble.complete(Path(self.build_lib) / "expmig", assemble.build_library())
 
@@ -33,13 +37,12 @@ class Source(sdist):
 
     def make_release_tree(self, base_dir, files):
         super().make_release_tree(base_dir, files)
-        crate = assemble.crate()
-        command = ["cargo", "package", "--list", "--allow-dirty", "--manifest-path", str(crate / "Cargo.toml")]
-        listed = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout.split("\n")
-        for name in filter(lambda name: (crate / name).is_file(), listed):
-            target = Path(base_dir) / "crate" / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(crate / name, target)
+        with tempfile.TemporaryDirectory() as folder:
+            command = [os.environ.get("CARGO", "cargo"), "package", "--no-verify", "--allow-dirty", "--locked", "--quiet"]
+            subprocess.run([*command, "--manifest-path", str(assemble.crate() / "Cargo.toml"), "--target-dir", folder], check=True)
+            (made,) = Path(folder).glob("package/*.crate")
+            shutil.unpack_archive(made, folder, "gztar")
+            shutil.move(Path(folder) / made.stem, Path(base_dir) / "crate")
 
 
 class Binary(Distribution):

@@ -3,11 +3,15 @@
 The host is this process, with its own sqlite3 connection to the same file. That it still has its lock, another process says, which cannot
 get it; that its rows are kept, its commit shows.
 """
+import json
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
+import textwrap
 import threading
 import unittest
 
@@ -108,7 +112,10 @@ class Guard(Host):
 
 
 class SystemSqlite(binding.Case):
-    """Way out: a build with the system's SQLite, which Python's sqlite3 uses too. EXPMIG_SYSTEM_LIBRARY is its library; make test builds it."""
+    """Way out: a build with the system's SQLite, which Python's sqlite3 uses too. Where that is too old, a newer one stands in for it, the one
+    that is bundled otherwise, as a shared library of the same name."""
+
+    NEEDED = (3, 45, 3)
 
     PROGRAM = """
         import os, sqlite3, subprocess, sys
@@ -142,20 +149,44 @@ class SystemSqlite(binding.Case):
         assert host.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     """
 
-    def setUp(self):
-        super().setUp()
-        library = os.environ.get("EXPMIG_SYSTEM_LIBRARY")
-        if not library:
-            self.skipTest("EXPMIG_SYSTEM_LIBRARY is not set; make test sets it")
-        self.package = binding.assemble(library)
+    @classmethod
+    def setUpClass(cls):
+        cls.folder_of_sqlite = tempfile.mkdtemp(prefix="expmig-sqlite-")
+        cls.addClassCleanup(shutil.rmtree, cls.folder_of_sqlite)
+        cls.environment = {**os.environ, "EXPMIG_SYSTEM_SQLITE": "1", "EXPMIG_CARGO_PROFILE": "dev", "CARGO_PROFILE_DEV_DEBUG": "0",
+                           "CARGO_TARGET_DIR": str(binding.TARGET / "system-sqlite")}
+        cls.old = dict(cls.environment)
+        if sqlite3.sqlite_version_info < cls.NEEDED:
+            cls.build_sqlite()
+            cls.environment["LD_LIBRARY_PATH"] = cls.folder_of_sqlite
+        cls.package = os.path.join(cls.folder_of_sqlite, "package")
+        subprocess.run([sys.executable, str(binding.BINDING / "assemble.py"), cls.package], env=cls.environment, check=True)
+        cls.environment["PYTHONPATH"] = cls.package
+
+    @classmethod
+    def build_sqlite(cls):
+        described = subprocess.run(["cargo", "metadata", "--format-version=1", "--manifest-path", str(binding.ROOT / "Cargo.toml")],
+                                   stdout=subprocess.PIPE, check=True)
+        manifest, = (one["manifest_path"] for one in json.loads(described.stdout)["packages"] if one["name"] == "libsqlite3-sys")
+        source = os.path.join(os.path.dirname(manifest), "sqlite3", "sqlite3.c")
+        library = os.path.join(cls.folder_of_sqlite, "libsqlite3.so.0")
+        subprocess.run(["cc", "-O0", "-shared", "-fPIC", "-DSQLITE_ENABLE_COLUMN_METADATA", "-Wl,-soname,libsqlite3.so.0", source, "-o", library,
+                        "-lpthread", "-ldl", "-lm"], check=True)
 
     def run_here(self, program, *arguments):
-        environment = {**os.environ, "PYTHONPATH": self.package}
-        import textwrap
-        subprocess.run([sys.executable, "-W", "error", "-c", textwrap.dedent(program), *map(str, arguments)], env=environment, check=True)
+        command = [sys.executable, "-W", "error", "-c", textwrap.dedent(program), *map(str, arguments)]
+        done = subprocess.run(command, env=self.environment, stderr=subprocess.PIPE, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_a_system_sqlite_that_is_too_old_is_named_when_it_is_built(self):
+        if sqlite3.sqlite_version_info >= self.NEEDED:
+            self.skipTest("the system's SQLite is new enough")
+        done = subprocess.run([sys.executable, str(binding.BINDING / "assemble.py"), str(self.folder / "package")], env=self.old,
+                              stderr=subprocess.PIPE, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("needs SQLite 3.45.3 or newer", done.stderr)
 
     def test_host_and_library_share_one_sqlite(self):
-        import textwrap
         self.run_here(self.PROGRAM, self.path, textwrap.dedent(TRY_LOCK))
 
     def test_another_sqlite_in_the_module_is_noticed(self):
