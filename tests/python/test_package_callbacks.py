@@ -291,8 +291,10 @@ class Callbacks(binding.Case):
             self.fails("NOT_FOUND", self.migrator.migrate_experiment, 99)
         self.assertTrue(logged.output[-1].startswith("ERROR:expmig:"), logged.output)
         quiet = expmig.DataMigrationManager(self.migrator.db_manager, enable_logging=False)
-        with self.assertNoLogs("expmig", "DEBUG"):
+        with self.assertLogs("expmig", "DEBUG") as logged:
             quiet.migrate_experiment(1)
+            logging.getLogger("expmig").info("the only one")
+        self.assertEqual(logged.output, ["INFO:expmig:the only one"])
 
     def test_an_exception_in_a_log_handler_ends_the_call(self):
         class Handler(logging.Handler):

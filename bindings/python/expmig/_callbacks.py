@@ -27,7 +27,7 @@ def value_of(value: Any) -> Any:
     return None
 
 
-def values_of(parameters: Sequence[Any]) -> Array:
+def values_of(parameters: Sequence[Any]) -> Array[Any]:
     """Parameters of a query for the library."""
     values = (c.expmig_value * len(parameters))()
     kept = []

@@ -229,10 +229,11 @@ def portable(value: Any) -> Any:
         return {portable(key): portable(one) for key, one in value.items()}
     if isinstance(value, (list, tuple)):
         return type(value)(map(portable, value)) if type(value) in (list, tuple) else [portable(one) for one in value]
-    for kind in (str, float, bytes):
-        if isinstance(value, kind):
-            return kind(value)
-    if isinstance(value, (bytearray, memoryview)):
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, float):
+        return float(value)
+    if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value)
     if isinstance(value, os.PathLike):
         return os.fspath(value)

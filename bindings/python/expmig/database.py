@@ -4,13 +4,13 @@ from __future__ import annotations
 import os
 import sys
 import weakref
-from typing import Any, Sequence
+from typing import Any, Sequence, Tuple
 from urllib.parse import quote
 
 from .errors import SHARED_PROCESS_HINT, DataMigrationError
 
 
-class Row(tuple):
+class Row(Tuple[Any, ...]):
     """A row of a query: a tuple that also knows its columns, ``row[0]`` or ``row["title"]``."""
 
     columns: Sequence[str]
