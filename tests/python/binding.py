@@ -19,8 +19,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BINDING = ROOT / "bindings" / "python"
 DIGITS = ROOT / "tests" / "data" / "digits.db"
-TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-LIBRARY = Path(os.environ.get("EXPMIG_LIBRARY", TARGET / "debug" / "libexpmig.so"))
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
+LIBRARY = Path(os.environ.get("EXPMIG_LIBRARY", TARGET / "debug" / "libexpmig.so")).resolve()
 
 
 def refuse_stale_library():

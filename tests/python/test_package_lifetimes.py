@@ -72,8 +72,10 @@ class Lifetimes(binding.Case):
         self.assertEqual(binding.descriptors(self.path), 0)
 
     def test_what_was_unregistered_is_let_go(self):
-        manager = self.manager()
+        for isolation in (None, "process"):
+            self.let_go(self.manager(isolation=isolation))
 
+    def let_go(self, manager):
         class Function:
             def __call__(self, _argument):
                 return None

@@ -159,7 +159,12 @@ def defer_signals(handlers: dict[int, Any]) -> None:
         if callable(handler) and handler is not deferred:
             originals[number] = handler
             handlers[number] = handler
-            signal.signal(number, deferred)
+            try:
+                signal.signal(number, deferred)
+            except ValueError:
+                # Not the main interpreter: it has no signals.
+                handlers.clear()
+                return
 
 
 def deferred(number: int, frame: Any) -> None:

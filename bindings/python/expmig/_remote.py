@@ -84,6 +84,10 @@ class Child:
         self._functions[self._next] = function
         return self._next
 
+    def drop(self, function: int | None) -> None:
+        if function is not None:
+            self._functions.pop(function, None)
+
     def call(self, number: int, method: str, *arguments: Any, **named: Any) -> Any:
         """Calls a method of one of the child's objects."""
         job = next((one for one in arguments if isinstance(one, Job)), None)
@@ -282,6 +286,8 @@ class Manager:
     def __init__(self, child: Child, number: int) -> None:
         self._child = child
         self._number = number
+        # Checks and transformations, by kind and name: what the child asks for them by.
+        self._registered: dict[tuple[str, str], int] = {}
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
@@ -289,10 +295,29 @@ class Manager:
         return partial(self._child.call, self._number, name)
 
     def register_check(self, name: str, check: Callable[[Any], Any]) -> None:
-        self._child.call(self._number, "register_check", name, self._child.keep(check))
+        self._register("check", name, check)
+
+    def unregister_check(self, name: str) -> None:
+        self._unregister("check", name)
 
     def register_transformation(self, name: str, function: Callable[[Any], Any]) -> None:
-        self._child.call(self._number, "register_transformation", name, self._child.keep(function))
+        self._register("transformation", name, function)
+
+    def unregister_transformation(self, name: str) -> None:
+        self._unregister("transformation", name)
+
+    def _register(self, what: str, name: str, function: Callable[[Any], Any]) -> None:
+        kept = self._child.keep(function)
+        try:
+            self._child.call(self._number, f"register_{what}", name, kept)
+        except BaseException:
+            self._child.drop(kept)
+            raise
+        self._registered[what, name] = kept
+
+    def _unregister(self, what: str, name: str) -> None:
+        self._child.call(self._number, f"unregister_{what}", name)
+        self._child.drop(self._registered.pop((what, name), None))
 
     def plan(self, experiment_id: int, target: Any, job: Job, **asked: Any) -> Any:
         return self._child.call(self._number, "plan", experiment_id, self._known(target), job, **asked)

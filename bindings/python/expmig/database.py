@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import weakref
 from typing import Any, Sequence, Tuple
 from urllib.parse import quote
@@ -88,7 +89,9 @@ class DatabaseManager:
             "url": url, "readonly": readonly, "create": create, "allow_shared_process": allow_shared_process,
             "busy_timeout_ms": round(timeout * 1000),
         }
-        self._managers: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+        self._lock = threading.Lock()
+        self._closed = False
         self._database = self._open()
 
     def _open(self) -> Any:
@@ -118,9 +121,21 @@ class DatabaseManager:
     def close(self) -> None:
         """Closes the database and every manager that was made of it: no file stays open, also not for a sqlite3.connect that comes next.
         Calls of other threads that have begun end first. Closing it again does nothing."""
-        for engine in list(self._managers):
+        with self._lock:
+            self._closed = True
+            engines = list(self._engines)
+        for engine in engines:
             engine.close()
         self._database.close()
+
+    def _adopt(self, engine: Engine) -> None:
+        """Has an engine closed together with the database."""
+        with self._lock:
+            closed = self._closed
+            self._engines.add(engine)
+        if closed:
+            # Another thread was faster.
+            engine.close()
 
     def __enter__(self) -> DatabaseManager:
         return self
@@ -153,7 +168,7 @@ class Engine:
         self.manager.recipe = {"database": database._asked, "snapshot_dir": self.snapshot_dir}
         # Checks and transformations live in the manager: another process does not have them.
         self.registered: set[str] = set()
-        database._managers.add(self)
+        database._adopt(self)
 
     def log(self, level: int, message: str) -> None:
         if self._enable_logging:
