@@ -824,6 +824,8 @@ fn rows_that_hang_on_nothing_stop_balanced_and_conservative_with_table_and_row()
             let refused = leaves_alone(&target, || migrate_files(&source, 1, &target, with(strategy)));
             let error = failed(refused, Status::Validation);
             assert_eq!((details(&error, "table"), details(&error, "row")), (vec![*table], vec![*row]), "{values}");
+            let kinds = details(&error, "kind");
+            assert!(matches!(kinds[..], ["dangling_reference" | "null_key"]), "{table} {values}: {kinds:?}");
             assert_detail(&error, "count", "1");
             assert_detail(&error, "experiment_id", "1");
             let within = leaves_alone(&source, || migrate_files(&source, 1, &source, with(strategy)));

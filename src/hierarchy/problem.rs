@@ -10,12 +10,28 @@ const KEPT: usize = 100;
 
 /// What is wrong with a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(into = "&str")]
 pub enum ProblemKind {
     /// The row it refers to does not exist.
     DanglingReference,
     /// A part of its key is NULL.
     NullKey,
+}
+
+impl ProblemKind {
+    /// The stable name, in errors and documents.
+    pub fn name(self) -> &'static str {
+        match self {
+            ProblemKind::DanglingReference => "dangling_reference",
+            ProblemKind::NullKey => "null_key",
+        }
+    }
+}
+
+impl From<ProblemKind> for &'static str {
+    fn from(kind: ProblemKind) -> &'static str {
+        kind.name()
+    }
 }
 
 /// One such row.
@@ -48,7 +64,8 @@ impl Problems {
     pub fn name_in(&self, error: Error) -> Error {
         let error = error.detail("count", self.count);
         self.first.iter().take(NAMED).fold(error, |error, problem| {
-            error.detail("table", problem.table).detail("row", &problem.row).detail("problem", &problem.message)
+            let error = error.detail("table", problem.table).detail("row", &problem.row);
+            error.detail("kind", problem.kind.name()).detail("problem", &problem.message)
         })
     }
 

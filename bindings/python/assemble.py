@@ -1,0 +1,103 @@
+"""Puts the package together: its modules, the declarations made of the header, the version, and the library.
+
+    python assemble.py FOLDER --library LIBRARY [--link]    with a library that is built already
+    python assemble.py FOLDER                                builds it first
+
+The environment says how it is built: EXPMIG_SYSTEM_SQLITE=1 links the system's SQLite, EXPMIG_CARGO_PROFILE is the profile (default
+"release"), CARGO the program, CARGO_TARGET_DIR cargo's own folder. setup.py does the same for pip.
+"""
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+from declare import declarations  # noqa: E402
+
+
+def crate() -> Path:
+    """The folder of the crate: beside the bindings, or inside of a source distribution."""
+    for folder in (HERE / "crate", HERE.parent.parent):
+        if (folder / "Cargo.toml").is_file() and (folder / "include" / "expmig.h").is_file():
+            return folder
+    sys.exit(
+        f"the sources of expmig are not around {HERE}: install from a checkout, with pip 21.3 or newer, which builds where the sources are"
+    )
+
+
+def version() -> str:
+    found = re.search(r'^version = "([^"]+)"$', (crate() / "Cargo.toml").read_text(encoding="utf-8"), re.MULTILINE)
+    if not found:
+        sys.exit("Cargo.toml has no version")
+    return found[1]
+
+
+def build_library() -> Path:
+    """Builds the shared library and answers where it is."""
+    command = [
+        os.environ.get("CARGO", "cargo"), "build", "--lib", "--locked", "--profile", os.environ.get("EXPMIG_CARGO_PROFILE", "release"),
+        "--manifest-path", str(crate() / "Cargo.toml"), "--message-format", "json-render-diagnostics",
+    ]
+    if os.environ.get("EXPMIG_SYSTEM_SQLITE", "0") not in ("", "0"):
+        command += ["--no-default-features", "--features", "system-sqlite"]
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, check=False, text=True)
+    except FileNotFoundError:
+        sys.exit(f"{command[0]} is not there; expmig is built with Rust, see https://rustup.rs")
+    if done.returncode:
+        sys.exit(f"cargo failed: {' '.join(command)}")
+    for line in reversed(done.stdout.splitlines()):
+        message = json.loads(line)
+        if message["reason"] == "compiler-artifact" and message["target"]["name"] == "expmig":
+            for name in message["filenames"]:
+                if name.endswith(".so"):
+                    return Path(name)
+    sys.exit("cargo built no shared library")
+
+
+def refuse_unusable(library: Path) -> None:
+    """The linker does not notice that the system's SQLite is too old: the library could not be loaded then."""
+    program = "import ctypes, sys; ctypes.CDLL(sys.argv[1])"
+    done = subprocess.run([sys.executable, "-c", program, str(library)], stderr=subprocess.PIPE, check=False, text=True)
+    if done.returncode:
+        why = done.stderr.strip().rpartition("\n")[2]
+        old = " (a build for the system's SQLite needs SQLite 3.45.3 or newer)" if "sqlite3_" in why else ""
+        sys.exit(f"the library cannot be loaded{old}: {why}")
+
+
+def complete(package: Path, library: Path, link: bool = False) -> None:
+    """Adds to the modules in a folder what is made and not written."""
+    refuse_unusable(library)
+    header = (crate() / "include" / "expmig.h").read_text(encoding="utf-8")
+    (package / "_declarations.py").write_text(declarations(header), encoding="utf-8")
+    (package / "_version.py").write_text(f'"""The version of the package."""\n__version__ = "{version()}"\n', encoding="utf-8")
+    there = package / "libexpmig.so"
+    there.unlink(missing_ok=True)
+    if link:
+        there.symlink_to(library.resolve())
+    else:
+        shutil.copy2(library, there)
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description="Puts the Python package together.")
+    arguments.add_argument("folder", type=Path, help="where the package expmig is put")
+    arguments.add_argument("--library", type=Path, help="a shared library that is built already")
+    arguments.add_argument("--link", action="store_true", help="link to the library instead of copying it")
+    asked = arguments.parse_args()
+    library = asked.library or build_library()
+    package = asked.folder / "expmig"
+    shutil.rmtree(package, ignore_errors=True)
+    shutil.copytree(HERE / "expmig", package, ignore=shutil.ignore_patterns("__pycache__", "_declarations.py", "_version.py", "*.so"))
+    complete(package, library, asked.link)
+
+
+if __name__ == "__main__":
+    main()

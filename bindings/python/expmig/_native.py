@@ -1,0 +1,366 @@
+"""Databases and managers of the library, in plain data: what the classes for users are made of."""
+from __future__ import annotations
+
+import json
+from ctypes import byref, c_int32, c_int64, c_uint8, c_uint64, c_void_p, pointer
+from typing import Any, Callable
+
+from . import _declarations as c
+from ._call import Call, Job, running
+from ._callbacks import Check, Registered, Rows, Transformation, values_of
+from ._handle import Handle
+from ._library import integer, lib, null, optional_text, options_of, path_text, taken, text
+
+STRATEGIES = {
+    "conservative": c.EXPMIG_STRATEGY_CONSERVATIVE, "balanced": c.EXPMIG_STRATEGY_BALANCED, "aggressive": c.EXPMIG_STRATEGY_AGGRESSIVE,
+}
+DUPLICATES = {"copy": c.EXPMIG_DUPLICATE_COPY, "skip": c.EXPMIG_DUPLICATE_SKIP, "error": c.EXPMIG_DUPLICATE_ERROR}
+SECTIONS = {
+    "foreign_keys": c.EXPMIG_VALIDATE_FOREIGN_KEYS, "metric_json": c.EXPMIG_VALIDATE_METRIC_JSON,
+    "hierarchy": c.EXPMIG_VALIDATE_HIERARCHY, "registered_checks": c.EXPMIG_VALIDATE_REGISTERED_CHECKS,
+}
+
+
+def chosen(table: dict[str, int], value: Any, name: str) -> int:
+    """The number of a named choice."""
+    if value not in table:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, table))}, not {value!r}")
+    return table[value]
+
+
+def flags(*given: tuple[Any, int]) -> int:
+    """The flags of which the conditions are true."""
+    return sum(bit for wanted, bit in given if wanted)
+
+
+def ids(values: Any, name: str) -> Any:
+    numbers = [integer(value, f"{name}[{at}]") for at, value in enumerate(values)]
+    # A selection of nothing is a pointer that is not NULL.
+    return (c_int64 * max(1, len(numbers)))(*numbers), len(numbers)
+
+
+class Database:
+    """An open database."""
+
+    def __init__(self, url: str, *, readonly: bool, create: bool, allow_shared_process: bool, busy_timeout_ms: int) -> None:
+        options = options_of(
+            c.expmig_open_options,
+            flags=flags(
+                (readonly, c.EXPMIG_OPEN_READONLY), (create, c.EXPMIG_OPEN_CREATE),
+                (allow_shared_process, c.EXPMIG_OPEN_ALLOW_SHARED_PROCESS),
+            ),
+            busy_timeout_ms=integer(busy_timeout_ms, "timeout"),
+        )
+        database = null(c.expmig_database)
+        with Call() as call:
+            call.run(lib.expmig_database_open, text(url, "database_path"), byref(options), byref(database))
+        self.handle = Handle("database", database, lib.expmig_database_close)
+
+    def info(self) -> dict[str, Any]:
+        return documented(lib.expmig_database_info, self.handle)
+
+    def query(self, sql: str, parameters: Any) -> tuple[list[str], list[tuple[Any, ...]]]:
+        values = values_of(parameters)
+        rows = Rows()
+        with self.handle as database, Call() as call:
+            row_fn = c.expmig_row_fn(call.guarded(rows.take))
+            call.run(lib.expmig_database_query, database, text(sql, "sql"), values, len(values), row_fn, None)
+        return rows.columns, rows.rows
+
+    def manager(self, snapshot_dir: str, log: Callable[[int, str], None] | None) -> Manager:
+        return Manager(self, snapshot_dir, log)
+
+    def close(self) -> None:
+        self.handle.close()
+
+
+def documented(function: Any, handle: Handle, *arguments: Any) -> dict[str, Any]:
+    """What a function answers as a JSON document. Its parameters: the handle, these, the document."""
+    document = c_void_p()
+    with handle as opened, Call() as call:
+        call.run(function, opened, *arguments, byref(document))
+        return parsed(taken(document))
+
+
+def parsed(document: bytes) -> dict[str, Any]:
+    return dict(json.loads(document))
+
+
+class Manager:
+    """A manager of a database."""
+
+    def __init__(self, database: Database, snapshot_dir: str, log: Callable[[int, str], None] | None) -> None:
+        log_fn = c.expmig_log_fn(logging_to(log)) if log else None
+        options = options_of(
+            c.expmig_manager_options, snapshot_dir=path_text(snapshot_dir, "snapshot_dir"), log_level=c.EXPMIG_LOG_DEBUG, log_fn=log_fn,
+        )
+        manager = null(c.expmig_manager)
+        with database.handle as opened, Call() as call:
+            call.run(lib.expmig_manager_new, opened, byref(options), byref(manager))
+        self._registered = Registered()
+        # What the library calls as long as it has the manager lives as long as the handle.
+        self.handle = Handle("manager", manager, lib.expmig_manager_free, (log_fn, self._registered))
+
+    def close(self) -> None:
+        self.handle.close()
+
+    def experiments(self) -> dict[str, Any]:
+        return documented(lib.expmig_experiment_list, self.handle)
+
+    def digest(self, experiment_id: int, job: Job) -> str:
+        digest = (c_uint8 * c.EXPMIG_DIGEST_SIZE)()
+        with self.handle as manager, Call(job) as call:
+            options = call.options(c.expmig_job_options)
+            call.run(lib.expmig_experiment_digest, manager, integer(experiment_id, "experiment_id"), byref(options), digest)
+        return bytes(digest).hex()
+
+    def compare(self, experiment_id: int, other: Manager, other_id: int, job: Job) -> dict[str, Any]:
+        document = c_void_p()
+        with self.handle as a, other.handle as b, Call(job) as call:
+            options = call.options(c.expmig_job_options)
+            first, second = integer(experiment_id, "experiment_id"), integer(other_id, "other_experiment_id")
+            call.run(lib.expmig_experiment_compare, a, first, b, second, byref(options), byref(document))
+            return parsed(taken(document))
+
+    # Validation
+
+    def validate(self, scope: list[str] | None, experiment_id: int | None, issue_limit: int, job: Job) -> dict[str, Any]:
+        one = None if experiment_id is None else c_int64(integer(experiment_id, "experiment_id"))
+        report = null(c.expmig_report)
+        with self.handle as manager, Call(job) as call:
+            options = call.options(
+                c.expmig_validate_options,
+                scope=None if scope is None else sum({chosen(SECTIONS, section, "a section of scope") for section in scope}),
+                experiment_id=None if one is None else pointer(one),
+                issue_limit=integer(issue_limit, "issue_limit"),
+            )
+            call.run(lib.expmig_validate, manager, byref(options), byref(report))
+            try:
+                return parsed(lib.expmig_report_to_json(report))
+            finally:
+                lib.expmig_report_free(report)
+
+    def hierarchy(self, experiment_id: int) -> dict[str, Any]:
+        valid = c_int32()
+        return documented(lib.expmig_hierarchy_validate, self.handle, integer(experiment_id, "experiment_id"), byref(valid))
+
+    def register_check(self, name: str, check: Callable[[Any], Any]) -> None:
+        self._register(lib.expmig_check_register, name, c.expmig_check_fn(Check(check).run))
+
+    def register_check_sql(self, name: str, sql: str) -> None:
+        with self.handle as manager, Call() as call:
+            call.run(lib.expmig_check_register_sql, manager, text(name, "name"), text(sql, "sql"))
+
+    def unregister_check(self, name: str) -> None:
+        with self.handle as manager, Call() as call:
+            call.run(lib.expmig_check_unregister, manager, text(name, "name"))
+
+    # Snapshots
+
+    def snapshot_create(self, description: str, metadata_json: str | None, job: Job) -> str:
+        snapshot_id = c_void_p()
+        with self.handle as manager, Call(job) as call:
+            options = call.options(c.expmig_snapshot_options, metadata_json=optional_text(metadata_json, "metadata"))
+            call.run(lib.expmig_snapshot_create, manager, text(description, "description"), byref(options), byref(snapshot_id))
+            return taken(snapshot_id).decode()
+
+    def snapshot_list(self, since_us: int | None, pattern: str | None) -> dict[str, Any]:
+        since = c.EXPMIG_TIME_UNKNOWN if since_us is None else integer(since_us, "since")
+        return documented(lib.expmig_snapshot_list, self.handle, since, optional_text(pattern, "pattern"))
+
+    def snapshot_details(self, snapshot_id: str) -> dict[str, Any]:
+        return documented(lib.expmig_snapshot_details, self.handle, text(snapshot_id, "snapshot_id"))
+
+    def snapshot_verify(self, snapshot_id: str, job: Job) -> None:
+        with self.handle as manager, Call(job) as call:
+            options = call.options(c.expmig_job_options)
+            call.run(lib.expmig_snapshot_verify, manager, text(snapshot_id, "snapshot_id"), byref(options))
+
+    def snapshot_restore(self, snapshot_id: str, force: bool, safety_snapshot: bool, job: Job) -> dict[str, Any]:
+        document = c_void_p()
+        with self.handle as manager, Call(job) as call:
+            options = call.options(c.expmig_restore_options, flags=flags(
+                (force, c.EXPMIG_RESTORE_FORCE), (not safety_snapshot, c.EXPMIG_RESTORE_NO_SAFETY_SNAPSHOT),
+            ))
+            call.run(lib.expmig_snapshot_restore, manager, text(snapshot_id, "snapshot_id"), byref(options), byref(document))
+            return parsed(taken(document))
+
+    def snapshot_delete(self, snapshot_id: str) -> None:
+        with self.handle as manager, Call() as call:
+            call.run(lib.expmig_snapshot_delete, manager, text(snapshot_id, "snapshot_id"))
+
+    def snapshot_cleanup(self, keep_count: int) -> int:
+        deleted = c_uint64()
+        with self.handle as manager, Call() as call:
+            call.run(lib.expmig_snapshot_cleanup, manager, integer(keep_count, "keep_count"), byref(deleted))
+        return deleted.value
+
+    # Migration
+
+    def plan(self, experiment_id: int, target: Manager | None, job: Job, **asked: Any) -> dict[str, Any]:
+        document = c_void_p()
+        with self.handle as source, (target or self).handle as into, Call(job) as call:
+            options = migrate_options(call, **asked)
+            number = integer(experiment_id, "source_experiment_id")
+            call.run(lib.expmig_migrate_plan, source, number, into if target else None, byref(options), byref(document))
+            return parsed(taken(document))
+
+    def migrate(self, experiment_id: int, target: Manager | None, job: Job, **asked: Any) -> dict[str, Any]:
+        result = null(c.expmig_migration)
+        with self.handle as source, (target or self).handle as into, Call(job) as call:
+            options = migrate_options(call, **asked)
+            number = integer(experiment_id, "source_experiment_id")
+            call.run(lib.expmig_migrate_experiment, source, number, into if target else None, byref(options), byref(result))
+            try:
+                return parsed(lib.expmig_migration_to_json(result))
+            finally:
+                lib.expmig_migration_free(result)
+
+    # Export and import
+
+    def export_text(self, experiment_id: int, job: Job, **asked: Any) -> bytes:
+        document = c_void_p()
+        with self.handle as manager, Call(job) as call:
+            options = export_options(call, **asked)
+            number = integer(experiment_id, "experiment_id")
+            call.run(lib.expmig_export_experiment_to_string, manager, number, byref(options), byref(document))
+            return taken(document)
+
+    def export_file(self, experiment_id: int, path: str, job: Job, **asked: Any) -> None:
+        with self.handle as manager, Call(job) as call:
+            options = export_options(call, **asked)
+            number = integer(experiment_id, "experiment_id")
+            call.run(lib.expmig_export_experiment_to_file, manager, number, path_text(path, "path"), byref(options))
+
+    def import_text(self, document: bytes, job: Job, **asked: Any) -> dict[str, Any]:
+        return self._import(lib.expmig_import_experiment_from_string, (document, len(document)), job, **asked)
+
+    def import_file(self, path: str, job: Job, **asked: Any) -> dict[str, Any]:
+        return self._import(lib.expmig_import_experiment_from_file, (path_text(path, "path"),), job, **asked)
+
+    def _import(
+        self, function: Any, document: tuple[Any, ...], job: Job, *, on_duplicate: str, max_value_bytes: int | None, preserve_ids: bool,
+        validate_before_import: bool, add_columns: bool,
+    ) -> dict[str, Any]:
+        experiment_id, result = c_int64(), c_void_p()
+        with self.handle as manager, Call(job) as call:
+            options = call.options(
+                c.expmig_import_options,
+                on_duplicate=chosen(DUPLICATES, on_duplicate, "on_duplicate"),
+                max_value_bytes=None if max_value_bytes is None else integer(max_value_bytes, "max_value_bytes"),
+                flags=flags(
+                    (preserve_ids, c.EXPMIG_IMPORT_PRESERVE_IDS), (not validate_before_import, c.EXPMIG_IMPORT_SKIP_VALIDATION),
+                    (add_columns, c.EXPMIG_IMPORT_ADD_COLUMNS),
+                ),
+            )
+            call.run(function, manager, *document, byref(options), byref(experiment_id), byref(result))
+            return parsed(taken(result))
+
+    # Transformations
+
+    def transform(
+        self, rules: tuple[str, ...], job: Job, *, experiment_ids: list[int] | None, metric_ids: list[int] | None, batch_size: int,
+        dry_run: bool,
+    ) -> dict[str, Any]:
+        """By a document (one string), or by a name and parameters (two)."""
+        result = null(c.expmig_transformation)
+        selection = options_of(c.expmig_transform_selection)
+        if experiment_ids is not None:
+            selection.experiment_ids, selection.experiment_id_count = ids(experiment_ids, "experiment_ids")
+        if metric_ids is not None:
+            selection.metric_ids, selection.metric_id_count = ids(metric_ids, "metric_ids")
+        function = lib.expmig_transform_metrics if len(rules) == 1 else lib.expmig_transform_metrics_by
+        given = [text(rule, "transformation_rules" if len(rules) == 1 else "transformation_type") for rule in rules]
+        with self.handle as manager, Call(job) as call:
+            options = call.options(
+                c.expmig_transform_options, batch_size=integer(batch_size, "batch_size"),
+                flags=flags((dry_run, c.EXPMIG_TRANSFORM_DRY_RUN)),
+            )
+            call.run(function, manager, byref(selection), *given, byref(options), byref(result))
+            try:
+                return parsed(lib.expmig_transformation_to_json(result))
+            finally:
+                lib.expmig_transformation_free(result)
+
+    def undo(self, transform_id: int, skip_changed: bool, job: Job) -> dict[str, Any]:
+        document = c_void_p()
+        with self.handle as manager, Call(job) as call:
+            options = call.options(c.expmig_undo_options, flags=flags((skip_changed, c.EXPMIG_UNDO_SKIP_CHANGED)))
+            call.run(lib.expmig_transform_undo, manager, integer(transform_id, "transform_id"), byref(options), byref(document))
+            return parsed(taken(document))
+
+    def transforms(self) -> dict[str, Any]:
+        return documented(lib.expmig_transform_list, self.handle)
+
+    def forget(self, keep_count: int, job: Job) -> int:
+        forgotten = c_uint64()
+        with self.handle as manager, Call(job) as call:
+            options = call.options(c.expmig_job_options)
+            call.run(lib.expmig_transform_forget, manager, integer(keep_count, "keep_count"), byref(options), byref(forgotten))
+        return forgotten.value
+
+    def register_transformation(self, name: str, function: Callable[[Any], Any]) -> None:
+        self._register(lib.expmig_transformation_register, name, c.expmig_transform_fn(Transformation(function).run))
+
+    def unregister_transformation(self, name: str) -> None:
+        with self.handle as manager, Call() as call:
+            call.run(lib.expmig_transformation_unregister, manager, text(name, "name"))
+
+    def _register(self, function: Any, name: str, callback: Any) -> None:
+        with self.handle as manager, Call() as call:
+            encoded, user_data = text(name, "name"), self._registered.keep(callback)
+            call.run(function, manager, encoded, callback, user_data, self._registered.destroy)
+
+
+def migrate_options(
+    call: Call, *, target_experiment_id: int | None, strategy: str, on_duplicate: str, batch_size: int, title_prefix: str | None,
+    transformation_rules: str | None, allow_lossy: bool, add_columns: bool, create_snapshot: bool,
+) -> Any:
+    into = None if target_experiment_id is None else pointer(c_int64(integer(target_experiment_id, "target_experiment_id")))
+    return call.options(
+        c.expmig_migrate_options,
+        strategy=chosen(STRATEGIES, strategy, "strategy"),
+        on_duplicate=chosen(DUPLICATES, on_duplicate, "on_duplicate"),
+        target_experiment_id=into,
+        batch_size=integer(batch_size, "batch_size"),
+        title_prefix=optional_text(title_prefix, "title_prefix"),
+        transformation_rules=optional_text(transformation_rules, "transformation_rules"),
+        flags=flags(
+            (allow_lossy, c.EXPMIG_MIGRATE_ALLOW_LOSSY), (add_columns, c.EXPMIG_MIGRATE_ADD_COLUMNS),
+            (create_snapshot, c.EXPMIG_MIGRATE_SNAPSHOT),
+        ),
+    )
+
+
+def export_options(
+    call: Call, *, include_metrics: bool, include_artifacts: bool, skip_unsound: bool, format: str, indent: int = 0, replace: bool = False,
+    file_mode: int | None = None,
+) -> Any:
+    return call.options(
+        c.expmig_export_options,
+        format=text(format, "format"),
+        indent=integer(indent, "indent"),
+        file_mode=None if file_mode is None else integer(file_mode, "file_mode"),
+        flags=flags(
+            (not include_metrics, c.EXPMIG_EXPORT_NO_METRICS), (not include_artifacts, c.EXPMIG_EXPORT_NO_ARTIFACTS),
+            (skip_unsound, c.EXPMIG_EXPORT_SKIP_UNSOUND), (replace, c.EXPMIG_EXPORT_REPLACE),
+        ),
+    )
+
+
+def logging_to(log: Callable[[int, str], None]) -> Callable[[int, bytes, Any], None]:
+    """A log callback. What it raises ends the running call, as in every callback."""
+    def log_fn(level: int, message: bytes, _user_data: Any) -> None:
+        call = running.calls[-1] if running.calls else None
+        try:
+            if call is not None:
+                call.inside = True
+            try:
+                log(level, message.decode())
+            finally:
+                if call is not None:
+                    call.inside = False
+        except BaseException as failure:  # noqa: B902: it is raised again by run
+            if call is not None:
+                call.fail(failure)
+    return log_fn

@@ -1,0 +1,244 @@
+"""DatabaseManager: an open database."""
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import weakref
+from typing import Any, Sequence, Tuple
+from urllib.parse import quote
+
+from .errors import SHARED_PROCESS_HINT, DataMigrationError
+
+
+class Row(Tuple[Any, ...]):
+    """A row of a query: a tuple that also knows its columns, ``row[0]`` or ``row["title"]``."""
+
+    columns: Sequence[str]
+
+    def __new__(cls, columns: Sequence[str], values: Sequence[Any]) -> Row:
+        row = super().__new__(cls, values)
+        row.columns = columns
+        return row
+
+    def __getnewargs__(self) -> tuple[Sequence[str], tuple[Any, ...]]:
+        return (self.columns, tuple(self))
+
+    def __getitem__(self, key: Any) -> Any:
+        if not isinstance(key, str):
+            return super().__getitem__(key)
+        if key not in self.columns:
+            raise KeyError(key)
+        return super().__getitem__(self.columns.index(key))
+
+    def keys(self) -> list[str]:
+        """The names of the columns, in their order."""
+        return list(self.columns)
+
+
+class DatabaseManager:
+    """An open database of Experiment Manager. It is opened at once and never created by a mistyped path.
+
+    ``database_path``: the path of a SQLite file; the name of a database of a MySQL server if ``use_sqlite`` is False.
+    ``use_sqlite``: None is True unless ``host``, ``user``, ``password`` or ``port`` are given.
+    ``host``, ``user``, ``password``, ``port``: of the MySQL server.
+    ``readonly``: refuse everything that writes.
+    ``create``: create the file if it is missing, and the tables in a database that has none.
+    ``timeout``: how many seconds to wait for other connections' locks.
+    ``isolation``: "process" does every call in a child process, which is the way to use expmig on a file that this process has open
+    through Python's sqlite3 (docs/python.md); None does it here.
+    ``allow_shared_process``: open the file here although this process has it open through another copy of SQLite, whose locks get lost.
+    ``recreate`` is there for old callers only, and has to be false: nothing here deletes a database.
+
+    It may be used from any thread; calls on one database wait for each other. ``close`` it, or use it in a ``with`` statement; the managers
+    that were made of it are closed with it. Raises DataMigrationError.
+    """
+
+    def __init__(
+        self,
+        database_path: str | os.PathLike[str] = "experiment_manager.db",
+        use_sqlite: bool | None = None,
+        host: str | None = None,
+        user: str | None = None,
+        password: str | None = None,
+        recreate: bool = False,
+        readonly: bool = False,
+        *,
+        port: int | None = None,
+        create: bool = False,
+        timeout: float = 5.0,
+        isolation: str | None = None,
+        allow_shared_process: bool = False,
+    ) -> None:
+        if recreate:
+            raise ValueError("recreate=True would delete the database; delete the file yourself, and pass create=True")
+        server = {"host": host, "user": user, "password": password, "port": port}
+        given = [name for name, value in server.items() if value is not None]
+        if use_sqlite is None:
+            use_sqlite = not given
+        if use_sqlite and given:
+            raise ValueError(f"{given[0]} is for MySQL servers; use_sqlite says that this is a SQLite file")
+        if isolation not in (None, "process"):
+            raise ValueError(f'isolation must be None or "process", not {isolation!r}')
+        self.use_sqlite = bool(use_sqlite)
+        self.readonly = readonly
+        self.isolation = isolation
+        self.database_path = os.fsdecode(database_path)
+        url = "sqlite:" + os.path.abspath(self.database_path) if use_sqlite else mysql_url(self.database_path, host, user, password, port)
+        self._asked: dict[str, Any] = {
+            "url": url, "readonly": readonly, "create": create, "allow_shared_process": allow_shared_process,
+            "busy_timeout_ms": round(timeout * 1000),
+        }
+        self._engines: weakref.WeakSet[Engine] = weakref.WeakSet()
+        self._lock = threading.Lock()
+        self._closed = False
+        self._database = self._open()
+
+    def _open(self) -> Any:
+        if self.isolation == "process":
+            from ._remote import Child
+            return Child().open(self._asked)
+        from ._native import Database
+        if self.use_sqlite and not self._asked["allow_shared_process"]:
+            refuse_another_sqlite(self._asked["url"])
+        return Database(**self._asked)
+
+    def info(self) -> dict[str, Any]:
+        """What the database is: "engine", "path", "generation", "tables", "extra_columns", "extra_tables"."""
+        return dict(self._database.info())
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+        """The rows of one SELECT, which can only read, on a consistent state. ``parameters``: a value for each ``?``, in their order: None, int,
+        float, str or bytes. Text that is not UTF-8 comes with surrogates, as from os.fsdecode."""
+        columns, rows = self._database.query(sql, list(parameters))
+        return [Row(columns, values) for values in rows]
+
+    def experiments(self) -> list[dict[str, Any]]:
+        """The experiments, by id: "id", "title", "description", "start_time", "update_time", "trials", "runs"."""
+        with Engine(self) as engine:
+            return list(engine.manager.experiments()["experiments"])
+
+    def close(self) -> None:
+        """Closes the database and every manager that was made of it: no file stays open, also not for a sqlite3.connect that comes next.
+        Calls of other threads that have begun end first. Closing it again does nothing."""
+        with self._lock:
+            self._closed = True
+            engines = list(self._engines)
+        for engine in engines:
+            engine.close()
+        self._database.close()
+
+    def _adopt(self, engine: Engine) -> None:
+        """Has an engine closed together with the database."""
+        with self._lock:
+            closed = self._closed
+            self._engines.add(engine)
+        if closed:
+            # Another thread was faster.
+            engine.close()
+
+    def __enter__(self) -> DatabaseManager:
+        return self
+
+    def __exit__(self, *_failure: Any) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        where = self.database_path if self.use_sqlite else f"{self.database_path} (MySQL)"
+        return f"<DatabaseManager {where}>"
+
+
+def mysql_url(schema: str, host: str | None, user: str | None, password: str | None, port: int | None) -> str:
+    secret = "" if password is None else ":" + quote(password, safe="")
+    place = host or "localhost"
+    if ":" in place:
+        place = f"[{place}]"
+    return f"mysql://{quote(user or 'root', safe='')}{secret}@{place}{f':{port:d}' if port is not None else ''}/{quote(schema, safe='')}"
+
+
+class Engine:
+    """A manager of the library with its logging; what the parts of a DataMigrationManager share."""
+
+    def __init__(self, database: DatabaseManager, snapshot_dir: str | os.PathLike[str] = "snapshots", enable_logging: bool = True) -> None:
+        self.database = database
+        self.snapshot_dir = os.path.abspath(os.fsdecode(snapshot_dir))
+        self._enable_logging = enable_logging
+        self.manager = database._database.manager(self.snapshot_dir, log if enable_logging else None)
+        # How another process makes the like of it.
+        self.manager.recipe = {"database": database._asked, "snapshot_dir": self.snapshot_dir}
+        # Checks and transformations live in the manager: another process does not have them.
+        self.registered: set[str] = set()
+        database._adopt(self)
+
+    def log(self, level: int, message: str) -> None:
+        if self._enable_logging:
+            log(level, message)
+
+    def cut(self, listed: list[Any], total: int, what: str) -> list[Any]:
+        """A list of the first issues. That there are more is logged, so that it does not look like all."""
+        if total > len(listed):
+            self.log(2, f"{len(listed)} of {total} {what} are listed; issue_limit sets how many")
+        return listed
+
+    def close(self) -> None:
+        self.manager.close()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_failure: Any) -> None:
+        self.close()
+
+
+def engine_of(owner: Any, snapshot_dir: str | os.PathLike[str] = "snapshots") -> Engine:
+    """The engine of whatever a part is made for: a DatabaseManager, or something that has an engine already."""
+    if isinstance(owner, Engine):
+        return owner
+    if isinstance(owner, DatabaseManager):
+        return Engine(owner, snapshot_dir)
+    engine = getattr(owner, "_engine", None)
+    if not isinstance(engine, Engine):
+        raise TypeError(f"a DatabaseManager is needed, not {type(owner).__name__}")
+    return engine
+
+
+LEVELS = {1: 40, 2: 30, 3: 20, 4: 10}
+
+
+def log(level: int, message: str) -> None:
+    """Hands a record of the library to the logger "expmig"."""
+    import logging
+    logger = logging.getLogger("expmig")
+    if not logger.handlers:
+        # As every library does: without it, Python would print warnings of a program that set up no logging.
+        logger.addHandler(logging.NullHandler())
+    logger.log(LEVELS[level], "%s", message)
+
+
+def shares_sqlite() -> bool:
+    """Whether the library and Python's sqlite3 module use the same copy of SQLite. Only then may both have a file open in one process."""
+    from ctypes import CDLL, c_void_p, cast
+
+    from ._library import PATH
+    import _sqlite3
+    addresses = []
+    for path in (PATH, getattr(_sqlite3, "__file__", None)):
+        try:
+            # The symbol as this library sees it: its own, or that of a library that it needs.
+            addresses.append(cast(CDLL(path).sqlite3_libversion_number, c_void_p).value)
+        except AttributeError:
+            addresses.append(None)
+    return addresses[0] is not None and addresses[0] == addresses[1]
+
+
+def refuse_another_sqlite(url: str) -> None:
+    """A build with the system's SQLite looks for no other copy in this process, as it is meant to share it. Where Python brings its own,
+    it does not."""
+    if "_sqlite3" not in sys.modules:
+        return
+    from ._library import build_info
+    if build_info()["sqlite"]["linked"] == "system" and not shares_sqlite():
+        raise DataMigrationError(
+            "expmig was built for the system's SQLite, but Python's sqlite3 module uses another copy", status="SHARED_PROCESS",
+            domain="DATABASE", details=[("path", url)], hint=SHARED_PROCESS_HINT,
+        )

@@ -1,0 +1,376 @@
+"""DataMigrationManager: everything that can be done with a database."""
+from __future__ import annotations
+
+import os
+from typing import Any, Callable, Dict, Iterable, List, Optional, Union
+
+from . import _json
+from .database import DatabaseManager, Engine, engine_of
+from .errors import DataMigrationError, ImportExportError
+from .metric import Metric
+from .progress import MigrationStrategy, ProgressCallback, reporting_to
+from .results import MigrationResult, TransformationResult
+from .snapshots import SnapshotManager
+from .transformation import MetricTransformer, Rules, json_of
+from .validation import DataValidator, HierarchyPreserver
+
+Path = Union[str, "os.PathLike[str]"]
+Document = Union[Dict[str, Any], str, bytes]
+
+
+class DataMigrationManager:
+    """Validates, snapshots, migrates, transforms, exports and imports the experiments of a database. Whatever writes does all of it or
+    changes nothing.
+
+    ``db_manager``: a DatabaseManager. ``snapshot_dir``: the folder for snapshots, which the first one creates; a relative path is that of the
+    working directory now. ``enable_logging``: hand log records to the logger "expmig".
+
+    ``progress_callback`` of the methods is called with a MigrationProgress on the thread that made the call; an exception in it cancels
+    the call and is raised when everything has been rolled back. What it answers does not matter. ``cancel`` is a CancelToken.
+
+    It has the parts ``validator``, ``hierarchy_preserver``, ``snapshot_manager`` and ``metric_transformer``. It may be used from any thread. It is
+    closed with its DatabaseManager, by ``close``, or at the end of a ``with`` statement.
+    """
+
+    def __init__(self, db_manager: DatabaseManager, snapshot_dir: Path = "snapshots", enable_logging: bool = True) -> None:
+        if not isinstance(db_manager, DatabaseManager):
+            raise TypeError(f"a DatabaseManager is needed, not {type(db_manager).__name__}")
+        self.db_manager = db_manager
+        self._engine = Engine(db_manager, snapshot_dir, enable_logging)
+        self._validator = DataValidator(self)
+        self.hierarchy_preserver = HierarchyPreserver(self)
+        self.snapshot_manager = SnapshotManager(self)
+        self.metric_transformer = MetricTransformer(self)
+
+    @property
+    def validator(self) -> DataValidator:
+        """The DataValidator. Assign one of a class of your own, and its checks belong to this manager from then on."""
+        return self._validator
+
+    @validator.setter
+    def validator(self, validator: DataValidator) -> None:
+        if not isinstance(validator, DataValidator):
+            raise TypeError(f"a DataValidator is needed, not {type(validator).__name__}")
+        validator._belong_to(self._engine)
+        self._validator = validator
+
+    def close(self) -> None:
+        """Closes this manager; its database stays open. Calls of other threads that have begun end first."""
+        self._engine.close()
+
+    def __enter__(self) -> DataMigrationManager:
+        return self
+
+    def __exit__(self, *_failure: Any) -> None:
+        self.close()
+
+    def list_experiments(self) -> List[Dict[str, Any]]:
+        """The experiments, by id: "id", "title", "description", "start_time", "update_time", "trials", "runs"."""
+        return list(self._engine.manager.experiments()["experiments"])
+
+    # Migration
+
+    def migrate_experiment(
+        self,
+        source_experiment_id: Optional[int] = None,
+        target_experiment_id: Optional[int] = None,
+        strategy: Union[MigrationStrategy, str] = MigrationStrategy.BALANCED,
+        progress_callback: Optional[ProgressCallback] = None,
+        transformation_rules: Optional[Rules] = None,
+        *,
+        source_id: Optional[int] = None,
+        target: Union[DataMigrationManager, DatabaseManager, None] = None,
+        batch_size: int = 1000,
+        on_duplicate: str = "copy",
+        title_prefix: Optional[str] = None,
+        create_snapshot: bool = False,
+        allow_lossy: bool = False,
+        add_columns: bool = False,
+        cancel: Any = None,
+    ) -> MigrationResult:
+        """Copies an experiment and everything below it, every value as it is, in one transaction.
+
+        ``source_experiment_id``, or ``source_id``: what to copy. ``target_experiment_id``: an experiment of the target to append its trials to; None
+        makes a new one. ``strategy``: how careful. ``transformation_rules``: change the metrics of the copy. ``target``: the manager of another
+        database; None is this one. ``batch_size``: rows per chunk, which the result does not depend on. ``on_duplicate``: if the target has the
+        same experiment already, "copy" it again, with a warning, "skip" it, which makes it safe to repeat, or raise an "error".
+        ``title_prefix``: put before the copy's title. ``create_snapshot``: take a snapshot of the target first; CONSERVATIVE always does.
+        ``allow_lossy``: let values change, or be left out, where the target cannot hold them; the result lists them. ``add_columns``: add
+        the extra columns that the target lacks.
+
+        Raises ValidationError if defects of the data stop it, otherwise DataMigrationError; nothing was changed then.
+        """
+        source, into, asked = self._migration(
+            source_experiment_id, source_id, target, target_experiment_id, strategy, transformation_rules, batch_size, on_duplicate,
+            title_prefix, create_snapshot, allow_lossy, add_columns,
+        )
+        return MigrationResult.of(self._engine.manager.migrate(source, into, self._job(progress_callback, cancel), **asked))
+
+    def plan(
+        self,
+        source_experiment_id: Optional[int] = None,
+        target_experiment_id: Optional[int] = None,
+        strategy: Union[MigrationStrategy, str] = MigrationStrategy.BALANCED,
+        progress_callback: Optional[ProgressCallback] = None,
+        *,
+        source_id: Optional[int] = None,
+        target: Union[DataMigrationManager, DatabaseManager, None] = None,
+        on_duplicate: str = "copy",
+        title_prefix: Optional[str] = None,
+        create_snapshot: bool = False,
+        allow_lossy: bool = False,
+        add_columns: bool = False,
+        cancel: Any = None,
+    ) -> Dict[str, Any]:
+        """Says what migrate_experiment would do with the same arguments, and writes nothing: rows per table, what hangs on nothing, odd
+        values, what does not fit, duplicates, digests, space (docs/json-documents.md, "expmig.plan/1")."""
+        source, into, asked = self._migration(
+            source_experiment_id, source_id, target, target_experiment_id, strategy, None, 1000, on_duplicate, title_prefix,
+            create_snapshot, allow_lossy, add_columns,
+        )
+        return dict(self._engine.manager.plan(source, into, self._job(progress_callback, cancel), **asked))
+
+    def digest(
+        self, experiment_id: int, *, progress_callback: Optional[ProgressCallback] = None, cancel: Any = None,
+    ) -> str:
+        """The content digest of an experiment, 64 hexadecimal digits: equal for equal experiments, whatever their ids and the order of their
+        rows (docs/digest.md)."""
+        return str(self._engine.manager.digest(experiment_id, self._job(progress_callback, cancel)))
+
+    def compare(
+        self,
+        experiment_id: int,
+        other_experiment_id: int,
+        other: Union[DataMigrationManager, DatabaseManager, None] = None,
+        *,
+        progress_callback: Optional[ProgressCallback] = None,
+        cancel: Any = None,
+    ) -> Dict[str, Any]:
+        """Compares two experiments by content. ``other``: the manager that has the second; None is this one. Answers "equal", both digests
+        and row counts, and "first_difference" (docs/json-documents.md, "expmig.comparison/1")."""
+        second = self._together(other) or self._engine.manager
+        return dict(self._engine.manager.compare(experiment_id, second, other_experiment_id, self._job(progress_callback, cancel)))
+
+    def verify(self, snapshot_id: str, *, progress_callback: Optional[ProgressCallback] = None, cancel: Any = None) -> bool:
+        """Answers True if a snapshot is as it was made; as ``snapshot_manager.verify_snapshot``."""
+        return self.snapshot_manager.verify_snapshot(snapshot_id, progress_callback=progress_callback, cancel=cancel)
+
+    # Transformations
+
+    def transform_metrics(
+        self,
+        experiment_ids: Optional[Iterable[int]] = None,
+        transformation_rules: Optional[Rules] = None,
+        batch_size: int = 1000,
+        progress_callback: Optional[ProgressCallback] = None,
+        *,
+        metric_ids: Optional[Iterable[int]] = None,
+        dry_run: bool = False,
+        cancel: Any = None,
+    ) -> TransformationResult:
+        """Changes metrics by the rules of a document (docs/transformations.md), all or nothing.
+
+        ``experiment_ids``: metrics linked from these experiments; None is all metrics, an empty list none. ``metric_ids``: of them only these.
+        ``transformation_rules``: a dict with "metric_transformations" and perhaps "global_settings", the list alone, or their JSON.
+        ``dry_run``: show examples, write nothing. Raises TransformationError.
+        """
+        if transformation_rules is None:
+            raise TypeError("transform_metrics needs transformation_rules")
+        return self.metric_transformer.transform_by_rules(
+            transformation_rules, experiment_ids, metric_ids, batch_size=batch_size, dry_run=dry_run, progress_callback=progress_callback,
+            cancel=cancel,
+        )
+
+    def register_transformation(self, name: str, function: Callable[[Metric], Any]) -> None:
+        """Adds a transformation of your own; as ``metric_transformer.register_transformation``."""
+        self.metric_transformer.register_transformation(name, function)
+
+    def undo(
+        self,
+        transform: Union[int, TransformationResult],
+        *,
+        skip_changed: bool = False,
+        progress_callback: Optional[ProgressCallback] = None,
+        cancel: Any = None,
+    ) -> Dict[str, Any]:
+        """Gives the metrics of a transformation back what they had, byte for byte. ``transform``: its transform_id or its result.
+        ``skip_changed``: leave metrics alone that were changed since, instead of failing. Answers "metrics_restored" and more
+        (docs/json-documents.md, "expmig.undo/1")."""
+        transform_id = transform.transform_id if isinstance(transform, TransformationResult) else transform
+        if transform_id is None:
+            raise ValueError("there is nothing to undo: this transformation changed nothing, or kept nothing")
+        return dict(self._engine.manager.undo(transform_id, skip_changed, self._job(progress_callback, cancel)))
+
+    def list_transformations(self) -> List[Dict[str, Any]]:
+        """The transformations that can be undone, the newest first: "id", "created_at", "rules", "metrics", "copied"."""
+        return list(self._engine.manager.transforms()["transforms"])
+
+    def forget_transformations(
+        self, keep_count: int, *, progress_callback: Optional[ProgressCallback] = None, cancel: Any = None,
+    ) -> int:
+        """Keeps what undoes the newest transformations and removes what undoes the older ones; metrics stay as they are. Answers how many
+        can be undone no more."""
+        return int(self._engine.manager.forget(keep_count, self._job(progress_callback, cancel)))
+
+    # Export and import
+
+    def export_experiment(
+        self,
+        experiment_id: int,
+        include_metrics: bool = True,
+        include_artifacts: bool = True,
+        format: str = "json",
+        *,
+        skip_unsound: bool = False,
+        progress_callback: Optional[ProgressCallback] = None,
+        cancel: Any = None,
+    ) -> Dict[str, Any]:
+        """The complete experiment as a dict (docs/export-format.md). Numbers of more digits than a float has are floats that remember them, so
+        that importing the dict brings back every digit. ``skip_unsound``: leave out rows that hang on nothing, and say so, instead of
+        failing. Raises ImportExportError."""
+        document = self._engine.manager.export_text(
+            experiment_id, self._job(progress_callback, cancel), include_metrics=include_metrics, include_artifacts=include_artifacts,
+            skip_unsound=skip_unsound, format=format,
+        )
+        return dict(_json.loads(document))
+
+    def export_experiment_to_file(
+        self,
+        experiment_id: int,
+        path: Path,
+        include_metrics: bool = True,
+        include_artifacts: bool = True,
+        format: str = "json",
+        *,
+        indent: int = 0,
+        replace: bool = False,
+        file_mode: int = 0o600,
+        skip_unsound: bool = False,
+        progress_callback: Optional[ProgressCallback] = None,
+        cancel: Any = None,
+    ) -> str:
+        """Writes the experiment to a file, in constant memory; it is complete and on the device before it gets its name. ``indent``: spaces per
+        level, 0 for one line. ``replace``: a file of that name. ``file_mode``: its permissions. Answers the absolute path."""
+        where = os.path.abspath(os.fsdecode(path))
+        self._engine.manager.export_file(
+            experiment_id, where, self._job(progress_callback, cancel), include_metrics=include_metrics,
+            include_artifacts=include_artifacts, skip_unsound=skip_unsound, format=format, indent=indent, replace=replace,
+            file_mode=file_mode,
+        )
+        return where
+
+    def import_experiment_data(
+        self,
+        experiment_data: Document,
+        preserve_ids: bool = False,
+        validate_before_import: bool = True,
+        *,
+        on_duplicate: str = "copy",
+        add_columns: bool = False,
+        max_value_bytes: Optional[int] = None,
+        progress_callback: Optional[ProgressCallback] = None,
+        cancel: Any = None,
+    ) -> int:
+        """Imports an experiment, a dict from export_experiment or its JSON as text or bytes, in one transaction, and answers its id.
+
+        ``preserve_ids``: keep the ids of the document; one that is taken is an error. ``validate_before_import``: refuse values that are not
+        what their columns are for; the structure is always checked, and so is the digest of what was written. ``on_duplicate``: as in
+        migrate_experiment. ``add_columns``: add extra columns that the database lacks. ``max_value_bytes``: the most that a single value may
+        have. Raises ImportExportError, ValidationError; nothing was changed then. ``import_document`` answers more.
+        """
+        return int(self.import_document(
+            experiment_data, preserve_ids, validate_before_import, on_duplicate=on_duplicate, add_columns=add_columns,
+            max_value_bytes=max_value_bytes, progress_callback=progress_callback, cancel=cancel,
+        )["experiment_id"])
+
+    def import_experiment_from_file(
+        self,
+        path: Path,
+        preserve_ids: bool = False,
+        validate_before_import: bool = True,
+        *,
+        on_duplicate: str = "copy",
+        add_columns: bool = False,
+        max_value_bytes: Optional[int] = None,
+        progress_callback: Optional[ProgressCallback] = None,
+        cancel: Any = None,
+    ) -> int:
+        """As import_experiment_data, from a file, in constant memory."""
+        done = self._engine.manager.import_file(
+            os.path.abspath(os.fsdecode(path)), self._job(progress_callback, cancel), preserve_ids=preserve_ids,
+            validate_before_import=validate_before_import, on_duplicate=on_duplicate, add_columns=add_columns,
+            max_value_bytes=max_value_bytes,
+        )
+        return int(done["experiment_id"])
+
+    def import_document(
+        self,
+        experiment_data: Document,
+        preserve_ids: bool = False,
+        validate_before_import: bool = True,
+        *,
+        on_duplicate: str = "copy",
+        add_columns: bool = False,
+        max_value_bytes: Optional[int] = None,
+        progress_callback: Optional[ProgressCallback] = None,
+        cancel: Any = None,
+    ) -> Dict[str, Any]:
+        """As import_experiment_data, and answers what was done: "experiment_id", "skipped", "tables", "id_map", "digest", "warnings" and more
+        (docs/json-documents.md, "expmig.import/1")."""
+        return dict(self._engine.manager.import_text(
+            document_bytes(experiment_data), self._job(progress_callback, cancel), preserve_ids=preserve_ids,
+            validate_before_import=validate_before_import, on_duplicate=on_duplicate, add_columns=add_columns,
+            max_value_bytes=max_value_bytes,
+        ))
+
+    # What several of them need
+
+    def _migration(
+        self, source_experiment_id: Any, source_id: Any, target: Any, target_experiment_id: Any, strategy: Any, rules: Any, batch_size: int,
+        on_duplicate: str, title_prefix: Optional[str], create_snapshot: bool, allow_lossy: bool, add_columns: bool,
+    ) -> tuple[int, Any, Dict[str, Any]]:
+        if (source_experiment_id is None) == (source_id is None):
+            raise TypeError("give either source_experiment_id or source_id, which mean the same")
+        return source_id if source_experiment_id is None else source_experiment_id, self._together(target), {
+            "target_experiment_id": target_experiment_id,
+            "strategy": strategy.value if isinstance(strategy, MigrationStrategy) else strategy,
+            "on_duplicate": on_duplicate,
+            "batch_size": batch_size,
+            "title_prefix": title_prefix,
+            "transformation_rules": None if rules is None else json_of(rules, "transformation_rules"),
+            "allow_lossy": allow_lossy,
+            "add_columns": add_columns,
+            "create_snapshot": create_snapshot,
+        }
+
+    def _together(self, other: Any) -> Any:
+        """The manager of another database, for a call of this one."""
+        if other is None:
+            return None
+        engine = engine_of(other)
+        if engine.database.isolation == "process" and self.db_manager.isolation is None:
+            raise DataMigrationError(
+                "the other database is open in a process of its own, this one is not", status="INVALID_ARGUMENT", domain="MIGRATION",
+                hint='open both with isolation="process", or none',
+            )
+        return engine.manager
+
+    @staticmethod
+    def _job(progress_callback: Optional[ProgressCallback], cancel: Any) -> Any:
+        from ._call import Job
+        return Job(reporting_to(progress_callback), cancel)
+
+
+def document_bytes(document: Any) -> bytes:
+    """The JSON of a document."""
+    if isinstance(document, (bytes, bytearray)):
+        return bytes(document)
+    if not isinstance(document, (dict, str)):
+        raise TypeError(f"experiment_data must be a dict, text or bytes, not {type(document).__name__}")
+    try:
+        return (document if isinstance(document, str) else _json.dumps(document)).encode()
+    except (TypeError, ValueError) as problem:
+        raise ImportExportError(
+            f"experiment_data cannot be written as JSON: {problem}", status="INVALID_ARGUMENT", domain="IMPORT_EXPORT",
+            hint='numbers that are not finite are the texts "NaN", "Infinity" and "-Infinity" in a document',
+        ) from None

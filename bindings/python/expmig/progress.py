@@ -1,0 +1,97 @@
+"""MigrationProgress, MigrationStrategy, and what carries progress to callbacks."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from enum import Enum
+from typing import Any, Callable, List, Optional
+
+
+class MigrationStrategy(Enum):
+    """How careful a migration is. All of them are all or nothing (README, "Strategies")."""
+
+    CONSERVATIVE = "conservative"
+    """Every doubt about the source stops it; a snapshot of the target is taken first; digests must agree afterwards."""
+    BALANCED = "balanced"
+    """Rows that hang on nothing stop it, odd values are warnings; digests must agree afterwards. The default."""
+    AGGRESSIVE = "aggressive"
+    """Only what the insert needs: what cannot be copied is left out, counted and listed; row counts must agree afterwards."""
+
+
+def now() -> datetime:
+    return datetime.now(timezone.utc).astimezone()
+
+
+def local_time(microseconds: int) -> datetime:
+    """The time, with the local time zone."""
+    return (datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=microseconds)).astimezone()
+
+
+@dataclass
+class MigrationProgress:
+    """How far a call is: a picture of one moment, which does not change any more. Times know their time zone, the local one.
+
+    One item is one row of any table, for snapshots one page. ``completion_percentage`` is 0 until the total is known and exactly
+    100 at the end; ``success_rate`` is 100 before the first item; ``estimated_completion`` is None until it can be estimated. ``errors``
+    has the latest errors and those of ``add_error``; ``error_count`` counts all of the call's.
+    """
+
+    processed_items: int = 0
+    total_items: int = 0
+    completion_percentage: float = 0.0
+    success_rate: float = 100.0
+    current_operation: str = ""
+    estimated_completion: Optional[datetime] = None
+    errors: List[str] = field(default_factory=list)
+    start_time: datetime = field(default_factory=now)
+    failed_items: int = 0
+    error_count: int = 0
+    finished: bool = False
+    elapsed_time: Optional[timedelta] = field(default=None, repr=False)
+    remaining_time: Optional[timedelta] = field(default=None, repr=False)
+    _added: List[str] = field(default_factory=list, repr=False, compare=False)
+
+    def get_elapsed_time(self) -> timedelta:
+        """The time since the call began, until this report."""
+        return self.elapsed_time if self.elapsed_time is not None else now() - self.start_time
+
+    def get_remaining_time(self) -> Optional[timedelta]:
+        """The time that is still needed; None until that can be estimated, zero at the end."""
+        return self.remaining_time
+
+    def add_error(self, error: str) -> None:
+        """Adds an error of the caller's, to this report and to the later ones of the call."""
+        self.errors.append(error)
+        self._added.append(error)
+
+
+ProgressCallback = Callable[[MigrationProgress], Any]
+
+
+def reporting_to(callback: ProgressCallback | None) -> Callable[[dict[str, Any]], None] | None:
+    """What takes the library's reports, for a callback that takes MigrationProgress."""
+    if callback is None:
+        return None
+    if not callable(callback):
+        raise TypeError(f"progress_callback must be callable, not {type(callback).__name__}")
+    added: list[str] = []
+
+    def report(state: dict[str, Any]) -> None:
+        estimate, remaining = state["estimated_completion_us"], state["remaining_seconds"]
+        callback(MigrationProgress(
+            processed_items=state["processed_items"],
+            total_items=state["total_items"],
+            completion_percentage=state["completion_percentage"],
+            success_rate=state["success_rate"],
+            current_operation=state["operation"],
+            estimated_completion=None if estimate is None else local_time(estimate),
+            errors=state["errors"] + added,
+            start_time=local_time(state["start_time_us"]),
+            failed_items=state["failed_items"],
+            error_count=state["error_count"],
+            finished=state["finished"],
+            elapsed_time=timedelta(seconds=state["elapsed_seconds"]),
+            remaining_time=None if remaining is None else timedelta(seconds=remaining),
+            _added=added,
+        ))
+    return report

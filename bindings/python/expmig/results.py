@@ -1,0 +1,125 @@
+"""What migrations and transformations answer."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Dict, List, Optional
+
+
+def duration(nanoseconds: int) -> timedelta:
+    return timedelta(microseconds=nanoseconds / 1000)
+
+
+@dataclass(frozen=True)
+class TransformationResult:
+    """What a transformation did (docs/json-documents.md, "expmig.transformation/1").
+
+    Of the ``metrics_examined``, the selection, some rule was for the ``metrics_matched``; each of them was updated, unchanged, skipped or
+    failed. ``transform_id`` is what ``undo`` takes; None if there is nothing to undo. ``skipped`` and ``failed`` list the first hundred:
+    "metric_id", "metric_type", "transformation", "reason". ``samples`` are examples of a dry run.
+    """
+
+    transform_id: Optional[int]
+    dry_run: bool
+    metrics_examined: int
+    metrics_matched: int
+    metrics_updated: int
+    metrics_unchanged: int
+    metrics_skipped: int
+    metrics_failed: int
+    metrics_copied: int
+    success_rate: float
+    rules: List[Dict[str, Any]]
+    skipped: List[Dict[str, Any]]
+    failed: List[Dict[str, Any]]
+    samples: List[Dict[str, Any]]
+    warnings: List[str]
+    duration: timedelta
+    _document: Dict[str, Any] = field(repr=False, compare=False)
+
+    @property
+    def errors(self) -> List[str]:
+        """The listed failures, one line each."""
+        return [f"metric {one['metric_id']} ({one['metric_type']}): {one['transformation']}: {one['reason']}" for one in self.failed]
+
+    def to_dict(self) -> Dict[str, Any]:
+        """The library's own document, "expmig.transformation/1"."""
+        return dict(self._document)
+
+    @classmethod
+    def of(cls, document: Dict[str, Any]) -> TransformationResult:
+        same = ("transform_id", "dry_run", "success_rate", "rules", "warnings")
+        counts = ("examined", "matched", "updated", "unchanged", "skipped", "failed", "copied")
+        return cls(
+            **{name: document[name] for name in same},
+            **{f"metrics_{name}": document[f"metrics_{name}"] for name in counts},
+            skipped=document["skipped"]["metrics"],
+            failed=document["failed"]["metrics"],
+            samples=document.get("samples") or [],
+            duration=duration(document["duration_ns"]),
+            _document=document,
+        )
+
+
+@dataclass(frozen=True)
+class MigrationResult:
+    """What a migration did (docs/json-documents.md, "expmig.migration/1").
+
+    Items are rows of any table, a row left out being processed and failed. ``skipped``: the target had the same experiment already, and
+    nothing was written. ``tables``: per table "source", "copied" and "failed" rows. ``id_map``: for "experiment", "trial" and
+    "trial_run" a dict of old and new ids; for "metric" and "artifact" a dict with "first" and "count": the n-th of the copied
+    rows, by old id from 0, has the id first + n. ``source_digest`` and ``target_digest`` prove the copy; ``expected_digest`` is what
+    the target's had to be; None with AGGRESSIVE. ``lossy`` and ``left_out``: exact "count", and the first of them. ``transformation``: what
+    the rules did to the copy, or None.
+    """
+
+    source_experiment_id: int
+    new_experiment_id: int
+    strategy: str
+    skipped: bool
+    items_processed: int
+    items_failed: int
+    items_total: int
+    success_rate: float
+    tables: Dict[str, Dict[str, int]]
+    id_map: Dict[str, Dict[Any, int]]
+    source_digest: Optional[str]
+    target_digest: Optional[str]
+    expected_digest: Optional[str]
+    lossy: Dict[str, Any]
+    left_out: Dict[str, Any]
+    warnings: List[str]
+    snapshot_id: Optional[str]
+    transformation: Optional[TransformationResult]
+    duration: timedelta
+    _document: Dict[str, Any] = field(repr=False, compare=False)
+
+    @property
+    def errors(self) -> List[str]:
+        """The listed rows that were left out, one line each."""
+        return [row["message"] for row in self.left_out.get("rows", [])]
+
+    def to_dict(self) -> Dict[str, Any]:
+        """The library's own document, "expmig.migration/1"."""
+        return dict(self._document)
+
+    @classmethod
+    def of(cls, document: Dict[str, Any]) -> MigrationResult:
+        same = (
+            "source_experiment_id", "new_experiment_id", "strategy", "skipped", "items_processed", "items_failed", "items_total",
+            "success_rate", "warnings", "snapshot_id",
+        )
+        digest, transformation = document["digest"], document["transformation"]
+        return cls(
+            **{name: document[name] for name in same},
+            tables={row["table"]: {name: row[name] for name in ("source", "copied", "failed")} for row in document["tables"]},
+            id_map={name: dict(ids) if isinstance(ids, list) else ids or {} for name, ids in (document["id_map"] or {}).items()},
+            source_digest=digest["source"],
+            target_digest=digest["target"],
+            expected_digest=digest["as_stored"],
+            lossy=document["lossy"],
+            left_out=document["left_out"],
+            transformation=None if transformation is None else TransformationResult.of(transformation),
+            duration=duration(document["duration_ns"]),
+            _document=document,
+        )

@@ -1,0 +1,125 @@
+"""SnapshotManager: snapshots of a whole database."""
+from __future__ import annotations
+
+import os
+from datetime import datetime, timedelta, timezone
+from typing import Any, Dict, List, Optional, Union
+
+from . import _json
+from .database import Engine, engine_of
+from .errors import SnapshotError
+from .progress import ProgressCallback, reporting_to
+
+
+def microseconds(time: datetime) -> int:
+    """Microseconds since 1970. A time without a zone is UTC."""
+    if not isinstance(time, datetime):
+        raise TypeError(f"since must be a datetime, not {type(time).__name__}")
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=timezone.utc)
+    return (time - datetime(1970, 1, 1, tzinfo=timezone.utc)) // timedelta(microseconds=1)
+
+
+class SnapshotManager:
+    """Snapshots of a whole database (docs/snapshots.md). Raises SnapshotError.
+
+    ``db_manager``: a DatabaseManager or a DataMigrationManager. ``snapshot_dir``: their folder, which the first snapshot creates; for a
+    DatabaseManager only.
+    """
+
+    def __init__(self, db_manager: Any, snapshot_dir: Union[str, os.PathLike[str]] = "snapshots") -> None:
+        self._engine: Engine = engine_of(db_manager, snapshot_dir)
+
+    @property
+    def snapshot_dir(self) -> str:
+        """The folder of the snapshots, absolute."""
+        return self._engine.snapshot_dir
+
+    def create_snapshot(
+        self,
+        description: str = "",
+        metadata: Optional[Dict[str, Any]] = None,
+        *,
+        progress_callback: Optional[ProgressCallback] = None,
+        cancel: Any = None,
+    ) -> str:
+        """Makes a snapshot, one consistent state, while others may use the database, checks it, and answers its id. ``metadata``: a dict
+        that JSON can hold, kept with it."""
+        try:
+            kept = None if metadata is None else _json.dumps(metadata)
+        except (TypeError, ValueError) as problem:
+            raise SnapshotError(f"metadata cannot be written as JSON: {problem}", status="INVALID_ARGUMENT", domain="SNAPSHOT") from None
+        return str(self._engine.manager.snapshot_create(description, kept, self._job(progress_callback, cancel)))
+
+    def list_snapshots(self, since: Optional[datetime] = None, pattern: Optional[str] = None) -> List[Dict[str, Any]]:
+        """The snapshots in the folder, the newest first, of whichever database. ``since``: made then or later; UTC if it has no zone.
+        ``pattern``: a glob for the id or the description.
+
+        Each is a dict: "id" and "snapshot_id" (the same), "created_at" (ISO 8601, UTC), "description", "metadata", "statistics", "database",
+        "size", "blake3". Broken ones are in ``list_broken_snapshots``; that there are any is logged.
+        """
+        found = self._engine.manager.snapshot_list(None if since is None else microseconds(since), pattern)
+        if found["broken"]:
+            self._engine.log(2, f"{len(found['broken'])} broken snapshots in {self.snapshot_dir}; list_broken_snapshots shows them")
+        return list(found["snapshots"])
+
+    def list_broken_snapshots(self) -> List[Dict[str, Any]]:
+        """What lies in the folder and cannot be used: dicts with "id" and "error"."""
+        return list(self._engine.manager.snapshot_list(None, None)["broken"])
+
+    def get_snapshot_details(self, snapshot_id: str) -> Dict[str, Any]:
+        """A snapshot's metadata and statistics, a dict as in ``list_snapshots``."""
+        return dict(self._engine.manager.snapshot_details(snapshot_id))
+
+    def verify_snapshot(
+        self, snapshot_id: str, *, progress_callback: Optional[ProgressCallback] = None, cancel: Any = None,
+    ) -> bool:
+        """Answers True if the snapshot is as it was made: size, checksum, every page, row and index. Raises SnapshotError if not."""
+        self._engine.manager.snapshot_verify(snapshot_id, self._job(progress_callback, cancel))
+        return True
+
+    def restore_snapshot(
+        self,
+        snapshot_id: str,
+        *,
+        force: bool = False,
+        safety_snapshot: bool = True,
+        progress_callback: Optional[ProgressCallback] = None,
+        cancel: Any = None,
+    ) -> bool:
+        """Replaces everything in the database by a snapshot, in one step; what others have written since is gone from it. The snapshot is
+        verified first, and a snapshot of what is overwritten is taken, unless ``safety_snapshot`` is false; ``restore`` answers its id.
+        ``force``: also a snapshot of another database. Answers True; raises SnapshotError otherwise, and nothing was changed."""
+        self.restore(snapshot_id, force=force, safety_snapshot=safety_snapshot, progress_callback=progress_callback, cancel=cancel)
+        return True
+
+    def restore(
+        self,
+        snapshot_id: str,
+        *,
+        force: bool = False,
+        safety_snapshot: bool = True,
+        progress_callback: Optional[ProgressCallback] = None,
+        cancel: Any = None,
+    ) -> Dict[str, Any]:
+        """As restore_snapshot, and answers what was done: "snapshot_id", "safety_snapshot_id" (or None), "statistics" and more
+        (docs/json-documents.md, "expmig.restore/1")."""
+        job = self._job(progress_callback, cancel)
+        done = dict(self._engine.manager.snapshot_restore(snapshot_id, force, safety_snapshot, job))
+        if done["safety_snapshot_id"] is not None:
+            self._engine.log(3, f"snapshot {done['safety_snapshot_id']} has what was overwritten by {done['snapshot_id']}")
+        return done
+
+    def delete_snapshot(self, snapshot_id: str) -> bool:
+        """Deletes a snapshot, also a broken one. Answers True; raises SnapshotError if there is none."""
+        self._engine.manager.snapshot_delete(snapshot_id)
+        return True
+
+    def cleanup_old_snapshots(self, keep_count: int = 10) -> int:
+        """Keeps the newest snapshots of this database, deletes its others, and answers how many it deleted."""
+        return int(self._engine.manager.snapshot_cleanup(keep_count))
+
+    @staticmethod
+    def _job(progress_callback: Optional[ProgressCallback], cancel: Any) -> Any:
+        from ._call import Job
+        return Job(reporting_to(progress_callback), cancel)

@@ -1,0 +1,106 @@
+"""MetricTransformer: metrics changed by named rules."""
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, Iterable, List, Optional, Union
+
+from . import _json
+from .database import Engine, engine_of
+from .errors import TransformationError
+from .metric import Metric
+from .progress import ProgressCallback, reporting_to
+from .results import TransformationResult
+
+Rules = Union[str, Dict[str, Any], List[Dict[str, Any]]]
+
+
+def json_of(value: Any, name: str) -> str:
+    """The JSON of rules or parameters; text is JSON already."""
+    if isinstance(value, str):
+        return value
+    try:
+        return _json.dumps(value)
+    except (TypeError, ValueError) as problem:
+        raise TransformationError(
+            f"{name} cannot be written as JSON: {problem}", status="INVALID_ARGUMENT", domain="TRANSFORMATION",
+            details=[("parameter", name)],
+        ) from None
+
+
+class MetricTransformer:
+    """Changes metrics by named rules (docs/transformations.md), all or nothing. Raises TransformationError.
+
+    ``db_manager``: a DatabaseManager or a DataMigrationManager.
+    """
+
+    def __init__(self, db_manager: Any) -> None:
+        self._engine: Engine = engine_of(db_manager)
+
+    def transform_metrics(
+        self,
+        metric_ids: Optional[Iterable[int]],
+        transformation_type: str,
+        transformation_params: Optional[Dict[str, Any]] = None,
+        *,
+        batch_size: int = 1000,
+        dry_run: bool = False,
+        progress_callback: Optional[ProgressCallback] = None,
+        cancel: Any = None,
+    ) -> TransformationResult:
+        """Applies one transformation, with its parameters, to metrics of any type. ``metric_ids``: None for all, an empty list for none.
+        ``dry_run``: show examples, write nothing."""
+        rules = (transformation_type, json_of(transformation_params if transformation_params is not None else {}, "transformation_params"))
+        return self._transform(rules, None, metric_ids, batch_size, dry_run, progress_callback, cancel)
+
+    def batch_transform_experiment(
+        self,
+        experiment_id: int,
+        transformations: Rules,
+        *,
+        batch_size: int = 1000,
+        dry_run: bool = False,
+        progress_callback: Optional[ProgressCallback] = None,
+        cancel: Any = None,
+    ) -> TransformationResult:
+        """Applies rules to the metrics of one experiment: a list of dicts with "metric_type", "transformation" and "params" (or "rules"), or a
+        whole rules document."""
+        rules = (json_of(transformations, "transformations"),)
+        return self._transform(rules, [experiment_id], None, batch_size, dry_run, progress_callback, cancel)
+
+    def transform_by_rules(
+        self,
+        transformation_rules: Rules,
+        experiment_ids: Optional[Iterable[int]] = None,
+        metric_ids: Optional[Iterable[int]] = None,
+        *,
+        batch_size: int = 1000,
+        dry_run: bool = False,
+        progress_callback: Optional[ProgressCallback] = None,
+        cancel: Any = None,
+    ) -> TransformationResult:
+        """Applies a rules document to the metrics that these experiments are linked to (None: all metrics, an empty list: none), of them only
+        those with these ids."""
+        rules = (json_of(transformation_rules, "transformation_rules"),)
+        return self._transform(rules, experiment_ids, metric_ids, batch_size, dry_run, progress_callback, cancel)
+
+    def register_transformation(self, name: str, function: Callable[[Metric], Any]) -> None:
+        """Adds a transformation of your own, which the rules of this manager can name from now on: a function that is given a Metric and
+        changes it."""
+        if not callable(function):
+            raise TypeError(f"a transformation must be a function, not {type(function).__name__}")
+        self._engine.manager.register_transformation(name, function)
+
+    def unregister_transformation(self, name: str) -> None:
+        """Removes what register_transformation added."""
+        self._engine.manager.unregister_transformation(name)
+
+    def _transform(
+        self, rules: tuple[str, ...], experiment_ids: Any, metric_ids: Any, batch_size: int, dry_run: bool,
+        progress_callback: Optional[ProgressCallback], cancel: Any,
+    ) -> TransformationResult:
+        from ._call import Job
+        return TransformationResult.of(self._engine.manager.transform(
+            rules, Job(reporting_to(progress_callback), cancel),
+            experiment_ids=None if experiment_ids is None else list(experiment_ids),
+            metric_ids=None if metric_ids is None else list(metric_ids),
+            batch_size=batch_size, dry_run=dry_run,
+        ))

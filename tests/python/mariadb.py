@@ -1,0 +1,63 @@
+"""A private MariaDB server for a test, in a folder of its own: nothing of the system is touched."""
+import contextlib
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+STARTS_WITHIN = 60.0
+
+
+def program(name):
+    return shutil.which(name, path=os.environ.get("PATH", "") + os.pathsep + "/usr/sbin")
+
+
+def available():
+    return all(program(name) for name in ("mariadbd", "mariadb-install-db", "mariadb"))
+
+
+class Server:
+    """A server that runs: where it listens, and SQL as its root."""
+
+    def __init__(self, folder, port):
+        self.port = port
+        self._socket = folder / "socket"
+
+    def sql(self, statements):
+        command = [program("mariadb"), "--no-defaults", f"--socket={self._socket}", "--user=root", "--batch", "--skip-column-names"]
+        return subprocess.run(command, input=statements, stdout=subprocess.PIPE, check=True, text=True).stdout
+
+
+@contextlib.contextmanager
+def server():
+    """Starts a server, and ends it."""
+    user = pwd.getpwuid(os.getuid()).pw_name
+    with tempfile.TemporaryDirectory(prefix="expmig-mariadb-", ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        install = [
+            program("mariadb-install-db"), "--no-defaults", f"--datadir={folder}/data", f"--user={user}",
+            "--auth-root-authentication-method=normal", "--skip-test-db",
+        ]
+        subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        running = subprocess.Popen([
+            program("mariadbd"), "--no-defaults", f"--user={user}", f"--datadir={folder}/data", f"--socket={folder}/socket",
+            f"--port={port}", "--bind-address=127.0.0.1", f"--pid-file={folder}/pid", f"--log-error={folder}/errors", "--skip-log-bin",
+            "--innodb-buffer-pool-size=64M", "--character-set-server=utf8mb4",
+        ], stderr=subprocess.DEVNULL)
+        try:
+            end = time.monotonic() + STARTS_WITHIN
+            while not (folder / "socket").exists():
+                if running.poll() is not None or time.monotonic() > end:
+                    raise AssertionError(f"mariadbd did not start:\n{(folder / 'errors').read_text()}")
+                time.sleep(0.05)
+            yield Server(folder, port)
+        finally:
+            running.terminate()
+            running.wait(60)

@@ -1,0 +1,59 @@
+"""The Python code in the documentation runs as it stands there."""
+import contextlib
+import io
+import os
+import re
+import sys
+import textwrap
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import binding
+from binding import expmig
+
+
+class Docs(binding.Case):
+    def blocks(self, name):
+        text = (binding.ROOT / name).read_text(encoding="utf-8")
+        return [textwrap.dedent(block) for block in re.findall(r"^ *```python\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)]
+
+    def run_blocks(self, name, count):
+        """Runs the blocks in a process of their own: they install modules."""
+        blocks = self.blocks(name)
+        self.assertEqual(len(blocks), count)
+        return binding.run("\n".join(blocks))
+
+    def test_the_guide(self):
+        printed = self.run_blocks("docs/python.md", 8)
+        lines = printed.splitlines()
+        self.assertEqual(lines[0], "4 4854 True")
+        self.assertIn("NOT_FOUND", lines)
+        self.assertIn("experiment 99 does not exist the nearest experiments are 2, 3, 4", printed)
+        self.assertIn("[('experiment_id', '99')]\nFalse\n", printed)
+        self.assertIn(": 100%, 0:00:00 left", printed)
+        self.assertEqual(lines[-1], f"({lines[-2]},)", "the last experiment's id is their number")
+
+    def test_the_readme_of_the_package(self):
+        self.assertTrue(self.run_blocks("bindings/python/README.md", 1).endswith("100%\n4 True\n"))
+
+    def test_the_readme(self):
+        self.assertEqual(self.run_blocks("README.md", 1).splitlines()[-1], "copied as experiment 4")
+
+    def test_the_table_of_methods_is_complete(self):
+        text = (binding.ROOT / "docs" / "python.md").read_text(encoding="utf-8")
+        for kind in (expmig.DatabaseManager, expmig.DataMigrationManager, expmig.DataValidator, expmig.HierarchyPreserver, expmig.SnapshotManager,
+                     expmig.MetricTransformer):
+            row, = re.findall(rf"^\| `{kind.__name__}` \| (.*) \|$", text, re.MULTILINE)
+            named = set(re.findall(r"`(\w+)`", row))
+            public = {name for name in vars(kind) if not name.startswith("_") and callable(getattr(kind, name))}
+            self.assertTrue(public <= named, public - named)
+            for name in named - public:
+                with contextlib.redirect_stdout(io.StringIO()):
+                    self.assertTrue(hasattr(self.example(kind), name), f"{kind.__name__}.{name}")
+
+    def example(self, kind):
+        return self.open() if kind is expmig.DatabaseManager else expmig.DataMigrationManager(self.open()) if kind is expmig.DataMigrationManager else kind(self.open())
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,315 @@
+"""Two copies of SQLite in one process: the guard, and the ways out, each of which keeps the host's lock and rows.
+
+The host is this process, with its own sqlite3 connection to the same file. That it still has its lock, another process says, which cannot
+get it; that its rows are kept, its commit shows.
+"""
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import binding
+import test_package_callbacks
+import test_package_checks
+from binding import expmig
+
+TRY_LOCK = """
+    import sqlite3, sys
+    connection = sqlite3.connect(sys.argv[1], timeout=0, isolation_level=None)
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        print("free")
+    except sqlite3.OperationalError:
+        print("locked")
+"""
+
+
+class Host(binding.Case):
+    """A process that uses the database itself."""
+
+    def setUp(self):
+        super().setUp()
+        self.host = sqlite3.connect(self.path, isolation_level=None)
+        self.addCleanup(self.host.close)
+
+    def begin(self):
+        """The host writes, and has not committed."""
+        self.host.execute("BEGIN IMMEDIATE")
+        self.host.execute("UPDATE EXPERIMENT SET title = 'of the host' WHERE id = 1")
+
+    def has_its_lock(self):
+        return binding.run(TRY_LOCK, self.path) == "locked\n"
+
+    def commit(self):
+        self.host.execute("COMMIT")
+        self.assertEqual(self.host.execute("SELECT title FROM EXPERIMENT WHERE id = 1").fetchone(), ("of the host",))
+        self.assertEqual(self.host.execute("PRAGMA integrity_check").fetchone(), ("ok",))
+
+
+class Guard(Host):
+    def test_the_guard_refuses_and_says_what_to_do(self):
+        self.begin()
+        error = self.fails("SHARED_PROCESS", expmig.DatabaseManager, self.path)
+        for way in ("close the sqlite3 connection", 'isolation="process"', "EXPMIG_SYSTEM_SQLITE=1", "allow_shared_process=True"):
+            self.assertIn(way, error.hint)
+        self.assertTrue(self.has_its_lock(), "refusing has not touched the file")
+        self.commit()
+
+    def test_what_the_guard_protects_from(self):
+        # If this passes no more, the guard is not needed any more.
+        self.begin()
+        expmig.DatabaseManager(self.path, allow_shared_process=True).close()
+        self.assertFalse(self.has_its_lock())
+
+    def test_the_first_write_looks_again(self):
+        self.host.close()
+        manager = self.manager()
+        self.host = sqlite3.connect(self.path)
+        self.addCleanup(self.host.close)
+        self.host.execute("SELECT count(*) FROM EXPERIMENT").fetchone()
+        self.assertEqual(len(manager.list_experiments()), 3)
+        self.fails("SHARED_PROCESS", manager.migrate_experiment, 1)
+
+    def test_way_out_close_first(self):
+        self.host.close()
+        with self.open() as db:
+            self.assertEqual(expmig.DataMigrationManager(db).migrate_experiment(1).new_experiment_id, 4)
+        self.host = sqlite3.connect(self.path, isolation_level=None)
+        self.addCleanup(self.host.close)
+        self.begin()
+        self.assertTrue(self.has_its_lock())
+        self.commit()
+        self.assertEqual(self.host.execute("SELECT count(*) FROM EXPERIMENT").fetchone(), (4,))
+
+    def test_way_out_a_child_process(self):
+        with self.open(isolation="process", timeout=0) as db:
+            manager = expmig.DataMigrationManager(db, "snapshots")
+            snapshot = manager.snapshot_manager.create_snapshot()
+            self.begin()
+            self.assertEqual(manager.validator.validate_data_consistency()["summary"]["overall_status"], "PASS")
+            self.assertEqual(len(manager.digest(1)), 64)
+            self.assertTrue(self.has_its_lock())
+            # The two respect each other's locks.
+            self.fails("BUSY", manager.migrate_experiment, 1)
+            self.fails("BUSY", manager.snapshot_manager.restore_snapshot, snapshot, safety_snapshot=False)
+            self.assertTrue(self.has_its_lock())
+            self.commit()
+            self.assertEqual(manager.migrate_experiment(1).new_experiment_id, 4)
+            self.assertEqual(self.host.execute("SELECT title FROM EXPERIMENT WHERE id = 4").fetchone(), ("of the host",))
+            manager.snapshot_manager.restore_snapshot(snapshot)
+            self.assertEqual(self.host.execute("SELECT count(*) FROM EXPERIMENT WHERE title = 'of the host'").fetchone(), (0,))
+            self.begin()
+            self.assertTrue(self.has_its_lock())
+            self.commit()
+
+
+class SystemSqlite(binding.Case):
+    """Way out: a build with the system's SQLite, which Python's sqlite3 uses too. Where that is too old, a newer one stands in for it, the one
+    that is bundled otherwise, as a shared library of the same name."""
+
+    NEEDED = (3, 45, 3)
+
+    PROGRAM = """
+        import os, sqlite3, subprocess, sys
+        path, other = sys.argv[1:]
+        import expmig
+        assert expmig.build_info()["sqlite"] == {"version": sqlite3.sqlite_version, "linked": "system"}, expmig.build_info()
+        assert expmig.shares_sqlite()
+        host = sqlite3.connect(path, isolation_level=None)
+        host.execute("BEGIN IMMEDIATE")
+        host.execute("UPDATE EXPERIMENT SET title = 'of the host' WHERE id = 1")
+
+        def locked():
+            return subprocess.run([sys.executable, "-c", other, path], stdout=subprocess.PIPE, check=True, text=True).stdout == "locked\\n"
+
+        db = expmig.DatabaseManager(path, timeout=0)
+        manager = expmig.DataMigrationManager(db)
+        assert len(manager.digest(1)) == 64 and locked()
+        try:
+            manager.migrate_experiment(1)
+        except expmig.DataMigrationError as error:
+            assert error.status == "BUSY", error
+        db.close()
+        assert locked()
+        host.execute("COMMIT")
+        with expmig.DatabaseManager(path) as db:
+            assert expmig.DataMigrationManager(db).migrate_experiment(1).new_experiment_id == 4
+            host.execute("BEGIN IMMEDIATE")
+        assert locked()
+        host.execute("COMMIT")
+        assert host.execute("SELECT title FROM EXPERIMENT WHERE id = 4").fetchone() == ("of the host",)
+        assert host.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    """
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder_of_sqlite = tempfile.mkdtemp(prefix="expmig-sqlite-")
+        cls.addClassCleanup(shutil.rmtree, cls.folder_of_sqlite)
+        cls.environment = {**os.environ, "EXPMIG_SYSTEM_SQLITE": "1", "EXPMIG_CARGO_PROFILE": "dev", "CARGO_PROFILE_DEV_DEBUG": "0",
+                           "CARGO_TARGET_DIR": str(binding.TARGET / "system-sqlite")}
+        cls.old = dict(cls.environment)
+        if sqlite3.sqlite_version_info < cls.NEEDED:
+            cls.build_sqlite()
+            cls.environment["LD_LIBRARY_PATH"] = cls.folder_of_sqlite
+        cls.package = os.path.join(cls.folder_of_sqlite, "package")
+        subprocess.run([sys.executable, str(binding.BINDING / "assemble.py"), cls.package], env=cls.environment, check=True)
+        cls.environment["PYTHONPATH"] = cls.package
+
+    @classmethod
+    def build_sqlite(cls):
+        described = subprocess.run(["cargo", "metadata", "--format-version=1", "--manifest-path", str(binding.ROOT / "Cargo.toml")],
+                                   stdout=subprocess.PIPE, check=True)
+        manifest, = (one["manifest_path"] for one in json.loads(described.stdout)["packages"] if one["name"] == "libsqlite3-sys")
+        source = os.path.join(os.path.dirname(manifest), "sqlite3", "sqlite3.c")
+        library = os.path.join(cls.folder_of_sqlite, "libsqlite3.so.0")
+        subprocess.run(["cc", "-O0", "-shared", "-fPIC", "-DSQLITE_ENABLE_COLUMN_METADATA", "-Wl,-soname,libsqlite3.so.0", source, "-o", library,
+                        "-lpthread", "-ldl", "-lm"], check=True)
+
+    def run_here(self, program, *arguments):
+        command = [sys.executable, "-W", "error", "-c", textwrap.dedent(program), *map(str, arguments)]
+        done = subprocess.run(command, env=self.environment, stderr=subprocess.PIPE, text=True)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+
+    def test_a_system_sqlite_that_is_too_old_is_named_when_it_is_built(self):
+        if sqlite3.sqlite_version_info >= self.NEEDED:
+            self.skipTest("the system's SQLite is new enough")
+        done = subprocess.run([sys.executable, str(binding.BINDING / "assemble.py"), str(self.folder / "package")], env=self.old,
+                              stderr=subprocess.PIPE, text=True)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("needs SQLite 3.45.3 or newer", done.stderr)
+
+    def test_host_and_library_share_one_sqlite(self):
+        self.run_here(self.PROGRAM, self.path, textwrap.dedent(TRY_LOCK))
+
+    def test_another_sqlite_in_the_module_is_noticed(self):
+        self.run_here("""
+            import sqlite3, sys
+            import expmig.database
+            expmig.database.shares_sqlite = lambda: False
+            try:
+                expmig.DatabaseManager(sys.argv[1])
+            except expmig.DataMigrationError as error:
+                assert error.status == "SHARED_PROCESS" and "another copy" in error.message, error
+            else:
+                raise AssertionError("opened")
+            expmig.DatabaseManager(sys.argv[1], allow_shared_process=True).close()
+        """, self.path)
+
+
+class InAChild(test_package_callbacks.Callbacks):
+    """Progress, cancelling, signals and log records with a child process."""
+
+    OPTIONS = {"isolation": "process"}
+
+    def test_the_child_is_told_and_ends(self):
+        child = self.migrator.db_manager._database._child._process
+        self.assertIsNone(child.poll())
+        self.migrator.db_manager.close()
+        self.assertEqual(child.poll(), 0)
+        self.fails("MISUSE", self.migrator.digest, 1)
+
+    def test_closing_from_a_callback_takes_effect_when_the_call_has_ended(self):
+        child = self.migrator.db_manager._database._child._process
+        self.assertEqual(self.migrator.migrate_experiment(1, progress_callback=lambda _report: self.migrator.db_manager.close()).new_experiment_id, 4)
+        self.assertEqual(child.poll(), 0)
+
+    def test_a_child_that_dies_is_named_and_the_database_is_as_before(self):
+        child = self.migrator.db_manager._database._child._process
+        error = self.fails("CONNECTION", self.migrator.migrate_experiment, 1, progress_callback=lambda _report: child.kill())
+        self.assertIn("killed by signal 9", str(error))
+        self.unchanged()
+        self.fails("MISUSE", self.migrator.digest, 1)
+        self.assertEqual(self.manager(isolation="process").migrate_experiment(1).new_experiment_id, 4)
+
+    def test_a_parent_that_dies_takes_the_child_with_it(self):
+        program = """
+            import os, sys, expmig
+            db = expmig.DatabaseManager(sys.argv[1], isolation="process")
+            print(db._database._child._process.pid, flush=True)
+            expmig.DataMigrationManager(db).migrate_experiment(1, progress_callback=lambda report: os._exit(0))
+        """
+        number = int(binding.run(program, self.path))
+        end = threading.Event()
+        for _ in range(600):
+            try:
+                os.kill(number, 0)
+            except ProcessLookupError:
+                break
+            end.wait(0.05)
+        else:
+            self.fail("the child lives")
+        self.unchanged()
+
+    def test_what_is_dropped_is_closed_in_the_child(self):
+        db = self.open(isolation="process")
+        child = db._database._child._process.pid
+        for _ in range(3):
+            with expmig.DataMigrationManager(db) as manager:
+                manager.migrate_experiment(2)
+        opened = os.listdir(f"/proc/{child}/fd")
+        for _ in range(3):
+            with expmig.DataMigrationManager(db) as manager:
+                manager.migrate_experiment(2)
+        self.assertEqual(os.listdir(f"/proc/{child}/fd"), opened)
+
+    def test_two_databases_of_two_children(self):
+        other = self.manager(self.copy("other.db"), isolation="process")
+        self.assertEqual(self.migrator.migrate_experiment(1, target=other).new_experiment_id, 4)
+        comparison = self.migrator.compare(1, 4, other)
+        self.assertTrue(comparison["equal"])
+        self.assertTrue(self.migrator.plan(1, target=other)["duplicates"])
+        here = self.manager(self.copy("here.db"))
+        self.assertEqual(self.migrator.migrate_experiment(1, target=here).new_experiment_id, 4)
+        self.fails("INVALID_ARGUMENT", here.migrate_experiment, 1, target=other)
+        self.unchanged()
+
+    def test_errors_come_back_whole(self):
+        error = self.fails("NOT_FOUND", self.migrator.migrate_experiment, 99)
+        self.assertEqual((error.detail("experiment_id"), error.domain), ("99", "MIGRATION"))
+        snapshot = self.migrator.snapshot_manager.create_snapshot()
+        file = self.folder / "snapshots" / f"{snapshot}.db"
+        file.write_bytes(file.read_bytes()[:-4096])
+        error = self.fails("CORRUPT", self.migrator.verify, snapshot, kind=expmig.SnapshotError)
+        self.assertIsInstance(error.detail("path") or error.message, str)
+        with self.assertRaises(ValueError):
+            self.migrator.digest(2 ** 63)
+        self.fails("NOT_FOUND", expmig.DatabaseManager, "missing.db", isolation="process")
+
+    def test_isolation_has_to_be_one_that_there_is(self):
+        with self.assertRaises(ValueError):
+            expmig.DatabaseManager(self.path, isolation="thread")
+
+
+class ChecksInAChild(test_package_checks.Checks):
+    """Checks and transformations that run here, for a validation in a child process."""
+
+    OPTIONS = {"isolation": "process"}
+
+    def test_ctrl_c_in_a_check_ends_the_validation(self):
+        waiting = []
+
+        def check(running):
+            running.query("SELECT 1")
+            waiting.append(True)
+            while True:
+                threading.Event().wait(60)
+
+        self.validator.register_check("waits", check)
+        thread = binding.interrupt_when(lambda: waiting, signal.SIGINT)
+        with self.assertRaises(KeyboardInterrupt):
+            self.found()
+        thread.join()
+        self.validator.unregister_check("waits")
+        self.assertEqual(self.found(), [])
+
+
+if __name__ == "__main__":
+    unittest.main()
