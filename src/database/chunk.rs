@@ -13,9 +13,9 @@ use crate::schema::ValueRef;
 const FULL_BYTES: usize = 1 << 20;
 const FULL_CELLS: usize = 1 << 14;
 /// Rows of a chunk that are handed over at once: a multiple of what one statement takes.
-const ROWS_AT_ONCE: usize = 500;
+const ROWS_AT_ONCE: usize = 100;
 
-/// No table's primary key has more columns.
+/// No table's primary key has more columns: 32 bits of each make a number to sort by.
 const KEY_COLUMNS: usize = 4;
 
 /// Rows that were read and not yet written.
@@ -87,17 +87,15 @@ impl<'a> Chunk<'a> {
     }
 
     /// The rows in the order in which they are written; empty for the order in which they came.
-    fn row_order(&self) -> Vec<([i64; KEY_COLUMNS], usize)> {
+    fn row_order(&self) -> Vec<(u128, usize)> {
         if self.order.is_empty() {
             return Vec::new();
         }
+        // What is no integer, or a large one, stands somewhere: the order is only for speed.
+        let part = |value: ValueRef<'_>| u32::try_from(value.as_integer().unwrap_or(0)).unwrap_or(u32::MAX);
         let key = |row: usize| {
-            let mut key = [0; KEY_COLUMNS];
-            for (place, at) in key.iter_mut().zip(&self.order) {
-                // What is no integer stands somewhere: the order is only for speed.
-                *place = self.cells.get(row * self.width + at).as_integer().unwrap_or(i64::MIN);
-            }
-            key
+            let parts = self.order.iter().map(|at| part(self.cells.get(row * self.width + at)));
+            parts.fold(0u128, |key, part| key << 32 | u128::from(part))
         };
         let mut rows: Vec<_> = (0..self.cells.len() / self.width).map(|row| (key(row), row)).collect();
         rows.sort_unstable();

@@ -355,6 +355,12 @@ impl<'r> Reader<'r> {
             return Ok(Number::Integer(number));
         }
         let text = std::str::from_utf8(bytes).unwrap_or_default();
+        // So short a one is certainly within its range.
+        if is_short_decimal(bytes)
+            && let Ok(number) = text.parse()
+        {
+            return Ok(Number::Real(number));
+        }
         let mut lexer = Lexer::new(text);
         if let Err(error) = lexer.skip_number() {
             let at_end = error.offset == text.len();
@@ -503,6 +509,19 @@ fn short_integer(bytes: &[u8]) -> Option<i64> {
     }
 }
 
+/// Whether this is a number of few digits with a point and without an exponent: most real numbers are.
+fn is_short_decimal(bytes: &[u8]) -> bool {
+    const BYTES: usize = 32;
+    let digits = |bytes: &[u8]| bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let number = bytes.strip_prefix(b"-").unwrap_or(bytes);
+    let whole = digits(number);
+    let fits = bytes.len() <= BYTES && (whole == 1 || whole > 1 && number.first() != Some(&b'0'));
+    match number.get(whole..) {
+        Some([b'.', fraction @ ..]) => fits && !fraction.is_empty() && digits(fraction) == fraction.len(),
+        _ => false,
+    }
+}
+
 /// The error for a key that the format does not know.
 fn unknown_key(reader: &Reader<'_>, start: u64, key: &str, names: &[&'static str]) -> Error {
     let shown = crate::schema::ValueRef::Text(key.as_bytes()).describe();
@@ -521,5 +540,39 @@ fn is_of_the_older_tool(path: &str, key: &str) -> bool {
         "export_metadata" => path == "$.export_metadata",
         "runs" | "trial" | "run" => path.starts_with("$.trials["),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_short_decimal;
+    use crate::schema::json::Lexer;
+
+    #[test]
+    fn short_decimals_are_numbers_of_json_with_a_point_and_no_exponent() {
+        for text in ["0.5", "-0.0", "3.613176738884806", "-12.50", "10.0"] {
+            assert!(is_short_decimal(text.as_bytes()), "{text}");
+        }
+        for text in [
+            "", "-", ".", "5", "-5", "5.", ".5", "-.5", "05.5", "00.5", "--1.5", "+1.5", "1.5e3", "1.-5", "1.5.5",
+            "1,5", "inf",
+        ] {
+            assert!(!is_short_decimal(text.as_bytes()), "{text}");
+        }
+        assert!(!is_short_decimal(format!("0.{}", "1".repeat(400)).as_bytes()));
+        // What it takes is what the grammar takes, whole.
+        let parts: &[&str] = &["", "0", "7", "00", "10", "-", ".", "5", "e"];
+        for text in parts
+            .iter()
+            .flat_map(move |a| parts.iter().flat_map(move |b| parts.iter().map(move |c| format!("{a}{b}.{c}"))))
+        {
+            let mut lexer = Lexer::new(&text);
+            let is_number = lexer.skip_number().is_ok() && lexer.offset() == text.len();
+            assert_eq!(
+                is_short_decimal(text.as_bytes()),
+                is_number && text.contains('.') && !text.contains('e'),
+                "{text}"
+            );
+        }
     }
 }
