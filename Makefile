@@ -28,11 +28,13 @@ $(TARGET)/demo/%: examples/c/%.c include/expmig.h all
 	mkdir -p $(@D)
 	$(CC) $(CFLAGS_EXAMPLE) $< $(TARGET)/release/libexpmig.a $(STATIC_LIBS) -o $@
 
-demo: tools-demo $(TARGET)/demo/validate $(TARGET)/demo/migrate $(TARGET)/demo/export_import
+demo: tools-demo $(addprefix $(TARGET)/demo/,validate snapshot migrate export_import)
 	cp tests/data/digits.db $(TARGET)/demo/digits.db
 	rm -f $(TARGET)/demo/copy.db $(TARGET)/demo/imported.db
 	@echo "--- is the data sound?"
 	$(TARGET)/demo/validate $(TARGET)/demo/digits.db
+	@echo "--- a snapshot, to be sure"
+	$(TARGET)/demo/snapshot $(TARGET)/demo/digits.db $(TARGET)/demo/snapshots
 	@echo "--- within one database"
 	$(TARGET)/demo/migrate $(TARGET)/demo/digits.db 1
 	@echo "--- into a new one"

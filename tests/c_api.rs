@@ -72,6 +72,14 @@ fn the_example_validates_and_runs_its_own_check() {
 }
 
 #[test]
+fn the_example_takes_a_snapshot_and_verifies_it() {
+    let program = Program::new("examples/c/snapshot.c");
+    program.check(&["digits.db", "snapshots"], |output| {
+        assert!(output.starts_with("snapshot 2") && output.ends_with("of digits.db is verified\n"), "{output}");
+    });
+}
+
+#[test]
 fn the_example_exports_and_imports_the_same_experiment() {
     let program = Program::new("examples/c/export_import.c");
     assert!(fs::read_to_string(&program.source).unwrap().lines().count() < 120);

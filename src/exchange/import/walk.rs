@@ -189,21 +189,6 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
         Ok(Walked { document_id, experiment, metadata, rows, ids, taken, judge, metrics_before })
     }
 
-    /// The object of the experiment, which says what kind of document it is unless that is known already.
-    fn experiment(&mut self, object: &'static Object, row: &mut Row, frame: &mut Frame, is_ours: bool) -> Result<()> {
-        let mut once = Once::default();
-        let part = if is_ours { None } else { self.reader.raw_part(MOST_KEPT)? };
-        let Some((offset, bytes)) = part.map(|(offset, bytes)| (offset, bytes.to_vec())) else {
-            return self.object(object, row, frame, None, &mut once);
-        };
-        if older::is_its_experiment(&bytes) {
-            self.begin_older(offset)?;
-        }
-        let outside = self.reader.enter(bytes, offset);
-        self.object(object, row, frame, None, &mut once)?;
-        self.reader.leave(outside)
-    }
-
     /// A row that is about to be read. It gets its id at once, unless it keeps its own: rows below may come first.
     fn frame(&mut self, object: &'static Object) -> Result<Frame> {
         let mut frame = Frame { object, document_id: None, claimed: None, key: None };

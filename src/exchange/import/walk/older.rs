@@ -1,7 +1,7 @@
 //! Documents of the older command-line tool: rows under the names of their columns, `trials[].trial`, `trials[].runs[].run`, and one
 //! list of all metrics, of which it does not say what they belong to (docs/export-format.md, "Documents of the older tool").
 
-use super::{Frame, Walk, Walked};
+use super::{Frame, MOST_KEPT, Walk, Walked};
 use crate::database::{Connection, Layout};
 use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::import::metadata::Metadata;
@@ -30,7 +30,7 @@ const NESTED: [Nested; 2] = [
 ];
 
 /// Whether this object of an experiment is the older tool's: it has the column `desc`, which the tool calls by its name.
-pub fn is_its_experiment(object: &[u8]) -> bool {
+fn is_its_experiment(object: &[u8]) -> bool {
     any_key(object, |key| key == b"desc")
 }
 
@@ -39,8 +39,29 @@ fn place(name: &str) -> usize {
 }
 
 impl Walk<'_, '_, '_> {
+    /// The object of the experiment, which says what kind of document it is unless that is known already.
+    pub(super) fn experiment(
+        &mut self,
+        object: &'static Object,
+        row: &mut Row,
+        frame: &mut Frame,
+        is_ours: bool,
+    ) -> Result<()> {
+        let mut once = Once::default();
+        let part = if is_ours { None } else { self.reader.raw_part(MOST_KEPT)? };
+        let Some((offset, bytes)) = part.map(|(offset, bytes)| (offset, bytes.to_vec())) else {
+            return self.object(object, row, frame, None, &mut once);
+        };
+        if is_its_experiment(&bytes) {
+            self.begin_older(offset)?;
+        }
+        let outside = self.reader.enter(bytes, offset);
+        self.object(object, row, frame, None, &mut once)?;
+        self.reader.leave(outside)
+    }
+
     /// From here on the document is the older tool's, if that is allowed.
-    pub(super) fn begin_older(&mut self, offset: u64) -> Result<()> {
+    fn begin_older(&mut self, offset: u64) -> Result<()> {
         if !self.allow_unlinked {
             return Err(self.reader.of_the_older_tool(offset, "desc"));
         }
