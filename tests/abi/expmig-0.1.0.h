@@ -1,0 +1,2415 @@
+/*
+ * expmig: an embeddable migration engine for experiment-tracking databases.
+ *
+ * Generated from src/capi/ by build.rs; do not edit. docs/c-conventions.md has the rules that hold for all of it; in short:
+ *
+ * - Every function that can fail answers an expmig_status, EXPMIG_OK (0) if all went well, and takes a last, nullable
+ *   expmig_error **error. Output pointers are set to NULL or 0 first and written only on success.
+ * - Strings in are NUL-terminated UTF-8. Strings out are borrowed from the object that they are read from, or, where a char ** is
+ *   given, owned by the caller, who frees them with expmig_string_free.
+ * - Every _free and _close accepts NULL. Handles and what was made of them may be freed in any order.
+ * - Options are structs that begin with their size: fill them with the matching _options_init, then change what you need.
+ */
+#ifndef EXPMIG_H
+#define EXPMIG_H
+
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define EXPMIG_VERSION_MAJOR 0
+#define EXPMIG_VERSION_MINOR 1
+#define EXPMIG_VERSION_PATCH 0
+
+/** A time that is not known yet. */
+#define EXPMIG_TIME_UNKNOWN INT64_MIN
+
+#ifndef EXPMIG_API
+#if defined(__GNUC__) && __GNUC__ >= 4
+#define EXPMIG_API __attribute__((visibility("default")))
+#else
+#define EXPMIG_API
+#endif
+#endif
+
+#ifndef EXPMIG_MUST_USE
+#if defined(__GNUC__) && __GNUC__ >= 4
+#define EXPMIG_MUST_USE __attribute__((warn_unused_result))
+#else
+#define EXPMIG_MUST_USE
+#endif
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+
+/**
+ * The version of the C ABI that this header describes. Grows when functions or fields are added.
+ */
+#define EXPMIG_ABI_VERSION 1
+
+/**
+ * What a callback answers to go on.
+ */
+#define EXPMIG_CALLBACK_CONTINUE 0
+
+/**
+ * What a callback answers to cancel: the call rolls back and answers EXPMIG_CANCELLED. Any other value but 0 is the caller's own
+ * failure: the call rolls back and answers EXPMIG_CALLBACK, with the value in the detail "callback_result".
+ */
+#define EXPMIG_CALLBACK_CANCEL 1
+
+/**
+ * Refuse everything that writes through this handle.
+ */
+#define EXPMIG_OPEN_READONLY 1
+
+/**
+ * Create the file if it is missing, and the tables of the newest generation in a database that has none.
+ */
+#define EXPMIG_OPEN_CREATE 2
+
+/**
+ * Open although this process has the file open through another copy of SQLite. That other copy's locks will be lost.
+ */
+#define EXPMIG_OPEN_ALLOW_SHARED_PROCESS 4
+
+/**
+ * NULL.
+ */
+#define EXPMIG_VALUE_NULL 0
+
+/**
+ * A 64-bit integer.
+ */
+#define EXPMIG_VALUE_INTEGER 1
+
+/**
+ * A double; it can be infinite.
+ */
+#define EXPMIG_VALUE_REAL 2
+
+/**
+ * Text: bytes that should be UTF-8, but need not be in every database.
+ */
+#define EXPMIG_VALUE_TEXT 3
+
+/**
+ * Bytes.
+ */
+#define EXPMIG_VALUE_BLOB 4
+
+/**
+ * No log records.
+ */
+#define EXPMIG_LOG_OFF 0
+
+/**
+ * A call failed.
+ */
+#define EXPMIG_LOG_ERROR 1
+
+/**
+ * A call succeeded, but somebody should look at something.
+ */
+#define EXPMIG_LOG_WARNING 2
+
+/**
+ * What calls do.
+ */
+#define EXPMIG_LOG_INFO 3
+
+/**
+ * How calls do it.
+ */
+#define EXPMIG_LOG_DEBUG 4
+
+/**
+ * The size of a digest in bytes.
+ */
+#define EXPMIG_DIGEST_SIZE 32
+
+/**
+ * Restore also a snapshot of another database: everything in this one is replaced.
+ */
+#define EXPMIG_RESTORE_FORCE 1
+
+/**
+ * Take no snapshot of what is overwritten.
+ */
+#define EXPMIG_RESTORE_NO_SAFETY_SNAPSHOT 2
+
+/**
+ * Digests must agree afterwards; rows that hang on nothing stop it; odd values are warnings. The default.
+ */
+#define EXPMIG_STRATEGY_BALANCED 0
+
+/**
+ * As BALANCED, but the whole source is validated first, registered checks too: an error anywhere, or a warning about the experiment,
+ * stops it. A snapshot of the target is taken before the first write.
+ */
+#define EXPMIG_STRATEGY_CONSERVATIVE 1
+
+/**
+ * Only what the insert needs: what cannot be copied is left out, counted and listed; row counts must agree afterwards.
+ */
+#define EXPMIG_STRATEGY_AGGRESSIVE 2
+
+/**
+ * The target has the same experiment already: copy it again, with a warning. The default.
+ */
+#define EXPMIG_DUPLICATE_COPY 0
+
+/**
+ * The target has the same experiment already: write nothing, and give its id. Makes a migration safe to repeat.
+ */
+#define EXPMIG_DUPLICATE_SKIP 1
+
+/**
+ * The target has the same experiment already: fail with EXPMIG_ALREADY_EXISTS.
+ */
+#define EXPMIG_DUPLICATE_ERROR 2
+
+/**
+ * Let values be changed, and rows and columns be left out, where the target cannot hold them; the result lists them.
+ */
+#define EXPMIG_MIGRATE_ALLOW_LOSSY 1
+
+/**
+ * Add the extra columns that the target's tables lack.
+ */
+#define EXPMIG_MIGRATE_ADD_COLUMNS 2
+
+/**
+ * Take a snapshot of the target, in its manager's snapshot folder, before the first write. EXPMIG_STRATEGY_CONSERVATIVE always does.
+ */
+#define EXPMIG_MIGRATE_SNAPSHOT 4
+
+/**
+ * The exact digest of the source.
+ */
+#define EXPMIG_DIGEST_SOURCE 0
+
+/**
+ * The digest of the target as it was read back. After appending to an experiment: of what was appended.
+ */
+#define EXPMIG_DIGEST_TARGET 1
+
+/**
+ * What the target's digest had to be: the source's, after the declared losses, the transformation rules, the title prefix or the
+ * appending.
+ */
+#define EXPMIG_DIGEST_AS_STORED 2
+
+/**
+ * The data contradicts its schema: something will be lost, or was lost already. Makes a report fail.
+ */
+#define EXPMIG_SEVERITY_ERROR 1
+
+/**
+ * Somebody should look at it.
+ */
+#define EXPMIG_SEVERITY_WARNING 2
+
+/**
+ * Unusual, and allowed.
+ */
+#define EXPMIG_SEVERITY_INFO 3
+
+/**
+ * Every foreign key, composite ones included, names a row that exists.
+ */
+#define EXPMIG_VALIDATE_FOREIGN_KEYS 1
+
+/**
+ * Per-label values are JSON objects of numbers, totals are numbers.
+ */
+#define EXPMIG_VALIDATE_METRIC_JSON 2
+
+/**
+ * Experiments, trials, runs and what is below them are whole: keys, times, numbering, links.
+ */
+#define EXPMIG_VALIDATE_HIERARCHY 4
+
+/**
+ * What the registered checks find.
+ */
+#define EXPMIG_VALIDATE_REGISTERED_CHECKS 8
+
+/**
+ * All of them. Later versions may have more; this is what this header has.
+ */
+#define EXPMIG_VALIDATE_ALL 15
+
+/**
+ * Leave metrics out, and epochs, batches and results on which no artifacts hang.
+ */
+#define EXPMIG_EXPORT_NO_METRICS 1
+
+/**
+ * Leave artifacts out.
+ */
+#define EXPMIG_EXPORT_NO_ARTIFACTS 2
+
+/**
+ * Leave out rows that hang on nothing, and say in the document how many, instead of answering EXPMIG_VALIDATION.
+ */
+#define EXPMIG_EXPORT_SKIP_UNSOUND 4
+
+/**
+ * Replace a file of that name.
+ */
+#define EXPMIG_EXPORT_REPLACE 8
+
+/**
+ * Give every row the id that it has in the document. Fails with EXPMIG_ALREADY_EXISTS if one is taken.
+ */
+#define EXPMIG_IMPORT_PRESERVE_IDS 1
+
+/**
+ * Take values as they are: timestamps, numbers and per-label values are not checked. The structure of the document always is.
+ */
+#define EXPMIG_IMPORT_SKIP_VALIDATION 2
+
+/**
+ * Add the extra columns that the database's tables lack. In a database that the handle created they always are.
+ */
+#define EXPMIG_IMPORT_ADD_COLUMNS 4
+
+/**
+ * Say what would be done, with examples, and write nothing.
+ */
+#define EXPMIG_TRANSFORM_DRY_RUN 1
+
+/**
+ * Leave metrics as they are that were changed since, or are gone, and restore the others.
+ */
+#define EXPMIG_UNDO_SKIP_CHANGED 1
+
+/**
+ * Asks running calls to stop. One token can be given to any number of calls. Free it with expmig_cancel_free; calls that
+ * still use it keep what they need.
+ */
+typedef struct expmig_cancel expmig_cancel;
+
+/**
+ * What a running check sees: the state that is being validated, and where to report to. Lives for the time of one callback only,
+ * on the thread of the callback.
+ */
+typedef struct expmig_check_context expmig_check_context;
+
+/**
+ * An open database. May be used from any thread; calls wait for each other. Free it with expmig_database_close; managers that
+ * were made of it keep what they need.
+ */
+typedef struct expmig_database expmig_database;
+
+/**
+ * Why a call failed. Immutable; may be read from any thread. Free it with expmig_error_free. All text is UTF-8 and lives as
+ * long as the object.
+ */
+typedef struct expmig_error expmig_error;
+
+/**
+ * One database and everything that can be done with it. May be used from any thread; calls wait for each other. Free it with
+ * expmig_manager_free.
+ */
+typedef struct expmig_manager expmig_manager;
+
+/**
+ * What a migration did. Immutable; may be read from any thread. Free it with expmig_migration_free.
+ */
+typedef struct expmig_migration expmig_migration;
+
+/**
+ * What a validation found. Immutable; may be read from any thread. Free it with expmig_report_free.
+ */
+typedef struct expmig_report expmig_report;
+
+/**
+ * Where a transformation says what becomes of a metric. Lives for the time of one callback only, on the thread of the callback.
+ */
+typedef struct expmig_transform_context expmig_transform_context;
+
+/**
+ * What a transformation did. Immutable; may be read from any thread. Free it with expmig_transformation_free.
+ */
+typedef struct expmig_transformation expmig_transformation;
+
+/**
+ * What a function answers: EXPMIG_OK, or what went wrong. Numbers are never reused; new ones may be added.
+ */
+typedef int32_t expmig_status;
+
+/**
+ * Which part of the library raised an error. Numbers are never reused; new ones may be added.
+ */
+typedef int32_t expmig_domain;
+
+/**
+ * How far a call is. Lives for the time of one callback only; copy what is to be kept.
+ */
+typedef struct expmig_progress {
+    /**
+     * Size of this struct in bytes; fields are only added at its end.
+     */
+    uint32_t struct_size;
+    /**
+     * 1 in the last callback of a call that succeeded, else 0.
+     */
+    int32_t finished;
+    /**
+     * What is being done, for a person, UTF-8.
+     */
+    const char *operation;
+    /**
+     * Rows done, failed ones included.
+     */
+    uint64_t processed_items;
+    /**
+     * Rows in all; 0 until they were counted.
+     */
+    uint64_t total_items;
+    /**
+     * Rows that could not be processed.
+     */
+    uint64_t failed_items;
+    /**
+     * 0 to 100; 0 until the total is known, exactly 100 at the end.
+     */
+    double completion_percentage;
+    /**
+     * 0 to 100; 100 before the first row.
+     */
+    double success_rate;
+    /**
+     * When the call began: microseconds since 1970-01-01, UTC.
+     */
+    int64_t start_time_us;
+    /**
+     * Seconds since the call began.
+     */
+    double elapsed_seconds;
+    /**
+     * Seconds still needed; negative until that can be estimated, 0 at the end.
+     */
+    double remaining_seconds;
+    /**
+     * When the call will probably be done: microseconds since 1970-01-01, UTC; EXPMIG_TIME_UNKNOWN until that can be estimated.
+     */
+    int64_t estimated_completion_us;
+    /**
+     * All errors so far.
+     */
+    uint64_t error_count;
+    /**
+     * The latest errors, oldest first, UTF-8: `recent_error_count` strings.
+     */
+    const char *const *recent_errors;
+    /**
+     * How many `recent_errors` there are.
+     */
+    size_t recent_error_count;
+} expmig_progress;
+
+/**
+ * Receives progress, on the thread that made the call: at its begin, at most every 100 ms, at least once a second, and at its
+ * end if it succeeds. Answers EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL or a failure of its own; after anything but the
+ * first it is not called again. The answer to the last report changes nothing: all is done. It must not unwind or longjmp, and must not use the handles of the running call.
+ */
+typedef int32_t (*expmig_progress_fn)(const struct expmig_progress *progress, void *user_data);
+
+/**
+ * Options of calls that take a while and need nothing else. Fill with expmig_job_options_init.
+ */
+typedef struct expmig_job_options {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * None are defined yet: 0.
+     */
+    uint32_t flags;
+    /**
+     * Receives progress; NULL for none.
+     */
+    expmig_progress_fn progress_fn;
+    /**
+     * Passed to `progress_fn`.
+     */
+    void *progress_user_data;
+    /**
+     * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
+     */
+    const struct expmig_cancel *cancel;
+} expmig_job_options;
+
+/**
+ * How a database may be used. Fill with expmig_open_options_init.
+ */
+typedef struct expmig_open_options {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * EXPMIG_OPEN_READONLY and so on, or'ed; default 0.
+     */
+    uint32_t flags;
+    /**
+     * How long to wait for other connections' locks, in milliseconds; default 5000. 0 does not wait.
+     */
+    int64_t busy_timeout_ms;
+} expmig_open_options;
+
+/**
+ * A value with its type. Never changes its size.
+ */
+typedef struct expmig_value {
+    /**
+     * EXPMIG_VALUE_NULL and so on. Says which of the other fields count.
+     */
+    int32_t type;
+    /**
+     * The value of EXPMIG_VALUE_INTEGER, else 0.
+     */
+    int64_t integer;
+    /**
+     * The value of EXPMIG_VALUE_REAL, else 0.
+     */
+    double real;
+    /**
+     * The bytes of EXPMIG_VALUE_TEXT and EXPMIG_VALUE_BLOB, else NULL. Text is not NUL-terminated, and can have a NUL inside.
+     */
+    const void *bytes;
+    /**
+     * How many bytes there are.
+     */
+    size_t length;
+} expmig_value;
+
+/**
+ * One row. Lives for the time of one callback only; copy what is to be kept.
+ */
+typedef struct expmig_row {
+    /**
+     * Size of this struct in bytes; fields are only added at its end.
+     */
+    uint32_t struct_size;
+    /**
+     * How many columns there are, at least 1.
+     */
+    size_t column_count;
+    /**
+     * The names of the columns, as the statement gives them, UTF-8.
+     */
+    const char *const *names;
+    /**
+     * The cells, in the same order.
+     */
+    const struct expmig_value *values;
+} expmig_row;
+
+/**
+ * Receives the rows of a query, on the thread that made the call. Answers EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL or a failure of its
+ * own; after anything but the first it is not called again. It must not unwind or longjmp, and must not use the handles of the
+ * running call.
+ */
+typedef int32_t (*expmig_row_fn)(const struct expmig_row *row, void *user_data);
+
+/**
+ * Receives log records: a level, EXPMIG_LOG_ERROR and so on, and one line, UTF-8, that lives for the call. Called on the thread
+ * that made the call. It must not unwind or longjmp, and must not use the handles of the running call.
+ */
+typedef void (*expmig_log_fn)(int32_t level, const char *message, void *user_data);
+
+/**
+ * Ends the life of user data: called exactly once, when it is not needed any more.
+ */
+typedef void (*expmig_destroy_fn)(void *user_data);
+
+/**
+ * What a manager needs beside the database. Fill with expmig_manager_options_init.
+ */
+typedef struct expmig_manager_options {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * None are defined yet: 0.
+     */
+    uint32_t flags;
+    /**
+     * Folder for snapshots, UTF-8; NULL for "snapshots". A relative path is that of the working directory when the manager is made.
+     * The folder is created by the first snapshot.
+     */
+    const char *snapshot_dir;
+    /**
+     * The least important level that is logged: EXPMIG_LOG_OFF to EXPMIG_LOG_DEBUG; default EXPMIG_LOG_INFO.
+     */
+    int32_t log_level;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * Receives log records; NULL for none. The library logs nowhere else.
+     */
+    expmig_log_fn log_fn;
+    /**
+     * Passed to `log_fn`.
+     */
+    void *log_user_data;
+    /**
+     * Called with `log_user_data` when the manager needs it no more, also if expmig_manager_new fails (but for an impossible
+     * `struct_size`, which says that nothing here was filled in); NULL for none.
+     */
+    expmig_destroy_fn log_destroy;
+} expmig_manager_options;
+
+/**
+ * What a caller can say about a new snapshot. Fill with expmig_snapshot_options_init.
+ */
+typedef struct expmig_snapshot_options {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * None are defined yet: 0.
+     */
+    uint32_t flags;
+    /**
+     * A JSON object that is kept with the snapshot as it is, UTF-8, at most 1 MiB; NULL for an empty one.
+     */
+    const char *metadata_json;
+    /**
+     * Receives progress, of which one item is one page; NULL for none.
+     */
+    expmig_progress_fn progress_fn;
+    /**
+     * Passed to `progress_fn`.
+     */
+    void *progress_user_data;
+    /**
+     * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
+     */
+    const struct expmig_cancel *cancel;
+} expmig_snapshot_options;
+
+/**
+ * What a caller can ask of a restore. Fill with expmig_restore_options_init.
+ */
+typedef struct expmig_restore_options {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * EXPMIG_RESTORE_FORCE and so on, or'ed; default 0.
+     */
+    uint32_t flags;
+    /**
+     * Receives progress, of which one item is one page; NULL for none.
+     */
+    expmig_progress_fn progress_fn;
+    /**
+     * Passed to `progress_fn`.
+     */
+    void *progress_user_data;
+    /**
+     * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
+     */
+    const struct expmig_cancel *cancel;
+} expmig_restore_options;
+
+/**
+ * What a caller can ask of a migration. Fill with expmig_migrate_options_init.
+ */
+typedef struct expmig_migrate_options {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * EXPMIG_MIGRATE_ALLOW_LOSSY and so on, or'ed; default 0.
+     */
+    uint32_t flags;
+    /**
+     * EXPMIG_STRATEGY_BALANCED and so on.
+     */
+    int32_t strategy;
+    /**
+     * EXPMIG_DUPLICATE_COPY and so on.
+     */
+    int32_t on_duplicate;
+    /**
+     * Points to the id of an experiment of the target to which the trials are appended; NULL (the default) creates one.
+     */
+    const int64_t *target_experiment_id;
+    /**
+     * Rows per chunk read and written, at least 1; default 1000. Never the unit of commit, and never seen in the result.
+     */
+    int64_t batch_size;
+    /**
+     * Put before the title of the copy, UTF-8; NULL for nothing.
+     */
+    const char *title_prefix;
+    /**
+     * Receives progress; NULL for none.
+     */
+    expmig_progress_fn progress_fn;
+    /**
+     * Passed to `progress_fn`.
+     */
+    void *progress_user_data;
+    /**
+     * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
+     */
+    const struct expmig_cancel *cancel;
+    /**
+     * A rules document for the metrics of the copy, as for expmig_transform_metrics, UTF-8; NULL for none. The source stays as it is, and
+     * digests are those of the transformed metrics. "backup_original" has no meaning here. Registered transformations, those of the
+     * source's manager, are called more than once for a metric, and must answer the same.
+     */
+    const char *transformation_rules;
+} expmig_migrate_options;
+
+/**
+ * One thing that is wrong. Fill with expmig_issue_init; expmig_report_issue_at then stores an issue in it. All text is UTF-8, one
+ * line, and lives as long as the report.
+ */
+typedef struct expmig_issue {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * EXPMIG_SEVERITY_ERROR and so on.
+     */
+    int32_t severity;
+    /**
+     * What is wrong: "dangling_reference" and so on (docs/validation.md). Stable.
+     */
+    const char *kind;
+    /**
+     * The part of the validation that found it: "foreign_keys", "metric_json", "hierarchy" or "registered_checks".
+     */
+    const char *section;
+    /**
+     * The table, as the schema names it; "" if a registered check names none.
+     */
+    const char *table;
+    /**
+     * The row's key: "epoch_idx=3, trial_run_id=7".
+     */
+    const char *row_key;
+    /**
+     * The column, or the columns of a composite key, separated by commas; NULL if it is about the row.
+     */
+    const char *column;
+    /**
+     * One line that names the row and says what is wrong.
+     */
+    const char *message;
+    /**
+     * The offending value, cut to some 80 characters; NULL if there is none.
+     */
+    const char *value;
+    /**
+     * The name of the registered check that found it; NULL for all others.
+     */
+    const char *check;
+} expmig_issue;
+
+/**
+ * What a caller can ask of a validation. Fill with expmig_validate_options_init.
+ */
+typedef struct expmig_validate_options {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * EXPMIG_VALIDATE_FOREIGN_KEYS and so on, or'ed, at least one; default EXPMIG_VALIDATE_ALL.
+     */
+    uint32_t scope;
+    /**
+     * Points to the id of the one experiment to look at; NULL (the default) is the whole database.
+     */
+    const int64_t *experiment_id;
+    /**
+     * How many issues are listed at most; default 1000. All are counted, also with 0.
+     */
+    int64_t issue_limit;
+    /**
+     * Receives progress; NULL for none.
+     */
+    expmig_progress_fn progress_fn;
+    /**
+     * Passed to `progress_fn`.
+     */
+    void *progress_user_data;
+    /**
+     * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
+     */
+    const struct expmig_cancel *cancel;
+} expmig_validate_options;
+
+/**
+ * What a caller can ask of an export. Fill with expmig_export_options_init.
+ */
+typedef struct expmig_export_options {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * EXPMIG_EXPORT_NO_METRICS and so on, or'ed; default 0.
+     */
+    uint32_t flags;
+    /**
+     * Spaces per level, at most 16; default 0: all in one line.
+     */
+    uint32_t indent;
+    /**
+     * Permissions of the file, at most 0777 (octal); default 0600, the owner alone. For expmig_export_experiment_to_file.
+     */
+    uint32_t file_mode;
+    /**
+     * How the document is written, UTF-8: "json", which is all there is; NULL for that.
+     */
+    const char *format;
+    /**
+     * Receives progress; NULL for none.
+     */
+    expmig_progress_fn progress_fn;
+    /**
+     * Passed to `progress_fn`.
+     */
+    void *progress_user_data;
+    /**
+     * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
+     */
+    const struct expmig_cancel *cancel;
+} expmig_export_options;
+
+/**
+ * Takes the next `length` bytes of a document. Answers EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL, or another value, which is the
+ * caller's own failure (EXPMIG_CALLBACK). Called on the thread that made the call, and not again after another answer than 0. It
+ * must not unwind or longjmp, and must not use the handles of the running call.
+ */
+typedef int32_t (*expmig_write_fn)(const void *bytes, size_t length, void *user_data);
+
+/**
+ * What a caller can ask of an import. Fill with expmig_import_options_init.
+ */
+typedef struct expmig_import_options {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * EXPMIG_IMPORT_PRESERVE_IDS and so on, or'ed; default 0.
+     */
+    uint32_t flags;
+    /**
+     * The database has the same experiment already: EXPMIG_DUPLICATE_COPY (the default), EXPMIG_DUPLICATE_SKIP, EXPMIG_DUPLICATE_ERROR.
+     */
+    int32_t on_duplicate;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * The most bytes that a single value of the document may have, as it is written there, at least 1; default 64 MiB.
+     */
+    int64_t max_value_bytes;
+    /**
+     * Receives progress; NULL for none. The total is known when the document's metadata was read, which mostly stands at its end.
+     */
+    expmig_progress_fn progress_fn;
+    /**
+     * Passed to `progress_fn`.
+     */
+    void *progress_user_data;
+    /**
+     * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
+     */
+    const struct expmig_cancel *cancel;
+} expmig_import_options;
+
+/**
+ * Gives the next bytes of a document: at most `capacity` of them into `buffer`, and how many to `length`; 0 at the end. Answers
+ * EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL, or another value, which is the caller's own failure (EXPMIG_CALLBACK). Called on
+ * the thread that made the call, and not again after the end or another answer than 0. It must not unwind or longjmp, and must not use
+ * the handles of the running call.
+ */
+typedef int32_t (*expmig_read_fn)(void *buffer, size_t capacity, size_t *length, void *user_data);
+
+/**
+ * A check: looks at the data with expmig_check_query and reports what is wrong with expmig_check_report, as often as it likes, on the
+ * thread that validates. Answers EXPMIG_CALLBACK_CONTINUE when it has looked at everything; EXPMIG_CALLBACK_CANCEL or a failure of its own
+ * end the validation with EXPMIG_CANCELLED or EXPMIG_CALLBACK. It must not unwind or longjmp, and must not use the handles of the running
+ * call.
+ */
+typedef int32_t (*expmig_check_fn)(const struct expmig_check_context *context, void *user_data);
+
+/**
+ * Which metrics a transformation looks at. Fill with expmig_transform_selection_init.
+ */
+typedef struct expmig_transform_selection {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * None are defined yet: 0.
+     */
+    uint32_t flags;
+    /**
+     * Metrics that are linked from results, epochs and batches of these experiments. NULL (the default) for all metrics, whatever they
+     * are linked from; a pointer that is not NULL with a count of 0 for none.
+     */
+    const int64_t *experiment_ids;
+    /**
+     * How many `experiment_ids` there are.
+     */
+    size_t experiment_id_count;
+    /**
+     * Of those, only the metrics with these ids. NULL (the default) for no such limit; a pointer that is not NULL with a count of 0 for
+     * none.
+     */
+    const int64_t *metric_ids;
+    /**
+     * How many `metric_ids` there are.
+     */
+    size_t metric_id_count;
+} expmig_transform_selection;
+
+/**
+ * What a caller can ask of a transformation. Fill with expmig_transform_options_init.
+ */
+typedef struct expmig_transform_options {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * EXPMIG_TRANSFORM_DRY_RUN; default 0.
+     */
+    uint32_t flags;
+    /**
+     * Rows per chunk written, at least 1; default 1000. Never the unit of commit, and never seen in the result.
+     */
+    int64_t batch_size;
+    /**
+     * Receives progress, one item being one metric that is looked at; NULL for none.
+     */
+    expmig_progress_fn progress_fn;
+    /**
+     * Passed to `progress_fn`.
+     */
+    void *progress_user_data;
+    /**
+     * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
+     */
+    const struct expmig_cancel *cancel;
+} expmig_transform_options;
+
+/**
+ * A metric that was not transformed. Fill with expmig_transform_note_init; expmig_transformation_failure_at and _skip_at then store one
+ * in it. All text is UTF-8 and lives as long as the result.
+ */
+typedef struct expmig_transform_note {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * The metric.
+     */
+    int64_t metric_id;
+    /**
+     * Its type.
+     */
+    const char *metric_type;
+    /**
+     * The transformation that said so; "validate_after_transform" if the metric was not valid afterwards, "database" if the database
+     * refused the row.
+     */
+    const char *transformation;
+    /**
+     * Why, one line.
+     */
+    const char *reason;
+} expmig_transform_note;
+
+/**
+ * What a caller can ask of an undo. Fill with expmig_undo_options_init.
+ */
+typedef struct expmig_undo_options {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * EXPMIG_UNDO_SKIP_CHANGED; default 0.
+     */
+    uint32_t flags;
+    /**
+     * Receives progress, one item being one metric to restore; NULL for none.
+     */
+    expmig_progress_fn progress_fn;
+    /**
+     * Passed to `progress_fn`.
+     */
+    void *progress_user_data;
+    /**
+     * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
+     */
+    const struct expmig_cancel *cancel;
+} expmig_undo_options;
+
+/**
+ * A metric that is being transformed. Lives for the time of one callback only; copy what is to be kept.
+ */
+typedef struct expmig_metric {
+    /**
+     * Size of this struct in bytes; fields are only added at its end.
+     */
+    uint32_t struct_size;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * The row's id.
+     */
+    int64_t id;
+    /**
+     * METRIC.type, UTF-8.
+     */
+    const char *metric_type;
+    /**
+     * METRIC.total_val: a real, in an odd database anything.
+     */
+    struct expmig_value total_val;
+    /**
+     * METRIC.per_label_val: text or NULL, in an odd database anything. A NUL that does not count follows the bytes of text.
+     */
+    struct expmig_value per_label_val;
+    /**
+     * The parameters of the rule, a JSON object as it was written; "{}" if there are none.
+     */
+    const char *params_json;
+} expmig_metric;
+
+/**
+ * A transformation: looks at a metric and says what becomes of it, with expmig_transform_set_total, expmig_transform_set_per_label,
+ * expmig_transform_skip or expmig_transform_fail; without any of them it stays as it is. Called on the thread that transforms, for one
+ * metric after the other. Answers EXPMIG_CALLBACK_CONTINUE; EXPMIG_CALLBACK_CANCEL or a failure of its own end the whole transformation
+ * with EXPMIG_CANCELLED or EXPMIG_CALLBACK, and nothing is changed. It must not unwind or longjmp, and must not use the handles of the
+ * running call.
+ */
+typedef int32_t (*expmig_transform_fn)(struct expmig_transform_context *context,
+                                       const struct expmig_metric *metric,
+                                       void *user_data);
+
+/**
+ * The call did what it says.
+ */
+#define EXPMIG_OK 0
+
+/**
+ * An argument is outside what the function accepts; the detail `parameter` names it.
+ */
+#define EXPMIG_INVALID_ARGUMENT 1
+
+/**
+ * The call is not allowed in this state: from inside a callback of the same handle, or writing through a read-only handle.
+ */
+#define EXPMIG_MISUSE 2
+
+/**
+ * The file, experiment or name does not exist.
+ */
+#define EXPMIG_NOT_FOUND 3
+
+/**
+ * What should be created exists.
+ */
+#define EXPMIG_ALREADY_EXISTS 4
+
+/**
+ * This build or this database cannot do it.
+ */
+#define EXPMIG_UNSUPPORTED 5
+
+/**
+ * The operating system refused: permissions, a full disk, a failing device.
+ */
+#define EXPMIG_IO 6
+
+/**
+ * Another connection holds a lock and the timeout passed. Retryable.
+ */
+#define EXPMIG_BUSY 7
+
+/**
+ * This process holds the same file open through another copy of SQLite.
+ */
+#define EXPMIG_SHARED_PROCESS 8
+
+/**
+ * The server cannot be reached, or the connection was lost. Retryable.
+ */
+#define EXPMIG_CONNECTION 9
+
+/**
+ * The server refused the credentials or the privilege.
+ */
+#define EXPMIG_AUTH 10
+
+/**
+ * A constraint of the database refused a row.
+ */
+#define EXPMIG_CONSTRAINT 11
+
+/**
+ * The file is not a database, or is damaged.
+ */
+#define EXPMIG_CORRUPT 12
+
+/**
+ * A table or column that is needed is missing.
+ */
+#define EXPMIG_SCHEMA 13
+
+/**
+ * The data broke a rule that the operation insists on.
+ */
+#define EXPMIG_VALIDATION 14
+
+/**
+ * Something would be changed or left out, and that was not allowed.
+ */
+#define EXPMIG_LOSSY 15
+
+/**
+ * Two things that must be equal differ.
+ */
+#define EXPMIG_MISMATCH 16
+
+/**
+ * A cancel token was triggered, or a callback answered EXPMIG_CALLBACK_CANCEL.
+ */
+#define EXPMIG_CANCELLED 17
+
+/**
+ * A time limit of the caller passed.
+ */
+#define EXPMIG_TIMEOUT 18
+
+/**
+ * A callback failed; the detail `callback_result` has its value.
+ */
+#define EXPMIG_CALLBACK 19
+
+/**
+ * A limit of the format or of the database engine was reached.
+ */
+#define EXPMIG_LIMIT 20
+
+/**
+ * A bug in the library was caught. The handle answers EXPMIG_PANIC from now on and can only be freed.
+ */
+#define EXPMIG_PANIC 21
+
+/**
+ * A state that should not exist; please report it.
+ */
+#define EXPMIG_INTERNAL 22
+
+/**
+ * Opening, connecting, reading and writing.
+ */
+#define EXPMIG_DOMAIN_DATABASE 1
+
+/**
+ * Checking the data.
+ */
+#define EXPMIG_DOMAIN_VALIDATION 2
+
+/**
+ * Snapshots.
+ */
+#define EXPMIG_DOMAIN_SNAPSHOT 3
+
+/**
+ * Metric transformations.
+ */
+#define EXPMIG_DOMAIN_TRANSFORMATION 4
+
+/**
+ * Export and import.
+ */
+#define EXPMIG_DOMAIN_IMPORT_EXPORT 5
+
+/**
+ * Migration, digests and comparison.
+ */
+#define EXPMIG_DOMAIN_MIGRATION 6
+
+/**
+ * The version of the library, "0.1.0". Static. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_version(void);
+
+/**
+ * The version of the C ABI of the library that is running; EXPMIG_ABI_VERSION is that of the header. A program runs with every
+ * library whose number is at least its own. Since 0.1.0.
+ */
+EXPMIG_API
+uint32_t expmig_abi_version(void);
+
+/**
+ * How the library was built, as a JSON object, schema "expmig.build/1": version, ABI, SQLite's version and whether it is the
+ * library's own copy ("bundled") or the system's. Static. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_build_info(void);
+
+/**
+ * The stable name of a status: "OK", "BUSY", ...; "UNKNOWN" for a number that this version does not know. Static. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_status_name(expmig_status status);
+
+/**
+ * The stable name of a domain: "DATABASE", ...; "UNKNOWN" for a number that this version does not know. Static. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_domain_name(expmig_domain domain);
+
+/**
+ * Frees a string that a function of this library gave to the caller. NULL is fine. Since 0.1.0.
+ */
+EXPMIG_API void expmig_string_free(char *string);
+
+/**
+ * What went wrong: one of EXPMIG_INVALID_ARGUMENT and so on. EXPMIG_OK for NULL. Since 0.1.0.
+ */
+EXPMIG_API expmig_status expmig_error_status(const struct expmig_error *error);
+
+/**
+ * Which part raised it: one of EXPMIG_DOMAIN_DATABASE and so on. 0 for NULL. Since 0.1.0.
+ */
+EXPMIG_API expmig_domain expmig_error_domain(const struct expmig_error *error);
+
+/**
+ * One line for a person. Borrowed from the error. Never NULL; empty for NULL. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_error_message(const struct expmig_error *error);
+
+/**
+ * What can be done about it. Borrowed from the error. Never NULL; empty if there is no hint. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_error_hint(const struct expmig_error *error);
+
+/**
+ * 1 if the same call can succeed later without any change, else 0. Since 0.1.0.
+ */
+EXPMIG_API int32_t expmig_error_retryable(const struct expmig_error *error);
+
+/**
+ * The code of the database engine: SQLite's extended result code. 0 if the engine did not raise the error. Since 0.1.0.
+ */
+EXPMIG_API int32_t expmig_error_vendor_code(const struct expmig_error *error);
+
+/**
+ * The SQLSTATE. Borrowed from the error. Never NULL; empty if the engine has none (SQLite). Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_error_sqlstate(const struct expmig_error *error);
+
+/**
+ * How many details the error has. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_error_detail_count(const struct expmig_error *error);
+
+/**
+ * The key of a detail: "table", "row", "column", "path", "parameter", "experiment_id", ... The same key can occur more than once.
+ * `index` counts from 0. Borrowed from the error; NULL if there is no such detail. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_error_detail_key(const struct expmig_error *error,
+                                    size_t index);
+
+/**
+ * The value of a detail, as text. Borrowed from the error; NULL if there is no such detail. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_error_detail_value(const struct expmig_error *error, size_t index);
+
+/**
+ * The error that led to this one, borrowed from it; do not free it. NULL if there is none. Since 0.1.0.
+ */
+EXPMIG_API const struct expmig_error *expmig_error_cause(const struct expmig_error *error);
+
+/**
+ * The whole error as a JSON object, schema "expmig.error/1". Borrowed from the error. Never NULL. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_error_to_json(const struct expmig_error *error);
+
+/**
+ * Frees an error and all that was borrowed from it. NULL is fine. Since 0.1.0.
+ */
+EXPMIG_API void expmig_error_free(struct expmig_error *error);
+
+/**
+ * A new token that nobody has triggered. Never NULL but when memory has run out. Since 0.1.0.
+ */
+EXPMIG_API struct expmig_cancel *expmig_cancel_new(void);
+
+/**
+ * Asks every call that has the token to stop: it rolls back and answers EXPMIG_CANCELLED. For ever: a token cannot be used again.
+ * May be called from any thread and from a signal handler, as long as the token is not freed meanwhile. NULL is fine. Since 0.1.0.
+ */
+EXPMIG_API
+void expmig_cancel_trigger(const struct expmig_cancel *cancel);
+
+/**
+ * Frees a token, also while calls use it. NULL is fine. Since 0.1.0.
+ */
+EXPMIG_API void expmig_cancel_free(struct expmig_cancel *cancel);
+
+/**
+ * Fills in the defaults. `size` is sizeof(expmig_job_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_job_options_init(struct expmig_job_options *options,
+                                      size_t size);
+
+/**
+ * Fills in the defaults. `size` is sizeof(expmig_open_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_open_options_init(struct expmig_open_options *options,
+                                       size_t size);
+
+/**
+ * Opens a database that exists.
+ *
+ * `url`: the path of a SQLite file, or "sqlite:" and the path; relative paths are those of the working directory at this moment.
+ * `options`: NULL for the defaults.
+ * `database`: receives the handle; the caller closes it with expmig_database_close.
+ *
+ * Answers EXPMIG_NOT_FOUND (no such file; nothing is created unless EXPMIG_OPEN_CREATE is set), EXPMIG_CORRUPT (not a SQLite
+ * database, encrypted, damaged), EXPMIG_SCHEMA (a table or column is missing; the details name it), EXPMIG_BUSY (locked),
+ * EXPMIG_SHARED_PROCESS (see docs/threading.md), EXPMIG_IO (permissions), EXPMIG_UNSUPPORTED (another engine),
+ * EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_database_open(const char *url,
+                                   const struct expmig_open_options *options,
+                                   struct expmig_database **database,
+                                   struct expmig_error **error);
+
+/**
+ * What the database is, as a JSON object, schema "expmig.database/1": engine, path, generation, tables, extra columns and extra
+ * tables.
+ *
+ * `json`: receives a string that the caller frees with expmig_string_free.
+ *
+ * Answers EXPMIG_BUSY, EXPMIG_SCHEMA, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_database_info(const struct expmig_database *database,
+                                   char **json,
+                                   struct expmig_error **error);
+
+/**
+ * Closes a handle. What managers still need stays open until they are freed. NULL is fine. Since 0.1.0.
+ */
+EXPMIG_API void expmig_database_close(struct expmig_database *database);
+
+/**
+ * Runs one SELECT on a consistent state of the database. Whatever the SQL, it can only read: no write, no change of the schema, no
+ * transaction, no ATTACH, no PRAGMA that sets something, no extension.
+ *
+ * `sql`: one statement; what stands after a semicolon must be blank or a comment.
+ * `params`, `param_count`: a value for each parameter of the statement, in their order; NULL and 0 if it has none.
+ * `row_fn`: receives the rows.
+ * `user_data`: passed to `row_fn`.
+ *
+ * Answers EXPMIG_MISUSE (the statement would do more than read; the detail "action" says what; or it is called from inside a callback of
+ * this database), EXPMIG_INVALID_ARGUMENT (not a statement that SQLite accepts, more than one, or another number of parameters; the
+ * detail "offset" counts bytes of `sql`), EXPMIG_CANCELLED and EXPMIG_CALLBACK (`row_fn` answered so), EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO,
+ * EXPMIG_LIMIT, EXPMIG_UNSUPPORTED (the schema has names that are not UTF-8). Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_database_query(const struct expmig_database *database,
+                                    const char *sql,
+                                    const struct expmig_value *params,
+                                    size_t param_count,
+                                    expmig_row_fn row_fn,
+                                    void *user_data,
+                                    struct expmig_error **error);
+
+/**
+ * Fills in the defaults. `size` is sizeof(expmig_manager_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_manager_options_init(struct expmig_manager_options *options,
+                                          size_t size);
+
+/**
+ * Makes a manager of a database. Touches no file.
+ *
+ * `database`: stays the caller's; it may be closed at any time.
+ * `options`: NULL for the defaults.
+ * `manager`: receives the handle; the caller frees it with expmig_manager_free.
+ *
+ * Answers EXPMIG_IO (a relative `snapshot_dir` and no working directory), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_manager_new(const struct expmig_database *database,
+                                 const struct expmig_manager_options *options,
+                                 struct expmig_manager **manager,
+                                 struct expmig_error **error);
+
+/**
+ * Frees a manager. NULL is fine. Since 0.1.0.
+ */
+EXPMIG_API void expmig_manager_free(struct expmig_manager *manager);
+
+/**
+ * Lists the experiments, as a JSON object, schema "expmig.experiments/1": {"experiments": [{"id", "title", "description",
+ * "start_time", "update_time", "trials", "runs"}, ...]}, by id.
+ *
+ * `json`: receives a string that the caller frees with expmig_string_free.
+ *
+ * Answers EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_experiment_list(const struct expmig_manager *manager,
+                                     char **json,
+                                     struct expmig_error **error);
+
+/**
+ * Computes the content digest of an experiment (docs/digest.md): equal for equal experiments, whatever their ids and the order of
+ * their rows. Reads only.
+ *
+ * `options`: progress and cancel; NULL for none.
+ * `digest`: receives 32 bytes (EXPMIG_DIGEST_SIZE).
+ *
+ * Answers EXPMIG_NOT_FOUND (the hint names the nearest ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO,
+ * EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_experiment_digest(const struct expmig_manager *manager,
+                                       int64_t experiment_id,
+                                       const struct expmig_job_options *options,
+                                       uint8_t *digest,
+                                       struct expmig_error **error);
+
+/**
+ * Compares two experiments by content, and says which node differs first and how. Reads only.
+ *
+ * `manager_a`, `manager_b`: the databases; the same one twice is fine.
+ * `options`: progress and cancel; NULL for none.
+ * `json`: receives a JSON object, schema "expmig.comparison/1": "equal", both digests and row counts, and "first_difference" (null if
+ * equal): "node" (table), ids or "row", "how", "difference". The caller frees it with expmig_string_free.
+ *
+ * Different experiments are no error. Answers as expmig_experiment_digest. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_experiment_compare(const struct expmig_manager *manager_a,
+                                        int64_t experiment_a,
+                                        const struct expmig_manager *manager_b,
+                                        int64_t experiment_b,
+                                        const struct expmig_job_options *options,
+                                        char **json,
+                                        struct expmig_error **error);
+
+/**
+ * Fills in the defaults. `size` is sizeof(expmig_snapshot_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_snapshot_options_init(struct expmig_snapshot_options *options,
+                                           size_t size);
+
+/**
+ * Fills in the defaults. `size` is sizeof(expmig_restore_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_restore_options_init(struct expmig_restore_options *options,
+                                          size_t size);
+
+/**
+ * Makes a snapshot of the whole database: one consistent state, while other processes may use it. It is read back, checked and
+ * flushed to the device before it counts; until then, and after a failure, there is none (docs/snapshots.md).
+ *
+ * `description`: UTF-8, at most 64 KiB; NULL for an empty one.
+ * `options`: NULL for the defaults.
+ * `snapshot_id`: receives the id, which the caller frees with expmig_string_free; NULL if it is not wanted.
+ *
+ * Answers EXPMIG_BUSY (locked), EXPMIG_CORRUPT (the database is damaged), EXPMIG_IO (a full disk, permissions), EXPMIG_CANCELLED,
+ * EXPMIG_CALLBACK, EXPMIG_LIMIT, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_snapshot_create(const struct expmig_manager *manager,
+                                     const char *description,
+                                     const struct expmig_snapshot_options *options,
+                                     char **snapshot_id,
+                                     struct expmig_error **error);
+
+/**
+ * Lists the snapshots in the manager's folder, as a JSON object, schema "expmig.snapshots/1": "snapshots", the newest first, and
+ * "broken", those that cannot be used, each with its "error". Snapshots of other databases are listed too.
+ *
+ * `since_us`: only snapshots that were made then or later, microseconds since 1970-01-01, UTC; EXPMIG_TIME_UNKNOWN for all.
+ * `pattern`: only snapshots of which the id or the description matches this glob (`*`, `?`, `[...]`), UTF-8; NULL for all.
+ * `json`: receives a string that the caller frees with expmig_string_free.
+ *
+ * Answers EXPMIG_IO, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_snapshot_list(const struct expmig_manager *manager,
+                                   int64_t since_us,
+                                   const char *pattern,
+                                   char **json,
+                                   struct expmig_error **error);
+
+/**
+ * What a snapshot's manifest says, as a JSON object, schema "expmig.snapshot/1": "id", "created_at", "description", "metadata" (the
+ * caller's), "statistics" (rows per table), "database", "size", "blake3". Looks at the size of the snapshot's file, not into it.
+ *
+ * `snapshot_id`: with or without "snapshot_" before it.
+ * `json`: receives a string that the caller frees with expmig_string_free.
+ *
+ * Answers EXPMIG_NOT_FOUND, EXPMIG_CORRUPT (the manifest or the file is missing or altered), EXPMIG_UNSUPPORTED (a newer format),
+ * EXPMIG_IO, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_snapshot_details(const struct expmig_manager *manager,
+                                      const char *snapshot_id,
+                                      char **json,
+                                      struct expmig_error **error);
+
+/**
+ * Fails unless a snapshot is as it was made: its size, its checksum, every page, row and index, and its statistics.
+ *
+ * `snapshot_id`: with or without "snapshot_" before it.
+ * `options`: progress, of which one item is one page of 4096 bytes, and cancel; NULL for none.
+ *
+ * Answers as expmig_snapshot_details, and EXPMIG_CANCELLED, EXPMIG_CALLBACK. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_snapshot_verify(const struct expmig_manager *manager,
+                                     const char *snapshot_id,
+                                     const struct expmig_job_options *options,
+                                     struct expmig_error **error);
+
+/**
+ * Replaces everything in the database by a snapshot, where it stands, in one step: other processes see the old state or the new one,
+ * and after a failure or a crash it is the old one. The snapshot is verified first, and a snapshot of what is overwritten is taken
+ * (unless EXPMIG_RESTORE_NO_SAFETY_SNAPSHOT). What others have committed since the snapshot is gone from the database.
+ *
+ * `snapshot_id`: with or without "snapshot_" before it.
+ * `options`: NULL for the defaults.
+ * `result_json`: receives a JSON object, schema "expmig.restore/1", with "safety_snapshot_id", which the caller frees with
+ * expmig_string_free; NULL if it is not wanted.
+ *
+ * Answers EXPMIG_NOT_FOUND, EXPMIG_CORRUPT (the snapshot is damaged or altered), EXPMIG_UNSUPPORTED (a newer format, or pages of another
+ * size in WAL mode), EXPMIG_MISMATCH (the snapshot is of another database; EXPMIG_RESTORE_FORCE), EXPMIG_BUSY (another process reads or
+ * writes for longer than the busy timeout), EXPMIG_MISUSE (the database was opened read-only), EXPMIG_IO, EXPMIG_CANCELLED,
+ * EXPMIG_CALLBACK, EXPMIG_SHARED_PROCESS, EXPMIG_SCHEMA, EXPMIG_LIMIT, EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed, but
+ * a safety snapshot can be there. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_snapshot_restore(const struct expmig_manager *manager,
+                                      const char *snapshot_id,
+                                      const struct expmig_restore_options *options,
+                                      char **result_json,
+                                      struct expmig_error **error);
+
+/**
+ * Deletes a snapshot, whichever database it is of; also a broken one.
+ *
+ * `snapshot_id`: with or without "snapshot_" before it.
+ *
+ * Answers EXPMIG_NOT_FOUND, EXPMIG_BUSY (another process is making or deleting it), EXPMIG_IO, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_snapshot_delete(const struct expmig_manager *manager,
+                                     const char *snapshot_id,
+                                     struct expmig_error **error);
+
+/**
+ * Keeps the newest snapshots of this database and deletes its others. Snapshots of other databases and broken ones stay.
+ *
+ * `keep_count`: how many to keep; 0 deletes all.
+ * `deleted`: receives how many were deleted; NULL if it is not wanted.
+ *
+ * Answers EXPMIG_INVALID_ARGUMENT (also for a negative `keep_count`), EXPMIG_BUSY, EXPMIG_IO, EXPMIG_CORRUPT, EXPMIG_SCHEMA,
+ * EXPMIG_MISUSE. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_snapshot_cleanup(const struct expmig_manager *manager,
+                                      int64_t keep_count,
+                                      uint64_t *deleted,
+                                      struct expmig_error **error);
+
+/**
+ * Fills in the defaults. `size` is sizeof(expmig_migrate_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_migrate_options_init(struct expmig_migrate_options *options,
+                                          size_t size);
+
+/**
+ * Says what expmig_migrate_experiment would do with the same arguments. Writes nothing.
+ *
+ * `source`, `experiment_id`: what to copy.
+ * `target`: where to; NULL for the source's own database.
+ * `options`: NULL for the defaults.
+ * `plan_json`: receives a JSON object, schema "expmig.plan/1": rows per table, extra columns and tables, rows that hang on nothing, odd
+ * values, with CONSERVATIVE what the validation finds, rows and values that do not fit, what the transformation rules would do,
+ * duplicates in the target, digests, and bytes needed and free. The caller frees it with expmig_string_free.
+ *
+ * Data that would make the migration fail is no error here. Answers EXPMIG_NOT_FOUND (an experiment does not exist),
+ * EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_migrate_plan(const struct expmig_manager *source,
+                                  int64_t experiment_id,
+                                  const struct expmig_manager *target,
+                                  const struct expmig_migrate_options *options,
+                                  char **plan_json,
+                                  struct expmig_error **error);
+
+/**
+ * Copies an experiment and everything below it: trials, runs, results, epochs, batches, metrics, artifacts, their links and extra
+ * columns, every value as it is. Metrics and artifacts that are shared inside the experiment are shared in the copy; nothing is
+ * shared with the source. One transaction of the target: a failure, a cancel or a crash leaves the target as it was.
+ *
+ * `source`, `experiment_id`: what to copy.
+ * `target`: where to; NULL for the source's own database.
+ * `options`: NULL for the defaults.
+ * `result`: receives what was done; the caller frees it with expmig_migration_free.
+ *
+ * Answers EXPMIG_NOT_FOUND (an experiment does not exist; the hint names the nearest ids), EXPMIG_VALIDATION (rows that hang on nothing,
+ * CONSERVATIVE's validation, or in EXPMIG_DOMAIN_TRANSFORMATION metrics that the rules cannot transform; the details name them), EXPMIG_LOSSY (what does not fit; the details name it), EXPMIG_ALREADY_EXISTS (a duplicate),
+ * EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (the copy was read back different), EXPMIG_LIMIT (no free ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK,
+ * EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
+ * EXPMIG_INVALID_ARGUMENT (in EXPMIG_DOMAIN_TRANSFORMATION for the rules). A snapshot that cannot be taken fails in
+ * EXPMIG_DOMAIN_SNAPSHOT. After each of them nothing was changed; a snapshot that was taken stays, and the detail "snapshot_id" names it.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_migrate_experiment(const struct expmig_manager *source,
+                                        int64_t experiment_id,
+                                        const struct expmig_manager *target,
+                                        const struct expmig_migrate_options *options,
+                                        struct expmig_migration **result,
+                                        struct expmig_error **error);
+
+/**
+ * The id of the experiment that was copied. 0 for NULL. Since 0.1.0.
+ */
+EXPMIG_API int64_t expmig_migration_source_experiment_id(const struct expmig_migration *result);
+
+/**
+ * The id of the copy; of the experiment that was there already if the migration was skipped; of the target experiment if trials were
+ * appended. 0 for NULL. Since 0.1.0.
+ */
+EXPMIG_API
+int64_t expmig_migration_new_experiment_id(const struct expmig_migration *result);
+
+/**
+ * 1 if the target had the same experiment already and nothing was written, else 0. Since 0.1.0.
+ */
+EXPMIG_API int32_t expmig_migration_skipped(const struct expmig_migration *result);
+
+/**
+ * Rows processed, failed ones included. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_migration_items_processed(const struct expmig_migration *result);
+
+/**
+ * Rows that were left out. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_migration_items_failed(const struct expmig_migration *result);
+
+/**
+ * Rows in all. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_migration_items_total(const struct expmig_migration *result);
+
+/**
+ * 0 to 100: the share of the rows that were copied. Since 0.1.0.
+ */
+EXPMIG_API double expmig_migration_success_rate(const struct expmig_migration *result);
+
+/**
+ * How long the migration took, in nanoseconds. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_migration_duration_ns(const struct expmig_migration *result);
+
+/**
+ * A digest of the migration.
+ *
+ * `which`: EXPMIG_DIGEST_SOURCE, EXPMIG_DIGEST_TARGET or EXPMIG_DIGEST_AS_STORED.
+ * `digest`: receives 32 bytes (EXPMIG_DIGEST_SIZE).
+ *
+ * Answers EXPMIG_NOT_FOUND if the strategy computed no such digest (AGGRESSIVE computes none), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_migration_digest(const struct expmig_migration *result,
+                                      int32_t which,
+                                      uint8_t *digest,
+                                      struct expmig_error **error);
+
+/**
+ * The id of the snapshot of the target that was taken before the first write (EXPMIG_MIGRATE_SNAPSHOT). Borrowed from the result;
+ * NULL if none was taken. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_migration_snapshot_id(const struct expmig_migration *result);
+
+/**
+ * How many warnings there are. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_migration_warning_count(const struct expmig_migration *result);
+
+/**
+ * A warning, one line, UTF-8. `index` counts from 0. Borrowed from the result; NULL if there is no such warning. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_migration_warning_at(const struct expmig_migration *result,
+                                        size_t index);
+
+/**
+ * The whole result as a JSON object, schema "expmig.migration/1": counts per table, id map, digests, what was lost or left out,
+ * warnings. Borrowed from the result. Never NULL. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_migration_to_json(const struct expmig_migration *result);
+
+/**
+ * Frees a result and all that was borrowed from it. NULL is fine. Since 0.1.0.
+ */
+EXPMIG_API void expmig_migration_free(struct expmig_migration *result);
+
+/**
+ * Fills in an issue of severity EXPMIG_SEVERITY_ERROR without any text. `size` is sizeof(expmig_issue). Answers
+ * EXPMIG_INVALID_ARGUMENT for NULL or an impossible size. Since 0.1.0.
+ */
+EXPMIG_API EXPMIG_MUST_USE expmig_status expmig_issue_init(struct expmig_issue *issue, size_t size);
+
+/**
+ * 1 if there is no error, else 0; warnings and infos do not count. 0 for NULL. Since 0.1.0.
+ */
+EXPMIG_API int32_t expmig_report_passed(const struct expmig_report *report);
+
+/**
+ * How many issues are listed: all, or as many as `issue_limit` allows, some of every kind in every table. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_report_issue_count(const struct expmig_report *report);
+
+/**
+ * An issue that is listed.
+ *
+ * `index`: from 0 to expmig_report_issue_count, exclusive.
+ * `issue`: was filled by expmig_issue_init; receives the issue. Its text is borrowed from the report.
+ *
+ * Answers EXPMIG_INVALID_ARGUMENT; `issue` then is as expmig_issue_init left it. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_report_issue_at(const struct expmig_report *report,
+                                     size_t index,
+                                     struct expmig_issue *issue,
+                                     struct expmig_error **error);
+
+/**
+ * How many errors there are, listed or not. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_report_error_count(const struct expmig_report *report);
+
+/**
+ * How many warnings there are, listed or not. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_report_warning_count(const struct expmig_report *report);
+
+/**
+ * How many infos there are, listed or not. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_report_info_count(const struct expmig_report *report);
+
+/**
+ * How many issues there are, listed or not. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_report_total_count(const struct expmig_report *report);
+
+/**
+ * How many issues of a kind there are, listed or not. `kind`: "dangling_reference" and so on. 0 for NULL and for a kind that does
+ * not exist. Since 0.1.0.
+ */
+EXPMIG_API
+uint64_t expmig_report_count_of(const struct expmig_report *report,
+                                const char *kind);
+
+/**
+ * The whole report as a JSON object, schema "expmig.validation/1" (docs/json-documents.md). Borrowed from the report. Never NULL.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_report_to_json(const struct expmig_report *report);
+
+/**
+ * Frees a report and all that was borrowed from it. NULL is fine. Since 0.1.0.
+ */
+EXPMIG_API void expmig_report_free(struct expmig_report *report);
+
+/**
+ * Fills in the defaults. `size` is sizeof(expmig_validate_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_validate_options_init(struct expmig_validate_options *options,
+                                           size_t size);
+
+/**
+ * Checks the data of a database, or of one experiment (docs/validation.md). Reads only, one consistent state. What is wrong with
+ * the data is no error of the call: it is in the report.
+ *
+ * `options`: NULL for the defaults: everything, the whole database.
+ * `report`: receives what was found; the caller frees it with expmig_report_free.
+ *
+ * Answers EXPMIG_NOT_FOUND (the experiment does not exist; the hint names the nearest ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK (the progress
+ * callback or a registered check failed), EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_validate(const struct expmig_manager *manager,
+                              const struct expmig_validate_options *options,
+                              struct expmig_report **report,
+                              struct expmig_error **error);
+
+/**
+ * Checks the hierarchy of one experiment, and answers in short; expmig_validate tells more. Reads only.
+ *
+ * `valid`: receives 1 if there is no error, else 0.
+ * `issues_json`: receives a JSON object, schema "expmig.hierarchy/1": "experiment_id", "valid", and "issues", the errors and warnings,
+ * one line each. The caller frees it with expmig_string_free.
+ *
+ * An experiment that does not exist is not valid, and the one issue says so. Answers EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA,
+ * EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_hierarchy_validate(const struct expmig_manager *manager,
+                                        int64_t experiment_id,
+                                        int32_t *valid,
+                                        char **issues_json,
+                                        struct expmig_error **error);
+
+/**
+ * Fills in the defaults. `size` is sizeof(expmig_export_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_export_options_init(struct expmig_export_options *options,
+                                         size_t size);
+
+/**
+ * Writes an experiment and everything below it as one JSON document, every value as it is (docs/export-format.md), in constant
+ * memory, of one consistent state of the database. Reads only.
+ *
+ * `write_fn`: takes the document, in pieces of some 64 KiB, or as large as a single value is. After a failure, what it has taken is no
+ * document.
+ * `user_data`: passed to `write_fn`.
+ * `options`: NULL for the defaults.
+ *
+ * Answers EXPMIG_NOT_FOUND (the hint names the nearest ids), EXPMIG_VALIDATION (rows that hang on nothing; the details name them),
+ * EXPMIG_UNSUPPORTED (an unknown `format`), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA,
+ * EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_export_experiment(const struct expmig_manager *manager,
+                                       int64_t experiment_id,
+                                       const struct expmig_export_options *options,
+                                       expmig_write_fn write_fn,
+                                       void *user_data,
+                                       struct expmig_error **error);
+
+/**
+ * As expmig_export_experiment, into a file. It is complete and flushed to the device before it gets its name; until then, and after a
+ * failure, there is none.
+ *
+ * `path`: UTF-8; the folder has to exist. Names of the database's own files are refused.
+ * `options`: NULL for the defaults: a file that is there is not replaced, and nobody but the owner may read the new one.
+ *
+ * Answers also EXPMIG_ALREADY_EXISTS (a file of this name). Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_export_experiment_to_file(const struct expmig_manager *manager,
+                                               int64_t experiment_id,
+                                               const char *path,
+                                               const struct expmig_export_options *options,
+                                               struct expmig_error **error);
+
+/**
+ * As expmig_export_experiment, as one string.
+ *
+ * `document`: receives the document, which the caller frees with expmig_string_free.
+ *
+ * Answers also EXPMIG_LIMIT (no memory for it). Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_export_experiment_to_string(const struct expmig_manager *manager,
+                                                 int64_t experiment_id,
+                                                 const struct expmig_export_options *options,
+                                                 char **document,
+                                                 struct expmig_error **error);
+
+/**
+ * Fills in the defaults. `size` is sizeof(expmig_import_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_import_options_init(struct expmig_import_options *options,
+                                         size_t size);
+
+/**
+ * Imports the experiment of a document (docs/export-format.md) as it is read, with everything below it, in one transaction: a failure,
+ * a cancel or a crash leaves the database as it was. What was written is read back; its digest and its row counts have to be those
+ * in the document. Other connections cannot write meanwhile. Memory does not grow with the document, but with its largest value.
+ *
+ * `read_fn`, `user_data`: give the document; `user_data` is passed to `read_fn`.
+ * `options`: NULL for the defaults.
+ * `experiment_id`: receives the id of the imported experiment, or of the one that was there already.
+ * `result_json`: receives a JSON object, schema "expmig.import/1", which the caller frees with expmig_string_free; NULL if it is not
+ * wanted.
+ *
+ * Errors about the document have the details "json_path" and "offset" (in bytes). Answers EXPMIG_CORRUPT (not JSON, or cut off),
+ * EXPMIG_VALIDATION (against the format; or values that are not what their columns are for), EXPMIG_UNSUPPORTED (a newer format; the
+ * older tool's), EXPMIG_LIMIT (a value too large, nested too deep, no free ids), EXPMIG_LOSSY (what the database cannot hold),
+ * EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (counts or digest), EXPMIG_ALREADY_EXISTS (a duplicate, or ids that are taken), EXPMIG_CANCELLED,
+ * EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_SHARED_PROCESS, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. After each of them
+ * nothing was changed. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_import_experiment(const struct expmig_manager *manager,
+                                       expmig_read_fn read_fn,
+                                       void *user_data,
+                                       const struct expmig_import_options *options,
+                                       int64_t *experiment_id,
+                                       char **result_json,
+                                       struct expmig_error **error);
+
+/**
+ * As expmig_import_experiment, from a file.
+ *
+ * `path`: of the document, UTF-8.
+ *
+ * Answers as expmig_import_experiment, and EXPMIG_NOT_FOUND (no such file). Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_import_experiment_from_file(const struct expmig_manager *manager,
+                                                 const char *path,
+                                                 const struct expmig_import_options *options,
+                                                 int64_t *experiment_id,
+                                                 char **result_json,
+                                                 struct expmig_error **error);
+
+/**
+ * As expmig_import_experiment, from memory.
+ *
+ * `document`, `length`: its bytes, UTF-8; no NUL at the end is needed, and none may be counted.
+ *
+ * Answers as expmig_import_experiment. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_import_experiment_from_string(const struct expmig_manager *manager,
+                                                   const char *document,
+                                                   size_t length,
+                                                   const struct expmig_import_options *options,
+                                                   int64_t *experiment_id,
+                                                   char **result_json,
+                                                   struct expmig_error **error);
+
+/**
+ * Registers a check that is a function. Every expmig_validate on this manager with EXPMIG_VALIDATE_REGISTERED_CHECKS runs it from now on,
+ * in the order in which checks were registered; what it reports joins the report and its verdict. So does every migration and plan
+ * from this manager with EXPMIG_STRATEGY_CONSERVATIVE, once for the whole source and once for the experiment.
+ *
+ * `name`: 1 to 128 bytes of UTF-8 without control characters; no other check of the manager has it.
+ * `check_fn`: the check.
+ * `user_data`: passed to `check_fn`.
+ * `destroy`: called with `user_data` when the manager needs it no more: after expmig_check_unregister or expmig_manager_free, or if this
+ * call fails; NULL for none.
+ *
+ * Answers EXPMIG_ALREADY_EXISTS, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_check_register(const struct expmig_manager *manager,
+                                    const char *name,
+                                    expmig_check_fn check_fn,
+                                    void *user_data,
+                                    expmig_destroy_fn destroy,
+                                    struct expmig_error **error);
+
+/**
+ * Registers a check that is a SELECT: each row that it answers is an issue. It is prepared at once, to see whether it is right.
+ *
+ * `name`: as for expmig_check_register.
+ * `sql`: one SELECT, which can only read. Columns named "table" (or "table_name"), "row" ("row_key", "key"), "column" ("column_name"),
+ * "message", "value" and "severity" ("error", "warning", "info" or their numbers) tell about the issue; all can be missing: then it
+ * is an error, and its row is told by the other columns. A parameter :experiment_id is the experiment that is validated, NULL for
+ * the whole database. Copied.
+ *
+ * Answers EXPMIG_ALREADY_EXISTS, EXPMIG_MISUSE (the statement would do more than read), EXPMIG_INVALID_ARGUMENT (not a statement that SQLite
+ * accepts, or another parameter), EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_UNSUPPORTED (as expmig_database_query). Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_check_register_sql(const struct expmig_manager *manager,
+                                        const char *name,
+                                        const char *sql,
+                                        struct expmig_error **error);
+
+/**
+ * Ends what expmig_check_register or expmig_check_register_sql began.
+ *
+ * Answers EXPMIG_NOT_FOUND (the hint names the checks that there are), EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_check_unregister(const struct expmig_manager *manager,
+                                      const char *name,
+                                      struct expmig_error **error);
+
+/**
+ * The id of the one experiment that is validated, borrowed from the context; NULL for the whole database. Since 0.1.0.
+ */
+EXPMIG_API const int64_t *expmig_check_experiment_id(const struct expmig_check_context *context);
+
+/**
+ * Runs one SELECT on the very state that is being validated; otherwise as expmig_database_query. Inside `row_fn` more queries can
+ * run, and issues be reported. Answers as expmig_database_query. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_check_query(const struct expmig_check_context *context,
+                                 const char *sql,
+                                 const struct expmig_value *params,
+                                 size_t param_count,
+                                 expmig_row_fn row_fn,
+                                 void *user_data,
+                                 struct expmig_error **error);
+
+/**
+ * Adds an issue to the report.
+ *
+ * `issue`: was filled by expmig_issue_init. Its `severity`, `table`, `row_key`, `column`, `message` and `value` are copied, and cut where
+ * they are very long; each text can be NULL, a missing message being made of the check's name, the table and the row. The other
+ * fields are ignored.
+ *
+ * Answers EXPMIG_CANCELLED and EXPMIG_CALLBACK (the validation has to end), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_check_report(const struct expmig_check_context *context,
+                                  const struct expmig_issue *issue,
+                                  struct expmig_error **error);
+
+/**
+ * Fills in the defaults: all metrics. `size` is sizeof(expmig_transform_selection). Answers EXPMIG_INVALID_ARGUMENT for NULL or an
+ * impossible size. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transform_selection_init(struct expmig_transform_selection *selection,
+                                              size_t size);
+
+/**
+ * Fills in the defaults. `size` is sizeof(expmig_transform_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transform_options_init(struct expmig_transform_options *options,
+                                            size_t size);
+
+/**
+ * Changes metrics by the rules of a document (docs/transformations.md), in one transaction: a failure, a cancel or a crash leaves the
+ * database as it was. Rows that do not change are not written. A metric that is linked from elsewhere too is copied first, if
+ * `experiment_ids` are given, and only the links of these experiments move to the copy.
+ *
+ * `selection`: which metrics; NULL for all.
+ * `rules_json`: {"metric_transformations": [{"metric_type", "transformation", "rules"}, ...], "global_settings": {"backup_original",
+ * "validate_after_transform", "rollback_on_error"}}, or the list alone; "params" means the same as "rules", and the settings are
+ * true unless they say otherwise.
+ * `options`: NULL for the defaults.
+ * `result`: receives what was done; the caller frees it with expmig_transformation_free.
+ *
+ * Answers EXPMIG_INVALID_ARGUMENT (something is wrong with the rules; the detail "path" says where), EXPMIG_LIMIT (too many rules),
+ * EXPMIG_NOT_FOUND (an experiment or a metric does not exist), EXPMIG_VALIDATION (metrics that cannot be transformed, unless
+ * rollback_on_error is false; the details name them), EXPMIG_MISMATCH (a trigger interfered), EXPMIG_CANCELLED, EXPMIG_CALLBACK,
+ * EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA,
+ * EXPMIG_MISUSE. After each of them nothing was changed. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transform_metrics(const struct expmig_manager *manager,
+                                       const struct expmig_transform_selection *selection,
+                                       const char *rules_json,
+                                       const struct expmig_transform_options *options,
+                                       struct expmig_transformation **result,
+                                       struct expmig_error **error);
+
+/**
+ * As expmig_transform_metrics with one rule for the metrics of every type, and the default settings.
+ *
+ * `transformation`: the name of a transformation, built in or registered.
+ * `params_json`: its parameters, a JSON object; NULL for an empty one.
+ *
+ * Answers as expmig_transform_metrics. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transform_metrics_by(const struct expmig_manager *manager,
+                                          const struct expmig_transform_selection *selection,
+                                          const char *transformation,
+                                          const char *params_json,
+                                          const struct expmig_transform_options *options,
+                                          struct expmig_transformation **result,
+                                          struct expmig_error **error);
+
+/**
+ * Fills in a note without any text. `size` is sizeof(expmig_transform_note). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible
+ * size. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transform_note_init(struct expmig_transform_note *note,
+                                         size_t size);
+
+/**
+ * The id by which expmig_transform_undo undoes it; 0 if nothing was changed, backup_original was false, or it was a dry run; 0 for NULL.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+int64_t expmig_transformation_transform_id(const struct expmig_transformation *result);
+
+/**
+ * 1 if nothing was written because only a preview was asked for, else 0. Since 0.1.0.
+ */
+EXPMIG_API int32_t expmig_transformation_dry_run(const struct expmig_transformation *result);
+
+/**
+ * Metrics of the selection. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_transformation_examined(const struct expmig_transformation *result);
+
+/**
+ * Of these, the metrics that some rule is for. Each of them was updated, unchanged, skipped or failed. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_transformation_matched(const struct expmig_transformation *result);
+
+/**
+ * Metrics that were changed; those that were copied first are among them. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_transformation_updated(const struct expmig_transformation *result);
+
+/**
+ * Metrics that were as they should be already. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_transformation_unchanged(const struct expmig_transformation *result);
+
+/**
+ * Metrics with which the transformation had nothing to do. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_transformation_skipped(const struct expmig_transformation *result);
+
+/**
+ * Metrics that could not be transformed. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_transformation_failed(const struct expmig_transformation *result);
+
+/**
+ * Changed metrics that were copied first, because others are linked to them too. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_transformation_copied(const struct expmig_transformation *result);
+
+/**
+ * 0 to 100: the share of the matched metrics that did not fail; 100, with a warning, if none matched. 0 for NULL. Since 0.1.0.
+ */
+EXPMIG_API
+double expmig_transformation_success_rate(const struct expmig_transformation *result);
+
+/**
+ * How long the transformation took, in nanoseconds. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_transformation_duration_ns(const struct expmig_transformation *result);
+
+/**
+ * How many warnings there are. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_transformation_warning_count(const struct expmig_transformation *result);
+
+/**
+ * A warning, one line, UTF-8. `index` counts from 0. Borrowed from the result; NULL if there is no such warning. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_transformation_warning_at(const struct expmig_transformation *result,
+                                             size_t index);
+
+/**
+ * How many of the failed metrics are listed: all, or the first hundred. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_transformation_failure_count(const struct expmig_transformation *result);
+
+/**
+ * A failed metric that is listed.
+ *
+ * `index`: from 0 to expmig_transformation_failure_count, exclusive.
+ * `note`: was filled by expmig_transform_note_init; receives the metric. Its text is borrowed from the result.
+ *
+ * Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transformation_failure_at(const struct expmig_transformation *result,
+                                               size_t index,
+                                               struct expmig_transform_note *note,
+                                               struct expmig_error **error);
+
+/**
+ * How many of the skipped metrics are listed: all, or the first hundred. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_transformation_skip_count(const struct expmig_transformation *result);
+
+/**
+ * A skipped metric that is listed; otherwise as expmig_transformation_failure_at. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transformation_skip_at(const struct expmig_transformation *result,
+                                            size_t index,
+                                            struct expmig_transform_note *note,
+                                            struct expmig_error **error);
+
+/**
+ * The whole result as a JSON object, schema "expmig.transformation/1": the numbers, what each rule did, failed and skipped metrics,
+ * warnings, and the examples of a dry run. Borrowed from the result. Never NULL. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_transformation_to_json(const struct expmig_transformation *result);
+
+/**
+ * Frees a result and all that was borrowed from it. NULL is fine. Since 0.1.0.
+ */
+EXPMIG_API void expmig_transformation_free(struct expmig_transformation *result);
+
+/**
+ * Fills in the defaults. `size` is sizeof(expmig_undo_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_undo_options_init(struct expmig_undo_options *options,
+                                       size_t size);
+
+/**
+ * Gives the metrics of a transformation back what they had, byte for byte, in one transaction. Links that were moved to copies lead to the
+ * originals again, and copies that nothing else is linked to are removed. Once undone, a transformation cannot be undone again.
+ *
+ * `transform_id`: what expmig_transformation_transform_id or expmig_transform_list gave.
+ * `options`: NULL for the defaults.
+ * `result_json`: receives a JSON object, schema "expmig.undo/1": "transform_id", "metrics_restored", "copies_undone", "copies_kept",
+ * "metrics_skipped" and "skipped" (with EXPMIG_UNDO_SKIP_CHANGED), "duration_ns". The caller frees it with expmig_string_free.
+ *
+ * Answers EXPMIG_NOT_FOUND (there is no such transformation, or it was undone or forgotten), EXPMIG_MISMATCH (metrics were changed since, or
+ * are gone; the details name them, and as newer_transform_id the transformations to undo first), EXPMIG_CANCELLED, EXPMIG_CALLBACK,
+ * EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
+ * EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transform_undo(const struct expmig_manager *manager,
+                                    int64_t transform_id,
+                                    const struct expmig_undo_options *options,
+                                    char **result_json,
+                                    struct expmig_error **error);
+
+/**
+ * Lists the transformations that can be undone, the newest first, as a JSON object, schema "expmig.transforms/1": {"transforms": [{"id",
+ * "created_at", "rules", "metrics", "copied"}, ...]}; times are UTC.
+ *
+ * `json`: receives a string that the caller frees with expmig_string_free.
+ *
+ * Answers EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transform_list(const struct expmig_manager *manager,
+                                    char **json,
+                                    struct expmig_error **error);
+
+/**
+ * Keeps what undoes the newest transformations and removes what undoes the older ones. Metrics stay as they are.
+ *
+ * `keep_count`: how many can still be undone; 0 for none.
+ * `options`: progress and cancel; NULL for none.
+ * `forgotten_count`: receives how many can be undone no more; can be NULL.
+ *
+ * Answers EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT,
+ * EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT (a negative count). Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transform_forget(const struct expmig_manager *manager,
+                                      int64_t keep_count,
+                                      const struct expmig_job_options *options,
+                                      uint64_t *forgotten_count,
+                                      struct expmig_error **error);
+
+/**
+ * Registers a transformation, which the rules of this manager can name from now on.
+ *
+ * `name`: 1 to 128 bytes of UTF-8 without control characters; no other transformation of the manager has it, and none that is built in.
+ * `transform_fn`: the transformation.
+ * `user_data`: passed to `transform_fn`.
+ * `destroy`: called with `user_data` when the manager needs it no more: after expmig_transformation_unregister or expmig_manager_free, or
+ * if this call fails; NULL for none.
+ *
+ * Answers EXPMIG_ALREADY_EXISTS, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transformation_register(const struct expmig_manager *manager,
+                                             const char *name,
+                                             expmig_transform_fn transform_fn,
+                                             void *user_data,
+                                             expmig_destroy_fn destroy,
+                                             struct expmig_error **error);
+
+/**
+ * Ends what expmig_transformation_register began.
+ *
+ * Answers EXPMIG_NOT_FOUND (the hint names the transformations that there are), EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transformation_unregister(const struct expmig_manager *manager,
+                                               const char *name,
+                                               struct expmig_error **error);
+
+/**
+ * Gives the metric another total. Whether that is another one, the library finds out.
+ *
+ * `total_val`: any number but NaN, which the database cannot hold.
+ *
+ * Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transform_set_total(struct expmig_transform_context *context,
+                                         double total_val,
+                                         struct expmig_error **error);
+
+/**
+ * Gives the metric other per-label values. Whether they are valid is checked afterwards, with validate_after_transform.
+ *
+ * `per_label_json`: a JSON object of labels and numbers, UTF-8; NULL for none. Copied, and stored as it is.
+ *
+ * Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transform_set_per_label(struct expmig_transform_context *context,
+                                             const char *per_label_json,
+                                             struct expmig_error **error);
+
+/**
+ * Leaves the metric as it is and counts it as skipped, whatever was set.
+ *
+ * `reason`: one line, UTF-8. Copied.
+ *
+ * Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transform_skip(struct expmig_transform_context *context,
+                                    const char *reason,
+                                    struct expmig_error **error);
+
+/**
+ * Fails the metric, and with rollback_on_error the whole transformation.
+ *
+ * `message`: why, one line, UTF-8. Copied.
+ *
+ * Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transform_fail(struct expmig_transform_context *context,
+                                    const char *message,
+                                    struct expmig_error **error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
