@@ -95,7 +95,7 @@ def main() -> None:
     library = asked.library or build_library()
     package = asked.folder / "expmig"
     shutil.rmtree(package, ignore_errors=True)
-    shutil.copytree(HERE / "expmig", package, ignore=shutil.ignore_patterns("__pycache__", "_declarations.py", "_version.py", "*.so"))
+    shutil.copytree(HERE / "expmig", package, ignore=shutil.ignore_patterns("__pycache__"))
     complete(package, library, asked.link)
 
 

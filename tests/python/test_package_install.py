@@ -85,6 +85,11 @@ class Install(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("install from a checkout, with pip 21.3 or newer", done.stderr)
 
+    def test_sources_that_were_not_built_say_so(self):
+        done = subprocess.run([sys.executable, "-c", "import expmig; expmig.DatabaseManager('x.db')"], cwd=binding.BINDING, stderr=subprocess.PIPE,
+                              text=True, env=self.environment)
+        self.assertIn("ImportError: these are the sources of the package; build and install it", done.stderr)
+
     def test_a_missing_cargo_is_named(self):
         done = subprocess.run([sys.executable, binding.BINDING / "assemble.py", self.folder / "package"], stderr=subprocess.PIPE, text=True,
                               env={**self.environment, "CARGO": "cargo-that-is-not-there"})

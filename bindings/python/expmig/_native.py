@@ -54,7 +54,7 @@ class Database:
         database = null(c.expmig_database)
         with Call() as call:
             call.run(lib.expmig_database_open, text(url, "database_path"), byref(options), byref(database))
-        self.handle = Handle("database", database, lib.expmig_database_close)
+            self.handle = Handle("database", database, lib.expmig_database_close)
 
     def info(self) -> dict[str, Any]:
         return documented(lib.expmig_database_info, self.handle)
@@ -97,9 +97,9 @@ class Manager:
         manager = null(c.expmig_manager)
         with database.handle as opened, Call() as call:
             call.run(lib.expmig_manager_new, opened, byref(options), byref(manager))
-        self._registered = Registered()
-        # What the library calls as long as it has the manager lives as long as the handle.
-        self.handle = Handle("manager", manager, lib.expmig_manager_free, (log_fn, self._registered))
+            self._registered = Registered()
+            # What the library calls as long as it has the manager lives as long as the handle.
+            self.handle = Handle("manager", manager, lib.expmig_manager_free, (log_fn, self._registered))
 
     def close(self) -> None:
         self.handle.close()

@@ -148,7 +148,8 @@ class DataValidator:
         """The foreign keys that lead nowhere: per table that has any, a list of texts. That more were found than are listed is logged."""
         report = self.validate_data_consistency(scope=["foreign_keys"], issue_limit=issue_limit)
         violations = report["foreign_key_violations"]
-        self._engine.cut([one for table in violations.values() for one in table], report["summary"]["total_foreign_key_violations"], "foreign key violations")
+        listed = [one for table in violations.values() for one in table]
+        self._engine.cut(listed, report["summary"]["total_foreign_key_violations"], "foreign key violations")
         return dict(violations)
 
     def validate_json_metrics(self, *, issue_limit: int = 1000) -> List[Dict[str, Any]]:
