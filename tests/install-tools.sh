@@ -17,6 +17,8 @@ test)
     need clang clang
     need valgrind valgrind
     need sqlite3 sqlite3
+    need mariadbd mariadb-server-core
+    need mariadb-install-db mariadb-server-core
     need python3 python3
     python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || missing="$missing python3-venv"
     ;;

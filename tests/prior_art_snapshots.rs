@@ -93,12 +93,6 @@ fn prior_art_item_18_the_log_of_a_live_database_is_neither_forgotten_nor_left_st
 }
 
 #[test]
-fn prior_art_items_19_and_20_what_cannot_be_saved_or_restored_cannot_be_opened() {
-    let error = Database::open("mysql://me@host/schema", OpenOptions::default()).unwrap_err();
-    assert_eq!(error.status(), Status::Unsupported);
-}
-
-#[test]
 fn prior_art_item_21_the_id_that_creating_returns_is_the_one_that_everything_takes() {
     let place = Place::new(small, Journal::Rollback);
     let manager = place.manager();

@@ -52,6 +52,7 @@ pub fn create(
     job: &Arc<Job>,
     counting: Counting,
 ) -> Result<Snapshot> {
+    database.refuse_unsupported("snapshots", Domain::Snapshot)?;
     job.begin("preparing the snapshot")?;
     create_folder(folder.path())?;
     sweep(folder)?;
@@ -84,8 +85,9 @@ fn damaged(cause: Error, database: &Database) -> Error {
     if cause.status() != Status::Corrupt {
         return cause;
     }
-    Error::new(Status::Corrupt, Domain::Snapshot, "the database is damaged, so no snapshot was made of it")
-        .detail("path", database.path().display())
+    let error = Error::new(Status::Corrupt, Domain::Snapshot, "the database is damaged, so no snapshot was made of it");
+    database
+        .name_in(error)
         .hint("run PRAGMA integrity_check in the sqlite3 shell; restore a snapshot from before the damage")
         .caused_by(cause)
 }

@@ -53,6 +53,7 @@ pub fn restore(
     (force, safety): (bool, bool),
     job: &Arc<Job>,
 ) -> Result<RestoreResult> {
+    database.refuse_unsupported("snapshots", Domain::Snapshot)?;
     database.refuse_read_only(Domain::Snapshot)?;
     let mut pages = Pages::new(job, Counting::Pages, 2);
     job.begin("reading the snapshot")?;
@@ -118,9 +119,8 @@ fn no_safety(cause: Error) -> Error {
 
 fn of_another(snapshot: &Snapshot, database: &Database) -> Error {
     let message = format!("the snapshot {} is of another database", snapshot.id);
-    Error::new(Status::Mismatch, Domain::Snapshot, message)
-        .detail("snapshot_id", &snapshot.id)
-        .detail("path", database.path().display())
-        .detail("snapshot_database", &snapshot.database.file_name)
-        .hint("restore it into its own database, or force it (EXPMIG_RESTORE_FORCE), which replaces everything in this one")
+    let error = Error::new(Status::Mismatch, Domain::Snapshot, message).detail("snapshot_id", &snapshot.id);
+    database.name_in(error).detail("snapshot_database", &snapshot.database.file_name).hint(
+        "restore it into its own database, or force it (EXPMIG_RESTORE_FORCE), which replaces everything in this one",
+    )
 }
