@@ -22,6 +22,7 @@ const SECTIONS: &[&str] = &[
     "import",
     "check",
     "transformation",
+    "transformation_result",
     "undo",
     "transformer",
 ];

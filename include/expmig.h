@@ -147,7 +147,8 @@ extern "C" {
 #define EXPMIG_STRATEGY_BALANCED 0
 
 /**
- * As BALANCED, but every doubt about the source stops it.
+ * As BALANCED, but the whole source is validated first, registered checks too: an error anywhere, or a warning about the experiment,
+ * stops it. A snapshot of the target is taken before the first write.
  */
 #define EXPMIG_STRATEGY_CONSERVATIVE 1
 
@@ -197,7 +198,8 @@ extern "C" {
 #define EXPMIG_DIGEST_TARGET 1
 
 /**
- * What the target's digest had to be: the source's, after the declared losses, the title prefix or the appending.
+ * What the target's digest had to be: the source's, after the declared losses, the transformation rules, the title prefix or the
+ * appending.
  */
 #define EXPMIG_DIGEST_AS_STORED 2
 
@@ -670,8 +672,9 @@ typedef struct expmig_migrate_options {
      */
     const struct expmig_cancel *cancel;
     /**
-     * A rules document (docs/transformations.md), UTF-8: the metrics of the copy are transformed by it, in the same transaction,
-     * once the copy is proven. NULL for none. The settings' backup_original has no meaning here: the source has the originals.
+     * A rules document for the metrics of the copy, as for expmig_transform_metrics, UTF-8; NULL for none. The source stays as it is, and
+     * digests are those of the transformed metrics. "backup_original" has no meaning here. Registered transformations, those of the
+     * source's manager, are called more than once for a metric, and must answer the same.
      */
     const char *transformation_rules;
 } expmig_migrate_options;
@@ -1606,8 +1609,8 @@ expmig_status expmig_migrate_options_init(struct expmig_migrate_options *options
  * `target`: where to; NULL for the source's own database.
  * `options`: NULL for the defaults.
  * `plan_json`: receives a JSON object, schema "expmig.plan/1": rows per table, extra columns and tables, rows that hang on nothing, odd
- * values, rows and values that do not fit, duplicates in the target, digests, and bytes needed and free. The caller frees it with
- * expmig_string_free.
+ * values, with CONSERVATIVE what the validation finds, rows and values that do not fit, what the transformation rules would do,
+ * duplicates in the target, digests, and bytes needed and free. The caller frees it with expmig_string_free.
  *
  * Data that would make the migration fail is no error here. Answers EXPMIG_NOT_FOUND (an experiment does not exist),
  * EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
@@ -1631,11 +1634,13 @@ expmig_status expmig_migrate_plan(const struct expmig_manager *source,
  * `options`: NULL for the defaults.
  * `result`: receives what was done; the caller frees it with expmig_migration_free.
  *
- * Answers EXPMIG_NOT_FOUND (an experiment does not exist; the hint names the nearest ids), EXPMIG_VALIDATION (rows that hang on nothing;
- * the details name them), EXPMIG_LOSSY (what does not fit; the details name it), EXPMIG_ALREADY_EXISTS (a duplicate),
+ * Answers EXPMIG_NOT_FOUND (an experiment does not exist; the hint names the nearest ids), EXPMIG_VALIDATION (rows that hang on nothing,
+ * CONSERVATIVE's validation, or in EXPMIG_DOMAIN_TRANSFORMATION metrics that the rules cannot transform; the details name them), EXPMIG_LOSSY (what does not fit; the details name it), EXPMIG_ALREADY_EXISTS (a duplicate),
  * EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (the copy was read back different), EXPMIG_LIMIT (no free ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK,
  * EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
- * EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed. Since 0.1.0.
+ * EXPMIG_INVALID_ARGUMENT (in EXPMIG_DOMAIN_TRANSFORMATION for the rules). A snapshot that cannot be taken fails in
+ * EXPMIG_DOMAIN_SNAPSHOT. After each of them nothing was changed; a snapshot that was taken stays, and the detail "snapshot_id" names it.
+ * Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -2088,15 +2093,6 @@ expmig_status expmig_transform_options_init(struct expmig_transform_options *opt
                                             size_t size);
 
 /**
- * Fills in a note without any text. `size` is sizeof(expmig_transform_note). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible
- * size. Since 0.1.0.
- */
-EXPMIG_API
-EXPMIG_MUST_USE
-expmig_status expmig_transform_note_init(struct expmig_transform_note *note,
-                                         size_t size);
-
-/**
  * Changes metrics by the rules of a document (docs/transformations.md), in one transaction: a failure, a cancel or a crash leaves the
  * database as it was. Rows that do not change are not written. A metric that is linked from elsewhere too is copied first, if
  * `experiment_ids` are given, and only the links of these experiments move to the copy.
@@ -2140,6 +2136,15 @@ expmig_status expmig_transform_metrics_by(const struct expmig_manager *manager,
                                           const struct expmig_transform_options *options,
                                           struct expmig_transformation **result,
                                           struct expmig_error **error);
+
+/**
+ * Fills in a note without any text. `size` is sizeof(expmig_transform_note). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible
+ * size. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transform_note_init(struct expmig_transform_note *note,
+                                         size_t size);
 
 /**
  * The id by which expmig_transform_undo undoes it; 0 if nothing was changed, backup_original was false, or it was a dry run; 0 for NULL.

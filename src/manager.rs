@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use crate::database::{Connection, Database, EachRow, Layout, Row, Transaction, Watches};
+use crate::database::{Connection, Database, EachRow, Row, Transaction, Watches};
 use crate::digest::{self, Hash};
 use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::{
@@ -23,7 +23,7 @@ use crate::migration::{self, Helpers, MigrateOptions, MigrationResult};
 use crate::progress::{CancelToken, Flow, Job, ProgressSink};
 use crate::schema::{Entity, Value};
 use crate::snapshot::{self, Counting, Folder, RestoreResult, Snapshot, SnapshotList};
-use crate::transformation::{self, Plan, Transformations};
+use crate::transformation::Transformations;
 use crate::validation::{self, Check, Checks, Collector, Report, Scope as Sections, Severity, ValidateOptions};
 
 /// How important a log record is.
@@ -308,23 +308,8 @@ impl<D: Borrow<Database>> Manager<D> {
             let folder = receiver.folder()?;
             Ok(snapshot::create(receiver.database(), &folder, &request, job, Counting::Nothing)?.id)
         };
-        // What is wrong with the rules is known before anything is read.
-        let mut plan = match &options.transformation_rules {
-            Some(rules) => {
-                self.logged("transform a copy", receiver.can_transform())?;
-                Some(self.logged("read rules", Plan::parse(rules, &self.transformations))?)
-            }
-            None => None,
-        };
-        let mut transform = |connection: &dyn Connection, layout: &Layout, copies: (i64, u64), job: &Arc<Job>| {
-            let twice = || Error::internal(Domain::Transformation, "a copy is transformed once");
-            transformation::transform_copies(connection, layout, copies, plan.take().ok_or_else(twice)?, job)
-        };
-        let helpers = Helpers {
-            checks: &mut self.run_checks(),
-            transform: options.transformation_rules.is_some().then_some(&mut transform),
-            snapshot: &mut snapshot,
-        };
+        let helpers =
+            Helpers { checks: &mut self.run_checks(), transformations: &self.transformations, snapshot: &mut snapshot };
         let target = target.map(Manager::database);
         let result = migration::migrate(self.database(), target, experiment, options, helpers);
         if let Ok(done) = &result {
@@ -346,7 +331,13 @@ impl<D: Borrow<Database>> Manager<D> {
         options: MigrateOptions,
     ) -> Result<Json> {
         let target = target.map(Manager::database);
-        let plan = migration::plan(self.database(), target, experiment, options, &mut self.run_checks());
+        let plan = migration::plan(
+            self.database(),
+            target,
+            experiment,
+            options,
+            (&mut self.run_checks(), &self.transformations),
+        );
         self.logged("plan migration", plan)
     }
 

@@ -190,11 +190,6 @@ impl Job {
         Job::new(domain, None, None)
     }
 
-    /// A job of its own count, for a part that is not counted in this one. Stops when this job's cancel token is triggered.
-    pub fn part(&self, domain: Domain) -> Arc<Job> {
-        Job::new(domain, None, self.cancel.clone())
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }

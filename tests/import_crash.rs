@@ -288,7 +288,7 @@ fn a_progress_callback_ends_it_at_every_report_but_the_last() {
             std::thread::sleep(Duration::from_millis(if progress.finished { 0 } else { 101 }));
             let call = counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
             match call == stop_at {
-                true if call % 2 == 0 => Flow::Fail(42),
+                true if call.is_multiple_of(2) => Flow::Fail(42),
                 true => Flow::Cancel,
                 false => Flow::Continue,
             }

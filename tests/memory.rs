@@ -89,7 +89,7 @@ impl Generated {
     fn metrics(epoch: u64) -> String {
         let one = |n: u64| {
             let id = (epoch * 20 + n).wrapping_mul(0x9e37_79b9_7f4a_7c15).cast_signed();
-            let label = if n % 6 == 0 { r#"{"cat": 0.25, "dog": 0.75}"# } else { "null" };
+            let label = if n.is_multiple_of(6) { r#"{"cat": 0.25, "dog": 0.75}"# } else { "null" };
             format!(r#"{{"id": {id}, "type": "train_loss", "total_val": {epoch}.{n:02}, "per_label_val": {label}}}"#)
         };
         (0..20).map(one).collect::<Vec<_>>().join(", ")

@@ -20,7 +20,8 @@ use crate::migration::{MigrateOptions, MigrationResult, Strategy};
 
 /// Digests must agree afterwards; rows that hang on nothing stop it; odd values are warnings. The default.
 pub const EXPMIG_STRATEGY_BALANCED: i32 = 0;
-/// As BALANCED, but every doubt about the source stops it.
+/// As BALANCED, but the whole source is validated first, registered checks too: an error anywhere, or a warning about the experiment,
+/// stops it. A snapshot of the target is taken before the first write.
 pub const EXPMIG_STRATEGY_CONSERVATIVE: i32 = 1;
 /// Only what the insert needs: what cannot be copied is left out, counted and listed; row counts must agree afterwards.
 pub const EXPMIG_STRATEGY_AGGRESSIVE: i32 = 2;
@@ -43,7 +44,8 @@ pub const EXPMIG_MIGRATE_SNAPSHOT: u32 = 0x4;
 pub const EXPMIG_DIGEST_SOURCE: i32 = 0;
 /// The digest of the target as it was read back. After appending to an experiment: of what was appended.
 pub const EXPMIG_DIGEST_TARGET: i32 = 1;
-/// What the target's digest had to be: the source's, after the declared losses, the title prefix or the appending.
+/// What the target's digest had to be: the source's, after the declared losses, the transformation rules, the title prefix or the
+/// appending.
 pub const EXPMIG_DIGEST_AS_STORED: i32 = 2;
 
 /// What a caller can ask of a migration. Fill with expmig_migrate_options_init.
@@ -70,8 +72,9 @@ pub struct expmig_migrate_options {
     pub progress_user_data: *mut c_void,
     /// Stops the call when triggered; NULL for none. Needs to live until the call has begun.
     pub cancel: *const expmig_cancel,
-    /// A rules document (docs/transformations.md), UTF-8: the metrics of the copy are transformed by it, in the same transaction,
-    /// once the copy is proven. NULL for none. The settings' backup_original has no meaning here: the source has the originals.
+    /// A rules document for the metrics of the copy, as for expmig_transform_metrics, UTF-8; NULL for none. The source stays as it is, and
+    /// digests are those of the transformed metrics. "backup_original" has no meaning here. Registered transformations, those of the
+    /// source's manager, are called more than once for a metric, and must answer the same.
     pub transformation_rules: *const c_char,
 }
 
@@ -132,9 +135,9 @@ unsafe fn migrate_options(options: *const expmig_migrate_options) -> Result<Migr
         add_columns: options.flags & EXPMIG_MIGRATE_ADD_COLUMNS != 0,
         batch_size,
         create_snapshot: options.flags & EXPMIG_MIGRATE_SNAPSHOT != 0,
+        title_prefix: unsafe { optional_text(options.title_prefix, "title_prefix", domain) }?.map(str::to_owned),
         transformation_rules: unsafe { optional_text(options.transformation_rules, "transformation_rules", domain) }?
             .map(str::to_owned),
-        title_prefix: unsafe { optional_text(options.title_prefix, "title_prefix", domain) }?.map(str::to_owned),
         progress: sink(options.progress_fn, options.progress_user_data),
         cancel: unsafe { token(options.cancel) },
     })
@@ -187,8 +190,8 @@ unsafe fn both(source: *const expmig_manager, target: *const expmig_manager) -> 
 /// `target`: where to; NULL for the source's own database.
 /// `options`: NULL for the defaults.
 /// `plan_json`: receives a JSON object, schema "expmig.plan/1": rows per table, extra columns and tables, rows that hang on nothing, odd
-/// values, rows and values that do not fit, duplicates in the target, digests, and bytes needed and free. The caller frees it with
-/// expmig_string_free.
+/// values, with CONSERVATIVE what the validation finds, rows and values that do not fit, what the transformation rules would do,
+/// duplicates in the target, digests, and bytes needed and free. The caller frees it with expmig_string_free.
 ///
 /// Data that would make the migration fail is no error here. Answers EXPMIG_NOT_FOUND (an experiment does not exist),
 /// EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
@@ -227,11 +230,13 @@ pub unsafe extern "C" fn expmig_migrate_plan(
 /// `options`: NULL for the defaults.
 /// `result`: receives what was done; the caller frees it with expmig_migration_free.
 ///
-/// Answers EXPMIG_NOT_FOUND (an experiment does not exist; the hint names the nearest ids), EXPMIG_VALIDATION (rows that hang on nothing;
-/// the details name them), EXPMIG_LOSSY (what does not fit; the details name it), EXPMIG_ALREADY_EXISTS (a duplicate),
+/// Answers EXPMIG_NOT_FOUND (an experiment does not exist; the hint names the nearest ids), EXPMIG_VALIDATION (rows that hang on nothing,
+/// CONSERVATIVE's validation, or in EXPMIG_DOMAIN_TRANSFORMATION metrics that the rules cannot transform; the details name them), EXPMIG_LOSSY (what does not fit; the details name it), EXPMIG_ALREADY_EXISTS (a duplicate),
 /// EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (the copy was read back different), EXPMIG_LIMIT (no free ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK,
 /// EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
-/// EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed. Since 0.1.0.
+/// EXPMIG_INVALID_ARGUMENT (in EXPMIG_DOMAIN_TRANSFORMATION for the rules). A snapshot that cannot be taken fails in
+/// EXPMIG_DOMAIN_SNAPSHOT. After each of them nothing was changed; a snapshot that was taken stays, and the detail "snapshot_id" names it.
+/// Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_migrate_experiment(

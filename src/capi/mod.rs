@@ -33,6 +33,7 @@ pub mod snapshot;
 pub mod status;
 mod text;
 pub mod transformation;
+pub mod transformation_result;
 pub mod transformer;
 pub mod undo;
 pub mod validation;

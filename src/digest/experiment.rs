@@ -4,7 +4,7 @@ use super::encode::{Stored, encode_bytes, encode_row};
 use super::sum::{Hash, Sum};
 use crate::database::{Connection, Layout, Row};
 use crate::error::Result;
-use crate::hierarchy::{Owner, Selection, Shape, Visitor, unknown_experiment, walk};
+use crate::hierarchy::{Owner, Rewrite, Selection, Shape, Through, Visitor, unknown_experiment, walk};
 use crate::progress::Job;
 use crate::schema::Entity;
 
@@ -39,6 +39,22 @@ pub fn digest<'a>(
 ) -> Result<ExperimentDigest> {
     let mut digester = Digester::new(selection, stored, also);
     walk(connection, layout, selection, job, &mut digester)?;
+    digester.finish(selection)
+}
+
+/// As [`digest`], of what the rows become: each value as `stored` says, each linked row as `rewrite` says before.
+pub fn digest_as<'a>(
+    connection: &dyn Connection,
+    layout: &Layout,
+    selection: &mut Selection,
+    (stored, rewrite): (Stored<'a>, Option<&mut dyn Rewrite>),
+    job: &Job,
+) -> Result<ExperimentDigest> {
+    let Some(rewrite) = rewrite else {
+        return digest(connection, layout, selection, Some(stored), job, None);
+    };
+    let mut digester = Digester::new(selection, Some(stored), None);
+    walk(connection, layout, selection, job, &mut Through { rewrite, visitor: &mut digester })?;
     digester.finish(selection)
 }
 

@@ -25,4 +25,4 @@ pub use problem::{Problem, ProblemKind, Problems};
 pub use row_query::RowQuery;
 pub use run_keys::RunKeys;
 pub use selection::{Counts, Scope, Selection};
-pub use walk::{Owner, Shape, Visitor, row_order, scan_nodes, walk};
+pub use walk::{Owner, Rewrite, Shape, Through, Visitor, row_order, scan_nodes, walk};

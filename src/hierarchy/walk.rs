@@ -114,6 +114,52 @@ pub trait Visitor {
     ) -> Result<()>;
 }
 
+/// Gives rows of metrics and artifacts other values while they are read for something else.
+pub trait Rewrite {
+    /// Hands the row of this table and id over as it shall be. Its columns stand in `row` from `first` on.
+    fn leaf(
+        &mut self,
+        leaf: (Entity, i64),
+        columns: &[&ColumnLayout],
+        first: usize,
+        row: &dyn Row,
+        see: &mut dyn FnMut(&dyn Row) -> Result<()>,
+    ) -> Result<()>;
+}
+
+/// A visitor that sees linked rows rewritten.
+pub struct Through<'v> {
+    pub rewrite: &'v mut dyn Rewrite,
+    pub visitor: &'v mut dyn Visitor,
+}
+
+impl Visitor for Through<'_> {
+    fn node(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
+        self.visitor.node(owner, shape, row)
+    }
+
+    fn below_run(&mut self, run: usize, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
+        self.visitor.below_run(run, shape, row)
+    }
+
+    fn link(
+        &mut self,
+        owner: Owner,
+        shape: &Shape<'_>,
+        row: &dyn Row,
+        leaf: Option<u64>,
+        (entity, leaf_shape): (Entity, &Shape<'_>),
+    ) -> Result<()> {
+        let Through { rewrite, visitor } = self;
+        let mut see = |row: &dyn Row| visitor.link(owner, shape, row, leaf, (entity, leaf_shape));
+        // The walk selects the leaf's id second.
+        match (leaf, row.value(1)?.as_integer()) {
+            (Some(_), Some(id)) => rewrite.leaf((entity, id), &leaf_shape.columns, leaf_shape.first, row, &mut see),
+            _ => see(row),
+        }
+    }
+}
+
 /// Reads every row of the selection: first the nodes, then what is below the runs, then the links.
 pub fn walk(
     connection: &dyn Connection,

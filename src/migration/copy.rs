@@ -7,7 +7,7 @@ use super::result::IdMap;
 use super::sides::{Sides, prefixed_title};
 use crate::database::{Chunk, ColumnLayout, Layout, Row, TableLayout};
 use crate::error::{Domain, Error, Result};
-use crate::hierarchy::{Blocks, Selection, row_order, scan_leaves, soundness};
+use crate::hierarchy::{Blocks, Rewrite, Selection, row_order, scan_leaves, soundness};
 use crate::progress::Job;
 use crate::schema::{Column, Entity, LinkOwner, Place, Role, Value, ValueRef, quote};
 
@@ -78,8 +78,8 @@ fn nth(first: i64, n: u64) -> i64 {
 }
 
 /// Copies one table after the other.
-pub struct Copier<'a> {
-    pub sides: &'a Sides<'a>,
+pub struct Copier<'a, 's> {
+    pub sides: &'a Sides<'s>,
     /// What of the source is copied.
     pub layout: &'a Layout,
     pub options: &'a MigrateOptions,
@@ -87,7 +87,7 @@ pub struct Copier<'a> {
     pub job: &'a Job,
 }
 
-impl Copier<'_> {
+impl Copier<'_, '_> {
     /// Copies every row of the selection; returns how many, by table in the layout's order.
     pub fn copy(&self, selection: &mut Selection) -> Result<Vec<(&'static str, u64)>> {
         let mut copied = Vec::new();
@@ -226,18 +226,35 @@ impl Copier<'_> {
         let select: String = table.columns.iter().map(|column| format!(", {}", quote(&column.name))).collect();
         let first = if entity == Entity::Metric { self.ids.metrics } else { self.ids.artifacts };
         let own_id = |column: Option<&Column>| column.is_some_and(|known| known.role == Role::Id);
-        let job = self.job;
-        scan_leaves(self.sides.source, table, selection.leaves(entity), &select, job, &mut |rank, row: &dyn Row| {
-            let mut values = SmallVec::<[ValueRef<'_>; INLINE_COLUMNS]>::new();
-            for (at, column) in table.columns.iter().enumerate() {
-                // The id, once more, is column 0.
-                let value =
-                    if own_id(column.schema) { ValueRef::Integer(nth(first, rank)) } else { row.value(at + 1)? };
-                values.push(value);
-            }
-            chunk.push(&values)?;
-            chunk.flush_if_full()
-        })?;
+        let columns: Vec<&ColumnLayout> = table.columns.iter().collect();
+        let mut read = |mut rewrite: Option<&mut dyn Rewrite>| {
+            let mut each = |rank: u64, row: &dyn Row| {
+                let mut write = |row: &dyn Row| {
+                    let mut values = SmallVec::<[ValueRef<'_>; INLINE_COLUMNS]>::new();
+                    for (at, column) in columns.iter().enumerate() {
+                        // The id, once more, is column 0.
+                        let value = if own_id(column.schema) {
+                            ValueRef::Integer(nth(first, rank))
+                        } else {
+                            row.value(at + 1)?
+                        };
+                        values.push(value);
+                    }
+                    chunk.push(&values)?;
+                    chunk.flush_if_full()
+                };
+                match (&mut rewrite, row.value(0)?.as_integer()) {
+                    (Some(rewrite), Some(id)) => rewrite.leaf((entity, id), &columns, 1, row, &mut write),
+                    _ => write(row),
+                }
+            };
+            scan_leaves(self.sides.source, table, selection.leaves(entity), &select, self.job, &mut each)
+        };
+        if entity == Entity::Metric {
+            self.sides.rewriting(read)?
+        } else {
+            read(None)?
+        };
         chunk.finish()
     }
 }

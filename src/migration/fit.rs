@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use serde::Serialize;
 use serde_json::json;
 
+use super::sides::Sides;
 use crate::database::{ColumnLayout, Connection, Layout, Row, TableLayout, utf16_holds};
 use crate::digest::same_content;
 use crate::error::Result;
-use crate::hierarchy::{Owner, Selection, Shape, Visitor, walk};
+use crate::hierarchy::{Owner, Selection, Shape, Through, Visitor, walk};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, Value, ValueRef};
 
@@ -134,14 +135,7 @@ impl Effective {
     }
 
     /// Finds every row and value of the selection that the target has no place for or would change.
-    pub fn find_losses(
-        &self,
-        (connection, target): (&dyn Connection, &dyn Connection),
-        source: &Layout,
-        selection: &mut Selection,
-        job: &Job,
-        fit: &mut Fit,
-    ) -> Result<()> {
+    pub fn find_losses(&self, sides: &Sides<'_>, selection: &mut Selection, job: &Job, fit: &mut Fit) -> Result<()> {
         for counts in &selection.counts {
             if self.layout.table(counts.table.name).is_none() && counts.rows > 0 {
                 fit.count += counts.rows - 1;
@@ -176,11 +170,18 @@ impl Effective {
         let artifacts = selection.artifacts.len();
         let mut finder = Finder {
             effective: self,
-            target,
+            target: sides.target,
             fit,
             seen: [vec![false; metrics as usize], vec![false; artifacts as usize]],
         };
-        walk(connection, source, selection, job, &mut finder)
+        // What the transformation makes of a metric has to fit.
+        sides.rewriting(|rewrite| match rewrite {
+            Some(rewrite) => {
+                let visitor = &mut finder;
+                walk(sides.source, &sides.source_layout, selection, job, &mut Through { rewrite, visitor })
+            }
+            None => walk(sides.source, &sides.source_layout, selection, job, &mut finder),
+        })
     }
 }
 

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::database::{Connection, Layout};
 use crate::digest::OnDuplicate;
 use crate::error::{Domain, Error, Result};
 use crate::progress::{CancelToken, Job, ProgressSink};
-use crate::transformation::TransformationResult;
+use crate::transformation::{Plan, Transformations};
 use crate::validation::RunChecks;
 
 /// How much is checked. In all three the migration happens wholly or not at all.
@@ -47,11 +46,10 @@ pub struct MigrateOptions {
     pub batch_size: usize,
     /// Take a snapshot of the target before the first write. CONSERVATIVE always does.
     pub create_snapshot: bool,
-    /// Transform the metrics of the copy by these rules (docs/transformations.md), once the copy is proven. The source keeps what it
-    /// has.
-    pub transformation_rules: Option<String>,
     /// Put before the title of the copy.
     pub title_prefix: Option<String>,
+    /// A rules document (docs/transformations.md) for the metrics of the copy. The source stays as it is.
+    pub transformation_rules: Option<String>,
     pub progress: Option<ProgressSink>,
     pub cancel: Option<CancelToken>,
 }
@@ -66,24 +64,20 @@ impl Default for MigrateOptions {
             add_columns: false,
             batch_size: 1000,
             create_snapshot: false,
-            transformation_rules: None,
             title_prefix: None,
+            transformation_rules: None,
             progress: None,
             cancel: None,
         }
     }
 }
 
-/// Transforms metrics that were just written.
-pub type TransformCopies<'h> =
-    &'h mut dyn FnMut(&dyn Connection, &Layout, (i64, u64), &Arc<Job>) -> Result<TransformationResult>;
-
 /// What a migration needs of other capabilities; the manager has them.
 pub struct Helpers<'h> {
     /// Runs the registered checks of the source.
     pub checks: RunChecks<'h>,
-    /// Transforms the copies of metrics with these ids, by the first and their number.
-    pub transform: Option<TransformCopies<'h>>,
+    /// The registered transformations of the source.
+    pub transformations: &'h Transformations,
     /// Takes a snapshot of the target, which is in a write transaction that has written nothing; returns its id.
     pub snapshot: &'h mut dyn FnMut(&Arc<Job>) -> Result<String>,
 }
@@ -114,6 +108,11 @@ impl MigrateOptions {
             .hint("give either title_prefix or target_experiment_id"));
         }
         Ok(())
+    }
+
+    /// What the rules for the metrics come to, if there are any.
+    pub fn transformation(&self, registered: &Transformations) -> Result<Option<Plan>> {
+        self.transformation_rules.as_ref().map(|rules| Plan::parse(rules, registered)).transpose()
     }
 
     /// Whether a snapshot of the target is taken.

@@ -11,6 +11,7 @@ use crate::digest::{ALGORITHM, hex};
 use crate::error::{Domain, Result};
 use crate::progress::Job;
 use crate::schema::{Place, quote};
+use crate::transformation::Transformations;
 use crate::validation::RunChecks;
 
 /// Rows that are looked at for the average size of a table's rows.
@@ -24,9 +25,10 @@ pub fn plan(
     target: Option<&Database>,
     experiment: i64,
     mut options: MigrateOptions,
-    checks: RunChecks<'_>,
+    (checks, transformations): (RunChecks<'_>, &Transformations),
 ) -> Result<Json> {
     options.check()?;
+    let transformation = options.transformation(transformations)?;
     let job = Job::new(Domain::Migration, options.progress.take(), options.cancel.take());
     let target_database = target.unwrap_or(source);
     let reader = source.reader()?;
@@ -36,7 +38,8 @@ pub fn plan(
     job.begin("opening")?;
     let _state = Transaction::read(reader)?;
     let _target_state = if same { None } else { Some(Transaction::read(target_reader)?) };
-    let sides = Sides::new((source, reader), (target_database, target_reader), experiment, &options)?;
+    let sides =
+        Sides::new((source, reader), (target_database, target_reader), experiment, &options, (transformation, true))?;
     let mut prepared = Prepared::new(&sides, &options, checks, &job)?;
     if prepared.source_digest.is_none() {
         prepared.digest_source(&sides, &options, &job, None)?;
@@ -107,6 +110,7 @@ fn describe(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions, jo
             json!({"errors": errors, "warnings": warnings, "issues": validated.stopping().collect::<Vec<_>>()})
         }),
         "lossy": prepared.fit.to_json(),
+        "transformation": sides.rewriter.as_ref().map(|rewriter| rewriter.borrow().result().to_json()),
         "duplicates": duplicates,
         "digest": {
             "algorithm": ALGORITHM,

@@ -47,18 +47,18 @@ pub struct MigrationResult {
     pub id_map: IdMap,
     /// `exact` digest of the source; `None` where the strategy computes none.
     pub source_digest: Option<Hash>,
-    /// Digest of the target as it was read back; after the transformation, if there was one.
+    /// Digest of the target as it was read back.
     pub target_digest: Option<Hash>,
-    /// What the target had to be: differs from `source_digest` if losses were allowed, a title prefix was given, or trials were
-    /// appended. Before any transformation.
+    /// What the target had to be: differs from `source_digest` if losses were allowed, a title prefix or rules were given, or trials
+    /// were appended.
     pub expected_digest: Option<Hash>,
     pub(crate) fit: Fit,
     pub(crate) problems: Problems,
     pub warnings: Vec<String>,
+    /// What the transformation rules did to the copy's metrics; `None` if there were none, or nothing was written.
+    pub transformation: Option<TransformationResult>,
     /// The snapshot of the target that was taken before the first write.
     pub snapshot_id: Option<String>,
-    /// What the rules did to the copy's metrics.
-    pub transformation: Option<TransformationResult>,
     pub duration: Duration,
 }
 
@@ -107,9 +107,9 @@ impl MigrationResult {
             },
             "lossy": self.fit.to_json(),
             "left_out": {"count": self.problems.count, "rows": self.problems.first},
+            "transformation": self.transformation.as_ref().map(TransformationResult::to_json),
             "warnings": self.warnings,
             "snapshot_id": self.snapshot_id,
-            "transformation": self.transformation.as_ref().map(TransformationResult::to_json),
             "duration_ns": u64::try_from(self.duration.as_nanos()).unwrap_or(u64::MAX),
         })
     }

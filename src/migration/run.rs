@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::copy::{Copier, NewIds};
-use super::options::{Helpers, MigrateOptions, Strategy, TransformCopies};
+use super::options::{Helpers, MigrateOptions, Strategy};
 use super::result::{IdMap, MigrationResult, TableCount};
 use super::sides::{Prepared, Sides, Validated};
 use crate::database::{Database, Transaction, Watches, cannot_add};
@@ -22,6 +22,7 @@ pub fn migrate(
     helpers: Helpers<'_>,
 ) -> Result<MigrationResult> {
     options.check()?;
+    let transformation = options.transformation(helpers.transformations)?;
     let job = Job::new(Domain::Migration, options.progress.take(), options.cancel.take());
     let target_database = target.unwrap_or(source);
     job.begin("opening")?;
@@ -32,9 +33,10 @@ pub fn migrate(
     let _watches = Watches::new(&job, [reader, writer]);
     let writing = Transaction::write(writer)?;
     let reading = if same { None } else { Some(Transaction::read(reader)?) };
-    let mut sides = Sides::new((source, reader), (target_database, writer), experiment, &options)?;
+    let mut sides =
+        Sides::new((source, reader), (target_database, writer), experiment, &options, (transformation, false))?;
     let prepared = Prepared::new(&sides, &options, helpers.checks, &job)?;
-    if let Some(skipped) = judge(&prepared, &options, &job, experiment)? {
+    if let Some(skipped) = judge(&sides, &prepared, &options, &job)? {
         drop(writing);
         job.finish();
         return Ok(skipped);
@@ -45,7 +47,7 @@ pub fn migrate(
         Some(id) => error.detail("snapshot_id", id),
         None => error,
     };
-    let result = write(&mut sides, prepared, &options, helpers.transform, &job).map_err(kept)?;
+    let result = write(&mut sides, prepared, &options, &job).map_err(kept)?;
     job.begin("committing").map_err(kept)?;
     writing.commit().map_err(kept)?;
     drop(reading);
@@ -62,7 +64,13 @@ pub fn migrate(
 }
 
 /// Refuses what the strategy refuses. A result if the experiment is there and shall be skipped.
-fn judge(prepared: &Prepared, options: &MigrateOptions, job: &Job, experiment: i64) -> Result<Option<MigrationResult>> {
+fn judge(
+    sides: &Sides<'_>,
+    prepared: &Prepared,
+    options: &MigrateOptions,
+    job: &Job,
+) -> Result<Option<MigrationResult>> {
+    let experiment = sides.experiment;
     let problems = &prepared.selection.problems;
     if problems.count > 0 && options.strategy != Strategy::Aggressive {
         let error = Error::new(
@@ -77,6 +85,7 @@ fn judge(prepared: &Prepared, options: &MigrateOptions, job: &Job, experiment: i
     if let Some(validated) = &prepared.validated {
         judge_validated(validated, experiment)?;
     }
+    sides.refuse_failed()?;
     // First: what does not fit is not there either, whatever an earlier lossy copy has.
     judge_fit(prepared, options, experiment)?;
     if let Some(duplicate) = prepared.duplicates.first() {
@@ -183,8 +192,8 @@ fn skipped(
         fit: prepared.fit.clone(),
         problems: prepared.selection.problems.clone(),
         warnings,
-        snapshot_id: None,
         transformation: None,
+        snapshot_id: None,
         duration: job.elapsed(),
     }
 }
@@ -202,7 +211,6 @@ fn write(
     sides: &mut Sides<'_>,
     mut prepared: Prepared,
     options: &MigrateOptions,
-    transform: Option<TransformCopies<'_>>,
     job: &Arc<Job>,
 ) -> Result<MigrationResult> {
     add_columns(sides, &prepared)?;
@@ -222,23 +230,14 @@ fn write(
     let ids = NewIds::allocate(sides, selection, options.target_experiment)?;
     let copier = Copier { sides, layout: &prepared.effective.layout, options, ids, job };
     let copied = copier.copy(selection)?;
+    sides.refuse_failed()?;
+    let transformation = sides.rewriter.as_ref().map(|rewriter| rewriter.borrow().result());
     if let Some(into) = options.target_experiment {
         touch(sides, into)?;
     }
-    let (mut target_digest, mut copy) = prove(sides, selection, &copied, (&prepared.expected, ids), options, job)?;
+    let target_digest = prove(sides, selection, &copied, (&prepared.expected, ids), options, job)?;
     let mut warnings = warnings;
-    let mut transformation = None;
-    if let Some(transform) = transform {
-        job.begin("transforming the copy")?;
-        let copies = ids.blocks(selection).metrics;
-        let done = transform(sides.target, &sides.target_layout, copies, &job.part(Domain::Transformation))?;
-        if done.updated > 0 && target_digest.is_some() {
-            let found = digest(sides.target, &sides.target_layout, &mut copy, None, job, None)?;
-            target_digest = Some(of_copy(&found, options));
-        }
-        warnings.extend(done.warnings.iter().cloned());
-        transformation = Some(done);
-    }
+    warnings.extend(transformation.iter().flat_map(|done| done.warnings.iter().cloned()));
     if ids.reused {
         warnings.push("the highest id was in use, so free ids below it were taken".to_owned());
     }
@@ -268,8 +267,8 @@ fn write(
         fit: prepared.fit,
         problems,
         warnings,
-        snapshot_id: None,
         transformation,
+        snapshot_id: None,
         duration: job.elapsed(),
     })
 }
@@ -344,7 +343,7 @@ fn prove(
     (expected, ids): (&Option<ExperimentDigest>, NewIds),
     options: &MigrateOptions,
     job: &Arc<Job>,
-) -> Result<(Option<Hash>, Selection)> {
+) -> Result<Option<Hash>> {
     job.begin("verifying the copy")?;
     let appended = options.target_experiment.is_some();
     let own = (ids.experiment, appended);
@@ -356,7 +355,7 @@ fn prove(
     }
     if options.strategy == Strategy::Aggressive {
         check_counts(sides, &copy, copied, |table| !(appended && table.name == "EXPERIMENT"))?;
-        return Ok((None, copy));
+        return Ok(None);
     }
     let Some(expected) = expected else {
         return Err(Error::internal(Domain::Migration, "the source was not digested"));
@@ -371,7 +370,7 @@ fn prove(
             .detail("expected_digest", hex(&wanted))
             .detail("target_digest", hex(&got)));
     }
-    Ok((Some(got), copy))
+    Ok(Some(got))
 }
 
 fn mismatch(sides: &Sides<'_>, message: &str) -> Error {

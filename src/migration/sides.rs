@@ -1,16 +1,18 @@
 //! The two ends of a migration, and everything that is known before the first write.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::duplicates::{Duplicate, find_duplicates};
 use super::fit::{Effective, Fit};
 use super::options::{MigrateOptions, Strategy};
 use crate::database::{ColumnLayout, Connection, Database, Layout, TableLayout};
-use crate::digest::{ExperimentDigest, OnDuplicate, Stored, digest};
+use crate::digest::{ExperimentDigest, OnDuplicate, Stored, digest, digest_as};
 use crate::error::{Domain, Error, Result};
-use crate::hierarchy::{Scope, Selection, experiment_exists};
+use crate::hierarchy::{Rewrite, Scope, Selection, experiment_exists};
 use crate::progress::Job;
 use crate::schema::{Entity, Value, ValueRef};
+use crate::transformation::{Plan, Rewriter};
 use crate::validation::{Issue, Quality, Report, RunChecks, Severity, ValidateOptions, validate_state};
 
 /// How many issues of the source are listed; all are counted.
@@ -26,6 +28,8 @@ pub struct Sides<'a> {
     pub experiment: i64,
     /// Extra columns that the target lacks are added there.
     pub add_columns: bool,
+    /// Transforms the metrics on their way.
+    pub rewriter: Option<RefCell<Rewriter<'a>>>,
 }
 
 impl<'a> Sides<'a> {
@@ -35,6 +39,7 @@ impl<'a> Sides<'a> {
         (target_database, target): (&Database, &'a dyn Connection),
         experiment: i64,
         options: &MigrateOptions,
+        (transformation, preview): (Option<Plan>, bool),
     ) -> Result<Sides<'a>> {
         let same = source_database.is_same_as(target_database);
         let read = |database: &Database, connection: &dyn Connection| -> Result<Layout> {
@@ -57,7 +62,31 @@ impl<'a> Sides<'a> {
             }
         }
         let add_columns = options.add_columns || target_database.was_created();
-        Ok(Sides { source, target, same, source_layout, target_layout, experiment, add_columns })
+        let rewriter = match transformation {
+            Some(plan) => Some(RefCell::new(Rewriter::new(source, &source_layout, plan, preview)?)),
+            None => None,
+        };
+        Ok(Sides { source, target, same, source_layout, target_layout, experiment, add_columns, rewriter })
+    }
+
+    /// Reads with the metrics as they will be in the copy.
+    pub fn rewriting<T>(&self, read: impl FnOnce(Option<&mut dyn Rewrite>) -> Result<T>) -> Result<T> {
+        match &self.rewriter {
+            Some(rewriter) => {
+                let mut rewriter = rewriter.borrow_mut();
+                rewriter.start();
+                read(Some(&mut *rewriter))
+            }
+            None => read(None),
+        }
+    }
+
+    /// Fails if metrics could not be transformed, and that fails all.
+    pub fn refuse_failed(&self) -> Result<()> {
+        match self.rewriter.as_ref().and_then(|rewriter| rewriter.borrow().refused()) {
+            Some(error) => Err(error.detail("experiment_id", self.experiment)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -114,7 +143,7 @@ impl Prepared {
         let effective = Effective::new(&sides.source_layout, &sides.target_layout, ways, &mut fit);
         let mut selection =
             Selection::read(sides.source, &sides.source_layout, sides.experiment, Scope::default(), job)?;
-        effective.find_losses((sides.source, sides.target), &sides.source_layout, &mut selection, job, &mut fit)?;
+        effective.find_losses(sides, &mut selection, job, &mut fit)?;
 
         let mut prepared = Prepared {
             selection,
@@ -152,15 +181,17 @@ impl Prepared {
         let mut exact = digest(sides.source, &sides.source_layout, &mut self.selection, None, job, also)?;
         // Only a comparison needs them, and there can be many.
         exact.runs = Vec::new();
-        self.expected =
-            Some(if self.fit.count == 0 && options.title_prefix.is_none() && self.selection.problems.count == 0 {
-                exact.clone()
-            } else {
-                let mut selection = self.copied_selection(sides, job)?;
-                let stored = self.stored(sides, options);
-                let stored: Stored<'_> = &stored;
-                digest(sides.source, &self.effective.layout, &mut selection, Some(stored), job, None)?
-            });
+        let as_it_is = self.fit.count == 0 && options.title_prefix.is_none() && sides.rewriter.is_none();
+        self.expected = Some(if as_it_is && self.selection.problems.count == 0 {
+            exact.clone()
+        } else {
+            let mut selection = self.copied_selection(sides, job)?;
+            let stored = self.stored(sides, options);
+            let stored: Stored<'_> = &stored;
+            sides.rewriting(|rewrite| {
+                digest_as(sides.source, &self.effective.layout, &mut selection, (stored, rewrite), job)
+            })?
+        });
         self.source_digest = Some(exact);
         Ok(())
     }

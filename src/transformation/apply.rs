@@ -16,10 +16,7 @@ use crate::database::{Connection, Database, Layout, Row, Transaction, Watches};
 use crate::error::{Domain, Result};
 use crate::hierarchy::scan_leaves;
 use crate::progress::Job;
-use crate::schema::{Entity, ValueRef, one_line, quote};
-
-/// How much of a reason is kept, in characters: registered transformations can say anything.
-const LONGEST_REASON: usize = 1000;
+use crate::schema::{Entity, ValueRef, quote};
 
 /// Transforms the selected metrics in one transaction.
 pub fn transform(
@@ -53,21 +50,6 @@ pub fn transform(
         transaction.commit()?;
     }
     job.finish();
-    result.duration = job.elapsed();
-    Ok(result)
-}
-
-/// Transforms metrics that were just written, and that nobody else is linked to, inside the transaction that wrote them: those with
-/// these ids, by the first and their number. Keeps no log for an undo: what they were copied from has the originals.
-pub fn transform_copies(
-    connection: &dyn Connection,
-    layout: &Layout,
-    copies: (i64, u64),
-    mut plan: Plan,
-    job: &Arc<Job>,
-) -> Result<TransformationResult> {
-    plan.settings.backup_original = false;
-    let mut result = run(connection, layout, Chosen::block(copies), plan, &TransformOptions::default(), job)?;
     result.duration = job.elapsed();
     Ok(result)
 }
@@ -178,19 +160,11 @@ impl Pass<'_, '_> {
         self.result.matched += 1;
         let (total, labels) = (row.value(2)?, row.value(3)?);
         let verdict = self.examiner.examine((&mut self.steps, &matching), id, [kind, total, labels])?;
-        let noted = |transformation, reason: String| Noted {
-            metric_id: id,
-            metric_type: readable(kind),
-            transformation,
-            reason: one_line(&reason, LONGEST_REASON),
-        };
         match verdict {
             Verdict::Unchanged => self.result.unchanged += 1,
-            Verdict::Skipped(by, reason) => self.result.skipped.add(|| noted(by, reason)),
+            Verdict::Skipped(by, reason) => self.result.skipped.add(|| Noted::new(id, kind, &by, &reason)),
             Verdict::Failed(by, reason) => {
-                let message = format!("METRIC (id={id}): {}", one_line(&reason, LONGEST_REASON));
-                self.result.failed.add(|| noted(by, reason));
-                return self.failed(message);
+                return self.failed(Noted::new(id, kind, &by, &reason));
             }
             Verdict::Changed(changed) => return self.changed(changed, kind, [total, labels], shared),
         }
@@ -198,7 +172,9 @@ impl Pass<'_, '_> {
     }
 
     /// Counts a metric that failed. If that fails all of them, nothing more needs to be written.
-    fn failed(&mut self, message: String) -> Result<()> {
+    fn failed(&mut self, noted: Noted) -> Result<()> {
+        let message = format!("METRIC (id={}): {}", noted.metric_id, noted.reason);
+        self.result.failed.add(|| noted);
         if self.all_or_nothing
             && let Some(writer) = &mut self.writer
         {
@@ -217,12 +193,7 @@ impl Pass<'_, '_> {
             }
             _ => {
                 if self.result.wants_sample() {
-                    self.result.samples.push(Sample {
-                        metric_id: metric.id,
-                        metric_type: readable(kind),
-                        before: old.map(ValueRef::to_owned),
-                        after: [metric.total_val.clone(), metric.per_label_val.clone()],
-                    });
+                    self.result.samples.push(Sample::new(kind, old, metric));
                 }
                 self.result.updated += 1;
                 self.result.copied += u64::from(shared);
@@ -237,24 +208,9 @@ impl Pass<'_, '_> {
         self.result.updated += written.updated;
         self.result.copied += written.copied;
         self.job.advance_by(written.updated)?;
-        for (id, reason) in written.refused {
-            let message = format!("METRIC (id={id}): {reason}");
-            self.result.failed.add(|| Noted {
-                metric_id: id,
-                metric_type: String::new(),
-                transformation: "database".to_owned(),
-                reason,
-            });
-            self.failed(message)?;
+        for noted in written.refused {
+            self.failed(noted)?;
         }
         Ok(())
-    }
-}
-
-/// A type, for a person.
-fn readable(kind: ValueRef<'_>) -> String {
-    match kind {
-        ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
-        other => other.describe(),
     }
 }

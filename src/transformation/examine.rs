@@ -26,7 +26,7 @@ pub enum Verdict {
 /// Looks at metrics one after another; keeps its buffers.
 pub struct Examiner<'a> {
     connection: &'a dyn Connection,
-    columns: [(&'a ColumnLayout, &'static Column); 2],
+    columns: [(ColumnLayout, &'static Column); 2],
     validates: bool,
     values: Values,
     metric: Metric,
@@ -53,11 +53,11 @@ pub fn same(a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
 
 impl<'a> Examiner<'a> {
     /// For the METRIC rows of a database. With `validates`, rows that changed must be valid afterwards.
-    pub fn new(connection: &'a dyn Connection, table: &'a TableLayout, validates: bool) -> Result<Examiner<'a>> {
+    pub fn new(connection: &'a dyn Connection, table: &TableLayout, validates: bool) -> Result<Examiner<'a>> {
         let column = |name: &str| {
             let found =
                 table.columns.iter().find_map(|column| Some((column, column.schema.filter(|c| c.name == name)?)));
-            found.ok_or_else(|| {
+            found.map(|(column, known): (&ColumnLayout, _)| (column.clone(), known)).ok_or_else(|| {
                 Error::new(Status::Schema, Domain::Transformation, format!("the column METRIC.{name} is missing"))
             })
         };
@@ -127,7 +127,7 @@ impl<'a> Examiner<'a> {
     fn take(&mut self, total: Option<Value>, labels: Option<Value>) -> Result<bool> {
         let mut changed = false;
         let cells = [&mut self.metric.total_val, &mut self.metric.per_label_val];
-        for ((cell, new), (column, _)) in cells.into_iter().zip([total, labels]).zip(self.columns) {
+        for ((cell, new), (column, _)) in cells.into_iter().zip([total, labels]).zip(&self.columns) {
             let Some(new) = new else { continue };
             let new = stored(self.connection, column, new)?;
             if !same(cell.borrow(), new.borrow()) {
@@ -145,7 +145,7 @@ impl<'a> Examiner<'a> {
         }
         let mut problem = None;
         let cells = [&self.metric.total_val, &self.metric.per_label_val];
-        for (cell, (_, known)) in cells.into_iter().zip(self.columns) {
+        for (cell, (_, known)) in cells.into_iter().zip(&self.columns) {
             self.values.check(known, cell.borrow(), |_, what| {
                 problem.get_or_insert_with(|| format!("{} {what}", known.name));
             });

@@ -8,6 +8,7 @@
 //!
 //! The other half: `selection` finds the metrics and which of them others are linked to as well; `plan` makes `steps` of the rules,
 //! `examine` applies them to one metric; `write` and `links` write what changed, and `undo_log` what it was; `apply` puts it together.
+//! `rewrite` does it to rows on their way into a copy.
 //! `undo` goes back, `undo_list` says where to.
 
 mod apply;
@@ -22,6 +23,7 @@ mod options;
 mod plan;
 mod registered;
 mod result;
+mod rewrite;
 mod rules;
 mod selection;
 mod steps;
@@ -30,13 +32,14 @@ mod undo_list;
 mod undo_log;
 mod write;
 
-pub use apply::{transform, transform_copies};
+pub use apply::transform;
 pub use built_in::{BuiltIn, NAMES as BUILT_IN_NAMES};
 pub use metric::{Metric, Outcome, Transform};
 pub use options::{TransformOptions, UndoOptions};
 pub use plan::Plan;
 pub use registered::{TransformFn, Transformations};
 pub use result::{Noted, NotedList, RuleCount, Sample, TransformationResult};
+pub use rewrite::Rewriter;
 pub use rules::{MAX_RULES_SIZE, Rule, RuleKind, Rules, Settings};
 pub use selection::MetricSelection;
 pub use undo::{ChangedSince, UndoResult, undo};

@@ -4,13 +4,16 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
+use super::metric::Metric;
 use crate::error::{Domain, Error, Status};
-use crate::schema::{Value, ValueRef};
+use crate::schema::{Value, ValueRef, one_line};
 
 /// How many failed metrics, and how many skipped ones, are listed; all are counted.
 const LISTED: usize = 100;
 /// How many an error names one by one.
 const NAMED: usize = 20;
+/// How much of a reason is kept, in characters.
+const LONGEST_REASON: usize = 1000;
 /// How many examples a preview has, and how many characters of a text each shows.
 const SAMPLES: usize = 20;
 const SHOWN: usize = 2000;
@@ -26,7 +29,25 @@ pub struct Noted {
     pub reason: String,
 }
 
+/// A type, for a person.
+fn readable(kind: ValueRef<'_>) -> String {
+    match kind {
+        ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+        other => other.describe(),
+    }
+}
+
 impl Noted {
+    /// A metric of this type. Of the reason, which registered transformations give too, one line is kept.
+    pub(super) fn new(metric_id: i64, kind: ValueRef<'_>, transformation: &str, reason: &str) -> Noted {
+        Noted {
+            metric_id,
+            metric_type: readable(kind),
+            transformation: transformation.to_owned(),
+            reason: one_line(reason, LONGEST_REASON),
+        }
+    }
+
     fn to_json(&self) -> Json {
         json!({
             "metric_id": self.metric_id,
@@ -66,6 +87,17 @@ pub struct Sample {
     /// total_val and per_label_val.
     pub before: [Value; 2],
     pub after: [Value; 2],
+}
+
+impl Sample {
+    pub(super) fn new(kind: ValueRef<'_>, before: [ValueRef<'_>; 2], after: &Metric) -> Sample {
+        Sample {
+            metric_id: after.id,
+            metric_type: readable(kind),
+            before: before.map(ValueRef::to_owned),
+            after: [after.total_val.clone(), after.per_label_val.clone()],
+        }
+    }
 }
 
 /// What one rule did.

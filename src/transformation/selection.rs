@@ -73,12 +73,6 @@ impl<'l> MetricLinks<'l> {
 }
 
 impl Chosen {
-    /// Metrics that nobody else is linked to, by their first id and their number.
-    pub fn block((first, count): (i64, u64)) -> Chosen {
-        let metrics = Some(IdSet::block(first, count));
-        Chosen { metrics, shared: IdSet::block(first, 0), owners: Owners::default() }
-    }
-
     /// Finds the rows. Fails on ids that do not exist.
     pub fn read(connection: &dyn Connection, layout: &Layout, wanted: &MetricSelection, job: &Job) -> Result<Chosen> {
         let mut chosen = Chosen { metrics: None, shared: IdSet::default(), owners: Owners::default() };

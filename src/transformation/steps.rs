@@ -96,6 +96,13 @@ impl<'r> Steps<'r> {
         self.steps.get(at).map_or("", |step| &step.name)
     }
 
+    /// Counts from the beginning.
+    pub fn start(&mut self) {
+        self.counts.fill((0, 0));
+        self.types.clear();
+        self.last = None;
+    }
+
     /// What each did.
     pub fn counts(&self) -> Vec<RuleCount> {
         let readable = |name: &Vec<u8>| String::from_utf8_lossy(name).into_owned();

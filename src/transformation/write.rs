@@ -2,6 +2,7 @@
 
 use super::examine::CELLS;
 use super::metric::Metric;
+use super::result::Noted;
 use super::undo_log::{Fingerprint, Touched, UndoLog, fingerprint};
 use crate::database::{Change, Connection, Next, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
@@ -11,6 +12,9 @@ use crate::schema::{Role, Value, ValueRef, quote};
 /// A chunk is also written when it has this many bytes of text and blobs, or this many rows.
 const FULL_BYTES: usize = 1 << 20;
 const FULL_ROWS: usize = 1 << 14;
+
+/// What speaks of a row that the database refuses.
+const DATABASE: &str = "database";
 
 /// A metric that changed and was not yet written.
 struct Pending {
@@ -29,8 +33,8 @@ struct Pending {
 pub struct Written {
     pub updated: u64,
     pub copied: u64,
-    /// The metrics that the database refused, and why.
-    pub refused: Vec<(i64, String)>,
+    /// The metrics that the database refused.
+    pub refused: Vec<Noted>,
 }
 
 /// Collects changed metrics and writes them chunk by chunk.
@@ -122,7 +126,7 @@ impl<'c> Writer<'c> {
             match self.write(one, copy) {
                 Ok(()) => {}
                 Err(error) if error.status() == Status::Constraint => {
-                    done.refused.push((one.id, error.message().to_owned()));
+                    done.refused.push(self.refused(one.id, &error)?);
                     continue;
                 }
                 Err(error) => return Err(error.detail("row", format!("id={}", one.id))),
@@ -147,6 +151,17 @@ impl<'c> Writer<'c> {
             log.add(&touched)?;
         }
         Ok(done)
+    }
+
+    fn refused(&self, id: i64, error: &Error) -> Result<Noted> {
+        let (kind, table) = (self.table.quoted("type"), quote(&self.table.name));
+        let sql = format!("SELECT {kind} FROM {table} WHERE {} = ?1", self.table.quoted("id"));
+        let mut kind = Value::Null;
+        self.connection.query(&sql, &[Value::Integer(id)], &mut |row| {
+            kind = row.value(0)?.to_owned();
+            Ok(Next::Stop)
+        })?;
+        Ok(Noted::new(id, kind.borrow(), DATABASE, error.message()))
     }
 
     /// Changes the row, or writes a copy of it with this id.

@@ -1,5 +1,6 @@
 /* Transforming metrics, undoing it, and transformations of the caller's own. */
 #include "check.h"
+#include <stddef.h>
 
 #define RENAME                                                                                                         \
     "{\"metric_transformations\": [{\"metric_type\": \"accuracy\", \"transformation\": \"normalize_json_keys\","       \
@@ -447,6 +448,43 @@ static void watched(void)
     expmig_manager_free(manager);
 }
 
+/* ---- Rules for the copy of a migration */
+
+static void migrated(void)
+{
+    expmig_manager *manager;
+    expmig_migrate_options o = migrate_options();
+    expmig_migration *result = GARBAGE;
+    char *json = GARBAGE;
+    uint8_t source[EXPMIG_DIGEST_SIZE], target[EXPMIG_DIGEST_SIZE], wanted[EXPMIG_DIGEST_SIZE];
+    copy_file("small.db", "migrated.db");
+    manager = open_manager("migrated.db", 0);
+    CHECK(o.transformation_rules == NULL);
+    o.transformation_rules = "\xff";
+    FAILS_ON("transformation_rules", expmig_migrate_experiment(manager, 1, NULL, &o, &result, &err));
+    o.transformation_rules = "[7]";
+    FAILS(EXPMIG_INVALID_ARGUMENT, expmig_migrate_experiment(manager, 1, NULL, &o, &result, &err));
+    CHECK_TEXT(detail("path"), "$[0]");
+    o.transformation_rules = RENAME;
+    OK(expmig_migrate_plan(manager, 1, NULL, &o, &json, &err));
+    CHECK_HAS(json, "\"metrics_updated\":3,");
+    expmig_string_free(json);
+    OK(expmig_migrate_experiment(manager, 1, NULL, &o, &result, &err));
+    CHECK_HAS(expmig_migration_to_json(result), "\"metrics_updated\":3,");
+    OK(expmig_migration_digest(result, EXPMIG_DIGEST_SOURCE, source, &err));
+    OK(expmig_migration_digest(result, EXPMIG_DIGEST_TARGET, target, &err));
+    OK(expmig_migration_digest(result, EXPMIG_DIGEST_AS_STORED, wanted, &err));
+    CHECK(memcmp(source, target, sizeof source) != 0 && memcmp(wanted, target, sizeof wanted) == 0);
+    expmig_migration_free(result);
+    /* A program that was built before there were rules. */
+    o.struct_size = offsetof(expmig_migrate_options, transformation_rules);
+    o.on_duplicate = EXPMIG_DUPLICATE_ERROR;
+    OK(expmig_migrate_experiment(manager, 1, NULL, &o, &result, &err));
+    CHECK_HAS(expmig_migration_to_json(result), "\"transformation\":null");
+    expmig_migration_free(result);
+    expmig_manager_free(manager);
+}
+
 int main(void)
 {
     expmig_manager *manager;
@@ -463,6 +501,7 @@ int main(void)
     expmig_manager_free(manager);
     destroyed_with_the_manager();
     watched();
+    migrated();
     forget_error();
     return 0;
 }
