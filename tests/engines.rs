@@ -352,6 +352,17 @@ fn snapshots_restore_or_are_refused(engine: Engine) {
     assert!(place.dump() == before);
 }
 
+fn rules_are_applied_on_the_way(engine: Engine) {
+    let folder = Folder::new();
+    let rules = || MigrateOptions { transformation_rules: Some(RULES.to_owned()), ..MigrateOptions::default() };
+    let file = Engine::Sqlite.small(&folder, "file").open();
+    let wanted = digest(&file, migrated(&file, None, 1, rules()));
+    let (source, target) = (engine.small(&folder, "a").open(), engine.place(&folder, "b").create());
+    assert_eq!(digest(&source, migrated(&source, None, 1, rules())), wanted);
+    assert_eq!(digest(&target, migrated(&source, Some(&target), 1, rules())), wanted);
+    assert_eq!(digest(&target, migrated(&file, Some(&target), 1, rules())), wanted);
+}
+
 macro_rules! scenarios {
     ($($name:ident),* $(,)?) => {
         mod sqlite {
@@ -385,4 +396,5 @@ scenarios! {
     imports_what_was_exported,
     transforms_and_undoes,
     snapshots_restore_or_are_refused,
+    rules_are_applied_on_the_way,
 }

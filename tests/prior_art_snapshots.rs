@@ -9,7 +9,7 @@ use std::path::Path;
 use common::child::{self, Talker};
 use common::database::{Journal, assert_same, count, dump, open, small, whole};
 use common::snapshot::*;
-use expmig::{Database, OpenOptions, SnapshotOptions, Status};
+use expmig::{OpenOptions, SnapshotOptions, Status};
 use serde_json::json;
 
 /// The body of every child process; as a test of its own it does nothing.

@@ -18,7 +18,7 @@ impl<D: Borrow<Database>> Manager<D> {
     }
 
     /// Fails where the engine keeps no undo log yet.
-    pub(super) fn can_transform(&self) -> Result<()> {
+    fn can_transform(&self) -> Result<()> {
         self.database().refuse_unsupported("transformations", Domain::Transformation)
     }
 

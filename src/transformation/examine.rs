@@ -157,7 +157,12 @@ impl<'a> Examiner<'a> {
 /// What a column will hold when this is stored in it. The usual cases are known without asking the database.
 fn stored(connection: &dyn Connection, column: &ColumnLayout, value: Value) -> Result<Value> {
     let Some(affinity) = column.affinity() else {
-        let refused = || Error::internal(Domain::Transformation, format!("{} refuses a value", column.name));
+        let refused = || {
+            let message = format!("the column {} cannot hold {}", column.name, value.borrow().describe());
+            Error::new(Status::Constraint, Domain::Transformation, message)
+                .detail("column", &column.name)
+                .hint("change the rules, or the type of the column; nothing was changed")
+        };
         return connection.stored_as(column, value.borrow())?.ok_or_else(refused);
     };
     let stays = match &value {

@@ -219,6 +219,10 @@ impl Server {
             keeper.kill().expect("the shell ends");
             keeper.wait().expect("the shell ends");
         }
+        // What a killed server leaves behind, which MySQL believes to be in use while nobody has waited for the process.
+        for name in ["s.sock", "s.sock.lock"] {
+            let _not_there = std::fs::remove_file(self.folder.join(name));
+        }
         let binary = self.kind.binary().expect("the binary is still asked for");
         self.launch(&binary, options);
     }

@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 
 use mysql::{DriverError, Error as Cause, MySqlError};
+use mysql_common::proto::codec::error::PacketCodecError as Codec;
 
 use crate::error::{Domain, Error, Status};
 
@@ -19,7 +20,12 @@ pub fn translate(error: Cause, place: &str) -> Error {
         Cause::DriverError(error) => of_driver(&error),
         Cause::TlsError(error) => Error::new(Status::Connection, Domain::Database, format!("TLS failed ({error})"))
             .hint("check ssl-ca, the server's certificate and the name of the host, or choose another ssl-mode"),
-        Cause::CodecError(error) => of_codec(&error.to_string()),
+        Cause::CodecError(Codec::Io(error)) => of_connection(error.kind(), &error.to_string()),
+        Cause::CodecError(Codec::PacketTooLarge) => too_large("a packet is larger than the server takes"),
+        Cause::CodecError(error) => {
+            let message = format!("the connection is out of step ({})", one_line(&error.to_string()));
+            Error::new(Status::Connection, Domain::Database, message).hint("try again")
+        }
         // What the driver makes of values is never used.
         _ => Error::internal(Domain::Database, "the driver failed in a way that it should not"),
     };
@@ -92,14 +98,6 @@ fn of_driver(error: &DriverError) -> Error {
         )
         .hint("check that the URL names a MySQL or MariaDB server"),
     }
-}
-
-fn of_codec(text: &str) -> Error {
-    if text.contains("too large") {
-        return too_large("a packet is larger than the server takes");
-    }
-    Error::new(Status::Connection, Domain::Database, format!("the connection is out of step ({})", one_line(text)))
-        .hint("try again")
 }
 
 fn too_large(message: &str) -> Error {

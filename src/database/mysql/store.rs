@@ -32,6 +32,10 @@ pub fn store(column: &ColumnType, value: ValueRef<'_>) -> Stored {
     match (column, value) {
         (_, ValueRef::Null) => Stored::Same,
         (ColumnType::Integer { least, most }, value) => integer(*least, *most, value),
+        // MariaDB keeps no sign of zero, neither here nor in 32 bits.
+        (ColumnType::Double, ValueRef::Real(real)) if real == 0.0 && real.is_sign_negative() => {
+            Stored::As(Value::Real(0.0))
+        }
         (ColumnType::Double, ValueRef::Real(real)) => keep(real.is_finite()),
         (ColumnType::Double, ValueRef::Integer(integer)) => Stored::As(Value::Real(integer as f64)),
         (ColumnType::Float, ValueRef::Real(real)) => single(real),
@@ -71,7 +75,7 @@ fn integer(least: i64, most: u64, value: ValueRef<'_>) -> Stored {
 }
 
 fn single(real: f64) -> Stored {
-    let stored = f64::from(real as f32);
+    let stored = f64::from(real as f32) + 0.0;
     if !stored.is_finite() {
         Stored::Refused
     } else if stored.to_bits() == real.to_bits() {
@@ -104,6 +108,8 @@ fn as_text(column: &ColumnType, value: ValueRef<'_>) -> Stored {
     };
     match text_in(column, &converted) {
         Stored::Same => Stored::As(Value::Text(converted)),
+        // The server would be asked of something else.
+        Stored::Ask => Stored::Refused,
         other => other,
     }
 }
