@@ -7,8 +7,8 @@ mod support;
 
 use expmig::{
     Database, Domain, ExportOptions, ImportOptions, JobOptions, Manager, ManagerOptions, MetricSelection,
-    MigrateOptions, OnDuplicate, OpenOptions, RestoreOptions, Severity, SnapshotOptions, Status, Strategy,
-    TransformOptions, UndoOptions, ValidateOptions,
+    MigrateOptions, OnDuplicate, OpenOptions, RestoreOptions, Severity, SnapshotOptions, Status, TransformOptions,
+    UndoOptions, ValidateOptions,
 };
 use std::path::PathBuf;
 
@@ -163,14 +163,7 @@ fn migrates_from_and_to_a_file(engine: Engine) {
     let (there, back) = (engine.place(&folder, "there"), Engine::Sqlite.place(&folder, "back"));
     for strategy in support::STRATEGIES {
         let (source, target, last) = (file.open(), there.create(), back.create());
-        let options = || MigrateOptions { strategy, create_snapshot: false, ..MigrateOptions::default() };
-        if engine != Engine::Sqlite && strategy == Strategy::Conservative {
-            // Which takes a snapshot of the target.
-            let error = source.migrate_experiment(1, Some(&target), options()).unwrap_err();
-            assert_eq!(error.status(), Status::Unsupported);
-            assert_eq!(target.list_experiments().unwrap().len(), 0);
-            continue;
-        }
+        let options = || MigrateOptions { strategy, ..MigrateOptions::default() };
         let new = migrated(&source, Some(&target), 1, options());
         assert_eq!(digest(&target, new), wanted(), "{strategy:?}");
         let newest = migrated(&target, Some(&last), new, options());
@@ -335,21 +328,44 @@ fn transforms_and_undoes(engine: Engine) {
     assert_eq!(digest(&manager, 1), wanted());
 }
 
-fn snapshots_restore_or_are_refused(engine: Engine) {
+fn snapshots_bring_back_what_was_there(engine: Engine) {
     let folder = Folder::new();
     let place = engine.small(&folder, "a");
+    place.execute("ALTER TABLE METRIC ADD COLUMN note VARCHAR(20);\nUPDATE METRIC SET note = 'n' WHERE id = 31");
     let (manager, before) = (place.open(), place.dump());
-    let made = manager.create_snapshot("before", SnapshotOptions::default());
-    if engine != Engine::Sqlite {
-        let error = made.unwrap_err();
-        assert_eq!((error.status(), error.domain()), (Status::Unsupported, Domain::Snapshot));
-        let error = manager.restore_snapshot("20230101_000000", RestoreOptions::default()).unwrap_err();
-        assert_eq!(error.status(), Status::Unsupported);
-        return;
-    }
-    place.execute("DELETE FROM RESULTS_METRIC");
-    manager.restore_snapshot(&made.unwrap(), RestoreOptions::default()).unwrap();
-    assert!(place.dump() == before);
+    let id =
+        manager.create_snapshot("before", SnapshotOptions::default()).unwrap_or_else(|e| panic!("{}", e.to_json()));
+    manager.verify_snapshot(&id, JobOptions::default()).unwrap();
+    let details = manager.snapshot_details(&id).unwrap();
+    assert_eq!((details.statistics.tables["METRIC"], details.statistics.tables["EXPERIMENT"]), (8, 2));
+    // The file is a database with the same content.
+    let portable = support::open_read_only(&folder.path("snapshots").join(format!("{id}.db")));
+    assert_eq!(digest(&portable, 1), digest(&manager, 1));
+    place.execute("DELETE FROM RESULTS_METRIC;\nUPDATE EXPERIMENT SET title = 'changed';\nINSERT INTO ARTIFACT VALUES (900, 'x', 'y')");
+    let changed = place.dump();
+    let done = manager.restore_snapshot(&id, RestoreOptions::default()).unwrap_or_else(|e| panic!("{}", e.to_json()));
+    assert_eq!(place.dump(), before);
+    assert_eq!(manager.cleanup_snapshots(9).unwrap(), 0);
+    // And what was overwritten can be had again.
+    let safety = done.safety_snapshot_id.unwrap();
+    manager
+        .restore_snapshot(&safety, RestoreOptions { no_safety_snapshot: true, ..RestoreOptions::default() })
+        .unwrap();
+    assert_eq!(place.dump(), changed);
+}
+
+fn snapshots_of_other_engines_are_restored_when_forced(engine: Engine) {
+    let folder = Folder::new();
+    let (file, place) = (Engine::Sqlite.small(&folder, "file"), engine.place(&folder, "there"));
+    let (source, target) = (file.open(), place.create());
+    let id = source.create_snapshot("", SnapshotOptions::default()).unwrap();
+    let error = target.restore_snapshot(&id, RestoreOptions::default()).unwrap_err();
+    assert_eq!(error.status(), Status::Mismatch);
+    target
+        .restore_snapshot(&id, RestoreOptions { force: true, ..RestoreOptions::default() })
+        .unwrap_or_else(|e| panic!("{}", e.to_json()));
+    assert_eq!(digest(&target, 1), wanted());
+    assert_eq!(target.list_experiments().unwrap().len(), 2);
 }
 
 fn rules_are_applied_on_the_way(engine: Engine) {
@@ -395,6 +411,7 @@ scenarios! {
     exports_the_same_document,
     imports_what_was_exported,
     transforms_and_undoes,
-    snapshots_restore_or_are_refused,
+    snapshots_bring_back_what_was_there,
+    snapshots_of_other_engines_are_restored_when_forced,
     rules_are_applied_on_the_way,
 }

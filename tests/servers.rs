@@ -328,8 +328,8 @@ fn values_that_an_existing_schema_would_change_are_listed_before_the_first_write
         let json = done.to_json();
         assert_eq!(json["lossy"]["count"], 4, "{json}");
         assert!(done.source_digest != done.target_digest && done.target_digest == done.expected_digest);
-        let found = rows(&mut server.connect(&name), "SELECT update_time FROM EXPERIMENT");
-        assert_eq!(found[0][0], "Date(\'2023-12-01 11:00:00\')".replace("Date(\'2023-12-01 11:00:00\')", &found[0][0]));
+        let found = rows(&mut server.connect(&name), "SELECT CAST(update_time AS CHAR) FROM EXPERIMENT");
+        assert_eq!(found[0][0], "text \"2023-12-01 11:00:00\"");
         let value =
             rows(&mut server.connect(&name), "SELECT total_val FROM METRIC WHERE type = 'loss' ORDER BY id LIMIT 1");
         assert_eq!(value[0][0], format!("single {:08x}", 0.1_f32.to_bits()));

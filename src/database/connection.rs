@@ -158,6 +158,9 @@ pub trait Connection {
     /// Prepares writing rows into these columns of a table.
     fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>>;
 
+    /// Deletes every row of a table. Until the transaction ends nobody else can change it.
+    fn delete_all(&self, table: &TableLayout) -> Result<()>;
+
     /// The first of `count` ids in a row that were never used in this table, and whether they had to be taken from
     /// below the highest id ever used. Valid while the write transaction lasts.
     fn allocate_ids(&self, table: &TableLayout, count: u64) -> Result<(i64, bool)>;

@@ -197,6 +197,15 @@ impl Database {
         }
     }
 
+    /// What tells the server and the schema from others; `None` for a file.
+    pub fn server_identity(&self) -> Option<String> {
+        match &self.backend {
+            Backend::Sqlite(_) => None,
+            #[cfg(feature = "mysql")]
+            Backend::Mysql(server) => server.identity(),
+        }
+    }
+
     /// Adds where it is to an error.
     pub fn name_in(&self, error: Error) -> Error {
         error.detail(if self.path().is_some() { "path" } else { "database" }, self.place())

@@ -44,4 +44,4 @@ pub use layout::{Affinity, ColumnLayout, Layout, Storage, TableLayout, cannot_ad
 pub use read::{EachRow, QueryRow, ReadStatement};
 pub use secret::{Password, Secret};
 pub use sqlite::sqlite_version;
-pub use sqlite_file::open_copy;
+pub use sqlite_file::{create_copy, open_copy};

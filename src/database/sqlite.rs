@@ -415,6 +415,10 @@ impl Connection for SqliteConnection {
         Ok(Box::new(SqliteInserter::new(self, table, columns)?))
     }
 
+    fn delete_all(&self, table: &TableLayout) -> Result<()> {
+        self.execute(&format!("DELETE FROM {}", quote(&table.name)), &[]).map(drop)
+    }
+
     fn allocate_ids(&self, table: &TableLayout, count: u64) -> Result<(i64, bool)> {
         let used = self.high_water(table)?;
         let room = i64::MAX.abs_diff(used);

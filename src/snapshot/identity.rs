@@ -21,11 +21,11 @@ const COLUMNS: [&str; 3] = ["id", "title", "start_time"];
 /// What is kept of a database, to know it again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// `sqlite`.
+    /// `sqlite` or `mysql`.
     pub engine: String,
-    /// The name of the file, without the path.
+    /// The name of the file, without the path; or of the schema.
     pub file_name: String,
-    /// A hash of what tells the file from others, if the file system can say.
+    /// A hash of what tells the file from others, if the file system can say; or the server and the schema.
     pub file: Option<String>,
     /// Some of its experiments.
     pub experiments: Vec<Fingerprint>,
@@ -69,7 +69,10 @@ fn hash(what: &str, bytes: &[u8]) -> String {
 
 /// Inodes are used again, but not at the same time.
 fn of_file(database: &Database) -> Option<String> {
-    let meta = std::fs::metadata(database.path()?).ok()?;
+    let Some(path) = database.path() else {
+        return database.server_identity().map(|identity| hash("expmig.schema", identity.as_bytes()));
+    };
+    let meta = std::fs::metadata(path).ok()?;
     let born = meta.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
     let mut bytes = meta.ino().to_le_bytes().to_vec();
     bytes.extend_from_slice(&born.as_nanos().to_le_bytes());

@@ -10,6 +10,7 @@ use super::folder::Folder;
 use super::identity::Known;
 use super::manifest::{Snapshot, Statistics};
 use super::pages::{Counting, Pages};
+use super::rows;
 use super::verify::{Found, find};
 use crate::database::{Database, Depth, Watches};
 use crate::error::{Domain, Error, Result, Status};
@@ -53,7 +54,6 @@ pub fn restore(
     (force, safety): (bool, bool),
     job: &Arc<Job>,
 ) -> Result<RestoreResult> {
-    database.refuse_unsupported("snapshots", Domain::Snapshot)?;
     database.refuse_read_only(Domain::Snapshot)?;
     let mut pages = Pages::new(job, Counting::Pages, 2);
     job.begin("reading the snapshot")?;
@@ -99,7 +99,11 @@ fn overwrite(
     let keep: Option<&mut dyn FnMut() -> Result<()>> = if safety { Some(&mut keep) } else { None };
     let reader = database.reader()?;
     let _watches = Watches::new(job, [reader, reader]);
-    database.replace_content(&found.path, keep, job, &mut |done, total| pages.at(done, total))?;
+    let mut copied = |done, total| pages.at(done, total);
+    match database.path() {
+        Some(_) => database.replace_content(&found.path, keep, job, &mut copied)?,
+        None => rows::replace(database, &found.path, keep, job, &mut copied)?,
+    }
     Ok(kept)
 }
 

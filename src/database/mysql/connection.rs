@@ -25,6 +25,9 @@ use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
 use crate::schema::{Value, ValueRef, quote};
 
+/// Rows that one statement deletes, so that the job is asked in between.
+const DELETED_AT_ONCE: u64 = 20_000;
+
 /// One connection to a schema.
 pub struct MysqlConnection {
     link: Link,
@@ -411,6 +414,20 @@ impl Connection for MysqlConnection {
 
     fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>> {
         Ok(Box::new(MysqlInserter::new(self, table, columns)?))
+    }
+
+    fn delete_all(&self, table: &TableLayout) -> Result<()> {
+        self.refuse_without_transactions(table)?;
+        let sql = format!("DELETE FROM {} LIMIT {DELETED_AT_ONCE}", quote(&table.name));
+        loop {
+            // The last, which finds none, locks the end of the table.
+            if self.change(&sql, Vec::new())? == 0 {
+                return Ok(());
+            }
+            if let Some(job) = self.link.watched.job() {
+                job.check()?;
+            }
+        }
     }
 
     fn allocate_ids(&self, table: &TableLayout, count: u64) -> Result<(i64, bool)> {

@@ -123,7 +123,12 @@ impl MysqlServer {
 
     /// Whether both are the same schema of the same server, by whatever way.
     pub fn is_same_as(&self, other: &MysqlServer) -> bool {
-        let identity = |server: &MysqlServer| server.open_reader().ok().map(|open| open.server().identity);
-        self.name() == other.name() && identity(self).is_some_and(|here| identity(other) == Some(here))
+        self.identity().is_some_and(|here| other.identity() == Some(here))
+    }
+
+    /// What tells the server and the schema from others.
+    pub fn identity(&self) -> Option<String> {
+        let server = self.open_reader().ok()?.server();
+        Some(format!("{}/{}", server.identity, self.name()))
     }
 }
