@@ -203,6 +203,12 @@ impl Error {
         self
     }
 
+    /// Adds the SQLSTATE.
+    pub fn with_sqlstate(mut self, state: &str) -> Error {
+        self.0.sqlstate = Some(state.to_owned());
+        self
+    }
+
     /// Adds what led to this error.
     pub fn caused_by(mut self, cause: Error) -> Error {
         self.0.cause = Some(cause);

@@ -205,15 +205,17 @@ impl<D: Borrow<Database>> Manager<D> {
                 }));
             }
         }
-        Ok(json!({
-            "schema": "expmig.database/1",
-            "engine": self.database().engine().name(),
-            "path": self.database().path().to_string_lossy(),
+        let mut info = serde_json::Map::from_iter([("schema".to_owned(), json!("expmig.database/1"))]);
+        info.extend(self.database().describe()?);
+        if let Json::Object(rest) = json!({
             "generation": layout.generation(),
             "tables": layout.tables.iter().map(|table| table.schema.name).collect::<Vec<_>>(),
             "extra_columns": extra_columns,
             "extra_tables": layout.extra_tables,
-        }))
+        }) {
+            info.extend(rest);
+        }
+        Ok(Json::Object(info))
     }
 
     /// The content digest of an experiment (docs/digest.md).

@@ -9,7 +9,7 @@ use std::path::Path;
 use common::child::{self, Talker};
 use common::database::{Journal, assert_same, count, dump, open, small, whole};
 use common::snapshot::*;
-use expmig::{Database, OpenOptions, SnapshotOptions, Status};
+use expmig::{OpenOptions, SnapshotOptions, Status};
 use serde_json::json;
 
 /// The body of every child process; as a test of its own it does nothing.
@@ -90,12 +90,6 @@ fn prior_art_item_18_the_log_of_a_live_database_is_neither_forgotten_nor_left_st
     assert!(named(&place.database(), "in the log"));
     drop((live, manager));
     assert!(named(&place.database(), "in the log"), "when everybody has closed it");
-}
-
-#[test]
-fn prior_art_items_19_and_20_what_cannot_be_saved_or_restored_cannot_be_opened() {
-    let error = Database::open("mysql://me@host/schema", OpenOptions::default()).unwrap_err();
-    assert_eq!(error.status(), Status::Unsupported);
 }
 
 #[test]

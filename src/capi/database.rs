@@ -62,6 +62,7 @@ fn open_options(options: &expmig_open_options) -> Result<OpenOptions> {
         create: options.flags & EXPMIG_OPEN_CREATE != 0,
         busy_timeout: Duration::from_millis(busy_timeout),
         guard: options.flags & EXPMIG_OPEN_ALLOW_SHARED_PROCESS == 0,
+        password: None,
     })
 }
 

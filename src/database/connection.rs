@@ -16,13 +16,16 @@ use crate::schema::{Value, ValueRef};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Engine {
     Sqlite,
+    /// MySQL and MariaDB.
+    Mysql,
 }
 
 impl Engine {
-    /// The name in documents: `sqlite`.
+    /// The name in documents: `sqlite` or `mysql`.
     pub fn name(self) -> &'static str {
         match self {
             Engine::Sqlite => "sqlite",
+            Engine::Mysql => "mysql",
         }
     }
 }
@@ -141,6 +144,7 @@ pub trait Connection {
 
     /// Runs several queries at once, each of which is read as far as `body`, called once with a cursor for each, likes.
     fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()>;
+
     /// Prepares one statement of somebody else's, inside the transaction that is running or in one of its own. Fails with MISUSE if
     /// it would do anything but read, or end the transaction.
     fn prepare_read<'c>(&'c self, sql: &str) -> Result<Box<dyn ReadStatement + 'c>>;
@@ -154,6 +158,9 @@ pub trait Connection {
     /// Prepares writing rows into these columns of a table.
     fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>>;
 
+    /// Deletes every row of a table. Until the transaction ends nobody else can change it.
+    fn delete_all(&self, table: &TableLayout) -> Result<()>;
+
     /// The first of `count` ids in a row that were never used in this table, and whether they had to be taken from
     /// below the highest id ever used. Valid while the write transaction lasts.
     fn allocate_ids(&self, table: &TableLayout, count: u64) -> Result<(i64, bool)>;
@@ -161,8 +168,18 @@ pub trait Connection {
     /// Whether writing into this table makes the database do more than that.
     fn has_triggers(&self, table: &TableLayout) -> Result<bool>;
 
-    /// What the engine would read back if `value` were stored in this column of its own.
-    fn stored_as(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Result<Value>;
+    /// What the engine would read back if `value` were stored in this column of its own; `None` if the column refuses it.
+    fn stored_as(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Result<Option<Value>>;
+
+    /// Adds a column with another database's declared type to a table; `false` if that would end the transaction, and nothing was
+    /// done.
+    fn add_column(&self, table: &TableLayout, column: &str, declared: &str) -> Result<bool>;
+
+    /// The SQL for an expression that is equal to another only if the texts are, byte by byte, whatever the column's own rules.
+    fn exactly(&self, expression: &str) -> String;
+
+    /// The SQL for how many bytes the value of an expression has.
+    fn byte_length(&self, expression: &str) -> String;
 
     /// Writes one consistent state of everything into the file at `into`, which is empty and nobody else's, as a SQLite file
     /// without a write-ahead log. Does not flush it to the device. Writers can commit meanwhile, unless they do it so often that

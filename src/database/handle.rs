@@ -1,59 +1,71 @@
-//! The database handle: an address, how it may be used, and the connections opened for that.
+//! The database handle: an address, how it may be used, and what is behind it.
 
-use std::cell::OnceCell;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::connection::{Connection, Copied, Engine, Next, Transaction};
-use super::guard;
+use serde_json::{Map, Value as Json, json};
+
+use super::connection::{Connection, Copied, Engine, Transaction};
 use super::layout::Layout;
+#[cfg(feature = "mysql")]
+use super::mysql::{self, MysqlServer};
 use super::read::EachRow;
-use super::sqlite::{Access, SqliteConnection, needs_recovery};
-use super::sqlite_copy;
+use super::secret::Password;
+use super::sqlite_file::SqliteFile;
 use super::url::Url;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
-use crate::schema::{Entity, TABLES, Value, ValueRef, create_statement, quote};
+use crate::schema::{Entity, Value, quote};
 
 /// How a database may be used.
 #[derive(Clone, Debug)]
 pub struct OpenOptions {
     /// Refuse everything that writes.
     pub read_only: bool,
-    /// Create the file, and the tables of generation 2 in a database that has none, if they are missing.
+    /// Create the file or the schema, and the tables of generation 2 in a database that has none, if they are missing.
     pub create: bool,
     /// How long to wait for other connections' locks.
     pub busy_timeout: Duration,
     /// Refuse if this process has the file open through another copy of SQLite. For hosts that are not Rust programs.
     pub guard: bool,
+    /// The password for a server, instead of one in the URL.
+    pub password: Option<Password>,
 }
 
 impl Default for OpenOptions {
     fn default() -> OpenOptions {
-        OpenOptions { read_only: false, create: false, busy_timeout: Duration::from_secs(5), guard: false }
+        let busy_timeout = Duration::from_secs(5);
+        OpenOptions { read_only: false, create: false, busy_timeout, guard: false, password: None }
     }
+}
+
+/// What is behind a handle.
+enum Backend {
+    Sqlite(Box<SqliteFile>),
+    #[cfg(feature = "mysql")]
+    Mysql(Box<MysqlServer>),
 }
 
 /// An open database. Reading uses a connection that cannot write; the one that can is opened by the first write.
 pub struct Database {
-    path: PathBuf,
+    backend: Backend,
     options: OpenOptions,
-    created: bool,
-    reader: OnceCell<SqliteConnection>,
-    writer: OnceCell<SqliteConnection>,
 }
 
 impl std::fmt::Debug for Database {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Database").field("path", &self.path).field("options", &self.options).finish_non_exhaustive()
+        out.debug_struct("Database")
+            .field("place", &self.place())
+            .field("options", &self.options)
+            .finish_non_exhaustive()
     }
 }
 
 impl Database {
     /// Opens a database that exists, or creates it when the options say so. Checks that it has the tables it needs.
     pub fn open(url: &str, options: OpenOptions) -> Result<Database> {
-        let Url::Sqlite(path) = Url::parse(url)?;
+        let url = Url::parse(url)?;
         if options.create && options.read_only {
             return Err(Error::argument(
                 Domain::Database,
@@ -62,97 +74,39 @@ impl Database {
             )
             .hint("give either EXPMIG_OPEN_CREATE or EXPMIG_OPEN_READONLY"));
         }
-        let exists = check_path(&path, options.create)?;
-        let mut database = Database { path, options, created: false, reader: OnceCell::new(), writer: OnceCell::new() };
-        if database.options.create {
-            database.created = database.create_schema(exists)?;
-        }
+        let backend = match url {
+            Url::Sqlite(path) => Backend::Sqlite(Box::new(SqliteFile::open(path, &options)?)),
+            #[cfg(feature = "mysql")]
+            Url::Mysql(address) => Backend::Mysql(Box::new(MysqlServer::open(*address, &options)?)),
+        };
+        let database = Database { backend, options };
         // A transaction waits for locks; a lone statement would not.
         let state = Transaction::read(database.reader()?)?;
         database.layout()?;
-        database.check_size()?;
+        if let Backend::Sqlite(file) = &database.backend {
+            file.check_size()?;
+        }
         drop(state);
         Ok(database)
     }
 
-    /// Fails if the file ends within a page: SQLite reads zeros for what is missing, which may be somebody's values.
-    fn check_size(&self) -> Result<()> {
-        let reader = self.reader()?;
-        let page = reader.query_integer("PRAGMA page_size", &[])?.and_then(|size| u64::try_from(size).ok());
-        let mut in_wal_mode = false;
-        reader.query("PRAGMA journal_mode", &[], &mut |row| {
-            in_wal_mode = row.value(0)? == ValueRef::Text(b"wal");
-            Ok(Next::Stop)
-        })?;
-        let Ok(meta) = std::fs::metadata(&self.path) else { return Ok(()) };
-        // In WAL mode the log may still have the page whole.
-        if in_wal_mode || page.is_none_or(|page| meta.len().checked_rem(page).unwrap_or(0) == 0) {
-            return Ok(());
-        }
-        Err(Error::new(Status::Corrupt, Domain::Database, "the database is truncated: it ends in the middle of a page")
-            .detail("path", self.path.display())
-            .hint("copy the file again, or restore a backup"))
-    }
-
-    /// Creates what is missing, all tables in one transaction; whether there are only tables without any experiment then. They
-    /// can also be what is left of a call that created them and was cut off before it wrote a row.
-    fn create_schema(&self, exists: bool) -> Result<bool> {
-        if exists {
-            let reader = self.reader()?;
-            let _state = Transaction::read(reader)?;
-            let layout = reader.layout()?;
-            if !layout.tables.is_empty() {
-                return has_no_experiment(reader, &layout);
-            }
-        }
-        let access = if exists { Access::Write } else { Access::Create };
-        let connection = self.connect(access, None)?;
-        let transaction = Transaction::write(&connection)?;
-        // Another process may have been faster.
-        let layout = connection.layout()?;
-        if layout.tables.is_empty() {
-            for table in TABLES {
-                connection.execute(&create_statement(table), &[])?;
-            }
-        }
-        let empty = layout.tables.is_empty() || has_no_experiment(&connection, &layout)?;
-        transaction.commit()?;
-        self.writer.get_or_init(|| connection);
-        Ok(empty)
-    }
-
-    fn connect(&self, access: Access, job: Option<&Arc<Job>>) -> Result<SqliteConnection> {
-        SqliteConnection::open(&self.path, access, self.options.busy_timeout, self.options.guard, job.cloned())
-    }
-
     /// The connection for reading.
     pub fn reader(&self) -> Result<&dyn Connection> {
-        Ok(self.sqlite_reader()?)
-    }
-
-    fn sqlite_reader(&self) -> Result<&SqliteConnection> {
-        if let Some(open) = self.reader.get() {
-            return Ok(open);
+        match &self.backend {
+            Backend::Sqlite(file) => Ok(file.reader()?),
+            #[cfg(feature = "mysql")]
+            Backend::Mysql(server) => server.reader(),
         }
-        let access = if self.options.read_only { Access::ReadOnly } else { Access::Read };
-        let connection = match self.connect(access, None) {
-            Err(error) if needs_recovery(&error) && !self.options.read_only => {
-                self.connect(Access::ReadAfterRecovery, None)?
-            }
-            other => other?,
-        };
-        Ok(self.reader.get_or_init(|| connection))
     }
 
     /// The connection for writing. Opening it may have to wait for a lock, which ticks the job.
     pub fn writer(&self, job: &Arc<Job>) -> Result<&dyn Connection> {
         self.refuse_read_only(Domain::Database)?;
-        if let Some(open) = self.writer.get() {
-            return Ok(open);
+        match &self.backend {
+            Backend::Sqlite(file) => file.writer(job),
+            #[cfg(feature = "mysql")]
+            Backend::Mysql(server) => server.writer(job),
         }
-        let connection = self.connect(Access::Write, Some(job))?;
-        connection.watch(None);
-        Ok(self.writer.get_or_init(|| connection))
     }
 
     /// Fails unless the handle may write.
@@ -160,9 +114,17 @@ impl Database {
         if !self.options.read_only {
             return Ok(());
         }
-        Err(Error::new(Status::Misuse, domain, "the database was opened read-only")
-            .detail("path", self.path.display())
-            .hint("open it without EXPMIG_OPEN_READONLY"))
+        let error = Error::new(Status::Misuse, domain, "the database was opened read-only");
+        Err(self.name_in(error).hint("open it without EXPMIG_OPEN_READONLY"))
+    }
+
+    /// Fails if the engine cannot do this yet; `what` is a plural.
+    pub fn refuse_unsupported(&self, what: &str, domain: Domain) -> Result<()> {
+        match &self.backend {
+            Backend::Sqlite(_) => Ok(()),
+            #[cfg(feature = "mysql")]
+            Backend::Mysql(_) => Err(self.name_in(mysql::unsupported(what).in_domain(domain))),
+        }
     }
 
     /// Replaces everything in the database by what is in the SQLite file at `from`, a copy that [`Connection::copy_into`] made. One
@@ -176,16 +138,21 @@ impl Database {
         copied: Copied<'_>,
     ) -> Result<()> {
         self.refuse_read_only(Domain::Database)?;
-        let source = open_immutable(from)?;
-        // Not the connection for writing: SQLite wants one of which it knows that nobody else uses it meanwhile.
-        let mut target = self.connect(Access::Write, Some(job))?;
-        sqlite_copy::replace(&mut target, &source, self.sqlite_reader()?, keep, copied)
+        match &self.backend {
+            Backend::Sqlite(file) => file.replace_content(from, keep, job, copied),
+            #[cfg(feature = "mysql")]
+            Backend::Mysql(_) => self.refuse_unsupported("snapshots", Domain::Snapshot),
+        }
     }
 
     /// The tables and columns that exist now, checked.
     pub fn layout(&self) -> Result<Layout> {
-        let layout = self.reader()?.layout()?;
-        layout.check().map_err(|error| error.detail("path", self.path.display()))?;
+        self.checked(self.reader()?.layout()?)
+    }
+
+    /// A layout of this database, unless something is missing in it.
+    pub fn checked(&self, layout: Layout) -> Result<Layout> {
+        layout.check().map_err(|error| self.name_in(error))?;
         Ok(layout)
     }
 
@@ -196,86 +163,101 @@ impl Database {
 
     /// Which engine it runs on.
     pub fn engine(&self) -> Engine {
-        Engine::Sqlite
+        match &self.backend {
+            Backend::Sqlite(_) => Engine::Sqlite,
+            #[cfg(feature = "mysql")]
+            Backend::Mysql(_) => Engine::Mysql,
+        }
     }
 
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// The file; `None` for a schema of a server.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.backend {
+            Backend::Sqlite(file) => Some(file.path()),
+            #[cfg(feature = "mysql")]
+            Backend::Mysql(_) => None,
+        }
+    }
+
+    /// Where it is, for a person: the file, or the URL without the password.
+    pub fn place(&self) -> String {
+        match &self.backend {
+            Backend::Sqlite(file) => file.path().display().to_string(),
+            #[cfg(feature = "mysql")]
+            Backend::Mysql(server) => server.place(),
+        }
+    }
+
+    /// The name of the file or of the schema, without the way to it.
+    pub fn name(&self) -> String {
+        match &self.backend {
+            Backend::Sqlite(file) => file.path().file_name().unwrap_or_default().to_string_lossy().into_owned(),
+            #[cfg(feature = "mysql")]
+            Backend::Mysql(server) => server.name().to_owned(),
+        }
+    }
+
+    /// What tells the server and the schema from others; `None` for a file.
+    pub fn server_identity(&self) -> Option<String> {
+        match &self.backend {
+            Backend::Sqlite(_) => None,
+            #[cfg(feature = "mysql")]
+            Backend::Mysql(server) => server.identity(),
+        }
+    }
+
+    /// Adds where it is to an error.
+    pub fn name_in(&self, error: Error) -> Error {
+        error.detail(if self.path().is_some() { "path" } else { "database" }, self.place())
+    }
+
+    /// Which engine and where, for documents: members of an object.
+    pub fn describe(&self) -> Result<Map<String, Json>> {
+        let mut members = Map::from_iter([("engine".to_owned(), json!(self.engine().name()))]);
+        match &self.backend {
+            Backend::Sqlite(file) => drop(members.insert("path".to_owned(), json!(file.path().to_string_lossy()))),
+            #[cfg(feature = "mysql")]
+            Backend::Mysql(server) => {
+                members.insert("url".to_owned(), json!(server.place()));
+                members.insert("server".to_owned(), server.info()?);
+            }
+        }
+        Ok(members)
     }
 
     /// Whether this handle created the tables, or found them without any experiment when it was asked to.
     pub fn was_created(&self) -> bool {
-        self.created
+        match &self.backend {
+            Backend::Sqlite(file) => file.was_created(),
+            #[cfg(feature = "mysql")]
+            Backend::Mysql(server) => server.was_created(),
+        }
     }
 
     /// Whether the path names the database's file, or one that SQLite puts beside it, be it there or not.
     pub fn has_file(&self, path: &Path) -> bool {
-        let there = guard::file_id(path);
-        let named = std::path::absolute(path).ok();
-        ["", "-wal", "-shm", "-journal"].iter().any(|suffix| {
-            let mut own = self.path.clone().into_os_string();
-            own.push(suffix);
-            let own = PathBuf::from(own);
-            named.as_ref() == Some(&own) || (there.is_some() && guard::file_id(&own) == there)
-        })
+        match &self.backend {
+            Backend::Sqlite(file) => file.has_file(path),
+            #[cfg(feature = "mysql")]
+            Backend::Mysql(_) => false,
+        }
     }
 
     /// Whether both handles are of the same database, by whatever names.
     pub fn is_same_as(&self, other: &Database) -> bool {
-        self.path == other.path || guard::file_id(&self.path).is_some_and(|id| guard::file_id(&other.path) == Some(id))
+        match (&self.backend, &other.backend) {
+            (Backend::Sqlite(here), Backend::Sqlite(there)) => here.is_same_as(there),
+            #[cfg(feature = "mysql")]
+            (Backend::Mysql(here), Backend::Mysql(there)) => here.is_same_as(there),
+            #[cfg(feature = "mysql")]
+            _ => false,
+        }
     }
-}
-
-fn open_immutable(path: &Path) -> Result<SqliteConnection> {
-    SqliteConnection::open(path, Access::Immutable, Duration::ZERO, false, None)
-}
-
-/// Opens a copy that [`Connection::copy_into`] made. Nobody may change it meanwhile.
-pub fn open_copy(path: &Path) -> Result<Box<dyn Connection>> {
-    Ok(Box::new(open_immutable(path)?))
 }
 
 /// Whether the tables are there and hold no experiment.
-fn has_no_experiment(connection: &dyn Connection, layout: &Layout) -> Result<bool> {
+pub(super) fn has_no_experiment(connection: &dyn Connection, layout: &Layout) -> Result<bool> {
     let Ok(experiments) = layout.entity(Entity::Experiment) else { return Ok(false) };
     let sql = format!("SELECT EXISTS (SELECT 1 FROM {})", quote(&experiments.name));
     Ok(connection.query_integer(&sql, &[])? == Some(0))
-}
-
-/// Whether the file exists; fails if it cannot be a database file.
-fn check_path(path: &Path, create: bool) -> Result<bool> {
-    match std::fs::metadata(path) {
-        Ok(meta) if meta.is_dir() => {
-            Err(Error::argument(Domain::Database, "url", "the path is a directory, not a database file")
-                .detail("path", path.display())
-                .hint("give the path of the file in it"))
-        }
-        // Opening a pipe would wait for somebody to write into it.
-        Ok(meta) if !meta.is_file() => Err(Error::argument(
-            Domain::Database,
-            "url",
-            "the path is a pipe, a socket or a device, not a database file",
-        )
-        .detail("path", path.display())
-        .hint("pass the path of the SQLite file")),
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && create => {
-            let folder_exists = path.parent().is_some_and(Path::is_dir);
-            if folder_exists {
-                return Ok(false);
-            }
-            Err(Error::new(Status::NotFound, Domain::Database, "the folder for the new database does not exist")
-                .detail("path", path.display())
-                .hint("create the folder first"))
-        }
-        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
-            Err(Error::new(Status::NotFound, Domain::Database, "there is no database at this path")
-                .detail("path", path.display())
-                .hint("check the path; EXPMIG_OPEN_CREATE creates a new database"))
-        }
-        Err(error) => Err(Error::new(Status::Io, Domain::Database, format!("the path cannot be looked at: {error}"))
-            .detail("path", path.display())
-            .hint("check the permissions of the folders above it")),
-    }
 }

@@ -1,5 +1,9 @@
 //! What a database really has, beside what the schema data says it should have.
 
+use std::collections::HashSet;
+
+#[cfg(feature = "mysql")]
+use super::mysql::ColumnType;
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::{Column, Entity, Place, Role, TABLES, Table, ValueRef, quote};
 
@@ -42,7 +46,9 @@ impl Affinity {
             (_, ValueRef::Null | ValueRef::Blob(_)) | (Affinity::Blob, _) | (Affinity::Text, ValueRef::Text(_)) => true,
             (Affinity::Text, _) => false,
             (_, ValueRef::Text(text)) => text.iter().any(beyond_numbers),
-            (Affinity::Real, ValueRef::Real(_)) | (Affinity::Numeric | Affinity::Integer, ValueRef::Integer(_)) => true,
+            // SQLite keeps whole numbers as integers, which have no -0.
+            (Affinity::Real, ValueRef::Real(number)) => number != 0.0 || number.is_sign_positive(),
+            (Affinity::Numeric | Affinity::Integer, ValueRef::Integer(_)) => true,
             (Affinity::Real, ValueRef::Integer(_)) | (Affinity::Numeric | Affinity::Integer, ValueRef::Real(_)) => {
                 false
             }
@@ -58,6 +64,32 @@ pub fn utf16_holds(value: ValueRef<'_>) -> bool {
     }
 }
 
+/// What decides what becomes of a value in a column.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Storage {
+    Sqlite(Affinity),
+    #[cfg(feature = "mysql")]
+    Mysql(ColumnType),
+}
+
+/// The error of a column that the engine cannot add within a transaction.
+pub fn cannot_add(domain: Domain, table: &str, column: &str) -> Error {
+    let message =
+        format!("the target has no column {table}.{column}, and a server cannot add it without ending the transaction");
+    Error::new(Status::Unsupported, domain, message)
+        .detail("table", table)
+        .detail("column", column)
+        .hint("add the column to the target yourself; nothing was changed")
+}
+
+/// The error of a table whose ids are no key.
+pub fn ids_are_no_key(name: &str) -> Error {
+    Error::new(Status::Schema, Domain::Database, format!("{name}.id is not a key: ids could occur twice"))
+        .detail("table", name)
+        .detail("column", "id")
+        .hint("rebuild the table with id as its primary key")
+}
+
 /// A column that exists.
 #[derive(Clone, Debug)]
 pub struct ColumnLayout {
@@ -67,8 +99,72 @@ pub struct ColumnLayout {
     pub schema: Option<&'static Column>,
     /// The declared type.
     pub declared: String,
+    /// What the type does to values.
+    pub storage: Storage,
     /// Whether NULL is refused.
     pub not_null: bool,
+}
+
+impl ColumnLayout {
+    /// Whether a value is certainly stored as it is. If not, [`Connection::stored_as`](super::Connection::stored_as) knows.
+    #[inline]
+    pub fn certainly_keeps(&self, value: ValueRef<'_>) -> bool {
+        match &self.storage {
+            Storage::Sqlite(affinity) => affinity.certainly_keeps(value),
+            #[cfg(feature = "mysql")]
+            Storage::Mysql(column) => column.certainly_keeps(value),
+        }
+    }
+
+    /// How SQLite converts values; `None` for a column of another engine.
+    pub fn affinity(&self) -> Option<Affinity> {
+        match &self.storage {
+            Storage::Sqlite(affinity) => Some(*affinity),
+            #[cfg(feature = "mysql")]
+            Storage::Mysql(_) => None,
+        }
+    }
+
+    /// Whether whatever the other column holds is certainly stored here as it is.
+    pub fn takes_all_of(&self, other: &ColumnLayout) -> bool {
+        match (&self.storage, &other.storage) {
+            (Storage::Sqlite(Affinity::Blob), Storage::Sqlite(_)) => true,
+            // NaN cannot have come into a column, whatever its type.
+            (here, there) => here == there && self.holds(),
+        }
+    }
+
+    #[cfg(not(feature = "mysql"))]
+    fn holds(&self) -> bool {
+        true
+    }
+
+    /// Whether values of the type can be written at all.
+    #[cfg(feature = "mysql")]
+    fn holds(&self) -> bool {
+        self.storage != Storage::Mysql(ColumnType::Other)
+    }
+
+    /// Whether keys compare here as the integers that they are.
+    pub fn holds_integers(&self) -> bool {
+        match &self.storage {
+            Storage::Sqlite(affinity) => matches!(affinity, Affinity::Integer | Affinity::Numeric),
+            #[cfg(feature = "mysql")]
+            Storage::Mysql(column) => matches!(column, ColumnType::Integer { .. }),
+        }
+    }
+
+    /// Whether the type makes the column no key for this role: text is nobody's key, every row would seem to hang on nothing.
+    fn refuses_role(&self, role: Role) -> bool {
+        match (&self.storage, role) {
+            (Storage::Sqlite(affinity), Role::Id) => matches!(affinity, Affinity::Text | Affinity::Real),
+            (Storage::Sqlite(affinity), Role::Parent(_)) => *affinity == Affinity::Text,
+            (Storage::Sqlite(_), Role::Index) => false,
+            #[cfg(feature = "mysql")]
+            (Storage::Mysql(_), Role::Id | Role::Parent(_) | Role::Index) => !self.holds_integers(),
+            (_, Role::Content) => false,
+        }
+    }
 }
 
 /// A known table that exists.
@@ -117,6 +213,23 @@ pub struct Layout {
 }
 
 impl Layout {
+    /// From what was found, in any order.
+    pub fn new(
+        mut tables: Vec<TableLayout>,
+        own_tables: Vec<TableLayout>,
+        extra_tables: Vec<String>,
+    ) -> Result<Layout> {
+        tables.sort_by_key(|found| TABLES.iter().position(|known| known.name == found.schema.name));
+        let mut seen = HashSet::new();
+        if let Some(twice) = tables.iter().find(|found| !seen.insert(found.schema.name)) {
+            let message = format!("the table {} exists twice, in different letter cases", twice.schema.name);
+            return Err(Error::new(Status::Schema, Domain::Database, message)
+                .detail("table", &twice.name)
+                .hint("rename the one that Experiment Manager does not use"));
+        }
+        Ok(Layout { tables, own_tables, extra_tables, utf16: false })
+    }
+
     /// The layout of a known table, if the database has it.
     pub fn table(&self, name: &str) -> Option<&TableLayout> {
         self.tables.iter().find(|table| table.schema.name == name)
@@ -171,14 +284,7 @@ impl Layout {
                 let Some(there) = found.columns.iter().find(|other| other.schema == Some(column)) else {
                     return Err(named(schema_error(format!("the column {}.{} is missing", table.name, column.name))));
                 };
-                // Text is nobody's key: every row would seem to hang on nothing.
-                let affinity = Affinity::of(&there.declared);
-                let refused = match column.role {
-                    Role::Id => matches!(affinity, Affinity::Text | Affinity::Real),
-                    Role::Parent(_) => affinity == Affinity::Text,
-                    Role::Index | Role::Content => false,
-                };
-                if refused {
+                if there.refuses_role(column.role) {
                     let message = format!("{}.{} is a key but declared {}", table.name, column.name, there.declared);
                     return Err(named(schema_error(message)));
                 }

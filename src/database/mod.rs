@@ -13,17 +13,22 @@ mod handle;
 mod id_map;
 mod id_table;
 mod layout;
+#[cfg(feature = "mysql")]
+mod mysql;
 mod read;
+mod secret;
 mod sqlite;
 mod sqlite_check;
 mod sqlite_copy;
 mod sqlite_cursors;
 mod sqlite_error;
+mod sqlite_file;
 mod sqlite_insert;
 mod sqlite_layout;
 mod sqlite_read;
 mod sqlite_walk;
 mod url;
+mod watched;
 
 pub use cell_buffer::CellBuffer;
 pub use chunk::Chunk;
@@ -32,9 +37,11 @@ pub use connection::{
     Watches,
 };
 pub use glob::Glob;
-pub use handle::{Database, OpenOptions, open_copy};
+pub use handle::{Database, OpenOptions};
 pub use id_map::{Fingerprint, IdMap};
 pub use id_table::IdTable;
-pub use layout::{Affinity, ColumnLayout, Layout, TableLayout, utf16_holds};
+pub use layout::{Affinity, ColumnLayout, Layout, Storage, TableLayout, cannot_add, utf16_holds};
 pub use read::{EachRow, QueryRow, ReadStatement};
+pub use secret::{Password, Secret};
 pub use sqlite::sqlite_version;
+pub use sqlite_file::{create_copy, open_copy};

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rusqlite::{OpenFlags, types};
@@ -17,6 +17,7 @@ use super::read::ReadStatement;
 use super::sqlite_error::translate;
 use super::sqlite_insert::{SqliteInserter, has_triggers, is_huge};
 use super::sqlite_read::{self, ReadGuard};
+use super::watched::Watched;
 use super::{sqlite_check, sqlite_copy, sqlite_cursors, sqlite_layout};
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
@@ -45,20 +46,6 @@ pub enum Access {
     Create,
     /// Read a file that nobody changes, whatever journal stands beside it.
     Immutable,
-}
-
-/// The job that long statements tick, if there is one. Shared with the handler inside SQLite.
-#[derive(Default)]
-struct Watched(Mutex<Option<Arc<Job>>>);
-
-impl Watched {
-    fn job(&self) -> Option<Arc<Job>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set(&self, job: Option<Arc<Job>>) -> Option<Arc<Job>> {
-        std::mem::replace(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner), job)
-    }
 }
 
 /// How long a connection waits for the locks of others, and who wants to know meanwhile.
@@ -130,7 +117,7 @@ impl SqliteConnection {
             };
         let wrap = |error| translate(error, path);
         let name = if access == Access::Immutable { immutable(path) } else { path.to_owned() };
-        let watched = Arc::new(Watched(Mutex::new(job)));
+        let watched = Arc::new(Watched::new(job));
         let handler = Arc::clone(&watched);
         let (inner, registration) = guard::open(path, check, || {
             let mut inner = rusqlite::Connection::open_with_flags(&name, flags).map_err(wrap)?;
@@ -428,6 +415,10 @@ impl Connection for SqliteConnection {
         Ok(Box::new(SqliteInserter::new(self, table, columns)?))
     }
 
+    fn delete_all(&self, table: &TableLayout) -> Result<()> {
+        self.execute(&format!("DELETE FROM {}", quote(&table.name)), &[]).map(drop)
+    }
+
     fn allocate_ids(&self, table: &TableLayout, count: u64) -> Result<(i64, bool)> {
         let used = self.high_water(table)?;
         let room = i64::MAX.abs_diff(used);
@@ -461,11 +452,14 @@ impl Connection for SqliteConnection {
         has_triggers(self, table)
     }
 
-    fn stored_as(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Result<Value> {
+    fn stored_as(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Result<Option<Value>> {
+        if column.certainly_keeps(value) {
+            return Ok(Some(value.to_owned()));
+        }
         // Asking SQLite itself is the one sure way to know how it converts. The declared type is somebody else's text, so
         // only its affinity goes into the statement.
         let declared = match Affinity::of(&column.declared) {
-            Affinity::Blob => return Ok(value.to_owned()),
+            Affinity::Blob => return Ok(Some(value.to_owned())),
             Affinity::Text => "TEXT",
             Affinity::Numeric => "NUMERIC",
             Affinity::Integer => "INTEGER",
@@ -483,7 +477,22 @@ impl Connection for SqliteConnection {
             probe.execute_batch(&format!("DELETE FROM probe_{declared}"))?;
             Ok(read)
         };
-        stored().map_err(|error| self.wrap(error))
+        stored().map(Some).map_err(|error| self.wrap(error))
+    }
+
+    fn add_column(&self, table: &TableLayout, column: &str, declared: &str) -> Result<bool> {
+        // The type is text of somebody's, and could be any SQL; in quotes it is a type.
+        let declared = if declared.is_empty() { String::new() } else { quote(declared) };
+        self.execute(&format!("ALTER TABLE {} ADD COLUMN {} {declared}", quote(&table.name), quote(column)), &[])?;
+        Ok(true)
+    }
+
+    fn exactly(&self, expression: &str) -> String {
+        format!("{expression} COLLATE BINARY")
+    }
+
+    fn byte_length(&self, expression: &str) -> String {
+        format!("length(CAST({expression} AS BLOB))")
     }
 
     fn copy_into(&self, into: &Path, copied: Copied<'_>) -> Result<()> {

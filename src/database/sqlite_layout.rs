@@ -1,12 +1,10 @@
 //! Reading what a SQLite database has.
 
-use std::collections::HashSet;
-
 use rusqlite::Connection;
 
-use super::layout::{ColumnLayout, Layout, TableLayout};
-use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{TABLES, Table, own_table, quote, table};
+use super::layout::{Affinity, ColumnLayout, Layout, Storage, TableLayout, ids_are_no_key};
+use crate::error::{Error, Result};
+use crate::schema::{Table, own_table, quote, table};
 
 type Sqlite<T> = rusqlite::Result<T>;
 
@@ -28,25 +26,12 @@ pub fn read(connection: &Connection, wrap: &dyn Fn(rusqlite::Error) -> Error) ->
         };
         let (columns, key) = columns(connection, schema, &name).map_err(wrap)?;
         if schema.has_own_id() && !unique_id(connection, &name, &key).map_err(wrap)? {
-            return Err(Error::new(
-                Status::Schema,
-                Domain::Database,
-                format!("{name}.id is not a key: ids could occur twice"),
-            )
-            .detail("table", name)
-            .detail("column", "id")
-            .hint("rebuild the table with id as its primary key"));
+            return Err(ids_are_no_key(&name));
         }
         tables.push(TableLayout { schema, name, columns, has_rowid });
     }
-    let order = |found: &TableLayout| TABLES.iter().position(|known| known.name == found.schema.name);
-    tables.sort_by_key(order);
-    let mut seen = HashSet::new();
-    if let Some(twice) = tables.iter().find(|found| !seen.insert(found.schema.name)) {
-        return Err(Error::internal(Domain::Database, format!("the table {} exists twice", twice.name)));
-    }
     let encoding: String = connection.query_row("PRAGMA encoding", [], |row| row.get(0)).map_err(wrap)?;
-    Ok(Layout { tables, own_tables, extra_tables, utf16: encoding != "UTF-8" })
+    Ok(Layout { utf16: encoding != "UTF-8", ..Layout::new(tables, own_tables, extra_tables)? })
 }
 
 /// Every table that is not SQLite's own, and whether its rows have a rowid.
@@ -71,10 +56,12 @@ fn columns(connection: &Connection, schema: &Table, name: &str) -> Sqlite<(Vec<C
         }
         let generated = row.get::<_, i64>("hidden")? != 0;
         if !generated {
+            let declared = row.get::<_, Option<String>>("type")?.unwrap_or_default();
             columns.push(ColumnLayout {
                 schema: schema.columns.iter().find(|column| column.name.eq_ignore_ascii_case(&name)),
                 name,
-                declared: row.get::<_, Option<String>>("type")?.unwrap_or_default(),
+                storage: Storage::Sqlite(Affinity::of(&declared)),
+                declared,
                 not_null: row.get::<_, i64>("notnull")? != 0,
             });
         }

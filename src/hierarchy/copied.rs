@@ -3,7 +3,7 @@
 use super::ids::{IdSet, Ids};
 use super::problem::Problems;
 use super::selection::{Scope, Selection};
-use crate::database::{Affinity, Connection, Layout, TableLayout};
+use crate::database::{Connection, Layout, TableLayout};
 use crate::error::{Domain, Error, Result};
 use crate::progress::Job;
 use crate::schema::{Entity, LinkOwner, Place, Role, Table, Value, quote};
@@ -23,10 +23,11 @@ pub struct Blocks {
 /// Whether all columns of keys have numeric types: then a key is equal to another in a copy if it was in the source, and reads
 /// back as the integer that was written.
 pub fn keeps_keys(layout: &Layout) -> bool {
-    layout.tables.iter().flat_map(|table| &table.columns).all(|column| {
-        column.schema.is_none_or(|known| known.role == Role::Content)
-            || matches!(Affinity::of(&column.declared), Affinity::Integer | Affinity::Numeric)
-    })
+    layout
+        .tables
+        .iter()
+        .flat_map(|table| &table.columns)
+        .all(|column| column.schema.is_none_or(|known| known.role == Role::Content) || column.holds_integers())
 }
 
 impl Selection {

@@ -156,7 +156,7 @@ fn key([index, outer]: &Positions, row: &dyn Row) -> Result<Key> {
 
 #[cfg(test)]
 mod tests {
-    use crate::database::{Database, Layout, OpenOptions};
+    use crate::database::{Affinity, Database, Layout, OpenOptions, Storage};
     use crate::error::Domain;
     use crate::hierarchy::{Scope, Selection};
     use crate::progress::Job;
@@ -196,7 +196,7 @@ mod tests {
         let mut untyped = layout.clone();
         // Columns without a type keep the bits from being used; SQLite's own idea of the types stays.
         let columns = untyped.tables.iter_mut().flat_map(|table| &mut table.columns);
-        columns.for_each(|column| column.declared.clear());
+        columns.for_each(|column| column.storage = Storage::Sqlite(Affinity::Blob));
         let (bits, looked_up) = (select(&database, &layout), select(&database, &untyped));
         let counts = |selection: &Selection| -> Vec<(&str, u64, u64)> {
             selection.counts.iter().map(|c| (c.table.name, c.rows, c.unsound)).collect()

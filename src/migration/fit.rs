@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::sides::Sides;
-use crate::database::{Affinity, ColumnLayout, Connection, Layout, Row, TableLayout, utf16_holds};
+use crate::database::{ColumnLayout, Connection, Layout, Row, TableLayout, utf16_holds};
 use crate::digest::same_content;
 use crate::error::Result;
 use crate::hierarchy::{Owner, Selection, Shape, Through, Visitor, walk};
@@ -105,8 +105,7 @@ impl Effective {
                     changes.insert((name, column.name.clone()), Change::Missing);
                     return false;
                 };
-                let same = Affinity::of(&column.declared) == Affinity::of(&there.declared);
-                if !same && Affinity::of(&there.declared) != Affinity::Blob {
+                if !there.takes_all_of(column) {
                     changes.insert((name, column.name.clone()), Change::Converted(there.clone()));
                 } else if there.not_null && !column.not_null {
                     changes.insert((name, column.name.clone()), Change::Refused);
@@ -118,7 +117,7 @@ impl Effective {
         Effective { layout, changes, insisting, utf16: target.utf16, appended }
     }
 
-    /// What a value becomes in the target; `None` if it stays as it is.
+    /// What a value becomes in the target; `None` if it stays as it is, or is refused.
     pub fn stored(
         &self,
         target: &dyn Connection,
@@ -130,7 +129,7 @@ impl Effective {
             return Ok(None);
         }
         match self.changes.get(&(table.schema.name, column.name.clone())) {
-            Some(Change::Converted(there)) => target.stored_as(there, value).map(Some),
+            Some(Change::Converted(there)) if !there.certainly_keeps(value) => target.stored_as(there, value),
             _ => Ok(None),
         }
     }
@@ -237,7 +236,14 @@ impl Finder<'_> {
                         self.fit.refused += 1;
                         continue;
                     }
-                    let stored = self.target.stored_as(there, value)?;
+                    if there.certainly_keeps(value) {
+                        continue;
+                    }
+                    let Some(stored) = self.target.stored_as(there, value)? else {
+                        loss("the target's column type refuses it", None)?;
+                        self.fit.refused += 1;
+                        continue;
+                    };
                     let kind = column.schema.map(|known| known.kind);
                     if !same_content(value, stored.borrow(), kind) {
                         loss("the target's column type converts it", Some(stored.borrow().describe()))?;

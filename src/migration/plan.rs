@@ -126,10 +126,10 @@ fn row_bytes(connection: &dyn Connection, table: &TableLayout) -> Result<u64> {
     let lengths: Vec<String> = table
         .columns
         .iter()
-        .map(|column| format!("coalesce(length(CAST({} AS BLOB)), 0)", quote(&column.name)))
+        .map(|column| format!("coalesce({}, 0)", connection.byte_length(&quote(&column.name))))
         .collect();
     let sql = format!(
-        "SELECT count(*), sum({}) FROM (SELECT * FROM {} LIMIT {SAMPLE})",
+        "SELECT count(*), sum({}) FROM (SELECT * FROM {} LIMIT {SAMPLE}) AS sample",
         lengths.join(" + "),
         quote(&table.name)
     );

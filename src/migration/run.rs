@@ -6,7 +6,7 @@ use super::copy::{Copier, NewIds};
 use super::options::{Helpers, MigrateOptions, Strategy};
 use super::result::{IdMap, MigrationResult, TableCount};
 use super::sides::{Prepared, Sides, Validated};
-use crate::database::{Database, Transaction, Watches};
+use crate::database::{Database, Transaction, Watches, cannot_add};
 use crate::digest::{ExperimentDigest, Hash, OnDuplicate, digest, hex};
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::hierarchy::{Selection, keeps_keys};
@@ -314,11 +314,9 @@ fn losses(prepared: &Prepared) -> Option<String> {
 fn add_columns(sides: &mut Sides<'_>, prepared: &Prepared) -> Result<()> {
     for (table, column, declared) in &prepared.fit.added_columns {
         let Some(there) = sides.target_layout.table(table) else { continue };
-        // The type is text of the source, and could be any SQL; in quotes it is a type.
-        let declared = if declared.is_empty() { String::new() } else { quote(declared) };
-        sides
-            .target
-            .execute(&format!("ALTER TABLE {} ADD COLUMN {} {declared}", quote(&there.name), quote(column)), &[])?;
+        if !sides.target.add_column(there, column, declared)? {
+            return Err(cannot_add(Domain::Migration, there.schema.name, column));
+        }
     }
     if !prepared.fit.added_columns.is_empty() {
         sides.target_layout = sides.target.layout()?;

@@ -43,9 +43,7 @@ impl<'a> Sides<'a> {
     ) -> Result<Sides<'a>> {
         let same = source_database.is_same_as(target_database);
         let read = |database: &Database, connection: &dyn Connection| -> Result<Layout> {
-            let layout = connection.layout()?;
-            layout.check().map_err(|error| error.detail("path", database.path().display()))?;
-            Ok(layout)
+            database.checked(connection.layout()?)
         };
         let source_layout = read(source_database, source)?;
         let target_layout = read(target_database, target)?;

@@ -9,10 +9,10 @@ mod tables;
 mod timestamp;
 mod value;
 
-pub use ddl::{create_statement, quote};
+pub use ddl::{MYSQL_CHARSET, create_statement, create_statement_mysql, quote};
 pub use tables::{
     Column, Entity, Kind, LinkOwner, OWN_TABLES, Place, Reference, Role, TABLES, Table, UNDO, UNDO_LINK,
     UNDO_TRANSFORM, own_table, table,
 };
-pub use timestamp::parse_timestamp;
+pub use timestamp::{format_timestamp, parse_timestamp};
 pub use value::{Value, ValueRef, one_line};

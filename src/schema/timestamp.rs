@@ -1,6 +1,6 @@
 //! Timestamps: naive ISO 8601 text, compared and digested as microseconds. Zones are never shifted.
 
-use chrono::{NaiveDate, NaiveTime};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Timelike};
 
 /// Microseconds since 1970-01-01T00:00:00 of `YYYY-MM-DDThh:mm:ss[.f{1,6}]` (`T` or one space), years 0001 to 9999. `None` for
 /// every other text: that stays what it is, text.
@@ -37,9 +37,32 @@ pub fn parse_timestamp(text: &[u8]) -> Option<i64> {
     Some(date.and_time(time).and_utc().timestamp_micros())
 }
 
+/// The text of so many microseconds, as Python writes it: a fraction of six digits, or none if it is zero. `None` outside of the years
+/// 0001 to 9999.
+pub fn format_timestamp(micros: i64) -> Option<String> {
+    let time = DateTime::from_timestamp_micros(micros)?.naive_utc();
+    if !(1..=9999).contains(&time.year()) {
+        return None;
+    }
+    let form = if time.nanosecond() == 0 { "%Y-%m-%dT%H:%M:%S" } else { "%Y-%m-%dT%H:%M:%S%.6f" };
+    Some(time.format(form).to_string())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::parse_timestamp;
+    use super::{format_timestamp, parse_timestamp};
+
+    #[test]
+    fn what_is_written_reads_back() {
+        for text in
+            ["1970-01-01T00:00:00", "2023-12-01T10:00:00.000001", "0001-01-01T00:00:00", "9999-12-31T23:59:59.999999"]
+        {
+            let micros = parse_timestamp(text.as_bytes()).unwrap();
+            assert_eq!(format_timestamp(micros).as_deref(), Some(text));
+        }
+        assert_eq!(format_timestamp(253_402_300_800_000_000), None);
+        assert_eq!(format_timestamp(-62_135_596_800_000_001), None);
+    }
 
     #[test]
     fn accepts_both_separators_and_every_fraction_length() {

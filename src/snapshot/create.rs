@@ -15,6 +15,7 @@ use super::identity::Identity;
 use super::manifest::{Snapshot, Statistics, check_request};
 use super::pages::{Counting, Pages};
 use super::reservation::{Reservation, sweep};
+use super::rows;
 use crate::database::{Connection, Database, Depth, Layout, RowCounts, Watches, open_copy};
 use crate::digest::hex;
 use crate::error::{Domain, Error, Result, Status};
@@ -62,7 +63,11 @@ pub fn create(
     let file = create_new(&copy).map_err(|error| io("the snapshot cannot be created", &copy, &error))?;
     let mut pages = Pages::new(job, counting, 2);
     job.begin("copying the database")?;
-    reader.copy_into(&copy, &mut |done, total| pages.at(done, total))?;
+    let mut copied = |done, total| pages.at(done, total);
+    match database.path() {
+        Some(_) => reader.copy_into(&copy, &mut copied)?,
+        None => rows::copy_out(reader, &copy, &mut copied)?,
+    }
     pages.next("reading the copy back")?;
     let (size, blake3) = checksum(&file, &copy, &mut pages)?;
     job.begin("checking the copy")?;
@@ -84,8 +89,9 @@ fn damaged(cause: Error, database: &Database) -> Error {
     if cause.status() != Status::Corrupt {
         return cause;
     }
-    Error::new(Status::Corrupt, Domain::Snapshot, "the database is damaged, so no snapshot was made of it")
-        .detail("path", database.path().display())
+    let error = Error::new(Status::Corrupt, Domain::Snapshot, "the database is damaged, so no snapshot was made of it");
+    database
+        .name_in(error)
         .hint("run PRAGMA integrity_check in the sqlite3 shell; restore a snapshot from before the damage")
         .caused_by(cause)
 }

@@ -4,7 +4,6 @@
 //! experiments is still there as it was.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use serde::{Deserialize, Serialize};
@@ -22,11 +21,11 @@ const COLUMNS: [&str; 3] = ["id", "title", "start_time"];
 /// What is kept of a database, to know it again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// `sqlite`.
+    /// `sqlite` or `mysql`.
     pub engine: String,
-    /// The name of the file, without the path.
+    /// The name of the file, without the path; or of the schema.
     pub file_name: String,
-    /// A hash of what tells the file from others, if the file system can say.
+    /// A hash of what tells the file from others, if the file system can say; or the server and the schema.
     pub file: Option<String>,
     /// Some of its experiments.
     pub experiments: Vec<Fingerprint>,
@@ -69,16 +68,15 @@ fn hash(what: &str, bytes: &[u8]) -> String {
 }
 
 /// Inodes are used again, but not at the same time.
-fn of_file(path: &Path) -> Option<String> {
+fn of_file(database: &Database) -> Option<String> {
+    let Some(path) = database.path() else {
+        return database.server_identity().map(|identity| hash("expmig.schema", identity.as_bytes()));
+    };
     let meta = std::fs::metadata(path).ok()?;
     let born = meta.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
     let mut bytes = meta.ino().to_le_bytes().to_vec();
     bytes.extend_from_slice(&born.as_nanos().to_le_bytes());
     Some(hash("expmig.file", &bytes))
-}
-
-fn name_of(path: &Path) -> String {
-    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 impl Identity {
@@ -95,8 +93,8 @@ impl Identity {
         experiments.sort_by_key(|found| found.id);
         Ok(Identity {
             engine: database.engine().name().to_owned(),
-            file_name: name_of(database.path()),
-            file: of_file(database.path()),
+            file_name: database.name(),
+            file: of_file(database),
             experiments,
         })
     }
@@ -114,10 +112,10 @@ impl Identity {
         if self.engine != database.engine().name() {
             return Ok(Known::No);
         }
-        if self.file.is_some() && self.file == of_file(database.path()) {
+        if self.file.is_some() && self.file == of_file(database) {
             return Ok(Known::File);
         }
-        if self.file_name != name_of(database.path()) {
+        if self.file_name != database.name() {
             return Ok(Known::No);
         }
         let reader = database.reader()?;

@@ -18,6 +18,7 @@ mod manifest;
 mod pages;
 mod reservation;
 mod restore;
+mod rows;
 mod verify;
 
 pub use create::{Request, create};

@@ -10,6 +10,7 @@ use super::folder::Folder;
 use super::identity::Known;
 use super::manifest::{Snapshot, Statistics};
 use super::pages::{Counting, Pages};
+use super::rows;
 use super::verify::{Found, find};
 use crate::database::{Database, Depth, Watches};
 use crate::error::{Domain, Error, Result, Status};
@@ -98,7 +99,11 @@ fn overwrite(
     let keep: Option<&mut dyn FnMut() -> Result<()>> = if safety { Some(&mut keep) } else { None };
     let reader = database.reader()?;
     let _watches = Watches::new(job, [reader, reader]);
-    database.replace_content(&found.path, keep, job, &mut |done, total| pages.at(done, total))?;
+    let mut copied = |done, total| pages.at(done, total);
+    match database.path() {
+        Some(_) => database.replace_content(&found.path, keep, job, &mut copied)?,
+        None => rows::replace(database, &found.path, keep, job, &mut copied)?,
+    }
     Ok(kept)
 }
 
@@ -118,9 +123,8 @@ fn no_safety(cause: Error) -> Error {
 
 fn of_another(snapshot: &Snapshot, database: &Database) -> Error {
     let message = format!("the snapshot {} is of another database", snapshot.id);
-    Error::new(Status::Mismatch, Domain::Snapshot, message)
-        .detail("snapshot_id", &snapshot.id)
-        .detail("path", database.path().display())
-        .detail("snapshot_database", &snapshot.database.file_name)
-        .hint("restore it into its own database, or force it (EXPMIG_RESTORE_FORCE), which replaces everything in this one")
+    let error = Error::new(Status::Mismatch, Domain::Snapshot, message).detail("snapshot_id", &snapshot.id);
+    database.name_in(error).detail("snapshot_database", &snapshot.database.file_name).hint(
+        "restore it into its own database, or force it (EXPMIG_RESTORE_FORCE), which replaces everything in this one",
+    )
 }

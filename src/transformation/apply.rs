@@ -37,8 +37,7 @@ pub fn transform(
         true => Transaction::read(connection)?,
         false => Transaction::write(connection)?,
     };
-    let layout = connection.layout()?;
-    layout.check().map_err(|error| error.detail("path", database.path().display()))?;
+    let layout = database.checked(connection.layout()?)?;
     job.begin("counting")?;
     let chosen = Chosen::read(connection, &layout, selection, &job)?;
     job.set_total(chosen.count(connection, &layout, &job)?);

@@ -156,7 +156,15 @@ impl<'a> Examiner<'a> {
 
 /// What a column will hold when this is stored in it. The usual cases are known without asking the database.
 fn stored(connection: &dyn Connection, column: &ColumnLayout, value: Value) -> Result<Value> {
-    let affinity = Affinity::of(&column.declared);
+    let Some(affinity) = column.affinity() else {
+        let refused = || {
+            let message = format!("the column {} cannot hold {}", column.name, value.borrow().describe());
+            Error::new(Status::Constraint, Domain::Transformation, message)
+                .detail("column", &column.name)
+                .hint("change the rules, or the type of the column; nothing was changed")
+        };
+        return connection.stored_as(column, value.borrow())?.ok_or_else(refused);
+    };
     let stays = match &value {
         Value::Null | Value::Blob(_) => true,
         Value::Real(number) if number.is_nan() => return Ok(Value::Null),
@@ -166,13 +174,13 @@ fn stored(connection: &dyn Connection, column: &ColumnLayout, value: Value) -> R
         // No number begins with a brace.
         Value::Text(text) => matches!(affinity, Affinity::Text | Affinity::Blob) || text.first() == Some(&b'{'),
     };
-    if stays { Ok(value) } else { connection.stored_as(column, value.borrow()) }
+    if stays { Ok(value) } else { Ok(connection.stored_as(column, value.borrow())?.unwrap_or(Value::Null)) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{Examiner, Verdict, same, stored};
-    use crate::database::{ColumnLayout, Database, Layout, OpenOptions};
+    use crate::database::{Affinity, ColumnLayout, Database, Layout, OpenOptions, Storage};
     use crate::schema::{Value, ValueRef};
     use crate::transformation::metric::Outcome;
     use crate::transformation::steps::{Step, Steps};
@@ -220,9 +228,11 @@ mod tests {
             Value::Blob(b"5".to_vec()),
         ];
         for declared in ["FLOAT", "TEXT", "JSON", "INT", "", "BLOB", "VARCHAR(50)"] {
-            let column = ColumnLayout { name: "v".into(), schema: None, declared: declared.into(), not_null: false };
+            let storage = Storage::Sqlite(Affinity::of(declared));
+            let column =
+                ColumnLayout { name: "v".into(), schema: None, declared: declared.into(), storage, not_null: false };
             for value in &values {
-                let asked = connection.stored_as(&column, value.borrow()).unwrap();
+                let asked = connection.stored_as(&column, value.borrow()).unwrap().unwrap();
                 let known = stored(connection, &column, value.clone()).unwrap();
                 assert!(same(asked.borrow(), known.borrow()), "{declared}: {value:?} is {asked:?}, not {known:?}");
             }

@@ -74,8 +74,7 @@ pub fn undo(database: &Database, transform: i64, mut options: UndoOptions) -> Re
     let connection = database.writer(&job)?;
     let _watches = Watches::new(&job, [connection, connection]);
     let transaction = Transaction::write(connection)?;
-    let layout = connection.layout()?;
-    layout.check().map_err(|error| error.detail("path", database.path().display()))?;
+    let layout = database.checked(connection.layout()?)?;
     let entry = find(connection, &layout, transform)?;
     let mut undoing = Undoing { connection, layout: &layout, entry: &entry, job: &job };
     let mut result = undoing.run(options.skip_changed)?;

@@ -16,9 +16,10 @@ pub fn read_names(pass: Pass<'_>, collector: &mut Collector) -> Result<()> {
     let only = if pass.experiment.is_some() { format!(" AND {quoted_owner} = ?1") } else { String::new() };
     let sql = format!(
         "SELECT id, name, first FROM (
-           SELECT {id} AS id, {quoted_name} AS name, min({id}) OVER (PARTITION BY {quoted_owner}, {quoted_name}) AS first
+           SELECT {id} AS id, {quoted_name} AS name, min({id}) OVER (PARTITION BY {quoted_owner}, {}) AS first
            FROM {} WHERE {quoted_owner} IS NOT NULL AND {quoted_name} IS NOT NULL{only}
-         ) WHERE id <> first ORDER BY id",
+         ) AS named WHERE id <> first ORDER BY id",
+        pass.connection.exactly(&quoted_name),
         quote(&table.name)
     );
     let params: Vec<Value> = pass.experiment.map(Value::Integer).into_iter().collect();

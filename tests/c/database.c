@@ -65,9 +65,13 @@ static void what_is_not_there(void)
     NOT_OPENED(EXPMIG_NOT_FOUND, "small.db/inside.db", 0, 5000);
     NOT_OPENED(EXPMIG_NOT_FOUND, "no/folder.db", EXPMIG_OPEN_CREATE, 5000);
     CHECK(access("missing.db", F_OK) != 0 && access("no", F_OK) != 0);
-    NOT_OPENED(EXPMIG_UNSUPPORTED, "mysql://me:secret@host/db", 0, 5000);
+    /* Nobody listens on port 1. */
+    NOT_OPENED(EXPMIG_CONNECTION, "mysql://me:secret@127.0.0.1:1/db", 0, 5000);
     CHECK(strstr(expmig_error_to_json(err), "secret") == NULL);
-    NOT_OPENED(EXPMIG_UNSUPPORTED, "mariadb://host/db", EXPMIG_OPEN_CREATE, 5000);
+    CHECK(expmig_error_retryable(err) == 1);
+    NOT_OPENED(EXPMIG_CONNECTION, "mariadb://127.0.0.1:1/db", EXPMIG_OPEN_CREATE, 5000);
+    NOT_OPENED(EXPMIG_INVALID_ARGUMENT, "mysql://me:secret@host", 0, 5000);
+    CHECK(strstr(expmig_error_to_json(err), "secret") == NULL);
 }
 
 static void what_is_no_database(void)

@@ -41,7 +41,7 @@ pub fn metadata(
 ) -> Json {
     json!({
         "export_timestamp": Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true),
-        "source_database": database.path().file_name().unwrap_or_default().to_string_lossy(),
+        "source_database": database.name(),
         "include_metrics": options.include_metrics,
         "include_artifacts": options.include_artifacts,
         "format": FORMAT_JSON,

@@ -27,8 +27,7 @@ pub fn import(database: &Database, document: &mut dyn Read, mut options: ImportO
     let connection = database.writer(&job)?;
     let _watches = Watches::new(&job, [connection, connection]);
     let writing = Transaction::write(connection)?;
-    let layout = connection.layout()?;
-    layout.check().map_err(|error| error.detail("path", database.path().display()))?;
+    let layout = database.checked(connection.layout()?)?;
     job.begin("importing")?;
     let mut target = Target::new(connection, layout, options.add_columns || database.was_created(), &job);
     let reader = Reader::new(document, options.max_value_bytes, &job);

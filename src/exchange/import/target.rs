@@ -3,11 +3,11 @@
 use super::objects::Object;
 use super::reader::Reader;
 use super::row::Row;
-use crate::database::{Affinity, Chunk, ColumnLayout, Connection, Layout, TableLayout, utf16_holds};
+use crate::database::{Chunk, ColumnLayout, Connection, Layout, TableLayout, cannot_add, utf16_holds};
 use crate::digest::same_content;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
-use crate::schema::{Place, TABLES, Value, ValueRef, one_line, quote};
+use crate::schema::{Place, TABLES, Value, ValueRef, one_line};
 use smallvec::SmallVec;
 
 /// Rows of one table that are written at once, at most.
@@ -17,7 +17,7 @@ const CHUNK_ROWS: usize = 1000;
 #[derive(Default)]
 struct Sink<'c> {
     /// In the order in which rows have their values: the schema's columns, then the extra ones.
-    columns: Vec<(ColumnLayout, Affinity)>,
+    columns: Vec<ColumnLayout>,
     /// The positions of the columns that refuse NULL.
     required: Vec<usize>,
     /// Rows wait here; made for the first one.
@@ -74,10 +74,8 @@ impl<'c> Target<'c> {
             .columns
             .iter()
             .filter_map(|column| table.columns.iter().find(|found| found.schema == Some(column)));
-        let with_affinity = |column: &ColumnLayout| (column.clone(), Affinity::of(&column.declared));
-        let columns: Vec<_> = known.chain(table.extra_columns()).map(with_affinity).collect();
-        let required =
-            columns.iter().enumerate().filter(|(_, (column, _))| column.not_null).map(|(at, _)| at).collect();
+        let columns: Vec<_> = known.chain(table.extra_columns()).cloned().collect();
+        let required = columns.iter().enumerate().filter(|(_, column)| column.not_null).map(|(at, _)| at).collect();
         Sink { columns, required, chunk: None, rows: 0 }
     }
 
@@ -103,18 +101,18 @@ impl<'c> Target<'c> {
     /// Fails unless the target stores this value of a column as it is.
     #[inline]
     pub fn check(&self, object: &Object, at: usize, value: ValueRef<'_>, reader: &Reader<'_>) -> Result<()> {
-        let Some((column, affinity)) = self.at(object.at)?.columns.get(at) else { return Ok(()) };
-        if affinity.certainly_keeps(value) && !self.layout.utf16 {
+        let Some(column) = self.at(object.at)?.columns.get(at) else { return Ok(()) };
+        if column.certainly_keeps(value) && !self.layout.utf16 {
             return Ok(());
         }
-        self.check_closely(object, (column, *affinity), value, reader)
+        self.check_closely(object, column, value, reader)
     }
 
     #[cold]
     fn check_closely(
         &self,
         object: &Object,
-        (column, affinity): (&ColumnLayout, Affinity),
+        column: &ColumnLayout,
         value: ValueRef<'_>,
         reader: &Reader<'_>,
     ) -> Result<()> {
@@ -127,10 +125,13 @@ impl<'c> Target<'c> {
             let error = error(Status::Constraint, "cannot be held by the target, which stores text as UTF-16");
             return Err(error.hint("import into a database that stores text as UTF-8; nothing was changed"));
         }
-        if affinity.certainly_keeps(value) {
+        if column.certainly_keeps(value) {
             return Ok(());
         }
-        let stored = self.connection.stored_as(column, value)?;
+        let Some(stored) = self.connection.stored_as(column, value)? else {
+            let error = error(Status::Constraint, "is refused by the type of the target's column");
+            return Err(error.hint("change the type of the target's column, or the value; nothing was changed"));
+        };
         if same_content(value, stored.borrow(), column.schema.map(|known| known.kind)) {
             return Ok(());
         }
@@ -155,8 +156,7 @@ impl<'c> Target<'c> {
     }
 
     fn find_extra(&self, at: usize, name: &str) -> Result<Option<usize>> {
-        let is_it =
-            |(column, _): &(ColumnLayout, Affinity)| column.schema.is_none() && column.name.eq_ignore_ascii_case(name);
+        let is_it = |column: &ColumnLayout| column.schema.is_none() && column.name.eq_ignore_ascii_case(name);
         Ok(self.at(at)?.columns.iter().position(is_it))
     }
 
@@ -186,15 +186,12 @@ impl<'c> Target<'c> {
             return Err(Error::internal(Domain::ImportExport, format!("there is no table {at}")));
         };
         let is_it = |extra: &&Declared| extra.table_at == at && extra.column.eq_ignore_ascii_case(name);
-        // The type is text of somebody's, and could be any SQL; in quotes it is a type.
-        let declared = match self.declared.iter().find(is_it) {
-            Some(extra) if !extra.declared.is_empty() => quote(&extra.declared),
-            _ => String::new(),
-        };
-        let sql = format!("ALTER TABLE {} ADD COLUMN {} {declared}", quote(&table.name), quote(name));
-        let schema = table.schema.name;
+        let declared = self.declared.iter().find(is_it).map_or_else(String::new, |extra| extra.declared.clone());
+        let (table, schema) = (table.clone(), table.schema.name);
         self.finish_table(at)?;
-        self.connection.execute(&sql, &[])?;
+        if !self.connection.add_column(&table, name, &declared)? {
+            return Err(cannot_add(Domain::ImportExport, schema, name));
+        }
         self.layout = self.connection.layout()?;
         self.added.push((schema, name.to_owned()));
         let rows = self.at(at)?.rows;
@@ -213,14 +210,14 @@ impl<'c> Target<'c> {
         let Target { connection, layout, job, sinks, blocked, .. } = self;
         let Some(sink) = sinks.get_mut(object.at).filter(|_| !*blocked) else { return Ok(()) };
         if let Some(at) = sink.required.iter().find(|at| row.get(**at) == ValueRef::Null) {
-            let column = sink.columns.get(*at).map_or("", |(column, _)| column.name.as_str());
+            let column = sink.columns.get(*at).map_or("", |column| column.name.as_str());
             return Err(refused(object, column, reader));
         }
         let chunk = match &mut sink.chunk {
             Some(chunk) => chunk,
             None => {
                 let Some(table) = layout.table(object.table.name) else { return Ok(()) };
-                let names: Vec<&str> = sink.columns.iter().map(|(column, _)| column.name.as_str()).collect();
+                let names: Vec<&str> = sink.columns.iter().map(|column| column.name.as_str()).collect();
                 let inserter = connection.inserter(table, &names)?;
                 let key: SmallVec<[usize; 4]> = match object.table.has_own_id() {
                     true => SmallVec::new(),

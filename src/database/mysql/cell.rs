@@ -1,0 +1,147 @@
+//! Values as the server sends them, as ours.
+
+use mysql::consts::ColumnType as Wire;
+use mysql::{Column, Row, Value};
+
+use super::super::cell_buffer::CellBuffer;
+use crate::error::{Domain, Error, Result, Status};
+use crate::schema::ValueRef;
+
+/// The character set of what is no text.
+const BINARY: u16 = 63;
+
+/// How the values of one column are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// As they come; bytes are a blob.
+    Plain,
+    /// Bytes are text.
+    Text,
+    /// Digits that are an integer if they can be, else text.
+    Decimal,
+    /// Bytes are a number.
+    Bits,
+    Date,
+    DateTime,
+    Time,
+}
+
+/// How the columns of a result set are read.
+pub struct Columns(Vec<(Reading, String)>);
+
+impl Columns {
+    pub fn of(columns: &[Column]) -> Columns {
+        let reading = |column: &Column| match column.column_type() {
+            Wire::MYSQL_TYPE_NEWDECIMAL | Wire::MYSQL_TYPE_DECIMAL => Reading::Decimal,
+            Wire::MYSQL_TYPE_BIT => Reading::Bits,
+            Wire::MYSQL_TYPE_DATE | Wire::MYSQL_TYPE_NEWDATE => Reading::Date,
+            Wire::MYSQL_TYPE_DATETIME
+            | Wire::MYSQL_TYPE_DATETIME2
+            | Wire::MYSQL_TYPE_TIMESTAMP
+            | Wire::MYSQL_TYPE_TIMESTAMP2 => Reading::DateTime,
+            Wire::MYSQL_TYPE_TIME | Wire::MYSQL_TYPE_TIME2 => Reading::Time,
+            // Its character set is said to be binary.
+            Wire::MYSQL_TYPE_JSON => Reading::Text,
+            Wire::MYSQL_TYPE_GEOMETRY => Reading::Plain,
+            _ if column.character_set() != BINARY => Reading::Text,
+            _ => Reading::Plain,
+        };
+        Columns(columns.iter().map(|column| (reading(column), column.name_str().into_owned())).collect())
+    }
+
+    /// Adds the cells of a row.
+    pub fn push(&self, row: Row, cells: &mut CellBuffer) -> Result<()> {
+        for (value, (reading, name)) in row.unwrap().into_iter().zip(&self.0) {
+            push(value, *reading, name, cells)?;
+        }
+        Ok(())
+    }
+}
+
+fn push(value: Value, reading: Reading, name: &str, cells: &mut CellBuffer) -> Result<()> {
+    match (value, reading) {
+        (Value::NULL, _) => cells.push(ValueRef::Null),
+        (Value::Int(number), _) => cells.push(ValueRef::Integer(number)),
+        (Value::UInt(number), _) => cells.push(ValueRef::Integer(signed(number, name)?)),
+        (Value::Float(number), _) => cells.push(ValueRef::Real(f64::from(number))),
+        (Value::Double(number), _) => cells.push(ValueRef::Real(number)),
+        (Value::Bytes(bytes), Reading::Text) => cells.push(ValueRef::Text(&bytes)),
+        (Value::Bytes(bytes), Reading::Decimal) => {
+            match std::str::from_utf8(&bytes).ok().and_then(|digits| digits.parse().ok()) {
+                Some(number) => cells.push(ValueRef::Integer(number)),
+                None => cells.push(ValueRef::Text(&bytes)),
+            }
+        }
+        (Value::Bytes(bytes), Reading::Bits) => {
+            let number = bytes.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+            cells.push(ValueRef::Integer(signed(number, name)?));
+        }
+        (Value::Bytes(bytes), _) => cells.push(ValueRef::Blob(&bytes)),
+        (Value::Date(year, month, day, hour, minute, second, micros), _) => {
+            let date = (year, month, day);
+            let time = (reading != Reading::Date).then_some((hour, minute, second, micros));
+            cells.push(ValueRef::Text(date_text(date, time).as_bytes()));
+        }
+        (Value::Time(negative, days, hours, minutes, seconds, micros), _) => {
+            let sign = if negative { "-" } else { "" };
+            let hours = days.saturating_mul(24).saturating_add(u32::from(hours));
+            let mut text = format!("{sign}{hours:02}:{minutes:02}:{seconds:02}");
+            if micros != 0 {
+                text.push_str(&format!(".{micros:06}"));
+            }
+            cells.push(ValueRef::Text(text.as_bytes()));
+        }
+    }
+    Ok(())
+}
+
+/// As `format_timestamp` writes it; dates that are none, such as `0000-00-00`, by their digits.
+fn date_text((year, month, day): (u16, u8, u8), time: Option<(u8, u8, u8, u32)>) -> String {
+    let mut text = format!("{year:04}-{month:02}-{day:02}");
+    if let Some((hour, minute, second, micros)) = time {
+        text.push_str(&format!("T{hour:02}:{minute:02}:{second:02}"));
+        if micros != 0 {
+            text.push_str(&format!(".{micros:06}"));
+        }
+    }
+    text
+}
+
+fn signed(number: u64, name: &str) -> Result<i64> {
+    i64::try_from(number).map_err(|_| {
+        Error::new(Status::Limit, Domain::Database, format!("{number} in the column {name} has more than 63 bits"))
+            .detail("column", name)
+            .detail("value", number)
+            .hint("expmig holds integers of 64 bits with a sign; change the value")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use mysql::Value;
+
+    use super::{CellBuffer, Reading, push};
+    use crate::schema::ValueRef;
+
+    fn read(value: Value, reading: Reading) -> crate::schema::Value {
+        let mut cells = CellBuffer::default();
+        push(value, reading, "c", &mut cells).unwrap();
+        cells.get(0).to_owned()
+    }
+
+    #[test]
+    fn values_are_read_exactly_or_refused() {
+        let text = |text: &str| ValueRef::Text(text.as_bytes()).to_owned();
+        assert_eq!(read(Value::Date(2023, 12, 1, 10, 0, 0, 0), Reading::DateTime), text("2023-12-01T10:00:00"));
+        assert_eq!(read(Value::Date(2023, 12, 1, 0, 0, 0, 7), Reading::DateTime), text("2023-12-01T00:00:00.000007"));
+        assert_eq!(read(Value::Date(0, 0, 0, 0, 0, 0, 0), Reading::DateTime), text("0000-00-00T00:00:00"));
+        assert_eq!(read(Value::Date(2023, 12, 1, 0, 0, 0, 0), Reading::Date), text("2023-12-01"));
+        assert_eq!(read(Value::Time(true, 1, 2, 3, 4, 5), Reading::Time), text("-26:03:04.000005"));
+        assert_eq!(read(Value::Float(0.1), Reading::Plain), ValueRef::Real(0.100_000_001_490_116_12).to_owned());
+        assert_eq!(read(Value::Bytes(b"12".to_vec()), Reading::Decimal), ValueRef::Integer(12).to_owned());
+        assert_eq!(read(Value::Bytes(b"1.50".to_vec()), Reading::Decimal), text("1.50"));
+        assert_eq!(read(Value::Bytes(vec![1, 2]), Reading::Bits), ValueRef::Integer(258).to_owned());
+        assert_eq!(read(Value::Bytes(vec![0xff]), Reading::Plain), ValueRef::Blob(&[0xff]).to_owned());
+        assert!(push(Value::UInt(1 << 63), Reading::Plain, "c", &mut CellBuffer::default()).is_err());
+    }
+}

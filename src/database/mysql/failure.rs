@@ -1,0 +1,177 @@
+//! From the errors of the server and of the driver to ours.
+
+use std::io::ErrorKind;
+
+use mysql::{DriverError, Error as Cause, MySqlError};
+use mysql_common::proto::codec::error::PacketCodecError as Codec;
+
+use crate::error::{Domain, Error, Status};
+
+/// The server's own numbers (https://dev.mysql.com/doc/mysql-errors/, https://mariadb.com/kb/en/mariadb-error-codes/).
+pub const LOCK_WAIT_TIMEOUT: u16 = 1205;
+const DEADLOCK: u16 = 1213;
+pub const UNKNOWN_SCHEMA: u16 = 1049;
+
+/// The error of a statement or of connecting; `place` names the schema.
+pub fn translate(error: Cause, place: &str) -> Error {
+    let built = match error {
+        Cause::MySqlError(error) => of_server(&error),
+        Cause::IoError(error) => of_connection(error.kind(), &error.to_string()),
+        Cause::DriverError(error) => of_driver(&error),
+        Cause::TlsError(error) => Error::new(Status::Connection, Domain::Database, format!("TLS failed ({error})"))
+            .hint("check ssl-ca, the server's certificate and the name of the host, or choose another ssl-mode"),
+        Cause::CodecError(Codec::Io(error)) => of_connection(error.kind(), &error.to_string()),
+        Cause::CodecError(Codec::PacketTooLarge) => too_large("a packet is larger than the server takes"),
+        Cause::CodecError(error) => {
+            let message = format!("the connection is out of step ({})", one_line(&error.to_string()));
+            Error::new(Status::Connection, Domain::Database, message).hint("try again")
+        }
+        // What the driver makes of values is never used.
+        _ => Error::internal(Domain::Database, "the driver failed in a way that it should not"),
+    };
+    built.detail("database", place)
+}
+
+/// Whether the server gave up waiting for another transaction's lock, which undoes the statement alone.
+pub fn is_lock_wait(error: &Cause) -> bool {
+    matches!(error, Cause::MySqlError(error) if error.code == LOCK_WAIT_TIMEOUT)
+}
+
+/// Whether the server has no TLS to offer.
+pub fn lacks_tls(error: &Cause) -> bool {
+    matches!(error, Cause::DriverError(DriverError::TlsNotSupported))
+}
+
+fn one_line(text: &str) -> String {
+    text.replace(['\n', '\r'], " ")
+}
+
+fn of_server(error: &MySqlError) -> Error {
+    let (status, said, hint) = classify(error.code, &error.state);
+    let text = one_line(&error.message);
+    let message = if said.is_empty() { text } else { format!("{said} ({text})") };
+    let built = Error::new(status, Domain::Database, message).vendor(i32::from(error.code)).with_sqlstate(&error.state);
+    if hint.is_empty() { built } else { built.hint(hint) }
+}
+
+fn of_connection(kind: ErrorKind, text: &str) -> Error {
+    match kind {
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => {
+            Error::new(Status::Timeout, Domain::Database, "the server did not answer in time")
+                .hint("try again, or raise read-timeout-ms in the URL")
+        }
+        _ => Error::new(Status::Connection, Domain::Database, format!("the connection was lost ({})", one_line(text)))
+            .hint(
+                "nothing was changed, unless the error is that of a commit; try again when the server can be reached",
+            ),
+    }
+}
+
+fn of_driver(error: &DriverError) -> Error {
+    match error {
+        DriverError::ConnectTimeout | DriverError::Timeout => {
+            Error::new(Status::Timeout, Domain::Database, "connecting to the server took too long")
+                .hint("check the host and the port, or raise connect-timeout-ms in the URL")
+        }
+        DriverError::CouldNotConnect(why) => {
+            let why = why.as_ref().map_or_else(String::new, |(_, text, _)| format!(" ({})", one_line(text)));
+            Error::new(Status::Connection, Domain::Database, format!("the server cannot be reached{why}"))
+                .hint("check the host, the port or the socket in the URL, and that the server runs")
+        }
+        DriverError::TlsNotSupported => {
+            Error::new(Status::Connection, Domain::Database, "the server offers no TLS, which the URL asks for")
+                .hint("configure TLS on the server, or choose ssl-mode=preferred or disabled")
+        }
+        DriverError::PacketTooLarge => too_large("a packet is larger than the server takes"),
+        DriverError::UnknownAuthPlugin(_)
+        | DriverError::OldMysqlPasswordDisabled
+        | DriverError::CleartextPluginDisabled => Error::new(
+            Status::Auth,
+            Domain::Database,
+            format!("the account cannot be used here: {}", one_line(&error.to_string())),
+        )
+        .hint("use an account with caching_sha2_password or mysql_native_password"),
+        other => Error::new(
+            Status::Connection,
+            Domain::Database,
+            format!("the server was not understood ({})", one_line(&other.to_string())),
+        )
+        .hint("check that the URL names a MySQL or MariaDB server"),
+    }
+}
+
+fn too_large(message: &str) -> Error {
+    Error::new(Status::Limit, Domain::Database, message)
+        .hint("raise max_allowed_packet on the server; nothing was changed")
+}
+
+fn classify(code: u16, state: &str) -> (Status, &'static str, &'static str) {
+    match code {
+        1044 | 1045 | 1698 | 1862 | 3118 | 3955 => (
+            Status::Auth,
+            "the server refuses the user or the password",
+            "check the user, the password and the host it may come from",
+        ),
+        1142 | 1143 | 1227 | 1370 | 1410 => {
+            (Status::Auth, "the account lacks a right", "grant it, or use another account")
+        }
+        3159 => (Status::Auth, "the server insists on TLS", "use ssl-mode=required in the URL"),
+        UNKNOWN_SCHEMA => {
+            (Status::NotFound, "there is no such schema", "check the URL; EXPMIG_OPEN_CREATE creates a new schema")
+        }
+        LOCK_WAIT_TIMEOUT | DEADLOCK => (
+            Status::Busy,
+            "another transaction holds a lock; nothing was changed",
+            "try again, or raise busy_timeout_ms",
+        ),
+        1412 => (Status::Busy, "another connection changed the schema", "try again"),
+        1040 | 1203 | 1226 => (Status::Connection, "the server takes no more connections", "try again later"),
+        1053 | 1152 | 1158 | 1159 | 1160 | 1161 | 1184 | 1927 | 2006 | 2013 | 4031 => {
+            (Status::Connection, "the connection was ended by the server", "try again when the server can be reached")
+        }
+        1317 => (Status::Cancelled, "the statement was interrupted", "somebody ended it with KILL QUERY"),
+        1969 | 3024 => (
+            Status::Timeout,
+            "a statement took longer than the server allows",
+            "raise max_execution_time or max_statement_time",
+        ),
+        1290 | 1792 | 1836 | 3100 => {
+            (Status::Io, "the server takes no writes now", "it is read-only; use the primary server")
+        }
+        1021 | 1026 | 1114 | 1534 | 3675 => (
+            Status::Io,
+            "the server's disk or table space is full; nothing was changed",
+            "free some space and try again",
+        ),
+        1030 | 1015 | 1016 => {
+            (Status::Io, "the server's storage failed; nothing was changed", "look into the server's error log")
+        }
+        1034 | 1035 | 1194 | 1195 => (Status::Corrupt, "a table is damaged", "run CHECK TABLE on the server"),
+        1153 | 1301 => (
+            Status::Limit,
+            "a statement is larger than the server takes; nothing was changed",
+            "raise max_allowed_packet on the server",
+        ),
+        1197 | 1206 | 1104 | 1180 => (
+            Status::Limit,
+            "the transaction is larger than the server takes; nothing was changed",
+            "raise the server's limit, or migrate the trials of the experiment in parts",
+        ),
+        1037 | 1038 | 1041 => (Status::Limit, "the server is out of memory", ""),
+        1048 | 1062 | 1169 | 1216 | 1217 | 1451 | 1452 | 1557 | 1761 | 1762 | 3819 | 4025 | 1364 => {
+            (Status::Constraint, "", "compare the target's schema with the source's")
+        }
+        1264 | 1265 | 1292 | 1366 | 1406 | 1525 | 3140 | 3141 => {
+            (Status::Constraint, "a value does not fit its column", "compare the target's schema with the source's")
+        }
+        1146 => (Status::Schema, "a table is gone", "check the schema"),
+        1054 => (Status::Schema, "a column is gone", "check the schema"),
+        _ => match state.get(..2) {
+            Some("08") => (Status::Connection, "", "try again when the server can be reached"),
+            Some("28") => (Status::Auth, "", "check the user and the password"),
+            Some("40") => (Status::Busy, "", "try again"),
+            Some("23" | "22") => (Status::Constraint, "", "compare the target's schema with the source's"),
+            _ => (Status::Internal, "", ""),
+        },
+    }
+}

@@ -1,0 +1,129 @@
+//! Writing rows into a table, many with each statement.
+
+use mysql::Value as Wire;
+
+use super::column_type::ColumnType;
+use super::connection::{MysqlConnection, wire};
+use super::store::{Stored, store};
+use crate::database::connection::{Connection, Inserter};
+use crate::database::layout::{ColumnLayout, Storage, TableLayout};
+use crate::error::{Domain, Error, Result, Status};
+use crate::schema::{ValueRef, quote};
+
+/// Rows per statement, at most.
+const ROWS: usize = 500;
+/// The number of parameters that a statement takes.
+const MOST_PARAMETERS: usize = 65_535;
+/// What a value costs beside its bytes, at most.
+const OVERHEAD: usize = 16;
+
+/// Writes rows into some columns of one table.
+pub struct MysqlInserter<'c> {
+    connection: &'c MysqlConnection,
+    table: &'static str,
+    columns: Vec<(ColumnLayout, ColumnType)>,
+    /// The statement as far as its rows, and one row of it.
+    head: String,
+    row: String,
+    rows: usize,
+    /// Bytes of values that fit into one statement.
+    most_bytes: usize,
+    many: String,
+    one: String,
+}
+
+impl<'c> MysqlInserter<'c> {
+    pub fn new(connection: &'c MysqlConnection, table: &TableLayout, columns: &[&str]) -> Result<MysqlInserter<'c>> {
+        connection.refuse_without_transactions(table)?;
+        let names: Vec<String> = columns.iter().map(|column| quote(column)).collect();
+        let find = |name: &&str| {
+            let found = table.columns.iter().find(|column| column.name == *name)?;
+            match &found.storage {
+                Storage::Mysql(kind) => Some((found.clone(), kind.clone())),
+                Storage::Sqlite(_) => None,
+            }
+        };
+        let Some(columns) = columns.iter().map(find).collect::<Option<Vec<_>>>() else {
+            return Err(Error::internal(Domain::Database, format!("{} has other columns", table.schema.name)));
+        };
+        let width = columns.len().max(1);
+        let head = format!("INSERT INTO {} ({}) VALUES ", quote(&table.name), names.join(", "));
+        let row = format!("({})", vec!["?"; width].join(", "));
+        let rows = ROWS.min(MOST_PARAMETERS / width).max(1);
+        Ok(MysqlInserter {
+            connection,
+            table: table.schema.name,
+            many: format!("{head}{}", vec![row.as_str(); rows].join(", ")),
+            one: format!("{head}{row}"),
+            columns,
+            head,
+            row,
+            rows,
+            most_bytes: connection.max_packet() / 2,
+        })
+    }
+
+    /// What has to be sent, and about how many bytes it has.
+    fn converted(&self, (column, kind): &(ColumnLayout, ColumnType), value: ValueRef<'_>) -> Result<Wire> {
+        let stored = match store(kind, value) {
+            Stored::Same => return Ok(wire(value)),
+            Stored::As(value) => Some(value),
+            Stored::Refused => None,
+            Stored::Ask => self.connection.stored_as(column, value)?,
+        };
+        match stored {
+            Some(stored) => Ok(wire(stored.borrow())),
+            None => Err(Error::new(
+                Status::Constraint,
+                Domain::Database,
+                format!("{}.{} cannot hold {}", self.table, column.name, value.describe()),
+            )
+            .detail("column", &column.name)
+            .detail("value", value.describe())
+            .hint("compare the target's schema with the source's")),
+        }
+    }
+
+    fn write(&self, values: &[ValueRef<'_>]) -> Result<()> {
+        let width = self.columns.len().max(1);
+        let mut pending: Vec<Wire> = Vec::with_capacity(self.rows * width);
+        let mut bytes = 0;
+        for row in values.chunks_exact(width) {
+            let size: usize = row.iter().map(|value| size_of(*value) + OVERHEAD).sum();
+            if !pending.is_empty() && (bytes + size > self.most_bytes || pending.len() >= self.rows * width) {
+                self.send(std::mem::take(&mut pending), width)?;
+                bytes = 0;
+            }
+            bytes += size;
+            for (column, value) in self.columns.iter().zip(row) {
+                pending.push(self.converted(column, *value)?);
+            }
+        }
+        if pending.is_empty() { Ok(()) } else { self.send(pending, width) }
+    }
+
+    fn send(&self, values: Vec<Wire>, width: usize) -> Result<()> {
+        let rows = values.len() / width;
+        if rows == self.rows {
+            return self.connection.change(&self.many, values).map(drop);
+        }
+        if rows == 1 {
+            return self.connection.change(&self.one, values).map(drop);
+        }
+        let sql = format!("{}{}", self.head, vec![self.row.as_str(); rows].join(", "));
+        self.connection.change(&sql, values).map(drop)
+    }
+}
+
+fn size_of(value: ValueRef<'_>) -> usize {
+    match value {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.len(),
+        _ => 0,
+    }
+}
+
+impl Inserter for MysqlInserter<'_> {
+    fn insert(&mut self, values: &[ValueRef<'_>]) -> Result<()> {
+        self.write(values).map_err(|error| error.detail("table", self.table))
+    }
+}

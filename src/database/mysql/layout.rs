@@ -1,0 +1,116 @@
+//! Reading what a schema has.
+
+use std::collections::HashSet;
+
+use super::column_type::{ColumnType, Declared};
+use super::connection::MysqlConnection;
+use crate::database::connection::{Connection, Next, Row};
+use crate::database::layout::{ColumnLayout, Layout, Storage, TableLayout, ids_are_no_key};
+use crate::error::{Error, Result};
+use crate::schema::{Table, Value, ValueRef, own_table, table};
+
+const TABLES: &str = "SELECT TABLE_NAME FROM information_schema.TABLES
+    WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE' ORDER BY TABLE_NAME";
+const COLUMNS: &str =
+    "SELECT COLUMN_NAME, LOWER(DATA_TYPE), COLUMN_TYPE, IS_NULLABLE, EXTRA, CHARACTER_MAXIMUM_LENGTH, \
+    CHARACTER_OCTET_LENGTH, NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION, CHARACTER_SET_NAME
+    FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?1 ORDER BY ORDINAL_POSITION";
+/// Unique indexes of one column.
+const UNIQUE: &str = "SELECT MAX(COLUMN_NAME) FROM information_schema.STATISTICS
+    WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?1 AND NON_UNIQUE = 0 GROUP BY INDEX_NAME HAVING COUNT(*) = 1";
+/// MariaDB's `JSON` is text with such a check.
+const CHECKS: &str = "SELECT CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS
+    WHERE CONSTRAINT_SCHEMA = DATABASE() AND TABLE_NAME = ?1";
+
+fn text(row: &dyn Row, at: usize) -> Result<String> {
+    Ok(row.value(at)?.readable().unwrap_or_default())
+}
+
+/// The texts in the first column.
+fn texts(connection: &MysqlConnection, sql: &str, params: &[Value]) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    connection.query(sql, params, &mut |row| {
+        found.push(text(row, 0)?);
+        Ok(Next::Row)
+    })?;
+    Ok(found)
+}
+
+/// The tables and columns that exist.
+pub fn read(connection: &MysqlConnection) -> Result<Layout> {
+    let mut tables = Vec::new();
+    let mut own_tables = Vec::new();
+    let mut extra_tables = Vec::new();
+    for name in texts(connection, TABLES, &[])? {
+        if let Some(schema) = table(&name) {
+            let columns = columns(connection, schema, &name)?;
+            if schema.has_own_id() && !unique_id(connection, &name)? {
+                return Err(no_key(connection, &name));
+            }
+            tables.push(TableLayout { schema, name, columns, has_rowid: false });
+        } else if let Some(schema) = own_table(&name) {
+            let columns = columns(connection, schema, &name)?;
+            own_tables.push(TableLayout { schema, name, columns, has_rowid: false });
+        } else {
+            extra_tables.push(name);
+        }
+    }
+    Layout::new(tables, own_tables, extra_tables)
+}
+
+fn no_key(connection: &MysqlConnection, name: &str) -> Error {
+    ids_are_no_key(name).detail("database", connection.place())
+}
+
+fn unique_id(connection: &MysqlConnection, name: &str) -> Result<bool> {
+    let unique = texts(connection, UNIQUE, &[Value::Text(name.as_bytes().to_vec())])?;
+    Ok(unique.iter().any(|column| column.eq_ignore_ascii_case("id")))
+}
+
+/// The columns that only let JSON in.
+fn json_columns(connection: &MysqlConnection, name: &str) -> Result<HashSet<String>> {
+    if !connection.is_mariadb() {
+        return Ok(HashSet::new());
+    }
+    let checks = texts(connection, CHECKS, &[Value::Text(name.as_bytes().to_vec())])?;
+    let column = |clause: &String| -> Option<String> {
+        let inside = clause.trim().strip_prefix("json_valid(")?.strip_suffix(')')?;
+        Some(inside.trim_matches(['`', '"']).to_ascii_lowercase())
+    };
+    Ok(checks.iter().filter_map(column).collect())
+}
+
+/// The columns that can be written.
+fn columns(connection: &MysqlConnection, schema: &Table, name: &str) -> Result<Vec<ColumnLayout>> {
+    let json = json_columns(connection, name)?;
+    let mut columns = Vec::new();
+    connection.query(COLUMNS, &[Value::Text(name.as_bytes().to_vec())], &mut |row| {
+        if text(row, 4)?.to_ascii_uppercase().contains("GENERATED") && !text(row, 4)?.contains("DEFAULT_GENERATED") {
+            return Ok(Next::Row);
+        }
+        let number = |at: usize| -> Result<Option<u64>> {
+            Ok(row.value(at)?.as_integer().and_then(|number| u64::try_from(number).ok()))
+        };
+        let name = text(row, 0)?;
+        let declared = Declared {
+            data_type: text(row, 1)?,
+            column_type: text(row, 2)?,
+            characters: number(5)?,
+            bytes: number(6)?,
+            precision: number(7)?,
+            scale: number(8)?,
+            fraction: number(9)?,
+            charset: row.value(10)?.readable(),
+            json: json.contains(&name.to_ascii_lowercase()),
+        };
+        columns.push(ColumnLayout {
+            schema: schema.columns.iter().find(|column| column.name.eq_ignore_ascii_case(&name)),
+            name,
+            storage: Storage::Mysql(ColumnType::of(&declared)),
+            declared: declared.column_type,
+            not_null: row.value(3)? == ValueRef::Text(b"NO"),
+        });
+        Ok(Next::Row)
+    })?;
+    Ok(columns)
+}

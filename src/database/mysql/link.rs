@@ -1,0 +1,262 @@
+//! One connection and what runs on it.
+//!
+//! The server sends a result set row by row, and until the last one was read the connection can do nothing else. So a statement that
+//! comes meanwhile has what is left of the result set put aside first.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mysql::prelude::{BinQuery, Queryable, WithParams};
+use mysql::{Binary, Error as Cause, Params, Pool, PooledConn, QueryResult, Value};
+
+use super::super::cell_buffer::CellBuffer;
+use super::super::watched::Watched;
+use super::cell::Columns;
+use super::failure::translate;
+use super::session::{Door, Server, Session};
+use super::spool::Spool;
+use crate::error::{Domain, Error, Result, Status};
+
+/// Who stops reading gets so many more rows before the server is asked to stop sending.
+const ROWS_TO_SKIP: usize = 1000;
+/// Rows that are put aside between two looks at the job.
+const ROWS_PER_LOOK: usize = 256;
+/// What a row's cells keep of their memory.
+const MOST_BYTES: usize = 1 << 16;
+
+type Rows = QueryResult<'static, 'static, 'static, Binary>;
+
+/// A result set that is being read.
+pub struct Reading {
+    id: u64,
+    columns: Arc<Columns>,
+}
+
+struct Live {
+    id: u64,
+    rows: Rows,
+    columns: Arc<Columns>,
+}
+
+/// What is left of a result set, and why there is no more.
+struct Aside {
+    spool: Spool,
+    failure: Option<Error>,
+}
+
+struct State {
+    pool: Pool,
+    /// The connection, unless a result set has it or the pool.
+    idle: Option<PooledConn>,
+    id: u32,
+    server: Server,
+    live: Option<Live>,
+    aside: HashMap<u64, Aside>,
+    next: u64,
+    /// The connection is lost: nothing works on it any more.
+    lost: bool,
+}
+
+/// A connection.
+pub struct Link {
+    door: Door,
+    state: RefCell<State>,
+    pub watched: Watched,
+}
+
+impl State {
+    fn new(session: Session) -> State {
+        State {
+            pool: session.pool,
+            idle: Some(session.connection),
+            id: session.id,
+            server: session.server,
+            live: None,
+            aside: HashMap::new(),
+            next: 0,
+            lost: false,
+        }
+    }
+}
+
+impl Link {
+    pub fn new(door: Door, session: Session) -> Link {
+        Link { door, state: RefCell::new(State::new(session)), watched: Watched::default() }
+    }
+
+    /// The server at the other end.
+    pub fn server(&self) -> Server {
+        self.state.borrow().server.clone()
+    }
+
+    /// For messages.
+    pub fn place(&self) -> String {
+        self.door.place()
+    }
+
+    /// An error of the driver as ours.
+    pub fn wrap(&self, error: Cause) -> Error {
+        translate(error, &self.place())
+    }
+
+    /// Whether the connection was lost.
+    pub fn is_lost(&self) -> bool {
+        self.state.borrow().lost
+    }
+
+    /// Another connection in the place of this one. What ran here is gone.
+    pub fn renew(&self) -> Result<()> {
+        let session = self.door.connect(true)?;
+        *self.state.borrow_mut() = State::new(session);
+        Ok(())
+    }
+
+    /// The connection, free for a statement.
+    fn free(&self, state: &mut State) -> Result<PooledConn> {
+        if state.lost {
+            return Err(self.lost());
+        }
+        self.put_aside(state)?;
+        if let Some(idle) = state.idle.take() {
+            return Ok(idle);
+        }
+        let back = state.pool.try_get_conn(Duration::ZERO).map_err(|error| self.wrap(error))?;
+        if back.connection_id() != state.id {
+            state.lost = true;
+            return Err(self.lost());
+        }
+        Ok(back)
+    }
+
+    fn lost(&self) -> Error {
+        Error::new(Status::Connection, Domain::Database, "the connection was lost; nothing was changed")
+            .detail("database", self.place())
+            .hint("try again when the server can be reached")
+    }
+
+    fn note(&self, state: &mut State, error: &Cause) {
+        state.lost |= !matches!(error, Cause::MySqlError(_));
+        // The server says so, and hangs up.
+        state.lost |= matches!(error, Cause::MySqlError(error) if matches!(error.code, 1053 | 1152 | 1927 | 4031));
+    }
+
+    /// Reads what is left of the result set on the connection.
+    fn put_aside(&self, state: &mut State) -> Result<()> {
+        let Some(mut live) = state.live.take() else { return Ok(()) };
+        let mut aside = Aside { spool: Spool::default(), failure: None };
+        let mut cells = CellBuffer::default();
+        let job = self.watched.job();
+        for at in 0_usize.. {
+            cells.clear(MOST_BYTES);
+            match live.rows.next() {
+                None => break,
+                Some(Ok(row)) => {
+                    live.columns.push(row, &mut cells)?;
+                    aside.spool.push(&cells)?;
+                }
+                Some(Err(error)) => {
+                    self.note(state, &error);
+                    aside.failure = Some(self.wrap(error));
+                    break;
+                }
+            }
+            if at % ROWS_PER_LOOK == 0
+                && let Some(job) = &job
+            {
+                job.check()?;
+            }
+        }
+        state.aside.insert(live.id, aside);
+        Ok(())
+    }
+
+    /// Runs a statement without parameters and without rows.
+    pub fn command(&self, sql: &str) -> std::result::Result<(), Failure> {
+        let state = &mut *self.state.borrow_mut();
+        let mut connection = self.free(state)?;
+        let done = connection.query_drop(sql);
+        state.idle = Some(connection);
+        done.map_err(|error| self.failed(state, error))
+    }
+
+    /// Runs a statement that changes something; how many rows it did.
+    pub fn execute(&self, sql: &str, params: Vec<Value>) -> std::result::Result<u64, Failure> {
+        let state = &mut *self.state.borrow_mut();
+        let mut connection = self.free(state)?;
+        let done = connection.exec_iter(sql, positional(params)).map(|result| result.affected_rows());
+        state.idle = Some(connection);
+        done.map_err(|error| self.failed(state, error))
+    }
+
+    fn failed(&self, state: &mut State, error: Cause) -> Failure {
+        self.note(state, &error);
+        Failure::Server(error)
+    }
+
+    /// Begins to read a result set.
+    pub fn open(&self, sql: &str, params: Vec<Value>) -> std::result::Result<Reading, Failure> {
+        let state = &mut *self.state.borrow_mut();
+        let connection = self.free(state)?;
+        let rows = sql.with(positional(params)).run(connection).map_err(|error| self.failed(state, error))?;
+        let columns = Arc::new(Columns::of(rows.columns().as_ref()));
+        let id = state.next;
+        state.next += 1;
+        state.live = Some(Live { id, rows, columns: Arc::clone(&columns) });
+        Ok(Reading { id, columns })
+    }
+
+    /// The next row; whether there is one.
+    pub fn next(&self, reading: &Reading, cells: &mut CellBuffer) -> Result<bool> {
+        cells.clear(MOST_BYTES);
+        let state = &mut *self.state.borrow_mut();
+        if let Some(live) = state.live.as_mut().filter(|live| live.id == reading.id) {
+            return match live.rows.next() {
+                Some(Ok(row)) => reading.columns.push(row, cells).map(|()| true),
+                Some(Err(error)) => {
+                    self.note(state, &error);
+                    Err(self.wrap(error))
+                }
+                None => {
+                    state.live = None;
+                    Ok(false)
+                }
+            };
+        }
+        let Some(aside) = state.aside.get_mut(&reading.id) else { return Ok(false) };
+        if aside.spool.pop(cells)? {
+            return Ok(true);
+        }
+        aside.failure.take().map_or(Ok(false), Err)
+    }
+
+    /// Ends reading.
+    pub fn close(&self, reading: &Reading) {
+        let Ok(mut borrowed) = self.state.try_borrow_mut() else { return };
+        let state = &mut *borrowed;
+        state.aside.remove(&reading.id);
+        let Some(mut live) = state.live.take_if(|live| live.id == reading.id) else { return };
+        // Dropping it reads the rest.
+        let ended = (0..ROWS_TO_SKIP).any(|_| live.rows.next().is_none());
+        if !ended && !state.lost {
+            self.door.interrupt(state.id);
+        }
+    }
+}
+
+/// Why a statement failed: the server's or the driver's reason is kept as it is, since some are no reason to give up.
+pub enum Failure {
+    Server(Cause),
+    Ours(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Ours(error)
+    }
+}
+
+fn positional(params: Vec<Value>) -> Params {
+    if params.is_empty() { Params::Empty } else { Params::Positional(params) }
+}

@@ -1,0 +1,38 @@
+//! What is particular to MySQL and MariaDB.
+//!
+//! Everything above this room speaks one SQL, which a session here is set up to understand: names in double quotes (`ANSI_QUOTES`),
+//! numbered parameters (`?1`, see [`placeholders`]), strict types. What differs stands behind the `Connection` trait.
+//!
+//! - [`address`] is the URL, [`session`] a connection as we want it, [`failure`] the server's errors as ours.
+//! - A result set occupies its connection until it is read. [`link`] lets others go first: what is left of a result set is put
+//!   aside ([`spool`]: in memory, then on disk), so that every statement of a job runs in its one transaction.
+//! - [`layout`] reads what a schema has; [`column_type`] and [`store`] know what a column makes of a value, so that nothing is
+//!   left to the server's conversions: what [`insert`] sends is what comes back, or it is refused.
+//! - [`connection`] and [`server`] put it together. DDL commits, so it never runs inside of a transaction that has written.
+
+mod address;
+mod cell;
+mod column_type;
+mod connection;
+mod failure;
+mod insert;
+mod layout;
+mod link;
+mod placeholders;
+mod server;
+mod session;
+mod spool;
+mod store;
+
+pub use address::Address;
+pub use column_type::ColumnType;
+pub use server::MysqlServer;
+
+use crate::error::{Domain, Error, Status};
+
+/// The one refusal of what works on SQLite only, so far.
+pub(super) fn unsupported(what: &str) -> Error {
+    Error::new(Status::Unsupported, Domain::Database, format!("{what} work on SQLite databases only, in this version"))
+        .detail("engine", "mysql")
+        .hint("migrate the experiments into a SQLite database first, and work there")
+}

@@ -1,0 +1,134 @@
+//! A schema as a handle holds it: connections that are opened when they are needed.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+
+use super::address::Address;
+use super::connection::MysqlConnection;
+use super::failure::UNKNOWN_SCHEMA;
+use super::session::Door;
+use crate::database::connection::Connection;
+use crate::database::handle::{OpenOptions, has_no_experiment};
+use crate::error::{Result, Status};
+use crate::progress::Job;
+use crate::schema::{Entity, MYSQL_CHARSET, TABLES, create_statement_mysql, quote};
+
+/// A schema of a server.
+pub struct MysqlServer {
+    door: Door,
+    options: OpenOptions,
+    created: bool,
+    reader: OnceCell<MysqlConnection>,
+    writer: OnceCell<MysqlConnection>,
+}
+
+impl MysqlServer {
+    /// Connects; creates the schema and its tables when the options say so.
+    pub fn open(address: Address, options: &OpenOptions) -> Result<MysqlServer> {
+        let password = match &options.password {
+            Some(password) => Some(password.get()?),
+            None => address.password.clone(),
+        };
+        let address = Address { password: None, ..address };
+        let mut server = MysqlServer {
+            door: Door { address, password },
+            options: options.clone(),
+            created: false,
+            reader: OnceCell::new(),
+            writer: OnceCell::new(),
+        };
+        if server.options.create {
+            server.created = server.create()?;
+        }
+        server.reader()?;
+        Ok(server)
+    }
+
+    /// Creates what is missing; whether there are only tables without any experiment then.
+    fn create(&self) -> Result<bool> {
+        if let Err(error) = self.reader() {
+            if error.status() != Status::NotFound || error.vendor_code() != Some(i32::from(UNKNOWN_SCHEMA)) {
+                return Err(error);
+            }
+            let name = quote(&self.door.address.schema);
+            MysqlConnection::create_schema(&self.door, &format!("CREATE SCHEMA IF NOT EXISTS {name} {MYSQL_CHARSET}"))?;
+        }
+        let reader = self.reader()?;
+        let layout = reader.layout()?;
+        // Somebody's data, or what is left of a call that was cut off: the first of our tables, and nothing in them.
+        let ours = layout.tables.iter().zip(TABLES).all(|(found, table)| found.schema.name == table.name);
+        let used = layout.entity(Entity::Experiment).is_ok() && !has_no_experiment(reader, &layout)?;
+        if !ours || used {
+            return Ok(false);
+        }
+        let writer = self.connect(None)?;
+        for table in TABLES.iter().filter(|table| layout.table(table.name).is_none()) {
+            writer.define(&create_statement_mysql(table))?;
+        }
+        let layout = writer.layout()?;
+        let empty = has_no_experiment(&writer, &layout)?;
+        self.writer.get_or_init(|| writer);
+        Ok(empty)
+    }
+
+    fn connect(&self, job: Option<&Arc<Job>>) -> Result<MysqlConnection> {
+        MysqlConnection::open(&self.door, self.options.busy_timeout, job.cloned())
+    }
+
+    fn open_reader(&self) -> Result<&MysqlConnection> {
+        if let Some(open) = self.reader.get() {
+            return Ok(open);
+        }
+        let connection = self.connect(None)?;
+        Ok(self.reader.get_or_init(|| connection))
+    }
+
+    /// The connection for reading.
+    pub fn reader(&self) -> Result<&dyn Connection> {
+        Ok(self.open_reader()?)
+    }
+
+    /// The connection for writing.
+    pub fn writer(&self, job: &Arc<Job>) -> Result<&dyn Connection> {
+        if let Some(open) = self.writer.get() {
+            return Ok(open);
+        }
+        let connection = self.connect(Some(job))?;
+        connection.watch(None);
+        Ok(self.writer.get_or_init(|| connection))
+    }
+
+    /// Whether this handle created the tables, or found them without any experiment when it was asked to.
+    pub fn was_created(&self) -> bool {
+        self.created
+    }
+
+    /// For messages: without the password.
+    pub fn place(&self) -> String {
+        self.door.place()
+    }
+
+    /// The name of the schema.
+    pub fn name(&self) -> &str {
+        &self.door.address.schema
+    }
+
+    /// The server's kind and version.
+    pub fn info(&self) -> Result<Json> {
+        let server = self.open_reader()?.server();
+        Ok(json!({"kind": server.kind.name(), "version": server.version}))
+    }
+
+    /// Whether both are the same schema of the same server, by whatever way.
+    pub fn is_same_as(&self, other: &MysqlServer) -> bool {
+        self.identity().is_some_and(|here| other.identity() == Some(here))
+    }
+
+    /// What tells the server and the schema from others.
+    pub fn identity(&self) -> Option<String> {
+        let server = self.open_reader().ok()?.server();
+        Some(format!("{}/{}", server.identity, self.name()))
+    }
+}

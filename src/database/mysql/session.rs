@@ -1,0 +1,198 @@
+//! A connection as we want it, whatever the server's settings are.
+
+use std::time::Duration;
+
+use mysql::consts::CapabilityFlags;
+use mysql::prelude::Queryable;
+use mysql::{Opts, OptsBuilder, Pool, PoolConstraints, PoolOpts, PooledConn, SslOpts};
+
+use super::address::{Address, SslMode};
+use super::failure::{lacks_tls, translate};
+use crate::database::secret::Secret;
+use crate::error::{Domain, Error, Result, Status};
+
+/// What keeps the server from converting values, and lets names stand in double quotes.
+const SQL_MODE: &str = "ANSI_QUOTES,STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_BACKSLASH_ESCAPES,ERROR_FOR_DIVISION_BY_ZERO,\
+    NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION";
+/// How long the server may take to read what we send, and to send what we are slow to read: other databases may be busy meanwhile.
+const NET_TIMEOUT_S: u32 = 3600;
+/// How long one statement waits for a lock. It is tried again until the busy timeout passes: in between the job is asked.
+const LOCK_WAIT_S: u32 = 1;
+/// After so much silence the system asks whether the other end is still there.
+const KEEPALIVE_MS: u32 = 30_000;
+/// Statements that a connection keeps prepared.
+const STATEMENTS: usize = 32;
+
+/// Which server it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Mysql,
+    MariaDb,
+}
+
+impl Kind {
+    /// The name in documents.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Mysql => "MySQL",
+            Kind::MariaDb => "MariaDB",
+        }
+    }
+}
+
+/// What is known of a server.
+#[derive(Clone, Debug)]
+pub struct Server {
+    pub kind: Kind,
+    pub version: String,
+    pub max_packet: usize,
+    /// A statement that waited too long for a lock undoes its whole transaction.
+    pub lock_wait_undoes_all: bool,
+    /// Tells the server from others.
+    pub identity: String,
+}
+
+/// How to get to a schema.
+#[derive(Clone, Debug)]
+pub struct Door {
+    pub address: Address,
+    pub password: Option<Secret>,
+}
+
+/// An open connection. The driver's pool holds just this one: a result set that owns its connection gives it back there.
+pub struct Session {
+    pub pool: Pool,
+    pub connection: PooledConn,
+    pub id: u32,
+    pub server: Server,
+}
+
+impl Door {
+    /// For messages.
+    pub fn place(&self) -> String {
+        self.address.to_string()
+    }
+
+    fn options(&self, schema: bool, ssl: Option<SslOpts>) -> Opts {
+        let address = &self.address;
+        let host = if address.host.contains(':') { format!("[{}]", address.host) } else { address.host.clone() };
+        let once = PoolConstraints::new(1, 1).unwrap_or_default();
+        let pool = PoolOpts::new().with_constraints(once).with_reset_connection(false).with_check_health(false);
+        OptsBuilder::new()
+            .user(address.user.clone())
+            .pass(self.password.as_ref().map(Secret::reveal))
+            .db_name(schema.then(|| address.schema.clone()))
+            .ip_or_hostname(Some(host).filter(|_| address.socket.is_none()))
+            .tcp_port(address.port)
+            .socket(address.socket.clone())
+            .prefer_socket(false)
+            .tcp_connect_timeout(Some(address.connect_timeout))
+            .tcp_keepalive_time_ms(Some(KEEPALIVE_MS))
+            .read_timeout(address.read_timeout)
+            .write_timeout(address.read_timeout)
+            .stmt_cache_size(STATEMENTS)
+            // An UPDATE counts the rows that it finds, as in SQLite.
+            .additional_capabilities(CapabilityFlags::CLIENT_FOUND_ROWS)
+            .ssl_opts(ssl)
+            .pool_opts(pool)
+            .into()
+    }
+
+    fn dial(&self, schema: bool) -> mysql::Result<Pool> {
+        let address = &self.address;
+        let authorities = || match &address.ssl_ca {
+            Some(path) => SslOpts::default().with_root_cert_path(Some(path.clone())),
+            None => SslOpts::default(),
+        };
+        let anyone = || SslOpts::default().with_danger_accept_invalid_certs(true);
+        let ssl = match address.ssl_mode {
+            SslMode::Disabled => None,
+            SslMode::Preferred | SslMode::Required => Some(anyone()),
+            SslMode::VerifyCa => Some(authorities().with_danger_skip_domain_validation(true)),
+            SslMode::VerifyIdentity => Some(authorities()),
+        };
+        // The driver has TLS over TCP only, which a socket does not need.
+        let ssl = ssl.filter(|_| address.socket.is_none() || address.ssl_mode != SslMode::Preferred);
+        match Pool::new(self.options(schema, ssl)) {
+            Err(error) if address.ssl_mode == SslMode::Preferred && lacks_tls(&error) => {
+                Pool::new(self.options(schema, None))
+            }
+            dialled => dialled,
+        }
+    }
+
+    /// Connects. Without `schema` to no schema at all.
+    pub fn connect(&self, schema: bool) -> Result<Session> {
+        self.check()?;
+        let begin = || -> mysql::Result<Session> {
+            let pool = self.dial(schema)?;
+            let mut connection = pool.get_conn()?;
+            let server = set_up(&mut connection)?;
+            let id = connection.connection_id();
+            Ok(Session { pool, connection, id, server })
+        };
+        let session = begin().map_err(|error| translate(error, &self.place()))?;
+        session.server.check().map_err(|error| error.detail("database", self.place()))?;
+        Ok(session)
+    }
+
+    /// The driver reads the file with the authorities itself, and says little if it cannot.
+    fn check(&self) -> Result<()> {
+        let Some(path) = &self.address.ssl_ca else { return Ok(()) };
+        match std::fs::File::open(path) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Error::from_io(Domain::Database, "the file ssl-ca cannot be read", path, &error)),
+        }
+    }
+
+    /// Asks the server, over another connection, to stop what the connection with this id is doing.
+    pub fn interrupt(&self, id: u32) {
+        // If it cannot be asked, the statement runs to its end.
+        let _asked = self.dial(false).and_then(|pool| pool.get_conn()?.query_drop(format!("KILL QUERY {id}")));
+    }
+}
+
+/// Sets everything that our statements depend on.
+fn set_up(connection: &mut PooledConn) -> mysql::Result<Server> {
+    connection.query_drop("SET NAMES utf8mb4 COLLATE utf8mb4_bin")?;
+    connection.query_drop(format!(
+        "SET SESSION sql_mode = '{SQL_MODE}', time_zone = '+00:00', autocommit = 1, foreign_key_checks = 1, unique_checks = 1, \
+         sql_safe_updates = 0, sql_select_limit = DEFAULT, sql_auto_is_null = 0, innodb_lock_wait_timeout = {LOCK_WAIT_S}, \
+         lock_wait_timeout = {LOCK_WAIT_S}, net_read_timeout = {NET_TIMEOUT_S}, net_write_timeout = {NET_TIMEOUT_S}, \
+         wait_timeout = 28800"
+    ))?;
+    connection.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
+    connection.query_drop("SET SESSION TRANSACTION READ WRITE")?;
+    let version: Option<String> = connection.query_first("SELECT VERSION()")?;
+    let version = version.unwrap_or_default();
+    let kind = if version.contains("MariaDB") { Kind::MariaDb } else { Kind::Mysql };
+    connection.query_drop(match kind {
+        Kind::MariaDb => "SET SESSION max_statement_time = 0",
+        Kind::Mysql => "SET SESSION max_execution_time = 0, information_schema_stats_expiry = 0",
+    })?;
+    let facts: Option<(usize, bool, String, u32, String)> = connection
+        .query_first("SELECT @@max_allowed_packet, @@innodb_rollback_on_timeout, @@hostname, @@port, @@datadir")?;
+    let (max_packet, lock_wait_undoes_all, host, port, folder) = facts.unwrap_or_default();
+    let identity = format!("{host}:{port}:{folder}");
+    Ok(Server { kind, version, max_packet, lock_wait_undoes_all, identity })
+}
+
+impl Server {
+    /// Fails on servers that are too old.
+    fn check(&self) -> Result<()> {
+        let mut numbers = self.version.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());
+        let found = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        let (least, wanted) = match self.kind {
+            Kind::Mysql => ((8, 0), "MySQL 8.0"),
+            Kind::MariaDb => ((10, 6), "MariaDB 10.6"),
+        };
+        if found >= least {
+            return Ok(());
+        }
+        Err(Error::new(Status::Unsupported, Domain::Database, format!("the server is too old: {}", self.version))
+            .hint(format!("expmig needs {wanted} or newer")))
+    }
+}
+
+/// The time after which a wait for the server's own lock is given up: long enough for one question, short enough to be asked.
+pub const LOCK_PAUSE: Duration = Duration::from_millis(50);

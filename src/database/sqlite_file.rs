@@ -1,0 +1,208 @@
+//! A SQLite file as a handle holds it: connections that are opened when they are needed.
+
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::connection::{Connection, Copied, Next, Transaction};
+use super::guard;
+use super::handle::{OpenOptions, has_no_experiment};
+use super::sqlite::{Access, SqliteConnection, needs_recovery};
+use super::sqlite_copy;
+use crate::error::{Domain, Error, Result, Status};
+use crate::progress::Job;
+use crate::schema::{TABLES, ValueRef, create_statement};
+
+/// A SQLite file.
+pub struct SqliteFile {
+    path: PathBuf,
+    options: OpenOptions,
+    created: bool,
+    reader: OnceCell<SqliteConnection>,
+    writer: OnceCell<SqliteConnection>,
+}
+
+impl SqliteFile {
+    /// Looks for the file; creates it and its tables when the options say so. `path` is absolute.
+    pub fn open(path: PathBuf, options: &OpenOptions) -> Result<SqliteFile> {
+        let exists = check_path(&path, options.create)?;
+        let (reader, writer) = (OnceCell::new(), OnceCell::new());
+        let mut file = SqliteFile { path, options: options.clone(), created: false, reader, writer };
+        if file.options.create {
+            file.created = file.create_schema(exists)?;
+        }
+        Ok(file)
+    }
+
+    /// Fails if the file ends within a page: SQLite reads zeros for what is missing, which may be somebody's values.
+    pub fn check_size(&self) -> Result<()> {
+        let reader: &dyn Connection = self.reader()?;
+        let page = reader.query_integer("PRAGMA page_size", &[])?.and_then(|size| u64::try_from(size).ok());
+        let mut in_wal_mode = false;
+        reader.query("PRAGMA journal_mode", &[], &mut |row| {
+            in_wal_mode = row.value(0)? == ValueRef::Text(b"wal");
+            Ok(Next::Stop)
+        })?;
+        let Ok(meta) = std::fs::metadata(&self.path) else { return Ok(()) };
+        // In WAL mode the log may still have the page whole.
+        if in_wal_mode || page.is_none_or(|page| meta.len().checked_rem(page).unwrap_or(0) == 0) {
+            return Ok(());
+        }
+        Err(Error::new(Status::Corrupt, Domain::Database, "the database is truncated: it ends in the middle of a page")
+            .detail("path", self.path.display())
+            .hint("copy the file again, or restore a backup"))
+    }
+
+    /// Creates what is missing, all tables in one transaction; whether there are only tables without any experiment then. They
+    /// can also be what is left of a call that created them and was cut off before it wrote a row.
+    fn create_schema(&self, exists: bool) -> Result<bool> {
+        if exists {
+            let reader = self.reader()?;
+            let _state = Transaction::read(reader)?;
+            let layout = reader.layout()?;
+            if !layout.tables.is_empty() {
+                return has_no_experiment(reader, &layout);
+            }
+        }
+        let access = if exists { Access::Write } else { Access::Create };
+        let connection = self.connect(access, None)?;
+        let transaction = Transaction::write(&connection)?;
+        // Another process may have been faster.
+        let layout = connection.layout()?;
+        if layout.tables.is_empty() {
+            for table in TABLES {
+                connection.execute(&create_statement(table), &[])?;
+            }
+        }
+        let empty = layout.tables.is_empty() || has_no_experiment(&connection, &layout)?;
+        transaction.commit()?;
+        self.writer.get_or_init(|| connection);
+        Ok(empty)
+    }
+
+    fn connect(&self, access: Access, job: Option<&Arc<Job>>) -> Result<SqliteConnection> {
+        SqliteConnection::open(&self.path, access, self.options.busy_timeout, self.options.guard, job.cloned())
+    }
+
+    /// The connection for reading.
+    pub fn reader(&self) -> Result<&SqliteConnection> {
+        if let Some(open) = self.reader.get() {
+            return Ok(open);
+        }
+        let access = if self.options.read_only { Access::ReadOnly } else { Access::Read };
+        let connection = match self.connect(access, None) {
+            Err(error) if needs_recovery(&error) && !self.options.read_only => {
+                self.connect(Access::ReadAfterRecovery, None)?
+            }
+            other => other?,
+        };
+        Ok(self.reader.get_or_init(|| connection))
+    }
+
+    /// The connection for writing. Opening it may have to wait for a lock, which ticks the job.
+    pub fn writer(&self, job: &Arc<Job>) -> Result<&dyn Connection> {
+        if let Some(open) = self.writer.get() {
+            return Ok(open);
+        }
+        let connection = self.connect(Access::Write, Some(job))?;
+        connection.watch(None);
+        Ok(self.writer.get_or_init(|| connection))
+    }
+
+    /// Replaces everything in the database by what is in the SQLite file at `from`, a copy that [`Connection::copy_into`] made. One
+    /// transaction: others see the old state or the new one. `keep`, if there is one, is called before, when only this call can
+    /// change the database any more; again, if somebody did all the same.
+    pub fn replace_content(
+        &self,
+        from: &Path,
+        keep: Option<&mut dyn FnMut() -> Result<()>>,
+        job: &Arc<Job>,
+        copied: Copied<'_>,
+    ) -> Result<()> {
+        let source = open_immutable(from)?;
+        // Not the connection for writing: SQLite wants one of which it knows that nobody else uses it meanwhile.
+        let mut target = self.connect(Access::Write, Some(job))?;
+        sqlite_copy::replace(&mut target, &source, self.reader()?, keep, copied)
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether this handle created the tables, or found them without any experiment when it was asked to.
+    pub fn was_created(&self) -> bool {
+        self.created
+    }
+
+    /// Whether the path names the database's file, or one that SQLite puts beside it, be it there or not.
+    pub fn has_file(&self, path: &Path) -> bool {
+        let there = guard::file_id(path);
+        let named = std::path::absolute(path).ok();
+        ["", "-wal", "-shm", "-journal"].iter().any(|suffix| {
+            let mut own = self.path.clone().into_os_string();
+            own.push(suffix);
+            let own = PathBuf::from(own);
+            named.as_ref() == Some(&own) || (there.is_some() && guard::file_id(&own) == there)
+        })
+    }
+
+    /// Whether both handles are of the same database, by whatever names.
+    pub fn is_same_as(&self, other: &SqliteFile) -> bool {
+        self.path == other.path || guard::file_id(&self.path).is_some_and(|id| guard::file_id(&other.path) == Some(id))
+    }
+}
+
+fn open_immutable(path: &Path) -> Result<SqliteConnection> {
+    SqliteConnection::open(path, Access::Immutable, Duration::ZERO, false, None)
+}
+
+/// Opens an empty file that is nobody else's, to write a copy of another database into it, which is thrown away if that does not succeed.
+pub fn create_copy(path: &Path) -> Result<Box<dyn Connection>> {
+    let connection = SqliteConnection::open(path, Access::Write, Duration::ZERO, false, None)?;
+    connection.waiting(|inner| inner.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF"))?;
+    Ok(Box::new(connection))
+}
+
+/// Opens a copy that [`Connection::copy_into`] made. Nobody may change it meanwhile.
+pub fn open_copy(path: &Path) -> Result<Box<dyn Connection>> {
+    Ok(Box::new(open_immutable(path)?))
+}
+
+/// Whether the file exists; fails if it cannot be a database file.
+fn check_path(path: &Path, create: bool) -> Result<bool> {
+    match std::fs::metadata(path) {
+        Ok(meta) if meta.is_dir() => {
+            Err(Error::argument(Domain::Database, "url", "the path is a directory, not a database file")
+                .detail("path", path.display())
+                .hint("give the path of the file in it"))
+        }
+        // Opening a pipe would wait for somebody to write into it.
+        Ok(meta) if !meta.is_file() => Err(Error::argument(
+            Domain::Database,
+            "url",
+            "the path is a pipe, a socket or a device, not a database file",
+        )
+        .detail("path", path.display())
+        .hint("pass the path of the SQLite file")),
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound && create => {
+            let folder_exists = path.parent().is_some_and(Path::is_dir);
+            if folder_exists {
+                return Ok(false);
+            }
+            Err(Error::new(Status::NotFound, Domain::Database, "the folder for the new database does not exist")
+                .detail("path", path.display())
+                .hint("create the folder first"))
+        }
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
+            Err(Error::new(Status::NotFound, Domain::Database, "there is no database at this path")
+                .detail("path", path.display())
+                .hint("check the path; EXPMIG_OPEN_CREATE creates a new database"))
+        }
+        Err(error) => Err(Error::new(Status::Io, Domain::Database, format!("the path cannot be looked at: {error}"))
+            .detail("path", path.display())
+            .hint("check the permissions of the folders above it")),
+    }
+}

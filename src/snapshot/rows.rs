@@ -1,0 +1,170 @@
+//! Snapshots of a server's schema: its rows in a SQLite file, and back, one consistent state to another.
+//!
+//! Only the tables of experiments are in it: a schema can hold others, which are left alone.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::database::{
+    CellBuffer, ColumnLayout, Connection, Copied, Database, Inserter, Layout, Next, TableLayout, Transaction, Watches,
+    create_copy, open_copy,
+};
+use crate::digest::same_content;
+use crate::error::{Domain, Error, Result, Status};
+use crate::progress::Job;
+use crate::schema::{ValueRef, create_statement, quote};
+
+/// Cells and bytes that are written at once.
+const FULL_CELLS: usize = 8192;
+const FULL_BYTES: usize = 1 << 20;
+
+/// Writes one consistent state of everything into the file at `into`, which is empty and ours. Does not flush it.
+pub fn copy_out(source: &dyn Connection, into: &Path, copied: Copied<'_>) -> Result<()> {
+    let _state = Transaction::read(source)?;
+    let layout = source.layout()?;
+    let target = create_copy(into)?;
+    let writing = Transaction::write(target.as_ref())?;
+    for table in &layout.tables {
+        target.execute(&create_statement(table.schema), &[])?;
+    }
+    let mut there = target.layout()?;
+    for table in &layout.tables {
+        for extra in table.extra_columns() {
+            // Without a type, so that every value stays what it is.
+            there.table(table.schema.name).map(|made| target.add_column(made, &extra.name, "")).transpose()?;
+        }
+    }
+    there = target.layout()?;
+    copy_rows((source, &layout), (target.as_ref(), &there), copied)?;
+    writing.commit()
+}
+
+/// Replaces everything in the database by what is in the file at `from`, in one transaction. `keep`, if there is one, is called when
+/// only this call can change the database any more.
+pub fn replace(
+    database: &Database,
+    from: &Path,
+    keep: Option<&mut dyn FnMut() -> Result<()>>,
+    job: &Arc<Job>,
+    copied: Copied<'_>,
+) -> Result<()> {
+    let source = open_copy(from)?;
+    let writer = database.writer(job)?;
+    let _watches = Watches::new(job, [writer, writer]);
+    let writing = Transaction::write(writer)?;
+    let layout = database.checked(writer.layout()?)?;
+    // Whoever deletes every row keeps others from changing or adding any. They see the old ones until the end.
+    for table in layout.tables.iter().rev() {
+        writer.delete_all(table)?;
+    }
+    if let Some(keep) = keep {
+        keep()?;
+    }
+    copy_rows((source.as_ref(), &source.layout()?), (writer, &layout), copied)?;
+    writing.commit()
+}
+
+fn copy_rows(
+    (source, from): (&dyn Connection, &Layout),
+    (target, to): (&dyn Connection, &Layout),
+    copied: Copied<'_>,
+) -> Result<()> {
+    let mut total = 0;
+    for table in &from.tables {
+        let count = source.query_integer(&format!("SELECT count(*) FROM {}", quote(&table.name)), &[])?;
+        total += count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0);
+    }
+    let mut done = 0;
+    for table in &from.tables {
+        copy_table((source, table), (target, to), &mut |rows| {
+            done += rows;
+            copied(done.min(total), total)
+        })?;
+    }
+    copied(total, total)
+}
+
+fn copy_table(
+    (source, table): (&dyn Connection, &TableLayout),
+    (target, to): (&dyn Connection, &Layout),
+    copied: &mut dyn FnMut(u64) -> Result<()>,
+) -> Result<()> {
+    let there = to.table(table.schema.name);
+    let find = |column: &ColumnLayout| {
+        there.and_then(|there| there.columns.iter().find(|other| other.name.eq_ignore_ascii_case(&column.name)))
+    };
+    let columns: Vec<Option<&ColumnLayout>> = table.columns.iter().map(find).collect();
+    let names: Vec<&str> = columns.iter().flatten().map(|column| column.name.as_str()).collect();
+    let mut inserter = there.map(|there| target.inserter(there, &names)).transpose()?;
+    let select: Vec<String> = table.columns.iter().map(|column| quote(&column.name)).collect();
+    let sql = format!("SELECT {} FROM {}", select.join(", "), quote(&table.name));
+    let mut cells = CellBuffer::default();
+    source.query(&sql, &[], &mut |row| {
+        for (at, (column, there)) in table.columns.iter().zip(&columns).enumerate() {
+            let value = row.value(at)?;
+            let Some(there) = there else {
+                if value != ValueRef::Null || inserter.is_none() {
+                    return Err(no_place(table, column));
+                }
+                continue;
+            };
+            if !there.certainly_keeps(value) {
+                check(target, (table, column), there, value)?;
+            }
+            cells.push(value);
+        }
+        if cells.len() >= FULL_CELLS || cells.byte_len() >= FULL_BYTES {
+            flush(&mut inserter, &mut cells, names.len(), copied)?;
+        }
+        Ok(Next::Row)
+    })?;
+    flush(&mut inserter, &mut cells, names.len(), copied)
+}
+
+fn flush(
+    inserter: &mut Option<Box<dyn Inserter + '_>>,
+    cells: &mut CellBuffer,
+    width: usize,
+    copied: &mut dyn FnMut(u64) -> Result<()>,
+) -> Result<()> {
+    let values: Vec<ValueRef<'_>> = cells.iter().collect();
+    if let Some(inserter) = inserter {
+        inserter.insert(&values)?;
+    }
+    let rows = values.len() / width.max(1);
+    drop(values);
+    cells.clear(FULL_BYTES * 2);
+    copied(rows as u64)
+}
+
+/// Fails unless a value has the same content where it goes.
+fn check(
+    target: &dyn Connection,
+    (table, column): (&TableLayout, &ColumnLayout),
+    there: &ColumnLayout,
+    value: ValueRef<'_>,
+) -> Result<()> {
+    let stored = target.stored_as(there, value)?;
+    let kind = column.schema.map(|known| known.kind);
+    if stored.as_ref().is_some_and(|stored| same_content(value, stored.borrow(), kind)) {
+        return Ok(());
+    }
+    let what = stored.map_or_else(|| "refused".to_owned(), |stored| stored.borrow().describe());
+    Err(Error::new(
+        Status::Lossy,
+        Domain::Snapshot,
+        format!("{}.{}: {} would be {what}; nothing was changed", table.schema.name, column.name, value.describe()),
+    )
+    .detail("table", table.schema.name)
+    .detail("column", &column.name)
+    .detail("value", value.describe())
+    .hint("change the type of the column where the snapshot goes"))
+}
+
+fn no_place(table: &TableLayout, column: &ColumnLayout) -> Error {
+    let message = format!("the database has no column {}.{}; nothing was changed", table.schema.name, column.name);
+    Error::new(Status::Lossy, Domain::Snapshot, message)
+        .detail("table", table.schema.name)
+        .detail("column", &column.name)
+        .hint("add what is missing, and restore again")
+}

@@ -1,0 +1,417 @@
+//! The same behaviour on every engine: each scenario is a function that gets the engine, and runs on SQLite, on a private MariaDB
+//! server, and on MySQL where EXPMIG_TEST_MYSQLD names its binary.
+
+#[path = "support/server.rs"]
+mod server;
+mod support;
+
+use expmig::{
+    Database, Domain, ExportOptions, ImportOptions, JobOptions, Manager, ManagerOptions, MetricSelection,
+    MigrateOptions, OnDuplicate, OpenOptions, RestoreOptions, Severity, SnapshotOptions, Status, TransformOptions,
+    UndoOptions, ValidateOptions,
+};
+use std::path::PathBuf;
+
+use mysql::prelude::Queryable;
+use server::{Kind, dump, rows};
+use support::{Folder, SMALL_ROWS};
+
+/// Where databases of a test are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Engine {
+    Sqlite,
+    Server(Kind),
+}
+
+/// One place for a database, empty at first.
+struct Place {
+    engine: Engine,
+    url: String,
+    snapshots: PathBuf,
+}
+
+impl Engine {
+    /// A place where nothing is.
+    fn place(self, folder: &Folder, name: &str) -> Place {
+        let url = match self {
+            Engine::Sqlite => folder.path(&format!("{name}.db")).display().to_string(),
+            Engine::Server(kind) => {
+                let server = kind.shared().expect("the server is there");
+                server.url(&server.schema())
+            }
+        };
+        Place { engine: self, url, snapshots: folder.path("snapshots") }
+    }
+
+    /// A database of generation 2 that an independent client filled with the rows of [`support::SMALL`].
+    fn small(self, folder: &Folder, name: &str) -> Place {
+        let place = self.place(folder, name);
+        drop(place.create());
+        place.execute(support::SMALL);
+        place.execute(support::SMALL_BATCHES);
+        place
+    }
+}
+
+impl Place {
+    fn create(&self) -> Manager {
+        self.open_with(OpenOptions { create: true, ..OpenOptions::default() })
+    }
+
+    fn open(&self) -> Manager {
+        self.open_with(OpenOptions::default())
+    }
+
+    fn open_with(&self, options: OpenOptions) -> Manager {
+        let database = Database::open(&self.url, options).unwrap_or_else(|error| panic!("{}", error.to_json()));
+        let snapshot_dir = Some(self.snapshots.clone());
+        Manager::new(database, ManagerOptions { snapshot_dir, ..ManagerOptions::default() })
+    }
+
+    /// The name of the schema.
+    fn schema(&self) -> &str {
+        let end = self.url.find('?').expect("a URL with parameters");
+        self.url[..end].rsplit('/').next().expect("a schema")
+    }
+
+    /// Runs a script with a client that is not expmig.
+    fn execute(&self, script: &str) {
+        match self.engine {
+            Engine::Sqlite => support::execute(std::path::Path::new(&self.url), script),
+            Engine::Server(kind) => {
+                let mut client = kind.shared().expect("the server").connect(self.schema());
+                for statement in script.split(";\n").map(str::trim).filter(|statement| !statement.is_empty()) {
+                    client.query_drop(statement).unwrap_or_else(|error| panic!("{error}: {statement}"));
+                }
+            }
+        }
+    }
+
+    /// Everything that is there, read with a client that is not expmig.
+    fn dump(&self) -> Vec<(String, Vec<Vec<String>>)> {
+        match self.engine {
+            Engine::Sqlite => support::dump(std::path::Path::new(&self.url)).into_iter().collect(),
+            Engine::Server(kind) => dump(&mut kind.shared().expect("the server").connect(self.schema())),
+        }
+    }
+
+    /// The first cell of a query's first row, as text.
+    fn cell(&self, query: &str) -> String {
+        match self.engine {
+            Engine::Sqlite => support::rows(std::path::Path::new(&self.url), query)[0][0].clone(),
+            Engine::Server(kind) => {
+                rows(&mut kind.shared().expect("the server").connect(self.schema()), query)[0][0].clone()
+            }
+        }
+    }
+}
+
+fn digest(manager: &Manager, experiment: i64) -> [u8; 32] {
+    manager.experiment_digest(experiment, JobOptions::default()).unwrap_or_else(|error| panic!("{}", error.to_json()))
+}
+
+fn migrated(source: &Manager, target: Option<&Manager>, experiment: i64, options: MigrateOptions) -> i64 {
+    let result = source.migrate_experiment(experiment, target, options);
+    result.unwrap_or_else(|error| panic!("{}", error.to_json())).new_experiment_id
+}
+
+/// What experiment 1 of the small database has for a digest, by the SQLite engine, which its own tests prove.
+fn wanted() -> [u8; 32] {
+    let folder = Folder::new();
+    digest(&Engine::Sqlite.small(&folder, "wanted").open(), 1)
+}
+
+fn lists_experiments(engine: Engine) {
+    let folder = Folder::new();
+    let manager = engine.small(&folder, "a").open();
+    let list = manager.list_experiments().unwrap();
+    let found: Vec<_> = list.iter().map(|e| (e.id, e.title.as_deref(), e.trials, e.runs)).collect();
+    assert_eq!(found, [(1, Some("Digits"), 2, 3), (2, Some("Other"), 1, 1)]);
+    assert_eq!(list[0].description.as_deref(), Some("a test"));
+    let error = manager.experiment_digest(7, JobOptions::default()).unwrap_err();
+    assert_eq!(error.status(), Status::NotFound);
+    assert_eq!(error.hint_text(), Some("the nearest experiments are 1, 2"));
+}
+
+fn says_what_it_is(engine: Engine) {
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a");
+    place.execute("CREATE TABLE other (x INT);\nALTER TABLE METRIC ADD COLUMN note VARCHAR(20)");
+    let info = place.open().database_info().unwrap();
+    assert_eq!((&info["generation"], info["tables"].as_array().unwrap().len()), (&serde_json::json!(2), 18));
+    assert_eq!(info["extra_tables"], serde_json::json!(["other"]));
+    assert_eq!(info["extra_columns"][0]["column"], "note");
+    match engine {
+        Engine::Sqlite => assert_eq!((&info["engine"], &info["path"]), (&"sqlite".into(), &place.url.as_str().into())),
+        Engine::Server(kind) => {
+            assert_eq!(info["engine"], "mysql");
+            assert_eq!(info["server"]["kind"], if kind == Kind::MariaDb { "MariaDB" } else { "MySQL" });
+            assert!(info["server"]["version"].as_str().unwrap().starts_with(|first: char| first.is_ascii_digit()));
+            assert!(!info.to_string().contains(&server::escaped(server::PASSWORD)));
+        }
+    }
+}
+
+fn content_has_the_same_digest_everywhere(engine: Engine) {
+    let folder = Folder::new();
+    assert_eq!(digest(&engine.small(&folder, "a").open(), 1), wanted());
+}
+
+fn migrates_from_and_to_a_file(engine: Engine) {
+    let folder = Folder::new();
+    let file = Engine::Sqlite.small(&folder, "file");
+    let (there, back) = (engine.place(&folder, "there"), Engine::Sqlite.place(&folder, "back"));
+    for strategy in support::STRATEGIES {
+        let (source, target, last) = (file.open(), there.create(), back.create());
+        let options = || MigrateOptions { strategy, ..MigrateOptions::default() };
+        let new = migrated(&source, Some(&target), 1, options());
+        assert_eq!(digest(&target, new), wanted(), "{strategy:?}");
+        let newest = migrated(&target, Some(&last), new, options());
+        assert_eq!(digest(&last, newest), digest(&source, 1), "{strategy:?}");
+        let report = source.compare_experiments(1, Some(&target), new, JobOptions::default()).unwrap();
+        assert_eq!(report["equal"], true, "{report}");
+    }
+}
+
+fn migrates_within_and_between_two(engine: Engine) {
+    let folder = Folder::new();
+    let (a, b) = (engine.small(&folder, "a"), engine.place(&folder, "b"));
+    let (source, target) = (a.open(), b.create());
+    let result = source.migrate_experiment(1, None, MigrateOptions::default()).unwrap();
+    assert_eq!((result.new_experiment_id, result.items_processed, result.items_failed), (3, SMALL_ROWS, 0));
+    assert_eq!(digest(&source, 3), wanted());
+    let between = migrated(&source, Some(&target), 3, MigrateOptions::default());
+    assert_eq!((between, digest(&target, between)), (1, wanted()));
+    let skip = || MigrateOptions { on_duplicate: OnDuplicate::Skip, ..MigrateOptions::default() };
+    assert_eq!(migrated(&source, Some(&target), 1, skip()), 1);
+    assert_eq!(target.list_experiments().unwrap().len(), 1);
+    // Appended to an experiment that exists.
+    let into = MigrateOptions { target_experiment: Some(2), ..MigrateOptions::default() };
+    assert_eq!(migrated(&source, None, 1, into), 2);
+    assert_eq!(source.list_experiments().unwrap()[1].trials, 3);
+    let report = source.compare_experiments(1, None, 2, JobOptions::default()).unwrap();
+    assert_eq!((&report["equal"], &report["first_difference"]["node"]), (&false.into(), &"EXPERIMENT".into()));
+}
+
+fn plans_without_writing(engine: Engine) {
+    let folder = Folder::new();
+    let (a, b) = (engine.small(&folder, "a"), engine.place(&folder, "b"));
+    drop(b.create());
+    let (before_a, before_b) = (a.dump(), b.dump());
+    let plan = a.open().plan_migration(1, Some(&b.open()), MigrateOptions::default()).unwrap();
+    assert_eq!((&plan["items_total"], &plan["lossy"]["count"]), (&SMALL_ROWS.into(), &0.into()));
+    assert!(plan["space"]["needed_bytes"].as_u64().unwrap() > 500);
+    assert!(a.dump() == before_a && b.dump() == before_b);
+}
+
+fn a_refused_migration_leaves_everything_as_it_was(engine: Engine) {
+    let folder = Folder::new();
+    let (file, there) = (
+        folder.small("file.db", "UPDATE METRIC SET type = 'much too long' || hex(zeroblob(40)) WHERE id = 31"),
+        engine.place(&folder, "there"),
+    );
+    drop(there.create());
+    there.execute("INSERT INTO EXPERIMENT VALUES (7, 'mine', NULL, '2023-12-01T10:00:00', '2023-12-01T10:00:00')");
+    let before = there.dump();
+    let result = support::open(&file).migrate_experiment(1, Some(&there.open()), MigrateOptions::default());
+    if engine == Engine::Sqlite {
+        result.unwrap();
+        return;
+    }
+    let error = result.unwrap_err();
+    assert_eq!(error.status(), Status::Constraint, "{}", error.to_json());
+    let details = error.to_json()["details"].to_string();
+    assert!(details.contains("METRIC") && details.contains("much too long"), "{details}");
+    assert_eq!(there.dump(), before);
+}
+
+fn created_schemas_hold_extreme_values(engine: Engine) {
+    let folder = Folder::new();
+    let script = r#"
+        INSERT INTO EXPERIMENT VALUES (0, 'q''uo"te\ \n \0 😀 é', '', '0001-01-01T00:00:00', '9999-12-31T23:59:59.999999');
+        INSERT INTO TRIAL VALUES (9223372036854775000, 'tab	and
+newline', 0, '2023-12-01T10:00:00.000001', '2023-12-01 10:00:00');
+        INSERT INTO TRIAL_RUN VALUES (-5, 9223372036854775000, '', '2023-12-01T10:00:00.1', '2023-12-01T10:00:00.123456');
+        INSERT INTO RESULTS VALUES (-5, '2023-12-01T10:00:00');
+        INSERT INTO EPOCH VALUES (9007199254740993, -5, '1969-12-31T23:59:59.999999');
+        INSERT INTO METRIC VALUES (1, 'a', 0.1, '{"b": 1, "a": 0.30000000000000004}'), (2, 'b', 1.7976931348623157e308, ' [1, 2] '),
+            (3, 'c', 5e-324, ''), (4, 'd', -0.5, NULL), (5, 'e', 123456789.12345678, 'nul ' || char(0) || ' inside'), (6, 'f', 7, '{''a'': NaN}');
+        INSERT INTO ARTIFACT VALUES (1, 'x', ''), (2, ' y ', 'loc ');
+        INSERT INTO RESULTS_METRIC VALUES (-5, 1), (-5, 2), (-5, 3), (-5, 4), (-5, 5);
+        INSERT INTO EPOCH_METRIC VALUES (9007199254740993, -5, 6), (9007199254740993, -5, 1);
+        INSERT INTO EXPERIMENT_ARTIFACT VALUES (0, 1), (0, 2);
+    "#;
+    let file = folder.database("file.db", 2, script);
+    let there = engine.place(&folder, "there");
+    let (source, target) = (support::open(&file), there.create());
+    let new = migrated(&source, Some(&target), 0, MigrateOptions::default());
+    assert_eq!(digest(&target, new), digest(&source, 0));
+    let back = Engine::Sqlite.place(&folder, "back").create();
+    let newest = migrated(&target, Some(&back), new, MigrateOptions::default());
+    assert_eq!(digest(&back, newest), digest(&source, 0));
+    if let Engine::Server(_) = engine {
+        assert_eq!(there.cell("SELECT total_val FROM METRIC WHERE type = 'c'"), "real 0000000000000001");
+        assert_eq!(there.cell("SELECT per_label_val FROM METRIC WHERE type = 'e'"), r#"text "nul \\x00 inside""#);
+        assert_eq!(
+            there.cell("SELECT title FROM EXPERIMENT"),
+            format!("text {:?}", "q'uo\"te\\ \\n \\0 😀 é".as_bytes().escape_ascii().to_string())
+        );
+    }
+}
+
+fn validates(engine: Engine) {
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a");
+    let report = place.open().validate(ValidateOptions::default()).unwrap();
+    assert!(report.passed(), "{}", report.to_json());
+    assert_eq!(report.count(Severity::Warning), 1, "{}", report.to_json());
+    let (whole, messages) = place.open().validate_hierarchy(1).unwrap();
+    assert!(whole && messages.is_empty(), "{messages:?}");
+    place.execute("UPDATE METRIC SET per_label_val = '{\"a\": true}' WHERE id = 31");
+    let report = place.open().validate(ValidateOptions::default()).unwrap();
+    assert_eq!(report.count(Severity::Error), 1, "{}", report.to_json());
+}
+
+fn exports_the_same_document(engine: Engine) {
+    let folder = Folder::new();
+    let (place, file) = (engine.small(&folder, "a"), Engine::Sqlite.small(&folder, "file"));
+    for place in [&place, &file] {
+        // A server writes every fraction with six digits.
+        place.execute("UPDATE EXPERIMENT SET update_time = '2023-12-01T11:00:00.500000' WHERE id = 1");
+    }
+    let (manager, file) = (place.open(), file.open());
+    let document = |manager: &Manager| {
+        let text = manager.export_to_string(1, ExportOptions::default()).unwrap_or_else(|e| panic!("{}", e.to_json()));
+        let mut json: serde_json::Value = serde_json::from_str(&text).unwrap();
+        json["metadata"] = serde_json::Value::Null;
+        json
+    };
+    assert_eq!(document(&manager), document(&file));
+}
+
+fn imports_what_was_exported(engine: Engine) {
+    let folder = Folder::new();
+    let file = Engine::Sqlite.small(&folder, "file").open();
+    let text = file.export_to_string(1, ExportOptions::default()).unwrap();
+    let place = engine.place(&folder, "there");
+    let manager = place.create();
+    let done = manager
+        .import_from_string(text.as_bytes(), ImportOptions::default())
+        .unwrap_or_else(|e| panic!("{}", e.to_json()));
+    assert_eq!(digest(&manager, done.experiment_id), wanted());
+}
+
+const RULES: &str =
+    r#"{"metric_transformations": [{"metric_type": "loss", "transformation": "scale", "params": {"factor": 2}}]}"#;
+
+fn transforms_and_undoes(engine: Engine) {
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a");
+    let manager = place.open();
+    if engine != Engine::Sqlite {
+        let before = place.dump();
+        let error =
+            manager.transform_metrics(&MetricSelection::default(), RULES, TransformOptions::default()).unwrap_err();
+        assert_eq!((error.status(), error.domain()), (Status::Unsupported, Domain::Transformation));
+        assert_eq!(manager.list_transforms().unwrap_err().status(), Status::Unsupported);
+        assert_eq!(place.dump(), before);
+        return;
+    }
+    let done = manager
+        .transform_metrics(&MetricSelection::default(), RULES, TransformOptions::default())
+        .unwrap_or_else(|e| panic!("{}", e.to_json()));
+    assert_eq!(done.updated, 4);
+    assert_eq!(place.cell("SELECT total_val FROM METRIC WHERE id = 32"), format!("real {:016x}", 3.0_f64.to_bits()));
+    manager
+        .undo_transform(done.transform_id.unwrap(), UndoOptions::default())
+        .unwrap_or_else(|e| panic!("{}", e.to_json()));
+    assert_eq!(digest(&manager, 1), wanted());
+}
+
+fn snapshots_bring_back_what_was_there(engine: Engine) {
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a");
+    place.execute("ALTER TABLE METRIC ADD COLUMN note VARCHAR(20);\nUPDATE METRIC SET note = 'n' WHERE id = 31");
+    let (manager, before) = (place.open(), place.dump());
+    let id =
+        manager.create_snapshot("before", SnapshotOptions::default()).unwrap_or_else(|e| panic!("{}", e.to_json()));
+    manager.verify_snapshot(&id, JobOptions::default()).unwrap();
+    let details = manager.snapshot_details(&id).unwrap();
+    assert_eq!((details.statistics.tables["METRIC"], details.statistics.tables["EXPERIMENT"]), (8, 2));
+    // The file is a database with the same content.
+    let portable = support::open_read_only(&folder.path("snapshots").join(format!("{id}.db")));
+    assert_eq!(digest(&portable, 1), digest(&manager, 1));
+    place.execute("DELETE FROM RESULTS_METRIC;\nUPDATE EXPERIMENT SET title = 'changed';\nINSERT INTO ARTIFACT VALUES (900, 'x', 'y')");
+    let changed = place.dump();
+    let done = manager.restore_snapshot(&id, RestoreOptions::default()).unwrap_or_else(|e| panic!("{}", e.to_json()));
+    assert_eq!(place.dump(), before);
+    assert_eq!(manager.cleanup_snapshots(9).unwrap(), 0);
+    // And what was overwritten can be had again.
+    let safety = done.safety_snapshot_id.unwrap();
+    manager
+        .restore_snapshot(&safety, RestoreOptions { no_safety_snapshot: true, ..RestoreOptions::default() })
+        .unwrap();
+    assert_eq!(place.dump(), changed);
+}
+
+fn snapshots_of_other_engines_are_restored_when_forced(engine: Engine) {
+    let folder = Folder::new();
+    let (file, place) = (Engine::Sqlite.small(&folder, "file"), engine.place(&folder, "there"));
+    let (source, target) = (file.open(), place.create());
+    let id = source.create_snapshot("", SnapshotOptions::default()).unwrap();
+    let error = target.restore_snapshot(&id, RestoreOptions::default()).unwrap_err();
+    assert_eq!(error.status(), Status::Mismatch);
+    target
+        .restore_snapshot(&id, RestoreOptions { force: true, ..RestoreOptions::default() })
+        .unwrap_or_else(|e| panic!("{}", e.to_json()));
+    assert_eq!(digest(&target, 1), wanted());
+    assert_eq!(target.list_experiments().unwrap().len(), 2);
+}
+
+fn rules_are_applied_on_the_way(engine: Engine) {
+    let folder = Folder::new();
+    let rules = || MigrateOptions { transformation_rules: Some(RULES.to_owned()), ..MigrateOptions::default() };
+    let file = Engine::Sqlite.small(&folder, "file").open();
+    let wanted = digest(&file, migrated(&file, None, 1, rules()));
+    let (source, target) = (engine.small(&folder, "a").open(), engine.place(&folder, "b").create());
+    assert_eq!(digest(&source, migrated(&source, None, 1, rules())), wanted);
+    assert_eq!(digest(&target, migrated(&source, Some(&target), 1, rules())), wanted);
+    assert_eq!(digest(&target, migrated(&file, Some(&target), 1, rules())), wanted);
+}
+
+macro_rules! scenarios {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[test] fn $name() { super::$name(super::Engine::Sqlite); })*
+        }
+        mod mariadb {
+            $(#[test] fn $name() { super::$name(super::Engine::Server(super::Kind::MariaDb)); })*
+        }
+        mod mysql_server {
+            $(#[test] fn $name() {
+                match super::Kind::Mysql.shared() {
+                    Some(_) => super::$name(super::Engine::Server(super::Kind::Mysql)),
+                    None => eprintln!("skipped: EXPMIG_TEST_MYSQLD names no mysqld"),
+                }
+            })*
+        }
+    };
+}
+
+scenarios! {
+    lists_experiments,
+    says_what_it_is,
+    content_has_the_same_digest_everywhere,
+    migrates_from_and_to_a_file,
+    migrates_within_and_between_two,
+    plans_without_writing,
+    a_refused_migration_leaves_everything_as_it_was,
+    created_schemas_hold_extreme_values,
+    validates,
+    exports_the_same_document,
+    imports_what_was_exported,
+    transforms_and_undoes,
+    snapshots_bring_back_what_was_there,
+    snapshots_of_other_engines_are_restored_when_forced,
+    rules_are_applied_on_the_way,
+}

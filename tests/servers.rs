@@ -1,0 +1,637 @@
+//! What only servers do: conversions by column types, accounts and rights, limits, cut connections. On a private MariaDB server, and on
+//! MySQL where EXPMIG_TEST_MYSQLD names its binary.
+
+#[path = "support/server.rs"]
+mod server;
+mod support;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use expmig::database::{Next, Password, Secret, Transaction};
+use expmig::progress::Job;
+use expmig::{
+    Database, Domain, Error, Flow, JobOptions, Manager, MigrateOptions, MigrationResult, OpenOptions, Status, Strategy,
+    Value,
+};
+use mysql::prelude::Queryable;
+use server::{Kind, PASSWORD, Server, USER, alone, dump, escaped, rows};
+use support::Folder;
+
+/// Runs a test on every server there is.
+fn each(test: impl Fn(&'static Server)) {
+    for kind in [Kind::MariaDb, Kind::Mysql] {
+        match kind.shared() {
+            Some(server) => test(server),
+            None => eprintln!("skipped on {kind:?}: EXPMIG_TEST_MYSQLD names no mysqld"),
+        }
+    }
+}
+
+/// As [`each`], with a server of its own.
+fn each_own(options: &[&str], test: impl Fn(&mut Server)) {
+    for kind in [Kind::MariaDb, Kind::Mysql] {
+        match Server::start(kind, options) {
+            Some(mut server) => test(&mut server),
+            None => eprintln!("skipped on {kind:?}: EXPMIG_TEST_MYSQLD names no mysqld"),
+        }
+    }
+}
+
+fn try_open(url: &str, options: OpenOptions) -> Result<Manager, Error> {
+    Database::open(url, options).map(Manager::from)
+}
+
+fn open(url: &str) -> Manager {
+    try_open(url, OpenOptions::default()).unwrap_or_else(|error| panic!("{}", error.to_json()))
+}
+
+fn create(url: &str) -> Manager {
+    let options = OpenOptions { create: true, ..OpenOptions::default() };
+    try_open(url, options).unwrap_or_else(|error| panic!("{}", error.to_json()))
+}
+
+/// An error that has a status, and no password anywhere.
+fn failed<T>(result: Result<T, Error>, status: Status) -> Error {
+    let error = result.err().expect("an error");
+    let shown = format!("{} {error:?} {error}", error.to_json());
+    assert_eq!(error.status(), status, "{shown}");
+    assert!(!shown.contains(PASSWORD) && !shown.contains(&escaped(PASSWORD)), "{shown}");
+    error
+}
+
+fn migrate(source: &Manager, target: &Manager, options: MigrateOptions) -> Result<MigrationResult, Error> {
+    source.migrate_experiment(1, Some(target), options)
+}
+
+/// A schema with the tables, and rows of [`support::SMALL`] where it is wanted.
+fn schema(server: &Server, filled: bool) -> String {
+    let name = server.schema();
+    drop(create(&server.url(&name)));
+    if filled {
+        let mut client = server.connect(&name);
+        for statement in [support::SMALL, support::SMALL_BATCHES].concat().split(";\n").map(str::trim) {
+            if !statement.is_empty() {
+                client.query_drop(statement).unwrap_or_else(|error| panic!("{error}: {statement}"));
+            }
+        }
+    }
+    name
+}
+
+const TYPES: [&str; 34] = [
+    "TINYINT",
+    "SMALLINT UNSIGNED",
+    "INT",
+    "INT UNSIGNED",
+    "BIGINT",
+    "BIGINT UNSIGNED",
+    "FLOAT",
+    "DOUBLE",
+    "DECIMAL(5,0)",
+    "DECIMAL(20,0)",
+    "DECIMAL(10,3)",
+    "DATETIME",
+    "DATETIME(3)",
+    "DATETIME(6)",
+    "DATE",
+    "CHAR(5)",
+    "VARCHAR(5)",
+    "VARCHAR(50) CHARACTER SET latin1",
+    "VARCHAR(50) CHARACTER SET utf8mb3",
+    "VARCHAR(50) COLLATE utf8mb4_general_ci",
+    "TINYTEXT",
+    "TEXT",
+    "LONGTEXT",
+    "BINARY(4)",
+    "VARBINARY(300)",
+    "BLOB",
+    "JSON",
+    "BIT(8)",
+    "YEAR",
+    "TIME(6)",
+    "ENUM('a','b')",
+    "FLOAT(7,2)",
+    "DOUBLE UNSIGNED",
+    "TIMESTAMP(6) NULL",
+];
+
+fn values() -> Vec<Value> {
+    let mut values = vec![Value::Null];
+    let integers = [
+        0,
+        1,
+        -1,
+        127,
+        128,
+        32768,
+        65535,
+        99999,
+        100_000,
+        i64::from(i32::MAX),
+        1 << 31,
+        1 << 32,
+        1 << 53,
+        (1 << 53) + 1,
+    ];
+    values.extend(integers.into_iter().chain([i64::MAX, i64::MIN]).map(Value::Integer));
+    let reals = [
+        0.0,
+        -0.0,
+        0.5,
+        1.5,
+        2.5,
+        -0.1,
+        0.1,
+        1.0 / 3.0,
+        123_456_789.123_456_78,
+        5e-324,
+        1e-45,
+        1e39,
+        f64::MAX,
+        f64::MIN,
+        1e18,
+    ];
+    values.extend(reals.into_iter().chain([f64::NAN, f64::INFINITY, f64::NEG_INFINITY]).map(Value::Real));
+    let texts = [
+        "",
+        " ",
+        "a",
+        "a ",
+        "abcde",
+        "abcdef",
+        "äöüß",
+        "€",
+        "日本語",
+        "😀",
+        "nul\0in",
+        "q'u\"o\\te%_",
+        "tab\tline\n",
+        "12",
+        "1.50",
+        "-7",
+        "soon",
+        "2023-12-01",
+        "2023-12-01T10:00:00",
+        "2023-12-01 10:00:00.5",
+        "2023-12-01T10:00:00.123456",
+        "2023-12-31T23:59:59.999999",
+        "0001-01-01T00:00:00",
+        "9999-12-31T23:59:59.999999",
+        "2024-02-29T00:00:00",
+        "2023-02-29T00:00:00",
+        "0000-00-00T00:00:00",
+        "0000-00-00",
+        "null",
+        "{\"b\": 1, \"a\": 0.10}",
+        "[1,2]",
+        "{\"a\": NaN}",
+        "{'a': 1}",
+        "{\"a\": 1, \"a\": 2}",
+        "123456789012345678901",
+    ];
+    values.extend(texts.into_iter().map(|text| Value::Text(text.into())));
+    values.push(Value::Text("é".repeat(200).into()));
+    values.push(Value::Text(vec![b'x'; 70_000]));
+    values.push(Value::Text(vec![b'['; 40].into_iter().chain([b']'; 40]).collect()));
+    values.push(Value::Text(vec![0xff, 0xfe, b'a']));
+    values.extend([&b""[..], b"abc", b"\0\xff\x80\n", b"\xc3\xa4", &[7; 300]].map(|blob| Value::Blob(blob.to_vec())));
+    values
+}
+
+/// Equal bit by bit.
+fn same(a: &Value, b: &Value) -> bool {
+    match (a, b) {
+        (Value::Real(a), Value::Real(b)) => a.to_bits() == b.to_bits(),
+        _ => a == b,
+    }
+}
+
+#[test]
+fn what_is_said_to_be_stored_is_what_the_server_stores() {
+    each(|server| {
+        let name = schema(server, false);
+        let mut client = server.connect(&name);
+        for (at, declared) in TYPES.iter().enumerate() {
+            client.query_drop(format!("ALTER TABLE METRIC ADD COLUMN c{at} {declared}")).expect("a column");
+        }
+        let database = Database::open(&server.url(&name), OpenOptions::default()).expect("the schema");
+        let writer = database.writer(&Job::unwatched(Domain::Database)).expect("a connection");
+        let transaction = Transaction::write(writer).expect("a transaction");
+        let layout = writer.layout().expect("the layout");
+        let metrics = layout.table("METRIC").expect("its table");
+        let (mut id, mut kept, mut changed, mut refused) = (0, 0, 0, 0);
+        for (at, declared) in TYPES.iter().enumerate() {
+            let name = format!("c{at}");
+            let column = metrics.columns.iter().find(|column| column.name == name).expect("the column");
+            let mut inserter = writer.inserter(metrics, &["id", "type", "total_val", &name]).expect("an inserter");
+            for value in values() {
+                let case = format!("{:?}: {} in {declared}", server.kind, value.borrow().describe());
+                let stored = writer
+                    .stored_as(column, value.borrow())
+                    .unwrap_or_else(|error| panic!("{case}: {}", error.to_json()));
+                id += 1;
+                let row = [Value::Integer(id), Value::Text(b"t".to_vec()), Value::Real(0.5), value.clone()];
+                let written = inserter.insert(&row.iter().map(Value::borrow).collect::<Vec<_>>());
+                let Some(stored) = stored else {
+                    assert_eq!(failed(written, Status::Constraint).details()[0].value, name, "{case}");
+                    assert!(!column.certainly_keeps(value.borrow()), "{case}");
+                    refused += 1;
+                    continue;
+                };
+                written.unwrap_or_else(|error| panic!("{case}: {}", error.to_json()));
+                let mut read = None;
+                let sql = format!("SELECT \"{name}\" FROM METRIC WHERE id = {id}");
+                let look = writer.query(&sql, &[], &mut |row| {
+                    read = Some(row.value(0)?.to_owned());
+                    Ok(Next::Row)
+                });
+                look.unwrap_or_else(|error| panic!("{case}: {}", error.to_json()));
+                let read = read.expect("a row");
+                assert!(
+                    same(&read, &stored),
+                    "{case}: {:?}, not {:?}",
+                    read.borrow().describe(),
+                    stored.borrow().describe()
+                );
+                if column.certainly_keeps(value.borrow()) {
+                    assert!(same(&value, &stored), "{case}");
+                    kept += 1;
+                } else {
+                    changed += 1;
+                }
+            }
+        }
+        drop(transaction);
+        assert!(kept > 300 && changed > 150 && refused > 500, "{kept} kept, {changed} changed, {refused} refused");
+    });
+}
+
+/// The tables as the tracking application declares them on MySQL.
+const ORIGINAL: &str = "
+    CREATE TABLE EXPERIMENT (id INT AUTO_INCREMENT PRIMARY KEY, title VARCHAR(255) NOT NULL, \"desc\" TEXT, start_time DATETIME NOT NULL, update_time DATETIME NOT NULL);
+    CREATE TABLE TRIAL (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(255) NOT NULL, experiment_id INT NOT NULL, start_time DATETIME NOT NULL, update_time DATETIME NOT NULL, FOREIGN KEY (experiment_id) REFERENCES EXPERIMENT(id));
+    CREATE TABLE TRIAL_RUN (id INT AUTO_INCREMENT PRIMARY KEY, trial_id INT NOT NULL, status VARCHAR(50) NOT NULL, start_time DATETIME NOT NULL, update_time DATETIME NOT NULL, FOREIGN KEY (trial_id) REFERENCES TRIAL(id));
+    CREATE TABLE RESULTS (trial_run_id INT, time DATETIME NOT NULL, PRIMARY KEY (trial_run_id), FOREIGN KEY (trial_run_id) REFERENCES TRIAL_RUN(id));
+    CREATE TABLE EPOCH (idx INT, trial_run_id INT, time DATETIME NOT NULL, PRIMARY KEY (idx, trial_run_id), FOREIGN KEY (trial_run_id) REFERENCES TRIAL_RUN(id));
+    CREATE TABLE BATCH (idx INT, epoch_idx INT, trial_run_id INT, time DATETIME NOT NULL, PRIMARY KEY (idx, epoch_idx, trial_run_id), FOREIGN KEY (epoch_idx, trial_run_id) REFERENCES EPOCH(idx, trial_run_id));
+    CREATE TABLE METRIC (id INT AUTO_INCREMENT PRIMARY KEY, type VARCHAR(50) NOT NULL, total_val FLOAT NOT NULL, per_label_val JSON);
+    CREATE TABLE ARTIFACT (id INT AUTO_INCREMENT PRIMARY KEY, type VARCHAR(50) NOT NULL, loc VARCHAR(255) NOT NULL);
+    CREATE TABLE EXPERIMENT_ARTIFACT (experiment_id INT, artifact_id INT, PRIMARY KEY (experiment_id, artifact_id));
+    CREATE TABLE TRIAL_ARTIFACT (trial_id INT, artifact_id INT, PRIMARY KEY (trial_id, artifact_id));
+    CREATE TABLE TRIAL_RUN_ARTIFACT (trial_run_id INT, artifact_id INT, PRIMARY KEY (trial_run_id, artifact_id));
+    CREATE TABLE RESULTS_METRIC (results_id INT, metric_id INT, PRIMARY KEY (results_id, metric_id));
+    CREATE TABLE RESULTS_ARTIFACT (results_id INT, artifact_id INT, PRIMARY KEY (results_id, artifact_id));
+    CREATE TABLE EPOCH_METRIC (epoch_idx INT, epoch_trial_run_id INT, metric_id INT, PRIMARY KEY (epoch_idx, epoch_trial_run_id, metric_id));
+    CREATE TABLE EPOCH_ARTIFACT (epoch_idx INT, epoch_trial_run_id INT, artifact_id INT, PRIMARY KEY (epoch_idx, epoch_trial_run_id, artifact_id));
+    CREATE TABLE BATCH_METRIC (batch_idx INT, epoch_idx INT, trial_run_id INT, metric_id INT, PRIMARY KEY (batch_idx, epoch_idx, trial_run_id, metric_id));
+    CREATE TABLE BATCH_ARTIFACT (batch_idx INT, epoch_idx INT, trial_run_id INT, artifact_id INT, PRIMARY KEY (batch_idx, epoch_idx, trial_run_id, artifact_id))";
+
+fn original(server: &Server) -> String {
+    let name = server.schema();
+    let mut client = server.connect(&name);
+    for statement in ORIGINAL.split(';') {
+        client.query_drop(statement).unwrap_or_else(|error| panic!("{error}: {statement}"));
+    }
+    name
+}
+
+#[test]
+fn values_that_an_existing_schema_would_change_are_listed_before_the_first_write() {
+    each(|server| {
+        let folder = Folder::new();
+        let source = support::open(&folder.small("a.db", "UPDATE METRIC SET total_val = 0.1 WHERE id = 32"));
+        let name = original(server);
+        let target = open(&server.url(&name));
+        let before = dump(&mut server.connect(&name));
+        for strategy in [Strategy::Conservative, Strategy::Balanced] {
+            let error = failed(migrate(&source, &target, support::with(strategy)), Status::Lossy);
+            let text = error.to_json()["details"].to_string();
+            // Two fractions of a second, the second one twice, and one number that has no 32 bits.
+            let count = error.details().iter().find(|detail| detail.key == "count").expect("a count");
+            assert_eq!(count.value, "4", "{text}");
+            for wanted in [
+                "update_time",
+                "2023-12-01T11:00:00.5",
+                "2023-12-01T10:20:00.000001",
+                "total_val",
+                "0.10000000149011612",
+            ] {
+                assert!(text.contains(wanted), "{wanted} in {text}");
+            }
+            assert_eq!(dump(&mut server.connect(&name)), before);
+        }
+        let options = MigrateOptions { allow_lossy: true, ..MigrateOptions::default() };
+        let done = migrate(&source, &target, options).unwrap_or_else(|error| panic!("{}", error.to_json()));
+        let json = done.to_json();
+        assert_eq!(json["lossy"]["count"], 4, "{json}");
+        assert!(done.source_digest != done.target_digest && done.target_digest == done.expected_digest);
+        let found = rows(&mut server.connect(&name), "SELECT CAST(update_time AS CHAR) FROM EXPERIMENT");
+        assert_eq!(found[0][0], "text \"2023-12-01 11:00:00\"");
+        let value =
+            rows(&mut server.connect(&name), "SELECT total_val FROM METRIC WHERE type = 'loss' ORDER BY id LIMIT 1");
+        assert_eq!(value[0][0], format!("single {:08x}", 0.1_f32.to_bits()));
+    });
+}
+
+#[test]
+fn who_cannot_connect_is_told_why() {
+    each(|server| {
+        let name = schema(server, false);
+        let url = |user: &str, password: &str, schema: &str| server.url_as(user, password, schema);
+        let opened = |url: &str| try_open(url, OpenOptions::default());
+        let error = failed(opened(&url(USER, &format!("{PASSWORD}x"), &name)), Status::Auth);
+        assert_eq!((error.vendor_code(), error.sqlstate(), error.retryable()), (Some(1045), Some("28000"), false));
+        let error = failed(opened(&url(USER, PASSWORD, "no_such_schema")), Status::NotFound);
+        assert_eq!(error.vendor_code(), Some(1049));
+        let port = format!("mysql://{USER}:{}@127.0.0.1:1/{name}", escaped(PASSWORD));
+        assert!(failed(opened(&port), Status::Connection).retryable());
+        let host = format!("mysql://{USER}:{}@host.invalid/{name}", escaped(PASSWORD));
+        failed(opened(&host), Status::Connection);
+        let socket = format!("mysql://{USER}:{}@localhost/{name}?socket=/no/such.sock", escaped(PASSWORD));
+        failed(opened(&socket), Status::Connection);
+        // A schema that is nobody's.
+        let other = server.schema();
+        failed(opened(&server.url(&other)), Status::Schema);
+        // Somebody who listens and says nothing.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = silent.local_addr().expect("its address").port();
+        let url = format!("mysql://{USER}@127.0.0.1:{port}/{name}?read-timeout-ms=200");
+        failed(opened(&url), Status::Timeout);
+    });
+}
+
+#[test]
+fn a_password_can_be_given_beside_the_url_and_a_socket_works() {
+    each(|server| {
+        let name = schema(server, true);
+        let url = format!("mysql://{USER}@127.0.0.1:{}/{name}", server.port);
+        failed(try_open(&url, OpenOptions::default()), Status::Auth);
+        let asked = Arc::new(AtomicU32::new(0));
+        let counter = Arc::clone(&asked);
+        let ask = Password::Ask(Arc::new(move || {
+            counter.fetch_add(1, Ordering::Relaxed);
+            Ok(PASSWORD.to_owned())
+        }));
+        for password in [Password::Is(Secret::new(PASSWORD)), ask] {
+            let options = OpenOptions { password: Some(password), ..OpenOptions::default() };
+            assert!(!format!("{options:?}").contains(PASSWORD));
+            let manager = try_open(&url, options).unwrap_or_else(|error| panic!("{}", error.to_json()));
+            assert!(manager.list_experiments().expect("a list").len() >= 2);
+            assert!(!format!("{manager:?}").contains(PASSWORD));
+            manager.migrate_experiment(1, None, MigrateOptions::default()).expect("a copy");
+        }
+        assert_eq!(asked.load(Ordering::Relaxed), 1, "asked once");
+        let socket = escaped(&server.socket().display().to_string());
+        let url = format!("mysql://{USER}:{}@localhost/{name}?socket={socket}", escaped(PASSWORD));
+        assert_eq!(open(&url).list_experiments().expect("a list").len(), 4);
+        // The same database, by another way.
+        let (a, b) = (open(&url), open(&server.url(&name)));
+        let error = a.migrate_experiment(
+            1,
+            Some(&b),
+            MigrateOptions { target_experiment: Some(1), ..MigrateOptions::default() },
+        );
+        failed(error, Status::InvalidArgument);
+    });
+}
+
+#[test]
+fn a_missing_right_is_named_and_nothing_is_changed() {
+    each(|server| {
+        let name = schema(server, true);
+        let folder = Folder::new();
+        let file = support::open(&folder.small("a.db", ""));
+        let mut root = server.connect(&name);
+        let user = format!("reader_{name}");
+        root.query_drop(format!("CREATE USER '{user}'@'%' IDENTIFIED BY 'pw'")).expect("an account");
+        root.query_drop(format!("GRANT SELECT ON {name}.* TO '{user}'@'%'")).expect("a right");
+        let url = server.url_as(&user, "pw", &name);
+        let before = dump(&mut server.connect(&name));
+        let reader = open(&url);
+        assert_eq!(reader.list_experiments().expect("a list").len(), 2);
+        migrate(&reader, &support::create(&folder.path("b.db")), MigrateOptions::default()).expect("reading is enough");
+        let error = failed(migrate(&file, &reader, MigrateOptions::default()), Status::Auth);
+        assert!(error.vendor_code() == Some(1142) && error.message().contains("INSERT"), "{}", error.to_json());
+        assert_eq!(dump(&mut server.connect(&name)), before);
+        // Nothing but a part of the tables can be seen: the others are missing.
+        root.query_drop(format!("REVOKE SELECT ON {name}.* FROM '{user}'@'%'")).expect("no right");
+        root.query_drop(format!("GRANT SELECT ON {name}.EXPERIMENT TO '{user}'@'%'")).expect("a right");
+        failed(try_open(&url, OpenOptions::default()), Status::Schema);
+        // Creating a schema without the right to.
+        let options = OpenOptions { create: true, ..OpenOptions::default() };
+        failed(try_open(&server.url_as(&user, "pw", "not_there"), options), Status::Auth);
+    });
+}
+
+#[test]
+fn two_writers_wait_for_each_other_and_a_lock_ends_with_its_connection() {
+    each(|server| {
+        let name = schema(server, true);
+        let manager = |busy_timeout| {
+            try_open(&server.url(&name), OpenOptions { busy_timeout, ..OpenOptions::default() }).expect("the schema")
+        };
+        let holder = Database::open(&server.url(&name), OpenOptions::default()).expect("the schema");
+        let writer = holder.writer(&Job::unwatched(Domain::Database)).expect("a connection");
+        let held = Transaction::write(writer).expect("the lock");
+        let error =
+            failed(manager(Duration::ZERO).migrate_experiment(1, None, MigrateOptions::default()), Status::Busy);
+        assert!(error.retryable());
+        // Cancelled while it waits.
+        let progress = Box::new(|_: &expmig::Progress| Flow::Cancel);
+        let options = MigrateOptions { progress: Some(progress), ..MigrateOptions::default() };
+        failed(manager(Duration::from_secs(60)).migrate_experiment(1, None, options), Status::Cancelled);
+        drop(held);
+        manager(Duration::ZERO).migrate_experiment(1, None, MigrateOptions::default()).expect("nobody is in the way");
+        let _held = Transaction::write(writer).expect("the lock");
+        let mut root = server.connect(&name);
+        let id: u32 = root
+            .query_first("SELECT ID FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND ID <> CONNECTION_ID() ORDER BY ID LIMIT 1")
+            .expect("the processes")
+            .expect("a process");
+        // The reader came first, the writer after it.
+        root.query_drop(format!("KILL {}", id + 1)).or_else(|_| root.query_drop(format!("KILL {id}"))).expect("killed");
+        drop(_held);
+        manager(Duration::from_secs(10))
+            .migrate_experiment(1, None, MigrateOptions::default())
+            .expect("the lock is gone");
+    });
+}
+
+#[test]
+fn a_server_that_dies_in_the_middle_leaves_everything_as_it_was() {
+    let _alone = alone();
+    each_own(&["--innodb-flush-log-at-trx-commit=1"], |server| {
+        let folder = Folder::new();
+        let source = support::open(&folder.digits("digits.db"));
+        let name = schema(server, true);
+        let before = dump(&mut server.connect(&name));
+        for calls in [1, 3, 6] {
+            let target = open(&server.url(&name));
+            let pid = server.folder.join("server.pid");
+            let seen = Arc::new(Mutex::new(0));
+            let count = Arc::clone(&seen);
+            let progress = Box::new(move |progress: &expmig::Progress| {
+                let mut count = count.lock().expect("a count");
+                *count += u32::from(!progress.finished && (progress.processed_items > 0 || calls == 1));
+                if *count == calls {
+                    kill(&pid);
+                }
+                Flow::Continue
+            });
+            let options = MigrateOptions { batch_size: 7, progress: Some(progress), ..MigrateOptions::default() };
+            let since = Instant::now();
+            let result = migrate(&source, &target, options);
+            if *seen.lock().expect("a count") < calls {
+                // Too fast for so many reports.
+                let id = result.expect("nobody killed it").new_experiment_id;
+                let mut client = server.connect(&name);
+                client.query_drop(format!("SELECT {id}")).expect("the server lives");
+                break;
+            }
+            failed(result, Status::Connection);
+            assert!(since.elapsed() < Duration::from_secs(60));
+            server.restart(&["--innodb-flush-log-at-trx-commit=1"]);
+            assert_eq!(dump(&mut server.connect(&name)), before, "after {calls} reports");
+            // The same handle cannot go on at another port; a new one can, and nobody holds the lock.
+            let again = open(&server.url(&name));
+            assert_eq!(again.experiment_digest(1, JobOptions::default()).expect("a digest").len(), 32);
+            again.writer_is_free();
+        }
+    });
+}
+
+fn kill(pid: &Path) {
+    let pid = std::fs::read_to_string(pid).expect("the pid");
+    let done = std::process::Command::new("kill").args(["-9", pid.trim()]).status().expect("kill");
+    assert!(done.success());
+}
+
+trait WriterIsFree {
+    fn writer_is_free(&self);
+}
+
+impl WriterIsFree for Manager {
+    fn writer_is_free(&self) {
+        let writer = self.database().writer(&Job::unwatched(Domain::Database)).expect("a connection");
+        drop(Transaction::write(writer).expect("nobody holds the lock"));
+    }
+}
+
+#[test]
+fn a_cut_connection_leaves_everything_as_it_was_and_the_handle_goes_on() {
+    each(|server| {
+        let folder = Folder::new();
+        let source = support::open(&folder.digits("digits.db"));
+        let name = schema(server, true);
+        let target = open(&server.url(&name));
+        let before = dump(&mut server.connect(&name));
+        let client = Mutex::new(server.connect(&name));
+        let progress = Box::new(move |progress: &expmig::Progress| {
+            if progress.processed_items > 0 {
+                let mut client = client.lock().expect("a client");
+                let sql =
+                    "SELECT ID FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND ID <> CONNECTION_ID()";
+                let ids: Vec<u32> = client.query(sql).expect("the processes");
+                for id in ids {
+                    let _already_gone = client.query_drop(format!("KILL {id}"));
+                }
+            }
+            Flow::Continue
+        });
+        let options = MigrateOptions { batch_size: 10, progress: Some(progress), ..MigrateOptions::default() };
+        failed(migrate(&source, &target, options), Status::Connection);
+        assert_eq!(dump(&mut server.connect(&name)), before);
+        let done =
+            migrate(&source, &target, MigrateOptions::default()).unwrap_or_else(|error| panic!("{}", error.to_json()));
+        assert_eq!(done.source_digest, done.target_digest);
+    });
+}
+
+#[test]
+fn small_packets_and_odd_settings_of_the_server_change_nothing() {
+    let _alone = alone();
+    let mut options = vec!["--max-allowed-packet=1M", "--sql-mode=", "--character-set-server=latin1"];
+    options.push("--default-time-zone=+05:00");
+    let odd = |server: &mut Server| {
+        let folder = Folder::new();
+        let script = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
+            INSERT INTO ARTIFACT SELECT 1000 + i, 't', 'l' || i FROM n;
+            INSERT INTO TRIAL_ARTIFACT SELECT 11, id FROM ARTIFACT WHERE id > 1000;
+            UPDATE METRIC SET per_label_val = '{\"a\": \"' || replace(hex(zeroblob(200000)), '0', 'ü') || '\"}' WHERE id IN (31, 32, 33)";
+        let source = support::open(&folder.small("a.db", script));
+        let name = server.unused_name();
+        let target = create(&server.url(&name));
+        let done =
+            migrate(&source, &target, MigrateOptions::default()).unwrap_or_else(|error| panic!("{}", error.to_json()));
+        assert_eq!(done.source_digest, done.target_digest);
+        let tables: Vec<String> = server.connect(&name).query("SHOW TABLES").expect("the tables");
+        let experiments = if server.kind == Kind::MariaDb { "experiment" } else { "EXPERIMENT" };
+        assert!(tables.contains(&experiments.to_owned()), "{tables:?}");
+        // More than a packet.
+        let source =
+            support::open(&folder.small(
+                "b.db",
+                "UPDATE METRIC SET per_label_val = '\"' || hex(zeroblob(1000000)) || '\"' WHERE id = 31",
+            ));
+        let before = dump(&mut server.connect(&name));
+        let error = failed(migrate(&source, &target, MigrateOptions::default()), Status::Limit);
+        assert!(error.hint_text().expect("a hint").contains("max_allowed_packet"), "{}", error.to_json());
+        assert_eq!(dump(&mut server.connect(&name)), before);
+    };
+    if let Some(mut server) = Server::start(Kind::Mysql, &options) {
+        odd(&mut server);
+    }
+    // MySQL has to be initialised with it.
+    options.push("--lower-case-table-names=1");
+    odd(&mut Server::start(Kind::MariaDb, &options).expect("MariaDB is always there"));
+}
+
+#[test]
+fn a_read_only_server_is_read() {
+    let _alone = alone();
+    each_own(&[], |server| {
+        let name = schema(server, true);
+        let mut root = server.connect(&name);
+        root.query_drop("CREATE USER plain IDENTIFIED BY 'pw'").expect("an account");
+        root.query_drop("GRANT ALL ON *.* TO plain").expect("its rights");
+        let revoke = match server.kind {
+            Kind::MariaDb => "REVOKE SUPER, READ_ONLY ADMIN ON *.* FROM plain",
+            Kind::Mysql => "REVOKE SUPER, CONNECTION_ADMIN ON *.* FROM plain",
+        };
+        root.query_drop(revoke).expect("fewer rights");
+        root.query_drop("SET GLOBAL read_only = 1").expect("read-only");
+        let manager = open(&server.url_as("plain", "pw", &name));
+        assert_eq!(manager.experiment_digest(1, JobOptions::default()).expect("a digest").len(), 32);
+        let before = dump(&mut server.connect(&name));
+        let error = failed(manager.migrate_experiment(1, None, MigrateOptions::default()), Status::Io);
+        assert!(error.message().contains("no writes"), "{}", error.to_json());
+        assert_eq!(dump(&mut server.connect(&name)), before);
+    });
+}
+
+#[test]
+fn tables_without_transactions_are_not_written() {
+    each(|server| {
+        let name = schema(server, true);
+        let mut client = server.connect(&name);
+        client.query_drop("SET foreign_key_checks = 0").expect("no checks");
+        client.query_drop("DROP TABLE BATCH_ARTIFACT").expect("dropped");
+        client
+            .query_drop("CREATE TABLE BATCH_ARTIFACT (batch_idx BIGINT, epoch_idx BIGINT, trial_run_id BIGINT, artifact_id BIGINT) ENGINE = MyISAM")
+            .expect("a table");
+        let before = dump(&mut client);
+        let error = failed(
+            open(&server.url(&name)).migrate_experiment(1, None, MigrateOptions::default()),
+            Status::Unsupported,
+        );
+        assert!(
+            error.message().contains("MyISAM") && error.hint_text().expect("a hint").contains("InnoDB"),
+            "{}",
+            error.to_json()
+        );
+        assert_eq!(dump(&mut client), before);
+    });
+}

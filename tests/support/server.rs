@@ -1,0 +1,286 @@
+//! Private servers: one of each kind for a test binary, a schema for each test.
+//!
+//! A server lives in a temporary folder, listens on a socket and on a free port of 127.0.0.1, and ends with the process that started
+//! it, however that ends: a shell waits for the end of a pipe, kills it, and removes the folder.
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use std::io::Write;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use mysql::prelude::Queryable;
+use mysql::{Conn, OptsBuilder};
+
+/// The account of the tests, which may do everything.
+pub const USER: &str = "tester";
+pub const PASSWORD: &str = "pa:ss/w@rd%#?";
+
+/// Which server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    MariaDb,
+    Mysql,
+}
+
+/// A running server.
+pub struct Server {
+    pub kind: Kind,
+    pub folder: PathBuf,
+    pub port: u16,
+    keeper: Option<Child>,
+}
+
+const START: Duration = Duration::from_secs(60);
+
+/// Waits for a pipe to end, then ends the server.
+const KEEPER: &str = r#"folder=$1; shift; "$@" & server=$!; echo $server > "$folder/server.pid"; read -r _; kill -9 $server; wait $server; rm -rf "$folder""#;
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{command:?}: {said}");
+}
+
+fn user() -> String {
+    let output = Command::new("id").arg("-un").output().expect("id");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
+}
+
+impl Kind {
+    /// The binary; `None` where this server is not asked for.
+    fn binary(self) -> Option<PathBuf> {
+        match self {
+            Kind::Mysql => std::env::var_os("EXPMIG_TEST_MYSQLD").map(PathBuf::from),
+            Kind::MariaDb => {
+                let found =
+                    ["/usr/sbin/mariadbd", "/usr/libexec/mariadbd", "/usr/local/bin/mariadbd", "/usr/bin/mariadbd"];
+                let found = found.iter().map(PathBuf::from).find(|path| path.exists());
+                Some(found.expect("mariadbd: run `sh tests/install-tools.sh test`"))
+            }
+        }
+    }
+
+    fn initialise(self, binary: &Path, data: &Path) {
+        match self {
+            Kind::MariaDb => run(Command::new("mariadb-install-db")
+                .arg("--no-defaults")
+                .arg(format!("--datadir={}", data.display()))
+                .arg(format!("--user={}", user()))
+                .args(["--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=16M"])),
+            Kind::Mysql => run(Command::new(binary)
+                .args(["--no-defaults", "--initialize-insecure", "--innodb-redo-log-capacity=16M"])
+                .arg(format!("--datadir={}", data.display()))
+                .arg(format!("--user={}", user()))),
+        }
+    }
+
+    /// A data folder as it is after the installation; made once.
+    fn template(self, binary: &Path) -> PathBuf {
+        let base = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+        let template = base.join(format!("{self:?}-template"));
+        if !template.exists() {
+            let draft = tempfile::tempdir_in(&base).expect("a folder for the template").keep();
+            self.initialise(binary, &draft.join("data"));
+            // Another test binary may have been faster.
+            if std::fs::rename(&draft, &template).is_err() {
+                std::fs::remove_dir_all(&draft).expect("the draft goes");
+            }
+        }
+        template.join("data")
+    }
+
+    /// The server of this kind that the tests of a binary share; `None` where it is not asked for.
+    pub fn shared(self) -> Option<&'static Server> {
+        static SERVERS: [OnceLock<Option<Server>>; 2] = [OnceLock::new(), OnceLock::new()];
+        SERVERS[usize::from(self == Kind::Mysql)].get_or_init(|| Server::start(self, &[])).as_ref()
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("its address").port()
+}
+
+impl Server {
+    /// A server of its own, with more options; `None` where this kind is not asked for.
+    pub fn start(kind: Kind, options: &[&str]) -> Option<Server> {
+        let binary = kind.binary()?;
+        let template = kind.template(&binary);
+        let folder = tempfile::Builder::new().prefix("expmig-server-").tempdir().expect("a folder").keep();
+        run(Command::new("cp").args(["-a", "--sparse=always"]).arg(&template).arg(folder.join("data")));
+        let mut server = Server { kind, folder, port: 0, keeper: None };
+        server.launch(&binary, options);
+        let mut root = server.connect_as("root", "", None);
+        let quoted = PASSWORD.replace('\'', "''");
+        root.query_drop(format!("CREATE USER '{USER}'@'%' IDENTIFIED BY '{quoted}'")).expect("the account");
+        root.query_drop(format!("GRANT ALL ON *.* TO '{USER}'@'%' WITH GRANT OPTION")).expect("its rights");
+        Some(server)
+    }
+
+    fn launch(&mut self, binary: &Path, options: &[&str]) {
+        self.port = free_port();
+        let folder = &self.folder;
+        let mut command = Command::new("sh");
+        command.args(["-c", KEEPER, "sh"]).arg(folder).arg(binary).arg("--no-defaults");
+        command.arg(format!("--user={}", user())).arg(format!("--datadir={}", folder.join("data").display()));
+        command.arg(format!("--socket={}", self.socket().display())).arg(format!("--port={}", self.port));
+        command.arg(format!("--pid-file={}", folder.join("pid").display()));
+        command.arg(format!("--log-error={}", folder.join("err.log").display()));
+        command.args([
+            "--bind-address=127.0.0.1",
+            "--local-infile=1",
+            "--skip-log-bin",
+            "--character-set-server=utf8mb4",
+        ]);
+        command.args(["--innodb-buffer-pool-size=64M", "--skip-name-resolve"]);
+        if self.kind == Kind::Mysql {
+            command.args([
+                "--mysqlx=OFF",
+                "--performance-schema=OFF",
+                "--secure-file-priv=",
+                "--innodb-redo-log-capacity=32M",
+            ]);
+        }
+        command.args(options).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        self.keeper = Some(command.spawn().expect("a shell"));
+        let since = Instant::now();
+        while self.try_connect("root", "", None).is_err() {
+            let log = || std::fs::read_to_string(self.folder.join("err.log")).unwrap_or_default();
+            assert!(since.elapsed() < START, "{:?} does not start: {}", self.kind, log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.folder.join("s.sock")
+    }
+
+    pub fn try_connect(&self, user: &str, password: &str, schema: Option<&str>) -> mysql::Result<Conn> {
+        let options = OptsBuilder::new()
+            .user(Some(user))
+            .pass(Some(password))
+            .db_name(schema)
+            .socket(Some(self.socket().display().to_string()));
+        Conn::new(options)
+    }
+
+    pub fn connect_as(&self, user: &str, password: &str, schema: Option<&str>) -> Conn {
+        self.try_connect(user, password, schema).unwrap_or_else(|error| panic!("{user} cannot connect: {error}"))
+    }
+
+    /// A connection of the tests' own, as the tracking application would have it.
+    pub fn connect(&self, schema: &str) -> Conn {
+        let mut connection = self.connect_as(USER, PASSWORD, Some(schema));
+        connection.query_drop("SET sql_mode = 'ANSI_QUOTES,STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO'").expect("a mode");
+        connection
+    }
+
+    /// An empty schema that no other test uses.
+    pub fn schema(&self) -> String {
+        let name = self.unused_name();
+        let mut root = self.connect_as("root", "", None);
+        root.query_drop(format!("CREATE SCHEMA {name} CHARACTER SET utf8mb4")).expect("a schema");
+        name
+    }
+
+    /// A name that no schema has.
+    pub fn unused_name(&self) -> String {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        format!("test_{}", NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// The URL of a schema, by TCP.
+    pub fn url(&self, schema: &str) -> String {
+        self.url_as(USER, PASSWORD, schema)
+    }
+
+    pub fn url_as(&self, user: &str, password: &str, schema: &str) -> String {
+        format!("mysql://{user}:{}@127.0.0.1:{}/{schema}?ssl-mode=disabled", escaped(password), self.port)
+    }
+
+    /// Kills the server as a power cut would.
+    pub fn kill(&mut self) {
+        let pid = std::fs::read_to_string(self.folder.join("server.pid")).expect("the pid of the server");
+        run(Command::new("kill").args(["-9", pid.trim()]));
+        // The shell stays until its pipe ends.
+        let since = Instant::now();
+        while Path::new(&format!("/proc/{}/fd/0", pid.trim())).exists() {
+            assert!(since.elapsed() < START, "the server does not end");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Starts it again, on another port.
+    pub fn restart(&mut self, options: &[&str]) {
+        if let Some(mut keeper) = self.keeper.take() {
+            keeper.kill().expect("the shell ends");
+            keeper.wait().expect("the shell ends");
+        }
+        // What a killed server leaves behind, which MySQL believes to be in use while nobody has waited for the process.
+        for name in ["s.sock", "s.sock.lock"] {
+            let _not_there = std::fs::remove_file(self.folder.join(name));
+        }
+        let binary = self.kind.binary().expect("the binary is still asked for");
+        self.launch(&binary, options);
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(mut keeper) = self.keeper.take() {
+            // The end of the pipe is what the shell waits for.
+            if let Some(mut pipe) = keeper.stdin.take() {
+                let _ends_anyway = pipe.write_all(b"\n");
+            }
+            let _ended = keeper.wait();
+        }
+    }
+}
+
+/// A text as it stands in a URL.
+pub fn escaped(text: &str) -> String {
+    text.bytes()
+        .map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+/// The rows of a query as text: reals by their bits, bytes escaped.
+pub fn rows(connection: &mut Conn, query: &str) -> Vec<Vec<String>> {
+    let rows: Vec<mysql::Row> = connection.exec(query, ()).unwrap_or_else(|error| panic!("{error}: {query}"));
+    let cell = |value: mysql::Value| match value {
+        mysql::Value::NULL => "Null".to_owned(),
+        mysql::Value::Int(number) => format!("Integer({number})"),
+        mysql::Value::UInt(number) => format!("Integer({number})"),
+        mysql::Value::Float(number) => format!("single {:08x}", number.to_bits()),
+        mysql::Value::Double(number) => format!("real {:016x}", number.to_bits()),
+        mysql::Value::Bytes(bytes) => format!("text {:?}", bytes.escape_ascii().to_string()),
+        other => format!("{other:?}"),
+    };
+    rows.into_iter().map(|row| row.unwrap().into_iter().map(cell).collect()).collect()
+}
+
+/// Every row of every table of a schema, and the tables' declarations but for their counters.
+pub fn dump(connection: &mut Conn) -> Vec<(String, Vec<Vec<String>>)> {
+    let tables: Vec<String> = connection.query("SHOW TABLES").expect("the tables");
+    let mut dump = Vec::new();
+    for table in tables {
+        let created = rows(connection, &format!("SHOW CREATE TABLE \"{table}\""));
+        let without_counter = |text: &String| match text.split_once(" AUTO_INCREMENT=") {
+            Some((before, after)) => format!("{before} {}", after.split_once(' ').map_or("", |(_, rest)| rest)),
+            None => text.clone(),
+        };
+        dump.push((format!("{table}'s declaration"), vec![created[0].iter().map(without_counter).collect()]));
+        dump.push((table.clone(), rows(connection, &format!("SELECT * FROM \"{table}\" ORDER BY 1, 2"))));
+    }
+    dump.sort();
+    dump
+}
+
+/// One test at a time where several would be in each other's way.
+pub fn alone() -> std::sync::MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
