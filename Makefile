@@ -14,6 +14,8 @@ PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 DESTDIR ?=
+# Further options of cargo for `make dist`: features, a target, --config profile.dist.opt-level=3 for speed.
+CARGOFLAGS ?=
 CFLAGS_EXAMPLE = -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror -Iinclude
 
 .PHONY: all demo test large fuzz tools bench check clean dist check-dist install install-built uninstall
@@ -87,7 +89,7 @@ check:
 
 # What is installed: the libraries as small as they get, with no path of this machine in them.
 dist:
-	CARGO=$(CARGO) sh packaging/build.sh $(TARGET)
+	CARGO=$(CARGO) sh packaging/build.sh $(TARGET) $(CARGOFLAGS)
 
 # What they show of themselves, how large the shared one is (at most so many MiB), and how long it takes to load.
 check-dist: dist

@@ -3,7 +3,8 @@
 
   load.py --library libexpmig.so --database small.db [--rounds 101]
 
-Two C programs that differ in nothing else are run by turns. Fails if the difference of the medians is not below 5 ms.
+Two C programs that differ in nothing else are run by turns. Fails if the difference of the medians is not below 5 ms; on a busy machine
+look at the processor time beside it.
 """
 import argparse
 import os
@@ -29,13 +30,14 @@ int main(int argc, char **argv) {
 
 
 def milliseconds(command):
+    """Of the wall clock, and of the processor."""
     began = time.perf_counter()
     child = os.posix_spawn(command[0], command, os.environ)
-    _, status = os.waitpid(child, 0)
+    _, status, used = os.wait4(child, 0)
     took = time.perf_counter() - began
     if status != 0:
         sys.exit(f"{command} failed")
-    return took * 1000
+    return took * 1000, (used.ru_utime + used.ru_stime) * 1000
 
 
 def main():
@@ -59,9 +61,12 @@ def main():
             subprocess.run(["cc", "-O2", "-I", include, source, *more, "-o", program], check=True)
             commands.append([program, database] if more else [program])
         rounds = [[milliseconds(command) for command in commands] for _ in range(options.rounds)]
-        empty, opened = (statistics.median(column) for column in zip(*rounds))
-        print(f"load, open, close: {opened - empty:.2f} ms over an empty process ({opened:.2f} - {empty:.2f}, medians of {options.rounds})")
-        return 0 if opened - empty < LIMIT_MS else 1
+        more = []
+        for at, clock in enumerate(["ms", "ms of processor time"]):
+            empty, opened = (statistics.median(figures[at] for figures in column) for column in zip(*rounds))
+            more.append(opened - empty)
+            print(f"load, open, close: {more[at]:.2f} {clock} over an empty process ({opened:.2f} - {empty:.2f}, medians of {options.rounds})")
+        return 0 if more[0] < LIMIT_MS else 1
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ export CARGO_ENCODED_RUSTFLAGS
 # Only without the "lib" of Cargo.toml can the libraries be optimised as a whole.
 log=$target/dist-build.log
 CARGO_TARGET_DIR=$target "${CARGO:-cargo}" rustc --manifest-path "$root/Cargo.toml" --locked --lib --profile dist \
-    --crate-type cdylib,staticlib "$@" -- --print native-static-libs ${EXTRA:-} 2>"$log" || { cat "$log" >&2; exit 1; }
+    --crate-type cdylib,staticlib "$@" -- --print native-static-libs 2>"$log" || { cat "$log" >&2; exit 1; }
 grep -v native-static-libs "$log" >&2 || :
 sed -n 's/^note: native-static-libs: *//p' "$log" | tail -1 >"$target/dist/native-static-libs"
 [ -s "$target/dist/native-static-libs" ] || { echo "rustc did not say what the archive needs" >&2; exit 1; }

@@ -71,7 +71,7 @@ fn the_programs_in_the_page_and_the_readme_compile() {
                 unit.push_str(&body);
             } else {
                 let head = format!("void run_{at}([[maybe_unused]] const expmig::manager &manager)");
-                write!(unit, "{head};\n{head} {{\n{body}\n}}\n").unwrap();
+                write!(unit, "{head};\n{head} {{\n{{\n{body}\n}}\n}}\n").unwrap();
             }
         }
         let source = folder.path().join("page.cpp");
