@@ -103,9 +103,10 @@ class Call:
     def run(self, function: Callable[..., int], *arguments: Any) -> None:
         """Calls a function, whose last parameter is the error. Raises what a callback raised, or the function's error."""
         error = null(c.expmig_error)
-        if self.protected(function, *arguments, byref(error)) == c.EXPMIG_OK:
-            return
+        status = self.protected(function, *arguments, byref(error))
         del arguments
+        if status == c.EXPMIG_OK:
+            return
         if self.failure is not None:
             lib.expmig_error_free(error)
             self.raise_failure()
