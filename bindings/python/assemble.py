@@ -84,6 +84,9 @@ def complete(package: Path, library: Path, link: bool = False) -> None:
         there.symlink_to(library.resolve())
     else:
         shutil.copy2(library, there)
+        # Most of it is line numbers for debuggers.
+        if shutil.which("strip"):
+            subprocess.run(["strip", "--strip-debug", str(there)], check=True)
 
 
 def main() -> None:

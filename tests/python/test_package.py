@@ -224,6 +224,9 @@ class Arguments(binding.Case):
                 kind("experiments.db")
         with self.assertRaises(TypeError):
             expmig.DataMigrationManager("experiments.db")
+        self.assertEqual(expmig.SnapshotManager(db, "elsewhere").snapshot_dir, str(self.folder / "elsewhere"))
+        with self.assertRaises(ValueError):
+            expmig.SnapshotManager(self.migrator, "elsewhere")
         for wrong in ({"host": "h", "use_sqlite": True}, {"isolation": "fork"}):
             with self.assertRaises(ValueError):
                 expmig.DatabaseManager(self.path, **wrong)

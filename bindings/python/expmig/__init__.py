@@ -10,7 +10,8 @@ A call either did the whole job and can prove it, or changed nothing and says wh
 """
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+# What typing has under this name; importing it takes longer than all the rest here.
+TYPE_CHECKING = False
 
 # Where each name is: a module is loaded when one of its names is first used.
 _NAMES = {
@@ -43,6 +44,8 @@ _NAMES = {
 __all__ = [name for name in _NAMES if not name.startswith("_")]
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from ._call import CancelToken as CancelToken
     from ._json import ExactNumber as ExactNumber
     from ._library import build_info as build_info

@@ -6,7 +6,6 @@ import sys
 import threading
 import weakref
 from typing import Any, Sequence, Tuple
-from urllib.parse import quote
 
 from .errors import SHARED_PROCESS_HINT, DataMigrationError
 
@@ -149,6 +148,7 @@ class DatabaseManager:
 
 
 def mysql_url(schema: str, host: str | None, user: str | None, password: str | None, port: int | None) -> str:
+    from urllib.parse import quote
     secret = "" if password is None else ":" + quote(password, safe="")
     place = host or "localhost"
     if ":" in place:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Dict, List, Optional, Union
 
 from . import _json
-from .database import Engine, engine_of
+from .database import DatabaseManager, Engine, engine_of
 from .errors import SnapshotError
 from .progress import ProgressCallback, reporting_to
 
@@ -23,12 +23,14 @@ def microseconds(time: datetime) -> int:
 class SnapshotManager:
     """Snapshots of a whole database (docs/snapshots.md). Raises SnapshotError.
 
-    ``db_manager``: a DatabaseManager or a DataMigrationManager. ``snapshot_dir``: their folder, which the first snapshot creates; for a
-    DatabaseManager only.
+    ``db_manager``: a DatabaseManager or a DataMigrationManager. ``snapshot_dir``: their folder, which the first snapshot creates; None is
+    "snapshots". A DataMigrationManager has one already.
     """
 
-    def __init__(self, db_manager: Any, snapshot_dir: Union[str, os.PathLike[str]] = "snapshots") -> None:
-        self._engine: Engine = engine_of(db_manager, snapshot_dir)
+    def __init__(self, db_manager: Any, snapshot_dir: Union[str, os.PathLike[str], None] = None) -> None:
+        if snapshot_dir is not None and not isinstance(db_manager, DatabaseManager):
+            raise ValueError("the snapshot_dir of a DataMigrationManager is said when that is made")
+        self._engine: Engine = engine_of(db_manager, "snapshots" if snapshot_dir is None else snapshot_dir)
 
     @property
     def snapshot_dir(self) -> str:

@@ -64,7 +64,7 @@ class DataValidator:
     """Checks the data (docs/validation.md). Reads only. What is wrong with the data is in what the methods answer; they raise
     DataMigrationError if the database cannot be read.
 
-    Derive from it to add rules of your own: every method of the subclass named ``validate_...`` that needs no arguments joins
+    Derive from it to add rules of your own: every new method of the subclass that is named ``validate_...`` and needs no arguments joins
     ``validate_data_consistency`` and its verdict, and CONSERVATIVE migrations of the manager that the validator belongs to::
 
         class Rules(DataValidator):
