@@ -90,6 +90,11 @@ impl Database {
         Ok(database)
     }
 
+    /// Whether a URL names a schema of a server.
+    pub fn is_on_a_server(url: &str) -> bool {
+        Url::is_server(url)
+    }
+
     /// The connection for reading.
     pub fn reader(&self) -> Result<&dyn Connection> {
         match &self.backend {
