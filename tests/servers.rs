@@ -635,3 +635,68 @@ fn tables_without_transactions_are_not_written() {
         assert_eq!(dump(&mut client), before);
     });
 }
+
+#[test]
+fn rows_come_in_by_load_data_and_by_insert_alike() {
+    let _alone = alone();
+    let nasty = [
+        "",
+        "\\\\N",
+        "\\\\",
+        "a\tb",
+        "\n",
+        "\\r\\n",
+        "nul \u{0}",
+        "'\"`",
+        "😀\u{301}",
+        "end\\\\",
+        " ",
+        "NULL",
+        "\u{1a}",
+        "\\\\t",
+    ];
+    for options in [["--local-infile=1"], ["--local-infile=0"]] {
+        each_own(&options, |server| {
+            let folder = Folder::new();
+            let file = folder.small("a.db", "");
+            let client = support::sql(&file);
+            for at in 0..300_i64 {
+                let text = nasty[at as usize % nasty.len()];
+                let number = (at as f64 + 0.1).powi(at as i32 % 60 - 30) / 3.0;
+                let label = if at % 3 == 0 { None } else { Some(format!("{text}{at}")) };
+                client
+                    .execute("INSERT INTO METRIC VALUES (?1, ?2, ?3, ?4)", (1000 + at, text, number, label))
+                    .expect("a metric");
+                client.execute("INSERT INTO EPOCH_METRIC VALUES (1, 21, ?1)", [1000 + at]).expect("a link");
+            }
+            drop(client);
+            let source = support::open(&file);
+            let name = server.unused_name();
+            let target = create(&server.url(&name));
+            let done = migrate(&source, &target, MigrateOptions::default())
+                .unwrap_or_else(|error| panic!("{}", error.to_json()));
+            assert_eq!(done.source_digest, done.target_digest);
+            // A row that the server does not take is an error, though LOAD DATA only warns, and nothing stays.
+            let before = dump(&mut server.connect(&name));
+            let writer = target.database().writer(&Job::unwatched(Domain::Database)).expect("a connection");
+            // The same id twice; links to nothing.
+            let refused: [(&str, &[&str], fn(i64) -> [i64; 3]); 2] = [
+                ("ARTIFACT", &["id", "type", "loc"], |at| [1000 + at % 40, 7, 7]),
+                ("TRIAL_ARTIFACT", &["trial_id", "artifact_id"], |at| [1, 1000 + at, 0]),
+            ];
+            for (table, columns, row) in refused {
+                let transaction = Transaction::write(writer).expect("a transaction");
+                let layout = writer.layout().expect("the layout");
+                let mut inserter = writer.inserter(layout.table(table).expect("it"), columns).expect("an inserter");
+                let rows: Vec<Value> =
+                    (0..60).flat_map(|at| row(at).into_iter().take(columns.len())).map(Value::Integer).collect();
+                let error =
+                    failed(inserter.insert(&rows.iter().map(Value::borrow).collect::<Vec<_>>()), Status::Constraint);
+                assert!(matches!(error.vendor_code(), Some(1062 | 1452 | 1216)), "{}", error.to_json());
+                drop(inserter);
+                drop(transaction);
+                assert_eq!(dump(&mut server.connect(&name)), before, "{table}");
+            }
+        });
+    }
+}

@@ -184,6 +184,18 @@ impl MysqlConnection {
         self.waiting(|| self.link.execute(sql, params.clone()))
     }
 
+    /// Loads rows as text; fails unless all of them came in as they are.
+    pub fn load(&self, sql: &str, text: Vec<u8>, rows: usize) -> Result<()> {
+        let text = Arc::new(text);
+        let loaded = self.waiting(|| self.link.load(sql, Arc::clone(&text)))?;
+        if loaded == rows as u64 {
+            return Ok(());
+        }
+        let message = format!("of {rows} rows the server took {loaded}; nothing was changed");
+        Err(Error::new(Status::Constraint, Domain::Database, message)
+            .hint("compare the target's schema with the source's"))
+    }
+
     fn read(&self, sql: &str, params: &[Value]) -> Result<Open<'_>> {
         let (sql, order) = plain(sql);
         let values: Vec<ValueRef<'_>> = params.iter().map(Value::borrow).collect();

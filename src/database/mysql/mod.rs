@@ -8,6 +8,7 @@
 //!   aside ([`spool`]: in memory, then on disk), so that every statement of a job runs in its one transaction.
 //! - [`layout`] reads what a schema has; [`column_type`] and [`store`] know what a column makes of a value, so that nothing is
 //!   left to the server's conversions: what [`insert`] sends is what comes back, or it is refused.
+//!   Many rows go by `LOAD DATA` where the server takes it ([`load`]).
 //! - [`connection`] and [`server`] put it together. DDL commits, so it never runs inside of a transaction that has written.
 
 mod address;
@@ -18,6 +19,7 @@ mod failure;
 mod insert;
 mod layout;
 mod link;
+mod load;
 mod placeholders;
 mod server;
 mod session;
