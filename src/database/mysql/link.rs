@@ -35,6 +35,13 @@ pub struct Reading {
     columns: Arc<Columns>,
 }
 
+impl Reading {
+    /// The names of its columns.
+    pub fn names(&self) -> Vec<String> {
+        self.columns.names().map(str::to_owned).collect()
+    }
+}
+
 struct Live {
     id: u64,
     rows: Rows,
@@ -220,6 +227,15 @@ impl Link {
     fn failed(&self, state: &mut State, error: Cause) -> Failure {
         self.note(state, &error);
         Failure::Server(error)
+    }
+
+    /// Prepares a statement, which stays prepared; how many parameters it has.
+    pub fn look_at(&self, sql: &str) -> std::result::Result<usize, Failure> {
+        let state = &mut *self.state.borrow_mut();
+        let mut connection = self.free(state)?;
+        let prepared = connection.prep(sql).map(|statement| usize::from(statement.num_params()));
+        state.idle = Some(connection);
+        prepared.map_err(|error| self.failed(state, error))
     }
 
     /// Begins to read a result set.
