@@ -67,7 +67,7 @@ extern "C" {
 #define EXPMIG_OPEN_READONLY 1
 
 /**
- * Create the file if it is missing, and the tables of the newest generation in a database that has none.
+ * Create the file or the schema if it is missing, and the tables of the newest generation in a database that has none.
  */
 #define EXPMIG_OPEN_CREATE 2
 
@@ -454,6 +454,12 @@ typedef struct expmig_job_options {
 } expmig_job_options;
 
 /**
+ * Answers the password for a server: UTF-8, which has to live until expmig_database_open returns; NULL fails with EXPMIG_CALLBACK. Called
+ * once, on the thread that opens. It must not unwind or longjmp.
+ */
+typedef const char *(*expmig_password_fn)(void *user_data);
+
+/**
  * How a database may be used. Fill with expmig_open_options_init.
  */
 typedef struct expmig_open_options {
@@ -469,6 +475,18 @@ typedef struct expmig_open_options {
      * How long to wait for other connections' locks, in milliseconds; default 5000. 0 does not wait.
      */
     int64_t busy_timeout_ms;
+    /**
+     * The password for a server, UTF-8, instead of one in the URL; NULL for none. It need not outlive the call. Since 0.1.0.
+     */
+    const char *password;
+    /**
+     * Asked for the password where `password` is NULL; NULL for none. Since 0.1.0.
+     */
+    expmig_password_fn password_fn;
+    /**
+     * Passed to `password_fn`. Since 0.1.0.
+     */
+    void *password_user_data;
 } expmig_open_options;
 
 /**
@@ -1318,13 +1336,15 @@ expmig_status expmig_open_options_init(struct expmig_open_options *options,
 /**
  * Opens a database that exists.
  *
- * `url`: the path of a SQLite file, or "sqlite:" and the path; relative paths are those of the working directory at this moment.
+ * `url`: the path of a SQLite file, or "sqlite:" and the path; relative paths are those of the working directory at this moment. Or a
+ * schema of a MySQL or MariaDB server, "mysql://USER:PASSWORD@HOST:PORT/SCHEMA" with parameters (docs/servers.md).
  * `options`: NULL for the defaults.
  * `database`: receives the handle; the caller closes it with expmig_database_close.
  *
  * Answers EXPMIG_NOT_FOUND (no such file; nothing is created unless EXPMIG_OPEN_CREATE is set), EXPMIG_CORRUPT (not a SQLite
  * database, encrypted, damaged), EXPMIG_SCHEMA (a table or column is missing; the details name it), EXPMIG_BUSY (locked),
- * EXPMIG_SHARED_PROCESS (see docs/threading.md), EXPMIG_IO (permissions), EXPMIG_UNSUPPORTED (another engine),
+ * EXPMIG_SHARED_PROCESS (see docs/threading.md), EXPMIG_IO (permissions), EXPMIG_UNSUPPORTED (a server that is too old, or a build
+ * without servers), EXPMIG_CONNECTION, EXPMIG_TIMEOUT, EXPMIG_AUTH (of servers), EXPMIG_CALLBACK (no password),
  * EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */
 EXPMIG_API
@@ -1335,8 +1355,8 @@ expmig_status expmig_database_open(const char *url,
                                    struct expmig_error **error);
 
 /**
- * What the database is, as a JSON object, schema "expmig.database/1": engine, path, generation, tables, extra columns and extra
- * tables.
+ * What the database is, as a JSON object, schema "expmig.database/1": engine, path or server, generation, tables, extra columns and
+ * extra tables.
  *
  * `json`: receives a string that the caller frees with expmig_string_free.
  *

@@ -6,9 +6,9 @@ mod server;
 mod support;
 
 use expmig::{
-    Database, Domain, ExportOptions, ImportOptions, JobOptions, Manager, ManagerOptions, MetricSelection,
-    MigrateOptions, OnDuplicate, OpenOptions, RestoreOptions, Severity, SnapshotOptions, Status, TransformOptions,
-    UndoOptions, ValidateOptions,
+    Check, Database, Domain, ExportOptions, ImportOptions, JobOptions, Manager, ManagerOptions, MetricSelection,
+    MigrateOptions, Next, OnDuplicate, OpenOptions, RestoreOptions, Severity, SnapshotOptions, Status,
+    TransformOptions, UndoOptions, ValidateOptions, Value,
 };
 use std::path::PathBuf;
 
@@ -379,6 +379,79 @@ fn rules_are_applied_on_the_way(engine: Engine) {
     assert_eq!(digest(&target, migrated(&file, Some(&target), 1, rules())), wanted);
 }
 
+fn queries_read_and_do_nothing_else(engine: Engine) {
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a");
+    let (manager, before) = (place.open(), place.dump());
+    let ask = |sql: &str, params: &[Value]| {
+        let mut found = Vec::new();
+        manager.query(sql, params, &mut |row| {
+            assert_eq!(row.columns.len(), row.values.len());
+            found.push(row.values.iter().map(|value| value.describe()).collect::<Vec<_>>().join("|"));
+            // A query within a query.
+            manager.query("SELECT count(*) AS n FROM TRIAL", &[], &mut |inner| {
+                assert_eq!(inner.get("N").map(|value| value.describe()).as_deref(), Some("3"));
+                Ok(Next::Row)
+            })?;
+            Ok(Next::Row)
+        })?;
+        Ok::<_, expmig::Error>(found)
+    };
+    let text = |text: &str| Value::Text(text.as_bytes().to_vec());
+    let sql = "SELECT id, total_val FROM METRIC WHERE type = :type AND id > :low AND type = :type ORDER BY id";
+    assert_eq!(ask(sql, &[text("accuracy"), Value::Integer(31)]).unwrap(), ["35|0.125"]);
+    assert_eq!(
+        ask("SELECT ?2, ?1, '?', \"desc\" FROM EXPERIMENT ORDER BY 4", &[text("a"), text("b")]).unwrap().len(),
+        2
+    );
+    for (sql, status) in [
+        ("DELETE FROM METRIC", Status::Misuse),
+        ("UPDATE METRIC SET total_val = 1", Status::Misuse),
+        ("DROP TABLE METRIC", Status::Misuse),
+        ("COMMIT", Status::Misuse),
+        ("SELECT * FROM METRIC WHERE", Status::InvalidArgument),
+        ("SELECT nothing FROM METRIC", Status::InvalidArgument),
+        ("SELECT * FROM nowhere", Status::InvalidArgument),
+        ("SELECT 1; DELETE FROM METRIC", Status::Misuse),
+        ("SELECT 1; SELECT 2", Status::InvalidArgument),
+        (" -- nothing", Status::InvalidArgument),
+        ("SELECT ?", Status::InvalidArgument),
+    ] {
+        let error = ask(sql, &[]).unwrap_err();
+        assert_eq!(error.status(), status, "{sql}: {}", error.to_json());
+    }
+    if engine != Engine::Sqlite {
+        for sql in [
+            "SELECT 1 INTO OUTFILE '/tmp/expmig-test'",
+            "SELECT 1 INTO @x",
+            "SELECT * FROM METRIC FOR UPDATE",
+            "SELECT GET_LOCK('a', 0)",
+            "SELECT /*! 1 INTO @x */",
+            "WITH x AS (SELECT 1 AS y) DELETE FROM METRIC WHERE id IN (SELECT y FROM x)",
+            "SET @x = 1",
+            "KILL 1",
+        ] {
+            assert_eq!(ask(sql, &[]).unwrap_err().status(), Status::Misuse, "{sql}");
+        }
+        // What only the transaction refuses, or undoes.
+        place.execute("CREATE FUNCTION writes() RETURNS INT DETERMINISTIC MODIFIES SQL DATA BEGIN DELETE FROM EPOCH_ARTIFACT WHERE epoch_idx >= 0; RETURN 1; END");
+        assert_eq!(ask("SELECT writes()", &[]).unwrap_err().status(), Status::Misuse);
+        place.execute("DROP FUNCTION writes");
+    }
+    assert_eq!(place.dump(), before);
+}
+
+fn registered_checks_run(engine: Engine) {
+    let folder = Folder::new();
+    let manager = engine.small(&folder, "a").open();
+    let sql = "SELECT 'METRIC' AS \"table\", id AS \"row\", 'too large' AS message FROM METRIC WHERE total_val > 5";
+    manager.register_check("large", Check::Sql(sql.to_owned())).unwrap_or_else(|e| panic!("{}", e.to_json()));
+    let report = manager.validate(ValidateOptions::default()).unwrap();
+    assert_eq!(report.count(Severity::Error), 1, "{}", report.to_json());
+    let conservative = MigrateOptions { strategy: expmig::Strategy::Conservative, ..MigrateOptions::default() };
+    assert_eq!(manager.migrate_experiment(1, None, conservative).unwrap_err().status(), Status::Validation);
+}
+
 macro_rules! scenarios {
     ($($name:ident),* $(,)?) => {
         mod sqlite {
@@ -414,4 +487,6 @@ scenarios! {
     snapshots_bring_back_what_was_there,
     snapshots_of_other_engines_are_restored_when_forced,
     rules_are_applied_on_the_way,
+    queries_read_and_do_nothing_else,
+    registered_checks_run,
 }

@@ -635,3 +635,153 @@ fn tables_without_transactions_are_not_written() {
         assert_eq!(dump(&mut client), before);
     });
 }
+
+#[test]
+fn rows_come_in_by_load_data_and_by_insert_alike() {
+    let _alone = alone();
+    let nasty = [
+        "",
+        "\\\\N",
+        "\\\\",
+        "a\tb",
+        "\n",
+        "\\r\\n",
+        "nul \u{0}",
+        "'\"`",
+        "😀\u{301}",
+        "end\\\\",
+        " ",
+        "NULL",
+        "\u{1a}",
+        "\\\\t",
+    ];
+    for options in [["--local-infile=1"], ["--local-infile=0"]] {
+        each_own(&options, |server| {
+            let folder = Folder::new();
+            let file = folder.small("a.db", "");
+            let client = support::sql(&file);
+            for at in 0..300_i64 {
+                let text = nasty[at as usize % nasty.len()];
+                let number = (at as f64 + 0.1).powi(at as i32 % 60 - 30) / 3.0;
+                let label = if at % 3 == 0 { None } else { Some(format!("{text}{at}")) };
+                client
+                    .execute("INSERT INTO METRIC VALUES (?1, ?2, ?3, ?4)", (1000 + at, text, number, label))
+                    .expect("a metric");
+                client.execute("INSERT INTO EPOCH_METRIC VALUES (1, 21, ?1)", [1000 + at]).expect("a link");
+            }
+            drop(client);
+            let source = support::open(&file);
+            let name = server.unused_name();
+            let target = create(&server.url(&name));
+            let done = migrate(&source, &target, MigrateOptions::default())
+                .unwrap_or_else(|error| panic!("{}", error.to_json()));
+            assert_eq!(done.source_digest, done.target_digest);
+            // A row that the server does not take is an error, though LOAD DATA only warns, and nothing stays.
+            let before = dump(&mut server.connect(&name));
+            let writer = target.database().writer(&Job::unwatched(Domain::Database)).expect("a connection");
+            // The same id twice; links to nothing.
+            let refused: [(&str, &[&str], fn(i64) -> [i64; 3]); 2] = [
+                ("ARTIFACT", &["id", "type", "loc"], |at| [1000 + at % 40, 7, 7]),
+                ("TRIAL_ARTIFACT", &["trial_id", "artifact_id"], |at| [1, 1000 + at, 0]),
+            ];
+            for (table, columns, row) in refused {
+                let transaction = Transaction::write(writer).expect("a transaction");
+                let layout = writer.layout().expect("the layout");
+                let mut inserter = writer.inserter(layout.table(table).expect("it"), columns).expect("an inserter");
+                let rows: Vec<Value> =
+                    (0..60).flat_map(|at| row(at).into_iter().take(columns.len())).map(Value::Integer).collect();
+                let error =
+                    failed(inserter.insert(&rows.iter().map(Value::borrow).collect::<Vec<_>>()), Status::Constraint);
+                assert!(matches!(error.vendor_code(), Some(1062 | 1452 | 1216)), "{}", error.to_json());
+                drop(inserter);
+                drop(transaction);
+                assert_eq!(dump(&mut server.connect(&name)), before, "{table}");
+            }
+        });
+    }
+}
+
+/// Makes an authority, and a certificate of a server at `localhost` and 127.0.0.1 by it.
+fn certificates(folder: &Path) {
+    let script = "set -e; cd \"$1\"
+        openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=tests
+        openssl req -newkey rsa:2048 -nodes -keyout key.pem -out leaf.csr -subj /CN=localhost
+        printf 'basicConstraints=CA:FALSE\\nsubjectAltName=DNS:localhost,IP:127.0.0.1\\n' > leaf.ext
+        openssl x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile leaf.ext -out cert.pem
+        chmod 644 *.pem";
+    let done = std::process::Command::new("sh").args(["-c", script, "sh"]).arg(folder).output().expect("openssl");
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+#[test]
+fn connections_are_encrypted_as_the_url_says() {
+    let _alone = alone();
+    let (ours, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
+    certificates(ours.path());
+    certificates(other.path());
+    let file = |name: &str| ours.path().join(name).display().to_string();
+    let options = [format!("--ssl-cert={}", file("cert.pem")), format!("--ssl-key={}", file("key.pem"))];
+    each_own(&options.each_ref().map(String::as_str), |server| {
+        let name = schema(server, true);
+        let url = |host: &str, parameters: &str| {
+            format!("mysql://{USER}:{}@{host}:{}/{name}?{parameters}", escaped(PASSWORD), server.port)
+        };
+        let cipher = |url: &str| {
+            let database =
+                Database::open(url, OpenOptions::default()).unwrap_or_else(|error| panic!("{}", error.to_json()));
+            let mut found = String::new();
+            let show = "SHOW SESSION STATUS LIKE 'Ssl_cipher'";
+            database
+                .query(show, &[], &mut |row| {
+                    found = row.values[1].readable().unwrap_or_default();
+                    Ok(Next::Row)
+                })
+                .expect("the status");
+            found
+        };
+        let ca = |folder: &Path| escaped(&folder.join("ca.pem").display().to_string());
+        assert_eq!(cipher(&url("127.0.0.1", "ssl-mode=disabled")), "");
+        for parameters in ["", "ssl-mode=preferred", "ssl-mode=required"] {
+            assert!(!cipher(&url("127.0.0.1", parameters)).is_empty(), "{parameters}");
+        }
+        for mode in ["verify-ca", "verify-identity"] {
+            assert!(
+                !cipher(&url("localhost", &format!("ssl-mode={mode}&ssl-ca={}", ca(ours.path())))).is_empty(),
+                "{mode}"
+            );
+            let wrong = url("localhost", &format!("ssl-mode={mode}&ssl-ca={}", ca(other.path())));
+            failed(try_open(&wrong, OpenOptions::default()), Status::Connection);
+        }
+        let missing = url("localhost", "ssl-ca=/no/such.pem");
+        failed(try_open(&missing, OpenOptions::default()), Status::Io);
+        // The server insists.
+        let mut root = server.connect(&name);
+        root.query_drop(format!("ALTER USER '{USER}'@'%' REQUIRE SSL")).expect("a requirement");
+        failed(try_open(&url("127.0.0.1", "ssl-mode=disabled"), OpenOptions::default()), Status::Auth);
+        assert!(!cipher(&url("127.0.0.1", "")).is_empty());
+        // An account of the kind that needs the server's key where nothing is encrypted.
+        if server.kind == Kind::Mysql {
+            root.query_drop("CREATE USER sha IDENTIFIED WITH caching_sha2_password BY 'pw'").expect("an account");
+            root.query_drop("GRANT ALL ON *.* TO sha").expect("its rights");
+            for mode in ["disabled", "required"] {
+                let url = format!("mysql://sha:pw@127.0.0.1:{}/{name}?ssl-mode={mode}", server.port);
+                assert_eq!(open(&url).list_experiments().expect("a list").len(), 2);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_server_without_tls_is_refused_where_it_is_wanted() {
+    let _alone = alone();
+    let mut off = Server::start(Kind::MariaDb, &["--skip-ssl"]).expect("MariaDB is always there");
+    let server = &mut off;
+    let name = schema(server, true);
+    let url =
+        |mode: &str| format!("mysql://{USER}:{}@127.0.0.1:{}/{name}?ssl-mode={mode}", escaped(PASSWORD), server.port);
+    assert_eq!(open(&url("preferred")).list_experiments().expect("a list").len(), 2);
+    for mode in ["required", "verify-ca", "verify-identity"] {
+        let error = failed(try_open(&url(mode), OpenOptions::default()), Status::Connection);
+        assert!(error.message().contains("TLS"), "{}", error.to_json());
+    }
+}

@@ -1,26 +1,30 @@
 //! Database handles.
 
-use std::ffi::c_char;
+use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::args::{clear, handle, required, store, text};
+use super::args::{clear, handle, optional_text, required, store, text};
 use super::error::expmig_error;
 use super::gate::Gate;
 use super::guard::{guard, shielded};
 use super::options::{SizedOptions, init, known_flags, read};
 use super::status::expmig_status;
 use super::text::give;
-use crate::database::{Database, OpenOptions};
-use crate::error::{Domain, Error, Result};
+use crate::database::{Database, OpenOptions, Password, Secret};
+use crate::error::{Domain, Error, Result, Status};
 use crate::manager::Manager;
 
 /// Refuse everything that writes through this handle.
 pub const EXPMIG_OPEN_READONLY: u32 = 0x1;
-/// Create the file if it is missing, and the tables of the newest generation in a database that has none.
+/// Create the file or the schema if it is missing, and the tables of the newest generation in a database that has none.
 pub const EXPMIG_OPEN_CREATE: u32 = 0x2;
 /// Open although this process has the file open through another copy of SQLite. That other copy's locks will be lost.
 pub const EXPMIG_OPEN_ALLOW_SHARED_PROCESS: u32 = 0x4;
+
+/// Answers the password for a server: UTF-8, which has to live until expmig_database_open returns; NULL fails with EXPMIG_CALLBACK. Called
+/// once, on the thread that opens. It must not unwind or longjmp.
+pub type expmig_password_fn = Option<unsafe extern "C" fn(user_data: *mut c_void) -> *const c_char>;
 
 /// An open database. May be used from any thread; calls wait for each other. Free it with expmig_database_close; managers that
 /// were made of it keep what they need.
@@ -36,9 +40,15 @@ pub struct expmig_open_options {
     pub flags: u32,
     /// How long to wait for other connections' locks, in milliseconds; default 5000. 0 does not wait.
     pub busy_timeout_ms: i64,
+    /// The password for a server, UTF-8, instead of one in the URL; NULL for none. It need not outlive the call. Since 0.1.0.
+    pub password: *const c_char,
+    /// Asked for the password where `password` is NULL; NULL for none. Since 0.1.0.
+    pub password_fn: expmig_password_fn,
+    /// Passed to `password_fn`. Since 0.1.0.
+    pub password_user_data: *mut c_void,
 }
 
-// SAFETY: repr(C), size first, integers only.
+// SAFETY: repr(C), size first, integers, pointers and an optional function pointer.
 unsafe impl SizedOptions for expmig_open_options {
     const FIRST_SIZE: usize = 16;
 
@@ -47,7 +57,27 @@ unsafe impl SizedOptions for expmig_open_options {
             struct_size: size_of::<expmig_open_options>() as u32,
             flags: 0,
             busy_timeout_ms: i64::try_from(OpenOptions::default().busy_timeout.as_millis()).unwrap_or(0),
+            password: std::ptr::null(),
+            password_fn: None,
+            password_user_data: std::ptr::null_mut(),
         }
+    }
+}
+
+/// # Safety
+/// The pointers are what the header asks for.
+unsafe fn password(url: &str, options: &expmig_open_options) -> Result<Option<Password>> {
+    // SAFETY: as the caller promises.
+    if let Some(password) = unsafe { optional_text(options.password, "password", Domain::Database) }? {
+        return Ok(Some(Password::Is(Secret::new(password))));
+    }
+    let Some(ask) = options.password_fn.filter(|_| Database::is_on_a_server(url)) else { return Ok(None) };
+    // SAFETY: as the caller promises, here and below.
+    let answer = unsafe { ask(options.password_user_data) };
+    match unsafe { optional_text(answer, "password_fn", Domain::Database) }? {
+        Some(password) => Ok(Some(Password::Is(Secret::new(password)))),
+        None => Err(Error::new(Status::Callback, Domain::Database, "the password callback gave no password")
+            .detail("callback", "password")),
     }
 }
 
@@ -78,13 +108,15 @@ pub unsafe extern "C" fn expmig_open_options_init(options: *mut expmig_open_opti
 
 /// Opens a database that exists.
 ///
-/// `url`: the path of a SQLite file, or "sqlite:" and the path; relative paths are those of the working directory at this moment.
+/// `url`: the path of a SQLite file, or "sqlite:" and the path; relative paths are those of the working directory at this moment. Or a
+/// schema of a MySQL or MariaDB server, "mysql://USER:PASSWORD@HOST:PORT/SCHEMA" with parameters (docs/servers.md).
 /// `options`: NULL for the defaults.
 /// `database`: receives the handle; the caller closes it with expmig_database_close.
 ///
 /// Answers EXPMIG_NOT_FOUND (no such file; nothing is created unless EXPMIG_OPEN_CREATE is set), EXPMIG_CORRUPT (not a SQLite
 /// database, encrypted, damaged), EXPMIG_SCHEMA (a table or column is missing; the details name it), EXPMIG_BUSY (locked),
-/// EXPMIG_SHARED_PROCESS (see docs/threading.md), EXPMIG_IO (permissions), EXPMIG_UNSUPPORTED (another engine),
+/// EXPMIG_SHARED_PROCESS (see docs/threading.md), EXPMIG_IO (permissions), EXPMIG_UNSUPPORTED (a server that is too old, or a build
+/// without servers), EXPMIG_CONNECTION, EXPMIG_TIMEOUT, EXPMIG_AUTH (of servers), EXPMIG_CALLBACK (no password),
 /// EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -100,16 +132,17 @@ pub unsafe extern "C" fn expmig_database_open(
         guard(error, Domain::Database, || {
             required(database, "database", Domain::Database)?;
             let url = text(url, "url", Domain::Database)?;
-            let options = open_options(&read(options, Domain::Database)?)?;
-            let opened = Database::open(url, options)?;
+            let options = read(options, Domain::Database)?;
+            let opened = OpenOptions { password: password(url, &options)?, ..open_options(&options)? };
+            let opened = Database::open(url, opened)?;
             store(database, Box::into_raw(Box::new(expmig_database(Arc::new(Gate::new(opened))))));
             Ok(())
         })
     }
 }
 
-/// What the database is, as a JSON object, schema "expmig.database/1": engine, path, generation, tables, extra columns and extra
-/// tables.
+/// What the database is, as a JSON object, schema "expmig.database/1": engine, path or server, generation, tables, extra columns and
+/// extra tables.
 ///
 /// `json`: receives a string that the caller frees with expmig_string_free.
 ///

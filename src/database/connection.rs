@@ -8,7 +8,7 @@ use smallvec::SmallVec;
 
 use super::layout::{ColumnLayout, Layout, TableLayout};
 use super::read::ReadStatement;
-use crate::error::{Domain, Error, Result};
+use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
 use crate::schema::{Value, ValueRef};
 
@@ -28,6 +28,12 @@ impl Engine {
             Engine::Mysql => "mysql",
         }
     }
+}
+
+/// The one refusal of what works on SQLite only; `what` is a plural.
+pub fn sqlite_only(what: &str) -> Error {
+    Error::new(Status::Unsupported, Domain::Database, format!("{what} work on SQLite databases only, in this version"))
+        .hint("migrate the experiments into a SQLite database first, and work there")
 }
 
 /// Whether a query goes on.

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::connection::{Connection, Copied, Engine, Transaction};
+use super::connection::{Connection, Copied, Engine, Transaction, sqlite_only};
 use super::layout::Layout;
 #[cfg(feature = "mysql")]
-use super::mysql::{self, MysqlServer};
+use super::mysql::MysqlServer;
 use super::read::EachRow;
 use super::secret::Password;
 use super::sqlite_file::SqliteFile;
@@ -83,11 +83,22 @@ impl Database {
         // A transaction waits for locks; a lone statement would not.
         let state = Transaction::read(database.reader()?)?;
         database.layout()?;
-        if let Backend::Sqlite(file) = &database.backend {
-            file.check_size()?;
-        }
+        database.check_size()?;
         drop(state);
         Ok(database)
+    }
+
+    fn check_size(&self) -> Result<()> {
+        match &self.backend {
+            Backend::Sqlite(file) => file.check_size(),
+            #[cfg(feature = "mysql")]
+            Backend::Mysql(_) => Ok(()),
+        }
+    }
+
+    /// Whether a URL names a schema of a server.
+    pub fn is_on_a_server(url: &str) -> bool {
+        Url::is_server(url)
     }
 
     /// The connection for reading.
@@ -120,10 +131,9 @@ impl Database {
 
     /// Fails if the engine cannot do this yet; `what` is a plural.
     pub fn refuse_unsupported(&self, what: &str, domain: Domain) -> Result<()> {
-        match &self.backend {
-            Backend::Sqlite(_) => Ok(()),
-            #[cfg(feature = "mysql")]
-            Backend::Mysql(_) => Err(self.name_in(mysql::unsupported(what).in_domain(domain))),
+        match self.engine() {
+            Engine::Sqlite => Ok(()),
+            Engine::Mysql => Err(self.name_in(sqlite_only(what).in_domain(domain))),
         }
     }
 

@@ -17,10 +17,15 @@ pub enum Url {
 }
 
 impl Url {
+    /// Whether it names a schema of a server.
+    pub fn is_server(url: &str) -> bool {
+        ["mysql:", "mariadb:"].iter().any(|scheme| url.starts_with(scheme))
+    }
+
     /// Reads `PATH`, `sqlite:PATH` or `mysql://…`. Relative paths are those of this moment's working directory.
     pub fn parse(url: &str) -> Result<Url> {
         let invalid = |message: &str| Err(Error::argument(Domain::Database, "url", message));
-        if url.starts_with("mysql:") || url.starts_with("mariadb:") {
+        if Url::is_server(url) {
             return server(url);
         }
         let path = url.strip_prefix("sqlite:").unwrap_or(url);

@@ -74,6 +74,38 @@ static void what_is_not_there(void)
     CHECK(strstr(expmig_error_to_json(err), "secret") == NULL);
 }
 
+static const char *answer;
+static int asked;
+
+static const char *password(void *user_data)
+{
+    CHECK(user_data == &asked);
+    asked++;
+    return answer;
+}
+
+static void passwords(void)
+{
+    expmig_database *database = GARBAGE;
+    expmig_open_options options = open_options(0, 5000);
+    options.password_fn = password;
+    options.password_user_data = &asked;
+    FAILS(EXPMIG_CALLBACK, expmig_database_open("mysql://me@127.0.0.1:1/db", &options, &database, &err));
+    CHECK(database == NULL && asked == 1);
+    answer = "from the callback";
+    FAILS(EXPMIG_CONNECTION, expmig_database_open("mysql://me@127.0.0.1:1/db", &options, &database, &err));
+    CHECK(asked == 2 && strstr(expmig_error_to_json(err), answer) == NULL);
+    options.password = "from the options";
+    FAILS(EXPMIG_CONNECTION, expmig_database_open("mysql://me@127.0.0.1:1/db", &options, &database, &err));
+    CHECK(asked == 2 && strstr(expmig_error_to_json(err), "from the") == NULL);
+    options.password = "\xff";
+    FAILS_ON("password", expmig_database_open("mysql://me@127.0.0.1:1/db", &options, &database, &err));
+    /* A file needs none. */
+    options.password = NULL;
+    CHECK(expmig_database_open("small.db", &options, &database, NULL) == EXPMIG_OK && asked == 2);
+    expmig_database_close(database);
+}
+
 static void what_is_no_database(void)
 {
     char long_name[PATH_MAX + 100];
@@ -244,6 +276,7 @@ int main(void)
 {
     arguments();
     what_is_not_there();
+    passwords();
     what_is_no_database();
     what_lacks_something();
     what_is_locked();

@@ -49,6 +49,11 @@ impl Columns {
         Columns(columns.iter().map(|column| (reading(column), column.name_str().into_owned())).collect())
     }
 
+    /// The names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(_, name)| name.as_str())
+    }
+
     /// Adds the cells of a row.
     pub fn push(&self, row: Row, cells: &mut CellBuffer) -> Result<()> {
         for (value, (reading, name)) in row.unwrap().into_iter().zip(&self.0) {

@@ -14,10 +14,10 @@ use super::link::{Failure, Link, Reading};
 use super::placeholders::plain;
 use super::session::{Door, Kind, LOCK_PAUSE, Server};
 use super::store::{Stored, store};
-use super::{layout, unsupported};
+use super::{layout, read};
 use crate::database::cell_buffer::CellBuffer;
 use crate::database::connection::{
-    Change, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, RowCounts, WithCursors,
+    Change, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, RowCounts, WithCursors, sqlite_only,
 };
 use crate::database::layout::{ColumnLayout, Layout, Storage, TableLayout};
 use crate::database::read::ReadStatement;
@@ -184,6 +184,18 @@ impl MysqlConnection {
         self.waiting(|| self.link.execute(sql, params.clone()))
     }
 
+    /// Loads rows as text; fails unless all of them came in as they are.
+    pub fn load(&self, sql: &str, text: Vec<u8>, rows: usize) -> Result<()> {
+        let text = Arc::new(text);
+        let loaded = self.waiting(|| self.link.load(sql, Arc::clone(&text)))?;
+        if loaded == rows as u64 {
+            return Ok(());
+        }
+        let message = format!("of {rows} rows the server took {loaded}; nothing was changed");
+        Err(Error::new(Status::Constraint, Domain::Database, message)
+            .hint("compare the target's schema with the source's"))
+    }
+
     fn read(&self, sql: &str, params: &[Value]) -> Result<Open<'_>> {
         let (sql, order) = plain(sql);
         let values: Vec<ValueRef<'_>> = params.iter().map(Value::borrow).collect();
@@ -216,6 +228,45 @@ impl MysqlConnection {
         }
         self.open.set(true);
         Ok(())
+    }
+
+    /// Whether a transaction was begun.
+    pub fn in_transaction(&self) -> bool {
+        self.open.get()
+    }
+
+    /// A statement that only marks something in the transaction.
+    pub fn mark(&self, sql: &str) -> Result<()> {
+        self.waiting(|| self.link.command(sql))
+    }
+
+    /// Has the server look at a statement without running it; how many parameters it has.
+    pub fn look_at(&self, sql: &str) -> std::result::Result<usize, Failure> {
+        self.link.look_at(sql)
+    }
+
+    /// Runs a query with plain parameters; `each` gets the names of the columns, and the cells of a row.
+    pub fn read_plain(
+        &self,
+        sql: &str,
+        params: Vec<Wire>,
+        each: &mut dyn FnMut(&[String], &CellBuffer) -> Result<Next>,
+    ) -> std::result::Result<(), Failure> {
+        let reading = self.link.open(sql, params)?;
+        let names = reading.names();
+        let open = Open { link: &self.link, reading };
+        let mut cells = CellBuffer::default();
+        while self.link.next(&open.reading, &mut cells)? {
+            if each(&names, &cells)? == Next::Stop {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// An error of the server as ours.
+    pub fn wrap(&self, error: mysql::Error) -> Error {
+        self.link.wrap(error)
     }
 
     /// Waits until no other writer of ours is at work on the schema. The server lets go of the lock when the connection ends.
@@ -397,8 +448,8 @@ impl Connection for MysqlConnection {
         body(cursors)
     }
 
-    fn prepare_read<'c>(&'c self, _sql: &str) -> Result<Box<dyn ReadStatement + 'c>> {
-        Err(unsupported("queries of your own"))
+    fn prepare_read<'c>(&'c self, sql: &str) -> Result<Box<dyn ReadStatement + 'c>> {
+        read::prepare(self, sql)
     }
 
     fn execute(&self, sql: &str, params: &[Value]) -> Result<u64> {
@@ -476,11 +527,11 @@ impl Connection for MysqlConnection {
     }
 
     fn copy_into(&self, _: &Path, _: Copied<'_>) -> Result<()> {
-        Err(unsupported("snapshots"))
+        Err(sqlite_only("copies of whole files"))
     }
 
     fn check_integrity(&self, _: Depth) -> Result<RowCounts> {
-        Err(unsupported("snapshots"))
+        Err(sqlite_only("checks of whole files"))
     }
 
     fn free_bytes(&self) -> Option<u64> {

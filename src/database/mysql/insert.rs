@@ -4,14 +4,19 @@ use mysql::Value as Wire;
 
 use super::column_type::ColumnType;
 use super::connection::{MysqlConnection, wire};
+use super::load;
 use super::store::{Stored, store};
 use crate::database::connection::{Connection, Inserter};
 use crate::database::layout::{ColumnLayout, Storage, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{ValueRef, quote};
+use crate::schema::{Value, ValueRef, quote};
 
 /// Rows per statement, at most.
 const ROWS: usize = 500;
+/// So many rows are worth `LOAD DATA`.
+const ROWS_TO_LOAD: usize = 20;
+/// The errors of `LOAD DATA LOCAL` where it is not allowed, or not known.
+const NOT_LOADED: [i32; 5] = [1064, 1148, 1235, 3948, 3950];
 /// The number of parameters that a statement takes.
 const MOST_PARAMETERS: usize = 65_535;
 /// What a value costs beside its bytes, at most.
@@ -30,6 +35,8 @@ pub struct MysqlInserter<'c> {
     most_bytes: usize,
     many: String,
     one: String,
+    /// `LOAD DATA`, where the server and the types of the columns allow it.
+    load: Option<String>,
 }
 
 impl<'c> MysqlInserter<'c> {
@@ -50,11 +57,13 @@ impl<'c> MysqlInserter<'c> {
         let head = format!("INSERT INTO {} ({}) VALUES ", quote(&table.name), names.join(", "));
         let row = format!("({})", vec!["?"; width].join(", "));
         let rows = ROWS.min(MOST_PARAMETERS / width).max(1);
+        let loads = connection.server().local_infile && columns.iter().all(|(_, kind)| load::takes_text(kind));
         Ok(MysqlInserter {
             connection,
             table: table.schema.name,
             many: format!("{head}{}", vec![row.as_str(); rows].join(", ")),
             one: format!("{head}{row}"),
+            load: loads.then(|| load::statement(&table.name, &names)),
             columns,
             head,
             row,
@@ -63,16 +72,16 @@ impl<'c> MysqlInserter<'c> {
         })
     }
 
-    /// What has to be sent, and about how many bytes it has.
-    fn converted(&self, (column, kind): &(ColumnLayout, ColumnType), value: ValueRef<'_>) -> Result<Wire> {
+    /// What has to be sent; `None` for the value itself.
+    fn converted(&self, (column, kind): &(ColumnLayout, ColumnType), value: ValueRef<'_>) -> Result<Option<Value>> {
         let stored = match store(kind, value) {
-            Stored::Same => return Ok(wire(value)),
+            Stored::Same => return Ok(None),
             Stored::As(value) => Some(value),
             Stored::Refused => None,
             Stored::Ask => self.connection.stored_as(column, value)?,
         };
         match stored {
-            Some(stored) => Ok(wire(stored.borrow())),
+            Some(stored) => Ok(Some(stored)),
             None => Err(Error::new(
                 Status::Constraint,
                 Domain::Database,
@@ -96,10 +105,24 @@ impl<'c> MysqlInserter<'c> {
             }
             bytes += size;
             for (column, value) in self.columns.iter().zip(row) {
-                pending.push(self.converted(column, *value)?);
+                let converted = self.converted(column, *value)?;
+                pending.push(wire(converted.as_ref().map_or(*value, Value::borrow)));
             }
         }
         if pending.is_empty() { Ok(()) } else { self.send(pending, width) }
+    }
+
+    /// Everything in one go: the text of all rows is no larger than the chunk that is in memory anyway.
+    fn load(&self, sql: &str, values: &[ValueRef<'_>]) -> Result<()> {
+        let width = self.columns.len().max(1);
+        let mut text = Vec::with_capacity(values.len() * OVERHEAD);
+        for row in values.chunks_exact(width) {
+            for (at, (column, value)) in self.columns.iter().zip(row).enumerate() {
+                let converted = self.converted(column, *value)?;
+                load::append(converted.as_ref().map_or(*value, Value::borrow), at + 1 == width, &mut text);
+            }
+        }
+        self.connection.load(sql, text, values.len() / width)
     }
 
     fn send(&self, values: Vec<Wire>, width: usize) -> Result<()> {
@@ -124,6 +147,15 @@ fn size_of(value: ValueRef<'_>) -> usize {
 
 impl Inserter for MysqlInserter<'_> {
     fn insert(&mut self, values: &[ValueRef<'_>]) -> Result<()> {
-        self.write(values).map_err(|error| error.detail("table", self.table))
+        let mut written = match &self.load {
+            Some(sql) if values.len() >= ROWS_TO_LOAD * self.columns.len() => self.load(sql, values),
+            _ => self.write(values),
+        };
+        // A proxy may not know it, whatever the server says.
+        if matches!(&written, Err(error) if error.vendor_code().is_some_and(|code| NOT_LOADED.contains(&code))) {
+            self.load = None;
+            written = self.write(values);
+        }
+        written.map_err(|error| error.detail("table", self.table))
     }
 }

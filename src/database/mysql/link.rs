@@ -5,11 +5,12 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mysql::prelude::{BinQuery, Queryable, WithParams};
-use mysql::{Binary, Error as Cause, Params, Pool, PooledConn, QueryResult, Value};
+use mysql::{Binary, Error as Cause, LocalInfile, LocalInfileHandler, Params, Pool, PooledConn, QueryResult, Value};
 
 use super::super::cell_buffer::CellBuffer;
 use super::super::watched::Watched;
@@ -32,6 +33,13 @@ type Rows = QueryResult<'static, 'static, 'static, Binary>;
 pub struct Reading {
     id: u64,
     columns: Arc<Columns>,
+}
+
+impl Reading {
+    /// The names of its columns.
+    pub fn names(&self) -> Vec<String> {
+        self.columns.names().map(str::to_owned).collect()
+    }
 }
 
 struct Live {
@@ -190,9 +198,44 @@ impl Link {
         done.map_err(|error| self.failed(state, error))
     }
 
+    /// Runs `LOAD DATA LOCAL` with this text as the file, whatever file the server asks for; how many rows came in. As with `LOCAL` the
+    /// server only warns of rows and values that it does not like, a warning is an error here.
+    pub fn load(&self, sql: &str, text: Arc<Vec<u8>>) -> std::result::Result<u64, Failure> {
+        let state = &mut *self.state.borrow_mut();
+        let mut connection = self.free(state)?;
+        let send = move |_: &[u8], writer: &mut LocalInfile<'_>| writer.write_all(&text);
+        connection.set_local_infile_handler(Some(LocalInfileHandler::new(send)));
+        let loaded = connection.query_iter(sql).map(|done| (done.affected_rows(), done.warnings()));
+        connection.set_local_infile_handler(None);
+        let warning = match loaded {
+            Ok((_, 1..)) => connection.query_first("SHOW WARNINGS LIMIT 1"),
+            _ => Ok(None),
+        };
+        state.idle = Some(connection);
+        let (rows, _) = loaded.map_err(|error| self.failed(state, error))?;
+        match warning.map_err(|error| self.failed(state, error))? {
+            None => Ok(rows),
+            Some((level, code, message)) => {
+                let (_, message): (String, String) = (level, message);
+                // The SQLSTATE is not told.
+                let error = mysql::MySqlError { state: "HY000".to_owned(), message, code };
+                Err(Failure::Server(Cause::MySqlError(error)))
+            }
+        }
+    }
+
     fn failed(&self, state: &mut State, error: Cause) -> Failure {
         self.note(state, &error);
         Failure::Server(error)
+    }
+
+    /// Prepares a statement, which stays prepared; how many parameters it has.
+    pub fn look_at(&self, sql: &str) -> std::result::Result<usize, Failure> {
+        let state = &mut *self.state.borrow_mut();
+        let mut connection = self.free(state)?;
+        let prepared = connection.prep(sql).map(|statement| usize::from(statement.num_params()));
+        state.idle = Some(connection);
+        prepared.map_err(|error| self.failed(state, error))
     }
 
     /// Begins to read a result set.

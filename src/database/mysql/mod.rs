@@ -8,6 +8,8 @@
 //!   aside ([`spool`]: in memory, then on disk), so that every statement of a job runs in its one transaction.
 //! - [`layout`] reads what a schema has; [`column_type`] and [`store`] know what a column makes of a value, so that nothing is
 //!   left to the server's conversions: what [`insert`] sends is what comes back, or it is refused.
+//!   Many rows go by `LOAD DATA` where the server takes it ([`load`]).
+//! - [`read`] lets other people's statements do nothing but read.
 //! - [`connection`] and [`server`] put it together. DDL commits, so it never runs inside of a transaction that has written.
 
 mod address;
@@ -18,7 +20,9 @@ mod failure;
 mod insert;
 mod layout;
 mod link;
+mod load;
 mod placeholders;
+mod read;
 mod server;
 mod session;
 mod spool;
@@ -27,12 +31,3 @@ mod store;
 pub use address::Address;
 pub use column_type::ColumnType;
 pub use server::MysqlServer;
-
-use crate::error::{Domain, Error, Status};
-
-/// The one refusal of what works on SQLite only, so far.
-pub(super) fn unsupported(what: &str) -> Error {
-    Error::new(Status::Unsupported, Domain::Database, format!("{what} work on SQLite databases only, in this version"))
-        .detail("engine", "mysql")
-        .hint("migrate the experiments into a SQLite database first, and work there")
-}

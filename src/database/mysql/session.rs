@@ -48,6 +48,8 @@ pub struct Server {
     pub max_packet: usize,
     /// A statement that waited too long for a lock undoes its whole transaction.
     pub lock_wait_undoes_all: bool,
+    /// `LOAD DATA LOCAL` is allowed.
+    pub local_infile: bool,
     /// Tells the server from others.
     pub identity: String,
 }
@@ -170,11 +172,12 @@ fn set_up(connection: &mut PooledConn) -> mysql::Result<Server> {
         Kind::MariaDb => "SET SESSION max_statement_time = 0",
         Kind::Mysql => "SET SESSION max_execution_time = 0, information_schema_stats_expiry = 0",
     })?;
-    let facts: Option<(usize, bool, String, u32, String)> = connection
-        .query_first("SELECT @@max_allowed_packet, @@innodb_rollback_on_timeout, @@hostname, @@port, @@datadir")?;
-    let (max_packet, lock_wait_undoes_all, host, port, folder) = facts.unwrap_or_default();
+    let facts: Option<(usize, bool, bool, String, u32, String)> = connection.query_first(
+        "SELECT @@max_allowed_packet, @@innodb_rollback_on_timeout, @@local_infile, @@hostname, @@port, @@datadir",
+    )?;
+    let (max_packet, lock_wait_undoes_all, local_infile, host, port, folder) = facts.unwrap_or_default();
     let identity = format!("{host}:{port}:{folder}");
-    Ok(Server { kind, version, max_packet, lock_wait_undoes_all, identity })
+    Ok(Server { kind, version, max_packet, lock_wait_undoes_all, local_infile, identity })
 }
 
 impl Server {

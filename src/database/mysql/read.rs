@@ -1,0 +1,141 @@
+//! Statements of somebody else's on a server: nothing but reading gets through.
+//!
+//! A transaction that only reads refuses most of what writes. What it lets pass is refused by its words, and within a transaction that
+//! writes everything that a query did, through a function for instance, is undone after it.
+
+use mysql::Error as Cause;
+
+use super::connection::{MysqlConnection, wire};
+use super::link::Failure;
+use super::placeholders::{Plain, rewrite, words};
+use crate::database::connection::Transaction;
+use crate::database::read::{EachRow, QueryRow, ReadStatement};
+use crate::error::{Domain, Error, Result, Status};
+use crate::schema::{Value, ValueRef};
+
+/// What a statement that reads begins with.
+const READING: [&str; 8] = ["SELECT", "WITH", "VALUES", "TABLE", "SHOW", "DESCRIBE", "DESC", "EXPLAIN"];
+/// Words that stand in no such statement, unless a parenthesis follows: some are also functions that only compute.
+const WRITING: [&str; 10] =
+    ["INSERT", "UPDATE", "DELETE", "REPLACE", "INTO", "LOCK", "ANALYZE", "CALL", "LOAD", "PROCEDURE"];
+/// Functions that do more than compute a value.
+const REFUSED_FUNCTIONS: [&str; 10] = [
+    "GET_LOCK",
+    "RELEASE_LOCK",
+    "RELEASE_ALL_LOCKS",
+    "LOAD_FILE",
+    "NEXTVAL",
+    "SETVAL",
+    "LASTVAL",
+    "MASTER_POS_WAIT",
+    "SOURCE_POS_WAIT",
+    "SYS_EXEC",
+];
+/// The server does not understand the statement, or does not know what it names.
+const NOT_UNDERSTOOD: [u16; 12] = [1046, 1051, 1052, 1054, 1055, 1064, 1109, 1111, 1140, 1146, 1248, 1305];
+/// It would write in a transaction that reads.
+const READ_ONLY: u16 = 1792;
+
+struct MysqlRead<'c> {
+    connection: &'c MysqlConnection,
+    plain: Plain,
+    sql: String,
+    /// Of its own, if none was running.
+    state: Option<Transaction<'c>>,
+}
+
+/// Prepares one statement, inside the transaction that is running or in one of its own.
+pub fn prepare<'c>(connection: &'c MysqlConnection, sql: &str) -> Result<Box<dyn ReadStatement + 'c>> {
+    if sql.contains('\0') {
+        return Err(invalid("the SQL has a NUL in it").hint("pass values as parameters"));
+    }
+    if let Some(refused) = refusal(sql)? {
+        return Err(misuse(&refused, sql));
+    }
+    let state = if connection.in_transaction() { None } else { Some(Transaction::read(connection)?) };
+    let plain = rewrite(sql);
+    let wanted = connection.look_at(&plain.sql).map_err(|failure| failed(connection, sql, failure))?;
+    if wanted != plain.order.len() {
+        return Err(invalid("the parameters of the SQL are not understood")
+            .detail("sql", ValueRef::Text(sql.as_bytes()).describe())
+            .hint("write parameters as ?, ?NUMBER or :NAME"));
+    }
+    Ok(Box::new(MysqlRead { connection, plain, sql: sql.to_owned(), state }))
+}
+
+/// What a statement would do beside reading; `None` if nothing.
+fn refusal(sql: &str) -> Result<Option<String>> {
+    let Some(words) = words(sql) else { return Ok(Some("a comment that is run".to_owned())) };
+    let Some((first, _)) = words.first() else {
+        return Err(invalid("the SQL has no statement").hint("pass one SELECT"));
+    };
+    if !READING.contains(&first.as_str()) {
+        return Ok(Some(first.clone()));
+    }
+    let refused = |(word, opens): &&(String, bool)| match opens {
+        true => REFUSED_FUNCTIONS.contains(&word.as_str()),
+        false => WRITING.contains(&word.as_str()),
+    };
+    // MariaDB's other way to a sequence: NEXT VALUE FOR.
+    let sequence = words
+        .windows(3)
+        .any(|three| matches!(three, [(a, _), (b, _), (c, _)] if a == "NEXT" && b == "VALUE" && c == "FOR"));
+    let found = words.iter().find(refused).map(|(word, _)| word.clone());
+    Ok(found.or(sequence.then(|| "NEXT VALUE FOR".to_owned())))
+}
+
+impl ReadStatement for MysqlRead<'_> {
+    fn parameters(&self) -> Vec<Option<String>> {
+        self.plain.names.clone()
+    }
+
+    fn run(&mut self, params: &[Value], each: EachRow<'_>) -> Result<()> {
+        let wanted = self.plain.names.len();
+        if params.len() != wanted {
+            let message = format!("the statement has {wanted} parameters, but {} values were given", params.len());
+            return Err(Error::argument(Domain::Database, "params", message)
+                .hint("pass one value for each parameter, in their order"));
+        }
+        let values =
+            self.plain.order.iter().filter_map(|at| params.get(*at)).map(|value| wire(value.borrow())).collect();
+        let within = self.state.is_none();
+        if within {
+            self.connection.mark("SAVEPOINT expmig_read")?;
+        }
+        let read = self.connection.read_plain(&self.plain.sql, values, &mut |columns, cells| {
+            let values: Vec<ValueRef<'_>> = cells.iter().collect();
+            each(&QueryRow { columns, values: &values })
+        });
+        if within {
+            self.connection.mark("ROLLBACK TO SAVEPOINT expmig_read")?;
+        }
+        read.map_err(|failure| failed(self.connection, &self.sql, failure))
+    }
+}
+
+fn failed(connection: &MysqlConnection, sql: &str, failure: Failure) -> Error {
+    match failure {
+        Failure::Ours(error) => error,
+        Failure::Server(Cause::MySqlError(error)) if error.code == READ_ONLY => misuse("a change", sql),
+        Failure::Server(Cause::MySqlError(error)) if NOT_UNDERSTOOD.contains(&error.code) => {
+            invalid(format!("the server does not accept the SQL: {}", error.message.replace(['\n', '\r'], " ")))
+                .detail("sql", ValueRef::Text(sql.as_bytes()).describe())
+                .vendor(i32::from(error.code))
+                .with_sqlstate(&error.state)
+                .hint("correct the statement")
+        }
+        Failure::Server(error) => connection.wrap(error),
+    }
+}
+
+fn invalid(message: impl Into<String>) -> Error {
+    Error::argument(Domain::Database, "sql", message)
+}
+
+fn misuse(tried: &str, sql: &str) -> Error {
+    Error::new(Status::Misuse, Domain::Database, format!("a query may only read, but this one asks for {tried}"))
+        .detail("parameter", "sql")
+        .detail("action", tried)
+        .detail("sql", ValueRef::Text(sql.as_bytes()).describe())
+        .hint("pass one SELECT; to change data, use a connection of your own")
+}
