@@ -679,8 +679,9 @@ fn rows_come_in_by_load_data_and_by_insert_alike() {
             // A row that the server does not take is an error, though LOAD DATA only warns, and nothing stays.
             let before = dump(&mut server.connect(&name));
             let writer = target.database().writer(&Job::unwatched(Domain::Database)).expect("a connection");
+            type Numbers = fn(i64) -> [i64; 3];
             // The same id twice; links to nothing.
-            let refused: [(&str, &[&str], fn(i64) -> [i64; 3]); 2] = [
+            let refused: [(&str, &[&str], Numbers); 2] = [
                 ("ARTIFACT", &["id", "type", "loc"], |at| [1000 + at % 40, 7, 7]),
                 ("TRIAL_ARTIFACT", &["trial_id", "artifact_id"], |at| [1, 1000 + at, 0]),
             ];
