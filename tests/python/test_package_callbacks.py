@@ -1,5 +1,6 @@
 """Progress, cancelling, exceptions and signals in calls, log records, and other threads."""
 import contextlib
+import gc
 import io
 import logging
 import os
@@ -8,6 +9,7 @@ import sys
 import threading
 import traceback
 import unittest
+import weakref
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import binding
@@ -91,6 +93,25 @@ class Callbacks(binding.Case):
             self.assertEqual(self.count(), before, name)
         self.assertEqual(len(self.migrator.snapshot_manager.list_snapshots()), 1)
         self.assertFalse(os.path.exists("one.json"))
+
+    def test_exceptions_are_not_kept(self):
+        for finished in (False, True):
+            own = Own("short")
+            gone = weakref.ref(own)
+
+            def progress(report, finished=finished, own=own):
+                if report.finished is finished:
+                    raise own
+
+            before, sys.unraisablehook = sys.unraisablehook, lambda _unraised: None
+            try:
+                with contextlib.suppress(Own):
+                    self.migrator.digest(1, progress_callback=progress)
+            finally:
+                sys.unraisablehook = before
+            del own, progress
+            gc.collect()
+            self.assertIsNone(gone(), finished)
 
     def test_a_report_is_a_picture_and_keeps_added_errors(self):
         reports = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 import signal
 import threading
 from ctypes import CFUNCTYPE, byref
-from typing import Any, Callable
+from typing import Any, Callable, NoReturn
 
 from . import _declarations as c
 from ._library import failed, lib, null, options_of
@@ -103,12 +103,23 @@ class Call:
     def run(self, function: Callable[..., int], *arguments: Any) -> None:
         """Calls a function, whose last parameter is the error. Raises what a callback raised, or the function's error."""
         error = null(c.expmig_error)
-        if self.protected(function, *arguments, byref(error)) == c.EXPMIG_OK:
+        status = self.protected(function, *arguments, byref(error))
+        del arguments
+        if status == c.EXPMIG_OK:
             return
         if self.failure is not None:
             lib.expmig_error_free(error)
-            raise self.failure
+            self.raise_failure()
         raise failed(error)
+
+    def raise_failure(self) -> NoReturn:
+        """Raises what a callback raised, and keeps it no longer: its traceback leads here."""
+        failure, self.failure = self.failure, None
+        assert failure is not None
+        try:
+            raise failure
+        finally:
+            del failure
 
     def protected(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Runs a function as this thread's innermost call, so that what signal handlers raise is kept."""
@@ -124,6 +135,9 @@ class Call:
                 if signal.getsignal(number) is deferred:
                     signal.signal(number, handler)
             running.calls.pop()
+            # The garbage collector does not see through what byref makes: kept by the traceback of an exception, as here and in run, it
+            # would keep all that it leads to.
+            del arguments
 
     def __enter__(self) -> Call:
         return self
@@ -135,7 +149,9 @@ class Call:
         if failure is None or value is not None:
             return
         if not isinstance(failure, Exception):
-            raise failure
+            del failure
+            self.raise_failure()
+        self.failure = None
 
         def last_callback_of_a_call_that_has_succeeded() -> None:
             raise failure

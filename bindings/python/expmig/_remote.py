@@ -110,7 +110,7 @@ class Child:
                     if succeeded:
                         return answer
                     if call.failure is not None:
-                        raise call.failure
+                        call.raise_failure()
                     raise relinked(answer)
             finally:
                 self._busy = False
@@ -211,7 +211,7 @@ class RemoteContext:
         with Call() as call:
             kind, answer = call.protected(self._converse, portable(request))
             if call.failure is not None:
-                raise call.failure
+                call.raise_failure()
         if kind == "error":
             raise relinked(answer)
         return answer
