@@ -130,11 +130,14 @@ class Call:
                 defer_signals(handlers)
             return function(*arguments)
         finally:
-            for number, handler in handlers.items():
-                # A callback may have set another one.
-                if signal.getsignal(number) is deferred:
-                    signal.signal(number, handler)
-            running.calls.pop()
+            try:
+                for number, handler in handlers.items():
+                    # A callback may have set another one.
+                    if signal.getsignal(number) is deferred:
+                        signal.signal(number, handler)
+            finally:
+                # Also if a signal came right after its handler was back.
+                running.calls.pop()
             # The garbage collector does not see through what byref makes: kept by the traceback of an exception, as here and in run, it
             # would keep all that it leads to.
             del arguments
