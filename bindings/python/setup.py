@@ -41,7 +41,7 @@ class Source(sdist):
             command = [os.environ.get("CARGO", "cargo"), "package", "--no-verify", "--allow-dirty", "--locked", "--quiet"]
             subprocess.run([*command, "--manifest-path", str(assemble.crate() / "Cargo.toml"), "--target-dir", folder], check=True)
             (made,) = Path(folder).glob("package/*.crate")
-            shutil.unpack_archive(made, folder, "gztar")
+            subprocess.run(["tar", "-xzf", str(made), "-C", folder], check=True)
             shutil.move(Path(folder) / made.stem, Path(base_dir) / "crate")
 
 

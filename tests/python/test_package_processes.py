@@ -147,6 +147,7 @@ class SystemSqlite(binding.Case):
         host.execute("COMMIT")
         assert host.execute("SELECT title FROM EXPERIMENT WHERE id = 4").fetchone() == ("of the host",)
         assert host.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        host.close()
     """
 
     @classmethod
