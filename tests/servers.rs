@@ -796,3 +796,83 @@ fn a_server_without_tls_is_refused_where_it_is_wanted() {
         assert!(error.message().contains("TLS"), "{}", error.to_json());
     }
 }
+
+#[test]
+fn a_widened_schema_holds_everything_and_keeps_what_it_has() {
+    each(|server| {
+        let folder = Folder::new();
+        let source = support::open(&folder.small(
+            "a.db",
+            "UPDATE METRIC SET total_val = 0.1, per_label_val = '{\"b\": 1.0, \"a\": 2}' WHERE id = 32",
+        ));
+        let name = original(server);
+        let mut client = server.connect(&name);
+        client
+            .query_drop("ALTER TABLE ARTIFACT MODIFY COLUMN loc VARCHAR(300) CHARACTER SET latin1 NOT NULL")
+            .expect("narrower");
+        client
+            .query_drop("ALTER TABLE TRIAL_RUN MODIFY COLUMN status VARCHAR(50) NOT NULL DEFAULT 'new'")
+            .expect("a default");
+        client
+            .query_drop(
+                "ALTER TABLE TRIAL_RUN MODIFY COLUMN update_time TIMESTAMP(6) NOT NULL DEFAULT '2020-01-01 00:00:00'",
+            )
+            .expect("odd");
+        client
+            .query_drop("ALTER TABLE TRIAL_RUN ALTER COLUMN start_time SET DEFAULT '2020-01-01 00:00:00'")
+            .expect("a default");
+        for statement in support::SMALL.split(";\n").map(str::trim).filter(|statement| !statement.is_empty()) {
+            client.query_drop(statement).unwrap_or_else(|error| panic!("{error}: {statement}"));
+        }
+        let manager = open(&server.url(&name));
+        let digest = |manager: &Manager| manager.experiment_digest(1, JobOptions::default()).expect("a digest");
+        let (held, before) = (digest(&manager), dump(&mut client));
+        let planned =
+            manager.widen_schema(false, JobOptions::default()).unwrap_or_else(|error| panic!("{}", error.to_json()));
+        assert_eq!(dump(&mut client), before);
+        let text = planned["changes"].to_string();
+        for change in [
+            r#""column":"total_val","from":"float","to":"DOUBLE""#,
+            r#""column":"start_time","from":"datetime","to":"DATETIME(6)""#,
+            r#""column":"loc","from":"varchar(300)","to":"VARCHAR(300)""#,
+            r#""column":"metric_id","from":"int"#,
+            r#""column":"desc","from":"text","to":"LONGTEXT""#,
+        ] {
+            assert!(text.contains(change), "{change} in {text}");
+        }
+        let left: Vec<(&str, &str)> = planned["left"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|left| (left["table"].as_str().expect("a name"), left["column"].as_str().expect("a name")))
+            .collect();
+        // Ends of foreign keys; a default that would be lost; a type that depends on the session.
+        for column in
+            [("TRIAL", "id"), ("TRIAL", "experiment_id"), ("TRIAL_RUN", "start_time"), ("TRIAL_RUN", "update_time")]
+        {
+            assert!(left.contains(&column), "{column:?} in {planned}");
+        }
+        let reader = try_open(&server.url(&name), OpenOptions { read_only: true, ..OpenOptions::default() })
+            .expect("the schema");
+        failed(reader.widen_schema(true, JobOptions::default()), Status::Misuse);
+        manager.widen_schema(true, JobOptions::default()).unwrap_or_else(|error| panic!("{}", error.to_json()));
+        let again = manager.widen_schema(false, JobOptions::default()).expect("a plan");
+        assert_eq!((&again["changes"], &again["left"]), (&serde_json::json!([]), &planned["left"]));
+        assert_eq!(digest(&manager), held);
+        client.query_drop("ALTER TABLE TRIAL_RUN MODIFY COLUMN update_time DATETIME(6) NOT NULL, MODIFY COLUMN start_time DATETIME(6) NOT NULL").expect("by hand");
+        let done =
+            migrate(&source, &manager, MigrateOptions::default()).unwrap_or_else(|error| panic!("{}", error.to_json()));
+        assert_eq!((done.to_json()["lossy"]["count"].as_u64(), done.source_digest), (Some(0), done.target_digest));
+        let ours =
+            open(&server.url(&schema(server, false))).widen_schema(false, JobOptions::default()).expect("a plan");
+        assert_eq!(
+            (ours["changes"].as_array().map(Vec::len), ours["left"].as_array().map(Vec::len)),
+            (Some(0), Some(0)),
+            "{ours}"
+        );
+        assert_eq!(
+            source.widen_schema(true, JobOptions::default()).expect("a plan")["statements"],
+            serde_json::json!([])
+        );
+    });
+}
