@@ -77,6 +77,11 @@ extern "C" {
 #define EXPMIG_OPEN_ALLOW_SHARED_PROCESS 4
 
 /**
+ * Run the statements, instead of only naming them.
+ */
+#define EXPMIG_WIDEN_APPLY 1
+
+/**
  * NULL.
  */
 #define EXPMIG_VALUE_NULL 0
@@ -1367,6 +1372,23 @@ EXPMIG_MUST_USE
 expmig_status expmig_database_info(const struct expmig_database *database,
                                    char **json,
                                    struct expmig_error **error);
+
+/**
+ * Which columns of a server's tables are too narrow to hold everything (docs/servers.md), and the statements that widen them, as a JSON object,
+ * schema "expmig.widening/1". For a SQLite file there are none.
+ *
+ * `flags`: EXPMIG_WIDEN_APPLY or 0. Each statement is committed by itself; after a failure, call it again for what is left.
+ * `json`: receives a string that the caller frees with expmig_string_free.
+ *
+ * Answers EXPMIG_BUSY, EXPMIG_SCHEMA, EXPMIG_AUTH (a right is missing), EXPMIG_CONNECTION, EXPMIG_IO, EXPMIG_MISUSE (the handle is read-only),
+ * EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_schema_widen(const struct expmig_database *database,
+                                  uint32_t flags,
+                                  char **json,
+                                  struct expmig_error **error);
 
 /**
  * Closes a handle. What managers still need stays open until they are freed. NULL is fine. Since 0.1.0.

@@ -218,6 +218,17 @@ impl<D: Borrow<Database>> Manager<D> {
         Ok(Json::Object(info))
     }
 
+    /// Which columns of a server's tables are too narrow to hold everything (docs/servers.md), and the statements that widen them; with
+    /// `apply` these are run. Schema `expmig.widening/1`.
+    pub fn widen_schema(&self, apply: bool, options: JobOptions) -> Result<Json> {
+        let job = options.job(Domain::Database);
+        let widened = job.begin("widening").and_then(|()| self.database().widen(apply, &job));
+        if widened.is_ok() {
+            job.finish();
+        }
+        self.logged("widen the schema", widened.map(|done| done.to_json(apply)))
+    }
+
     /// The content digest of an experiment (docs/digest.md).
     pub fn experiment_digest(&self, experiment: i64, options: JobOptions) -> Result<Hash> {
         let job = options.job(Domain::Migration);

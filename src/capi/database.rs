@@ -13,7 +13,7 @@ use super::status::expmig_status;
 use super::text::give;
 use crate::database::{Database, OpenOptions, Password, Secret};
 use crate::error::{Domain, Error, Result, Status};
-use crate::manager::Manager;
+use crate::manager::{JobOptions, Manager};
 
 /// Refuse everything that writes through this handle.
 pub const EXPMIG_OPEN_READONLY: u32 = 0x1;
@@ -162,6 +162,40 @@ pub unsafe extern "C" fn expmig_database_info(
             let entered = gate.enter(Domain::Database)?;
             let info = Manager::from(&*entered).database_info()?;
             store(json, give(&info.to_string()));
+            Ok(())
+        })
+    }
+}
+
+/// Run the statements, instead of only naming them.
+pub const EXPMIG_WIDEN_APPLY: u32 = 0x1;
+
+/// Which columns of a server's tables are too narrow to hold everything (docs/servers.md), and the statements that widen them, as a JSON object,
+/// schema "expmig.widening/1". For a SQLite file there are none.
+///
+/// `flags`: EXPMIG_WIDEN_APPLY or 0. Each statement is committed by itself; after a failure, call it again for what is left.
+/// `json`: receives a string that the caller frees with expmig_string_free.
+///
+/// Answers EXPMIG_BUSY, EXPMIG_SCHEMA, EXPMIG_AUTH (a right is missing), EXPMIG_CONNECTION, EXPMIG_IO, EXPMIG_MISUSE (the handle is read-only),
+/// EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_schema_widen(
+    database: *const expmig_database,
+    flags: u32,
+    json: *mut *mut c_char,
+    error: *mut *mut expmig_error,
+) -> expmig_status {
+    unsafe {
+        clear(json, std::ptr::null_mut());
+        guard(error, Domain::Database, || {
+            let gate = Arc::clone(&handle(database, "database", Domain::Database)?.0);
+            required(json, "json", Domain::Database)?;
+            known_flags(flags, EXPMIG_WIDEN_APPLY, Domain::Database)?;
+            let entered = gate.enter(Domain::Database)?;
+            let apply = flags & EXPMIG_WIDEN_APPLY != 0;
+            let widened = Manager::from(&*entered).widen_schema(apply, JobOptions::default())?;
+            store(json, give(&widened.to_string()));
             Ok(())
         })
     }

@@ -14,6 +14,7 @@ use super::read::EachRow;
 use super::secret::Password;
 use super::sqlite_file::SqliteFile;
 use super::url::Url;
+use super::widening::Widening;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
 use crate::schema::{Entity, Value, quote};
@@ -152,6 +153,21 @@ impl Database {
             Backend::Sqlite(file) => file.replace_content(from, keep, job, copied),
             #[cfg(feature = "mysql")]
             Backend::Mysql(_) => self.refuse_unsupported("snapshots", Domain::Snapshot),
+        }
+    }
+
+    /// What would make the tables hold everything that expmig can; done, if that is asked for. A SQLite file holds everything.
+    pub fn widen(&self, apply: bool, job: &Arc<Job>) -> Result<Widening> {
+        if apply {
+            self.refuse_read_only(Domain::Database)?;
+        }
+        match &self.backend {
+            Backend::Sqlite(_) => {
+                job.check()?;
+                Ok(Widening::default())
+            }
+            #[cfg(feature = "mysql")]
+            Backend::Mysql(server) => server.widen(apply, job),
         }
     }
 

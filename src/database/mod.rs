@@ -29,6 +29,7 @@ mod sqlite_read;
 mod sqlite_walk;
 mod url;
 mod watched;
+mod widening;
 
 pub use cell_buffer::CellBuffer;
 pub use chunk::Chunk;
@@ -45,3 +46,4 @@ pub use read::{EachRow, QueryRow, ReadStatement};
 pub use secret::{Password, Secret};
 pub use sqlite::sqlite_version;
 pub use sqlite_file::{create_copy, open_copy};
+pub use widening::Widening;

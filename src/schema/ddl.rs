@@ -48,16 +48,21 @@ pub fn create_statement_mysql(table: &Table) -> String {
     format!("CREATE TABLE IF NOT EXISTS {name} (\n  {}\n) ENGINE = InnoDB {MYSQL_CHARSET}", lines.join(",\n  "))
 }
 
-/// The declaration of a column without its name.
-fn mysql_column(table: &Table, column: &Column) -> String {
+/// The type of a column on a server.
+pub fn mysql_type(column: &Column) -> String {
     let limited = || column.sqlite.split_once(')').map(|(varchar, _)| format!("{varchar})"));
-    let kind = match column.kind {
+    match column.kind {
         Kind::Integer => "BIGINT".to_owned(),
         Kind::Real => "DOUBLE".to_owned(),
         Kind::Time => "DATETIME(6)".to_owned(),
         Kind::Json => "LONGTEXT".to_owned(),
         Kind::Text => limited().unwrap_or_else(|| "LONGTEXT".to_owned()),
-    };
+    }
+}
+
+/// The declaration of a column without its name.
+fn mysql_column(table: &Table, column: &Column) -> String {
+    let kind = mysql_type(column);
     let required = column.is_required() || table.primary_key.contains(&column.name);
     let mut declared = format!("{kind}{}", if required { " NOT NULL" } else { "" });
     if column.role == Role::Id {

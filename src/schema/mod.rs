@@ -9,7 +9,7 @@ mod tables;
 mod timestamp;
 mod value;
 
-pub use ddl::{MYSQL_CHARSET, create_statement, create_statement_mysql, quote};
+pub use ddl::{MYSQL_CHARSET, create_statement, create_statement_mysql, mysql_type, quote};
 pub use tables::{
     Column, Entity, Kind, LinkOwner, OWN_TABLES, Place, Reference, Role, TABLES, Table, UNDO, UNDO_LINK,
     UNDO_TRANSFORM, own_table, table,

@@ -74,6 +74,25 @@ static void what_is_not_there(void)
     CHECK(strstr(expmig_error_to_json(err), "secret") == NULL);
 }
 
+static void widening(void)
+{
+    char *json = GARBAGE;
+    expmig_open_options options = open_options(EXPMIG_OPEN_READONLY, 5000);
+    expmig_database *database = NULL;
+    CHECK(expmig_database_open("small.db", &options, &database, NULL) == EXPMIG_OK);
+    /* A file holds everything. */
+    CHECK(expmig_schema_widen(database, 0, &json, NULL) == EXPMIG_OK);
+    CHECK_HAS(json, "\"statements\":[]");
+    expmig_string_free(json);
+    json = GARBAGE;
+    FAILS(EXPMIG_MISUSE, expmig_schema_widen(database, EXPMIG_WIDEN_APPLY, &json, &err));
+    CHECK(json == NULL);
+    FAILS_ON("flags", expmig_schema_widen(database, 0x80, &json, &err));
+    FAILS_ON("json", expmig_schema_widen(database, 0, NULL, &err));
+    FAILS_ON("database", expmig_schema_widen(NULL, 0, &json, &err));
+    expmig_database_close(database);
+}
+
 static const char *answer;
 static int asked;
 
@@ -277,6 +296,7 @@ int main(void)
     arguments();
     what_is_not_there();
     passwords();
+    widening();
     what_is_no_database();
     what_lacks_something();
     what_is_locked();

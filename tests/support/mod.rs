@@ -273,10 +273,14 @@ thread_local! {
     static SNAPSHOTS: tempfile::TempDir = tempfile::tempdir().expect("a temporary folder");
 }
 
+/// That folder, of this thread.
+pub fn snapshot_folder() -> PathBuf {
+    SNAPSHOTS.with(|folder| folder.path().to_owned())
+}
+
 fn manager(path: &Path, options: OpenOptions) -> Manager {
     let database = Database::open(url(path), options).expect("the database opens");
-    let snapshot_dir = SNAPSHOTS.with(|folder| folder.path().to_owned());
-    Manager::new(database, ManagerOptions { snapshot_dir: Some(snapshot_dir), ..ManagerOptions::default() })
+    Manager::new(database, ManagerOptions { snapshot_dir: Some(snapshot_folder()), ..ManagerOptions::default() })
 }
 
 pub fn open(path: &Path) -> Manager {

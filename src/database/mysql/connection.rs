@@ -286,6 +286,14 @@ impl MysqlConnection {
         }
     }
 
+    /// Does something that no other writer of ours may do at the same time.
+    pub fn while_locked(&self, act: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        self.lock()?;
+        let done = act();
+        self.unlock();
+        done
+    }
+
     fn unlock(&self) {
         if self.locked.replace(false) {
             // If this fails the lock ends with the connection.

@@ -10,6 +10,7 @@
 //!   left to the server's conversions: what [`insert`] sends is what comes back, or it is refused.
 //!   Many rows go by `LOAD DATA` where the server takes it ([`load`]).
 //! - [`read`] lets other people's statements do nothing but read.
+//! - [`widen`] changes types that are too narrow.
 //! - [`connection`] and [`server`] put it together. DDL commits, so it never runs inside of a transaction that has written.
 
 mod address;
@@ -27,6 +28,7 @@ mod server;
 mod session;
 mod spool;
 mod store;
+mod widen;
 
 pub use address::Address;
 pub use column_type::ColumnType;

@@ -9,8 +9,10 @@ use super::address::Address;
 use super::connection::MysqlConnection;
 use super::failure::UNKNOWN_SCHEMA;
 use super::session::Door;
+use super::widen;
 use crate::database::connection::Connection;
 use crate::database::handle::{OpenOptions, has_no_experiment};
+use crate::database::widening::Widening;
 use crate::error::{Result, Status};
 use crate::progress::Job;
 use crate::schema::{Entity, MYSQL_CHARSET, TABLES, create_statement_mysql, quote};
@@ -88,6 +90,17 @@ impl MysqlServer {
     /// The connection for reading.
     pub fn reader(&self) -> Result<&dyn Connection> {
         Ok(self.open_reader()?)
+    }
+
+    /// What would make the tables hold everything; done, if that is asked for.
+    pub fn widen(&self, apply: bool, job: &Arc<Job>) -> Result<Widening> {
+        if !apply {
+            return widen::plan(self.open_reader()?);
+        }
+        let connection = self.connect(Some(job))?;
+        let planned = widen::plan(&connection)?;
+        widen::apply(&connection, &planned)?;
+        Ok(planned)
     }
 
     /// The connection for writing.

@@ -1,0 +1,45 @@
+//! What makes the tables of a server hold everything that a SQLite file can.
+
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+
+/// A column whose type is changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Change {
+    pub table: &'static str,
+    pub column: String,
+    pub from: String,
+    pub to: String,
+}
+
+/// A column that is left as it is, though it does not hold everything.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Left {
+    pub table: &'static str,
+    pub column: String,
+    #[serde(rename = "type")]
+    pub declared: String,
+    pub reason: &'static str,
+}
+
+/// What has to be done.
+#[derive(Clone, Debug, Default)]
+pub struct Widening {
+    pub changes: Vec<Change>,
+    pub left: Vec<Left>,
+    /// One for each table. For a session with `ANSI_QUOTES`.
+    pub statements: Vec<String>,
+}
+
+impl Widening {
+    /// Schema `expmig.widening/1`.
+    pub fn to_json(&self, applied: bool) -> Json {
+        json!({
+            "schema": "expmig.widening/1",
+            "applied": applied,
+            "changes": self.changes,
+            "left": self.left,
+            "statements": self.statements,
+        })
+    }
+}
