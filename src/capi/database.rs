@@ -50,7 +50,7 @@ pub struct expmig_open_options {
 
 // SAFETY: repr(C), size first, integers, pointers and an optional function pointer.
 unsafe impl SizedOptions for expmig_open_options {
-    const FIRST_SIZE: usize = 16;
+    const FIRST_SIZE: usize = std::mem::offset_of!(expmig_open_options, password);
 
     fn defaults() -> expmig_open_options {
         expmig_open_options {

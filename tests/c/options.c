@@ -132,7 +132,11 @@ int main(void)
     char *json = NULL;
 
     defaults();
+#undef FIRST_SIZE
+#define FIRST_SIZE(type) offsetof(type, password)
     CHECK_INIT(expmig_open_options, expmig_open_options_init);
+#undef FIRST_SIZE
+#define FIRST_SIZE(type) sizeof(type)
     CHECK_INIT(expmig_manager_options, expmig_manager_options_init);
     CHECK_INIT(expmig_job_options, expmig_job_options_init);
 #undef FIRST_SIZE
@@ -145,9 +149,13 @@ int main(void)
     CHECK_INIT(expmig_issue, expmig_issue_init);
 
 #define KNOWN_FLAGS (EXPMIG_OPEN_READONLY | EXPMIG_OPEN_CREATE | EXPMIG_OPEN_ALLOW_SHARED_PROCESS)
+#undef FIRST_SIZE
+#define FIRST_SIZE(type) offsetof(type, password)
     CHECK_READ(expmig_open_options, expmig_open_options_init,
                expmig_database_open("small.db", options, &opened, &err), expmig_database_close(opened));
 #undef KNOWN_FLAGS
+#undef FIRST_SIZE
+#define FIRST_SIZE(type) sizeof(type)
 #define KNOWN_FLAGS 0u
     CHECK_READ(expmig_manager_options, expmig_manager_options_init,
                expmig_manager_new(database, options, &made, &err), expmig_manager_free(made));
