@@ -314,6 +314,7 @@ fn transforms_and_undoes(engine: Engine) {
             manager.transform_metrics(&MetricSelection::default(), RULES, TransformOptions::default()).unwrap_err();
         assert_eq!((error.status(), error.domain()), (Status::Unsupported, Domain::Transformation));
         assert_eq!(manager.list_transforms().unwrap_err().status(), Status::Unsupported);
+        assert!(error.hint_text().unwrap().contains("backup_original"));
         assert_eq!(place.dump(), before);
         return;
     }
@@ -326,6 +327,27 @@ fn transforms_and_undoes(engine: Engine) {
         .undo_transform(done.transform_id.unwrap(), UndoOptions::default())
         .unwrap_or_else(|e| panic!("{}", e.to_json()));
     assert_eq!(digest(&manager, 1), wanted());
+}
+
+fn transforms_without_an_undo_log(engine: Engine) {
+    let folder = Folder::new();
+    let rules = RULES.replace("}]}", "}], \"global_settings\": {\"backup_original\": false}}");
+    let transformed = |engine: Engine, name: &str| {
+        let place = engine.small(&folder, name);
+        // A metric of both experiments, of which only one is transformed.
+        place.execute("INSERT INTO RESULTS_METRIC VALUES (21, 36);\nINSERT INTO EPOCH_METRIC VALUES (1, 21, 36)");
+        let selection = MetricSelection { experiments: Some(vec![1]), metrics: None };
+        let manager = place.open();
+        let before = place.dump();
+        let dry = TransformOptions { dry_run: true, ..TransformOptions::default() };
+        let preview = manager.transform_metrics(&selection, &rules, dry).unwrap_or_else(|e| panic!("{}", e.to_json()));
+        assert_eq!(place.dump(), before);
+        let options = TransformOptions { batch_size: 1, ..TransformOptions::default() };
+        let done = manager.transform_metrics(&selection, &rules, options).unwrap_or_else(|e| panic!("{}", e.to_json()));
+        assert_eq!((done.updated, done.copied, preview.updated), (4, 1, 4));
+        (digest(&manager, 1), digest(&manager, 2), place.cell("SELECT count(*) FROM METRIC"))
+    };
+    assert_eq!(transformed(engine, "a"), transformed(Engine::Sqlite, "wanted"));
 }
 
 fn snapshots_bring_back_what_was_there(engine: Engine) {
@@ -484,6 +506,7 @@ scenarios! {
     exports_the_same_document,
     imports_what_was_exported,
     transforms_and_undoes,
+    transforms_without_an_undo_log,
     snapshots_bring_back_what_was_there,
     snapshots_of_other_engines_are_restored_when_forced,
     rules_are_applied_on_the_way,

@@ -181,6 +181,9 @@ pub trait Connection {
     /// done.
     fn add_column(&self, table: &TableLayout, column: &str, declared: &str) -> Result<bool>;
 
+    /// The SQL for whether two expressions are equal, NULL being equal to NULL.
+    fn same(&self, left: &str, right: &str) -> String;
+
     /// The SQL for an expression that is equal to another only if the texts are, byte by byte, whatever the column's own rules.
     fn exactly(&self, expression: &str) -> String;
 

@@ -487,6 +487,10 @@ impl Connection for SqliteConnection {
         Ok(true)
     }
 
+    fn same(&self, left: &str, right: &str) -> String {
+        format!("{left} IS {right}")
+    }
+
     fn exactly(&self, expression: &str) -> String {
         format!("{expression} COLLATE BINARY")
     }

@@ -18,8 +18,8 @@ impl<D: Borrow<Database>> Manager<D> {
     }
 
     /// Fails where the engine keeps no undo log yet.
-    fn can_transform(&self) -> Result<()> {
-        self.database().refuse_unsupported("transformations", Domain::Transformation)
+    fn can_undo(&self) -> Result<()> {
+        self.database().refuse_unsupported("undo logs", Domain::Transformation)
     }
 
     /// Changes metrics by the rules of a document (docs/transformations.md), in one transaction.
@@ -51,8 +51,7 @@ impl<D: Borrow<Database>> Manager<D> {
         options: TransformOptions,
     ) -> Result<TransformationResult> {
         self.log(LogLevel::Info, &|| "transforming metrics".to_owned());
-        let result = self.can_transform().and(plan);
-        let result = result.and_then(|plan| transformation::transform(self.database(), selection, plan, options));
+        let result = plan.and_then(|plan| transformation::transform(self.database(), selection, plan, options));
         if let Ok(done) = &result {
             for warning in &done.warnings {
                 self.log(LogLevel::Warning, &|| warning.clone());
@@ -68,14 +67,14 @@ impl<D: Borrow<Database>> Manager<D> {
     /// Gives the metrics of a transformation back what they had.
     pub fn undo_transform(&self, transform: i64, options: UndoOptions) -> Result<UndoResult> {
         self.log(LogLevel::Info, &|| format!("undoing transformation {transform}"));
-        let undone = self.can_transform().and_then(|()| transformation::undo(self.database(), transform, options));
+        let undone = self.can_undo().and_then(|()| transformation::undo(self.database(), transform, options));
         self.logged("undo transformation", undone)
     }
 
     /// The transformations that can be undone, the newest first.
     pub fn list_transforms(&self) -> Result<Vec<TransformEntry>> {
         let job = JobOptions::default().job(Domain::Transformation);
-        let list = self.can_transform().and_then(|()| {
+        let list = self.can_undo().and_then(|()| {
             self.reading(&job, |connection| transformation::list(connection, &self.database().layout()?))
         });
         self.logged("list transformations", list)
@@ -84,7 +83,7 @@ impl<D: Borrow<Database>> Manager<D> {
     /// Keeps the newest `keep` of them, and returns how many can be undone no more.
     pub fn forget_transforms(&self, keep: i64, options: JobOptions) -> Result<u64> {
         let forget = || {
-            self.can_transform()?;
+            self.can_undo()?;
             let job = options.job(Domain::Transformation);
             job.begin("opening")?;
             let connection = self.database().writer(&job)?;

@@ -26,6 +26,10 @@ pub fn transform(
     mut options: TransformOptions,
 ) -> Result<TransformationResult> {
     options.check()?;
+    if plan.settings.backup_original && !options.dry_run {
+        let hint = "set backup_original to false in global_settings, and take a snapshot before";
+        database.refuse_unsupported("undo logs", Domain::Transformation).map_err(|error| error.hint(hint))?;
+    }
     let job = Job::new(Domain::Transformation, options.progress.take(), options.cancel.take());
     job.begin("opening")?;
     let connection = match options.dry_run {

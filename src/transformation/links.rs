@@ -18,12 +18,12 @@ pub fn link_keys(links: &MetricLinks<'_>) -> Vec<&'static Column> {
 }
 
 /// `UPDATE EPOCH_METRIC SET metric_id = ?1 WHERE metric_id = ?2 AND epoch_idx IS ?3 AND ...`
-pub fn move_statement(links: &MetricLinks<'_>) -> String {
+pub fn move_statement(connection: &dyn Connection, links: &MetricLinks<'_>) -> String {
     let metric = links.table.quoted(links.metric_column.name);
     let keys: String = link_keys(links)
         .iter()
         .enumerate()
-        .map(|(at, key)| format!(" AND {} IS ?{}", links.table.quoted(key.name), at + 3))
+        .map(|(at, key)| format!(" AND {}", connection.same(&links.table.quoted(key.name), &format!("?{}", at + 3))))
         .collect();
     format!("UPDATE {} SET {metric} = ?1 WHERE {metric} = ?2{keys}", quote(&links.table.name))
 }
@@ -60,7 +60,7 @@ pub fn move_links(
             statement: connection.prepare_change(&if links.table.has_rowid {
                 by_row
             } else {
-                move_statement(&links)
+                move_statement(connection, &links)
             })?,
             table: links.table.schema.name,
         };

@@ -526,6 +526,10 @@ impl Connection for MysqlConnection {
         Ok(false)
     }
 
+    fn same(&self, left: &str, right: &str) -> String {
+        format!("{left} <=> {right}")
+    }
+
     fn exactly(&self, expression: &str) -> String {
         format!("CAST({expression} AS BINARY)")
     }
