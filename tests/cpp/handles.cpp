@@ -33,6 +33,31 @@ static void opens_by_url_and_by_path() {
     CHECK(made.experiments().empty());
 }
 
+static void a_file_has_nothing_to_widen() {
+    const database opened = database::open("small.db");
+    CHECK(has(opened.plan_widening(), "expmig.widening/1"));
+    CHECK(has(opened.widen(), "\"statements\":[]"));
+}
+
+static void a_password_is_asked_for_before_the_server_is() {
+    expmig::open_options options;
+    options.ask_password = []() -> std::string { throw std::runtime_error("forgotten"); };
+    const auto error = thrown_by<std::runtime_error>([&] { database::open("mysql://me@127.0.0.1:1/none", options); });
+    CHECK_EQUAL(std::string(error.what()), "forgotten");
+    int asked = 0;
+    options.ask_password = [&] { return ++asked, std::string("secret"); };
+    const auto refused =
+        thrown_by<expmig::data_migration_error>([&] { database::open("mysql://me@127.0.0.1:1/none", options); });
+    CHECK(refused.status() == expmig::status::connection);
+    CHECK_EQUAL(asked, 1);
+    options.password = "secret";
+    CHECK(!has(thrown_by<expmig::data_migration_error>([&] {
+                   database::open("mysql://me@127.0.0.1:1/none", options);
+               }).info().json,
+               "secret"));
+    CHECK_EQUAL(asked, 1);
+}
+
 static void outlive_each_other() {
     std::optional<database> opened = database::open("small.db");
     std::optional<manager> first(std::in_place, *opened), second(std::in_place, *opened);
@@ -146,6 +171,8 @@ static void threads_may_share_a_manager() {
 int main() {
     the_library_says_what_it_is();
     opens_by_url_and_by_path();
+    a_file_has_nothing_to_widen();
+    a_password_is_asked_for_before_the_server_is();
     outlive_each_other();
     a_handle_that_was_moved_from_throws();
     queries_hand_over_typed_rows();

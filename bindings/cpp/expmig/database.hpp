@@ -10,12 +10,12 @@ namespace expmig {
 /** May be used from any thread; calls wait for each other. Managers that were made of it keep what they need. */
 class database {
 public:
-    /** Opens what exists. `url`: the path of a SQLite file, or "sqlite:" and the path. */
+    /** Opens what exists. `url`: the path of a SQLite file, "sqlite:" and the path, or "mysql://user@host/schema" (docs/servers.md). */
     static database open(std::string_view url, const open_options &options = {}) {
-        const expmig_open_options settings = detail::to_c(options);
-        expmig_database *opened = nullptr;
         detail::call call;
-        call.finish(expmig_database_open(detail::c_text(url).get(), &settings, &opened, call.error()));
+        const detail::open_arguments settings(options, call);
+        expmig_database *opened = nullptr;
+        call.finish(expmig_database_open(detail::c_text(url).get(), settings.get(), &opened, call.error()));
         return database(opened);
     }
 
@@ -32,6 +32,12 @@ public:
         return detail::take(json);
     }
 
+    /** Which columns of a server's tables are too narrow, and the statements that widen them: JSON, schema "expmig.widening/1". */
+    std::string plan_widening() const { return widened(0); }
+
+    /** As plan_widening, and runs the statements, each of which is committed by itself. */
+    std::string widen() const { return widened(EXPMIG_WIDEN_APPLY); }
+
     /** Runs one SELECT on a consistent state. Whatever the SQL, it can only read. */
     void query(std::string_view sql, const parameters &params, const row_callback &on_row) const {
         detail::querying(on_row).run(expmig_database_query, get(), sql, params);
@@ -43,6 +49,13 @@ public:
     const expmig_database *get() const { return detail::held(database_.get()); }
 
 private:
+    std::string widened(std::uint32_t flags) const {
+        char *json = nullptr;
+        detail::call call;
+        call.finish(expmig_schema_widen(get(), flags, &json, call.error()));
+        return detail::take(json);
+    }
+
     explicit database(expmig_database *opened) noexcept : database_(opened) {}
 
     detail::handle<expmig_database, expmig_database_close> database_;

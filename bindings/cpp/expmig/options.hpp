@@ -5,6 +5,9 @@
 #include "callback.hpp"
 
 #include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
 
 namespace expmig {
 
@@ -45,6 +48,10 @@ struct open_options {
     bool allow_shared_process = false;
     /** How long to wait for other connections' locks. */
     std::optional<std::chrono::milliseconds> busy_timeout{};
+    /** The password for a server, instead of one in the URL. */
+    std::optional<std::string> password{};
+    /** Asked for it, once, where `password` is not given. What it throws comes out of open. */
+    std::function<std::string()> ask_password{};
 };
 
 struct manager_options {
@@ -148,6 +155,8 @@ struct import_options {
     /** Check timestamps, numbers and per-label values; the structure is checked always. */
     bool validate = true;
     bool add_columns = false;
+    /** Take documents of the older command-line tool, whose metrics hang on nothing then. */
+    bool allow_unlinked = false;
     duplicates on_duplicate = duplicates::copy;
     std::optional<std::int64_t> max_value_bytes{};
     progress_callback on_progress{};
@@ -184,14 +193,41 @@ inline const std::int64_t *ids(const std::vector<std::int64_t> &from) noexcept {
     return from.empty() ? &none : from.data();
 }
 
-inline expmig_open_options to_c(const open_options &from) {
-    auto to = defaults<expmig_open_options, expmig_open_options_init>();
-    to.flags = flag(from.create, EXPMIG_OPEN_CREATE) | flag(from.readonly, EXPMIG_OPEN_READONLY) |
-               flag(from.allow_shared_process, EXPMIG_OPEN_ALLOW_SHARED_PROCESS);
-    if (from.busy_timeout)
-        to.busy_timeout_ms = from.busy_timeout->count();
-    return to;
-}
+class open_arguments {
+public:
+    open_arguments(const open_options &from, call &call) : call_(call), ask_(from.ask_password), password_(from.password) {
+        options_.flags = flag(from.create, EXPMIG_OPEN_CREATE) | flag(from.readonly, EXPMIG_OPEN_READONLY) |
+                         flag(from.allow_shared_process, EXPMIG_OPEN_ALLOW_SHARED_PROCESS);
+        if (from.busy_timeout)
+            options_.busy_timeout_ms = from.busy_timeout->count();
+        options_.password = password_.get();
+        if (ask_) {
+            options_.password_fn = ask;
+            options_.password_user_data = this;
+        }
+    }
+
+    open_arguments(const open_arguments &) = delete;
+    open_arguments &operator=(const open_arguments &) = delete;
+
+    const expmig_open_options *get() const noexcept { return &options_; }
+
+private:
+    static const char *ask(void *user_data) noexcept {
+        auto &self = *static_cast<open_arguments *>(user_data);
+        const std::int32_t done = self.call_.guard([&] {
+            self.answer_.emplace(self.ask_());
+            return flow::proceed;
+        });
+        return done == EXPMIG_CALLBACK_CONTINUE ? self.answer_->get() : nullptr;
+    }
+
+    call &call_;
+    const std::function<std::string()> &ask_;
+    optional_c_text password_;
+    std::optional<c_text> answer_;
+    expmig_open_options options_ = defaults<expmig_open_options, expmig_open_options_init>();
+};
 
 inline expmig_job_options to_c(const job_options &from, call &call) {
     auto to = defaults<expmig_job_options, expmig_job_options_init>();
@@ -250,7 +286,7 @@ inline expmig_undo_options to_c(const undo_options &from, call &call) {
 inline expmig_import_options to_c(const import_options &from, call &call) {
     auto to = defaults<expmig_import_options, expmig_import_options_init>();
     to.flags = flag(from.preserve_ids, EXPMIG_IMPORT_PRESERVE_IDS) | flag(!from.validate, EXPMIG_IMPORT_SKIP_VALIDATION) |
-               flag(from.add_columns, EXPMIG_IMPORT_ADD_COLUMNS);
+               flag(from.add_columns, EXPMIG_IMPORT_ADD_COLUMNS) | flag(from.allow_unlinked, EXPMIG_IMPORT_ALLOW_UNLINKED);
     to.on_duplicate = static_cast<std::int32_t>(from.on_duplicate);
     assign(to.max_value_bytes, from.max_value_bytes);
     call.watch(to, from);
