@@ -558,6 +558,14 @@ fn a_cut_connection_leaves_everything_as_it_was_and_the_handle_goes_on() {
         let done =
             migrate(&source, &target, MigrateOptions::default()).unwrap_or_else(|error| panic!("{}", error.to_json()));
         assert_eq!(done.source_digest, done.target_digest);
+        // Ended while nobody used them: both connections are made again, and nobody hears of it.
+        let mut root = server.connect(&name);
+        let sql = "SELECT ID FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND ID <> CONNECTION_ID()";
+        for id in root.query::<u32, _>(sql).expect("the processes") {
+            root.query_drop(format!("KILL {id}")).expect("killed");
+        }
+        assert_eq!(target.list_experiments().expect("a list").len(), 3);
+        target.migrate_experiment(1, None, MigrateOptions::default()).expect("a copy");
     });
 }
 
