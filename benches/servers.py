@@ -55,7 +55,7 @@ class Server:
         self.socket = self.folder / "s.sock"
         self.process = subprocess.Popen(
             ["mariadbd", "--no-defaults", f"--user={user}", data, f"--socket={self.socket}", f"--port={self.port}",
-             "--bind-address=127.0.0.1", f"--log-error={self.folder / 'err.log'}", "--local-infile=1", "--skip-log-bin",
+             "--bind-address=127.0.0.1", f"--log-error={self.folder / 'err.log'}", f"--tmpdir={self.folder}", "--local-infile=1", "--skip-log-bin",
              "--innodb-buffer-pool-size=256M", "--innodb-log-file-size=256M", "--character-set-server=utf8mb4"])
         for _ in range(600):
             if subprocess.run(self.client("-e", "SELECT 1"), capture_output=True).returncode == 0:

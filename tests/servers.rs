@@ -461,7 +461,7 @@ fn two_writers_wait_for_each_other_and_a_lock_ends_with_its_connection() {
 }
 
 /// What can be done to a schema from a file, with progress: a migration, an import, a restore.
-type Job3<'j> = &'j dyn Fn(&Manager, Box<dyn FnMut(&expmig::Progress) -> Flow + Send>) -> Result<(), Error>;
+type Work<'j> = &'j dyn Fn(&Manager, Box<dyn FnMut(&expmig::Progress) -> Flow + Send>) -> Result<(), Error>;
 
 #[test]
 fn a_server_that_dies_in_the_middle_leaves_everything_as_it_was() {
@@ -474,15 +474,15 @@ fn a_server_that_dies_in_the_middle_leaves_everything_as_it_was() {
         let snapshot_dir = support::snapshot_folder();
         let name = schema(server, true);
         let before = dump(&mut server.connect(&name));
-        let migrating: Job3<'_> = &|target, progress| {
+        let migrating: Work<'_> = &|target, progress| {
             let options = MigrateOptions { batch_size: 50, progress: Some(progress), ..MigrateOptions::default() };
             migrate(&source, target, options).map(drop)
         };
-        let importing: Job3<'_> = &|target, progress| {
+        let importing: Work<'_> = &|target, progress| {
             let options = ImportOptions { progress: Some(progress), ..ImportOptions::default() };
             target.import_from_string(document.as_bytes(), options).map(drop)
         };
-        let restoring: Job3<'_> = &|target, progress| {
+        let restoring: Work<'_> = &|target, progress| {
             let job = JobOptions { progress: Some(progress), ..JobOptions::default() };
             let options = RestoreOptions { force: true, no_safety_snapshot: true, job };
             target.restore_snapshot(&snapshot, options).map(drop)
@@ -558,6 +558,14 @@ fn a_cut_connection_leaves_everything_as_it_was_and_the_handle_goes_on() {
         let done =
             migrate(&source, &target, MigrateOptions::default()).unwrap_or_else(|error| panic!("{}", error.to_json()));
         assert_eq!(done.source_digest, done.target_digest);
+        // Ended while nobody used them: both connections are made again, and nobody hears of it.
+        let mut root = server.connect(&name);
+        let sql = "SELECT ID FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND ID <> CONNECTION_ID()";
+        for id in root.query::<u32, _>(sql).expect("the processes") {
+            root.query_drop(format!("KILL {id}")).expect("killed");
+        }
+        assert_eq!(target.list_experiments().expect("a list").len(), 3);
+        target.migrate_experiment(1, None, MigrateOptions::default()).expect("a copy");
     });
 }
 
@@ -647,6 +655,9 @@ fn tables_without_transactions_are_not_written() {
     });
 }
 
+/// A table, columns of it, and rows by their number.
+type Refused = (&'static str, &'static [&'static str], fn(i64) -> [i64; 3]);
+
 #[test]
 fn rows_come_in_by_load_data_and_by_insert_alike() {
     let _alone = alone();
@@ -690,9 +701,8 @@ fn rows_come_in_by_load_data_and_by_insert_alike() {
             // A row that the server does not take is an error, though LOAD DATA only warns, and nothing stays.
             let before = dump(&mut server.connect(&name));
             let writer = target.database().writer(&Job::unwatched(Domain::Database)).expect("a connection");
-            type Numbers = fn(i64) -> [i64; 3];
             // The same id twice; links to nothing.
-            let refused: [(&str, &[&str], Numbers); 2] = [
+            let refused: [Refused; 2] = [
                 ("ARTIFACT", &["id", "type", "loc"], |at| [1000 + at % 40, 7, 7]),
                 ("TRIAL_ARTIFACT", &["trial_id", "artifact_id"], |at| [1, 1000 + at, 0]),
             ];

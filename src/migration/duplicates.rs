@@ -49,7 +49,7 @@ pub fn find_duplicates(
             continue;
         }
         if prepared.expected.is_none() {
-            prepared.digest_source(sides, options, job, None)?;
+            prepared.digest_source(sides, options, job, (None, None))?;
         }
         let Some(expected) = &prepared.expected else { continue };
         let other = digest(sides.target, &sides.target_layout, &mut there, None, job, None)?;

@@ -7,11 +7,12 @@ use serde_json::json;
 
 use super::sides::Sides;
 use crate::database::{ColumnLayout, Connection, Layout, Row, TableLayout, utf16_holds};
-use crate::digest::same_content;
+use crate::digest::{ExperimentDigest, digest, same_content};
 use crate::error::Result;
 use crate::hierarchy::{Owner, Selection, Shape, Through, Visitor, walk};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, Value, ValueRef};
+use crate::validation::Quality;
 
 /// How many values are kept in full; all are counted.
 const KEPT: usize = 100;
@@ -67,7 +68,8 @@ impl Fit {
 /// The source's layout without what the target has no place for, and how the rest changes.
 pub struct Effective {
     pub layout: Layout,
-    changes: HashMap<(&'static str, String), Change>,
+    /// By table and column.
+    changes: HashMap<&'static str, HashMap<String, Change>>,
     /// Columns that only the target has and that refuse NULL.
     insisting: Vec<(&'static str, String)>,
     /// The target stores text as UTF-16.
@@ -81,7 +83,7 @@ impl Effective {
     /// `appended`, the experiment's own row is not copied, so nothing of it can be lost.
     pub fn new(source: &Layout, target: &Layout, (add_columns, appended): (bool, bool), fit: &mut Fit) -> Effective {
         let mut layout = source.clone();
-        let mut changes = HashMap::new();
+        let mut changes: HashMap<&'static str, HashMap<String, Change>> = HashMap::new();
         let mut insisting = Vec::new();
         layout.tables.retain_mut(|table| {
             let Some(other) = target.table(table.schema.name) else {
@@ -102,13 +104,14 @@ impl Effective {
                         fit.added_columns.push((name, column.name.clone(), column.declared.clone()));
                         return true;
                     }
-                    changes.insert((name, column.name.clone()), Change::Missing);
+                    changes.entry(name).or_default().insert(column.name.clone(), Change::Missing);
                     return false;
                 };
                 if !there.takes_all_of(column) {
-                    changes.insert((name, column.name.clone()), Change::Converted(there.clone()));
+                    let change = Change::Converted(there.clone());
+                    changes.entry(name).or_default().insert(column.name.clone(), change);
                 } else if there.not_null && !column.not_null {
-                    changes.insert((name, column.name.clone()), Change::Refused);
+                    changes.entry(name).or_default().insert(column.name.clone(), Change::Refused);
                 }
                 true
             });
@@ -128,14 +131,23 @@ impl Effective {
         if self.changes.is_empty() {
             return Ok(None);
         }
-        match self.changes.get(&(table.schema.name, column.name.clone())) {
+        match self.changes.get(table.schema.name).and_then(|changes| changes.get(&column.name)) {
             Some(Change::Converted(there)) if !there.certainly_keeps(value) => target.stored_as(there, value),
             _ => Ok(None),
         }
     }
 
     /// Finds every row and value of the selection that the target has no place for or would change.
-    pub fn find_losses(&self, sides: &Sides<'_>, selection: &mut Selection, job: &Job, fit: &mut Fit) -> Result<()> {
+    ///
+    /// Where that takes reading everything, and nothing is rewritten on the way, `quality` sees the rows too, and what is returned is
+    /// the digest of the source.
+    pub fn find_losses(
+        &self,
+        sides: &Sides<'_>,
+        selection: &mut Selection,
+        (job, quality): (&Job, Option<&mut Quality>),
+        fit: &mut Fit,
+    ) -> Result<Option<ExperimentDigest>> {
         for counts in &selection.counts {
             if self.layout.table(counts.table.name).is_none() && counts.rows > 0 {
                 fit.count += counts.rows - 1;
@@ -163,7 +175,7 @@ impl Effective {
             }
         }
         if self.changes.is_empty() && !self.utf16 {
-            return Ok(());
+            return Ok(None);
         }
         job.begin("looking for values that do not fit")?;
         let metrics = selection.metrics.len();
@@ -175,13 +187,48 @@ impl Effective {
             seen: [vec![false; metrics as usize], vec![false; artifacts as usize]],
         };
         // What the transformation makes of a metric has to fit.
-        sides.rewriting(|rewrite| match rewrite {
-            Some(rewrite) => {
+        sides.rewriting(|rewrite| match (rewrite, quality) {
+            (Some(rewrite), _) => {
                 let visitor = &mut finder;
-                walk(sides.source, &sides.source_layout, selection, job, &mut Through { rewrite, visitor })
+                walk(sides.source, &sides.source_layout, selection, job, &mut Through { rewrite, visitor })?;
+                Ok(None)
             }
-            None => walk(sides.source, &sides.source_layout, selection, job, &mut finder),
+            (None, Some(quality)) => {
+                let mut both = Both(&mut finder, quality);
+                digest(sides.source, &sides.source_layout, selection, None, job, Some(&mut both)).map(Some)
+            }
+            (None, None) => {
+                walk(sides.source, &sides.source_layout, selection, job, &mut finder)?;
+                Ok(None)
+            }
         })
+    }
+}
+
+/// Two that see the same rows.
+struct Both<'b, 'f>(&'b mut Finder<'f>, &'b mut Quality);
+
+impl Visitor for Both<'_, '_> {
+    fn node(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
+        self.0.node(owner, shape, row)?;
+        self.1.node(owner, shape, row)
+    }
+
+    fn below_run(&mut self, run: usize, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
+        self.0.below_run(run, shape, row)?;
+        self.1.below_run(run, shape, row)
+    }
+
+    fn link(
+        &mut self,
+        owner: Owner,
+        shape: &Shape<'_>,
+        row: &dyn Row,
+        leaf: Option<u64>,
+        leaf_shape: (Entity, &Shape<'_>),
+    ) -> Result<()> {
+        self.0.link(owner, shape, row, leaf, leaf_shape)?;
+        self.1.link(owner, shape, row, leaf, leaf_shape)
     }
 }
 
@@ -200,8 +247,12 @@ impl Finder<'_> {
         if not_copied || self.effective.layout.table(table).is_none() {
             return Ok(());
         }
+        let changes = self.effective.changes.get(table);
+        if changes.is_none() && !self.effective.utf16 {
+            return Ok(());
+        }
         for (at, column) in shape.columns.iter().enumerate() {
-            let change = self.effective.changes.get(&(table, column.name.clone()));
+            let change = changes.and_then(|changes| changes.get(&column.name));
             if change.is_none() && !self.effective.utf16 {
                 continue;
             }

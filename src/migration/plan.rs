@@ -42,7 +42,7 @@ pub fn plan(
         Sides::new((source, reader), (target_database, target_reader), experiment, &options, (transformation, true))?;
     let mut prepared = Prepared::new(&sides, &options, checks, &job)?;
     if prepared.source_digest.is_none() {
-        prepared.digest_source(&sides, &options, &job, None)?;
+        prepared.digest_source(&sides, &options, &job, (None, None))?;
     }
     let report = describe(&sides, &prepared, &options, &job)?;
     job.finish();

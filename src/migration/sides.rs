@@ -143,7 +143,8 @@ impl Prepared {
         let effective = Effective::new(&sides.source_layout, &sides.target_layout, ways, &mut fit);
         let mut selection =
             Selection::read(sides.source, &sides.source_layout, sides.experiment, Scope::default(), job)?;
-        effective.find_losses(sides, &mut selection, job, &mut fit)?;
+        let mut quality = (options.strategy != Strategy::Aggressive).then(|| Quality::new(&selection));
+        let exact = effective.find_losses(sides, &mut selection, (job, quality.as_mut()), &mut fit)?;
 
         let mut prepared = Prepared {
             selection,
@@ -155,9 +156,8 @@ impl Prepared {
             expected: None,
             duplicates: Vec::new(),
         };
-        if options.strategy != Strategy::Aggressive {
-            let mut quality = Quality::new(&prepared.selection);
-            prepared.digest_source(sides, options, job, Some(&mut quality))?;
+        if let Some(mut quality) = quality {
+            prepared.digest_source(sides, options, job, (exact, Some(&mut quality)))?;
             prepared.quality = Some(quality.report(sides.experiment));
         }
         if options.strategy == Strategy::Conservative {
@@ -168,17 +168,20 @@ impl Prepared {
         Ok(prepared)
     }
 
-    /// Computes both digests of the source; they are the same unless something changes on the way.
+    /// Computes both digests of the source; they are the same unless something changes on the way. Not the exact one if it is given.
     pub fn digest_source(
         &mut self,
         sides: &Sides<'_>,
         options: &MigrateOptions,
         job: &Arc<Job>,
-        quality: Option<&mut Quality>,
+        (exact, quality): (Option<ExperimentDigest>, Option<&mut Quality>),
     ) -> Result<()> {
         job.begin("digesting the source")?;
         let also = quality.map(|quality| quality as &mut dyn crate::hierarchy::Visitor);
-        let mut exact = digest(sides.source, &sides.source_layout, &mut self.selection, None, job, also)?;
+        let mut exact = match exact {
+            Some(exact) => exact,
+            None => digest(sides.source, &sides.source_layout, &mut self.selection, None, job, also)?,
+        };
         // Only a comparison needs them, and there can be many.
         exact.runs = Vec::new();
         let as_it_is = self.fit.count == 0 && options.title_prefix.is_none() && sides.rewriter.is_none();

@@ -128,6 +128,8 @@ impl Server {
         command.arg(format!("--user={}", user())).arg(format!("--datadir={}", folder.join("data").display()));
         command.arg(format!("--socket={}", self.socket().display())).arg(format!("--port={}", self.port));
         command.arg(format!("--pid-file={}", folder.join("pid").display()));
+        // A server that starts deletes what others have of theirs in a folder that they share.
+        command.arg(format!("--tmpdir={}", folder.display()));
         command.arg(format!("--log-error={}", folder.join("err.log").display()));
         command.args([
             "--bind-address=127.0.0.1",

@@ -394,7 +394,14 @@ impl Connection for MysqlConnection {
         if self.link.is_lost() {
             self.link.renew()?;
         }
-        self.lock()?;
+        if let Err(error) = self.lock() {
+            // The server may have ended the connection while nobody used it.
+            if !self.link.is_lost() {
+                return Err(error);
+            }
+            self.link.renew()?;
+            self.lock()?;
+        }
         let begun = self.begin("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ WRITE");
         if begun.is_err() {
             self.unlock();
