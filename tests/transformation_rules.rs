@@ -344,6 +344,24 @@ fn mutate(text: &mut Vec<u8>, mutation: Mutation) {
     }
 }
 
+/// A registered transformation gets its parameters as they are written, so what no reader takes must not get so far.
+#[test]
+fn half_a_surrogate_pair_is_refused_wherever_it_stands() {
+    let cases = [
+        (r#"{"a": [1, "\ud800"]}"#, "$.a[1]"),
+        (r#"{"a": {"\udc00": 1}}"#, "$.a"),
+        (r#"{"a": "\ud83d\ud83d"}"#, "$.a"),
+    ];
+    for (params, place) in cases {
+        let text = format!(r#"[{{"metric_type": "x", "transformation": "custom", "params": {params}}}]"#);
+        let error = Rules::parse(text.as_bytes(), &|name| name == "custom").expect_err(params);
+        assert_eq!(detail(&error, "path"), Some(place.replace('$', "$[0].params").as_str()), "{error}");
+        assert_eq!(detail(&error, "offset"), None);
+    }
+    let whole = r#"[{"metric_type": "x", "transformation": "custom", "params": {"a": "\ud83d\ude00"}}]"#;
+    assert!(Rules::parse(whole.as_bytes(), &|name| name == "custom").is_ok());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
 
