@@ -57,6 +57,7 @@ tools:
 
 test: tools
 	EXPMIG_PYTHON=$(abspath $(VENV))/bin/python $(CARGO) test --locked
+	$(CARGO) build --locked
 	EXPMIG_DIGITS_DB=$(abspath tests/data/digits.db) $(VENV)/bin/python -W error -m unittest discover -s tests/python
 
 large:
