@@ -94,7 +94,7 @@ impl<'a> Node<'a> {
             keys.read(&mut lexer).map_err(unsound)?;
             let key = match std::str::from_utf8(keys.last()) {
                 Ok(key) => key.to_owned(),
-                Err(_) => return Err(path::half_a_pair(&self.path)),
+                Err(_) => return Err(self.error("has a key with half a surrogate pair")),
             };
             members.push(Member { key, raw: value(&mut lexer, self.raw)? });
             if lexer.ended(b'}').map_err(unsound)? {
@@ -140,7 +140,7 @@ impl<'a> Node<'a> {
         let mut bytes = Vec::new();
         lexer.take(b'"');
         lexer.string(&mut bytes).map_err(unsound)?;
-        String::from_utf8(bytes).map_err(|_| path::half_a_pair(&self.path))
+        String::from_utf8(bytes).map_err(|_| self.error("has half a surrogate pair"))
     }
 
     pub fn boolean(&self) -> Result<bool> {

@@ -25,8 +25,3 @@ pub fn error(path: &str, what: impl std::fmt::Display) -> Error {
         .detail("path", path)
         .hint("docs/transformations.md says what rules look like")
 }
-
-/// The error about a string or a key at a path that is no text: half of a surrogate pair was written by its number.
-pub fn half_a_pair(path: &str) -> Error {
-    error(path, "has half a surrogate pair").hint("write the character itself, or both halves of the pair")
-}

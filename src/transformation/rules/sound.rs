@@ -15,7 +15,6 @@ enum Step {
 enum Fault {
     Syntax(JsonError),
     Twice(Vec<u8>),
-    Surrogate,
 }
 
 impl From<JsonError> for Fault {
@@ -50,7 +49,6 @@ impl Reader<'_> {
                 format_args!("stands more than once: the key {}", ValueRef::Text(&key).describe()),
             )
             .hint("keep one of them"),
-            Fault::Surrogate => path::half_a_pair(&path),
         }
     }
 
@@ -65,12 +63,6 @@ impl Reader<'_> {
             Some(b'[' | b'{') if self.steps.len() >= MAX_DEPTH => Ok(self.lexer.fail("nested too deep")?),
             Some(b'[') => self.array(),
             Some(b'{') => self.object(),
-            Some(b'"') => {
-                self.lexer.take(b'"');
-                let mut decoded = Vec::new();
-                self.lexer.string(&mut decoded)?;
-                whole(&decoded)
-            }
             _ => {
                 self.lexer.skip_value(self.steps.len())?;
                 Ok(())
@@ -105,7 +97,6 @@ impl Reader<'_> {
         }
         loop {
             keys.read(&mut self.lexer)?;
-            whole(keys.last())?;
             self.steps.push(Step::Member(keys.last().to_vec()));
             self.value()?;
             self.steps.pop();
@@ -118,9 +109,4 @@ impl Reader<'_> {
             None => Ok(()),
         }
     }
-}
-
-/// Half of a surrogate pair is decoded to what is no UTF-8.
-fn whole(decoded: &[u8]) -> std::result::Result<(), Fault> {
-    std::str::from_utf8(decoded).map(drop).map_err(|_| Fault::Surrogate)
 }
