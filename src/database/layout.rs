@@ -253,6 +253,17 @@ impl Layout {
         }
     }
 
+    /// Those of these tables of expmig's own that the database does not have; fails if one is not as this version makes it.
+    pub fn missing(&self, tables: &[&'static Table]) -> Result<Vec<&'static Table>> {
+        let mut missing = Vec::new();
+        for table in tables {
+            if self.own_table(table)?.is_none() {
+                missing.push(*table);
+            }
+        }
+        Ok(missing)
+    }
+
     /// The layout of an entity's table.
     pub fn entity(&self, entity: Entity) -> Result<&TableLayout> {
         self.tables

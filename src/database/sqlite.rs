@@ -21,7 +21,7 @@ use super::watched::Watched;
 use super::{sqlite_check, sqlite_copy, sqlite_cursors, sqlite_layout};
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
-use crate::schema::{Value, ValueRef, quote};
+use crate::schema::{Table, Value, ValueRef, create_statement, quote};
 
 /// How many steps of SQLite's virtual machine pass between two ticks: a millisecond or so.
 const STEPS_PER_TICK: i32 = 20_000;
@@ -391,6 +391,14 @@ impl Connection for SqliteConnection {
         Ok(())
     }
 
+    fn query_locked(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
+        self.query(sql, params, each)
+    }
+
+    fn has_other_writers(&self) -> bool {
+        false
+    }
+
     fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()> {
         sqlite_cursors::read_together(self, queries, body)
     }
@@ -413,6 +421,17 @@ impl Connection for SqliteConnection {
 
     fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>> {
         Ok(Box::new(SqliteInserter::new(self, table, columns)?))
+    }
+
+    fn check_undoes(&self, _: &TableLayout) -> Result<()> {
+        Ok(())
+    }
+
+    fn make_tables(&self, tables: &[&'static Table]) -> Result<bool> {
+        for table in self.layout()?.missing(tables)? {
+            self.execute(&create_statement(table), &[])?;
+        }
+        Ok(false)
     }
 
     fn delete_all(&self, table: &TableLayout) -> Result<()> {
@@ -493,6 +512,10 @@ impl Connection for SqliteConnection {
 
     fn exactly(&self, expression: &str) -> String {
         format!("{expression} COLLATE BINARY")
+    }
+
+    fn identical(&self, left: &str, right: &str) -> String {
+        format!("({} AND typeof({left}) = typeof({right}))", self.same(left, &self.exactly(right)))
     }
 
     fn byte_length(&self, expression: &str) -> String {

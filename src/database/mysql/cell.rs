@@ -4,6 +4,7 @@ use mysql::consts::ColumnType as Wire;
 use mysql::{Column, Row, Value};
 
 use super::super::cell_buffer::CellBuffer;
+use super::any_cell;
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::ValueRef;
 
@@ -24,6 +25,8 @@ enum Reading {
     Date,
     DateTime,
     Time,
+    /// Bytes are a cell of any type.
+    Cell,
 }
 
 /// How the columns of a result set are read.
@@ -32,6 +35,7 @@ pub struct Columns(Vec<(Reading, String)>);
 impl Columns {
     pub fn of(columns: &[Column]) -> Columns {
         let reading = |column: &Column| match column.column_type() {
+            _ if any_cell::is_in(&column.org_table_str(), &column.org_name_str()) => Reading::Cell,
             Wire::MYSQL_TYPE_NEWDECIMAL | Wire::MYSQL_TYPE_DECIMAL => Reading::Decimal,
             Wire::MYSQL_TYPE_BIT => Reading::Bits,
             Wire::MYSQL_TYPE_DATE | Wire::MYSQL_TYPE_NEWDATE => Reading::Date,
@@ -70,6 +74,7 @@ fn push(value: Value, reading: Reading, name: &str, cells: &mut CellBuffer) -> R
         (Value::UInt(number), _) => cells.push(ValueRef::Integer(signed(number, name)?)),
         (Value::Float(number), _) => cells.push(ValueRef::Real(f64::from(number))),
         (Value::Double(number), _) => cells.push(ValueRef::Real(number)),
+        (Value::Bytes(bytes), Reading::Cell) => cells.push(any_cell::decode(&bytes, name)?),
         (Value::Bytes(bytes), Reading::Text) => cells.push(ValueRef::Text(&bytes)),
         (Value::Bytes(bytes), Reading::Decimal) => {
             match std::str::from_utf8(&bytes).ok().and_then(|digits| digits.parse().ok()) {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use mysql::Value as Wire;
 
 use super::column_type::ColumnType;
-use super::failure::is_lock_wait;
+use super::failure::{LOCK_WAIT_TIMEOUT, is_lock_wait};
 use super::insert::MysqlInserter;
 use super::link::{Failure, Link, Reading};
 use super::placeholders::plain;
@@ -23,8 +23,9 @@ use crate::database::layout::{ColumnLayout, Layout, Storage, TableLayout};
 use crate::database::read::ReadStatement;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
-use crate::schema::{Value, ValueRef, quote};
+use crate::schema::{Table, Value, ValueRef, create_statement_mysql, quote};
 
+const BEGIN_WRITE: &str = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ WRITE";
 /// Rows that one statement deletes, so that the job is asked in between.
 const DELETED_AT_ONCE: u64 = 20_000;
 
@@ -310,6 +311,18 @@ impl MysqlConnection {
         self.waiting(|| self.link.command(sql))
     }
 
+    fn make_table(&self, table: &Table) -> Result<()> {
+        self.define(&create_statement_mysql(table)).map_err(|error| match error.status() {
+            Status::Auth => error.detail("right", "CREATE").detail("table", table.name),
+            _ => error,
+        })
+    }
+
+    /// Whether the statement failed because of another's lock, and can be tried again within the transaction.
+    fn can_wait_for(&self, error: &Error) -> bool {
+        error.vendor_code() == Some(i32::from(LOCK_WAIT_TIMEOUT)) && !self.link.server().lock_wait_undoes_all
+    }
+
     /// Fails if what is written into the table could not be undone.
     pub fn refuse_without_transactions(&self, table: &TableLayout) -> Result<()> {
         let sql = "SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?1";
@@ -402,7 +415,7 @@ impl Connection for MysqlConnection {
             self.link.renew()?;
             self.lock()?;
         }
-        let begun = self.begin("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ WRITE");
+        let begun = self.begin(BEGIN_WRITE);
         if begun.is_err() {
             self.unlock();
         }
@@ -454,6 +467,23 @@ impl Connection for MysqlConnection {
         Ok(())
     }
 
+    fn query_locked(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
+        let sql = format!("{sql} FOR UPDATE");
+        let since = Instant::now();
+        // Another's lock can turn up at any row; the locks on those before it stay. So the rows are locked first, and then read.
+        loop {
+            match self.query(&sql, params, &mut |_| Ok(Next::Row)) {
+                Err(error) if self.can_wait_for(&error) => self.pause(since, Duration::ZERO, || error)?,
+                Err(error) => return Err(error),
+                Ok(()) => return self.query(&sql, params, each),
+            }
+        }
+    }
+
+    fn has_other_writers(&self) -> bool {
+        true
+    }
+
     fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()> {
         let mut cursors: Vec<Box<dyn Cursor + '_>> = Vec::new();
         for query in queries {
@@ -480,6 +510,26 @@ impl Connection for MysqlConnection {
 
     fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>> {
         Ok(Box::new(MysqlInserter::new(self, table, columns)?))
+    }
+
+    fn check_undoes(&self, table: &TableLayout) -> Result<()> {
+        self.refuse_without_transactions(table)
+    }
+
+    fn make_tables(&self, tables: &[&'static Table]) -> Result<bool> {
+        let missing = self.layout()?.missing(tables)?;
+        if missing.is_empty() {
+            return Ok(false);
+        }
+        // The lock stays, so no other writer of ours comes in between. Another connection would not have it.
+        self.mark("ROLLBACK")?;
+        self.open.set(false);
+        let made = missing.iter().try_for_each(|table| self.make_table(table)).and_then(|()| self.mark(BEGIN_WRITE));
+        match made {
+            Ok(()) => self.open.set(true),
+            Err(_) => self.unlock(),
+        }
+        made.map(|()| true)
     }
 
     fn delete_all(&self, table: &TableLayout) -> Result<()> {
@@ -539,6 +589,12 @@ impl Connection for MysqlConnection {
 
     fn exactly(&self, expression: &str) -> String {
         format!("CAST({expression} AS BINARY)")
+    }
+
+    fn identical(&self, left: &str, right: &str) -> String {
+        // Bytes alone do not tell all numbers of 32 bits apart, nor values alone all texts.
+        let bytes = self.same(&self.exactly(left), &self.exactly(right));
+        format!("({} AND {bytes})", self.same(left, right))
     }
 
     fn byte_length(&self, expression: &str) -> String {

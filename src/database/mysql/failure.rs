@@ -125,6 +125,7 @@ fn classify(code: u16, state: &str) -> (Status, &'static str, &'static str) {
             "try again, or raise busy_timeout_ms",
         ),
         1412 => (Status::Busy, "another connection changed the schema", "try again"),
+        1020 => (Status::Busy, "another transaction changed a row meanwhile; nothing was changed", "try again"),
         1040 | 1203 | 1226 => (Status::Connection, "the server takes no more connections", "try again later"),
         1053 | 1152 | 1158 | 1159 | 1160 | 1161 | 1184 | 1927 | 2006 | 2013 | 4031 => {
             (Status::Connection, "the connection was ended by the server", "try again when the server can be reached")

@@ -2,6 +2,7 @@
 
 use mysql::Value as Wire;
 
+use super::any_cell;
 use super::column_type::ColumnType;
 use super::connection::{MysqlConnection, wire};
 use super::load;
@@ -74,6 +75,9 @@ impl<'c> MysqlInserter<'c> {
 
     /// What has to be sent; `None` for the value itself.
     fn converted(&self, (column, kind): &(ColumnLayout, ColumnType), value: ValueRef<'_>) -> Result<Option<Value>> {
+        if *kind == ColumnType::Cell {
+            return Ok(any_cell::encode(value).map(Value::Blob));
+        }
         let stored = match store(kind, value) {
             Stored::Same => return Ok(None),
             Stored::As(value) => Some(value),

@@ -8,12 +8,14 @@
 //!   aside ([`spool`]: in memory, then on disk), so that every statement of a job runs in its one transaction.
 //! - [`layout`] reads what a schema has; [`column_type`] and [`store`] know what a column makes of a value, so that nothing is
 //!   left to the server's conversions: what [`insert`] sends is what comes back, or it is refused.
+//!   [`any_cell`] is how a column of ours holds a cell of any type.
 //!   Many rows go by `LOAD DATA` where the server takes it ([`load`]).
 //! - [`read`] lets other people's statements do nothing but read.
 //! - [`widen`] changes types that are too narrow.
 //! - [`connection`] and [`server`] put it together. DDL commits, so it never runs inside of a transaction that has written.
 
 mod address;
+mod any_cell;
 mod cell;
 mod column_type;
 mod connection;
