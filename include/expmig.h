@@ -2156,8 +2156,11 @@ expmig_status expmig_transform_options_init(struct expmig_transform_options *opt
  * Answers EXPMIG_INVALID_ARGUMENT (something is wrong with the rules; the detail "path" says where), EXPMIG_LIMIT (too many rules),
  * EXPMIG_NOT_FOUND (an experiment or a metric does not exist), EXPMIG_VALIDATION (metrics that cannot be transformed, unless
  * rollback_on_error is false; the details name them), EXPMIG_MISMATCH (a trigger interfered), EXPMIG_CANCELLED, EXPMIG_CALLBACK,
- * EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA,
- * EXPMIG_MISUSE. After each of them nothing was changed. Since 0.1.0.
+ * EXPMIG_BUSY (also if another connection to a server changed one of the metrics meanwhile), EXPMIG_SHARED_PROCESS (the first write opens
+ * the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE; on a server also EXPMIG_AUTH (for the tables of the undo log
+ * the right CREATE is missing; or another right), EXPMIG_UNSUPPORTED (METRIC is of an engine without transactions), EXPMIG_CONSTRAINT (a
+ * value does not fit its column), EXPMIG_CONNECTION, EXPMIG_TIMEOUT. After each of them nothing was changed; on a server the tables of the
+ * undo log can be there then, empty (docs/servers.md). Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -2332,7 +2335,9 @@ expmig_status expmig_undo_options_init(struct expmig_undo_options *options,
  * Answers EXPMIG_NOT_FOUND (there is no such transformation, or it was undone or forgotten), EXPMIG_MISMATCH (metrics were changed since, or
  * are gone; the details name them, and as newer_transform_id the transformations to undo first), EXPMIG_CANCELLED, EXPMIG_CALLBACK,
  * EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
- * EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed. Since 0.1.0.
+ * EXPMIG_INVALID_ARGUMENT; on a server also EXPMIG_AUTH (a right is missing), EXPMIG_UNSUPPORTED (METRIC is of an engine without
+ * transactions), EXPMIG_CONSTRAINT (a value does not fit its column any more), EXPMIG_CONNECTION, EXPMIG_TIMEOUT. After each of them nothing
+ * was changed. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -2348,7 +2353,8 @@ expmig_status expmig_transform_undo(const struct expmig_manager *manager,
  *
  * `json`: receives a string that the caller frees with expmig_string_free.
  *
- * Answers EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ * Answers EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT; on a server also EXPMIG_AUTH,
+ * EXPMIG_CONNECTION, EXPMIG_TIMEOUT. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -2364,7 +2370,8 @@ expmig_status expmig_transform_list(const struct expmig_manager *manager,
  * `forgotten_count`: receives how many can be undone no more; can be NULL.
  *
  * Answers EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT,
- * EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT (a negative count). Since 0.1.0.
+ * EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT (a negative count); on a server also EXPMIG_AUTH, EXPMIG_CONNECTION,
+ * EXPMIG_TIMEOUT. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
