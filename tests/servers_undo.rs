@@ -277,6 +277,84 @@ fn an_undo_sees_what_somebody_else_changes_meanwhile() {
     });
 }
 
+/// Newer versions of MariaDB refuse to lock a row that was changed since the transaction began.
+#[test]
+fn a_server_that_isolates_snapshots_says_that_somebody_else_changed_a_metric() {
+    let server = Server::start(Kind::MariaDb, &["--innodb-snapshot-isolation=ON"]).expect("a server");
+    let name = small(&server, &[]);
+    let manager = open(&server.url(&name));
+    let id = ok(double(&manager, TransformOptions::default())).transform_id.expect("an id");
+    let interfering = |moment: &'static str| -> Box<dyn FnMut(&expmig::Progress) -> Flow + Send> {
+        let mut client = server.connect(&name);
+        Box::new(move |progress| {
+            if progress.operation == moment {
+                client
+                    .query_drop("UPDATE METRIC SET total_val = total_val + 1 WHERE id = 32")
+                    .expect("nobody holds it yet");
+            }
+            soon();
+            Flow::Continue
+        })
+    };
+    let options = UndoOptions { progress: Some(interfering("restoring metrics")), ..UndoOptions::default() };
+    let of_undo = failed(manager.undo_transform(id, options), Status::Busy);
+    let options =
+        TransformOptions { progress: Some(interfering("transforming metrics")), ..TransformOptions::default() };
+    let of_transformation = failed(double(&manager, options), Status::Busy);
+    for error in [of_undo, of_transformation] {
+        assert!(error.retryable() && error.vendor_code() == Some(1020), "{}", error.to_json());
+    }
+    assert_eq!(ok(manager.list_transforms()).len(), 1);
+}
+
+#[test]
+fn copies_are_compared_with_their_originals_in_columns_of_every_type() {
+    each(|server| {
+        let types = [
+            ("a FLOAT", "0.1", "0.10000001"),
+            ("a DOUBLE", "0.1", "0.10000000000000002"),
+            ("a DECIMAL(10,3)", "1.5", "1.501"),
+            ("a JSON", "'{\"a\": 1}'", "'{\"a\": 2}'"),
+            ("a DATETIME(3)", "'2023-12-01 10:00:00.001'", "'2023-12-01 10:00:00.002'"),
+            ("a TIMESTAMP NULL", "'2023-12-01 10:00:00'", "'2023-12-01 10:00:01'"),
+            ("a TIME(6)", "'10:00:00.000001'", "'10:00:00.000002'"),
+            ("a BIT(8)", "b'101'", "b'100'"),
+            ("a ENUM('a','b')", "'a'", "'b'"),
+            ("a VARCHAR(9) COLLATE utf8mb4_general_ci", "'a'", "'A'"),
+            ("a CHAR(9) CHARACTER SET latin1", "'a'", "'\u{e4}'"),
+            ("a BLOB", "X'00'", "X'0000'"),
+        ];
+        for (column, value, other) in types {
+            let name = small(
+                server,
+                &[
+                    "INSERT INTO EPOCH_METRIC VALUES (1, 21, 36)",
+                    &format!("ALTER TABLE METRIC ADD COLUMN {column}"),
+                    &format!("UPDATE METRIC SET a = {value} WHERE id = 36"),
+                ],
+            );
+            let before = content(server, &name);
+            let manager = open(&server.url(&name));
+            let selection = MetricSelection { experiments: Some(vec![1]), metrics: None };
+            let twice = || {
+                let params = Some(r#"{"factor": 2, "target": "total"}"#);
+                let done = manager.transform_metrics_by(&selection, "scale", params, TransformOptions::default());
+                ok(done).transform_id.expect("an id")
+            };
+            assert_eq!(ok(undo(&manager, twice())).copies, 1, "{column}");
+            assert_eq!(content(server, &name), before, "{column}");
+            let id = twice();
+            run(server, &name, [format!("UPDATE METRIC SET a = {other} WHERE id = 36").as_str()]);
+            let error = failed(undo(&manager, id), Status::Mismatch);
+            assert!(
+                details(&error, "problem")[0].contains("copied from, was changed"),
+                "{column}: {}",
+                error.to_json()
+            );
+        }
+    });
+}
+
 #[test]
 fn an_undo_waits_for_the_locks_of_others() {
     each(|server| {
