@@ -973,8 +973,8 @@ typedef struct expmig_transform_note {
      */
     const char *metric_type;
     /**
-     * The transformation that said so; "validate_after_transform" if the metric was not valid afterwards, "database" if the database
-     * refused the row.
+     * The transformation that said so; "validate_after_transform" if the metric was not valid afterwards, "backup_original" if an undo
+     * could not give it back what it had, "database" if the database refused the row.
      */
     const char *transformation;
     /**

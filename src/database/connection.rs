@@ -31,6 +31,7 @@ impl Engine {
 }
 
 /// The one refusal of what works on SQLite only; `what` is a plural.
+#[cfg(feature = "mysql")]
 pub fn sqlite_only(what: &str) -> Error {
     Error::new(Status::Unsupported, Domain::Database, format!("{what} work on SQLite databases only, in this version"))
         .hint("migrate the experiments into a SQLite database first, and work there")
