@@ -1256,7 +1256,7 @@ EXPMIG_API const char *expmig_error_message(const struct expmig_error *error);
 EXPMIG_API const char *expmig_error_hint(const struct expmig_error *error);
 
 /**
- * 1 if the same call can succeed later without any change, else 0. Since 0.1.0.
+ * 1 if the same call can succeed later without any change, and nothing is done twice by it, else 0. Since 0.1.0.
  */
 EXPMIG_API int32_t expmig_error_retryable(const struct expmig_error *error);
 

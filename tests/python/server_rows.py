@@ -3,7 +3,6 @@
 Both sides give `Row`s that are equal only if the values are: doubles by their bits, times by their microseconds, text and blobs by
 their bytes. A server's DATETIME and the text of a SQLite file are the same time then.
 """
-import sqlite3
 from contextlib import closing
 from datetime import datetime, timedelta
 

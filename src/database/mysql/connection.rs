@@ -420,11 +420,10 @@ impl Connection for MysqlConnection {
                 return Err(error);
             }
             self.open.set(false);
-            let message = "the connection was lost during the commit; its changes are there wholly or not at all";
-            return Err(Error::new(Status::Connection, Domain::Database, message)
-                .detail("outcome", "undecided")
+            self.locked.set(false);
+            let message = "the connection was lost during the commit: whether it was made is not known; its changes are there wholly or not at all";
+            return Err(Error::undecided(Status::Connection, Domain::Database, message)
                 .detail("database", self.place())
-                .hint("do the same again when the server can be reached; a migration with on_duplicate = skip finds out what is there")
                 .caused_by(error));
         }
         self.open.set(false);
