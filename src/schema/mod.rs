@@ -12,7 +12,7 @@ mod value;
 pub use ddl::{MYSQL_CHARSET, create_statement, create_statement_mysql, mysql_type, quote};
 pub use tables::{
     Column, Entity, Kind, LinkOwner, OWN_TABLES, Place, Reference, Role, TABLES, Table, UNDO, UNDO_LINK,
-    UNDO_TRANSFORM, own_table, table,
+    UNDO_TRANSFORM, WIDENING, own_table, table,
 };
 pub use timestamp::{format_timestamp, parse_timestamp};
 pub use value::{Value, ValueRef, one_line};

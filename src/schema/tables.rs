@@ -178,7 +178,7 @@ pub fn table(name: &str) -> Option<&'static Table> {
 
 /// The table of expmig's own with this name, in any letter case.
 pub fn own_table(name: &str) -> Option<&'static Table> {
-    OWN_TABLES.into_iter().find(|table| table.name.eq_ignore_ascii_case(name))
+    OWN_TABLES.into_iter().chain([&WIDENING]).find(|table| table.name.eq_ignore_ascii_case(name))
 }
 
 const fn id() -> Column {
@@ -484,5 +484,17 @@ pub static UNDO_LINK: Table = own(
     ],
 );
 
-/// The tables of expmig's own: made when they are first needed, part of no experiment, and nobody else's.
+/// The tables of the undo log: made when they are first needed, part of no experiment, and nobody else's.
 pub static OWN_TABLES: [&Table; 3] = [&UNDO_TRANSFORM, &UNDO, &UNDO_LINK];
+
+/// One row for each foreign key that has to be added again: there while a schema of a server is being widened, or if that was cut off.
+pub static WIDENING: Table = own(
+    "EXPMIG_WIDENING",
+    &[
+        id(),
+        text("in_table", "TEXT NOT NULL"),
+        text("name", "TEXT NOT NULL"),
+        // What follows ALTER TABLE and the name.
+        text("clause", "TEXT NOT NULL"),
+    ],
+);
