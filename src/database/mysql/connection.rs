@@ -14,12 +14,13 @@ use super::link::{Failure, Link, Reading};
 use super::placeholders::plain;
 use super::session::{Door, Kind, LOCK_PAUSE, Server};
 use super::store::{Stored, store};
-use super::{layout, read};
+use super::{added_column, layout, read};
 use crate::database::cell_buffer::CellBuffer;
 use crate::database::connection::{
     Change, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, RowCounts, WithCursors, sqlite_only,
 };
 use crate::database::layout::{ColumnLayout, Layout, Storage, TableLayout};
+use crate::database::missing_column::MissingColumn;
 use crate::database::read::ReadStatement;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
@@ -530,6 +531,10 @@ impl Connection for MysqlConnection {
 
     fn add_column(&self, _: &TableLayout, _: &str, _: &str) -> Result<bool> {
         Ok(false)
+    }
+
+    fn statement_to_add(&self, table: &TableLayout, columns: &[MissingColumn<'_>]) -> Option<String> {
+        Some(added_column::statement(table, columns))
     }
 
     fn same(&self, left: &str, right: &str) -> String {

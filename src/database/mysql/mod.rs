@@ -10,10 +10,12 @@
 //!   left to the server's conversions: what [`insert`] sends is what comes back, or it is refused.
 //!   Many rows go by `LOAD DATA` where the server takes it ([`load`]).
 //! - [`read`] lets other people's statements do nothing but read.
+//! - [`added_column`] says how to add a column.
 //! - [`widen`] changes types that are too narrow. [`attributes`] is what a changed column has to keep, [`foreign_key`] what stands in
 //!   the way and is put back; [`remembered`] keeps a widening that was cut off from losing any.
 //! - [`connection`] and [`server`] put it together. DDL commits, so it never runs inside of a transaction that has written.
 
+mod added_column;
 mod address;
 mod attributes;
 mod cell;
