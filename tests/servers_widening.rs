@@ -277,7 +277,7 @@ fn a_widening_that_is_cut_off_names_the_missing_keys_and_is_finished_by_the_next
             if struck.try_recv().is_ok() {
                 server.restart(&[]);
             }
-            let error: Error = result.err().expect("it was cut off");
+            let error: Error = result.expect_err("it was cut off");
             assert_eq!(error.status(), Status::Connection, "{}", error.to_json());
             // Whoever looks meanwhile finds each key, or what adds it. A statement that was begun may go on a little on the server.
             let absent = kept(&mut server.connect(&name), &all).1;

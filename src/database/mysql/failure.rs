@@ -32,6 +32,16 @@ pub fn translate(error: Cause, place: &str) -> Error {
     built.detail("database", place)
 }
 
+/// The error of connecting: what says nonsense is no server, whatever the nonsense looks like.
+pub fn of_connecting(error: Cause, place: &str) -> Error {
+    match error {
+        Cause::DriverError(DriverError::PacketTooLarge) | Cause::CodecError(Codec::PacketTooLarge) => {
+            not_understood("its answer is too long").detail("database", place)
+        }
+        error => translate(error, place),
+    }
+}
+
 /// Whether the server gave up waiting for another transaction's lock, which undoes the statement alone.
 pub fn is_lock_wait(error: &Cause) -> bool {
     matches!(error, Cause::MySqlError(error) if error.code == LOCK_WAIT_TIMEOUT)
@@ -96,13 +106,13 @@ fn of_driver(error: &DriverError) -> Error {
             format!("the account cannot be used here: {}", one_line(&error.to_string())),
         )
         .hint("use an account with caching_sha2_password or mysql_native_password"),
-        other => Error::new(
-            Status::Connection,
-            Domain::Database,
-            format!("the server was not understood ({})", one_line(&other.to_string())),
-        )
-        .hint("check that the URL names a MySQL or MariaDB server"),
+        other => not_understood(&other.to_string()),
     }
+}
+
+fn not_understood(why: &str) -> Error {
+    let message = format!("the server was not understood ({})", one_line(why));
+    Error::new(Status::Connection, Domain::Database, message).hint("check that the URL names a MySQL or MariaDB server")
 }
 
 fn too_large(message: &str) -> Error {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::attributes;
 use super::column_type::{Charset, ColumnType};
 use super::connection::MysqlConnection;
-use super::foreign_key::{self, ForeignKey, Place, place};
+use super::foreign_key::{self, ForeignKey, Index, Place, place};
 use super::remembered::{self, Remembered};
 use crate::database::connection::Connection;
 use crate::database::layout::{ColumnLayout, Storage, TableLayout};
@@ -81,46 +81,50 @@ impl Plan {
         for table in connection.layout()?.tables {
             read_narrow(connection, &table, &mut narrow)?;
         }
-        let keys = foreign_key::read(connection)?;
-        leave_what_is_tied(&mut narrow, &keys);
+        let there = foreign_key::read(connection)?;
+        leave_what_is_tied(&mut narrow, &there);
         let changed: HashSet<Place> = narrow.iter().filter(|column| column.clause.is_ok()).map(Narrow::place).collect();
         let touched = |key: &&ForeignKey| key.ties().any(|(a, b)| changed.contains(&a) || changed.contains(&b));
-        let dropped: Vec<&ForeignKey> = keys.iter().filter(touched).collect();
-        let missing: Vec<Remembered> =
-            remembered::read(connection)?.into_iter().filter(|key| key.is_missing(&keys)).collect();
-        let added_again =
-            |key: &Remembered, missing| AddedAgain { table: key.table.clone(), name: key.name.clone(), missing };
-        let mut widening = Widening::default();
-        widening.foreign_keys = missing.iter().map(|key| added_again(key, true)).collect();
-        let again: Vec<Remembered> = dropped.iter().map(|key| Remembered::of(key)).collect();
-        widening.foreign_keys.extend(again.iter().map(|key| added_again(key, false)));
-        let keys: Vec<Remembered> = missing.into_iter().chain(again).collect();
-
-        let mut statements = Statements::default();
+        let dropped: Vec<&ForeignKey> = there.iter().filter(touched).collect();
         let indexes = if dropped.is_empty() { Vec::new() } else { foreign_key::indexes(connection)? };
-        for key in &dropped {
-            key.dropped(&indexes).into_iter().for_each(|clause| statements.add(&key.table, clause));
-        }
-        statements.finish(&mut widening.statements);
-        for column in narrow {
-            match column.clause {
-                Ok(clause) => {
-                    statements.add(&column.table, clause);
-                    widening.changes.push(column.change);
-                }
-                Err(reason) => widening.left.push(Left {
-                    table: column.change.table,
-                    column: column.change.column,
-                    declared: column.change.from,
-                    reason,
-                }),
-            }
-        }
-        statements.finish(&mut widening.statements);
-        keys.iter().for_each(|key| statements.add(&key.table, key.clause.clone()));
-        statements.finish(&mut widening.statements);
-        Ok(Plan { widening, keys })
+        let missing = remembered::read(connection)?.into_iter().filter(|key| key.is_missing(&there));
+        let keys: Vec<Remembered> = missing.chain(dropped.iter().map(|key| Remembered::of(key))).collect();
+        Ok(Plan { widening: widening(narrow, &dropped, &indexes, &keys), keys })
     }
+}
+
+/// What is done, in the order in which nothing is in the way of anything.
+fn widening(narrow: Vec<Narrow>, dropped: &[&ForeignKey], indexes: &[Index], keys: &[Remembered]) -> Widening {
+    let is_dropped = |key: &Remembered| dropped.iter().any(|dropped| dropped.is(&key.table, &key.name));
+    let added_again = keys.iter().map(|key| AddedAgain {
+        table: key.table.clone(),
+        name: key.name.clone(),
+        missing: !is_dropped(key),
+    });
+    let mut widening = Widening { foreign_keys: added_again.collect(), ..Widening::default() };
+    let mut statements = Statements::default();
+    for key in dropped {
+        key.dropped(indexes).into_iter().for_each(|clause| statements.add(&key.table, clause));
+    }
+    statements.finish(&mut widening.statements);
+    for column in narrow {
+        match column.clause {
+            Ok(clause) => {
+                statements.add(&column.table, clause);
+                widening.changes.push(column.change);
+            }
+            Err(reason) => widening.left.push(Left {
+                table: column.change.table,
+                column: column.change.column,
+                declared: column.change.from,
+                reason,
+            }),
+        }
+    }
+    statements.finish(&mut widening.statements);
+    keys.iter().for_each(|key| statements.add(&key.table, key.clause.clone()));
+    statements.finish(&mut widening.statements);
+    widening
 }
 
 /// One `ALTER TABLE` for each table, as every one of them may copy the table.
