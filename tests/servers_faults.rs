@@ -182,7 +182,11 @@ impl<'s> Bench<'s> {
 
     /// Opens the schema through the forwarder, and does the job.
     fn attempt(&self) -> (Option<Manager>, Result<(), Error>) {
-        match try_open(&self.url(), OpenOptions::default()) {
+        self.attempt_at(&self.url())
+    }
+
+    fn attempt_at(&self, url: &str) -> (Option<Manager>, Result<(), Error>) {
+        match try_open(url, OpenOptions::default()) {
             Ok(manager) => {
                 let done = self.source.run(self.job, &manager, OnDuplicate::Copy);
                 (Some(manager), done)
@@ -426,4 +430,29 @@ fn a_commit_whose_answer_is_lost_is_called_undecided_and_can_be_looked_up() {
             bench.renew(place.server());
         }
     })("lost answers");
+}
+
+#[test]
+fn a_commit_whose_answer_takes_too_long_is_undecided_too() {
+    let source = Source::new();
+    for kind in [Kind::MariaDb, Kind::Mysql] {
+        let Some(server) = kind.shared() else {
+            eprintln!("skipped on {kind:?}: EXPMIG_TEST_MYSQLD names no mysqld");
+            continue;
+        };
+        let bench = Bench::new(&source, server, Job::Migrate);
+        let (returned, answer) = mpsc::channel::<()>();
+        // The answer is held back until nobody waits for it any more.
+        let hold = move || {
+            let _nobody_waits = answer.recv();
+        };
+        bench.proxy.plan(Moment::Committed, Fault::Do(Box::new(hold)));
+        let (_, done) = bench.attempt_at(&format!("{}&read-timeout-ms=5000", bench.url()));
+        drop(returned);
+        assert!(bench.proxy.heal(), "no commit");
+        let error = done.expect_err("nobody heard the answer");
+        assert!(error.is_undecided() && !error.retryable(), "{}", error.to_json());
+        assert_eq!(error.cause().map(Error::status), Some(Status::Timeout), "{}", error.to_json());
+        assert_eq!(bench.found(server), Outcome::Complete);
+    }
 }

@@ -62,7 +62,7 @@ fn cut_off(connection: &MysqlConnection, keys: &[Remembered], error: Error) -> E
     let message =
         format!("the widening was cut off: {} foreign keys {certain} until it is done again ({error})", missing.len());
     let mut told = Error::new(error.status(), Domain::Database, message)
-        .hint("call expmig_schema_widen again; it knows them, also after a restart (table EXPMIG_WIDENING)");
+        .hint("call expmig_schema_widen again; it knows them, also after a restart");
     for key in missing {
         told = told.detail("table", &key.table).detail("foreign_key", &key.name);
     }
