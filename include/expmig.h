@@ -1256,7 +1256,7 @@ EXPMIG_API const char *expmig_error_message(const struct expmig_error *error);
 EXPMIG_API const char *expmig_error_hint(const struct expmig_error *error);
 
 /**
- * 1 if the same call can succeed later without any change, else 0. Since 0.1.0.
+ * 1 if the same call can succeed later without any change, and nothing is done twice by it, else 0. Since 0.1.0.
  */
 EXPMIG_API int32_t expmig_error_retryable(const struct expmig_error *error);
 
@@ -1374,14 +1374,16 @@ expmig_status expmig_database_info(const struct expmig_database *database,
                                    struct expmig_error **error);
 
 /**
- * Which columns of a server's tables are too narrow to hold everything (docs/servers.md), and the statements that widen them, as a JSON object,
+ * Which columns of a server's tables are too narrow to hold everything (docs/fidelity.md), and the statements that widen them, as a JSON object,
  * schema "expmig.widening/1". For a SQLite file there are none.
  *
- * `flags`: EXPMIG_WIDEN_APPLY or 0. Each statement is committed by itself; after a failure, call it again for what is left.
+ * `flags`: EXPMIG_WIDEN_APPLY or 0. Each statement is committed by itself; after a failure, call it again for what is left. Foreign keys of the
+ * columns are dropped and added again as they were; the error of a widening that was cut off in between names those that are missing, the table
+ * EXPMIG_WIDENING has them, and the next call adds them.
  * `json`: receives a string that the caller frees with expmig_string_free.
  *
- * Answers EXPMIG_BUSY, EXPMIG_SCHEMA, EXPMIG_AUTH (a right is missing), EXPMIG_CONNECTION, EXPMIG_IO, EXPMIG_MISUSE (the handle is read-only),
- * EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ * Answers EXPMIG_BUSY, EXPMIG_SCHEMA, EXPMIG_AUTH (a right is missing), EXPMIG_CONNECTION, EXPMIG_IO, EXPMIG_CONSTRAINT (rows dangle, and a
+ * foreign key cannot be added again), EXPMIG_MISUSE (the handle is read-only), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE

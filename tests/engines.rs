@@ -262,6 +262,62 @@ newline', 0, '2023-12-01T10:00:00.000001', '2023-12-01 10:00:00');
     }
 }
 
+/// Extra columns of every kind, without a declared type too, and a name that has to be quoted.
+const EXTRA: &str = r#"
+    ALTER TABLE METRIC ADD COLUMN metadata JSON; ALTER TABLE METRIC ADD COLUMN "a `b` ""c" TEXT; ALTER TABLE METRIC ADD COLUMN score REAL;
+    ALTER TABLE METRIC ADD COLUMN rank INTEGER; ALTER TABLE TRIAL ADD COLUMN raw BLOB; ALTER TABLE TRIAL ADD COLUMN untyped;
+    UPDATE METRIC SET metadata = '{"a": 1}', "a `b` ""c" = 'tab	 \ '' é', score = 0.1, rank = 5000000000 WHERE id IN (31, 32);
+    UPDATE TRIAL SET raw = X'00ff5c0a', untyped = 'text' WHERE id = 11"#;
+
+/// Does something that lacks columns until it works, running the statements that the refusal gives.
+fn adding(place: &Place, act: &dyn Fn(&Manager) -> expmig::Result<i64>) -> i64 {
+    let (manager, before) = (place.create(), place.dump());
+    let refused = match act(&manager) {
+        Ok(done) => {
+            assert_eq!(place.engine, Engine::Sqlite, "a server's columns are added by hand");
+            return done;
+        }
+        Err(error) => error,
+    };
+    assert_eq!(refused.status(), Status::Unsupported, "{}", refused.to_json());
+    assert_eq!(place.dump(), before);
+    let statements: Vec<&str> = support::details(&refused, "statement");
+    assert_eq!(statements.len(), 2, "one for each table: {}", refused.to_json());
+    for statement in statements {
+        assert!(refused.hint_text().expect("a hint").contains(statement), "{}", refused.to_json());
+        place.execute(statement);
+    }
+    act(&manager).unwrap_or_else(|error| panic!("{}", error.to_json()))
+}
+
+fn missing_columns_are_added_or_the_refusal_says_how(engine: Engine) {
+    let folder = Folder::new();
+    let source = support::open(&folder.small("source.db", EXTRA));
+    let wanted = digest(&source, 1);
+    let migrating = engine.small(&folder, "migrating");
+    let new = adding(&migrating, &|target| {
+        let options = MigrateOptions { add_columns: true, ..MigrateOptions::default() };
+        source.migrate_experiment(1, Some(target), options).map(|done| done.new_experiment_id)
+    });
+    assert_eq!(digest(&migrating.open(), new), wanted);
+    let document = source.export_to_string(1, ExportOptions::default()).unwrap();
+    let importing = engine.small(&folder, "importing");
+    let new = adding(&importing, &|target| {
+        let options = ImportOptions { add_columns: true, ..ImportOptions::default() };
+        target.import_from_string(document.as_bytes(), options).map(|done| done.experiment_id)
+    });
+    assert_eq!(digest(&importing.open(), new), wanted);
+    // And from a server to the next.
+    let next = engine.small(&folder, "next");
+    let source = migrating.open();
+    let experiment = source.list_experiments().unwrap().last().unwrap().id;
+    let new = adding(&next, &|target| {
+        let options = MigrateOptions { add_columns: true, ..MigrateOptions::default() };
+        source.migrate_experiment(experiment, Some(target), options).map(|done| done.new_experiment_id)
+    });
+    assert_eq!(digest(&next.open(), new), wanted);
+}
+
 fn validates(engine: Engine) {
     let folder = Folder::new();
     let place = engine.small(&folder, "a");
@@ -495,6 +551,7 @@ scenarios! {
     plans_without_writing,
     a_refused_migration_leaves_everything_as_it_was,
     created_schemas_hold_extreme_values,
+    missing_columns_are_added_or_the_refusal_says_how,
     validates,
     exports_the_same_document,
     imports_what_was_exported,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::layout::{ColumnLayout, Layout, TableLayout};
+use super::missing_column::MissingColumn;
 use super::read::ReadStatement;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
@@ -196,6 +197,11 @@ pub trait Connection {
     /// Adds a column with another database's declared type to a table; `false` if that would end the transaction, and nothing was
     /// done.
     fn add_column(&self, table: &TableLayout, column: &str, declared: &str) -> Result<bool>;
+
+    /// The statement, for a client of any settings, that adds columns which [`Connection::add_column`] does not.
+    fn statement_to_add(&self, _: &TableLayout, _: &[MissingColumn<'_>]) -> Option<String> {
+        None
+    }
 
     /// The SQL for whether two expressions are equal, NULL being equal to NULL.
     fn same(&self, left: &str, right: &str) -> String;

@@ -72,16 +72,6 @@ pub enum Storage {
     Mysql(ColumnType),
 }
 
-/// The error of a column that the engine cannot add within a transaction.
-pub fn cannot_add(domain: Domain, table: &str, column: &str) -> Error {
-    let message =
-        format!("the target has no column {table}.{column}, and a server cannot add it without ending the transaction");
-    Error::new(Status::Unsupported, domain, message)
-        .detail("table", table)
-        .detail("column", column)
-        .hint("add the column to the target yourself; nothing was changed")
-}
-
 /// The error of a table whose ids are no key.
 pub fn ids_are_no_key(name: &str) -> Error {
     Error::new(Status::Schema, Domain::Database, format!("{name}.id is not a key: ids could occur twice"))

@@ -241,10 +241,7 @@ pub(super) fn of_commit(cause: Error) -> Error {
         return cause;
     }
     let message = "the commit could not be flushed to the device; its changes will be there wholly or not at all";
-    Error::new(Status::Io, Domain::Database, message)
-        .detail("outcome", "undecided")
-        .hint("check the device and do the same again; a migration with on_duplicate = skip finds out what is there")
-        .caused_by(cause)
+    Error::undecided(Status::Io, Domain::Database, message).caused_by(cause)
 }
 
 struct SqliteChange<'c> {

@@ -6,7 +6,7 @@ use super::copy::{Copier, NewIds};
 use super::options::{Helpers, MigrateOptions, Strategy};
 use super::result::{IdMap, MigrationResult, TableCount};
 use super::sides::{Prepared, Sides, Validated};
-use crate::database::{Database, Transaction, Watches, cannot_add};
+use crate::database::{Database, Kinds, MissingColumn, Transaction, Watches, cannot_add};
 use crate::digest::{ExperimentDigest, Hash, OnDuplicate, digest, hex};
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::hierarchy::{Selection, keeps_keys};
@@ -315,13 +315,27 @@ fn add_columns(sides: &mut Sides<'_>, prepared: &Prepared) -> Result<()> {
     for (table, column, declared) in &prepared.fit.added_columns {
         let Some(there) = sides.target_layout.table(table) else { continue };
         if !sides.target.add_column(there, column, declared)? {
-            return Err(cannot_add(Domain::Migration, there.schema.name, column));
+            return Err(cannot_add(Domain::Migration, sides.target, &missing(sides, prepared)?));
         }
     }
     if !prepared.fit.added_columns.is_empty() {
         sides.target_layout = sides.target.layout()?;
     }
     Ok(())
+}
+
+/// The extra columns that the target lacks, and what they have to hold.
+fn missing<'s>(sides: &'s Sides<'_>, prepared: &Prepared) -> Result<Vec<MissingColumn<'s>>> {
+    let mut missing = Vec::new();
+    for (table, column, declared) in &prepared.fit.added_columns {
+        let (Some(there), Some(here)) = (sides.target_layout.table(table), sides.source_layout.table(table)) else {
+            continue;
+        };
+        let seen = Kinds::of(sides.source, here, column)?;
+        let kinds = if seen == Kinds::default() { Kinds::declared(declared) } else { seen };
+        missing.push(MissingColumn { table: there, name: column.clone(), kinds });
+    }
+    Ok(missing)
 }
 
 /// Notes in an existing experiment that it was changed: its update_time becomes now, or stays if it is later.

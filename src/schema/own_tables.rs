@@ -4,7 +4,7 @@ use super::tables::{Column, Kind, Place, Role, Table, id, text, time};
 
 /// The table of expmig's own with this name, in any letter case.
 pub fn own_table(name: &str) -> Option<&'static Table> {
-    OWN_TABLES.into_iter().find(|table| table.name.eq_ignore_ascii_case(name))
+    OWN_TABLES.into_iter().chain([&WIDENING]).find(|table| table.name.eq_ignore_ascii_case(name))
 }
 
 const fn own(name: &'static str, columns: &'static [Column]) -> Table {
@@ -73,5 +73,17 @@ pub static UNDO_LINK: Table = own(
     ],
 );
 
-/// The tables of expmig's own: made when they are first needed, part of no experiment, and nobody else's.
+/// The tables of the undo log: made when they are first needed, part of no experiment, and nobody else's.
 pub static OWN_TABLES: [&Table; 3] = [&UNDO_TRANSFORM, &UNDO, &UNDO_LINK];
+
+/// One row for each foreign key that has to be added again: there while a schema of a server is being widened, or if that was cut off.
+pub static WIDENING: Table = own(
+    "EXPMIG_WIDENING",
+    &[
+        id(),
+        text("in_table", "TEXT NOT NULL"),
+        text("name", "TEXT NOT NULL"),
+        // What follows ALTER TABLE and the name.
+        text("clause", "TEXT NOT NULL"),
+    ],
+);

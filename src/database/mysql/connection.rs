@@ -14,12 +14,13 @@ use super::link::{Failure, Link, Reading};
 use super::placeholders::plain;
 use super::session::{Door, Kind, LOCK_PAUSE, Server};
 use super::store::{Stored, store};
-use super::{layout, read};
+use super::{added_column, layout, read};
 use crate::database::cell_buffer::CellBuffer;
 use crate::database::connection::{
     Change, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, RowCounts, WithCursors, sqlite_only,
 };
 use crate::database::layout::{ColumnLayout, Layout, Storage, TableLayout};
+use crate::database::missing_column::MissingColumn;
 use crate::database::read::ReadStatement;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
@@ -433,11 +434,10 @@ impl Connection for MysqlConnection {
                 return Err(error);
             }
             self.open.set(false);
-            let message = "the connection was lost during the commit; its changes are there wholly or not at all";
-            return Err(Error::new(Status::Connection, Domain::Database, message)
-                .detail("outcome", "undecided")
+            self.locked.set(false);
+            let message = "the connection was lost during the commit: whether it was made is not known; its changes are there wholly or not at all";
+            return Err(Error::undecided(Status::Connection, Domain::Database, message)
                 .detail("database", self.place())
-                .hint("do the same again when the server can be reached; a migration with on_duplicate = skip finds out what is there")
                 .caused_by(error));
         }
         self.open.set(false);
@@ -581,6 +581,10 @@ impl Connection for MysqlConnection {
 
     fn add_column(&self, _: &TableLayout, _: &str, _: &str) -> Result<bool> {
         Ok(false)
+    }
+
+    fn statement_to_add(&self, table: &TableLayout, columns: &[MissingColumn<'_>]) -> Option<String> {
+        Some(added_column::statement(table, columns))
     }
 
     fn same(&self, left: &str, right: &str) -> String {

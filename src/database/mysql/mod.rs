@@ -11,21 +11,27 @@
 //!   [`any_cell`] is how a column of ours holds a cell of any type.
 //!   Many rows go by `LOAD DATA` where the server takes it ([`load`]).
 //! - [`read`] lets other people's statements do nothing but read.
-//! - [`widen`] changes types that are too narrow.
+//! - [`added_column`] says how to add a column.
+//! - [`widen`] changes types that are too narrow. [`attributes`] is what a changed column has to keep, [`foreign_key`] what stands in
+//!   the way and is put back; [`remembered`] keeps a widening that was cut off from losing any.
 //! - [`connection`] and [`server`] put it together. DDL commits, so it never runs inside of a transaction that has written.
 
+mod added_column;
 mod address;
 mod any_cell;
+mod attributes;
 mod cell;
 mod column_type;
 mod connection;
 mod failure;
+mod foreign_key;
 mod insert;
 mod layout;
 mod link;
 mod load;
 mod placeholders;
 mod read;
+mod remembered;
 mod server;
 mod session;
 mod spool;
