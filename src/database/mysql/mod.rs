@@ -8,10 +8,11 @@
 //!   aside ([`spool`]: in memory, then on disk), so that every statement of a job runs in its one transaction.
 //! - [`layout`] reads what a schema has; [`column_type`] and [`store`] know what a column makes of a value, so that nothing is
 //!   left to the server's conversions: what [`insert`] sends is what comes back, or it is refused.
-//!   Many rows go by `LOAD DATA` where the server takes it ([`load`]).
+//!   Many rows go by `LOAD DATA` where the server takes it ([`load`]),
+//!   while the next are made ready ([`loading`]).
 //! - [`read`] lets other people's statements do nothing but read.
 //! - [`widen`] changes types that are too narrow.
-//! - [`connection`] and [`server`] put it together. DDL commits, so it never runs inside of a transaction that has written.
+//! - [`connection`], with [`rows`], [`locks`] and [`tables`], and [`server`] put it together. DDL commits, so it never runs inside of a transaction that has written.
 
 mod address;
 mod cell;
@@ -22,12 +23,16 @@ mod insert;
 mod layout;
 mod link;
 mod load;
+mod loading;
+mod locks;
 mod placeholders;
 mod read;
+mod rows;
 mod server;
 mod session;
 mod spool;
 mod store;
+mod tables;
 mod widen;
 
 pub use address::Address;
