@@ -130,11 +130,11 @@ class Bench:
         folder = self.server.folder / "dump"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
-        taken = self.server.sql("".join(f"SELECT * INTO OUTFILE '{folder / table}' FROM {table};" for table in self.tables), schema)[0]
+        statements = "".join(f"SELECT * INTO OUTFILE '{folder / table}' FROM {table};" for table in self.tables)
+        taken = self.server.sql(statements, schema)[0]
         if seconds:
             return taken
-        files = self.server.folder / "files"
-        return folder.rename(files)
+        return folder.rename(self.server.folder / "files")
 
     def load(self):
         self.empty("loaded")
@@ -156,8 +156,8 @@ class Bench:
 
     def by_tool(self):
         self.empty("tool")
-        tables = [self.tool, "-q", "-f", self.source, "-d", "tool", "-u", "root", "-k", self.server.socket]
-        return self.complete("tool", timed(tables)[0])
+        command = [self.tool, "-q", "-f", self.source, "-d", "tool", "-u", "root", "-k", self.server.socket]
+        return self.complete("tool", timed(command)[0])
 
 
 def main():
