@@ -176,6 +176,25 @@ fn migrates_from_and_to_a_file(engine: Engine) {
     }
 }
 
+fn metrics_far_apart_are_copied(engine: Engine) {
+    let folder = Folder::new();
+    let (place, file) = (engine.small(&folder, "a"), Engine::Sqlite.place(&folder, "file"));
+    // So few in such a range are looked up by their ids, a hundred at a time.
+    let ids = || (1..=230).map(|at| at * 5000);
+    let metrics: String = ids().map(|id| format!("INSERT INTO METRIC VALUES ({id}, 'far', {id}.5, NULL);\n")).collect();
+    let links: String = ids().map(|id| format!("INSERT INTO EPOCH_METRIC VALUES (1, 21, {id});\n")).collect();
+    place.execute(&(metrics + &links));
+    let (source, target) = (place.open(), file.create());
+    let new = migrated(&source, Some(&target), 1, MigrateOptions::default());
+    assert_eq!(file.cell("SELECT count(*) FROM METRIC WHERE type = 'far'"), "Integer(230)");
+    assert_eq!(
+        file.cell("SELECT cast(sum(2 * total_val) AS INTEGER) FROM METRIC WHERE type = 'far'"),
+        "Integer(265650230)"
+    );
+    assert_eq!(digest(&target, new), digest(&source, 1));
+    assert_ne!(digest(&source, 1), wanted());
+}
+
 fn migrates_within_and_between_two(engine: Engine) {
     let folder = Folder::new();
     let (a, b) = (engine.small(&folder, "a"), engine.place(&folder, "b"));
@@ -547,6 +566,7 @@ scenarios! {
     says_what_it_is,
     content_has_the_same_digest_everywhere,
     migrates_from_and_to_a_file,
+    metrics_far_apart_are_copied,
     migrates_within_and_between_two,
     plans_without_writing,
     a_refused_migration_leaves_everything_as_it_was,

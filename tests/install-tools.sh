@@ -32,6 +32,9 @@ test)
     ;;
 bench)
     need sqlite3 sqlite3
+    need mariadbd mariadb-server-core
+    need mariadb-install-db mariadb-server-core
+    need mariadb mariadb-client-core
     need python3 python3
     python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || missing="$missing python3-venv"
     ;;

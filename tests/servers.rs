@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use expmig::database::{Next, Password, Secret, Transaction};
+use expmig::database::{Connection, Next, Password, Secret, Transaction};
 use expmig::progress::Job;
 use expmig::{
     Database, Domain, Error, ExportOptions, Flow, ImportOptions, JobOptions, Manager, ManagerOptions, MigrateOptions,
-    MigrationResult, OpenOptions, RestoreOptions, SnapshotOptions, Status, Strategy, Value,
+    MigrationResult, OpenOptions, RestoreOptions, SnapshotOptions, Status, Strategy, Value, ValueRef,
 };
 use mysql::prelude::Queryable;
 use server::{Kind, PASSWORD, Server, USER, alone, dump, escaped, rows};
@@ -658,8 +658,35 @@ fn tables_without_transactions_are_not_written() {
     });
 }
 
+#[test]
+fn a_negative_zero_that_a_file_cannot_hold_is_named_before_anything_is_written() {
+    let _alone = alone();
+    each(|server| {
+        let folder = Folder::new();
+        let name = schema(server, true);
+        let mut client = server.connect(&name);
+        client.exec_drop("UPDATE METRIC SET total_val = ? WHERE id = 31", (-0.0_f64,)).expect("an update");
+        let stored: Option<f64> =
+            client.exec_first("SELECT total_val FROM METRIC WHERE id = ?", (31,)).expect("a metric");
+        let source = open(&server.url(&name));
+        let target = create(folder.path("target.db").to_str().expect("a path"));
+        let migrated = migrate(&source, &target, MigrateOptions::default());
+        if stored.expect("a number").is_sign_negative() {
+            let error = failed(migrated, Status::Lossy);
+            assert!(error.details().iter().any(|detail| detail.key == "column" && detail.value == "total_val"));
+            assert!(target.list_experiments().expect("a list").is_empty());
+        } else {
+            let done = migrated.unwrap_or_else(|error| panic!("{}", error.to_json()));
+            assert_eq!(done.source_digest, done.target_digest);
+        }
+    });
+}
+
 /// A table, columns of it, and rows by their number.
 type Refused = (&'static str, &'static [&'static str], fn(i64) -> [i64; 3]);
+
+/// A statement that follows rows.
+type Follows<'n> = &'n dyn Fn(&dyn Connection, Transaction<'_>) -> expmig::Result<()>;
 
 #[test]
 fn rows_come_in_by_load_data_and_by_insert_alike() {
@@ -721,6 +748,30 @@ fn rows_come_in_by_load_data_and_by_insert_alike() {
                 drop(inserter);
                 drop(transaction);
                 assert_eq!(dump(&mut server.connect(&name)), before, "{table}");
+            }
+            // Rows that are loaded while the next are made ready are refused by the next statement at the latest, whichever it is.
+            let next: [(&str, Follows<'_>); 2] = [
+                ("a commit", &|_, transaction| transaction.commit()),
+                ("a query", &|writer, _| writer.query_integer("SELECT count(*) FROM TRIAL", &[]).map(drop)),
+            ];
+            for (what, next) in next {
+                let transaction = Transaction::write(writer).expect("a transaction");
+                let layout = writer.layout().expect("the layout");
+                let columns = &["id", "type", "loc"];
+                let mut inserter =
+                    writer.inserter(layout.table("ARTIFACT").expect("it"), columns).expect("an inserter");
+                let mut insert = |first: i64, different: i64| {
+                    let row = |at: i64| [first + at % different, 7, 7].map(ValueRef::Integer);
+                    inserter.insert(&(0..60).flat_map(row).collect::<Vec<_>>())
+                };
+                insert(2000, 60).expect("rows that fit");
+                let refused = insert(3000, 40).and_then(|()| next(writer, transaction));
+                let error = failed(refused, Status::Constraint);
+                assert_eq!(error.vendor_code(), Some(1062), "{what}: {}", error.to_json());
+                let tables: Vec<_> = error.details().iter().filter(|detail| detail.key == "table").collect();
+                assert!(matches!(tables[..], [table] if table.value == "ARTIFACT"), "{what}: {}", error.to_json());
+                drop(inserter);
+                assert_eq!(dump(&mut server.connect(&name)), before, "{what}");
             }
         });
     }

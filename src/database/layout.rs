@@ -118,10 +118,25 @@ impl ColumnLayout {
     /// Whether whatever the other column holds is certainly stored here as it is.
     pub fn takes_all_of(&self, other: &ColumnLayout) -> bool {
         match (&self.storage, &other.storage) {
-            (Storage::Sqlite(Affinity::Blob), Storage::Sqlite(_)) => true,
+            (Storage::Sqlite(Affinity::Blob), _) => true,
+            #[cfg(feature = "mysql")]
+            (Storage::Sqlite(affinity), Storage::Mysql(column)) => column.is_kept_by(*affinity),
             // NaN cannot have come into a column, whatever its type.
             (here, there) => here == there && self.holds(),
         }
+    }
+
+    /// Whether of all that the other column holds nothing but -0.0 could change here.
+    #[cfg(not(feature = "mysql"))]
+    pub fn takes_all_but_negative_zero_of(&self, _: &ColumnLayout) -> bool {
+        false
+    }
+
+    /// Whether of all that the other column holds nothing but -0.0 could change here.
+    #[cfg(feature = "mysql")]
+    pub fn takes_all_but_negative_zero_of(&self, other: &ColumnLayout) -> bool {
+        let numbers = Storage::Sqlite(Affinity::Real);
+        self.storage == numbers && matches!(other.storage, Storage::Mysql(ColumnType::Double | ColumnType::Float))
     }
 
     #[cfg(not(feature = "mysql"))]

@@ -10,6 +10,7 @@ mod connection;
 mod glob;
 mod guard;
 mod handle;
+mod hash_list;
 mod id_map;
 mod id_table;
 mod layout;
@@ -41,6 +42,7 @@ pub use connection::{
 };
 pub use glob::Glob;
 pub use handle::{Database, OpenOptions};
+pub use hash_list::HashList;
 pub use id_map::{Fingerprint, IdMap};
 pub use id_table::IdTable;
 pub use layout::{Affinity, ColumnLayout, Layout, Storage, TableLayout, utf16_holds};

@@ -9,12 +9,12 @@
 //! - [`layout`] reads what a schema has; [`column_type`] and [`store`] know what a column makes of a value, so that nothing is
 //!   left to the server's conversions: what [`insert`] sends is what comes back, or it is refused.
 //!   [`any_cell`] is how a column of ours holds a cell of any type.
-//!   Many rows go by `LOAD DATA` where the server takes it ([`load`]).
+//!   Many rows go by `LOAD DATA` where the server takes it ([`load`]), while the next are made ready ([`loading`]).
 //! - [`read`] lets other people's statements do nothing but read.
 //! - [`added_column`] says how to add a column.
 //! - [`widen`] changes types that are too narrow. [`attributes`] is what a changed column has to keep, [`foreign_key`] what stands in
 //!   the way and is put back; [`remembered`] keeps a widening that was cut off from losing any.
-//! - [`connection`] and [`server`] put it together. DDL commits, so it never runs inside of a transaction that has written.
+//! - [`connection`], with [`rows`], [`locks`] and [`tables`], and [`server`] put it together. DDL commits, so it never runs inside of a transaction that has written.
 
 mod added_column;
 mod address;
@@ -29,13 +29,17 @@ mod insert;
 mod layout;
 mod link;
 mod load;
+mod loading;
+mod locks;
 mod placeholders;
 mod read;
 mod remembered;
+mod rows;
 mod server;
 mod session;
 mod spool;
 mod store;
+mod tables;
 mod widen;
 
 pub use address::Address;
