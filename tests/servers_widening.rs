@@ -216,6 +216,40 @@ fn columns_that_a_foreign_key_ties_to_what_is_not_ours_are_left() {
     });
 }
 
+#[test]
+fn nothing_but_foreign_keys_is_ever_made_of_what_is_remembered() {
+    let _alone = alone();
+    each(|server| {
+        let name = server.original();
+        let mut client = server.connect(&name);
+        run(
+            &mut client,
+            "CREATE TABLE EXPMIG_WIDENING (id BIGINT PRIMARY KEY AUTO_INCREMENT, in_table LONGTEXT NOT NULL, name LONGTEXT NOT NULL,
+             definition LONGTEXT NOT NULL)",
+        );
+        let before = dump(&mut client);
+        let good = json!({"parent": "TRIAL", "columns": [["trial_id", "id"]], "update_rule": "CASCADE", "delete_rule": "CASCADE"});
+        let mut rule = good.clone();
+        rule["delete_rule"] = json!("CASCADE, DROP COLUMN status");
+        let mut columns = good.clone();
+        columns["columns"] = json!([]);
+        for definition in [rule, columns, json!("DROP COLUMN status"), json!(null)] {
+            run(&mut client, "DELETE FROM EXPMIG_WIDENING");
+            let row = ("TRIAL_RUN", "fk_remembered", definition.to_string());
+            client
+                .exec_drop("INSERT INTO EXPMIG_WIDENING (in_table, name, definition) VALUES (?, ?, ?)", row)
+                .expect("a row");
+            for apply in [false, true] {
+                let error = open(&server.url(&name)).widen_schema(apply, JobOptions::default()).expect_err("not ours");
+                assert_eq!(error.status(), Status::Corrupt, "{}", error.to_json());
+                assert!(error.message().contains("fk_remembered"), "{}", error.to_json());
+            }
+        }
+        run(&mut client, "DELETE FROM EXPMIG_WIDENING");
+        assert_eq!(dump(&mut client), before);
+    });
+}
+
 /// The foreign keys that are there, and those that are remembered.
 fn kept(client: &mut Conn, all: &[String]) -> (Vec<String>, Vec<String>) {
     let there = foreign_keys(client);

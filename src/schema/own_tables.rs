@@ -83,7 +83,7 @@ pub static WIDENING: Table = own(
         id(),
         text("in_table", "TEXT NOT NULL"),
         text("name", "TEXT NOT NULL"),
-        // What follows ALTER TABLE and the name.
-        text("clause", "TEXT NOT NULL"),
+        // What it ties and its rules, as JSON.
+        text("definition", "TEXT NOT NULL"),
     ],
 );

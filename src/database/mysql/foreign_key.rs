@@ -1,5 +1,7 @@
 //! The foreign keys of a schema: neither end of one can change its type while it is there.
 
+use serde::{Deserialize, Serialize};
+
 use super::connection::MysqlConnection;
 use crate::database::connection::{Connection, Next};
 use crate::error::{Error, Result};
@@ -33,6 +35,12 @@ pub struct ForeignKey {
     pub table: String,
     /// Both ends are in the schema.
     pub inside: bool,
+    definition: Definition,
+}
+
+/// What a foreign key ties, and its rules.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Definition {
     parent: String,
     /// Each column, and what it refers to.
     columns: Vec<(String, String)>,
@@ -40,17 +48,23 @@ pub struct ForeignKey {
     delete_rule: String,
 }
 
+/// The rules that there are.
+const RULES: [&str; 5] = ["CASCADE", "SET NULL", "NO ACTION", "RESTRICT", "SET DEFAULT"];
+
 impl ForeignKey {
     /// The columns that it ties together, which need the same type.
     pub fn ties(&self) -> impl Iterator<Item = (Place, Place)> {
-        self.columns.iter().map(|(column, parent)| (place(&self.table, column), place(&self.parent, parent)))
+        let parent = &self.definition.parent;
+        let columns = self.definition.columns.iter();
+        columns.map(move |(column, above)| (place(&self.table, column), place(parent, above)))
     }
 
     /// What drops it, after `ALTER TABLE` and the name. An index that the server made for the key would be replaced by one with another
     /// name when the key comes back; made by hand, it stays.
     pub fn dropped(&self, indexes: &[Index]) -> Vec<String> {
         let mut clauses = vec![format!("DROP FOREIGN KEY {}", quote(&self.name))];
-        let columns: Vec<Place> = self.columns.iter().map(|(column, _)| place(&self.table, column)).collect();
+        let columns: Vec<Place> =
+            self.definition.columns.iter().map(|(column, _)| place(&self.table, column)).collect();
         for index in indexes.iter().filter(|index| index.places().eq(columns.iter().cloned())) {
             clauses.push(format!("DROP INDEX {}", quote(&index.name)));
             clauses.push(format!("ADD INDEX {} ({})", quote(&index.name), list(&index.columns)));
@@ -58,22 +72,33 @@ impl ForeignKey {
         clauses
     }
 
-    /// What adds it, after `ALTER TABLE` and the name.
-    pub fn added(&self) -> String {
-        format!(
-            "ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {} ON UPDATE {}",
-            quote(&self.name),
-            list(self.columns.iter().map(|(column, _)| column)),
-            quote(&self.parent),
-            list(self.columns.iter().map(|(_, parent)| parent)),
-            self.delete_rule,
-            self.update_rule,
-        )
+    /// What it ties, and its rules.
+    pub fn definition(&self) -> &Definition {
+        &self.definition
     }
 
     /// Whether this is the one with the name.
     pub fn is(&self, table: &str, name: &str) -> bool {
         self.inside && self.table.eq_ignore_ascii_case(table) && self.name.eq_ignore_ascii_case(name)
+    }
+}
+
+impl Definition {
+    /// What adds a key of this name, after `ALTER TABLE` and the table; `None` if it is not one that was read from a server.
+    pub fn added(&self, name: &str) -> Option<String> {
+        let known = |rule: &String| RULES.contains(&rule.as_str());
+        if self.columns.is_empty() || !known(&self.delete_rule) || !known(&self.update_rule) {
+            return None;
+        }
+        Some(format!(
+            "ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {} ON UPDATE {}",
+            quote(name),
+            list(self.columns.iter().map(|(column, _)| column)),
+            quote(&self.parent),
+            list(self.columns.iter().map(|(_, parent)| parent)),
+            self.delete_rule,
+            self.update_rule,
+        ))
     }
 }
 
@@ -117,15 +142,19 @@ pub fn read(connection: &MysqlConnection) -> Result<Vec<ForeignKey>> {
         let (name, inside, table) = (text(0)?, row.value(1)?.as_integer() == Some(1), text(2)?);
         let pair = (text(3)?, text(5)?);
         match found.last_mut() {
-            Some(last) if (&last.name, &last.table, last.inside) == (&name, &table, inside) => last.columns.push(pair),
+            Some(last) if (&last.name, &last.table, last.inside) == (&name, &table, inside) => {
+                last.definition.columns.push(pair)
+            }
             _ => found.push(ForeignKey {
                 name,
                 table,
                 inside,
-                parent: text(4)?,
-                columns: vec![pair],
-                update_rule: text(6)?,
-                delete_rule: text(7)?,
+                definition: Definition {
+                    parent: text(4)?,
+                    columns: vec![pair],
+                    update_rule: text(6)?,
+                    delete_rule: text(7)?,
+                },
             }),
         }
         Ok(Next::Row)

@@ -89,12 +89,12 @@ impl Plan {
         let indexes = if dropped.is_empty() { Vec::new() } else { foreign_key::indexes(connection)? };
         let missing = remembered::read(connection)?.into_iter().filter(|key| key.is_missing(&there));
         let keys: Vec<Remembered> = missing.chain(dropped.iter().map(|key| Remembered::of(key))).collect();
-        Ok(Plan { widening: widening(narrow, &dropped, &indexes, &keys), keys })
+        Ok(Plan { widening: widening(narrow, &dropped, &indexes, &keys)?, keys })
     }
 }
 
 /// What is done, in the order in which nothing is in the way of anything.
-fn widening(narrow: Vec<Narrow>, dropped: &[&ForeignKey], indexes: &[Index], keys: &[Remembered]) -> Widening {
+fn widening(narrow: Vec<Narrow>, dropped: &[&ForeignKey], indexes: &[Index], keys: &[Remembered]) -> Result<Widening> {
     let is_dropped = |key: &Remembered| dropped.iter().any(|dropped| dropped.is(&key.table, &key.name));
     let added_again = keys.iter().map(|key| AddedAgain {
         table: key.table.clone(),
@@ -122,9 +122,11 @@ fn widening(narrow: Vec<Narrow>, dropped: &[&ForeignKey], indexes: &[Index], key
         }
     }
     statements.finish(&mut widening.statements);
-    keys.iter().for_each(|key| statements.add(&key.table, key.clause.clone()));
+    for key in keys {
+        statements.add(&key.table, key.added()?);
+    }
     statements.finish(&mut widening.statements);
-    widening
+    Ok(widening)
 }
 
 /// One `ALTER TABLE` for each table, as every one of them may copy the table.
