@@ -46,7 +46,7 @@ pub mod snapshot;
 pub mod transformation;
 pub mod validation;
 
-pub use database::{Database, Next, OpenOptions, QueryRow};
+pub use database::{Database, Next, OpenOptions, Password, QueryRow, Secret};
 pub use digest::OnDuplicate;
 pub use error::{Domain, Error, Result, Status};
 pub use exchange::{ExportOptions, ExportResult, ImportOptions, ImportResult};

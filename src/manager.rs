@@ -1,11 +1,12 @@
 //! The facade that Rust users and the C API hold: one database, and everything that can be done with it.
 
+mod exchange;
+mod snapshots;
 mod transformations;
 
 use std::borrow::Borrow;
 use std::fmt;
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
@@ -13,18 +14,18 @@ use serde_json::{Value as Json, json};
 use crate::database::{Connection, Database, EachRow, Row, Transaction, Watches};
 use crate::digest::{self, Hash};
 use crate::error::{Domain, Error, Result, Status};
-use crate::exchange::{
-    self, CallbackSink, ExportOptions, ExportResult, FileSink, ImportOptions, ImportResult, Sink, WriteSink,
-};
 use crate::hierarchy::{
     ExperimentSummary, Owner, Scope, Selection, Shape, Visitor, experiment_exists, list_experiments,
 };
 use crate::migration::{self, Helpers, MigrateOptions, MigrationResult};
-use crate::progress::{CancelToken, Flow, Job, ProgressSink};
+use crate::progress::{CancelToken, Job, ProgressSink};
 use crate::schema::{Entity, Value};
-use crate::snapshot::{self, Counting, Folder, RestoreResult, Snapshot, SnapshotList};
+use crate::snapshot::{self, Counting, Folder};
 use crate::transformation::Transformations;
 use crate::validation::{self, Check, Checks, Collector, Report, Scope as Sections, Severity, ValidateOptions};
+
+pub use exchange::FileOptions;
+pub use snapshots::{RestoreOptions, SnapshotOptions};
 
 /// How important a log record is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -57,39 +58,6 @@ pub struct ManagerOptions {
     /// The folder for snapshots; `None` for `snapshots`. A relative path is that of the working directory when the manager is made.
     /// The folder is created by the first snapshot.
     pub snapshot_dir: Option<PathBuf>,
-}
-
-/// What a caller can say about a new snapshot.
-#[derive(Default)]
-pub struct SnapshotOptions<'a> {
-    /// The text of a JSON object; `None` for an empty one.
-    pub metadata: Option<&'a str>,
-    pub job: JobOptions,
-}
-
-/// What a caller can ask of a restore.
-#[derive(Default)]
-pub struct RestoreOptions {
-    /// Restore also a snapshot of another database.
-    pub force: bool,
-    /// Take no snapshot of what is overwritten.
-    pub no_safety_snapshot: bool,
-    pub job: JobOptions,
-}
-
-/// How a file is made.
-#[derive(Clone, Copy, Debug)]
-pub struct FileOptions {
-    /// Replace a file of that name.
-    pub replace: bool,
-    /// The permissions of the file, at most 0o777. By default the owner's alone: experiments can be confidential.
-    pub mode: u32,
-}
-
-impl Default for FileOptions {
-    fn default() -> FileOptions {
-        FileOptions { replace: false, mode: 0o600 }
-    }
 }
 
 /// Progress and cancelling of a call without further options.
@@ -364,153 +332,6 @@ impl<D: Borrow<Database>> Manager<D> {
         let other = other.map_or(self.database(), Manager::database);
         let report = migration::compare((self.database(), experiment), (other, other_experiment), &job);
         self.logged("compare experiments", report)
-    }
-
-    fn export_into(&self, experiment: i64, sink: &mut dyn Sink, options: ExportOptions) -> Result<ExportResult> {
-        self.log(LogLevel::Info, &|| format!("exporting experiment {experiment}"));
-        let exported = exchange::export(self.database(), experiment, options, sink);
-        if let Ok(done) = &exported
-            && !done.left_out.is_empty()
-        {
-            let rows: u64 = done.left_out.iter().map(|(_, rows)| rows).sum();
-            self.log(LogLevel::Warning, &|| format!("{rows} rows hang on nothing and were left out"));
-        }
-        self.logged("export experiment", exported)
-    }
-
-    /// Writes an experiment and everything below it as a document (docs/export-format.md). After a failure, what was written is no
-    /// document.
-    pub fn export_experiment(
-        &self,
-        experiment: i64,
-        out: &mut dyn Write,
-        options: ExportOptions,
-    ) -> Result<ExportResult> {
-        self.export_into(experiment, &mut WriteSink(out), options)
-    }
-
-    /// As [`Manager::export_experiment`], piece by piece, each of which may be the last.
-    pub fn export_pieces(
-        &self,
-        experiment: i64,
-        take: &mut dyn FnMut(&[u8]) -> Flow,
-        options: ExportOptions,
-    ) -> Result<ExportResult> {
-        self.export_into(experiment, &mut CallbackSink(take), options)
-    }
-
-    /// As [`Manager::export_experiment`], into a file, which appears when it is complete.
-    pub fn export_to_file(
-        &self,
-        experiment: i64,
-        path: &Path,
-        file: FileOptions,
-        options: ExportOptions,
-    ) -> Result<ExportResult> {
-        let mut sink = FileSink::create(path, file.mode, file.replace, self.database())?;
-        self.export_into(experiment, &mut sink, options)
-    }
-
-    /// As [`Manager::export_experiment`], as text.
-    pub fn export_to_string(&self, experiment: i64, options: ExportOptions) -> Result<String> {
-        let mut bytes: Vec<u8> = Vec::new();
-        self.export_into(experiment, &mut bytes, options)?;
-        String::from_utf8(bytes).map_err(|_| Error::internal(Domain::ImportExport, "the document is not UTF-8"))
-    }
-
-    /// Imports the experiment of a document (docs/export-format.md), in one transaction: wholly, or not at all.
-    pub fn import_experiment(&self, document: &mut dyn Read, options: ImportOptions) -> Result<ImportResult> {
-        self.log(LogLevel::Info, &|| "importing an experiment".to_owned());
-        let result = exchange::import(self.database(), document, options);
-        if let Ok(done) = &result {
-            for warning in &done.warnings {
-                self.log(LogLevel::Warning, &|| warning.clone());
-            }
-            self.log(LogLevel::Info, &|| {
-                format!(
-                    "experiment {} of the document is experiment {}",
-                    done.document_experiment_id, done.experiment_id
-                )
-            });
-        }
-        self.logged("import experiment", result)
-    }
-
-    /// As [`Manager::import_experiment`], from a file.
-    pub fn import_from_file(&self, path: &Path, options: ImportOptions) -> Result<ImportResult> {
-        let mut file = self.logged("open a document", exchange::read_file(path, self.database()))?;
-        self.import_experiment(&mut file, options).map_err(|error| error.detail("document", path.display()))
-    }
-
-    /// As [`Manager::import_experiment`], from text.
-    pub fn import_from_string(&self, mut document: &[u8], options: ImportOptions) -> Result<ImportResult> {
-        self.import_experiment(&mut document, options)
-    }
-
-    /// The folder for snapshots.
-    fn folder(&self) -> Result<Folder> {
-        match &self.folder {
-            Some(folder) => Ok(folder.clone()),
-            None => Folder::at(self.options.snapshot_dir.as_deref()),
-        }
-    }
-
-    /// Makes a snapshot of the database: one consistent state, while others may use it. Returns its id.
-    pub fn create_snapshot(&self, description: &str, options: SnapshotOptions<'_>) -> Result<String> {
-        let create = || {
-            let request = snapshot::Request::new(description, options.metadata)?;
-            let job = options.job.job(Domain::Snapshot);
-            let made = snapshot::create(self.database(), &self.folder()?, &request, &job, Counting::Pages)?;
-            job.finish();
-            self.log(LogLevel::Info, &|| format!("made snapshot {}", made.id));
-            Ok(made.id)
-        };
-        self.logged("create snapshot", create())
-    }
-
-    /// The snapshots that were made at `since` (microseconds since 1970, UTC) or later and whose id or description matches the
-    /// glob `pattern`.
-    pub fn list_snapshots(&self, since: Option<i64>, pattern: Option<&str>) -> Result<SnapshotList> {
-        self.logged("list snapshots", self.folder().and_then(|folder| snapshot::list(&folder, since, pattern)))
-    }
-
-    /// What a snapshot's manifest says.
-    pub fn snapshot_details(&self, id: &str) -> Result<Snapshot> {
-        self.logged("snapshot details", self.folder().and_then(|folder| snapshot::details(&folder, id)))
-    }
-
-    /// Fails unless the snapshot is as it was made.
-    pub fn verify_snapshot(&self, id: &str, options: JobOptions) -> Result<()> {
-        let job = options.job(Domain::Snapshot);
-        let verified = self.folder().and_then(|folder| snapshot::verify(&folder, id, &job));
-        if verified.is_ok() {
-            job.finish();
-        }
-        self.logged("verify snapshot", verified)
-    }
-
-    /// Replaces everything in the database by the snapshot, in one step for everybody else.
-    pub fn restore_snapshot(&self, id: &str, options: RestoreOptions) -> Result<RestoreResult> {
-        let restore = || {
-            let job = options.job.job(Domain::Snapshot);
-            let how = (options.force, !options.no_safety_snapshot);
-            let done = snapshot::restore(self.database(), &self.folder()?, id, how, &job)?;
-            job.finish();
-            self.log(LogLevel::Info, &|| format!("restored snapshot {}", done.snapshot_id));
-            Ok(done)
-        };
-        self.logged("restore snapshot", restore())
-    }
-
-    /// Deletes a snapshot.
-    pub fn delete_snapshot(&self, id: &str) -> Result<()> {
-        self.logged("delete snapshot", self.folder().and_then(|folder| snapshot::delete(&folder, id)))
-    }
-
-    /// Keeps the newest `keep` snapshots of this database and deletes its others; returns how many.
-    pub fn cleanup_snapshots(&self, keep: i64) -> Result<u64> {
-        let cleaned = self.folder().and_then(|folder| snapshot::cleanup(self.database(), &folder, keep));
-        self.logged("clean up snapshots", cleaned)
     }
 }
 

@@ -3,8 +3,10 @@
 
 mod common;
 
+use std::sync::Arc;
+
 use common::{Place, accept};
-use expmig::{Database, OpenOptions};
+use expmig::{Database, Domain, Error, OpenOptions, Password, Status};
 use libfuzzer_sys::fuzz_target;
 
 thread_local! {
@@ -23,7 +25,9 @@ fuzz_target!(|url: &str| {
             None if url.starts_with("mysql:") || url.starts_with("mariadb:") => url.to_owned(),
             None => format!("{folder}/{url}"),
         };
-        let options = OpenOptions { read_only: true, ..OpenOptions::default() };
+        // Asked for when the address was understood and before anybody is called: no server is ever dialled.
+        let password = Password::Ask(Arc::new(|| Err(Error::new(Status::Auth, Domain::Database, "no password"))));
+        let options = OpenOptions { read_only: true, password: Some(password), ..OpenOptions::default() };
         if let Err(error) = Database::open(&url, options) {
             accept(&error);
         }

@@ -152,7 +152,9 @@ impl Database {
         match &self.backend {
             Backend::Sqlite(file) => file.replace_content(from, keep, job, copied),
             #[cfg(feature = "mysql")]
-            Backend::Mysql(_) => self.refuse_unsupported("snapshots", Domain::Snapshot),
+            Backend::Mysql(_) => {
+                Err(Error::internal(Domain::Snapshot, "a server's content is replaced row by row, not by a file"))
+            }
         }
     }
 

@@ -18,6 +18,7 @@ mod mysql;
 mod read;
 mod secret;
 mod sqlite;
+mod sqlite_cell;
 mod sqlite_check;
 mod sqlite_copy;
 mod sqlite_cursors;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rusqlite::{OpenFlags, types};
+use rusqlite::OpenFlags;
 
 use super::connection::{
     Change, Connection, Copied, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction, WithCursors,
@@ -14,6 +14,7 @@ use super::connection::{
 use super::guard;
 use super::layout::{Affinity, ColumnLayout, Layout, TableLayout};
 use super::read::ReadStatement;
+use super::sqlite_cell::{Cell, SqliteRow, from_sqlite};
 use super::sqlite_error::translate;
 use super::sqlite_insert::{SqliteInserter, has_triggers, is_huge};
 use super::sqlite_read::{self, ReadGuard};
@@ -246,21 +247,6 @@ pub(super) fn of_commit(cause: Error) -> Error {
         .caused_by(cause)
 }
 
-/// A cell on its way into a statement.
-pub(super) struct Cell<'a>(pub(super) ValueRef<'a>);
-
-impl types::ToSql for Cell<'_> {
-    fn to_sql(&self) -> rusqlite::Result<types::ToSqlOutput<'_>> {
-        Ok(types::ToSqlOutput::Borrowed(match self.0 {
-            ValueRef::Null => types::ValueRef::Null,
-            ValueRef::Integer(value) => types::ValueRef::Integer(value),
-            ValueRef::Real(value) => types::ValueRef::Real(value),
-            ValueRef::Text(value) => types::ValueRef::Text(value),
-            ValueRef::Blob(value) => types::ValueRef::Blob(value),
-        }))
-    }
-}
-
 struct SqliteChange<'c> {
     connection: &'c SqliteConnection,
     statement: rusqlite::Statement<'c>,
@@ -279,46 +265,6 @@ impl Change for SqliteChange<'_> {
             Ok(changed)
         };
         run().map(|changed| changed as u64).map_err(|error| self.connection.wrap(error))
-    }
-}
-
-struct SqliteRow<'a, 's>(&'a rusqlite::Row<'s>);
-
-impl Row for SqliteRow<'_, '_> {
-    fn value(&self, index: usize) -> Result<ValueRef<'_>> {
-        cell(self.0, index)
-    }
-
-    fn values<'r>(&'r self, cells: &mut [ValueRef<'r>]) -> Result<()> {
-        all_cells(self.0, cells)
-    }
-}
-
-/// A cell of the current row.
-#[inline]
-pub(super) fn cell<'r>(row: &'r rusqlite::Row<'_>, index: usize) -> Result<ValueRef<'r>> {
-    match row.get_ref(index) {
-        Ok(value) => Ok(from_sqlite(value)),
-        Err(error) => Err(Error::internal(Domain::Database, format!("SQLite: {error}"))),
-    }
-}
-
-/// The first cells of the current row.
-pub(super) fn all_cells<'r>(row: &'r rusqlite::Row<'_>, cells: &mut [ValueRef<'r>]) -> Result<()> {
-    for (at, place) in cells.iter_mut().enumerate() {
-        *place = cell(row, at)?;
-    }
-    Ok(())
-}
-
-#[inline]
-pub(super) fn from_sqlite(value: types::ValueRef<'_>) -> ValueRef<'_> {
-    match value {
-        types::ValueRef::Null => ValueRef::Null,
-        types::ValueRef::Integer(value) => ValueRef::Integer(value),
-        types::ValueRef::Real(value) => ValueRef::Real(value),
-        types::ValueRef::Text(value) => ValueRef::Text(value),
-        types::ValueRef::Blob(value) => ValueRef::Blob(value),
     }
 }
 

@@ -4,7 +4,8 @@ use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::{Rows, Statement};
 
 use super::connection::{Cursor, Query, Row, WithCursors};
-use super::sqlite::{READ_CACHE_KIB, SqliteConnection, all_cells, cell};
+use super::sqlite::{READ_CACHE_KIB, SqliteConnection};
+use super::sqlite_cell::{all_cells, cell};
 use crate::error::{Domain, Error, Result};
 use crate::schema::ValueRef;
 

@@ -4,7 +4,8 @@ use rusqlite::Statement;
 
 use super::connection::Inserter;
 use super::layout::TableLayout;
-use super::sqlite::{Cell, SqliteConnection};
+use super::sqlite::SqliteConnection;
+use super::sqlite_cell::Cell;
 use crate::error::{Error, Result};
 use crate::schema::{ValueRef, quote};
 

@@ -14,7 +14,8 @@ use smallvec::SmallVec;
 
 use super::connection::{Next, Transaction};
 use super::read::{EachRow, QueryRow, ReadStatement};
-use super::sqlite::{SqliteConnection, from_sqlite};
+use super::sqlite::SqliteConnection;
+use super::sqlite_cell::from_sqlite;
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::{Value, ValueRef};
 

@@ -225,6 +225,18 @@ impl Walked {
 }
 
 impl Reader<'_> {
+    /// Whether this key, which the format does not have here, is one of the older tool's: it wrote `trials[].runs[].run` and one list of
+    /// all metrics. This is for documents that were taken for ones of this format before such a key came.
+    pub fn is_of_the_older_tool(&self, key: &str) -> bool {
+        let path = self.path().to_string();
+        match key {
+            "metrics" => path == "$.metrics",
+            "export_metadata" => path == "$.export_metadata",
+            "runs" | "trial" | "run" => path.starts_with("$.trials["),
+            _ => false,
+        }
+    }
+
     /// The error for a document of the older tool, known by this key, which stands at this offset.
     pub fn of_the_older_tool(&self, offset: u64, key: &str) -> Error {
         let what = format!(

@@ -1,0 +1,111 @@
+//! Exporting and importing experiments as documents.
+
+use std::borrow::Borrow;
+use std::io::{Read, Write};
+use std::path::Path;
+
+use super::{LogLevel, Manager};
+use crate::database::Database;
+use crate::error::{Domain, Error, Result};
+use crate::exchange::{
+    self, CallbackSink, ExportOptions, ExportResult, FileSink, ImportOptions, ImportResult, Sink, WriteSink,
+};
+use crate::progress::Flow;
+
+/// How a file is made.
+#[derive(Clone, Copy, Debug)]
+pub struct FileOptions {
+    /// Replace a file of that name.
+    pub replace: bool,
+    /// The permissions of the file, at most 0o777. By default the owner's alone: experiments can be confidential.
+    pub mode: u32,
+}
+
+impl Default for FileOptions {
+    fn default() -> FileOptions {
+        FileOptions { replace: false, mode: 0o600 }
+    }
+}
+
+impl<D: Borrow<Database>> Manager<D> {
+    fn export_into(&self, experiment: i64, sink: &mut dyn Sink, options: ExportOptions) -> Result<ExportResult> {
+        self.log(LogLevel::Info, &|| format!("exporting experiment {experiment}"));
+        let exported = exchange::export(self.database(), experiment, options, sink);
+        if let Ok(done) = &exported
+            && !done.left_out.is_empty()
+        {
+            let rows: u64 = done.left_out.iter().map(|(_, rows)| rows).sum();
+            self.log(LogLevel::Warning, &|| format!("{rows} rows hang on nothing and were left out"));
+        }
+        self.logged("export experiment", exported)
+    }
+
+    /// Writes an experiment and everything below it as a document (docs/export-format.md). After a failure, what was written is no
+    /// document.
+    pub fn export_experiment(
+        &self,
+        experiment: i64,
+        out: &mut dyn Write,
+        options: ExportOptions,
+    ) -> Result<ExportResult> {
+        self.export_into(experiment, &mut WriteSink(out), options)
+    }
+
+    /// As [`Manager::export_experiment`], piece by piece, each of which may be the last.
+    pub fn export_pieces(
+        &self,
+        experiment: i64,
+        take: &mut dyn FnMut(&[u8]) -> Flow,
+        options: ExportOptions,
+    ) -> Result<ExportResult> {
+        self.export_into(experiment, &mut CallbackSink(take), options)
+    }
+
+    /// As [`Manager::export_experiment`], into a file, which appears when it is complete.
+    pub fn export_to_file(
+        &self,
+        experiment: i64,
+        path: &Path,
+        file: FileOptions,
+        options: ExportOptions,
+    ) -> Result<ExportResult> {
+        let mut sink = FileSink::create(path, file.mode, file.replace, self.database())?;
+        self.export_into(experiment, &mut sink, options)
+    }
+
+    /// As [`Manager::export_experiment`], as text.
+    pub fn export_to_string(&self, experiment: i64, options: ExportOptions) -> Result<String> {
+        let mut bytes: Vec<u8> = Vec::new();
+        self.export_into(experiment, &mut bytes, options)?;
+        String::from_utf8(bytes).map_err(|_| Error::internal(Domain::ImportExport, "the document is not UTF-8"))
+    }
+
+    /// Imports the experiment of a document (docs/export-format.md), in one transaction: wholly, or not at all.
+    pub fn import_experiment(&self, document: &mut dyn Read, options: ImportOptions) -> Result<ImportResult> {
+        self.log(LogLevel::Info, &|| "importing an experiment".to_owned());
+        let result = exchange::import(self.database(), document, options);
+        if let Ok(done) = &result {
+            for warning in &done.warnings {
+                self.log(LogLevel::Warning, &|| warning.clone());
+            }
+            self.log(LogLevel::Info, &|| {
+                format!(
+                    "experiment {} of the document is experiment {}",
+                    done.document_experiment_id, done.experiment_id
+                )
+            });
+        }
+        self.logged("import experiment", result)
+    }
+
+    /// As [`Manager::import_experiment`], from a file.
+    pub fn import_from_file(&self, path: &Path, options: ImportOptions) -> Result<ImportResult> {
+        let mut file = self.logged("open a document", exchange::read_file(path, self.database()))?;
+        self.import_experiment(&mut file, options).map_err(|error| error.detail("document", path.display()))
+    }
+
+    /// As [`Manager::import_experiment`], from text.
+    pub fn import_from_string(&self, mut document: &[u8], options: ImportOptions) -> Result<ImportResult> {
+        self.import_experiment(&mut document, options)
+    }
+}

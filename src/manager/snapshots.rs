@@ -1,0 +1,94 @@
+//! Snapshots of the database: making, listing, verifying, restoring and deleting them.
+
+use std::borrow::Borrow;
+
+use super::{JobOptions, LogLevel, Manager};
+use crate::database::Database;
+use crate::error::{Domain, Result};
+use crate::snapshot::{self, Counting, Folder, RestoreResult, Snapshot, SnapshotList};
+
+/// What a caller can say about a new snapshot.
+#[derive(Default)]
+pub struct SnapshotOptions<'a> {
+    /// The text of a JSON object; `None` for an empty one.
+    pub metadata: Option<&'a str>,
+    pub job: JobOptions,
+}
+
+/// What a caller can ask of a restore.
+#[derive(Default)]
+pub struct RestoreOptions {
+    /// Restore also a snapshot of another database.
+    pub force: bool,
+    /// Take no snapshot of what is overwritten.
+    pub no_safety_snapshot: bool,
+    pub job: JobOptions,
+}
+
+impl<D: Borrow<Database>> Manager<D> {
+    /// The folder for snapshots.
+    pub(super) fn folder(&self) -> Result<Folder> {
+        match &self.folder {
+            Some(folder) => Ok(folder.clone()),
+            None => Folder::at(self.options.snapshot_dir.as_deref()),
+        }
+    }
+
+    /// Makes a snapshot of the database: one consistent state, while others may use it. Returns its id.
+    pub fn create_snapshot(&self, description: &str, options: SnapshotOptions<'_>) -> Result<String> {
+        let create = || {
+            let request = snapshot::Request::new(description, options.metadata)?;
+            let job = options.job.job(Domain::Snapshot);
+            let made = snapshot::create(self.database(), &self.folder()?, &request, &job, Counting::Pages)?;
+            job.finish();
+            self.log(LogLevel::Info, &|| format!("made snapshot {}", made.id));
+            Ok(made.id)
+        };
+        self.logged("create snapshot", create())
+    }
+
+    /// The snapshots that were made at `since` (microseconds since 1970, UTC) or later and whose id or description matches the
+    /// glob `pattern`.
+    pub fn list_snapshots(&self, since: Option<i64>, pattern: Option<&str>) -> Result<SnapshotList> {
+        self.logged("list snapshots", self.folder().and_then(|folder| snapshot::list(&folder, since, pattern)))
+    }
+
+    /// What a snapshot's manifest says.
+    pub fn snapshot_details(&self, id: &str) -> Result<Snapshot> {
+        self.logged("snapshot details", self.folder().and_then(|folder| snapshot::details(&folder, id)))
+    }
+
+    /// Fails unless the snapshot is as it was made.
+    pub fn verify_snapshot(&self, id: &str, options: JobOptions) -> Result<()> {
+        let job = options.job(Domain::Snapshot);
+        let verified = self.folder().and_then(|folder| snapshot::verify(&folder, id, &job));
+        if verified.is_ok() {
+            job.finish();
+        }
+        self.logged("verify snapshot", verified)
+    }
+
+    /// Replaces everything in the database by the snapshot, in one step for everybody else.
+    pub fn restore_snapshot(&self, id: &str, options: RestoreOptions) -> Result<RestoreResult> {
+        let restore = || {
+            let job = options.job.job(Domain::Snapshot);
+            let how = (options.force, !options.no_safety_snapshot);
+            let done = snapshot::restore(self.database(), &self.folder()?, id, how, &job)?;
+            job.finish();
+            self.log(LogLevel::Info, &|| format!("restored snapshot {}", done.snapshot_id));
+            Ok(done)
+        };
+        self.logged("restore snapshot", restore())
+    }
+
+    /// Deletes a snapshot.
+    pub fn delete_snapshot(&self, id: &str) -> Result<()> {
+        self.logged("delete snapshot", self.folder().and_then(|folder| snapshot::delete(&folder, id)))
+    }
+
+    /// Keeps the newest `keep` snapshots of this database and deletes its others; returns how many.
+    pub fn cleanup_snapshots(&self, keep: i64) -> Result<u64> {
+        let cleaned = self.folder().and_then(|folder| snapshot::cleanup(self.database(), &folder, keep));
+        self.logged("clean up snapshots", cleaned)
+    }
+}
