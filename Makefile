@@ -85,6 +85,7 @@ bench:
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r benches/requirements.txt
 	$(VENV)/bin/python benches/import.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(filter-out --full,$(BENCH))
 	$(PYTHON) benches/snapshots.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(filter --full,$(BENCH))
+	$(PYTHON) benches/servers.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench --tool $(VENV)/bin/sqlite3mysql
 
 # What CI checks beside the tests.
 check:

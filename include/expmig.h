@@ -976,8 +976,8 @@ typedef struct expmig_transform_note {
      */
     const char *metric_type;
     /**
-     * The transformation that said so; "validate_after_transform" if the metric was not valid afterwards, "database" if the database
-     * refused the row.
+     * The transformation that said so; "validate_after_transform" if the metric was not valid afterwards, "backup_original" if an undo
+     * could not give it back what it had, "database" if the database refused the row.
      */
     const char *transformation;
     /**
@@ -1259,7 +1259,7 @@ EXPMIG_API const char *expmig_error_message(const struct expmig_error *error);
 EXPMIG_API const char *expmig_error_hint(const struct expmig_error *error);
 
 /**
- * 1 if the same call can succeed later without any change, else 0. Since 0.1.0.
+ * 1 if the same call can succeed later without any change, and nothing is done twice by it, else 0. Since 0.1.0.
  */
 EXPMIG_API int32_t expmig_error_retryable(const struct expmig_error *error);
 
@@ -1379,14 +1379,16 @@ expmig_status expmig_database_info(const struct expmig_database *database,
                                    struct expmig_error **error);
 
 /**
- * Which columns of a server's tables are too narrow to hold everything (docs/servers.md), and the statements that widen them, as a
+ * Which columns of a server's tables are too narrow to hold everything (docs/fidelity.md), and the statements that widen them, as a
  * JSON object, schema "expmig.widening/1". For a SQLite file there are none.
  *
- * `flags`: EXPMIG_WIDEN_APPLY or 0. Each statement is committed by itself; after a failure, call it again for what is left.
+ * `flags`: EXPMIG_WIDEN_APPLY or 0. Each statement is committed by itself; after a failure, call it again for what is left. Foreign
+ * keys of the columns are dropped and added again as they were; the error of a widening that was cut off in between names those that
+ * are missing, the table EXPMIG_WIDENING has them, and the next call adds them.
  * `json`: receives a string that the caller frees with expmig_string_free.
  *
- * Answers EXPMIG_BUSY, EXPMIG_SCHEMA, EXPMIG_AUTH (a right is missing), EXPMIG_CONNECTION, EXPMIG_IO, EXPMIG_MISUSE (the handle is
- * read-only), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ * Answers EXPMIG_BUSY, EXPMIG_SCHEMA, EXPMIG_AUTH (a right is missing), EXPMIG_CONNECTION, EXPMIG_IO, EXPMIG_CONSTRAINT (rows dangle,
+ * and a foreign key cannot be added again), EXPMIG_MISUSE (the handle is read-only), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -2163,8 +2165,11 @@ expmig_status expmig_transform_options_init(struct expmig_transform_options *opt
  * Answers EXPMIG_INVALID_ARGUMENT (something is wrong with the rules; the detail "path" says where), EXPMIG_LIMIT (too many rules),
  * EXPMIG_NOT_FOUND (an experiment or a metric does not exist), EXPMIG_VALIDATION (metrics that cannot be transformed, unless
  * rollback_on_error is false; the details name them), EXPMIG_MISMATCH (a trigger interfered), EXPMIG_CANCELLED, EXPMIG_CALLBACK,
- * EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA,
- * EXPMIG_MISUSE. After each of them nothing was changed. Since 0.1.0.
+ * EXPMIG_BUSY (also if another connection to a server changed one of the metrics meanwhile), EXPMIG_SHARED_PROCESS (the first write opens
+ * the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE; on a server also EXPMIG_AUTH (for the tables of the undo log
+ * the right CREATE is missing; or another right), EXPMIG_UNSUPPORTED (METRIC is of an engine without transactions), EXPMIG_CONSTRAINT (a
+ * value does not fit its column), EXPMIG_CONNECTION, EXPMIG_TIMEOUT. After each of them nothing was changed; on a server the tables of the
+ * undo log can be there then, empty (docs/servers.md). Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -2339,7 +2344,9 @@ expmig_status expmig_undo_options_init(struct expmig_undo_options *options,
  * Answers EXPMIG_NOT_FOUND (there is no such transformation, or it was undone or forgotten), EXPMIG_MISMATCH (metrics were changed since, or
  * are gone; the details name them, and as newer_transform_id the transformations to undo first), EXPMIG_CANCELLED, EXPMIG_CALLBACK,
  * EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
- * EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed. Since 0.1.0.
+ * EXPMIG_INVALID_ARGUMENT; on a server also EXPMIG_AUTH (a right is missing), EXPMIG_UNSUPPORTED (METRIC is of an engine without
+ * transactions), EXPMIG_CONSTRAINT (a value does not fit its column any more), EXPMIG_CONNECTION, EXPMIG_TIMEOUT. After each of them nothing
+ * was changed. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -2355,7 +2362,8 @@ expmig_status expmig_transform_undo(const struct expmig_manager *manager,
  *
  * `json`: receives a string that the caller frees with expmig_string_free.
  *
- * Answers EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ * Answers EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT; on a server also EXPMIG_AUTH,
+ * EXPMIG_CONNECTION, EXPMIG_TIMEOUT. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -2371,7 +2379,8 @@ expmig_status expmig_transform_list(const struct expmig_manager *manager,
  * `forgotten_count`: receives how many can be undone no more; can be NULL.
  *
  * Answers EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT,
- * EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT (a negative count). Since 0.1.0.
+ * EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT (a negative count); on a server also EXPMIG_AUTH, EXPMIG_CONNECTION,
+ * EXPMIG_TIMEOUT. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE

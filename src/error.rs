@@ -116,6 +116,10 @@ pub struct Detail {
     pub value: String,
 }
 
+/// How to find out what became of a commit.
+const LOOK_FIRST: &str = "look before doing it again: a migration or an import with on_duplicate = skip finds out what is there, a \
+    restore can be repeated, and a transformation shows in the list of those that can be undone or in the digest of an experiment";
+
 /// Why a call failed. Cheap to pass on: one pointer.
 #[derive(Debug, thiserror::Error)]
 pub struct Error(Box<Inner>);
@@ -189,6 +193,18 @@ impl Error {
     pub fn detail(mut self, key: impl Into<Cow<'static, str>>, value: impl ToString) -> Error {
         self.0.details.push(Detail { key: key.into(), value: value.to_string() });
         self
+    }
+
+    /// The error of a commit of which nobody can tell whether it was made. It is not retryable: the same again could be done twice.
+    pub fn undecided(status: Status, domain: Domain, message: impl Into<String>) -> Error {
+        let mut error = Error::new(status, domain, message).detail("outcome", "undecided").hint(LOOK_FIRST);
+        error.0.retryable = false;
+        error
+    }
+
+    /// Whether nobody can tell if the changes were made.
+    pub fn is_undecided(&self) -> bool {
+        self.0.details.iter().any(|detail| detail.key == "outcome" && detail.value == "undecided")
     }
 
     /// The same error, raised by another part.

@@ -186,7 +186,7 @@ impl<D: Borrow<Database>> Manager<D> {
         Ok(Json::Object(info))
     }
 
-    /// Which columns of a server's tables are too narrow to hold everything (docs/servers.md), and the statements that widen them; with
+    /// Which columns of a server's tables are too narrow to hold everything (docs/fidelity.md), and the statements that widen them; with
     /// `apply` these are run. Schema `expmig.widening/1`.
     pub fn widen_schema(&self, apply: bool, options: JobOptions) -> Result<Json> {
         let job = options.job(Domain::Database);

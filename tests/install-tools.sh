@@ -24,6 +24,7 @@ test)
     [ -e /usr/include/sqlite3.h ] || missing="$missing libsqlite3-dev"
     need sqlite3 sqlite3
     need mariadbd mariadb-server-core
+    need mariadb mariadb-client-core
     need openssl openssl
     need mariadb-install-db mariadb-server-core
     need python3 python3
@@ -31,6 +32,9 @@ test)
     ;;
 bench)
     need sqlite3 sqlite3
+    need mariadbd mariadb-server-core
+    need mariadb-install-db mariadb-server-core
+    need mariadb mariadb-client-core
     need python3 python3
     python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || missing="$missing python3-venv"
     ;;

@@ -10,11 +10,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use expmig::database::{Next, Password, Secret, Transaction};
+use expmig::database::{Connection, Next, Password, Secret, Transaction};
 use expmig::progress::Job;
 use expmig::{
     Database, Domain, Error, ExportOptions, Flow, ImportOptions, JobOptions, Manager, ManagerOptions, MigrateOptions,
-    MigrationResult, OpenOptions, RestoreOptions, SnapshotOptions, Status, Strategy, Value,
+    MigrationResult, OpenOptions, RestoreOptions, SnapshotOptions, Status, Strategy, Value, ValueRef,
 };
 use mysql::prelude::Queryable;
 use server::{Kind, PASSWORD, Server, USER, alone, dump, escaped, rows};
@@ -269,41 +269,12 @@ fn what_is_said_to_be_stored_is_what_the_server_stores() {
     });
 }
 
-/// The tables as the tracking application declares them on MySQL.
-const ORIGINAL: &str = "
-    CREATE TABLE EXPERIMENT (id INT AUTO_INCREMENT PRIMARY KEY, title VARCHAR(255) NOT NULL, \"desc\" TEXT, start_time DATETIME NOT NULL, update_time DATETIME NOT NULL);
-    CREATE TABLE TRIAL (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(255) NOT NULL, experiment_id INT NOT NULL, start_time DATETIME NOT NULL, update_time DATETIME NOT NULL, FOREIGN KEY (experiment_id) REFERENCES EXPERIMENT(id));
-    CREATE TABLE TRIAL_RUN (id INT AUTO_INCREMENT PRIMARY KEY, trial_id INT NOT NULL, status VARCHAR(50) NOT NULL, start_time DATETIME NOT NULL, update_time DATETIME NOT NULL, FOREIGN KEY (trial_id) REFERENCES TRIAL(id));
-    CREATE TABLE RESULTS (trial_run_id INT, time DATETIME NOT NULL, PRIMARY KEY (trial_run_id), FOREIGN KEY (trial_run_id) REFERENCES TRIAL_RUN(id));
-    CREATE TABLE EPOCH (idx INT, trial_run_id INT, time DATETIME NOT NULL, PRIMARY KEY (idx, trial_run_id), FOREIGN KEY (trial_run_id) REFERENCES TRIAL_RUN(id));
-    CREATE TABLE BATCH (idx INT, epoch_idx INT, trial_run_id INT, time DATETIME NOT NULL, PRIMARY KEY (idx, epoch_idx, trial_run_id), FOREIGN KEY (epoch_idx, trial_run_id) REFERENCES EPOCH(idx, trial_run_id));
-    CREATE TABLE METRIC (id INT AUTO_INCREMENT PRIMARY KEY, type VARCHAR(50) NOT NULL, total_val FLOAT NOT NULL, per_label_val JSON);
-    CREATE TABLE ARTIFACT (id INT AUTO_INCREMENT PRIMARY KEY, type VARCHAR(50) NOT NULL, loc VARCHAR(255) NOT NULL);
-    CREATE TABLE EXPERIMENT_ARTIFACT (experiment_id INT, artifact_id INT, PRIMARY KEY (experiment_id, artifact_id));
-    CREATE TABLE TRIAL_ARTIFACT (trial_id INT, artifact_id INT, PRIMARY KEY (trial_id, artifact_id));
-    CREATE TABLE TRIAL_RUN_ARTIFACT (trial_run_id INT, artifact_id INT, PRIMARY KEY (trial_run_id, artifact_id));
-    CREATE TABLE RESULTS_METRIC (results_id INT, metric_id INT, PRIMARY KEY (results_id, metric_id));
-    CREATE TABLE RESULTS_ARTIFACT (results_id INT, artifact_id INT, PRIMARY KEY (results_id, artifact_id));
-    CREATE TABLE EPOCH_METRIC (epoch_idx INT, epoch_trial_run_id INT, metric_id INT, PRIMARY KEY (epoch_idx, epoch_trial_run_id, metric_id));
-    CREATE TABLE EPOCH_ARTIFACT (epoch_idx INT, epoch_trial_run_id INT, artifact_id INT, PRIMARY KEY (epoch_idx, epoch_trial_run_id, artifact_id));
-    CREATE TABLE BATCH_METRIC (batch_idx INT, epoch_idx INT, trial_run_id INT, metric_id INT, PRIMARY KEY (batch_idx, epoch_idx, trial_run_id, metric_id));
-    CREATE TABLE BATCH_ARTIFACT (batch_idx INT, epoch_idx INT, trial_run_id INT, artifact_id INT, PRIMARY KEY (batch_idx, epoch_idx, trial_run_id, artifact_id))";
-
-fn original(server: &Server) -> String {
-    let name = server.schema();
-    let mut client = server.connect(&name);
-    for statement in ORIGINAL.split(';') {
-        client.query_drop(statement).unwrap_or_else(|error| panic!("{error}: {statement}"));
-    }
-    name
-}
-
 #[test]
 fn values_that_an_existing_schema_would_change_are_listed_before_the_first_write() {
     each(|server| {
         let folder = Folder::new();
         let source = support::open(&folder.small("a.db", "UPDATE METRIC SET total_val = 0.1 WHERE id = 32"));
-        let name = original(server);
+        let name = server.original();
         let target = open(&server.url(&name));
         let before = dump(&mut server.connect(&name));
         for strategy in [Strategy::Conservative, Strategy::Balanced] {
@@ -609,6 +580,38 @@ fn small_packets_and_odd_settings_of_the_server_change_nothing() {
 }
 
 #[test]
+fn a_transaction_that_is_too_large_for_the_server_is_a_limit_and_leaves_nothing() {
+    let _alone = alone();
+    each_own(&["--log-bin=log", "--server-id=1", "--binlog-format=ROW", "--max-binlog-cache-size=65536"], |server| {
+        let folder = Folder::new();
+        let source = support::open(&folder.digits("digits.db"));
+        let document = source.export_to_string(1, ExportOptions::default()).expect("a document");
+        let snapshot = source.create_snapshot("", SnapshotOptions::default()).expect("a snapshot");
+        let name = schema(server, true);
+        let database = Database::open(&server.url(&name), OpenOptions::default()).expect("the schema");
+        let options = ManagerOptions { snapshot_dir: Some(support::snapshot_folder()), ..ManagerOptions::default() };
+        let target = Manager::new(database, options);
+        let before = dump(&mut server.connect(&name));
+        let restore = RestoreOptions { force: true, no_safety_snapshot: true, ..RestoreOptions::default() };
+        let results = [
+            migrate(&source, &target, MigrateOptions::default()).map(drop),
+            target.import_from_string(document.as_bytes(), ImportOptions::default()).map(drop),
+            target.restore_snapshot(&snapshot, restore).map(drop),
+        ];
+        for result in results {
+            let error = failed(result, Status::Limit);
+            assert_eq!((error.vendor_code(), error.retryable()), (Some(1197), false), "{}", error.to_json());
+            assert!(error.hint_text().expect("a hint").contains("limit"), "{}", error.to_json());
+        }
+        assert_eq!(dump(&mut server.connect(&name)), before);
+        // The handle goes on, and what is smaller fits.
+        let small = support::open(&folder.small("small.db", ""));
+        let done = migrate(&small, &target, MigrateOptions::default()).unwrap_or_else(|e| panic!("{}", e.to_json()));
+        assert_eq!(done.source_digest, done.target_digest);
+    });
+}
+
+#[test]
 fn a_read_only_server_is_read() {
     let _alone = alone();
     each_own(&[], |server| {
@@ -655,8 +658,35 @@ fn tables_without_transactions_are_not_written() {
     });
 }
 
+#[test]
+fn a_negative_zero_that_a_file_cannot_hold_is_named_before_anything_is_written() {
+    let _alone = alone();
+    each(|server| {
+        let folder = Folder::new();
+        let name = schema(server, true);
+        let mut client = server.connect(&name);
+        client.exec_drop("UPDATE METRIC SET total_val = ? WHERE id = 31", (-0.0_f64,)).expect("an update");
+        let stored: Option<f64> =
+            client.exec_first("SELECT total_val FROM METRIC WHERE id = ?", (31,)).expect("a metric");
+        let source = open(&server.url(&name));
+        let target = create(folder.path("target.db").to_str().expect("a path"));
+        let migrated = migrate(&source, &target, MigrateOptions::default());
+        if stored.expect("a number").is_sign_negative() {
+            let error = failed(migrated, Status::Lossy);
+            assert!(error.details().iter().any(|detail| detail.key == "column" && detail.value == "total_val"));
+            assert!(target.list_experiments().expect("a list").is_empty());
+        } else {
+            let done = migrated.unwrap_or_else(|error| panic!("{}", error.to_json()));
+            assert_eq!(done.source_digest, done.target_digest);
+        }
+    });
+}
+
 /// A table, columns of it, and rows by their number.
 type Refused = (&'static str, &'static [&'static str], fn(i64) -> [i64; 3]);
+
+/// A statement that follows rows.
+type Follows<'n> = &'n dyn Fn(&dyn Connection, Transaction<'_>) -> expmig::Result<()>;
 
 #[test]
 fn rows_come_in_by_load_data_and_by_insert_alike() {
@@ -718,6 +748,30 @@ fn rows_come_in_by_load_data_and_by_insert_alike() {
                 drop(inserter);
                 drop(transaction);
                 assert_eq!(dump(&mut server.connect(&name)), before, "{table}");
+            }
+            // Rows that are loaded while the next are made ready are refused by the next statement at the latest, whichever it is.
+            let next: [(&str, Follows<'_>); 2] = [
+                ("a commit", &|_, transaction| transaction.commit()),
+                ("a query", &|writer, _| writer.query_integer("SELECT count(*) FROM TRIAL", &[]).map(drop)),
+            ];
+            for (what, next) in next {
+                let transaction = Transaction::write(writer).expect("a transaction");
+                let layout = writer.layout().expect("the layout");
+                let columns = &["id", "type", "loc"];
+                let mut inserter =
+                    writer.inserter(layout.table("ARTIFACT").expect("it"), columns).expect("an inserter");
+                let mut insert = |first: i64, different: i64| {
+                    let row = |at: i64| [first + at % different, 7, 7].map(ValueRef::Integer);
+                    inserter.insert(&(0..60).flat_map(row).collect::<Vec<_>>())
+                };
+                insert(2000, 60).expect("rows that fit");
+                let refused = insert(3000, 40).and_then(|()| next(writer, transaction));
+                let error = failed(refused, Status::Constraint);
+                assert_eq!(error.vendor_code(), Some(1062), "{what}: {}", error.to_json());
+                let tables: Vec<_> = error.details().iter().filter(|detail| detail.key == "table").collect();
+                assert!(matches!(tables[..], [table] if table.value == "ARTIFACT"), "{what}: {}", error.to_json());
+                drop(inserter);
+                assert_eq!(dump(&mut server.connect(&name)), before, "{what}");
             }
         });
     }
@@ -806,84 +860,4 @@ fn a_server_without_tls_is_refused_where_it_is_wanted() {
         let error = failed(try_open(&url(mode), OpenOptions::default()), Status::Connection);
         assert!(error.message().contains("TLS"), "{}", error.to_json());
     }
-}
-
-#[test]
-fn a_widened_schema_holds_everything_and_keeps_what_it_has() {
-    each(|server| {
-        let folder = Folder::new();
-        let source = support::open(&folder.small(
-            "a.db",
-            "UPDATE METRIC SET total_val = 0.1, per_label_val = '{\"b\": 1.0, \"a\": 2}' WHERE id = 32",
-        ));
-        let name = original(server);
-        let mut client = server.connect(&name);
-        client
-            .query_drop("ALTER TABLE ARTIFACT MODIFY COLUMN loc VARCHAR(300) CHARACTER SET latin1 NOT NULL")
-            .expect("narrower");
-        client
-            .query_drop("ALTER TABLE TRIAL_RUN MODIFY COLUMN status VARCHAR(50) NOT NULL DEFAULT 'new'")
-            .expect("a default");
-        client
-            .query_drop(
-                "ALTER TABLE TRIAL_RUN MODIFY COLUMN update_time TIMESTAMP(6) NOT NULL DEFAULT '2020-01-01 00:00:00'",
-            )
-            .expect("odd");
-        client
-            .query_drop("ALTER TABLE TRIAL_RUN ALTER COLUMN start_time SET DEFAULT '2020-01-01 00:00:00'")
-            .expect("a default");
-        for statement in support::SMALL.split(";\n").map(str::trim).filter(|statement| !statement.is_empty()) {
-            client.query_drop(statement).unwrap_or_else(|error| panic!("{error}: {statement}"));
-        }
-        let manager = open(&server.url(&name));
-        let digest = |manager: &Manager| manager.experiment_digest(1, JobOptions::default()).expect("a digest");
-        let (held, before) = (digest(&manager), dump(&mut client));
-        let planned =
-            manager.widen_schema(false, JobOptions::default()).unwrap_or_else(|error| panic!("{}", error.to_json()));
-        assert_eq!(dump(&mut client), before);
-        let text = planned["changes"].to_string();
-        for change in [
-            r#""column":"total_val","from":"float","to":"DOUBLE""#,
-            r#""column":"start_time","from":"datetime","to":"DATETIME(6)""#,
-            r#""column":"loc","from":"varchar(300)","to":"VARCHAR(300)""#,
-            r#""column":"metric_id","from":"int"#,
-            r#""column":"desc","from":"text","to":"LONGTEXT""#,
-        ] {
-            assert!(text.contains(change), "{change} in {text}");
-        }
-        let left: Vec<(&str, &str)> = planned["left"]
-            .as_array()
-            .expect("a list")
-            .iter()
-            .map(|left| (left["table"].as_str().expect("a name"), left["column"].as_str().expect("a name")))
-            .collect();
-        // Ends of foreign keys; a default that would be lost; a type that depends on the session.
-        for column in
-            [("TRIAL", "id"), ("TRIAL", "experiment_id"), ("TRIAL_RUN", "start_time"), ("TRIAL_RUN", "update_time")]
-        {
-            assert!(left.contains(&column), "{column:?} in {planned}");
-        }
-        let reader = try_open(&server.url(&name), OpenOptions { read_only: true, ..OpenOptions::default() })
-            .expect("the schema");
-        failed(reader.widen_schema(true, JobOptions::default()), Status::Misuse);
-        manager.widen_schema(true, JobOptions::default()).unwrap_or_else(|error| panic!("{}", error.to_json()));
-        let again = manager.widen_schema(false, JobOptions::default()).expect("a plan");
-        assert_eq!((&again["changes"], &again["left"]), (&serde_json::json!([]), &planned["left"]));
-        assert_eq!(digest(&manager), held);
-        client.query_drop("ALTER TABLE TRIAL_RUN MODIFY COLUMN update_time DATETIME(6) NOT NULL, MODIFY COLUMN start_time DATETIME(6) NOT NULL").expect("by hand");
-        let done =
-            migrate(&source, &manager, MigrateOptions::default()).unwrap_or_else(|error| panic!("{}", error.to_json()));
-        assert_eq!((done.to_json()["lossy"]["count"].as_u64(), done.source_digest), (Some(0), done.target_digest));
-        let ours =
-            open(&server.url(&schema(server, false))).widen_schema(false, JobOptions::default()).expect("a plan");
-        assert_eq!(
-            (ours["changes"].as_array().map(Vec::len), ours["left"].as_array().map(Vec::len)),
-            (Some(0), Some(0)),
-            "{ours}"
-        );
-        assert_eq!(
-            source.widen_schema(true, JobOptions::default()).expect("a plan")["statements"],
-            serde_json::json!([])
-        );
-    });
 }

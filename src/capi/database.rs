@@ -174,14 +174,16 @@ pub unsafe extern "C" fn expmig_database_info(
 /// Run the statements, instead of only naming them.
 pub const EXPMIG_WIDEN_APPLY: u32 = 0x1;
 
-/// Which columns of a server's tables are too narrow to hold everything (docs/servers.md), and the statements that widen them, as a
+/// Which columns of a server's tables are too narrow to hold everything (docs/fidelity.md), and the statements that widen them, as a
 /// JSON object, schema "expmig.widening/1". For a SQLite file there are none.
 ///
-/// `flags`: EXPMIG_WIDEN_APPLY or 0. Each statement is committed by itself; after a failure, call it again for what is left.
+/// `flags`: EXPMIG_WIDEN_APPLY or 0. Each statement is committed by itself; after a failure, call it again for what is left. Foreign
+/// keys of the columns are dropped and added again as they were; the error of a widening that was cut off in between names those that
+/// are missing, the table EXPMIG_WIDENING has them, and the next call adds them.
 /// `json`: receives a string that the caller frees with expmig_string_free.
 ///
-/// Answers EXPMIG_BUSY, EXPMIG_SCHEMA, EXPMIG_AUTH (a right is missing), EXPMIG_CONNECTION, EXPMIG_IO, EXPMIG_MISUSE (the handle is
-/// read-only), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+/// Answers EXPMIG_BUSY, EXPMIG_SCHEMA, EXPMIG_AUTH (a right is missing), EXPMIG_CONNECTION, EXPMIG_IO, EXPMIG_CONSTRAINT (rows dangle,
+/// and a foreign key cannot be added again), EXPMIG_MISUSE (the handle is read-only), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_schema_widen(

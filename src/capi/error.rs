@@ -76,7 +76,7 @@ pub unsafe extern "C" fn expmig_error_hint(error: *const expmig_error) -> *const
     unsafe { of(error, c"".as_ptr(), |error| error.hint.as_ptr()) }
 }
 
-/// 1 if the same call can succeed later without any change, else 0. Since 0.1.0.
+/// 1 if the same call can succeed later without any change, and nothing is done twice by it, else 0. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_error_retryable(error: *const expmig_error) -> i32 {
     unsafe { of(error, 0, |error| i32::from(error.retryable)) }

@@ -166,8 +166,11 @@ pub unsafe extern "C" fn expmig_transform_options_init(
 /// Answers EXPMIG_INVALID_ARGUMENT (something is wrong with the rules; the detail "path" says where), EXPMIG_LIMIT (too many rules),
 /// EXPMIG_NOT_FOUND (an experiment or a metric does not exist), EXPMIG_VALIDATION (metrics that cannot be transformed, unless
 /// rollback_on_error is false; the details name them), EXPMIG_MISMATCH (a trigger interfered), EXPMIG_CANCELLED, EXPMIG_CALLBACK,
-/// EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA,
-/// EXPMIG_MISUSE. After each of them nothing was changed. Since 0.1.0.
+/// EXPMIG_BUSY (also if another connection to a server changed one of the metrics meanwhile), EXPMIG_SHARED_PROCESS (the first write opens
+/// the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE; on a server also EXPMIG_AUTH (for the tables of the undo log
+/// the right CREATE is missing; or another right), EXPMIG_UNSUPPORTED (METRIC is of an engine without transactions), EXPMIG_CONSTRAINT (a
+/// value does not fit its column), EXPMIG_CONNECTION, EXPMIG_TIMEOUT. After each of them nothing was changed; on a server the tables of the
+/// undo log can be there then, empty (docs/servers.md). Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transform_metrics(

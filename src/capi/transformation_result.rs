@@ -25,8 +25,8 @@ pub struct expmig_transform_note {
     pub metric_id: i64,
     /// Its type.
     pub metric_type: *const c_char,
-    /// The transformation that said so; "validate_after_transform" if the metric was not valid afterwards, "database" if the database
-    /// refused the row.
+    /// The transformation that said so; "validate_after_transform" if the metric was not valid afterwards, "backup_original" if an undo
+    /// could not give it back what it had, "database" if the database refused the row.
     pub transformation: *const c_char,
     /// Why, one line.
     pub reason: *const c_char,

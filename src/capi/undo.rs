@@ -83,7 +83,9 @@ pub unsafe extern "C" fn expmig_undo_options_init(options: *mut expmig_undo_opti
 /// Answers EXPMIG_NOT_FOUND (there is no such transformation, or it was undone or forgotten), EXPMIG_MISMATCH (metrics were changed since, or
 /// are gone; the details name them, and as newer_transform_id the transformations to undo first), EXPMIG_CANCELLED, EXPMIG_CALLBACK,
 /// EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
-/// EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed. Since 0.1.0.
+/// EXPMIG_INVALID_ARGUMENT; on a server also EXPMIG_AUTH (a right is missing), EXPMIG_UNSUPPORTED (METRIC is of an engine without
+/// transactions), EXPMIG_CONSTRAINT (a value does not fit its column any more), EXPMIG_CONNECTION, EXPMIG_TIMEOUT. After each of them nothing
+/// was changed. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transform_undo(
@@ -113,7 +115,8 @@ pub unsafe extern "C" fn expmig_transform_undo(
 ///
 /// `json`: receives a string that the caller frees with expmig_string_free.
 ///
-/// Answers EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+/// Answers EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT; on a server also EXPMIG_AUTH,
+/// EXPMIG_CONNECTION, EXPMIG_TIMEOUT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transform_list(
@@ -141,7 +144,8 @@ pub unsafe extern "C" fn expmig_transform_list(
 /// `forgotten_count`: receives how many can be undone no more; can be NULL.
 ///
 /// Answers EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT,
-/// EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT (a negative count). Since 0.1.0.
+/// EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT (a negative count); on a server also EXPMIG_AUTH, EXPMIG_CONNECTION,
+/// EXPMIG_TIMEOUT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transform_forget(

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::layout::{ColumnLayout, Layout, TableLayout};
+use super::missing_column::MissingColumn;
 use super::read::ReadStatement;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
-use crate::schema::{Value, ValueRef};
+use crate::schema::{Table, Value, ValueRef};
 
 /// Which engine a database runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,7 @@ impl Engine {
 }
 
 /// The one refusal of what works on SQLite only; `what` is a plural.
+#[cfg(feature = "mysql")]
 pub fn sqlite_only(what: &str) -> Error {
     Error::new(Status::Unsupported, Domain::Database, format!("{what} work on SQLite databases only, in this version"))
         .hint("migrate the experiments into a SQLite database first, and work there")
@@ -148,6 +150,13 @@ pub trait Connection {
     /// Runs a query and hands over row after row.
     fn query(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()>;
 
+    /// As [`Connection::query`] inside of a transaction that writes, of the rows as they are now: from the first row that is handed
+    /// over until the transaction ends nobody else changes one of them.
+    fn query_locked(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()>;
+
+    /// Whether others can change rows while a transaction of this connection writes.
+    fn has_other_writers(&self) -> bool;
+
     /// Runs several queries at once, each of which is read as far as `body`, called once with a cursor for each, likes.
     fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()>;
 
@@ -163,6 +172,14 @@ pub trait Connection {
 
     /// Prepares writing rows into these columns of a table.
     fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>>;
+
+    /// Fails if what is written into the table could not be undone.
+    fn check_undoes(&self, table: &TableLayout) -> Result<()>;
+
+    /// Makes those of these tables of expmig's own that are missing, for the transaction that is running and has written nothing
+    /// yet. Where DDL would end the transaction it is begun anew after it, without letting another writer of ours in between, and
+    /// the tables stay, empty, whatever becomes of it. Whether that happened: what was read before has to be read again.
+    fn make_tables(&self, tables: &[&'static Table]) -> Result<bool>;
 
     /// Deletes every row of a table. Until the transaction ends nobody else can change it.
     fn delete_all(&self, table: &TableLayout) -> Result<()>;
@@ -181,11 +198,19 @@ pub trait Connection {
     /// done.
     fn add_column(&self, table: &TableLayout, column: &str, declared: &str) -> Result<bool>;
 
+    /// The statement, for a client of any settings, that adds columns which [`Connection::add_column`] does not.
+    fn statement_to_add(&self, _: &TableLayout, _: &[MissingColumn<'_>]) -> Option<String> {
+        None
+    }
+
     /// The SQL for whether two expressions are equal, NULL being equal to NULL.
     fn same(&self, left: &str, right: &str) -> String;
 
     /// The SQL for an expression that is equal to another only if the texts are, byte by byte, whatever the column's own rules.
     fn exactly(&self, expression: &str) -> String;
+
+    /// The SQL for whether two cells of one column are the same: NULL as NULL, of the same type, byte by byte.
+    fn identical(&self, left: &str, right: &str) -> String;
 
     /// The SQL for how many bytes the value of an expression has.
     fn byte_length(&self, expression: &str) -> String;

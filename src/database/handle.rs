@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::connection::{Connection, Copied, Engine, Transaction, sqlite_only};
+use super::connection::{Connection, Copied, Engine, Transaction};
 use super::layout::Layout;
 #[cfg(feature = "mysql")]
 use super::mysql::MysqlServer;
@@ -128,14 +128,6 @@ impl Database {
         }
         let error = Error::new(Status::Misuse, domain, "the database was opened read-only");
         Err(self.name_in(error).hint("open it without EXPMIG_OPEN_READONLY"))
-    }
-
-    /// Fails if the engine cannot do this yet; `what` is a plural.
-    pub fn refuse_unsupported(&self, what: &str, domain: Domain) -> Result<()> {
-        match self.engine() {
-            Engine::Sqlite => Ok(()),
-            Engine::Mysql => Err(self.name_in(sqlite_only(what).in_domain(domain))),
-        }
     }
 
     /// Replaces everything in the database by what is in the SQLite file at `from`, a copy that [`Connection::copy_into`] made. One

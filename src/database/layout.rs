@@ -72,16 +72,6 @@ pub enum Storage {
     Mysql(ColumnType),
 }
 
-/// The error of a column that the engine cannot add within a transaction.
-pub fn cannot_add(domain: Domain, table: &str, column: &str) -> Error {
-    let message =
-        format!("the target has no column {table}.{column}, and a server cannot add it without ending the transaction");
-    Error::new(Status::Unsupported, domain, message)
-        .detail("table", table)
-        .detail("column", column)
-        .hint("add the column to the target yourself; nothing was changed")
-}
-
 /// The error of a table whose ids are no key.
 pub fn ids_are_no_key(name: &str) -> Error {
     Error::new(Status::Schema, Domain::Database, format!("{name}.id is not a key: ids could occur twice"))
@@ -128,10 +118,25 @@ impl ColumnLayout {
     /// Whether whatever the other column holds is certainly stored here as it is.
     pub fn takes_all_of(&self, other: &ColumnLayout) -> bool {
         match (&self.storage, &other.storage) {
-            (Storage::Sqlite(Affinity::Blob), Storage::Sqlite(_)) => true,
+            (Storage::Sqlite(Affinity::Blob), _) => true,
+            #[cfg(feature = "mysql")]
+            (Storage::Sqlite(affinity), Storage::Mysql(column)) => column.is_kept_by(*affinity),
             // NaN cannot have come into a column, whatever its type.
             (here, there) => here == there && self.holds(),
         }
+    }
+
+    /// Whether of all that the other column holds nothing but -0.0 could change here.
+    #[cfg(not(feature = "mysql"))]
+    pub fn takes_all_but_negative_zero_of(&self, _: &ColumnLayout) -> bool {
+        false
+    }
+
+    /// Whether of all that the other column holds nothing but -0.0 could change here.
+    #[cfg(feature = "mysql")]
+    pub fn takes_all_but_negative_zero_of(&self, other: &ColumnLayout) -> bool {
+        let numbers = Storage::Sqlite(Affinity::Real);
+        self.storage == numbers && matches!(other.storage, Storage::Mysql(ColumnType::Double | ColumnType::Float))
     }
 
     #[cfg(not(feature = "mysql"))]
@@ -251,6 +256,17 @@ impl Layout {
             .detail("column", missing.name)
             .hint("another version of expmig made the table; undo or forget its transformations with that version")),
         }
+    }
+
+    /// Those of these tables of expmig's own that the database does not have; fails if one is not as this version makes it.
+    pub fn missing(&self, tables: &[&'static Table]) -> Result<Vec<&'static Table>> {
+        let mut missing = Vec::new();
+        for table in tables {
+            if self.own_table(table)?.is_none() {
+                missing.push(*table);
+            }
+        }
+        Ok(missing)
     }
 
     /// The layout of an entity's table.

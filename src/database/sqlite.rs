@@ -22,7 +22,7 @@ use super::watched::Watched;
 use super::{sqlite_check, sqlite_copy, sqlite_cursors, sqlite_layout};
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
-use crate::schema::{Value, ValueRef, quote};
+use crate::schema::{Table, Value, ValueRef, create_statement, quote};
 
 /// How many steps of SQLite's virtual machine pass between two ticks: a millisecond or so.
 const STEPS_PER_TICK: i32 = 20_000;
@@ -241,10 +241,7 @@ pub(super) fn of_commit(cause: Error) -> Error {
         return cause;
     }
     let message = "the commit could not be flushed to the device; its changes will be there wholly or not at all";
-    Error::new(Status::Io, Domain::Database, message)
-        .detail("outcome", "undecided")
-        .hint("check the device and do the same again; a migration with on_duplicate = skip finds out what is there")
-        .caused_by(cause)
+    Error::undecided(Status::Io, Domain::Database, message).caused_by(cause)
 }
 
 struct SqliteChange<'c> {
@@ -337,6 +334,14 @@ impl Connection for SqliteConnection {
         Ok(())
     }
 
+    fn query_locked(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
+        self.query(sql, params, each)
+    }
+
+    fn has_other_writers(&self) -> bool {
+        false
+    }
+
     fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()> {
         sqlite_cursors::read_together(self, queries, body)
     }
@@ -359,6 +364,17 @@ impl Connection for SqliteConnection {
 
     fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>> {
         Ok(Box::new(SqliteInserter::new(self, table, columns)?))
+    }
+
+    fn check_undoes(&self, _: &TableLayout) -> Result<()> {
+        Ok(())
+    }
+
+    fn make_tables(&self, tables: &[&'static Table]) -> Result<bool> {
+        for table in self.layout()?.missing(tables)? {
+            self.execute(&create_statement(table), &[])?;
+        }
+        Ok(false)
     }
 
     fn delete_all(&self, table: &TableLayout) -> Result<()> {
@@ -439,6 +455,10 @@ impl Connection for SqliteConnection {
 
     fn exactly(&self, expression: &str) -> String {
         format!("{expression} COLLATE BINARY")
+    }
+
+    fn identical(&self, left: &str, right: &str) -> String {
+        format!("({} AND typeof({left}) = typeof({right}))", self.same(left, &self.exactly(right)))
     }
 
     fn byte_length(&self, expression: &str) -> String {

@@ -19,7 +19,8 @@ pub enum Url {
 impl Url {
     /// Whether it names a schema of a server.
     pub fn is_server(url: &str) -> bool {
-        ["mysql:", "mariadb:"].iter().any(|scheme| url.starts_with(scheme))
+        let begins = |scheme: &str| url.get(..scheme.len()).is_some_and(|found| found.eq_ignore_ascii_case(scheme));
+        begins("mysql:") || begins("mariadb:")
     }
 
     /// Reads `PATH`, `sqlite:PATH` or `mysql://…`. Relative paths are those of this moment's working directory.
@@ -28,7 +29,15 @@ impl Url {
         if Url::is_server(url) {
             return server(url);
         }
-        let path = url.strip_prefix("sqlite:").unwrap_or(url);
+        let path = match url.strip_prefix("sqlite:") {
+            Some(path) => path,
+            // Some other program's URL, which may hold a password: nothing of it is repeated, as a path would be.
+            None if url.contains("://") => {
+                return Err(Error::argument(Domain::Database, "url", "the URL has a scheme that is not known")
+                    .hint("mysql://… or mariadb://… for a server; a path, or sqlite:PATH, for a file"));
+            }
+            None => url,
+        };
         if path.is_empty() {
             return invalid("the path of the database is empty");
         }
@@ -72,7 +81,10 @@ mod tests {
         assert_eq!(Url::parse("").unwrap_err().status(), Status::InvalidArgument);
         assert_eq!(Url::parse("sqlite:").unwrap_err().status(), Status::InvalidArgument);
         assert_eq!(Url::parse(":memory:").unwrap_err().status(), Status::InvalidArgument);
-        let error = Url::parse("mysql://me:secret@host").unwrap_err();
-        assert!(!error.to_json().to_string().contains("secret"));
+        for url in ["mysql://me:secret@host", "postgresql://me:secret@host/x", "mysql+pymysql://me:secret@host/x"] {
+            let error = Url::parse(url).unwrap_err();
+            assert!(error.status() == Status::InvalidArgument && !error.to_json().to_string().contains("secret"));
+        }
+        assert!(Url::is_server("MySQL://host/x") && !Url::is_server("mysql.db"));
     }
 }

@@ -19,7 +19,16 @@ pub struct Left {
     pub column: String,
     #[serde(rename = "type")]
     pub declared: String,
-    pub reason: &'static str,
+    pub reason: String,
+}
+
+/// A foreign key that is dropped, and added again with the same name and rules.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct AddedAgain {
+    pub table: String,
+    pub name: String,
+    /// It is missing since a widening was cut off.
+    pub missing: bool,
 }
 
 /// What has to be done.
@@ -27,7 +36,8 @@ pub struct Left {
 pub struct Widening {
     pub changes: Vec<Change>,
     pub left: Vec<Left>,
-    /// One for each table. For a session with `ANSI_QUOTES`.
+    pub foreign_keys: Vec<AddedAgain>,
+    /// For a session with `ANSI_QUOTES`: foreign keys are dropped, columns changed, and foreign keys added again.
     pub statements: Vec<String>,
 }
 
@@ -39,6 +49,7 @@ impl Widening {
             "applied": applied,
             "changes": self.changes,
             "left": self.left,
+            "foreign_keys": self.foreign_keys,
             "statements": self.statements,
         })
     }

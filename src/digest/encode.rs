@@ -102,6 +102,8 @@ fn is_usual(column: &Column, form: &[u8]) -> bool {
         (Kind::Real | Kind::Integer, Some((tag, _))) => *tag == INTEGER,
         (Kind::Text, Some((&TEXT, bytes))) => bytes.get(8..).is_some_and(|text| std::str::from_utf8(text).is_ok()),
         (Kind::Text, Some((tag, _))) => *tag == NULL && !column.is_required(),
+        (Kind::Bytes, Some((tag, _))) => *tag == BLOB,
+        (Kind::Cell, Some(_)) => true,
         (_, None) => false,
     }
 }

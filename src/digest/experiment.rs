@@ -2,9 +2,11 @@
 
 use super::encode::{Stored, encode_bytes, encode_row};
 use super::sum::{Hash, Sum};
-use crate::database::{Connection, Layout, Row};
+use crate::database::{Connection, HashList, Layout, Row};
 use crate::error::Result;
-use crate::hierarchy::{Owner, Rewrite, Selection, Shape, Through, Visitor, unknown_experiment, walk};
+use crate::hierarchy::{
+    Apart, Owner, Rewrite, Selection, Shape, Through, Visitor, unknown_experiment, walk, walk_apart,
+};
 use crate::progress::Job;
 use crate::schema::Entity;
 
@@ -37,8 +39,12 @@ pub fn digest<'a>(
     job: &Job,
     also: Option<&'a mut dyn Visitor>,
 ) -> Result<ExperimentDigest> {
+    let apart = stored.is_none() && also.as_ref().is_none_or(|also| also.wants_odd_links_only());
     let mut digester = Digester::new(selection, stored, also);
-    walk(connection, layout, selection, job, &mut digester)?;
+    match apart {
+        true => walk_apart(connection, layout, selection, job, &mut digester)?,
+        false => walk(connection, layout, selection, job, &mut digester)?,
+    }
     digester.finish(selection)
 }
 
@@ -95,7 +101,29 @@ impl Seen {
     }
 }
 
-/// Digests rows that are handed to it as [`walk`] does it, in any order.
+/// The linked rows of one table.
+struct Leaves {
+    seen: Seen,
+    sum: Sum,
+    /// By rank, where links are read apart.
+    hashes: HashList,
+}
+
+impl Leaves {
+    fn new(count: u64) -> Leaves {
+        Leaves { seen: Seen::new(count), sum: Sum::default(), hashes: HashList::default() }
+    }
+
+    /// Adds a row when the first link to it is read.
+    #[inline]
+    fn link(&mut self, rank: u64, linked: &Hash) {
+        if self.seen.first(rank) {
+            self.sum.add(linked);
+        }
+    }
+}
+
+/// Digests rows that are handed to it as [`walk`] does it, in any order, or as [`walk_apart`] does it, linked rows before their links.
 pub struct Digester<'a> {
     stored: Option<Stored<'a>>,
     also: Option<&'a mut dyn Visitor>,
@@ -103,8 +131,8 @@ pub struct Digester<'a> {
     below: Sum,
     trials: Vec<Node>,
     runs: Vec<Node>,
-    metrics: (Seen, Sum),
-    artifacts: (Seen, Sum),
+    metrics: Leaves,
+    artifacts: Leaves,
     buffer: Vec<u8>,
     leaf_buffer: Vec<u8>,
 }
@@ -119,8 +147,8 @@ impl<'a> Digester<'a> {
             below: Sum::default(),
             trials: vec![Node::default(); selection.trials.len()],
             runs: vec![Node::default(); selection.runs.len()],
-            metrics: (Seen::new(selection.metrics.len()), Sum::default()),
-            artifacts: (Seen::new(selection.artifacts.len()), Sum::default()),
+            metrics: Leaves::new(selection.metrics.len()),
+            artifacts: Leaves::new(selection.artifacts.len()),
             buffer: Vec::new(),
             leaf_buffer: Vec::new(),
         }
@@ -131,6 +159,13 @@ impl<'a> Digester<'a> {
             Owner::Experiment => Some(&mut self.below),
             Owner::Trial(at) => self.trials.get_mut(at).map(|node| &mut node.below),
             Owner::Run(at) => self.runs.get_mut(at).map(|node| &mut node.below),
+        }
+    }
+
+    fn leaves(&mut self, entity: Entity) -> &mut Leaves {
+        match entity {
+            Entity::Metric => &mut self.metrics,
+            _ => &mut self.artifacts,
         }
     }
 
@@ -172,8 +207,8 @@ impl<'a> Digester<'a> {
         trials.iter().for_each(|hash| below.add(hash));
         let mut body = Vec::new();
         below.encode(&mut body);
-        self.metrics.1.encode(&mut body);
-        self.artifacts.1.encode(&mut body);
+        self.metrics.sum.encode(&mut body);
+        self.artifacts.sum.encode(&mut body);
         let mut whole = Vec::new();
         encode_bytes(ALGORITHM.as_bytes(), &mut whole);
         whole.extend_from_slice(&row);
@@ -229,19 +264,46 @@ impl Visitor for Digester<'_> {
             self.leaf_buffer.clear();
             usual = encode_row(leaf_shape.1, row, self.stored, &mut self.leaf_buffer)?;
             linked = *blake3::hash(&self.leaf_buffer).as_bytes();
-            let (seen, sum) = match leaf_shape.0 {
-                Entity::Metric => &mut self.metrics,
-                _ => &mut self.artifacts,
-            };
-            if seen.first(rank) {
-                sum.add(&linked);
-            }
+            self.leaves(leaf_shape.0).link(rank, &linked);
         }
         self.buffer.clear();
         usual &= encode_row(shape, row, self.stored, &mut self.buffer)?;
         if let Some(also) = self.interested(usual) {
             also.link(owner, shape, row, leaf, leaf_shape)?;
         }
+        self.buffer.extend_from_slice(&linked);
+        let hash = *blake3::hash(&self.buffer).as_bytes();
+        self.add(owner, &hash);
+        Ok(())
+    }
+}
+
+impl Apart for Digester<'_> {
+    fn leaf(&mut self, leaf: (Entity, u64), shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
+        self.leaf_buffer.clear();
+        let usual = encode_row(shape, row, self.stored, &mut self.leaf_buffer)?;
+        let hash = *blake3::hash(&self.leaf_buffer).as_bytes();
+        if let Some(also) = self.interested(usual) {
+            also.odd_leaf(leaf, shape, row)?;
+        }
+        self.leaves(leaf.0).hashes.set(leaf.1, &hash)
+    }
+
+    fn bare_link(
+        &mut self,
+        owner: Owner,
+        shape: &Shape<'_>,
+        row: &dyn Row,
+        (entity, rank): (Entity, Option<u64>),
+    ) -> Result<()> {
+        let mut linked = MISSING;
+        if let Some(rank) = rank {
+            let leaves = self.leaves(entity);
+            linked = leaves.hashes.get(rank)?;
+            leaves.link(rank, &linked);
+        }
+        self.buffer.clear();
+        encode_row(shape, row, self.stored, &mut self.buffer)?;
         self.buffer.extend_from_slice(&linked);
         let hash = *blake3::hash(&self.buffer).as_bytes();
         self.add(owner, &hash);

@@ -33,7 +33,7 @@ impl Slot {
         match kind {
             Some(Kind::Integer | Kind::Real) => Slot::Number,
             Some(Kind::Json) => Slot::Json,
-            Some(Kind::Text | Kind::Time) | None => Slot::Text,
+            Some(Kind::Text | Kind::Time | Kind::Bytes | Kind::Cell) | None => Slot::Text,
         }
     }
 }

@@ -8,6 +8,8 @@ use crate::schema::{Value, quote};
 
 /// One row of this many in the range of ids is worth reading the range rather than looking each id up.
 const RANGE_PER_ROW: u64 = 16;
+/// Otherwise so many are looked up with one statement.
+const IDS_AT_ONCE: usize = 100;
 
 /// Hands over the rows of a leaf table whose ids are in the frozen set, in the order of ids. `columns` is the select list after
 /// the id, which is column 0; the rank of the id comes first.
@@ -35,15 +37,32 @@ pub fn scan_leaves(
             Ok(Next::Row)
         });
     }
-    let sql = format!("SELECT {id}{columns} FROM {name} WHERE {id} = ?1");
+    let places: Vec<String> = (1..=IDS_AT_ONCE).map(|place| format!("?{place}")).collect();
+    let sql = format!("SELECT {id}{columns} FROM {name} WHERE {id} IN ({}) ORDER BY {id}", places.join(", "));
+    let mut look_up = |wanted: &[i64], rank: u64| {
+        let Some(last) = wanted.last() else { return Ok(()) };
+        // The same statement for every group: the last id fills it up.
+        let filled = wanted.iter().chain(std::iter::repeat(last)).take(IDS_AT_ONCE);
+        let params: Vec<Value> = filled.map(|id| Value::Integer(*id)).collect();
+        connection.query(&sql, &params, &mut |row| {
+            job.pulse()?;
+            let found = row.value(0)?.as_integer().and_then(|found| wanted.binary_search(&found).ok());
+            if let Some(at) = found {
+                each(rank + at as u64, row)?;
+            }
+            Ok(Next::Row)
+        })
+    };
+    let mut group = Vec::with_capacity(IDS_AT_ONCE);
     let mut rank = 0;
     set.for_each(&mut |wanted| {
-        job.pulse()?;
-        connection.query(&sql, &[Value::Integer(wanted)], &mut |row| {
-            each(rank, row)?;
-            Ok(Next::Stop)
-        })?;
-        rank += 1;
+        group.push(wanted);
+        if group.len() == IDS_AT_ONCE {
+            look_up(&group, rank)?;
+            rank += group.len() as u64;
+            group.clear();
+        }
         Ok(())
-    })
+    })?;
+    look_up(&group, rank)
 }

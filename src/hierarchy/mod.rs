@@ -1,9 +1,10 @@
 //! The rows below an experiment: which they are, and reading them.
 //!
 //! [`Selection`] finds them (one pass over each table) and says which cannot stand because what they hang on is missing.
-//! [`walk`] reads them with their contents, in any row order. The digest, migration and validation are built on the two.
+//! [`walk`] reads them with their contents, in any row order, and so does [`walk_apart`], links apart from what they link. The digest, migration and validation are built on the two.
 //! Memory: a few dozen bytes per run and a bit per metric or artifact, whatever the number of rows.
 
+mod apart;
 mod copied;
 mod experiments;
 mod ids;
@@ -16,6 +17,7 @@ mod run_keys;
 mod selection;
 mod walk;
 
+pub use apart::{Apart, link_order, walk_apart};
 pub use copied::{Blocks, keeps_keys};
 pub use experiments::{ExperimentSummary, experiment_exists, list_experiments, unknown_experiment};
 pub use ids::{IdSet, Ids};

@@ -21,6 +21,15 @@ pub struct RowQuery<'l> {
 impl<'l> RowQuery<'l> {
     /// For EXPERIMENT, TRIAL, TRIAL_RUN, the tables below the runs and the junction tables.
     pub fn new(layout: &'l Layout, table: &'l TableLayout) -> Result<RowQuery<'l>> {
+        RowQuery::build(layout, table, true)
+    }
+
+    /// As [`RowQuery::new`], but without the contents of what a link links.
+    pub fn apart(layout: &'l Layout, table: &'l TableLayout) -> Result<RowQuery<'l>> {
+        RowQuery::build(layout, table, false)
+    }
+
+    fn build(layout: &'l Layout, table: &'l TableLayout, joined: bool) -> Result<RowQuery<'l>> {
         let column = |role: Role| match table.schema.columns.iter().find(|column| column.role == role) {
             Some(column) => Ok(table.quoted(column.name)),
             None => Err(Error::internal(Domain::Database, format!("{} has no {role:?}", table.schema.name))),
@@ -44,17 +53,21 @@ impl<'l> RowQuery<'l> {
                 let shape = Shape::new(table, 2);
                 let leaf_shape = Shape::new(linked, 2 + shape.columns.len());
                 select.push(format!("t.{leaf_column}"));
-                from.push_str(&format!(
-                    " LEFT JOIN {} AS l ON l.{} = t.{leaf_column}",
-                    quote(&linked.name),
-                    linked.quoted("id")
-                ));
+                if joined {
+                    from.push_str(&format!(
+                        " LEFT JOIN {} AS l ON l.{} = t.{leaf_column}",
+                        quote(&linked.name),
+                        linked.quoted("id")
+                    ));
+                }
                 (shape, Some((leaf, leaf_shape)))
             }
             _ => (Shape::new(table, 1), None),
         };
         select.extend(shape.select("t"));
-        select.extend(leaf.iter().flat_map(|(_, shape)| shape.select("l")));
+        if joined {
+            select.extend(leaf.iter().flat_map(|(_, shape)| shape.select("l")));
+        }
         let sql = format!("SELECT {} FROM {from} WHERE t.{owner_column} BETWEEN ?1 AND ?2", select.join(", "));
         Ok(RowQuery { table, owner, shape, leaf, owner_column, sql })
     }

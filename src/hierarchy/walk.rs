@@ -5,7 +5,7 @@ use super::selection::Selection;
 use crate::database::{ColumnLayout, Connection, Layout, Next, Row, TableLayout};
 use crate::error::Result;
 use crate::progress::Job;
-use crate::schema::{Entity, LinkOwner, Place, Role, Value, quote};
+use crate::schema::{Entity, Place, Role, Value, quote};
 
 /// What a row hangs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,8 @@ impl<'l> Shape<'l> {
         Shape::new(table, 1)
     }
 
-    pub(super) fn new(table: &'l TableLayout, first: usize) -> Shape<'l> {
+    /// The shape of rows in which the content begins at a position.
+    pub fn new(table: &'l TableLayout, first: usize) -> Shape<'l> {
         let mut columns: Vec<&ColumnLayout> = Vec::new();
         for column in table.schema.columns.iter().filter(|column| column.is_content()) {
             columns.extend(table.columns.iter().filter(|found| found.schema == Some(column)));
@@ -95,6 +96,12 @@ pub trait Visitor {
     /// Whether links are of no interest where all values of both rows are what their columns are for. Who knows may leave them out.
     fn wants_odd_links_only(&self) -> bool {
         false
+    }
+
+    /// Instead of the links to it, for who wants odd ones only, where links are read apart from what they link: a linked row, once,
+    /// whose values are not all what their columns are for. Its id is column 1.
+    fn odd_leaf(&mut self, _leaf: (Entity, u64), _shape: &Shape<'_>, _row: &dyn Row) -> Result<()> {
+        Ok(())
     }
 
     /// The row of the experiment, of a trial or of a run.
@@ -186,11 +193,11 @@ pub fn walk(
     Ok(())
 }
 
-fn range((low, high): (i64, i64)) -> [Value; 2] {
+pub(super) fn range((low, high): (i64, i64)) -> [Value; 2] {
     [Value::Integer(low), Value::Integer(high)]
 }
 
-fn walk_nodes(
+pub(super) fn walk_nodes(
     connection: &dyn Connection,
     table: &TableLayout,
     entity: Entity,
@@ -252,7 +259,7 @@ pub fn row_order(table: &TableLayout) -> &'static str {
     if table.has_rowid && !indexed { " ORDER BY t.rowid" } else { "" }
 }
 
-fn walk_below_run(
+pub(super) fn walk_below_run(
     connection: &dyn Connection,
     query: &RowQuery<'_>,
     selection: &Selection,
@@ -286,11 +293,7 @@ fn walk_links(
         let Some(position) = selection.owner(query.owner, row.value(0)?.as_integer(), leaf_id) else {
             return Ok(Next::Row);
         };
-        let owner = match query.owner {
-            LinkOwner::Experiment => Owner::Experiment,
-            LinkOwner::Trial => Owner::Trial(position),
-            LinkOwner::Run => Owner::Run(position),
-        };
+        let owner = Owner::of_link(query.owner, position);
         let rank = match leaf_id {
             Some(id) => selection.leaves(leaf).rank(id)?,
             None => None,

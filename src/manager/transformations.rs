@@ -17,11 +17,6 @@ impl<D: Borrow<Database>> Manager<D> {
         Manager { transformations, ..self }
     }
 
-    /// Fails where the engine keeps no undo log yet.
-    fn can_undo(&self) -> Result<()> {
-        self.database().refuse_unsupported("undo logs", Domain::Transformation)
-    }
-
     /// Changes metrics by the rules of a document (docs/transformations.md), in one transaction.
     pub fn transform_metrics(
         &self,
@@ -67,23 +62,19 @@ impl<D: Borrow<Database>> Manager<D> {
     /// Gives the metrics of a transformation back what they had.
     pub fn undo_transform(&self, transform: i64, options: UndoOptions) -> Result<UndoResult> {
         self.log(LogLevel::Info, &|| format!("undoing transformation {transform}"));
-        let undone = self.can_undo().and_then(|()| transformation::undo(self.database(), transform, options));
-        self.logged("undo transformation", undone)
+        self.logged("undo transformation", transformation::undo(self.database(), transform, options))
     }
 
     /// The transformations that can be undone, the newest first.
     pub fn list_transforms(&self) -> Result<Vec<TransformEntry>> {
         let job = JobOptions::default().job(Domain::Transformation);
-        let list = self.can_undo().and_then(|()| {
-            self.reading(&job, |connection| transformation::list(connection, &self.database().layout()?))
-        });
+        let list = self.reading(&job, |connection| transformation::list(connection, &self.database().layout()?));
         self.logged("list transformations", list)
     }
 
     /// Keeps the newest `keep` of them, and returns how many can be undone no more.
     pub fn forget_transforms(&self, keep: i64, options: JobOptions) -> Result<u64> {
         let forget = || {
-            self.can_undo()?;
             let job = options.job(Domain::Transformation);
             job.begin("opening")?;
             let connection = self.database().writer(&job)?;

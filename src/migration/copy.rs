@@ -5,9 +5,10 @@ use smallvec::SmallVec;
 use super::options::MigrateOptions;
 use super::result::IdMap;
 use super::sides::{Sides, prefixed_title};
-use crate::database::{Chunk, ColumnLayout, Layout, Row, TableLayout};
+use crate::database::{Chunk, ColumnLayout, Layout, Next, Row, TableLayout};
+use crate::digest::Digester;
 use crate::error::{Domain, Error, Result};
-use crate::hierarchy::{Blocks, Rewrite, Selection, row_order, scan_leaves, soundness};
+use crate::hierarchy::{Apart, Blocks, Owner, Rewrite, Selection, Shape, Visitor, link_order, scan_leaves, soundness};
 use crate::progress::Job;
 use crate::schema::{Column, Entity, LinkOwner, Place, Role, Value, ValueRef, quote};
 
@@ -88,17 +89,19 @@ pub struct Copier<'a, 's> {
 }
 
 impl Copier<'_, '_> {
-    /// Copies every row of the selection; returns how many, by table in the layout's order.
-    pub fn copy(&self, selection: &mut Selection) -> Result<Vec<(&'static str, u64)>> {
+    /// Copies every row of the selection; returns how many, by table in the layout's order. The digester sees what is read.
+    pub fn copy(
+        &self,
+        selection: &mut Selection,
+        mut digester: Option<&mut Digester<'_>>,
+    ) -> Result<Vec<(&'static str, u64)>> {
         let mut copied = Vec::new();
         for table in &self.layout.tables {
             let rows = match table.schema.place {
                 Place::Aside => continue,
                 Place::Node(Entity::Experiment) if self.options.target_experiment.is_some() => 0,
-                Place::Node(entity) => self.copy_by_owner(table, Some(entity), LinkOwner::Trial, selection)?,
-                Place::BelowRun => self.copy_by_owner(table, None, LinkOwner::Run, selection)?,
-                Place::Link { owner, .. } => self.copy_by_owner(table, None, owner, selection)?,
-                Place::Leaf(entity) => self.copy_leaves(table, entity, selection)?,
+                Place::Leaf(entity) => self.copy_leaves(table, entity, selection, digester.as_deref_mut())?,
+                _ => self.copy_by_owner(table, selection, digester.as_deref_mut())?,
             };
             copied.push((table.schema.name, rows));
         }
@@ -128,55 +131,54 @@ impl Copier<'_, '_> {
         Ok(Chunk::new(inserter, names.len(), self.options.batch_size, self.job))
     }
 
-    /// Copies the rows of a table that carry an id of what they hang on, or, for `node`, their own.
+    /// Copies the rows of a table that carry an id of what they hang on, or, of EXPERIMENT, TRIAL and TRIAL_RUN, their own.
     fn copy_by_owner(
         &self,
         table: &TableLayout,
-        node: Option<Entity>,
-        owner: LinkOwner,
         selection: &mut Selection,
+        mut digester: Option<&mut Digester<'_>>,
     ) -> Result<u64> {
-        let (bounds, key) = match node {
-            Some(Entity::Experiment) => (Some((selection.experiment, selection.experiment)), Role::Id),
-            Some(Entity::Trial) => (selection.trials.bounds(), Role::Id),
-            Some(_) => (selection.runs.bounds(), Role::Id),
-            None => (selection.owner_bounds(owner), Role::Parent(owner.entity())),
+        let place = table.schema.place;
+        let bounds = match place {
+            Place::Node(Entity::Experiment) => selection.owner_bounds(LinkOwner::Experiment),
+            Place::Node(Entity::Trial) => selection.owner_bounds(LinkOwner::Trial),
+            Place::Link { owner, .. } => selection.owner_bounds(owner),
+            _ => selection.owner_bounds(LinkOwner::Run),
         };
-        let (Some((low, high)), Some(key)) =
-            (bounds, table.columns.iter().find(|column| column.schema.is_some_and(|known| known.role == key)))
-        else {
-            return Ok(0);
-        };
-        let columns: Vec<String> = table.columns.iter().map(|column| format!("t.{}", quote(&column.name))).collect();
-        let mut condition = format!("t.{} BETWEEN ?1 AND ?2", quote(&key.name));
+        let source = Source::new(table);
+        let (Some((low, high)), Some(key)) = (bounds, source.names.first()) else { return Ok(0) };
+        let mut condition = format!("t.{key} BETWEEN ?1 AND ?2");
         if selection.has_unsound(table.schema)
             && let Some(sound) = soundness(self.layout, table, "t", &|parent| selection.has_unsound(parent))
         {
             condition = format!("{condition} AND {sound}");
         }
+        let columns: Vec<String> = source.names.iter().map(|name| format!("t.{name}")).collect();
         let sql = format!(
             "SELECT {} FROM {} AS t WHERE {condition}{}",
             columns.join(", "),
             quote(&table.name),
-            row_order(table)
+            link_order(self.sides.source, table)
         );
         let mut chunk = self.writer(table)?;
         self.sides.source.query(&sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
             let mut values = SmallVec::<[ValueRef<'_>; INLINE_COLUMNS]>::new();
-            for (at, column) in table.columns.iter().enumerate() {
-                let value = row.value(at)?;
-                let Some(value) = self.mapped(table, column.schema, value, selection)? else {
-                    return Ok(crate::database::Next::Row);
+            for (column, at) in table.columns.iter().zip(&source.positions) {
+                let Some(value) = self.mapped(table, column.schema, row.value(*at)?, selection)? else {
+                    return Ok(Next::Row);
                 };
                 values.push(value);
             }
-            if node == Some(Entity::Experiment) {
+            if let Some(digester) = digester.as_deref_mut() {
+                source.digest(row, selection, digester)?;
+            }
+            if place == Place::Node(Entity::Experiment) {
                 self.push_experiment(table, &values, &mut chunk)?;
             } else {
                 chunk.push(&values)?;
             }
             chunk.flush_if_full()?;
-            Ok(crate::database::Next::Row)
+            Ok(Next::Row)
         })?;
         chunk.finish()
     }
@@ -221,23 +223,30 @@ impl Copier<'_, '_> {
         Ok(new.map(ValueRef::Integer))
     }
 
-    fn copy_leaves(&self, table: &TableLayout, entity: Entity, selection: &mut Selection) -> Result<u64> {
+    fn copy_leaves(
+        &self,
+        table: &TableLayout,
+        entity: Entity,
+        selection: &mut Selection,
+        mut digester: Option<&mut Digester<'_>>,
+    ) -> Result<u64> {
         let mut chunk = self.writer(table)?;
-        let select: String = table.columns.iter().map(|column| format!(", {}", quote(&column.name))).collect();
+        let source = Source::new(table);
+        let select: String = source.names.iter().skip(1).map(|name| format!(", {name}")).collect();
         let first = if entity == Entity::Metric { self.ids.metrics } else { self.ids.artifacts };
-        let own_id = |column: Option<&Column>| column.is_some_and(|known| known.role == Role::Id);
-        let columns: Vec<&ColumnLayout> = table.columns.iter().collect();
+        let own_id = |column: &ColumnLayout| column.schema.is_some_and(|known| known.role == Role::Id);
+        // The id, once more, and the content: what follows the first column.
+        let columns: Vec<&ColumnLayout> =
+            table.columns.iter().filter(|column| own_id(column)).chain(source.shape.columns.iter().copied()).collect();
         let mut read = |mut rewrite: Option<&mut dyn Rewrite>| {
             let mut each = |rank: u64, row: &dyn Row| {
+                if let Some(digester) = digester.as_deref_mut() {
+                    digester.leaf((entity, rank), &source.shape, row)?;
+                }
                 let mut write = |row: &dyn Row| {
                     let mut values = SmallVec::<[ValueRef<'_>; INLINE_COLUMNS]>::new();
-                    for (at, column) in columns.iter().enumerate() {
-                        // The id, once more, is column 0.
-                        let value = if own_id(column.schema) {
-                            ValueRef::Integer(nth(first, rank))
-                        } else {
-                            row.value(at + 1)?
-                        };
+                    for (column, at) in table.columns.iter().zip(&source.positions) {
+                        let value = if own_id(column) { ValueRef::Integer(nth(first, rank)) } else { row.value(*at)? };
                         values.push(value);
                     }
                     chunk.push(&values)?;
@@ -256,5 +265,67 @@ impl Copier<'_, '_> {
             read(None)?
         };
         chunk.finish()
+    }
+}
+
+/// What is read of one table: first the ids of what a row hangs on and of what it links, or its own, then its content, then the rest.
+struct Source<'l> {
+    shape: Shape<'l>,
+    /// The names of all that is selected, quoted.
+    names: Vec<String>,
+    /// For each column of the table where it is among these.
+    positions: Vec<usize>,
+}
+
+impl<'l> Source<'l> {
+    fn new(table: &'l TableLayout) -> Source<'l> {
+        let roles: &[Role] = match table.schema.place {
+            Place::Link { owner, leaf } => &[Role::Parent(owner.entity()), Role::Parent(leaf)],
+            Place::BelowRun => &[Role::Parent(Entity::Run)],
+            // Twice, as the digest wants it.
+            Place::Leaf(_) => &[Role::Id, Role::Id],
+            Place::Node(_) | Place::Aside => &[Role::Id],
+        };
+        let of_role =
+            |role: &Role| table.columns.iter().find(|column| column.schema.is_some_and(|known| known.role == *role));
+        let mut columns: Vec<&ColumnLayout> = roles.iter().filter_map(of_role).collect();
+        let shape = Shape::new(table, columns.len());
+        columns.extend(&shape.columns);
+        for column in &table.columns {
+            if !columns.iter().any(|there| there.name == column.name) {
+                columns.push(column);
+            }
+        }
+        let position = |column: &ColumnLayout| columns.iter().position(|there| there.name == column.name).unwrap_or(0);
+        Source {
+            positions: table.columns.iter().map(position).collect(),
+            names: columns.iter().map(|column| quote(&column.name)).collect(),
+            shape,
+        }
+    }
+
+    /// Hands a row over that belongs to the copy.
+    fn digest(&self, row: &dyn Row, selection: &mut Selection, digester: &mut Digester<'_>) -> Result<()> {
+        let id = row.value(0)?.as_integer();
+        let owner = |owner: LinkOwner, leaf| selection.owner(owner, id, leaf).map(|at| Owner::of_link(owner, at));
+        let place = self.shape.table.schema.place;
+        let hangs_on = match place {
+            Place::Node(Entity::Experiment) => Some(Owner::Experiment),
+            Place::Node(Entity::Trial) => owner(LinkOwner::Trial, None),
+            Place::Link { owner: kind, .. } => owner(kind, row.value(1)?.as_integer()),
+            _ => owner(LinkOwner::Run, None),
+        };
+        match (place, hangs_on) {
+            (Place::Node(_), Some(owner)) => digester.node(owner, &self.shape, row),
+            (Place::BelowRun, Some(Owner::Run(at))) => digester.below_run(at, &self.shape, row),
+            (Place::Link { leaf, .. }, Some(owner)) => {
+                let rank = match row.value(1)?.as_integer() {
+                    Some(id) => selection.leaves(leaf).rank(id)?,
+                    None => None,
+                };
+                digester.bare_link(owner, &self.shape, row, (leaf, rank))
+            }
+            _ => Err(Error::internal(Domain::Migration, "a row was copied that hangs on nothing")),
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::digest::{ExperimentDigest, digest, same_content};
 use crate::error::Result;
 use crate::hierarchy::{Owner, Selection, Shape, Through, Visitor, walk};
 use crate::progress::Job;
-use crate::schema::{Entity, Place, Value, ValueRef};
+use crate::schema::{Entity, Place, Value, ValueRef, quote};
 use crate::validation::Quality;
 
 /// How many values are kept in full; all are counted.
@@ -135,6 +135,31 @@ impl Effective {
             Some(Change::Converted(there)) if !there.certainly_keeps(value) => target.stored_as(there, value),
             _ => Ok(None),
         }
+    }
+
+    /// Whether certainly nothing of the source is lost, without reading all of it.
+    pub fn loses_nothing(&self, source: &dyn Connection, fit: &Fit) -> Result<bool> {
+        if self.utf16 || fit.count > 0 || !self.insisting.is_empty() {
+            return Ok(false);
+        }
+        for table in &self.layout.tables {
+            let Some(changes) = self.changes.get(table.schema.name) else { continue };
+            for (name, change) in changes {
+                let column = table.columns.iter().find(|column| column.name == *name);
+                let (Change::Converted(there), Some(column)) = (change, column) else { return Ok(false) };
+                if !there.takes_all_but_negative_zero_of(column) || (there.not_null && !column.not_null) {
+                    return Ok(false);
+                }
+                let name = quote(&column.name);
+                let negative = format!("{name} = 0 AND CAST({name} AS CHAR) LIKE '-%'");
+                let sql = format!("SELECT 1 FROM {} WHERE {negative} LIMIT 1", quote(&table.name));
+                if source.query_integer(&sql, &[])?.is_some() {
+                    return Ok(false);
+                }
+            }
+        }
+        // Changes of tables that are not copied.
+        Ok(self.changes.keys().all(|name| self.layout.table(name).is_some()))
     }
 
     /// Finds every row and value of the selection that the target has no place for or would change.

@@ -4,7 +4,7 @@
 //! [`compare`] finds where two experiments first differ. The manager calls them.
 //!
 //! In order: `source` finds and judges what is to be copied, `fit` what the target cannot hold, `duplicates` what is there
-//! already; `copy` writes; `run` puts it together.
+//! already; `copy` writes; `prove` reads the copy back; `run` puts it together.
 
 mod compare;
 mod copy;
@@ -13,6 +13,7 @@ mod duplicates;
 mod fit;
 mod options;
 mod plan;
+mod prove;
 mod result;
 mod run;
 mod sides;

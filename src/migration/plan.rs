@@ -40,7 +40,7 @@ pub fn plan(
     let _target_state = if same { None } else { Some(Transaction::read(target_reader)?) };
     let sides =
         Sides::new((source, reader), (target_database, target_reader), experiment, &options, (transformation, true))?;
-    let mut prepared = Prepared::new(&sides, &options, checks, &job)?;
+    let mut prepared = Prepared::new(&sides, &options, (checks, false), &job)?;
     if prepared.source_digest.is_none() {
         prepared.digest_source(&sides, &options, &job, (None, None))?;
     }

@@ -4,14 +4,15 @@ use std::sync::Arc;
 
 use super::copy::{Copier, NewIds};
 use super::options::{Helpers, MigrateOptions, Strategy};
+use super::prove::{all_copied, of_copy, prove};
 use super::result::{IdMap, MigrationResult, TableCount};
 use super::sides::{Prepared, Sides, Validated};
-use crate::database::{Database, Transaction, Watches, cannot_add};
-use crate::digest::{ExperimentDigest, Hash, OnDuplicate, digest, hex};
+use crate::database::{Database, Kinds, MissingColumn, Transaction, Watches, cannot_add};
+use crate::digest::{Digester, ExperimentDigest, OnDuplicate};
 use crate::error::{Domain, Error, NAMED, Result, Status};
-use crate::hierarchy::{Selection, keeps_keys};
 use crate::progress::Job;
-use crate::schema::{Entity, Place, Table, Value, quote};
+use crate::schema::{Entity, Value, quote};
+use crate::validation::Report;
 
 /// Copies an experiment; `None` as the target is the source's own database.
 pub fn migrate(
@@ -35,7 +36,7 @@ pub fn migrate(
     let reading = if same { None } else { Some(Transaction::read(reader)?) };
     let mut sides =
         Sides::new((source, reader), (target_database, writer), experiment, &options, (transformation, false))?;
-    let prepared = Prepared::new(&sides, &options, helpers.checks, &job)?;
+    let prepared = Prepared::new(&sides, &options, (helpers.checks, true), &job)?;
     if let Some(skipped) = judge(&sides, &prepared, &options, &job)? {
         drop(writing);
         job.finish();
@@ -198,14 +199,6 @@ fn skipped(
     }
 }
 
-/// The digest that speaks of the copy: appended trials have no row of an experiment of their own.
-fn of_copy(digest: &ExperimentDigest, options: &MigrateOptions) -> Hash {
-    match options.target_experiment {
-        Some(_) => digest.body,
-        None => digest.experiment,
-    }
-}
-
 /// Writes the copy and proves it. The caller commits.
 fn write(
     sides: &mut Sides<'_>,
@@ -219,7 +212,7 @@ fn write(
     let mut trimmed = if whole { None } else { Some(prepared.copied_selection(sides, job)?) };
     let mut left_out = trimmed.as_ref().map_or_else(Vec::new, |kept| prepared.selection.left_out(kept));
     let problems = std::mem::take(&mut prepared.selection.problems);
-    let warnings = warnings(&prepared, options, problems.count);
+    let mut warnings = warnings(&prepared, options, problems.count);
     let source_counts = prepared.selection.counts.clone();
     let selection = trimmed.as_mut().unwrap_or(&mut prepared.selection);
 
@@ -229,14 +222,30 @@ fn write(
     problems.fail_rows(job, left_out.iter().map(|(_, count)| count).sum())?;
     let ids = NewIds::allocate(sides, selection, options.target_experiment)?;
     let copier = Copier { sides, layout: &prepared.effective.layout, options, ids, job };
-    let copied = copier.copy(selection)?;
+    let mut quality = prepared.deferred.take();
+    let mut digester = quality.as_mut().map(|quality| Digester::new(selection, None, Some(quality)));
+    let copied = copier.copy(selection, digester.as_mut())?;
+    if let Some(digester) = digester {
+        // What is left of it: the rows were read on the way.
+        job.begin("digesting the source")?;
+        all_copied(sides, &source_counts, &copied)?;
+        let found = digester.finish(selection)?;
+        prepared.expected.get_or_insert_with(|| ExperimentDigest { runs: Vec::new(), ..found.clone() });
+        prepared.source_digest.get_or_insert(found);
+    }
+    if let Some(quality) = quality {
+        let report = quality.report(sides.experiment);
+        // Where they would be if they had been known before.
+        let at = prepared.duplicates.len().min(warnings.len());
+        warnings.splice(at..at, quality_warnings(&report));
+        prepared.quality = Some(report);
+    }
     sides.refuse_failed()?;
     let transformation = sides.rewriter.as_ref().map(|rewriter| rewriter.borrow().result());
     if let Some(into) = options.target_experiment {
         touch(sides, into)?;
     }
     let target_digest = prove(sides, selection, &copied, (&prepared.expected, ids), options, job)?;
-    let mut warnings = warnings;
     warnings.extend(transformation.iter().flat_map(|done| done.warnings.iter().cloned()));
     if ids.reused {
         warnings.push("the highest id was in use, so free ids below it were taken".to_owned());
@@ -287,19 +296,23 @@ fn warnings(prepared: &Prepared, options: &MigrateOptions, left_out: u64) -> Vec
             ),
         });
     }
-    if let Some(quality) = &prepared.quality {
-        warnings.extend(quality.issues().iter().map(|issue| issue.message.clone()));
-        let unnamed = quality.total().saturating_sub(quality.issues().len() as u64);
-        if unnamed > 0 {
-            warnings.push(format!("{unnamed} more issues; a validation of the experiment lists them"));
-        }
-    }
+    warnings.extend(prepared.quality.iter().flat_map(quality_warnings));
     if left_out > 0 {
         warnings.push(format!("{left_out} rows hang on nothing and were left out"));
     }
     warnings.extend(losses(prepared));
     for (table, column, _) in &prepared.fit.added_columns {
         warnings.push(format!("the column {table}.{column} was added to the target"));
+    }
+    warnings
+}
+
+/// What is wrong with the values.
+fn quality_warnings(quality: &Report) -> Vec<String> {
+    let mut warnings: Vec<String> = quality.issues().iter().map(|issue| issue.message.clone()).collect();
+    let unnamed = quality.total().saturating_sub(quality.issues().len() as u64);
+    if unnamed > 0 {
+        warnings.push(format!("{unnamed} more issues; a validation of the experiment lists them"));
     }
     warnings
 }
@@ -315,13 +328,27 @@ fn add_columns(sides: &mut Sides<'_>, prepared: &Prepared) -> Result<()> {
     for (table, column, declared) in &prepared.fit.added_columns {
         let Some(there) = sides.target_layout.table(table) else { continue };
         if !sides.target.add_column(there, column, declared)? {
-            return Err(cannot_add(Domain::Migration, there.schema.name, column));
+            return Err(cannot_add(Domain::Migration, sides.target, &missing(sides, prepared)?));
         }
     }
     if !prepared.fit.added_columns.is_empty() {
         sides.target_layout = sides.target.layout()?;
     }
     Ok(())
+}
+
+/// The extra columns that the target lacks, and what they have to hold.
+fn missing<'s>(sides: &'s Sides<'_>, prepared: &Prepared) -> Result<Vec<MissingColumn<'s>>> {
+    let mut missing = Vec::new();
+    for (table, column, declared) in &prepared.fit.added_columns {
+        let (Some(there), Some(here)) = (sides.target_layout.table(table), sides.source_layout.table(table)) else {
+            continue;
+        };
+        let seen = Kinds::of(sides.source, here, column)?;
+        let kinds = if seen == Kinds::default() { Kinds::declared(declared) } else { seen };
+        missing.push(MissingColumn { table: there, name: column.clone(), kinds });
+    }
+    Ok(missing)
 }
 
 /// Notes in an existing experiment that it was changed: its update_time becomes now, or stays if it is later.
@@ -333,66 +360,4 @@ fn touch(sides: &Sides<'_>, experiment: i64) -> Result<()> {
         format!("UPDATE {} SET {column} = ?1 WHERE {} = ?2 AND {column} < ?1", quote(&table.name), table.quoted("id"));
     sides.target.execute(&sql, &[Value::Text(now.into_bytes()), Value::Integer(experiment)])?;
     Ok(())
-}
-
-/// Reads the copy back: its digest, or with AGGRESSIVE its row counts, must be what was expected.
-fn prove(
-    sides: &Sides<'_>,
-    selection: &Selection,
-    copied: &[(&'static str, u64)],
-    (expected, ids): (&Option<ExperimentDigest>, NewIds),
-    options: &MigrateOptions,
-    job: &Arc<Job>,
-) -> Result<Option<Hash>> {
-    job.begin("verifying the copy")?;
-    let appended = options.target_experiment.is_some();
-    let own = (ids.experiment, appended);
-    let mut copy = Selection::of_copy(sides.target, &sides.target_layout, own, &ids.blocks(selection), job)?;
-    if !(keeps_keys(&sides.source_layout) && keeps_keys(&sides.target_layout)) {
-        // Ranges of ids would count rows that nobody finds by their ids, or below nothing.
-        let scope = copy.scope.clone();
-        copy = Selection::read(sides.target, &sides.target_layout, ids.experiment, scope, job)?;
-    }
-    if options.strategy == Strategy::Aggressive {
-        check_counts(sides, &copy, copied, |table| !(appended && table.name == "EXPERIMENT"))?;
-        return Ok(None);
-    }
-    let Some(expected) = expected else {
-        return Err(Error::internal(Domain::Migration, "the source was not digested"));
-    };
-    // The digest reads metrics and artifacts through links, where one that is gone looks like one that is empty.
-    check_counts(sides, &copy, copied, |table| matches!(table.place, Place::Leaf(_)))?;
-    let found = digest(sides.target, &sides.target_layout, &mut copy, None, job, None)?;
-    let (wanted, got) = (of_copy(expected, options), of_copy(&found, options));
-    if wanted != got {
-        check_counts(sides, &copy, copied, |table| !(appended && table.name == "EXPERIMENT"))?;
-        return Err(mismatch(sides, "the copy is not what it should be; nothing was changed")
-            .detail("expected_digest", hex(&wanted))
-            .detail("target_digest", hex(&got)));
-    }
-    Ok(Some(got))
-}
-
-fn mismatch(sides: &Sides<'_>, message: &str) -> Error {
-    Error::new(Status::Mismatch, Domain::Migration, message).detail("experiment_id", sides.experiment).hint(
-        "something else writes into the target's tables, a trigger for instance, or rows there refer to ids that no row had",
-    )
-}
-
-/// Fails unless the target's tables have as many rows of the copy as were written. Looks at the tables that are `wanted`.
-fn check_counts(
-    sides: &Sides<'_>,
-    copy: &Selection,
-    copied: &[(&'static str, u64)],
-    wanted: impl Fn(&Table) -> bool,
-) -> Result<()> {
-    let wrong = copy.miscounted(sides.target, &sides.target_layout, copied, wanted)?;
-    if wrong.is_empty() {
-        return Ok(());
-    }
-    let error = mismatch(sides, "other rows were read back than were written; nothing was changed");
-    Err(wrong.into_iter().fold(error, |error, (table, rows, found)| {
-        let problem = format!("{rows} rows were written into {table}, but {found} were read back");
-        error.detail("table", table).detail("problem", problem)
-    }))
 }

@@ -9,7 +9,7 @@ use super::options::{MigrateOptions, Strategy};
 use crate::database::{ColumnLayout, Connection, Database, Layout, TableLayout};
 use crate::digest::{ExperimentDigest, OnDuplicate, Stored, digest, digest_as};
 use crate::error::{Domain, Error, Result};
-use crate::hierarchy::{Rewrite, Scope, Selection, experiment_exists};
+use crate::hierarchy::{Counts, Rewrite, Scope, Selection, experiment_exists};
 use crate::progress::Job;
 use crate::schema::{Entity, Value, ValueRef};
 use crate::transformation::{Plan, Rewriter};
@@ -123,8 +123,11 @@ pub struct Prepared {
     pub selection: Selection,
     pub effective: Effective,
     pub fit: Fit,
-    /// What is wrong with the values of the experiment; `None` where the strategy does not look.
+    /// What is wrong with the values of the experiment; `None` where the strategy does not look, or has not yet.
     pub quality: Option<Report>,
+    /// Nothing that is wrong with the values could stop the copying, which reads them all: they are judged, and the source is
+    /// digested, when they are copied.
+    pub deferred: Option<Quality>,
     /// What is wrong with the whole source, and with the experiment: only for CONSERVATIVE.
     pub validated: Option<Validated>,
     /// The exact digest of the source; `None` where nothing needs it.
@@ -136,7 +139,14 @@ pub struct Prepared {
 
 impl Prepared {
     /// Reads the source, and of the target what is needed. Writes nothing.
-    pub fn new(sides: &Sides<'_>, options: &MigrateOptions, checks: RunChecks<'_>, job: &Arc<Job>) -> Result<Prepared> {
+    ///
+    /// With `defer`, what can be found out while the rows are copied is left for then.
+    pub fn new(
+        sides: &Sides<'_>,
+        options: &MigrateOptions,
+        (checks, defer): (RunChecks<'_>, bool),
+        job: &Arc<Job>,
+    ) -> Result<Prepared> {
         job.begin("counting the source")?;
         let mut fit = Fit::default();
         let ways = (sides.add_columns, options.target_experiment.is_some());
@@ -144,13 +154,28 @@ impl Prepared {
         let mut selection =
             Selection::read(sides.source, &sides.source_layout, sides.experiment, Scope::default(), job)?;
         let mut quality = (options.strategy != Strategy::Aggressive).then(|| Quality::new(&selection));
-        let exact = effective.find_losses(sides, &mut selection, (job, quality.as_mut()), &mut fit)?;
+        let as_it_is = options.target_experiment.is_none()
+            && options.title_prefix.is_none()
+            && sides.rewriter.is_none()
+            && selection.problems.count == 0;
+        let tables = |counts: &Counts| counts.rows == 0 || effective.layout.table(counts.table.name).is_some();
+        let deferred = defer
+            && as_it_is
+            && options.strategy == Strategy::Balanced
+            && selection.counts.iter().all(tables)
+            && effective.loses_nothing(sides.source, &fit)?;
+        let deferred = if deferred { quality.take() } else { None };
+        let exact = match deferred {
+            Some(_) => None,
+            None => effective.find_losses(sides, &mut selection, (job, quality.as_mut()), &mut fit)?,
+        };
 
         let mut prepared = Prepared {
             selection,
             effective,
             fit,
             quality: None,
+            deferred,
             validated: None,
             source_digest: None,
             expected: None,

@@ -57,6 +57,7 @@ pub fn mysql_type(column: &Column) -> String {
         Kind::Time => "DATETIME(6)".to_owned(),
         Kind::Json => "LONGTEXT".to_owned(),
         Kind::Text => limited().unwrap_or_else(|| "LONGTEXT".to_owned()),
+        Kind::Bytes | Kind::Cell => "LONGBLOB".to_owned(),
     }
 }
 
@@ -77,7 +78,7 @@ fn mysql_column(table: &Table, column: &Column) -> String {
 #[cfg(test)]
 mod tests {
     use super::create_statement_mysql;
-    use crate::schema::table;
+    use crate::schema::{UNDO, UNDO_LINK, table};
 
     #[test]
     fn columns_of_a_server_lose_nothing() {
@@ -93,5 +94,9 @@ mod tests {
             "{batch}"
         );
         assert!(batch.contains("FOREIGN KEY (\"epoch_idx\", \"trial_run_id\") REFERENCES \"EPOCH\""), "{batch}");
+        let undo = create_statement_mysql(&UNDO);
+        assert!(undo.contains("\"total_val\" LONGBLOB,\n") && undo.contains("\"written\" LONGBLOB NOT NULL"), "{undo}");
+        let links = create_statement_mysql(&UNDO_LINK);
+        assert!(links.contains("\"link_table\" LONGTEXT NOT NULL,\n  \"key_1\" BIGINT,\n"), "{links}");
     }
 }

@@ -4,15 +4,14 @@
 
 mod ddl;
 pub mod json;
+mod own_tables;
 pub(crate) mod python_literal;
 mod tables;
 mod timestamp;
 mod value;
 
 pub use ddl::{MYSQL_CHARSET, create_statement, create_statement_mysql, mysql_type, quote};
-pub use tables::{
-    Column, Entity, Kind, LinkOwner, OWN_TABLES, Place, Reference, Role, TABLES, Table, UNDO, UNDO_LINK,
-    UNDO_TRANSFORM, own_table, table,
-};
+pub use own_tables::{OWN_TABLES, UNDO, UNDO_LINK, UNDO_TRANSFORM, WIDENING, own_table};
+pub use tables::{Column, Entity, Kind, LinkOwner, Place, Reference, Role, TABLES, Table, table};
 pub use timestamp::{format_timestamp, parse_timestamp};
 pub use value::{Value, ValueRef, one_line};

@@ -15,6 +15,10 @@ pub enum Kind {
     Time,
     /// JSON text.
     Json,
+    /// Bytes without a meaning of their own.
+    Bytes,
+    /// A cell of another column: whatever that can hold, and it must come back as it was.
+    Cell,
 }
 
 /// The things that have an id of their own.
@@ -176,12 +180,7 @@ pub fn table(name: &str) -> Option<&'static Table> {
     TABLES.iter().find(|table| table.name.eq_ignore_ascii_case(name))
 }
 
-/// The table of expmig's own with this name, in any letter case.
-pub fn own_table(name: &str) -> Option<&'static Table> {
-    OWN_TABLES.into_iter().find(|table| table.name.eq_ignore_ascii_case(name))
-}
-
-const fn id() -> Column {
+pub(super) const fn id() -> Column {
     Column { name: "id", role: Role::Id, kind: Kind::Integer, sqlite: "INTEGER PRIMARY KEY AUTOINCREMENT" }
 }
 
@@ -199,11 +198,11 @@ const fn index(name: &'static str) -> Column {
     Column { name, role: Role::Index, kind: Kind::Integer, sqlite: "INT" }
 }
 
-const fn text(name: &'static str, sqlite: &'static str) -> Column {
+pub(super) const fn text(name: &'static str, sqlite: &'static str) -> Column {
     Column { name, role: Role::Content, kind: Kind::Text, sqlite }
 }
 
-const fn time(name: &'static str) -> Column {
+pub(super) const fn time(name: &'static str) -> Column {
     Column { name, role: Role::Content, kind: Kind::Time, sqlite: "TEXT NOT NULL" }
 }
 
@@ -422,67 +421,3 @@ pub static TABLES: &[Table] = &[
         2,
     ),
 ];
-
-const fn own(name: &'static str, columns: &'static [Column]) -> Table {
-    Table { name, place: Place::Aside, columns, primary_key: &["id"], references: &[], generation: 1, optional: true }
-}
-
-const fn number(name: &'static str) -> Column {
-    Column { name, role: Role::Content, kind: Kind::Integer, sqlite: "INTEGER NOT NULL" }
-}
-
-/// A column for a cell of another table. Without a type, so that every cell comes back as it was.
-const fn cell(name: &'static str) -> Column {
-    Column { name, role: Role::Content, kind: Kind::Text, sqlite: "" }
-}
-
-/// One row for each transformation that can be undone.
-pub static UNDO_TRANSFORM: Table = own(
-    "EXPMIG_UNDO_TRANSFORM",
-    &[
-        id(),
-        time("created_at"),
-        text("rules", "TEXT NOT NULL"),
-        // Its rows in EXPMIG_UNDO have the ids from here on, without a gap.
-        number("first_row"),
-        number("row_count"),
-        number("copied"),
-    ],
-);
-
-/// One row for each METRIC row that a transformation changed, or copied and changed.
-pub static UNDO: Table = own(
-    "EXPMIG_UNDO",
-    &[
-        Column { name: "id", role: Role::Id, kind: Kind::Integer, sqlite: "INTEGER PRIMARY KEY" },
-        number("transform_id"),
-        number("metric_id"),
-        // Of a copy: the row that it was copied from.
-        Column { name: "original_id", role: Role::Content, kind: Kind::Integer, sqlite: "INTEGER" },
-        // Which cells were changed, and below what they were: 1 total_val, 2 per_label_val, 3 both.
-        number("cells"),
-        cell("total_val"),
-        cell("per_label_val"),
-        // Tells whether both cells are still what the transformation left: the first 16 bytes of a BLAKE3 hash.
-        Column { name: "written", role: Role::Content, kind: Kind::Text, sqlite: "BLOB NOT NULL" },
-    ],
-);
-
-/// One row for each link that was moved from a shared METRIC row to its copy.
-pub static UNDO_LINK: Table = own(
-    "EXPMIG_UNDO_LINK",
-    &[
-        Column { name: "id", role: Role::Id, kind: Kind::Integer, sqlite: "INTEGER PRIMARY KEY" },
-        number("transform_id"),
-        number("metric_id"),
-        number("original_id"),
-        text("link_table", "TEXT NOT NULL"),
-        // The rest of the link's key, in the order of its table's columns.
-        cell("key_1"),
-        cell("key_2"),
-        cell("key_3"),
-    ],
-);
-
-/// The tables of expmig's own: made when they are first needed, part of no experiment, and nobody else's.
-pub static OWN_TABLES: [&Table; 3] = [&UNDO_TRANSFORM, &UNDO, &UNDO_LINK];

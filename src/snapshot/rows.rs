@@ -1,6 +1,6 @@
 //! Snapshots of a server's schema: its rows in a SQLite file, and back, one consistent state to another.
 //!
-//! Only the tables of experiments are in it: a schema can hold others, which are left alone.
+//! Only the tables of experiments and those of expmig's own are in it: a schema can hold others, which are left alone.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::database::{
 use crate::digest::same_content;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
-use crate::schema::{ValueRef, create_statement, quote};
+use crate::schema::{OWN_TABLES, ValueRef, create_statement, quote};
 
 /// Cells and bytes that are written at once.
 const FULL_CELLS: usize = 8192;
@@ -24,14 +24,14 @@ pub fn copy_out(source: &dyn Connection, into: &Path, copied: Copied<'_>) -> Res
     let layout = source.layout()?;
     let target = create_copy(into)?;
     let writing = Transaction::write(target.as_ref())?;
-    for table in &layout.tables {
+    for table in all(&layout) {
         target.execute(&create_statement(table.schema), &[])?;
     }
     let mut there = target.layout()?;
-    for table in &layout.tables {
+    for table in all(&layout) {
         for extra in table.extra_columns() {
             // Without a type, so that every value stays what it is.
-            there.table(table.schema.name).map(|made| target.add_column(made, &extra.name, "")).transpose()?;
+            named(&there, table).map(|made| target.add_column(made, &extra.name, "")).transpose()?;
         }
     }
     there = target.layout()?;
@@ -52,16 +52,56 @@ pub fn replace(
     let writer = database.writer(job)?;
     let _watches = Watches::new(job, [writer, writer]);
     let writing = Transaction::write(writer)?;
-    let layout = database.checked(writer.layout()?)?;
+    let mut layout = database.checked(writer.layout()?)?;
+    let from = source.layout()?;
+    if has_log(source.as_ref(), &from)? && writer.make_tables(&OWN_TABLES).map_err(no_log)? {
+        layout = database.checked(writer.layout()?)?;
+    }
     // Whoever deletes every row keeps others from changing or adding any. They see the old ones until the end.
-    for table in layout.tables.iter().rev() {
+    for table in all(&layout).rev() {
         writer.delete_all(table)?;
     }
     if let Some(keep) = keep {
         keep()?;
     }
-    copy_rows((source.as_ref(), &source.layout()?), (writer, &layout), copied)?;
+    copy_rows((source.as_ref(), &from), (writer, &layout), copied)?;
     writing.commit()
+}
+
+/// The tables of experiments, parents before children, and those of the undo log.
+fn all(layout: &Layout) -> impl DoubleEndedIterator<Item = &TableLayout> {
+    layout.tables.iter().chain(&layout.own_tables)
+}
+
+/// The same table elsewhere.
+fn named<'l>(layout: &'l Layout, table: &TableLayout) -> Option<&'l TableLayout> {
+    all(layout).find(|there| there.schema.name == table.schema.name)
+}
+
+/// Whether any transformation can be undone.
+fn has_log(connection: &dyn Connection, layout: &Layout) -> Result<bool> {
+    for table in &layout.own_tables {
+        if count(connection, table)? > 0 {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn count(connection: &dyn Connection, table: &TableLayout) -> Result<u64> {
+    let count = connection.query_integer(&format!("SELECT count(*) FROM {}", quote(&table.name)), &[])?;
+    Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0))
+}
+
+/// The error of a snapshot's undo log that has no place.
+fn no_log(error: Error) -> Error {
+    match error.status() {
+        Status::Auth => error.hint(
+            "grant CREATE on the schema: the snapshot has an undo log, and the schema no tables for it; or restore a snapshot of a \
+             database that has none",
+        ),
+        _ => error,
+    }
 }
 
 fn copy_rows(
@@ -70,12 +110,11 @@ fn copy_rows(
     copied: Copied<'_>,
 ) -> Result<()> {
     let mut total = 0;
-    for table in &from.tables {
-        let count = source.query_integer(&format!("SELECT count(*) FROM {}", quote(&table.name)), &[])?;
-        total += count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0);
+    for table in all(from) {
+        total += count(source, table)?;
     }
     let mut done = 0;
-    for table in &from.tables {
+    for table in all(from) {
         copy_table((source, table), (target, to), &mut |rows| {
             done += rows;
             copied(done.min(total), total)
@@ -89,7 +128,7 @@ fn copy_table(
     (target, to): (&dyn Connection, &Layout),
     copied: &mut dyn FnMut(u64) -> Result<()>,
 ) -> Result<()> {
-    let there = to.table(table.schema.name);
+    let there = named(to, table);
     let find = |column: &ColumnLayout| {
         there.and_then(|there| there.columns.iter().find(|other| other.name.eq_ignore_ascii_case(&column.name)))
     };

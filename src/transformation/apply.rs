@@ -8,15 +8,15 @@ use super::metric::Metric;
 use super::options::TransformOptions;
 use super::plan::Plan;
 use super::result::{Noted, Sample, TransformationResult};
-use super::selection::{Chosen, MetricSelection};
+use super::selection::{Chosen, MetricLinks, MetricSelection};
 use super::steps::Steps;
 use super::undo_log::UndoLog;
 use super::write::Writer;
 use crate::database::{Connection, Database, Layout, Row, Transaction, Watches};
-use crate::error::{Domain, Result};
+use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::scan_leaves;
 use crate::progress::Job;
-use crate::schema::{Entity, ValueRef, quote};
+use crate::schema::{Entity, OWN_TABLES, ValueRef, quote};
 
 /// Transforms the selected metrics in one transaction.
 pub fn transform(
@@ -26,10 +26,6 @@ pub fn transform(
     mut options: TransformOptions,
 ) -> Result<TransformationResult> {
     options.check()?;
-    if plan.settings.backup_original && !options.dry_run {
-        let hint = "set backup_original to false in global_settings, and take a snapshot before";
-        database.refuse_unsupported("undo logs", Domain::Transformation).map_err(|error| error.hint(hint))?;
-    }
     let job = Job::new(Domain::Transformation, options.progress.take(), options.cancel.take());
     job.begin("opening")?;
     let connection = match options.dry_run {
@@ -41,10 +37,20 @@ pub fn transform(
         true => Transaction::read(connection)?,
         false => Transaction::write(connection)?,
     };
-    let layout = database.checked(connection.layout()?)?;
-    job.begin("counting")?;
-    let chosen = Chosen::read(connection, &layout, selection, &job)?;
-    job.set_total(chosen.count(connection, &layout, &job)?);
+    let choose = || {
+        let layout = database.checked(connection.layout()?)?;
+        job.begin("counting")?;
+        let chosen = Chosen::read(connection, &layout, selection, &job)?;
+        job.set_total(chosen.count(connection, &layout, &job)?);
+        Ok((layout, chosen))
+    };
+    let (mut layout, mut chosen) = choose()?;
+    if !options.dry_run {
+        check_tables(connection, &layout, &chosen)?;
+        if plan.settings.backup_original && connection.make_tables(&OWN_TABLES).map_err(no_log)? {
+            (layout, chosen) = choose()?;
+        }
+    }
     let mut result = run(connection, &layout, chosen, plan, &options, &job)?;
     if options.dry_run || result.updated == 0 {
         // Also the empty entry of the undo log goes.
@@ -56,6 +62,26 @@ pub fn transform(
     job.finish();
     result.duration = job.elapsed();
     Ok(result)
+}
+
+/// Fails if what is written could not be undone.
+fn check_tables(connection: &dyn Connection, layout: &Layout, chosen: &Chosen) -> Result<()> {
+    connection.check_undoes(layout.entity(Entity::Metric)?)?;
+    if chosen.shared.is_empty() {
+        return Ok(());
+    }
+    MetricLinks::all(layout)?.iter().try_for_each(|links| connection.check_undoes(links.table))
+}
+
+/// The error of an undo log that cannot be made.
+fn no_log(error: Error) -> Error {
+    match error.status() {
+        Status::Auth => error.hint(
+            "grant CREATE on the schema until the tables of the undo log are there, or set backup_original to false in \
+             global_settings, and take a snapshot before",
+        ),
+        _ => error,
+    }
 }
 
 fn run(
@@ -78,7 +104,7 @@ fn run(
     };
     let mut pass = Pass {
         steps: plan.steps,
-        examiner: Examiner::new(connection, table, plan.settings.validate_after_transform)?,
+        examiner: Examiner::new(connection, table, &plan.settings)?,
         all_or_nothing: plan.settings.rollback_on_error,
         writer,
         result: TransformationResult { dry_run: options.dry_run, ..TransformationResult::default() },

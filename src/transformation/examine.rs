@@ -1,6 +1,7 @@
 //! What becomes of one metric: all rules that are for it, one on the result of the other, and whether the end is sound.
 
 use super::metric::{Metric, Outcome};
+use super::rules::Settings;
 use super::steps::Steps;
 use crate::database::{Affinity, ColumnLayout, Connection, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
@@ -11,6 +12,8 @@ use crate::validation::Values;
 pub const CELLS: [(&str, u8); 2] = [("total_val", 1), ("per_label_val", 2)];
 /// What speaks of a row that is not valid after all rules were applied.
 const VALIDATION: &str = "validate_after_transform";
+/// What speaks of a row that could not be given back what it had.
+const BACKUP: &str = "backup_original";
 
 /// What becomes of a metric.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,6 +31,8 @@ pub struct Examiner<'a> {
     connection: &'a dyn Connection,
     columns: [(ColumnLayout, &'static Column); 2],
     validates: bool,
+    /// What a row had must come back as it was when it is written again.
+    keeps: bool,
     values: Values,
     metric: Metric,
 }
@@ -52,8 +57,8 @@ pub fn same(a: ValueRef<'_>, b: ValueRef<'_>) -> bool {
 }
 
 impl<'a> Examiner<'a> {
-    /// For the METRIC rows of a database. With `validates`, rows that changed must be valid afterwards.
-    pub fn new(connection: &'a dyn Connection, table: &TableLayout, validates: bool) -> Result<Examiner<'a>> {
+    /// For the METRIC rows of a database.
+    pub fn new(connection: &'a dyn Connection, table: &TableLayout, settings: &Settings) -> Result<Examiner<'a>> {
         let column = |name: &str| {
             let found =
                 table.columns.iter().find_map(|column| Some((column, column.schema.filter(|c| c.name == name)?)));
@@ -65,7 +70,8 @@ impl<'a> Examiner<'a> {
         Ok(Examiner {
             connection,
             columns: [column(total)?, column(labels)?],
-            validates,
+            validates: settings.validate_after_transform,
+            keeps: settings.backup_original,
             values: Values::default(),
             metric: Metric { id: 0, kind: Vec::new(), total_val: Value::Null, per_label_val: Value::Null },
         })
@@ -117,10 +123,31 @@ impl<'a> Examiner<'a> {
                 None => Verdict::Unchanged,
             });
         }
-        match self.invalid() {
-            Some(problem) => Ok(Verdict::Failed(VALIDATION.to_owned(), problem)),
+        if let Some(problem) = self.invalid() {
+            return Ok(Verdict::Failed(VALIDATION.to_owned(), problem));
+        }
+        match self.not_restorable(changed, [total, labels])? {
+            Some(problem) => Ok(Verdict::Failed(BACKUP.to_owned(), problem)),
             None => Ok(Verdict::Changed(changed)),
         }
+    }
+
+    /// Why an undo could not give back one of the cells that change: a column that writes anew what it is given need not come back to
+    /// what is in it.
+    fn not_restorable(&self, changed: u8, old: [ValueRef<'_>; 2]) -> Result<Option<String>> {
+        for ((old, (column, known)), (_, bit)) in old.into_iter().zip(&self.columns).zip(CELLS) {
+            if !self.keeps || changed & bit == 0 || column.certainly_keeps(old) {
+                continue;
+            }
+            let stored = self.connection.stored_as(column, old)?;
+            if !stored.is_some_and(|stored| same(stored.borrow(), old)) {
+                let (name, declared) = (known.name, &column.declared);
+                return Ok(Some(format!(
+                    "{name} could not be restored: a column of type {declared} does not take it back as it is"
+                )));
+            }
+        }
+        Ok(None)
     }
 
     /// Takes new cells over, as the database will have them. Whether that changes anything.
@@ -183,6 +210,7 @@ mod tests {
     use crate::database::{Affinity, ColumnLayout, Database, Layout, OpenOptions, Storage};
     use crate::schema::{Value, ValueRef};
     use crate::transformation::metric::Outcome;
+    use crate::transformation::rules::Settings;
     use crate::transformation::steps::{Step, Steps};
 
     fn database(folder: &tempfile::TempDir) -> (Database, Layout) {
@@ -243,7 +271,8 @@ mod tests {
     fn rules_work_on_the_result_of_the_rule_before_and_only_what_differs_is_changed() {
         let folder = tempfile::tempdir().unwrap();
         let (database, layout) = database(&folder);
-        let mut examiner = Examiner::new(database.reader().unwrap(), layout.table("METRIC").unwrap(), true).unwrap();
+        let mut examiner =
+            Examiner::new(database.reader().unwrap(), layout.table("METRIC").unwrap(), &Settings::default()).unwrap();
         let row = [ValueRef::Text(b"loss"), ValueRef::Real(0.5), ValueRef::Text(b"{}")];
         let mut look = |steps: Vec<Step<'_>>| {
             let mut steps = Steps::new(steps);
@@ -275,7 +304,8 @@ mod tests {
         let table = layout.table("METRIC").unwrap();
         let row = [ValueRef::Text(b"loss"), ValueRef::Null, ValueRef::Text(b"{}")];
         for validates in [true, false] {
-            let mut examiner = Examiner::new(database.reader().unwrap(), table, validates).unwrap();
+            let settings = Settings { validate_after_transform: validates, ..Settings::default() };
+            let mut examiner = Examiner::new(database.reader().unwrap(), table, &settings).unwrap();
             let mut look = |outcome: Outcome| {
                 examiner.examine((&mut Steps::new(vec![step(None, "a", outcome)]), &[0]), 7, row).unwrap()
             };

@@ -1,7 +1,7 @@
 //! Moving links from metrics that others are linked to as well to their copies.
 
 use super::selection::{MetricLinks, Owners};
-use super::undo_log::UndoLog;
+use super::undo_log::{MovedLink, UndoLog};
 use crate::database::{Change, Connection, Layout, Next};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::IdSet;
@@ -89,8 +89,8 @@ struct Mover<'c> {
 }
 
 impl Mover<'_> {
-    fn run(&mut self, found: &mut Vec<Found>, mut log: Option<&mut UndoLog<'_>>) -> Result<()> {
-        for link in found.drain(..) {
+    fn run(&mut self, found: &mut Vec<Found>, log: Option<&mut UndoLog<'_>>) -> Result<()> {
+        for link in found.iter() {
             let mut params = vec![ValueRef::Integer(link.copy), ValueRef::Integer(link.row.unwrap_or(link.original))];
             if link.row.is_none() {
                 params.extend(link.keys.iter().map(Value::borrow));
@@ -102,10 +102,13 @@ impl Mover<'_> {
                     .detail("metric_id", link.original)
                     .hint("a trigger of the table refuses the change; remove it first"));
             }
-            if let Some(log) = log.as_deref_mut() {
-                log.add_link(self.table, (link.original, link.copy), &link.keys)?;
-            }
         }
+        if let Some(log) = log {
+            let moved =
+                found.iter().map(|link| MovedLink { original: link.original, copy: link.copy, keys: &link.keys });
+            log.add_links(self.table, moved)?;
+        }
+        found.clear();
         Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use super::examine::{CELLS, Examiner, Verdict};
 use super::plan::Plan;
 use super::result::{Noted, Sample, TransformationResult};
+use super::rules::Settings;
 use super::steps::Steps;
 use crate::database::{ColumnLayout, Connection, Layout, Row};
 use crate::error::{Error, Result};
@@ -38,7 +39,8 @@ impl<'a> Rewriter<'a> {
     pub fn new(connection: &'a dyn Connection, layout: &Layout, plan: Plan, preview: bool) -> Result<Rewriter<'a>> {
         let table = layout.entity(Entity::Metric)?;
         Ok(Rewriter {
-            examiner: Examiner::new(connection, table, plan.settings.validate_after_transform)?,
+            // No undo log is written of a copy.
+            examiner: Examiner::new(connection, table, &Settings { backup_original: false, ..plan.settings })?,
             steps: plan.steps,
             all_or_nothing: plan.settings.rollback_on_error,
             seen: IdSet::default(),

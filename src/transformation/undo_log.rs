@@ -3,7 +3,7 @@
 use crate::database::{Connection, Inserter, Layout, TableLayout};
 use crate::digest::encode_value;
 use crate::error::{Domain, Error, Result};
-use crate::schema::{OWN_TABLES, Table, UNDO, UNDO_LINK, UNDO_TRANSFORM, Value, ValueRef, create_statement, quote};
+use crate::schema::{Table, UNDO, UNDO_LINK, UNDO_TRANSFORM, Value, ValueRef, quote};
 
 /// How many parts of a link's key beside the metric there is room for.
 pub const LINK_KEYS: usize = 3;
@@ -38,6 +38,14 @@ pub struct Touched<'v> {
     pub written: &'v Fingerprint,
 }
 
+/// A link that was moved from one row to its copy.
+pub struct MovedLink<'v> {
+    pub original: i64,
+    pub copy: i64,
+    /// The rest of its key, in the order of its table's columns.
+    pub keys: &'v [Value],
+}
+
 /// Writes what undoes one transformation.
 pub struct UndoLog<'c> {
     connection: &'c dyn Connection,
@@ -56,14 +64,8 @@ fn writer<'c>(connection: &'c dyn Connection, table: &TableLayout) -> Result<Box
 }
 
 impl<'c> UndoLog<'c> {
-    /// Makes the tables, if they are missing, and an entry. The caller's transaction commits or undoes all of it.
+    /// Makes an entry in the tables, which are there. The caller's transaction commits or undoes all of it.
     pub fn begin(connection: &'c dyn Connection, rules: &str) -> Result<UndoLog<'c>> {
-        let layout = connection.layout()?;
-        for table in OWN_TABLES {
-            if layout.own_table(table)?.is_none() {
-                connection.execute(&create_statement(table), &[])?;
-            }
-        }
         let layout = connection.layout()?;
         let table = |schema| own(&layout, schema);
         let transforms = table(&UNDO_TRANSFORM)?.clone();
@@ -117,23 +119,26 @@ impl<'c> UndoLog<'c> {
         self.row_writer.insert(&values)
     }
 
-    /// Keeps which link was moved.
-    pub fn add_link(&mut self, table: &str, (original, copy): (i64, i64), keys: &[Value]) -> Result<()> {
-        if keys.len() > LINK_KEYS {
-            let message = format!("{table} has more key columns than the undo log");
-            return Err(Error::internal(Domain::Transformation, message));
+    /// Keeps which links of a table were moved.
+    pub fn add_links<'v>(&mut self, table: &str, moved: impl Iterator<Item = MovedLink<'v>>) -> Result<()> {
+        let mut values = Vec::new();
+        for (rows, link) in (1..).zip(moved) {
+            if link.keys.len() > LINK_KEYS {
+                let message = format!("{table} has more key columns than the undo log");
+                return Err(Error::internal(Domain::Transformation, message));
+            }
+            values.extend([
+                ValueRef::Integer(self.links),
+                ValueRef::Integer(self.id),
+                ValueRef::Integer(link.copy),
+                ValueRef::Integer(link.original),
+                ValueRef::Text(table.as_bytes()),
+            ]);
+            values.extend(link.keys.iter().map(Value::borrow));
+            values.resize(UNDO_LINK.columns.len() * rows, ValueRef::Null);
+            self.links += 1;
         }
-        let mut values = vec![
-            ValueRef::Integer(self.links),
-            ValueRef::Integer(self.id),
-            ValueRef::Integer(copy),
-            ValueRef::Integer(original),
-            ValueRef::Text(table.as_bytes()),
-        ];
-        values.extend(keys.iter().map(Value::borrow));
-        values.resize(UNDO_LINK.columns.len(), ValueRef::Null);
-        self.links += 1;
-        self.link_writer.insert(&values)
+        if values.is_empty() { Ok(()) } else { self.link_writer.insert(&values) }
     }
 
     /// Notes how many metrics there were.

@@ -13,6 +13,9 @@ use crate::schema::{Role, Value, ValueRef, quote};
 const FULL_BYTES: usize = 1 << 20;
 const FULL_ROWS: usize = 1 << 14;
 
+/// Rows that are looked at once more with one statement.
+const LOCKED_AT_ONCE: usize = 500;
+
 /// What speaks of a row that the database refuses.
 const DATABASE: &str = "database";
 
@@ -26,6 +29,10 @@ struct Pending {
     new: [Value; 2],
     old: Option<[Value; 2]>,
     written: Option<Fingerprint>,
+    /// It is not certain that the columns keep the new cells as they are.
+    uncertain: bool,
+    /// Of the row as it was read, if somebody else can have changed it since.
+    seen: Option<Fingerprint>,
 }
 
 /// What was written of a chunk.
@@ -49,6 +56,7 @@ pub struct Writer<'c> {
     pub log: Option<UndoLog<'c>>,
     /// Somebody else has a say in what is written, so it is read back.
     suspicious: bool,
+    has_other_writers: bool,
     /// The rows that were copied, and the id of the first copy.
     copied: IdSet,
     first_copy: i64,
@@ -80,6 +88,7 @@ impl<'c> Writer<'c> {
             statements: Default::default(),
             log,
             suspicious: connection.has_triggers(table)?,
+            has_other_writers: connection.has_other_writers(),
             copied: IdSet::default(),
             first_copy: connection.allocate_ids(table, most_copies)?.0,
         })
@@ -87,6 +96,7 @@ impl<'c> Writer<'c> {
 
     /// Takes a metric that changed. `old` are the cells that it has, `shared` that it has to be copied.
     pub fn push(&mut self, metric: &Metric, changed: u8, old: [ValueRef<'_>; 2], shared: bool) {
+        let seen = self.has_other_writers.then(|| fingerprint(old));
         let cells = [metric.total_val.borrow(), metric.per_label_val.borrow()];
         let kept = |(cell, (_, bit)): (ValueRef<'_>, (&str, u8))| match changed & bit {
             0 => Value::Null,
@@ -98,10 +108,12 @@ impl<'c> Writer<'c> {
         };
         let new = both(cells);
         let old = self.log.is_some().then(|| both(old));
-        let needed = self.log.is_some() || self.suspicious;
+        let keeps = |(cell, (name, _)): (&Value, (&str, u8))| certainly_keeps(&self.table, name, cell.borrow());
+        let uncertain = self.suspicious || !new.iter().zip(CELLS).all(keeps);
+        let needed = self.log.is_some() || uncertain;
         let written = needed.then(|| fingerprint(cells));
         self.bytes += size(&new) + old.as_ref().map_or(0, size);
-        self.pending.push(Pending { id: metric.id, shared, changed, new, old, written });
+        self.pending.push(Pending { id: metric.id, shared, changed, new, old, written, uncertain, seen });
     }
 
     /// Whether the chunk should be written now.
@@ -120,6 +132,9 @@ impl<'c> Writer<'c> {
         let mut done = Written::default();
         let pending = std::mem::take(&mut self.pending);
         self.bytes = 0;
+        if self.has_other_writers {
+            pending.chunks(LOCKED_AT_ONCE).try_for_each(|chunk| self.lock(chunk))?;
+        }
         let mut touched = Vec::with_capacity(pending.len());
         for one in &pending {
             let copy = one.shared.then(|| self.first_copy.wrapping_add_unsigned(self.copied.len()));
@@ -137,7 +152,7 @@ impl<'c> Writer<'c> {
                 done.copied += 1;
             }
             if let Some(written) = &one.written {
-                if self.suspicious {
+                if one.uncertain {
                     read_back(self.connection, &self.table, copy.unwrap_or(one.id), written)?;
                 }
                 if let Some(old) = &one.old {
@@ -151,6 +166,32 @@ impl<'c> Writer<'c> {
             log.add(&touched)?;
         }
         Ok(done)
+    }
+
+    /// Keeps everybody from changing these rows from now on; fails if somebody did since they were read.
+    fn lock(&self, pending: &[Pending]) -> Result<()> {
+        let places: Vec<String> = (1..=pending.len()).map(|at| format!("?{at}")).collect();
+        let id = self.table.quoted("id");
+        let sql = format!("{} WHERE {id} IN ({}) ORDER BY {id}", select_cells(&self.table), places.join(", "));
+        let ids: Vec<Value> = pending.iter().map(|one| Value::Integer(one.id)).collect();
+        // Both are in the order of the ids.
+        let mut wanted = pending.iter();
+        let changed = |id: i64| {
+            let message = format!("METRIC (id={id}) was changed by another connection meanwhile; nothing was changed");
+            Error::new(Status::Busy, Domain::Transformation, message)
+                .detail("table", "METRIC")
+                .detail("row", format!("id={id}"))
+                .hint("try again")
+        };
+        self.connection.query_locked(&sql, &ids, &mut |row| {
+            let Some(one) = wanted.next() else { return Ok(Next::Stop) };
+            let same = one.seen == Some(fingerprint([row.value(0)?, row.value(1)?]));
+            match same && row.value(2)?.as_integer() == Some(one.id) {
+                true => Ok(Next::Row),
+                false => Err(changed(one.id)),
+            }
+        })?;
+        wanted.next().map_or(Ok(()), |one| Err(changed(one.id)))
     }
 
     fn refused(&self, id: i64, error: &Error) -> Result<Noted> {
@@ -198,16 +239,22 @@ impl<'c> Writer<'c> {
     }
 }
 
+/// `SELECT total_val, per_label_val, id FROM METRIC`
+fn select_cells(table: &TableLayout) -> String {
+    let [(total, _), (labels, _)] = CELLS;
+    let [total, labels, id] = [total, labels, "id"].map(|column| table.quoted(column));
+    format!("SELECT {total}, {labels}, {id} FROM {}", quote(&table.name))
+}
+
+/// Whether a cell is certainly stored as it is in its column of METRIC.
+pub fn certainly_keeps(table: &TableLayout, column: &str, cell: ValueRef<'_>) -> bool {
+    let column = table.columns.iter().find(|there| there.schema.is_some_and(|known| known.name == column));
+    column.is_some_and(|column| column.certainly_keeps(cell))
+}
+
 /// Fails unless the cells of a metric are as they were written.
 pub fn read_back(connection: &dyn Connection, table: &TableLayout, id: i64, written: &Fingerprint) -> Result<()> {
-    let [(total, _), (labels, _)] = CELLS;
-    let sql = format!(
-        "SELECT {}, {} FROM {} WHERE {} = ?1",
-        table.quoted(total),
-        table.quoted(labels),
-        quote(&table.name),
-        table.quoted("id")
-    );
+    let sql = format!("{} WHERE {} = ?1", select_cells(table), table.quoted("id"));
     let mut same = false;
     connection.query(&sql, &[Value::Integer(id)], &mut |row| {
         same = fingerprint([row.value(0)?, row.value(1)?]) == *written;
@@ -223,7 +270,10 @@ pub fn read_back(connection: &dyn Connection, table: &TableLayout, id: i64, writ
 pub fn changed_otherwise(what: &str) -> Error {
     Error::new(Status::Mismatch, Domain::Transformation, format!("{what}; nothing was changed"))
         .detail("table", "METRIC")
-        .hint("a trigger changes or refuses what is written; remove it, or let it leave these columns alone")
+        .hint(
+            "a trigger, or the type of a column, changes or refuses what is written; remove the trigger, or let it leave these \
+             columns alone",
+        )
 }
 
 /// The cells that change, each with its parameter, numbered from `first` on.

@@ -87,6 +87,10 @@ impl Visitor for Quality {
         true
     }
 
+    fn odd_leaf(&mut self, _leaf: (Entity, u64), shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
+        self.check(shape, row, Span::default()).map(|_| ())
+    }
+
     fn node(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
         let parent = match owner {
             Owner::Experiment => Span::default(),

@@ -46,6 +46,7 @@ impl Values {
             (Kind::Real, _) => found(IssueKind::TotalNotNumber, format!("is not a number: {}", value.describe())),
             (Kind::Json, ValueRef::Null) => {}
             (Kind::Json, ValueRef::Text(text)) => self.json.check(text, found),
+            (Kind::Bytes | Kind::Cell, _) => {}
             (Kind::Json, _) => found(IssueKind::JsonNotText, format!("is not JSON text: {}", value.describe())),
         }
     }

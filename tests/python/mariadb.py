@@ -13,11 +13,10 @@ STARTS_WITHIN = 60.0
 
 
 def program(name):
-    return shutil.which(name, path=os.environ.get("PATH", "") + os.pathsep + "/usr/sbin")
-
-
-def available():
-    return all(program(name) for name in ("mariadbd", "mariadb-install-db", "mariadb"))
+    found = shutil.which(name, path=os.environ.get("PATH", "") + os.pathsep + "/usr/sbin")
+    if found is None:
+        raise AssertionError(f"{name} is not installed; run `make tools`, which installs it")
+    return found
 
 
 class Server:

@@ -257,8 +257,6 @@ class Reference(binding.Case):
                           "UPDATE EXPERIMENT_ARTIFACT SET experiment_id = 42 WHERE experiment_id = 3"):
             binding.sql("research.db", statement)
         credentials = [("secure_password", "p@ss/word:1")]
-        if not mariadb.available():
-            self.skipTest("MariaDB is not installed")
         with mariadb.server() as server:
             server.sql("CREATE DATABASE production; CREATE USER migrator@'127.0.0.1' IDENTIFIED BY 'p@ss/word:1'; "
                        "GRANT ALL ON production.* TO migrator@'127.0.0.1';")

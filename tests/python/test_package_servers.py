@@ -28,8 +28,6 @@ NUMBERS = itertools.count(1)
 
 def setUpModule():
     global SERVER
-    if not mariadb.available():
-        raise unittest.SkipTest("MariaDB is not installed")
     running = mariadb.server(with_certificates=True)
     SERVER = running.__enter__()
     unittest.addModuleCleanup(running.__exit__, None, None, None)
@@ -224,6 +222,26 @@ class Work(Case):
     def test_a_process_finds_a_target_that_another_process_has(self):
         there, here = self.create(isolation="process", password=lambda: PASSWORD), self.manager(isolation="process")
         self.assertEqual(here.migrate_experiment(2, target=there).new_experiment_id, there.experiments()[0]["id"])
+
+    def test_metrics_are_transformed_and_get_back_what_they_had(self):
+        rules = [{"metric_type": "accuracy", "transformation": "scale", "params": {"factor": 2}}]
+        for isolation in (None, "process"):
+            with self.subTest(isolation):
+                there = self.create(schema=f"{self.schema}_{isolation}", isolation=isolation)
+                self.manager(isolation=isolation).migrate_experiment(2, target=there)
+                migrator = expmig.DataMigrationManager(there, self.folder / "snapshots")
+                before = migrator.digest(1)
+                done = migrator.transform_metrics([1], rules)
+                self.assertGreater(done.metrics_updated, 0)
+                self.assertNotEqual(migrator.digest(1), before)
+                self.assertEqual([one["id"] for one in migrator.list_transformations()], [done.transform_id])
+                self.assertEqual(migrator.undo(done)["metrics_restored"], done.metrics_updated)
+                self.assertEqual(migrator.digest(1), before)
+                kept_nothing = migrator.transform_metrics([1], {"metric_transformations": rules, "global_settings": {"backup_original": False}})
+                self.assertGreater(kept_nothing.metrics_updated, 0)
+                self.assertEqual(migrator.list_transformations(), [])
+                with self.assertRaises(ValueError):
+                    migrator.undo(kept_nothing)
 
     def test_a_handle_that_only_reads_writes_nothing(self):
         self.create().close()

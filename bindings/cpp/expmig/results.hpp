@@ -72,7 +72,10 @@ private:
 struct transform_note {
     std::int64_t metric_id = 0;
     std::string_view metric_type{};
-    /** The transformation that said so; "validate_after_transform", or "database" if that refused the row. */
+    /**
+     * The transformation that said so; "validate_after_transform"; "backup_original" if an undo could not give back the old value; or
+     * "database" if that refused the row.
+     */
     std::string_view transformation{};
     std::string_view reason{};
 };

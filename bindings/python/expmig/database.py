@@ -144,8 +144,8 @@ class DatabaseManager:
 
     def schema_widen(self, apply: bool = False) -> dict[str, Any]:
         """Which columns of a server's tables are too narrow to hold everything, and the statements that widen them; ``apply`` runs them, each
-        committed by itself: after a failure, call it again for what is left. Answers "applied", "changes", "left", "statements"
-        (docs/json-documents.md, "expmig.widening/1"). For a SQLite file there are none."""
+        committed by itself: after a failure, call it again for what is left. Answers "applied", "changes", "left", "foreign_keys",
+        "statements" (docs/json-documents.md, "expmig.widening/1"). For a SQLite file there are none."""
         return dict(self._database.widen(apply))
 
     def close(self) -> None:

@@ -88,6 +88,10 @@ impl Address {
         if schema.is_empty() || schema.contains(['/', '\0']) {
             return Err(invalid("the URL names no schema"));
         }
+        // A password with a / in it makes a schema of its rest.
+        if parsed.path().contains('@') {
+            return Err(invalid("the URL has an @ in the name of the schema, which has to be written as %40"));
+        }
         if parsed.fragment().is_some() {
             return Err(invalid("the URL has a # in it, which has to be written as %23"));
         }

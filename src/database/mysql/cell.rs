@@ -4,6 +4,7 @@ use mysql::consts::ColumnType as Wire;
 use mysql::{Column, Row, Value};
 
 use super::super::cell_buffer::CellBuffer;
+use super::any_cell;
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::ValueRef;
 
@@ -24,6 +25,8 @@ enum Reading {
     Date,
     DateTime,
     Time,
+    /// Bytes are a cell of any type.
+    Cell,
 }
 
 /// How the columns of a result set are read.
@@ -32,6 +35,7 @@ pub struct Columns(Vec<(Reading, String)>);
 impl Columns {
     pub fn of(columns: &[Column]) -> Columns {
         let reading = |column: &Column| match column.column_type() {
+            _ if any_cell::is_in(&column.org_table_str(), &column.org_name_str()) => Reading::Cell,
             Wire::MYSQL_TYPE_NEWDECIMAL | Wire::MYSQL_TYPE_DECIMAL => Reading::Decimal,
             Wire::MYSQL_TYPE_BIT => Reading::Bits,
             Wire::MYSQL_TYPE_DATE | Wire::MYSQL_TYPE_NEWDATE => Reading::Date,
@@ -70,6 +74,7 @@ fn push(value: Value, reading: Reading, name: &str, cells: &mut CellBuffer) -> R
         (Value::UInt(number), _) => cells.push(ValueRef::Integer(signed(number, name)?)),
         (Value::Float(number), _) => cells.push(ValueRef::Real(f64::from(number))),
         (Value::Double(number), _) => cells.push(ValueRef::Real(number)),
+        (Value::Bytes(bytes), Reading::Cell) => cells.push(any_cell::decode(&bytes, name)?),
         (Value::Bytes(bytes), Reading::Text) => cells.push(ValueRef::Text(&bytes)),
         (Value::Bytes(bytes), Reading::Decimal) => {
             match std::str::from_utf8(&bytes).ok().and_then(|digits| digits.parse().ok()) {
@@ -85,7 +90,10 @@ fn push(value: Value, reading: Reading, name: &str, cells: &mut CellBuffer) -> R
         (Value::Date(year, month, day, hour, minute, second, micros), _) => {
             let date = (year, month, day);
             let time = (reading != Reading::Date).then_some((hour, minute, second, micros));
-            cells.push(ValueRef::Text(date_text(date, time).as_bytes()));
+            cells.push_text(|out| {
+                date_text(date, time, out);
+                Ok::<(), Error>(())
+            })?;
         }
         (Value::Time(negative, days, hours, minutes, seconds, micros), _) => {
             let sign = if negative { "-" } else { "" };
@@ -100,16 +108,34 @@ fn push(value: Value, reading: Reading, name: &str, cells: &mut CellBuffer) -> R
     Ok(())
 }
 
-/// As `format_timestamp` writes it; dates that are none, such as `0000-00-00`, by their digits.
-fn date_text((year, month, day): (u16, u8, u8), time: Option<(u8, u8, u8, u32)>) -> String {
-    let mut text = format!("{year:04}-{month:02}-{day:02}");
-    if let Some((hour, minute, second, micros)) = time {
-        text.push_str(&format!("T{hour:02}:{minute:02}:{second:02}"));
-        if micros != 0 {
-            text.push_str(&format!(".{micros:06}"));
-        }
+/// As `format_timestamp` writes it; dates that are none, such as `0000-00-00`, by their digits. A good part of all values are times,
+/// so the digits are written by hand.
+fn date_text((year, month, day): (u16, u8, u8), time: Option<(u8, u8, u8, u32)>, out: &mut Vec<u8>) {
+    digits(u32::from(year), 4, out);
+    for (before, part) in [(b'-', month), (b'-', day)] {
+        out.push(before);
+        digits(u32::from(part), 2, out);
     }
-    text
+    let Some((hour, minute, second, micros)) = time else { return };
+    for (before, part) in [(b'T', hour), (b':', minute), (b':', second)] {
+        out.push(before);
+        digits(u32::from(part), 2, out);
+    }
+    if micros != 0 {
+        out.push(b'.');
+        digits(micros, 6, out);
+    }
+}
+
+/// The last digits of a number, at least so many.
+fn digits(number: u32, width: u32, out: &mut Vec<u8>) {
+    if number >= 10_u32.pow(width) {
+        digits(number / 10_u32.pow(width), 1, out);
+    }
+    for place in (0..width).rev() {
+        // One digit.
+        out.push(b'0' + (number / 10_u32.pow(place) % 10) as u8);
+    }
 }
 
 fn signed(number: u64, name: &str) -> Result<i64> {

@@ -1,5 +1,7 @@
 //! The types of columns, as far as it matters what they do to a value.
 
+use crate::database::layout::Affinity;
+
 /// What a text column can hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Charset {
@@ -45,6 +47,8 @@ pub enum ColumnType {
     },
     /// MySQL's own `JSON`, which writes every document anew.
     Json,
+    /// A `BLOB` of a table of expmig's own that holds any cell ([`super::any_cell`]).
+    Cell,
     /// Anything else: read, but never written.
     Other,
 }
@@ -67,6 +71,17 @@ pub struct Declared {
 }
 
 impl ColumnType {
+    /// Whether SQLite keeps everything that such a column can hold in a column of its own with this affinity.
+    pub fn is_kept_by(&self, affinity: Affinity) -> bool {
+        matches!(
+            (affinity, self),
+            (Affinity::Blob, _)
+                | (Affinity::Numeric | Affinity::Integer, ColumnType::Integer { .. })
+                | (Affinity::Text, ColumnType::Text { .. } | ColumnType::Json | ColumnType::Binary { .. })
+                | (Affinity::Text, ColumnType::DateTime { .. } | ColumnType::Date)
+        )
+    }
+
     /// The type with this description.
     pub fn of(declared: &Declared) -> ColumnType {
         let attribute = |word: &str| declared.column_type.to_ascii_lowercase().split(' ').any(|part| part == word);

@@ -7,36 +7,38 @@ use std::time::{Duration, Instant};
 
 use mysql::Value as Wire;
 
-use super::column_type::ColumnType;
-use super::failure::is_lock_wait;
 use super::insert::MysqlInserter;
-use super::link::{Failure, Link, Reading};
+use super::link::{Failure, Link};
 use super::placeholders::plain;
-use super::session::{Door, Kind, LOCK_PAUSE, Server};
+use super::rows::{Buffered, MysqlCursor, Open};
+use super::session::{Door, Kind, Server};
 use super::store::{Stored, store};
-use super::{layout, read};
+use super::tables::most;
+use super::{added_column, layout, read};
 use crate::database::cell_buffer::CellBuffer;
 use crate::database::connection::{
     Change, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, RowCounts, WithCursors, sqlite_only,
 };
 use crate::database::layout::{ColumnLayout, Layout, Storage, TableLayout};
+use crate::database::missing_column::MissingColumn;
 use crate::database::read::ReadStatement;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
-use crate::schema::{Value, ValueRef, quote};
+use crate::schema::{Table, Value, ValueRef, quote};
 
+const BEGIN_WRITE: &str = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ WRITE";
 /// Rows that one statement deletes, so that the job is asked in between.
 const DELETED_AT_ONCE: u64 = 20_000;
 
 /// One connection to a schema.
 pub struct MysqlConnection {
-    link: Link,
-    busy_timeout: Duration,
+    pub(super) link: Link,
+    pub(super) busy_timeout: Duration,
     /// A transaction was begun.
     open: Cell<bool>,
-    /// The name of the lock that this connection holds.
-    locked: Cell<bool>,
-    lock_name: String,
+    /// Whether this connection holds the lock of this name.
+    pub(super) locked: Cell<bool>,
+    pub(super) lock_name: String,
 }
 
 /// A value on its way to the server.
@@ -53,50 +55,6 @@ pub fn wire(value: ValueRef<'_>) -> Wire {
 fn arrange(order: &[usize], params: &[ValueRef<'_>]) -> Result<Vec<Wire>> {
     let missing = || Error::internal(Domain::Database, "a statement has more parameters than values");
     order.iter().map(|at| params.get(*at).map(|value| wire(*value)).ok_or_else(missing)).collect()
-}
-
-/// A row that was read.
-struct Buffered<'b>(&'b CellBuffer);
-
-impl Row for Buffered<'_> {
-    fn value(&self, index: usize) -> Result<ValueRef<'_>> {
-        if index < self.0.len() {
-            return Ok(self.0.get(index));
-        }
-        Err(Error::internal(Domain::Database, "MySQL: a cell that was not selected"))
-    }
-}
-
-/// Ends reading when it is dropped.
-struct Open<'c> {
-    link: &'c Link,
-    reading: Reading,
-}
-
-impl Drop for Open<'_> {
-    fn drop(&mut self) {
-        self.link.close(&self.reading);
-    }
-}
-
-struct MysqlCursor<'c> {
-    open: Open<'c>,
-    cells: CellBuffer,
-}
-
-impl Row for MysqlCursor<'_> {
-    fn value(&self, index: usize) -> Result<ValueRef<'_>> {
-        if index < self.cells.len() {
-            return Ok(self.cells.get(index));
-        }
-        Err(Error::internal(Domain::Database, "MySQL: a cell of no row"))
-    }
-}
-
-impl Cursor for MysqlCursor<'_> {
-    fn advance(&mut self) -> Result<bool> {
-        self.open.link.next(&self.open.reading, &mut self.cells)
-    }
 }
 
 struct MysqlChange<'c> {
@@ -151,49 +109,22 @@ impl MysqlConnection {
         self.server().max_packet
     }
 
-    /// Sleeps a little because of a lock. Fails with its error if the busy timeout has passed since `since`.
-    fn pause(&self, since: Instant, sleep: Duration, error: impl FnOnce() -> Error) -> Result<()> {
-        if since.elapsed() >= self.busy_timeout {
-            return Err(error().detail("busy_timeout_ms", self.busy_timeout.as_millis()));
-        }
-        if let Some(job) = self.link.watched.job() {
-            job.check()?;
-        }
-        std::thread::sleep(sleep);
-        Ok(())
-    }
-
-    /// Runs what may meet a lock, again and again until the busy timeout passes.
-    fn waiting<T>(&self, mut act: impl FnMut() -> std::result::Result<T, Failure>) -> Result<T> {
-        let since = Instant::now();
-        loop {
-            match act() {
-                Ok(value) => return Ok(value),
-                Err(Failure::Ours(error)) => return Err(error),
-                // The server waited a second already.
-                Err(Failure::Server(error)) if is_lock_wait(&error) && !self.link.server().lock_wait_undoes_all => {
-                    self.pause(since, Duration::ZERO, || self.link.wrap(error))?;
-                }
-                Err(Failure::Server(error)) => return Err(self.link.wrap(error)),
-            }
-        }
-    }
-
     /// Runs a statement with plain parameters that changes something.
     pub fn change(&self, sql: &str, params: Vec<Wire>) -> Result<u64> {
         self.waiting(|| self.link.execute(sql, params.clone()))
     }
 
-    /// Loads rows as text; fails unless all of them came in as they are.
-    pub fn load(&self, sql: &str, text: Vec<u8>, rows: usize) -> Result<()> {
-        let text = Arc::new(text);
-        let loaded = self.waiting(|| self.link.load(sql, Arc::clone(&text)))?;
-        if loaded == rows as u64 {
-            return Ok(());
+    /// Loads rows as text, some time before the next other statement: what is wrong with them may be said by that one.
+    pub fn load(&self, sql: &Arc<str>, table: &'static str, text: &[u8], rows: usize) -> Result<()> {
+        if self.link.gather(sql, table, text, rows) {
+            return self.waiting(|| self.link.start());
         }
-        let message = format!("of {rows} rows the server took {loaded}; nothing was changed");
-        Err(Error::new(Status::Constraint, Domain::Database, message)
-            .hint("compare the target's schema with the source's"))
+        Ok(())
+    }
+
+    /// Waits until all rows are loaded.
+    pub fn settle(&self) -> Result<()> {
+        self.waiting(|| self.link.settle())
     }
 
     fn read(&self, sql: &str, params: &[Value]) -> Result<Open<'_>> {
@@ -242,6 +173,7 @@ impl MysqlConnection {
 
     /// Has the server look at a statement without running it; how many parameters it has.
     pub fn look_at(&self, sql: &str) -> std::result::Result<usize, Failure> {
+        self.settle()?;
         self.link.look_at(sql)
     }
 
@@ -252,6 +184,7 @@ impl MysqlConnection {
         params: Vec<Wire>,
         each: &mut dyn FnMut(&[String], &CellBuffer) -> Result<Next>,
     ) -> std::result::Result<(), Failure> {
+        self.settle()?;
         let reading = self.link.open(sql, params)?;
         let names = reading.names();
         let open = Open { link: &self.link, reading };
@@ -269,107 +202,12 @@ impl MysqlConnection {
         self.link.wrap(error)
     }
 
-    /// Waits until no other writer of ours is at work on the schema. The server lets go of the lock when the connection ends.
-    fn lock(&self) -> Result<()> {
-        let since = Instant::now();
-        let name = [Value::Text(self.lock_name.clone().into_bytes())];
-        loop {
-            if (self as &dyn Connection).query_integer("SELECT GET_LOCK(?1, 0)", &name)? == Some(1) {
-                self.locked.set(true);
-                return Ok(());
-            }
-            self.pause(since, LOCK_PAUSE, || {
-                Error::new(Status::Busy, Domain::Database, "another writer of expmig is at work on the schema")
-                    .detail("database", self.place())
-                    .hint("try again, or raise busy_timeout_ms")
-            })?;
-        }
-    }
-
-    /// Does something that no other writer of ours may do at the same time.
-    pub fn while_locked(&self, act: &mut dyn FnMut() -> Result<()>) -> Result<()> {
-        self.lock()?;
-        let done = act();
-        self.unlock();
-        done
-    }
-
-    fn unlock(&self) {
-        if self.locked.replace(false) {
-            // If this fails the lock ends with the connection.
-            let _ends_later =
-                self.link.execute("SELECT RELEASE_LOCK(?)", vec![wire(ValueRef::Text(self.lock_name.as_bytes()))]);
-        }
-    }
-
     /// Runs DDL, which ends any transaction.
     pub fn define(&self, sql: &str) -> Result<()> {
         if self.open.get() {
             return Err(Error::internal(Domain::Database, "DDL inside of a transaction"));
         }
         self.waiting(|| self.link.command(sql))
-    }
-
-    /// Fails if what is written into the table could not be undone.
-    pub fn refuse_without_transactions(&self, table: &TableLayout) -> Result<()> {
-        let sql = "SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?1";
-        let engine = self.first(sql, &[Value::Text(table.name.clone().into_bytes())])?;
-        let engine = engine.borrow().readable().unwrap_or_default();
-        if engine.eq_ignore_ascii_case("InnoDB") || engine.eq_ignore_ascii_case("RocksDB") {
-            return Ok(());
-        }
-        Err(Error::new(
-            Status::Unsupported,
-            Domain::Database,
-            format!("the table {} is of the engine {engine}, which cannot undo what is written", table.name),
-        )
-        .detail("table", &table.name)
-        .detail("database", self.place())
-        .hint(format!("ALTER TABLE {} ENGINE = InnoDB", quote(&table.name))))
-    }
-
-    /// What the server itself makes of a value.
-    fn ask(&self, column: &ColumnType, value: ValueRef<'_>) -> Result<Option<Value>> {
-        let stored = match column {
-            ColumnType::Json => self.first("SELECT CAST(CAST(?1 AS JSON) AS CHAR)", &[value.to_owned()]),
-            ColumnType::Decimal { digits, scale } => {
-                let cast = format!("SELECT CAST(?1 AS DECIMAL({digits}, {scale}))");
-                self.first(&cast, &[value.to_owned()])
-            }
-            // MariaDB's JSON; other character sets stay refused but for ASCII.
-            ColumnType::Text { json: true, .. } => {
-                let valid = self.first("SELECT JSON_VALID(?1)", &[value.to_owned()])?;
-                return Ok((valid == Value::Integer(1)).then(|| value.to_owned()));
-            }
-            _ => return Ok(None),
-        };
-        match stored {
-            Ok(stored) => Ok(Some(stored).filter(|stored| *stored != Value::Null)),
-            // What it refuses to convert.
-            Err(error) if matches!(error.status(), Status::Constraint) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// The highest id that the table has or had.
-    fn high_water(&self, table: &TableLayout) -> Result<i64> {
-        let connection: &dyn Connection = self;
-        let name = quote(&table.name);
-        let highest =
-            connection.query_integer(&format!("SELECT MAX({}) FROM {name}", table.quoted("id")), &[])?.unwrap_or(0);
-        let sql =
-            "SELECT AUTO_INCREMENT FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?1";
-        let next = connection.query_integer(sql, &[Value::Text(table.name.clone().into_bytes())])?.unwrap_or(1);
-        Ok(highest.max(next.saturating_sub(1)).max(0))
-    }
-}
-
-/// The highest id that a column holds.
-fn most(table: &TableLayout) -> i64 {
-    let id = table.columns.iter().find(|column| column.name.eq_ignore_ascii_case("id"));
-    match id.map(|column| &column.storage) {
-        Some(Storage::Mysql(ColumnType::Integer { most, .. })) => i64::try_from(*most).unwrap_or(i64::MAX),
-        _ => i64::MAX,
     }
 }
 
@@ -402,7 +240,7 @@ impl Connection for MysqlConnection {
             self.link.renew()?;
             self.lock()?;
         }
-        let begun = self.begin("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ WRITE");
+        let begun = self.begin(BEGIN_WRITE);
         if begun.is_err() {
             self.unlock();
         }
@@ -410,6 +248,7 @@ impl Connection for MysqlConnection {
     }
 
     fn commit(&self) -> Result<()> {
+        self.settle()?;
         let done = self.link.command("COMMIT");
         if let Err(failure) = done {
             let error = match failure {
@@ -420,11 +259,10 @@ impl Connection for MysqlConnection {
                 return Err(error);
             }
             self.open.set(false);
-            let message = "the connection was lost during the commit; its changes are there wholly or not at all";
-            return Err(Error::new(Status::Connection, Domain::Database, message)
-                .detail("outcome", "undecided")
+            self.locked.set(false);
+            let message = "the connection was lost during the commit: whether it was made is not known; its changes are there wholly or not at all";
+            return Err(Error::undecided(Status::Connection, Domain::Database, message)
                 .detail("database", self.place())
-                .hint("do the same again when the server can be reached; a migration with on_duplicate = skip finds out what is there")
                 .caused_by(error));
         }
         self.open.set(false);
@@ -437,6 +275,7 @@ impl Connection for MysqlConnection {
             return;
         }
         let job = self.link.watched.set(None);
+        self.link.abandon();
         // If this fails the transaction ends with the connection.
         let _ended_later = self.link.command("ROLLBACK");
         self.unlock();
@@ -454,11 +293,28 @@ impl Connection for MysqlConnection {
         Ok(())
     }
 
+    fn query_locked(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
+        let sql = format!("{sql} FOR UPDATE");
+        let since = Instant::now();
+        // Another's lock can turn up at any row; the locks on those before it stay. So the rows are locked first, and then read.
+        loop {
+            match self.query(&sql, params, &mut |_| Ok(Next::Row)) {
+                Err(error) if self.can_wait_for(&error) => self.pause(since, Duration::ZERO, || error)?,
+                Err(error) => return Err(error),
+                Ok(()) => return self.query(&sql, params, each),
+            }
+        }
+    }
+
+    fn has_other_writers(&self) -> bool {
+        true
+    }
+
     fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()> {
         let mut cursors: Vec<Box<dyn Cursor + '_>> = Vec::new();
         for query in queries {
             let open = self.read(&query.sql, &query.params)?;
-            cursors.push(Box::new(MysqlCursor { open, cells: CellBuffer::default() }));
+            cursors.push(Box::new(MysqlCursor::new(open)));
         }
         body(cursors)
     }
@@ -480,6 +336,26 @@ impl Connection for MysqlConnection {
 
     fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>> {
         Ok(Box::new(MysqlInserter::new(self, table, columns)?))
+    }
+
+    fn check_undoes(&self, table: &TableLayout) -> Result<()> {
+        self.refuse_without_transactions(table)
+    }
+
+    fn make_tables(&self, tables: &[&'static Table]) -> Result<bool> {
+        let missing = self.layout()?.missing(tables)?;
+        if missing.is_empty() {
+            return Ok(false);
+        }
+        // The lock stays, so no other writer of ours comes in between. Another connection would not have it.
+        self.mark("ROLLBACK")?;
+        self.open.set(false);
+        let made = missing.iter().try_for_each(|table| self.make_table(table)).and_then(|()| self.mark(BEGIN_WRITE));
+        match made {
+            Ok(()) => self.open.set(true),
+            Err(_) => self.unlock(),
+        }
+        made.map(|()| true)
     }
 
     fn delete_all(&self, table: &TableLayout) -> Result<()> {
@@ -533,12 +409,22 @@ impl Connection for MysqlConnection {
         Ok(false)
     }
 
+    fn statement_to_add(&self, table: &TableLayout, columns: &[MissingColumn<'_>]) -> Option<String> {
+        Some(added_column::statement(table, columns))
+    }
+
     fn same(&self, left: &str, right: &str) -> String {
         format!("{left} <=> {right}")
     }
 
     fn exactly(&self, expression: &str) -> String {
         format!("CAST({expression} AS BINARY)")
+    }
+
+    fn identical(&self, left: &str, right: &str) -> String {
+        // Bytes alone do not tell all numbers of 32 bits apart, nor values alone all texts.
+        let bytes = self.same(&self.exactly(left), &self.exactly(right));
+        format!("({} AND {bytes})", self.same(left, right))
     }
 
     fn byte_length(&self, expression: &str) -> String {

@@ -32,6 +32,16 @@ pub fn translate(error: Cause, place: &str) -> Error {
     built.detail("database", place)
 }
 
+/// The error of connecting: what says nonsense is no server, whatever the nonsense looks like.
+pub fn of_connecting(error: Cause, place: &str) -> Error {
+    match error {
+        Cause::DriverError(DriverError::PacketTooLarge) | Cause::CodecError(Codec::PacketTooLarge) => {
+            not_understood("its answer is too long").detail("database", place)
+        }
+        error => translate(error, place),
+    }
+}
+
 /// Whether the server gave up waiting for another transaction's lock, which undoes the statement alone.
 pub fn is_lock_wait(error: &Cause) -> bool {
     matches!(error, Cause::MySqlError(error) if error.code == LOCK_WAIT_TIMEOUT)
@@ -46,8 +56,13 @@ fn one_line(text: &str) -> String {
     text.replace(['\n', '\r'], " ")
 }
 
+/// What Galera says of too large a transaction, with the number of an unknown error.
+const TOO_LARGE_FOR_GALERA: &str = "Maximum writeset size exceeded";
+const ERROR_DURING_COMMIT: u16 = 1180;
+
 fn of_server(error: &MySqlError) -> Error {
-    let (status, said, hint) = classify(error.code, &error.state);
+    let code = if error.message.contains(TOO_LARGE_FOR_GALERA) { ERROR_DURING_COMMIT } else { error.code };
+    let (status, said, hint) = classify(code, &error.state);
     let text = one_line(&error.message);
     let message = if said.is_empty() { text } else { format!("{said} ({text})") };
     let built = Error::new(status, Domain::Database, message).vendor(i32::from(error.code)).with_sqlstate(&error.state);
@@ -91,13 +106,13 @@ fn of_driver(error: &DriverError) -> Error {
             format!("the account cannot be used here: {}", one_line(&error.to_string())),
         )
         .hint("use an account with caching_sha2_password or mysql_native_password"),
-        other => Error::new(
-            Status::Connection,
-            Domain::Database,
-            format!("the server was not understood ({})", one_line(&other.to_string())),
-        )
-        .hint("check that the URL names a MySQL or MariaDB server"),
+        other => not_understood(&other.to_string()),
     }
+}
+
+fn not_understood(why: &str) -> Error {
+    let message = format!("the server was not understood ({})", one_line(why));
+    Error::new(Status::Connection, Domain::Database, message).hint("check that the URL names a MySQL or MariaDB server")
 }
 
 fn too_large(message: &str) -> Error {
@@ -125,6 +140,7 @@ fn classify(code: u16, state: &str) -> (Status, &'static str, &'static str) {
             "try again, or raise busy_timeout_ms",
         ),
         1412 => (Status::Busy, "another connection changed the schema", "try again"),
+        1020 => (Status::Busy, "another transaction changed a row meanwhile; nothing was changed", "try again"),
         1040 | 1203 | 1226 => (Status::Connection, "the server takes no more connections", "try again later"),
         1053 | 1152 | 1158 | 1159 | 1160 | 1161 | 1184 | 1927 | 2006 | 2013 | 4031 => {
             (Status::Connection, "the connection was ended by the server", "try again when the server can be reached")
@@ -152,10 +168,10 @@ fn classify(code: u16, state: &str) -> (Status, &'static str, &'static str) {
             "a statement is larger than the server takes; nothing was changed",
             "raise max_allowed_packet on the server",
         ),
-        1197 | 1206 | 1104 | 1180 => (
+        1197 | 1206 | 1104 | ERROR_DURING_COMMIT => (
             Status::Limit,
             "the transaction is larger than the server takes; nothing was changed",
-            "raise the server's limit, or migrate the trials of the experiment in parts",
+            "raise the server's limit (docs/servers.md names them)",
         ),
         1037 | 1038 | 1041 => (Status::Limit, "the server is out of memory", ""),
         1048 | 1062 | 1169 | 1216 | 1217 | 1451 | 1452 | 1557 | 1761 | 1762 | 3819 | 4025 | 1364 => {
@@ -173,5 +189,27 @@ fn classify(code: u16, state: &str) -> (Status, &'static str, &'static str) {
             Some("23" | "22") => (Status::Constraint, "", "compare the target's schema with the source's"),
             _ => (Status::Internal, "", ""),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cause, MySqlError, translate};
+    use crate::error::Status;
+
+    #[test]
+    fn whatever_makes_a_transaction_too_large_is_a_limit() {
+        for (code, message) in [
+            (1105, "Maximum writeset size exceeded"),
+            (1180, "wsrep_max_ws_rows exceeded"),
+            (1180, "Got error 5 \"Input/output error\" during COMMIT"),
+            (1197, "Multi-statement transaction required more than 'max_binlog_cache_size' bytes of storage"),
+            (1206, "The total number of locks exceeds the lock table size"),
+        ] {
+            let error = MySqlError { state: "HY000".to_owned(), message: message.to_owned(), code };
+            let error = translate(Cause::MySqlError(error), "mysql://there/schema");
+            assert_eq!((error.status(), error.vendor_code()), (Status::Limit, Some(i32::from(code))), "{message}");
+            assert!(error.message().contains("nothing was changed") && !error.retryable(), "{}", error.to_json());
+        }
     }
 }

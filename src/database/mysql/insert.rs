@@ -1,7 +1,10 @@
 //! Writing rows into a table, many with each statement.
 
+use std::sync::Arc;
+
 use mysql::Value as Wire;
 
+use super::any_cell;
 use super::column_type::ColumnType;
 use super::connection::{MysqlConnection, wire};
 use super::load;
@@ -21,6 +24,8 @@ const NOT_LOADED: [i32; 5] = [1064, 1148, 1235, 3948, 3950];
 const MOST_PARAMETERS: usize = 65_535;
 /// What a value costs beside its bytes, at most.
 const OVERHEAD: usize = 16;
+/// What the text of rows keeps of its memory.
+const MOST_KEPT: usize = 1 << 18;
 
 /// Writes rows into some columns of one table.
 pub struct MysqlInserter<'c> {
@@ -36,7 +41,11 @@ pub struct MysqlInserter<'c> {
     many: String,
     one: String,
     /// `LOAD DATA`, where the server and the types of the columns allow it.
-    load: Option<String>,
+    load: Option<Arc<str>>,
+    /// It was done once.
+    loaded: bool,
+    /// Its text, empty, kept for its memory.
+    text: Vec<u8>,
 }
 
 impl<'c> MysqlInserter<'c> {
@@ -63,7 +72,9 @@ impl<'c> MysqlInserter<'c> {
             table: table.schema.name,
             many: format!("{head}{}", vec![row.as_str(); rows].join(", ")),
             one: format!("{head}{row}"),
-            load: loads.then(|| load::statement(&table.name, &names)),
+            load: loads.then(|| load::statement(&table.name, &names).into()),
+            loaded: false,
+            text: Vec::new(),
             columns,
             head,
             row,
@@ -74,6 +85,9 @@ impl<'c> MysqlInserter<'c> {
 
     /// What has to be sent; `None` for the value itself.
     fn converted(&self, (column, kind): &(ColumnLayout, ColumnType), value: ValueRef<'_>) -> Result<Option<Value>> {
+        if *kind == ColumnType::Cell {
+            return Ok(any_cell::encode(value).map(Value::Blob));
+        }
         let stored = match store(kind, value) {
             Stored::Same => return Ok(None),
             Stored::As(value) => Some(value),
@@ -112,17 +126,30 @@ impl<'c> MysqlInserter<'c> {
         if pending.is_empty() { Ok(()) } else { self.send(pending, width) }
     }
 
-    /// Everything in one go: the text of all rows is no larger than the chunk that is in memory anyway.
-    fn load(&self, sql: &str, values: &[ValueRef<'_>]) -> Result<()> {
+    fn load(&mut self, sql: &Arc<str>, values: &[ValueRef<'_>]) -> Result<()> {
+        if !self.loaded {
+            // What is wrong with rows of other tables is not to be taken for a server that loads nothing.
+            self.connection.settle()?;
+        }
         let width = self.columns.len().max(1);
-        let mut text = Vec::with_capacity(values.len() * OVERHEAD);
+        let mut text = std::mem::take(&mut self.text);
+        text.clear();
         for row in values.chunks_exact(width) {
             for (at, (column, value)) in self.columns.iter().zip(row).enumerate() {
                 let converted = self.converted(column, *value)?;
                 load::append(converted.as_ref().map_or(*value, Value::borrow), at + 1 == width, &mut text);
             }
         }
-        self.connection.load(sql, text, values.len() / width)
+        self.connection.load(sql, self.table, &text, values.len() / width)?;
+        // One huge value must not keep its memory.
+        text.shrink_to(MOST_KEPT);
+        self.text = text;
+        if !self.loaded {
+            // Whether the server takes it at all has to be known while the values are here.
+            self.connection.settle()?;
+            self.loaded = true;
+        }
+        Ok(())
     }
 
     fn send(&self, values: Vec<Wire>, width: usize) -> Result<()> {
@@ -147,15 +174,19 @@ fn size_of(value: ValueRef<'_>) -> usize {
 
 impl Inserter for MysqlInserter<'_> {
     fn insert(&mut self, values: &[ValueRef<'_>]) -> Result<()> {
-        let mut written = match &self.load {
-            Some(sql) if values.len() >= ROWS_TO_LOAD * self.columns.len() => self.load(sql, values),
+        let mut written = match self.load.clone() {
+            Some(sql) if self.loaded || values.len() >= ROWS_TO_LOAD * self.columns.len() => self.load(&sql, values),
             _ => self.write(values),
         };
         // A proxy may not know it, whatever the server says.
-        if matches!(&written, Err(error) if error.vendor_code().is_some_and(|code| NOT_LOADED.contains(&code))) {
+        if !self.loaded
+            && matches!(&written, Err(error) if error.vendor_code().is_some_and(|code| NOT_LOADED.contains(&code)))
+        {
             self.load = None;
             written = self.write(values);
         }
-        written.map_err(|error| error.detail("table", self.table))
+        // Rows of another table may have been loaded only now.
+        let named = |error: &Error| error.details().iter().any(|detail| detail.key == "table");
+        written.map_err(|error| if named(&error) { error } else { error.detail("table", self.table) })
     }
 }

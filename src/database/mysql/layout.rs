@@ -7,7 +7,7 @@ use super::connection::MysqlConnection;
 use crate::database::connection::{Connection, Next, Row};
 use crate::database::layout::{ColumnLayout, Layout, Storage, TableLayout, ids_are_no_key};
 use crate::error::{Error, Result};
-use crate::schema::{Table, Value, ValueRef, own_table, table};
+use crate::schema::{Column, Kind, Table, Value, ValueRef, own_table, table};
 
 const TABLES: &str = "SELECT TABLE_NAME FROM information_schema.TABLES
     WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE' ORDER BY TABLE_NAME";
@@ -80,6 +80,15 @@ fn json_columns(connection: &MysqlConnection, name: &str) -> Result<HashSet<Stri
     Ok(checks.iter().filter_map(column).collect())
 }
 
+/// The type of a column; that of one for cells of any type only if it holds them all.
+fn column_type(known: Option<&Column>, declared: &Declared) -> ColumnType {
+    match (known.map(|column| column.kind), ColumnType::of(declared)) {
+        (Some(Kind::Cell), ColumnType::Binary { padded: false, .. }) => ColumnType::Cell,
+        (Some(Kind::Cell), _) => ColumnType::Other,
+        (_, declared) => declared,
+    }
+}
+
 /// The columns that can be written.
 fn columns(connection: &MysqlConnection, schema: &Table, name: &str) -> Result<Vec<ColumnLayout>> {
     let json = json_columns(connection, name)?;
@@ -103,10 +112,11 @@ fn columns(connection: &MysqlConnection, schema: &Table, name: &str) -> Result<V
             charset: row.value(10)?.readable(),
             json: json.contains(&name.to_ascii_lowercase()),
         };
+        let known = schema.columns.iter().find(|column| column.name.eq_ignore_ascii_case(&name));
         columns.push(ColumnLayout {
-            schema: schema.columns.iter().find(|column| column.name.eq_ignore_ascii_case(&name)),
+            schema: known,
             name,
-            storage: Storage::Mysql(ColumnType::of(&declared)),
+            storage: Storage::Mysql(column_type(known, &declared)),
             declared: declared.column_type,
             not_null: row.value(3)? == ValueRef::Text(b"NO"),
         });

@@ -4,18 +4,18 @@
 //! comes meanwhile has what is left of the result set put aside first.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
-use std::io::Write;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
 use mysql::prelude::{BinQuery, Queryable, WithParams};
-use mysql::{Binary, Error as Cause, LocalInfile, LocalInfileHandler, Params, Pool, PooledConn, QueryResult, Value};
+use mysql::{Binary, Error as Cause, Params, Pool, PooledConn, QueryResult, Value};
 
 use super::super::cell_buffer::CellBuffer;
 use super::super::watched::Watched;
 use super::cell::Columns;
-use super::failure::translate;
+use super::failure::{is_lock_wait, translate};
+use super::loading::{Load, Loading, Refusal};
 use super::session::{Door, Server, Session};
 use super::spool::Spool;
 use crate::error::{Domain, Error, Result, Status};
@@ -56,8 +56,11 @@ struct Aside {
 
 struct State {
     pool: Pool,
-    /// The connection, unless a result set has it or the pool.
+    /// The connection, unless a result set has it, a load or the pool.
     idle: Option<PooledConn>,
+    /// Rows that are being loaded, and those that come after them.
+    loading: Option<Loading>,
+    loads: VecDeque<Load>,
     id: u32,
     server: Server,
     live: Option<Live>,
@@ -79,6 +82,8 @@ impl State {
         State {
             pool: session.pool,
             idle: Some(session.connection),
+            loading: None,
+            loads: VecDeque::new(),
             id: session.id,
             server: session.server,
             live: None,
@@ -121,21 +126,56 @@ impl Link {
         Ok(())
     }
 
-    /// The connection, free for a statement.
-    fn free(&self, state: &mut State) -> Result<PooledConn> {
+    /// The connection, free for a statement: what was read is put aside, and what was gathered is loaded.
+    fn free(&self, state: &mut State) -> std::result::Result<PooledConn, Failure> {
+        let mut connection = self.back(state)?;
+        while let Some(load) = state.loads.pop_front() {
+            if let Err(refusal) = load.run(&mut connection) {
+                state.idle = Some(connection);
+                return Err(self.not_loaded(state, load, refusal));
+            }
+        }
+        Ok(connection)
+    }
+
+    /// The connection, from wherever it is.
+    fn back(&self, state: &mut State) -> std::result::Result<PooledConn, Failure> {
         if state.lost {
-            return Err(self.lost());
+            return Err(self.lost().into());
         }
         self.put_aside(state)?;
         if let Some(idle) = state.idle.take() {
             return Ok(idle);
         }
+        if let Some(loading) = state.loading.take() {
+            let Some((connection, load, loaded)) = loading.wait() else {
+                state.lost = true;
+                return Err(self.lost().into());
+            };
+            let Err(refusal) = loaded else { return Ok(connection) };
+            state.idle = Some(connection);
+            return Err(self.not_loaded(state, load, refusal));
+        }
         let back = state.pool.try_get_conn(Duration::ZERO).map_err(|error| self.wrap(error))?;
         if back.connection_id() != state.id {
             state.lost = true;
-            return Err(self.lost());
+            return Err(self.lost().into());
         }
         Ok(back)
+    }
+
+    /// A load that met a lock is the next to be tried again, by whoever wants the connection.
+    fn not_loaded(&self, state: &mut State, load: Load, refusal: Refusal) -> Failure {
+        let error = match refusal {
+            Refusal::Server(error) => error,
+            Refusal::Ours(error) => return error.into(),
+        };
+        if is_lock_wait(&error) {
+            state.loads.push_front(load);
+            return self.failed(state, error);
+        }
+        self.note(state, &error);
+        self.wrap(error).detail("table", load.table).into()
     }
 
     fn lost(&self) -> Error {
@@ -198,28 +238,56 @@ impl Link {
         done.map_err(|error| self.failed(state, error))
     }
 
-    /// Runs `LOAD DATA LOCAL` with this text as the file, whatever file the server asks for; how many rows came in. As with `LOCAL` the
-    /// server only warns of rows and values that it does not like, a warning is an error here.
-    pub fn load(&self, sql: &str, text: Arc<Vec<u8>>) -> std::result::Result<u64, Failure> {
+    /// Adds rows to what is loaded next, before any other statement runs; whether it is time to [`Link::start`] loading.
+    pub fn gather(&self, sql: &Arc<str>, table: &'static str, text: &[u8], rows: usize) -> bool {
+        let loads = &mut self.state.borrow_mut().loads;
+        match loads.back_mut().filter(|load| load.takes(sql)) {
+            Some(load) => load.add(text, rows),
+            None => loads.push_back(Load::new(sql, table, text, rows)),
+        }
+        loads.back().is_some_and(Load::is_full)
+    }
+
+    /// Begins to load what was gathered, when what was begun before is done. Does not wait for its end.
+    pub fn start(&self) -> std::result::Result<(), Failure> {
         let state = &mut *self.state.borrow_mut();
-        let mut connection = self.free(state)?;
-        let send = move |_: &[u8], writer: &mut LocalInfile<'_>| writer.write_all(&text);
-        connection.set_local_infile_handler(Some(LocalInfileHandler::new(send)));
-        let loaded = connection.query_iter(sql).map(|done| (done.affected_rows(), done.warnings()));
-        connection.set_local_infile_handler(None);
-        let warning = match loaded {
-            Ok((_, 1..)) => connection.query_first("SHOW WARNINGS LIMIT 1"),
-            _ => Ok(None),
-        };
+        let Some(last) = state.loads.pop_back() else { return Ok(()) };
+        match self.free(state) {
+            Ok(connection) => {
+                state.loading = Some(Loading::begin(connection, last));
+                Ok(())
+            }
+            Err(failure) => {
+                state.loads.push_back(last);
+                Err(failure)
+            }
+        }
+    }
+
+    /// Loads what was gathered, and waits for what is being loaded.
+    pub fn settle(&self) -> std::result::Result<(), Failure> {
+        let state = &mut *self.state.borrow_mut();
+        if state.loading.is_none() && state.loads.is_empty() {
+            return Ok(());
+        }
+        let connection = self.free(state)?;
         state.idle = Some(connection);
-        let (rows, _) = loaded.map_err(|error| self.failed(state, error))?;
-        match warning.map_err(|error| self.failed(state, error))? {
-            None => Ok(rows),
-            Some((level, code, message)) => {
-                let (_, message): (String, String) = (level, message);
-                // The SQLSTATE is not told.
-                let error = mysql::MySqlError { state: "HY000".to_owned(), message, code };
-                Err(Failure::Server(Cause::MySqlError(error)))
+        Ok(())
+    }
+
+    /// Forgets what was gathered, and what becomes of what is being loaded: everything is about to be undone.
+    pub fn abandon(&self) {
+        let state = &mut *self.state.borrow_mut();
+        state.loads.clear();
+        if let Some(loading) = state.loading.take() {
+            match loading.wait() {
+                Some((connection, _, loaded)) => {
+                    if let Err(Refusal::Server(error)) = loaded {
+                        self.note(state, &error);
+                    }
+                    state.idle = Some(connection);
+                }
+                None => state.lost = true,
             }
         }
     }

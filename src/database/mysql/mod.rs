@@ -8,26 +8,38 @@
 //!   aside ([`spool`]: in memory, then on disk), so that every statement of a job runs in its one transaction.
 //! - [`layout`] reads what a schema has; [`column_type`] and [`store`] know what a column makes of a value, so that nothing is
 //!   left to the server's conversions: what [`insert`] sends is what comes back, or it is refused.
-//!   Many rows go by `LOAD DATA` where the server takes it ([`load`]).
+//!   [`any_cell`] is how a column of ours holds a cell of any type.
+//!   Many rows go by `LOAD DATA` where the server takes it ([`load`]), while the next are made ready ([`loading`]).
 //! - [`read`] lets other people's statements do nothing but read.
-//! - [`widen`] changes types that are too narrow.
-//! - [`connection`] and [`server`] put it together. DDL commits, so it never runs inside of a transaction that has written.
+//! - [`added_column`] says how to add a column.
+//! - [`widen`] changes types that are too narrow. [`attributes`] is what a changed column has to keep, [`foreign_key`] what stands in
+//!   the way and is put back; [`remembered`] keeps a widening that was cut off from losing any.
+//! - [`connection`], with [`rows`], [`locks`] and [`tables`], and [`server`] put it together. DDL commits, so it never runs inside of a transaction that has written.
 
+mod added_column;
 mod address;
+mod any_cell;
+mod attributes;
 mod cell;
 mod column_type;
 mod connection;
 mod failure;
+mod foreign_key;
 mod insert;
 mod layout;
 mod link;
 mod load;
+mod loading;
+mod locks;
 mod placeholders;
 mod read;
+mod remembered;
+mod rows;
 mod server;
 mod session;
 mod spool;
 mod store;
+mod tables;
 mod widen;
 
 pub use address::Address;

@@ -97,10 +97,7 @@ impl MysqlServer {
         if !apply {
             return widen::plan(self.open_reader()?);
         }
-        let connection = self.connect(Some(job))?;
-        let planned = widen::plan(&connection)?;
-        widen::apply(&connection, &planned)?;
-        Ok(planned)
+        widen::apply(&self.connect(Some(job))?)
     }
 
     /// The connection for writing.

@@ -7,7 +7,7 @@ use mysql::prelude::Queryable;
 use mysql::{Opts, OptsBuilder, Pool, PoolConstraints, PoolOpts, PooledConn, SslOpts};
 
 use super::address::{Address, SslMode};
-use super::failure::{lacks_tls, translate};
+use super::failure::{lacks_tls, of_connecting};
 use crate::database::secret::Secret;
 use crate::error::{Domain, Error, Result, Status};
 
@@ -133,7 +133,7 @@ impl Door {
             let id = connection.connection_id();
             Ok(Session { pool, connection, id, server })
         };
-        let session = begin().map_err(|error| translate(error, &self.place()))?;
+        let session = begin().map_err(|error| of_connecting(error, &self.place()))?;
         session.server.check().map_err(|error| error.detail("database", self.place()))?;
         Ok(session)
     }

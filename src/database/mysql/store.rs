@@ -30,7 +30,7 @@ impl ColumnType {
 /// What becomes of a value in a column of this type.
 pub fn store(column: &ColumnType, value: ValueRef<'_>) -> Stored {
     match (column, value) {
-        (_, ValueRef::Null) => Stored::Same,
+        (_, ValueRef::Null) | (ColumnType::Cell, _) => Stored::Same,
         (ColumnType::Integer { least, most }, value) => integer(*least, *most, value),
         // MariaDB keeps no sign of zero, neither here nor in 32 bits.
         (ColumnType::Double, ValueRef::Real(real)) if real == 0.0 && real.is_sign_negative() => {

@@ -1,103 +1,225 @@
 //! Making the tables of a schema hold everything: which types are too narrow, and the statements that widen them.
 
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::attributes;
 use super::column_type::{Charset, ColumnType};
 use super::connection::MysqlConnection;
-use crate::database::connection::{Connection, Next, Row};
+use super::foreign_key::{self, ForeignKey, Index, Place, place};
+use super::remembered::{self, Remembered};
+use crate::database::connection::Connection;
 use crate::database::layout::{ColumnLayout, Storage, TableLayout};
-use crate::database::widening::{Change, Left, Widening};
-use crate::error::Result;
-use crate::schema::{Column, Kind, MYSQL_CHARSET, Value, mysql_type, quote};
+use crate::database::widening::{AddedAgain, Change, Left, Widening};
+use crate::error::{Domain, Error, Result};
+use crate::schema::{Column, Kind, MYSQL_CHARSET, mysql_type, quote};
 
-/// What a statement that changes a column has to repeat, and cannot always.
-const DETAILS: &str = "SELECT COLUMN_NAME, EXTRA, COLUMN_COMMENT, COLUMN_DEFAULT FROM information_schema.COLUMNS
-    WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?1";
+/// A column that should have another type.
+struct Narrow {
+    /// The table, as the schema names it.
+    table: String,
+    change: Change,
+    /// What changes it, or why nothing does.
+    clause: std::result::Result<String, String>,
+}
 
-/// Columns at either end of a foreign key: their types cannot change while there is one.
-const KEYS: &str = "SELECT COLUMN_NAME FROM information_schema.KEY_COLUMN_USAGE
-    WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?1 AND REFERENCED_TABLE_NAME IS NOT NULL
-    UNION SELECT REFERENCED_COLUMN_NAME FROM information_schema.KEY_COLUMN_USAGE
-    WHERE REFERENCED_TABLE_SCHEMA = DATABASE() AND REFERENCED_TABLE_NAME = ?1";
+impl Narrow {
+    fn place(&self) -> Place {
+        place(&self.table, &self.change.column)
+    }
+}
 
 /// What has to be done, for every table that is there.
 pub fn plan(connection: &MysqlConnection) -> Result<Widening> {
-    let mut widening = Widening::default();
-    for table in connection.layout()?.tables {
-        let (hand_made, keys) = (hand_made(connection, &table)?, keys(connection, &table)?);
-        let mut parts = Vec::new();
-        for column in &table.columns {
-            let (Some(schema), Storage::Mysql(kind)) = (column.schema, &column.storage) else { continue };
-            let left = |reason| Left {
-                table: table.schema.name,
-                column: column.name.clone(),
-                declared: column.declared.clone(),
-                reason,
-            };
-            let wanted = match wanted(schema, kind) {
-                Wanted::Nothing => continue,
-                Wanted::Unknown => {
-                    widening.left.push(left("what it holds cannot be told"));
-                    continue;
-                }
-                Wanted::Type(wanted) => wanted,
-            };
-            if hand_made.contains(&column.name) {
-                widening.left.push(left("it has a default, a comment or another attribute that would be lost"));
-                continue;
-            }
-            if keys.contains(&column.name) {
-                widening
-                    .left
-                    .push(left("it is part of a foreign key, which has to be dropped first and made again after"));
-                continue;
-            }
-            parts.push(format!("MODIFY COLUMN {} {}", quote(&column.name), declaration(schema, column, &wanted)));
-            widening.changes.push(Change {
-                table: table.schema.name,
-                column: column.name.clone(),
-                from: column.declared.clone(),
-                to: wanted,
-            });
+    Ok(Plan::read(connection)?.widening)
+}
+
+/// Plans, and runs the statements. Each of them ends a transaction of its own; what was cut off is gone on with by the next call.
+pub fn apply(connection: &MysqlConnection) -> Result<Widening> {
+    let mut done = Widening::default();
+    connection.while_locked(&mut || {
+        let plan = Plan::read(connection)?;
+        remembered::add(connection, &plan.keys)?;
+        let mut statements = plan.widening.statements.iter();
+        statements
+            .try_for_each(|statement| connection.define(statement))
+            .map_err(|error| cut_off(connection, &plan.keys, error))?;
+        remembered::forget(connection)?;
+        done = plan.widening;
+        Ok(())
+    })?;
+    Ok(done)
+}
+
+/// The error of a widening that ended in the middle names the foreign keys that are missing, or may be.
+fn cut_off(connection: &MysqlConnection, keys: &[Remembered], error: Error) -> Error {
+    let found = foreign_key::read(connection);
+    let missing = |key: &&Remembered| found.as_ref().map_or(true, |found| key.is_missing(found));
+    let missing: Vec<&Remembered> = keys.iter().filter(missing).collect();
+    if missing.is_empty() {
+        return error;
+    }
+    let certain = if found.is_ok() { "are missing" } else { "may be missing" };
+    let message =
+        format!("the widening was cut off: {} foreign keys {certain} until it is done again ({error})", missing.len());
+    let mut told = Error::new(error.status(), Domain::Database, message)
+        .hint("call expmig_schema_widen again; it knows them, also after a restart");
+    for key in missing {
+        told = told.detail("table", &key.table).detail("foreign_key", &key.name);
+    }
+    told.caused_by(error)
+}
+
+struct Plan {
+    widening: Widening,
+    /// The foreign keys that have to be there in the end.
+    keys: Vec<Remembered>,
+}
+
+impl Plan {
+    fn read(connection: &MysqlConnection) -> Result<Plan> {
+        let mut narrow = Vec::new();
+        for table in connection.layout()?.tables {
+            read_narrow(connection, &table, &mut narrow)?;
         }
-        if !parts.is_empty() {
-            widening.statements.push(format!("ALTER TABLE {} {}", quote(&table.name), parts.join(", ")));
+        let there = foreign_key::read(connection)?;
+        leave_what_is_tied(&mut narrow, &there);
+        let changed: HashSet<Place> = narrow.iter().filter(|column| column.clause.is_ok()).map(Narrow::place).collect();
+        let touched = |key: &&ForeignKey| key.ties().any(|(a, b)| changed.contains(&a) || changed.contains(&b));
+        let dropped: Vec<&ForeignKey> = there.iter().filter(touched).collect();
+        let indexes = if dropped.is_empty() { Vec::new() } else { foreign_key::indexes(connection)? };
+        let missing = remembered::read(connection)?.into_iter().filter(|key| key.is_missing(&there));
+        let keys: Vec<Remembered> = missing.chain(dropped.iter().map(|key| Remembered::of(key))).collect();
+        Ok(Plan { widening: widening(narrow, &dropped, &indexes, &keys), keys })
+    }
+}
+
+/// What is done, in the order in which nothing is in the way of anything.
+fn widening(narrow: Vec<Narrow>, dropped: &[&ForeignKey], indexes: &[Index], keys: &[Remembered]) -> Widening {
+    let is_dropped = |key: &Remembered| dropped.iter().any(|dropped| dropped.is(&key.table, &key.name));
+    let added_again = keys.iter().map(|key| AddedAgain {
+        table: key.table.clone(),
+        name: key.name.clone(),
+        missing: !is_dropped(key),
+    });
+    let mut widening = Widening { foreign_keys: added_again.collect(), ..Widening::default() };
+    let mut statements = Statements::default();
+    for key in dropped {
+        key.dropped(indexes).into_iter().for_each(|clause| statements.add(&key.table, clause));
+    }
+    statements.finish(&mut widening.statements);
+    for column in narrow {
+        match column.clause {
+            Ok(clause) => {
+                statements.add(&column.table, clause);
+                widening.changes.push(column.change);
+            }
+            Err(reason) => widening.left.push(Left {
+                table: column.change.table,
+                column: column.change.column,
+                declared: column.change.from,
+                reason,
+            }),
         }
     }
-    Ok(widening)
+    statements.finish(&mut widening.statements);
+    keys.iter().for_each(|key| statements.add(&key.table, key.clause.clone()));
+    statements.finish(&mut widening.statements);
+    widening
 }
 
-/// Runs the statements, each of which ends a transaction of its own.
-pub fn apply(connection: &MysqlConnection, widening: &Widening) -> Result<()> {
-    connection.while_locked(&mut || widening.statements.iter().try_for_each(|statement| connection.define(statement)))
-}
+/// One `ALTER TABLE` for each table, as every one of them may copy the table.
+#[derive(Default)]
+struct Statements(BTreeMap<String, Vec<String>>);
 
-/// The columns that have more than a type.
-fn hand_made(connection: &MysqlConnection, table: &TableLayout) -> Result<Vec<String>> {
-    let mut found = Vec::new();
-    connection.query(DETAILS, &[Value::Text(table.name.clone().into_bytes())], &mut |row: &dyn Row| {
-        let text = |at: usize| Ok::<_, crate::error::Error>(row.value(at)?.readable().unwrap_or_default());
-        let plain = matches!(text(1)?.to_ascii_lowercase().as_str(), "" | "auto_increment");
-        // MariaDB writes the default NULL as a word.
-        let default = text(3)?;
-        if !plain || !text(2)?.is_empty() || !(default.is_empty() || default == "NULL") {
-            found.push(text(0)?);
+impl Statements {
+    fn add(&mut self, table: &str, clause: String) {
+        let clauses = self.0.entry(table.to_owned()).or_default();
+        // Two keys may share an index.
+        if !clauses.contains(&clause) {
+            clauses.push(clause);
         }
-        Ok(Next::Row)
-    })?;
-    Ok(found)
+    }
+
+    fn finish(&mut self, statements: &mut Vec<String>) {
+        let tables = std::mem::take(&mut self.0).into_iter();
+        statements
+            .extend(tables.map(|(table, clauses)| format!("ALTER TABLE {} {}", quote(&table), clauses.join(", "))));
+    }
+}
+
+/// The columns of a table that are too narrow.
+fn read_narrow(connection: &MysqlConnection, table: &TableLayout, narrow: &mut Vec<Narrow>) -> Result<()> {
+    let attributes = attributes::read(connection, &table.name)?;
+    for column in &table.columns {
+        let (Some(schema), Storage::Mysql(kind)) = (column.schema, &column.storage) else { continue };
+        let (to, clause) = match wanted(schema, kind) {
+            Wanted::Nothing => continue,
+            Wanted::Unknown => (String::new(), Err("what it holds cannot be told".to_owned())),
+            Wanted::Type(to) => {
+                let clause = clause(schema, column, &to, attributes.get(&column.name), connection.is_mariadb());
+                (to, clause.map_err(str::to_owned))
+            }
+        };
+        let (from, name) = (column.declared.clone(), column.name.clone());
+        let change = Change { table: table.schema.name, column: name, from, to };
+        narrow.push(Narrow { table: table.name.clone(), change, clause });
+    }
+    Ok(())
+}
+
+/// Columns that a foreign key ties together change together, or not at all.
+fn leave_what_is_tied(narrow: &mut [Narrow], keys: &[ForeignKey]) {
+    let at: HashMap<Place, usize> = narrow.iter().enumerate().map(|(at, column)| (column.place(), at)).collect();
+    let mut changed = true;
+    while std::mem::take(&mut changed) {
+        for key in keys {
+            for (here, there) in key.ties() {
+                for (one, other) in [(&here, &there), (&there, &here)] {
+                    let changes = |place: &Place| {
+                        at.get(place).and_then(|at| narrow.get(*at)).is_some_and(|column| column.clause.is_ok())
+                    };
+                    if !changes(one) || key.inside && changes(other) {
+                        continue;
+                    }
+                    if let Some(column) = at.get(one).and_then(|at| narrow.get_mut(*at)) {
+                        let (table, name) = other;
+                        column.clause = Err(format!(
+                            "the foreign key {} ties it to {table}.{name}, which is not changed",
+                            key.name
+                        ));
+                        changed = true;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What changes a column, and keeps everything but its type.
+fn clause(
+    schema: &Column,
+    column: &ColumnLayout,
+    wanted: &str,
+    attributes: Option<&attributes::Attributes>,
+    mariadb: bool,
+) -> std::result::Result<String, &'static str> {
+    let kept = match attributes {
+        Some(Ok(kept)) => kept.as_str(),
+        Some(Err(reason)) => return Err(reason),
+        None => "",
+    };
+    if wanted == LONGEST_TEXT && kept.contains(" DEFAULT ") && !mariadb {
+        return Err("its default would be lost: LONGTEXT has none there");
+    }
+    let charset =
+        if matches!(schema.kind, Kind::Text | Kind::Json) { format!(" {MYSQL_CHARSET}") } else { String::new() };
+    let null = if column.not_null { " NOT NULL" } else { " NULL" };
+    Ok(format!("MODIFY COLUMN {} {wanted}{charset}{null}{kept}", quote(&column.name)))
 }
 
 /// More characters than this of four bytes do not fit into a row.
 const LONGEST_VARCHAR: u64 = 16_000;
-
-/// The columns that are part of foreign keys.
-fn keys(connection: &MysqlConnection, table: &TableLayout) -> Result<Vec<String>> {
-    let mut found = Vec::new();
-    connection.query(KEYS, &[Value::Text(table.name.clone().into_bytes())], &mut |row: &dyn Row| {
-        found.extend(row.value(0)?.readable());
-        Ok(Next::Row)
-    })?;
-    Ok(found)
-}
+const LONGEST_TEXT: &str = "LONGTEXT";
 
 enum Wanted {
     /// The column is wide enough.
@@ -126,7 +248,7 @@ fn wanted(schema: &Column, kind: &ColumnType) -> Wanted {
                 return Wanted::Type(format!("VARCHAR({most_characters})"));
             }
             if !wide && *most_characters > LONGEST_VARCHAR {
-                return Wanted::Type("LONGTEXT".to_owned());
+                return Wanted::Type(LONGEST_TEXT.to_owned());
             }
             wide
         }
@@ -139,12 +261,4 @@ fn wanted(schema: &Column, kind: &ColumnType) -> Wanted {
 fn limit(declared: &str) -> u64 {
     let number = declared.strip_prefix("VARCHAR(").and_then(|rest| rest.strip_suffix(')'));
     number.and_then(|number| number.parse().ok()).unwrap_or(u64::from(u32::MAX) / 4)
-}
-
-fn declaration(schema: &Column, column: &ColumnLayout, wanted: &str) -> String {
-    let charset =
-        if matches!(schema.kind, Kind::Text | Kind::Json) { format!(" {MYSQL_CHARSET}") } else { String::new() };
-    let null = if column.not_null { " NOT NULL" } else { " NULL" };
-    let counter = if schema.role == crate::schema::Role::Id { " AUTO_INCREMENT" } else { "" };
-    format!("{wanted}{charset}{null}{counter}")
 }

@@ -3,7 +3,9 @@
 use super::objects::Object;
 use super::reader::Reader;
 use super::row::Row;
-use crate::database::{Chunk, ColumnLayout, Connection, Layout, TableLayout, cannot_add, utf16_holds};
+use crate::database::{
+    Chunk, ColumnLayout, Connection, Kinds, Layout, MissingColumn, TableLayout, cannot_add, utf16_holds,
+};
 use crate::digest::same_content;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
@@ -190,7 +192,7 @@ impl<'c> Target<'c> {
         let (table, schema) = (table.clone(), table.schema.name);
         self.finish_table(at)?;
         if !self.connection.add_column(&table, name, &declared)? {
-            return Err(cannot_add(Domain::ImportExport, schema, name));
+            return Err(self.cannot_add(&table, name));
         }
         self.layout = self.connection.layout()?;
         self.added.push((schema, name.to_owned()));
@@ -203,6 +205,22 @@ impl<'c> Target<'c> {
             Some(found) => Ok(found),
             None => Err(Error::internal(Domain::ImportExport, format!("the column {schema}.{name} was not added"))),
         }
+    }
+
+    /// Names every column that the document declares and the database lacks; `name` is one of them.
+    fn cannot_add(&self, table: &TableLayout, name: &str) -> Error {
+        let missing = |extra: &Declared| {
+            let there = self.layout.table(TABLES.get(extra.table_at)?.name)?;
+            let lacks = !there.columns.iter().any(|column| column.name.eq_ignore_ascii_case(&extra.column));
+            let kinds = Kinds::declared(&extra.declared);
+            lacks.then(|| MissingColumn { table: there, name: extra.column.clone(), kinds })
+        };
+        let mut columns: Vec<MissingColumn<'_>> = self.declared.iter().filter_map(missing).collect();
+        if columns.is_empty() {
+            columns.push(MissingColumn { table, name: name.to_owned(), kinds: Kinds::default() });
+        }
+        columns.sort_by(|a, b| a.table.name.cmp(&b.table.name));
+        cannot_add(Domain::ImportExport, self.connection, &columns)
     }
 
     /// Writes a row.

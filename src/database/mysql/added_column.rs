@@ -1,0 +1,30 @@
+//! Extra columns that a schema lacks: the statement that adds them, since DDL would end a transaction.
+
+use crate::database::layout::TableLayout;
+use crate::database::missing_column::{Kinds, MissingColumn};
+use crate::schema::MYSQL_CHARSET;
+
+/// A name as every session reads it.
+fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+/// The statement that adds columns to a table.
+pub fn statement(table: &TableLayout, columns: &[MissingColumn<'_>]) -> String {
+    let added: Vec<String> = columns
+        .iter()
+        .map(|column| format!("ADD COLUMN {} {}", quoted(&column.name), type_for(column.kinds)))
+        .collect();
+    format!("ALTER TABLE {} {}", quoted(&table.name), added.join(", "))
+}
+
+/// The type that holds values of these kinds as they are, or most of them if they are of several.
+fn type_for(kinds: Kinds) -> String {
+    match kinds {
+        Kinds { text: true, .. } => format!("LONGTEXT {MYSQL_CHARSET}"),
+        Kinds { blob: true, .. } => "LONGBLOB".to_owned(),
+        Kinds { real: true, .. } => "DOUBLE".to_owned(),
+        Kinds { integer: true, .. } => "BIGINT".to_owned(),
+        _ => format!("LONGTEXT {MYSQL_CHARSET}"),
+    }
+}

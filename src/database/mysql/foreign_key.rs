@@ -1,0 +1,134 @@
+//! The foreign keys of a schema: neither end of one can change its type while it is there.
+
+use super::connection::MysqlConnection;
+use crate::database::connection::{Connection, Next};
+use crate::error::{Error, Result};
+use crate::schema::quote;
+
+/// A row for each column, of the keys that begin or end in the schema.
+const COLUMNS: &str = "SELECT k.CONSTRAINT_NAME, k.TABLE_SCHEMA = DATABASE() AND k.REFERENCED_TABLE_SCHEMA = DATABASE(),
+        k.TABLE_NAME, k.COLUMN_NAME, k.REFERENCED_TABLE_NAME, k.REFERENCED_COLUMN_NAME, r.UPDATE_RULE, r.DELETE_RULE
+    FROM information_schema.KEY_COLUMN_USAGE k JOIN information_schema.REFERENTIAL_CONSTRAINTS r
+        ON r.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND r.CONSTRAINT_NAME = k.CONSTRAINT_NAME AND r.TABLE_NAME = k.TABLE_NAME
+    WHERE (k.TABLE_SCHEMA = DATABASE() OR k.REFERENCED_TABLE_SCHEMA = DATABASE()) AND k.REFERENCED_TABLE_NAME IS NOT NULL
+    ORDER BY k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION";
+
+/// The plain indexes that a table may have because of foreign keys, a row for each column.
+const INDEXES: &str = "SELECT TABLE_NAME, INDEX_NAME, COLUMN_NAME FROM information_schema.STATISTICS s
+    WHERE TABLE_SCHEMA = DATABASE() AND NON_UNIQUE = 1 AND INDEX_TYPE = 'BTREE' AND INDEX_COMMENT = '' AND NOT EXISTS (
+        SELECT 1 FROM information_schema.STATISTICS o WHERE o.TABLE_SCHEMA = s.TABLE_SCHEMA AND o.TABLE_NAME = s.TABLE_NAME
+            AND o.INDEX_NAME = s.INDEX_NAME AND (o.SUB_PART IS NOT NULL OR o.COLLATION <> 'A'))
+    ORDER BY TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX";
+
+/// A column, in small letters: servers differ in the case of names.
+pub type Place = (String, String);
+
+pub fn place(table: &str, column: &str) -> Place {
+    (table.to_lowercase(), column.to_lowercase())
+}
+
+/// A foreign key.
+pub struct ForeignKey {
+    pub name: String,
+    pub table: String,
+    /// Both ends are in the schema.
+    pub inside: bool,
+    parent: String,
+    /// Each column, and what it refers to.
+    columns: Vec<(String, String)>,
+    update_rule: String,
+    delete_rule: String,
+}
+
+impl ForeignKey {
+    /// The columns that it ties together, which need the same type.
+    pub fn ties(&self) -> impl Iterator<Item = (Place, Place)> {
+        self.columns.iter().map(|(column, parent)| (place(&self.table, column), place(&self.parent, parent)))
+    }
+
+    /// What drops it, after `ALTER TABLE` and the name. An index that the server made for the key would be replaced by one with another
+    /// name when the key comes back; made by hand, it stays.
+    pub fn dropped(&self, indexes: &[Index]) -> Vec<String> {
+        let mut clauses = vec![format!("DROP FOREIGN KEY {}", quote(&self.name))];
+        let columns: Vec<Place> = self.columns.iter().map(|(column, _)| place(&self.table, column)).collect();
+        for index in indexes.iter().filter(|index| index.places().eq(columns.iter().cloned())) {
+            clauses.push(format!("DROP INDEX {}", quote(&index.name)));
+            clauses.push(format!("ADD INDEX {} ({})", quote(&index.name), list(&index.columns)));
+        }
+        clauses
+    }
+
+    /// What adds it, after `ALTER TABLE` and the name.
+    pub fn added(&self) -> String {
+        format!(
+            "ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {} ON UPDATE {}",
+            quote(&self.name),
+            list(self.columns.iter().map(|(column, _)| column)),
+            quote(&self.parent),
+            list(self.columns.iter().map(|(_, parent)| parent)),
+            self.delete_rule,
+            self.update_rule,
+        )
+    }
+
+    /// Whether this is the one with the name.
+    pub fn is(&self, table: &str, name: &str) -> bool {
+        self.inside && self.table.eq_ignore_ascii_case(table) && self.name.eq_ignore_ascii_case(name)
+    }
+}
+
+fn list<'n>(names: impl IntoIterator<Item = &'n String>) -> String {
+    names.into_iter().map(|name| quote(name)).collect::<Vec<_>>().join(", ")
+}
+
+/// An index that is no more than its columns.
+pub struct Index {
+    table: String,
+    name: String,
+    columns: Vec<String>,
+}
+
+impl Index {
+    fn places(&self) -> impl Iterator<Item = Place> {
+        self.columns.iter().map(|column| place(&self.table, column))
+    }
+}
+
+/// The indexes of the schema that a foreign key may have brought along.
+pub fn indexes(connection: &MysqlConnection) -> Result<Vec<Index>> {
+    let mut found: Vec<Index> = Vec::new();
+    connection.query(INDEXES, &[], &mut |row| {
+        let text = |at: usize| Ok::<_, Error>(row.value(at)?.readable().unwrap_or_default());
+        let (table, name, column) = (text(0)?, text(1)?, text(2)?);
+        match found.last_mut() {
+            Some(last) if (&last.table, &last.name) == (&table, &name) => last.columns.push(column),
+            _ => found.push(Index { table, name, columns: vec![column] }),
+        }
+        Ok(Next::Row)
+    })?;
+    Ok(found)
+}
+
+/// The foreign keys that begin or end in the schema.
+pub fn read(connection: &MysqlConnection) -> Result<Vec<ForeignKey>> {
+    let mut found: Vec<ForeignKey> = Vec::new();
+    connection.query(COLUMNS, &[], &mut |row| {
+        let text = |at: usize| Ok::<_, Error>(row.value(at)?.readable().unwrap_or_default());
+        let (name, inside, table) = (text(0)?, row.value(1)?.as_integer() == Some(1), text(2)?);
+        let pair = (text(3)?, text(5)?);
+        match found.last_mut() {
+            Some(last) if (&last.name, &last.table, last.inside) == (&name, &table, inside) => last.columns.push(pair),
+            _ => found.push(ForeignKey {
+                name,
+                table,
+                inside,
+                parent: text(4)?,
+                columns: vec![pair],
+                update_rule: text(6)?,
+                delete_rule: text(7)?,
+            }),
+        }
+        Ok(Next::Row)
+    })?;
+    Ok(found)
+}

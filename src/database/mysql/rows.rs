@@ -1,0 +1,58 @@
+//! The rows of result sets, as those see them who read them.
+
+use super::link::{Link, Reading};
+use crate::database::cell_buffer::CellBuffer;
+use crate::database::connection::{Cursor, Row};
+use crate::error::{Domain, Error, Result};
+use crate::schema::ValueRef;
+
+/// A row that was read.
+pub struct Buffered<'b>(pub &'b CellBuffer);
+
+impl Row for Buffered<'_> {
+    fn value(&self, index: usize) -> Result<ValueRef<'_>> {
+        if index < self.0.len() {
+            return Ok(self.0.get(index));
+        }
+        Err(Error::internal(Domain::Database, "MySQL: a cell that was not selected"))
+    }
+}
+
+/// Ends reading when it is dropped.
+pub struct Open<'c> {
+    pub link: &'c Link,
+    pub reading: Reading,
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.link.close(&self.reading);
+    }
+}
+
+/// The rows of one of several result sets that are read together.
+pub struct MysqlCursor<'c> {
+    open: Open<'c>,
+    cells: CellBuffer,
+}
+
+impl<'c> MysqlCursor<'c> {
+    pub fn new(open: Open<'c>) -> MysqlCursor<'c> {
+        MysqlCursor { open, cells: CellBuffer::default() }
+    }
+}
+
+impl Row for MysqlCursor<'_> {
+    fn value(&self, index: usize) -> Result<ValueRef<'_>> {
+        if index < self.cells.len() {
+            return Ok(self.cells.get(index));
+        }
+        Err(Error::internal(Domain::Database, "MySQL: a cell of no row"))
+    }
+}
+
+impl Cursor for MysqlCursor<'_> {
+    fn advance(&mut self) -> Result<bool> {
+        self.open.link.next(&self.open.reading, &mut self.cells)
+    }
+}

@@ -1,0 +1,96 @@
+//! Whether the copy is what it should be.
+
+use std::sync::Arc;
+
+use super::copy::NewIds;
+use super::options::{MigrateOptions, Strategy};
+use super::sides::Sides;
+use crate::digest::{ExperimentDigest, Hash, digest, hex};
+use crate::error::{Domain, Error, Result, Status};
+use crate::hierarchy::{Counts, Selection, keeps_keys};
+use crate::progress::Job;
+use crate::schema::{Place, Table};
+
+/// The digest that speaks of the copy: appended trials have no row of an experiment of their own.
+pub fn of_copy(digest: &ExperimentDigest, options: &MigrateOptions) -> Hash {
+    match options.target_experiment {
+        Some(_) => digest.body,
+        None => digest.experiment,
+    }
+}
+
+/// Reads the copy back: its digest, or with AGGRESSIVE its row counts, must be what was expected.
+pub fn prove(
+    sides: &Sides<'_>,
+    selection: &Selection,
+    copied: &[(&'static str, u64)],
+    (expected, ids): (&Option<ExperimentDigest>, NewIds),
+    options: &MigrateOptions,
+    job: &Arc<Job>,
+) -> Result<Option<Hash>> {
+    job.begin("verifying the copy")?;
+    let appended = options.target_experiment.is_some();
+    let own = (ids.experiment, appended);
+    let mut copy = Selection::of_copy(sides.target, &sides.target_layout, own, &ids.blocks(selection), job)?;
+    if !(keeps_keys(&sides.source_layout) && keeps_keys(&sides.target_layout)) {
+        // Ranges of ids would count rows that nobody finds by their ids, or below nothing.
+        let scope = copy.scope.clone();
+        copy = Selection::read(sides.target, &sides.target_layout, ids.experiment, scope, job)?;
+    }
+    if options.strategy == Strategy::Aggressive {
+        check_counts(sides, &copy, copied, |table| !(appended && table.name == "EXPERIMENT"))?;
+        return Ok(None);
+    }
+    let Some(expected) = expected else {
+        return Err(Error::internal(Domain::Migration, "the source was not digested"));
+    };
+    // The digest reads metrics and artifacts through links, where one that is gone looks like one that is empty.
+    check_counts(sides, &copy, copied, |table| matches!(table.place, Place::Leaf(_)))?;
+    let found = digest(sides.target, &sides.target_layout, &mut copy, None, job, None)?;
+    let (wanted, got) = (of_copy(expected, options), of_copy(&found, options));
+    if wanted != got {
+        check_counts(sides, &copy, copied, |table| !(appended && table.name == "EXPERIMENT"))?;
+        return Err(mismatch(sides, "the copy is not what it should be; nothing was changed")
+            .detail("expected_digest", hex(&wanted))
+            .detail("target_digest", hex(&got)));
+    }
+    Ok(Some(got))
+}
+
+fn mismatch(sides: &Sides<'_>, message: &str) -> Error {
+    Error::new(Status::Mismatch, Domain::Migration, message).detail("experiment_id", sides.experiment).hint(
+        "something else writes into the target's tables, a trigger for instance, or rows there refer to ids that no row had",
+    )
+}
+
+/// Fails unless as many rows were copied as were counted before. Where they are digested on the way nothing else would tell.
+pub fn all_copied(sides: &Sides<'_>, counted: &[Counts], copied: &[(&'static str, u64)]) -> Result<()> {
+    for counts in counted {
+        let rows = copied.iter().find(|(table, _)| *table == counts.table.name).map_or(0, |(_, rows)| *rows);
+        if rows != counts.rows {
+            let problem = format!("{} rows were counted in {}, but {rows} were read", counts.rows, counts.table.name);
+            return Err(mismatch(sides, "other rows were copied than were counted; nothing was changed")
+                .detail("table", counts.table.name)
+                .detail("problem", problem));
+        }
+    }
+    Ok(())
+}
+
+/// Fails unless the target's tables have as many rows of the copy as were written. Looks at the tables that are `wanted`.
+fn check_counts(
+    sides: &Sides<'_>,
+    copy: &Selection,
+    copied: &[(&'static str, u64)],
+    wanted: impl Fn(&Table) -> bool,
+) -> Result<()> {
+    let wrong = copy.miscounted(sides.target, &sides.target_layout, copied, wanted)?;
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let error = mismatch(sides, "other rows were read back than were written; nothing was changed");
+    Err(wrong.into_iter().fold(error, |error, (table, rows, found)| {
+        let problem = format!("{rows} rows were written into {table}, but {found} were read back");
+        error.detail("table", table).detail("problem", problem)
+    }))
+}

@@ -1,0 +1,129 @@
+//! Giving metrics back what they had.
+
+use super::later::Later;
+use super::logged::Logged;
+use super::{ChangedSince, LISTED, UndoResult, Undoing};
+use crate::database::{Change, Connection, Next, TableLayout};
+use crate::error::{Domain, Error, Result, Status};
+use crate::hierarchy::IdSet;
+use crate::schema::{Entity, UNDO, Value, ValueRef};
+use crate::transformation::examine::CELLS;
+use crate::transformation::undo_log::{Fingerprint, fingerprint};
+use crate::transformation::write::{certainly_keeps, changed_otherwise, read_back, update_statement};
+
+/// Rows read, and bytes, before they are written.
+const FULL_ROWS: usize = 4096;
+const FULL_BYTES: usize = 1 << 20;
+
+/// Writes old cells back, chunk by chunk.
+struct Restorer<'a> {
+    connection: &'a dyn Connection,
+    table: &'a TableLayout,
+    statements: [Option<Box<dyn Change + 'a>>; 4],
+    /// Somebody else has a say in what is written, so it is read back.
+    suspicious: bool,
+    pending: Vec<(i64, u8, [Value; 2], Option<Fingerprint>)>,
+    bytes: usize,
+}
+
+impl Restorer<'_> {
+    fn push(&mut self, logged: &Logged<'_>) -> Result<()> {
+        let mut cells = logged.old.into_iter().zip(CELLS).filter(|(_, (_, bit))| logged.changed & bit != 0);
+        let uncertain = self.suspicious || !cells.all(|(old, (name, _))| certainly_keeps(self.table, name, old));
+        let wanted = logged.now.filter(|_| uncertain).map(|now| fingerprint(logged.before(now)));
+        for cell in logged.old {
+            if let ValueRef::Text(bytes) | ValueRef::Blob(bytes) = cell {
+                self.bytes += bytes.len();
+            }
+        }
+        self.pending.push((logged.metric, logged.changed, logged.old.map(ValueRef::to_owned), wanted));
+        if self.pending.len() >= FULL_ROWS || self.bytes >= FULL_BYTES { self.flush() } else { Ok(()) }
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.bytes = 0;
+        for (id, changed, old, wanted) in self.pending.drain(..) {
+            let Some(place) = self.statements.get_mut(usize::from(changed)).filter(|_| changed != 0) else {
+                return Err(Error::internal(
+                    Domain::Transformation,
+                    format!("the undo log of metric {id} has no cells"),
+                ));
+            };
+            let statement = match place {
+                Some(prepared) => prepared,
+                None => place.insert(self.connection.prepare_change(&update_statement(self.table, changed))?),
+            };
+            let mut params = vec![ValueRef::Integer(id)];
+            let cells = old.iter().zip(CELLS).filter(|(_, (_, bit))| changed & bit != 0);
+            params.extend(cells.map(|(cell, _)| cell.borrow()));
+            if statement.run(&params)? != 1 {
+                return Err(changed_otherwise("the database did not change the row").detail("row", format!("id={id}")));
+            }
+            if let Some(wanted) = wanted {
+                read_back(self.connection, self.table, id, &wanted)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Undoing<'_> {
+    /// Restores every metric that can be; returns the copies among them, which still stand. Writes nothing more once it is
+    /// certain that nothing shall be changed.
+    pub fn restore(
+        &self,
+        later: &mut Later,
+        torn: &mut IdSet,
+        skip_changed: bool,
+        result: &mut UndoResult,
+    ) -> Result<IdSet> {
+        let metrics = self.layout.entity(Entity::Metric)?;
+        self.connection.check_undoes(metrics)?;
+        let mut restorer = Restorer {
+            connection: self.connection,
+            table: metrics,
+            statements: Default::default(),
+            suspicious: self.connection.has_triggers(metrics)?,
+            pending: Vec::new(),
+            bytes: 0,
+        };
+        let mut copies = IdSet::default();
+        let params = [Value::Integer(self.entry.first_row), Value::Integer(self.entry.end_row())];
+        let mut seen = 0;
+        self.connection.query_locked(&self.restore_query(metrics)?, &params, &mut |row| {
+            seen += 1;
+            let logged = Logged::read(row)?;
+            let is_later = later.metrics.rank(logged.metric)?.is_some();
+            let is_torn = torn.rank(logged.metric)?.is_some();
+            if let Some(problem) = logged.problem(is_later, is_torn) {
+                result.skipped += 1;
+                if result.skipped_first.len() < LISTED {
+                    result.skipped_first.push(ChangedSince { metric_id: logged.metric, problem });
+                }
+                self.job.fail_row(format!("METRIC (id={}): {problem}", logged.metric))?;
+                return Ok(Next::Row);
+            }
+            result.restored += 1;
+            if logged.original.is_some() {
+                result.copies += 1;
+                copies.insert(logged.metric)?;
+            } else if result.skipped == 0 || skip_changed {
+                restorer.push(&logged)?;
+            }
+            self.job.advance()?;
+            Ok(Next::Row)
+        })?;
+        if seen != self.entry.metrics {
+            let message = format!(
+                "the undo log has {seen} metrics of transformation {}, not {}",
+                self.entry.id, self.entry.metrics
+            );
+            return Err(Error::new(Status::Mismatch, Domain::Transformation, message)
+                .detail("table", UNDO.name)
+                .hint("somebody changed the tables of the undo log; nothing was changed"));
+        }
+        restorer.flush()?;
+        copies.freeze()?;
+        Ok(copies)
+    }
+}
