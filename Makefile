@@ -2,6 +2,7 @@
 # make test    run every test; installs what is missing on Debian and Ubuntu
 # make large   the tests that take minutes and gigabytes of disk: a document of 2 GiB in less than 64 MiB of memory
 # make fuzz    looks for documents that break the import, for FUZZ_SECONDS (600); needs cargo-fuzz (fuzz/README.md)
+# make sanitize looks for data races with ThreadSanitizer (docs/threading.md)
 # make install PREFIX=/usr/local DESTDIR= LIBDIR= INCLUDEDIR=    build and install; make uninstall with the same removes it
 # make bench   the performance contract, as ratios (BENCH="--full" adds 1e7 rows)
 CARGO ?= cargo
@@ -18,7 +19,7 @@ DESTDIR ?=
 CARGOFLAGS ?=
 CFLAGS_EXAMPLE = -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror -Iinclude
 
-.PHONY: all demo test large fuzz tools bench check clean dist check-dist install install-built uninstall
+.PHONY: all demo test large fuzz sanitize tools bench check clean dist check-dist install install-built uninstall
 
 all:
 	$(CARGO) build --release --locked
@@ -68,6 +69,10 @@ FUZZ_SECONDS ?= 600
 fuzz:
 	mkdir -p fuzz/corpus/import
 	cd fuzz && RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run import corpus/import seeds/import -- -max_total_time=$(FUZZ_SECONDS) -max_len=8192
+
+sanitize:
+	sh tests/install-tools.sh test
+	CARGO=$(CARGO) sh tests/sanitize.sh $(TARGET)/sanitize
 
 bench:
 	sh tests/install-tools.sh bench

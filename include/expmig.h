@@ -183,7 +183,8 @@ extern "C" {
 #define EXPMIG_MIGRATE_ALLOW_LOSSY 1
 
 /**
- * Add the extra columns that the target's tables lack.
+ * Add the extra columns that the target's tables lack. Not on a server, where it would end the transaction: EXPMIG_UNSUPPORTED, whose
+ * hint has the ALTER statements.
  */
 #define EXPMIG_MIGRATE_ADD_COLUMNS 2
 
@@ -279,7 +280,8 @@ extern "C" {
 #define EXPMIG_IMPORT_SKIP_VALIDATION 2
 
 /**
- * Add the extra columns that the database's tables lack. In a database that the handle created they always are.
+ * Add the extra columns that the database's tables lack. In a database that the handle created they always are. Not on a server,
+ * where it would end the transaction: EXPMIG_UNSUPPORTED, whose hint has the ALTER statements.
  */
 #define EXPMIG_IMPORT_ADD_COLUMNS 4
 
@@ -428,7 +430,8 @@ typedef struct expmig_progress {
 /**
  * Receives progress, on the thread that made the call: at its begin, at most every 100 ms, at least once a second, and at its
  * end if it succeeds. Answers EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL or a failure of its own; after anything but the
- * first it is not called again. The answer to the last report changes nothing: all is done. It must not unwind or longjmp, and must not use the handles of the running call.
+ * first it is not called again. The answer to the last report changes nothing: all is done. It must not unwind or longjmp, and must
+ * not use the handles of the running call.
  */
 typedef int32_t (*expmig_progress_fn)(const struct expmig_progress *progress, void *user_data);
 
@@ -1350,7 +1353,9 @@ expmig_status expmig_open_options_init(struct expmig_open_options *options,
  * database, encrypted, damaged), EXPMIG_SCHEMA (a table or column is missing; the details name it), EXPMIG_BUSY (locked),
  * EXPMIG_SHARED_PROCESS (see docs/threading.md), EXPMIG_IO (permissions), EXPMIG_UNSUPPORTED (a server that is too old, or a build
  * without servers), EXPMIG_CONNECTION, EXPMIG_TIMEOUT, EXPMIG_AUTH (of servers), EXPMIG_CALLBACK (no password),
- * EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ * EXPMIG_INVALID_ARGUMENT. On a server every function that uses the handle, or a manager of it, can also answer EXPMIG_CONNECTION,
+ * EXPMIG_TIMEOUT, EXPMIG_AUTH (a right is missing), EXPMIG_LIMIT and EXPMIG_UNSUPPORTED (docs/servers.md); the functions do not
+ * name them again. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -1374,16 +1379,16 @@ expmig_status expmig_database_info(const struct expmig_database *database,
                                    struct expmig_error **error);
 
 /**
- * Which columns of a server's tables are too narrow to hold everything (docs/fidelity.md), and the statements that widen them, as a JSON object,
- * schema "expmig.widening/1". For a SQLite file there are none.
+ * Which columns of a server's tables are too narrow to hold everything (docs/fidelity.md), and the statements that widen them, as a
+ * JSON object, schema "expmig.widening/1". For a SQLite file there are none.
  *
- * `flags`: EXPMIG_WIDEN_APPLY or 0. Each statement is committed by itself; after a failure, call it again for what is left. Foreign keys of the
- * columns are dropped and added again as they were; the error of a widening that was cut off in between names those that are missing, the table
- * EXPMIG_WIDENING has them, and the next call adds them.
+ * `flags`: EXPMIG_WIDEN_APPLY or 0. Each statement is committed by itself; after a failure, call it again for what is left. Foreign
+ * keys of the columns are dropped and added again as they were; the error of a widening that was cut off in between names those that
+ * are missing, the table EXPMIG_WIDENING has them, and the next call adds them.
  * `json`: receives a string that the caller frees with expmig_string_free.
  *
- * Answers EXPMIG_BUSY, EXPMIG_SCHEMA, EXPMIG_AUTH (a right is missing), EXPMIG_CONNECTION, EXPMIG_IO, EXPMIG_CONSTRAINT (rows dangle, and a
- * foreign key cannot be added again), EXPMIG_MISUSE (the handle is read-only), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ * Answers EXPMIG_BUSY, EXPMIG_SCHEMA, EXPMIG_AUTH (a right is missing), EXPMIG_CONNECTION, EXPMIG_IO, EXPMIG_CONSTRAINT (rows dangle,
+ * and a foreign key cannot be added again), EXPMIG_MISUSE (the handle is read-only), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -1664,7 +1669,8 @@ expmig_status expmig_migrate_options_init(struct expmig_migrate_options *options
  * duplicates in the target, digests, and bytes needed and free. The caller frees it with expmig_string_free.
  *
  * Data that would make the migration fail is no error here. Answers EXPMIG_NOT_FOUND (an experiment does not exist),
- * EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ * EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT.
+ * Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -1686,10 +1692,11 @@ expmig_status expmig_migrate_plan(const struct expmig_manager *source,
  * `result`: receives what was done; the caller frees it with expmig_migration_free.
  *
  * Answers EXPMIG_NOT_FOUND (an experiment does not exist; the hint names the nearest ids), EXPMIG_VALIDATION (rows that hang on nothing,
- * CONSERVATIVE's validation, or in EXPMIG_DOMAIN_TRANSFORMATION metrics that the rules cannot transform; the details name them), EXPMIG_LOSSY (what does not fit; the details name it), EXPMIG_ALREADY_EXISTS (a duplicate),
- * EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (the copy was read back different), EXPMIG_LIMIT (no free ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK,
- * EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
- * EXPMIG_INVALID_ARGUMENT (in EXPMIG_DOMAIN_TRANSFORMATION for the rules). A snapshot that cannot be taken fails in
+ * CONSERVATIVE's validation, or in EXPMIG_DOMAIN_TRANSFORMATION metrics that the rules cannot transform; the details name them),
+ * EXPMIG_LOSSY (what does not fit; the details name it), EXPMIG_ALREADY_EXISTS (a duplicate), EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (the
+ * copy was read back different), EXPMIG_LIMIT (no free ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the
+ * first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT (in
+ * EXPMIG_DOMAIN_TRANSFORMATION for the rules). A snapshot that cannot be taken fails in
  * EXPMIG_DOMAIN_SNAPSHOT. After each of them nothing was changed; a snapshot that was taken stays, and the detail "snapshot_id" names it.
  * Since 0.1.0.
  */
@@ -1991,10 +1998,10 @@ expmig_status expmig_import_options_init(struct expmig_import_options *options,
  *
  * Errors about the document have the details "json_path" and "offset" (in bytes). Answers EXPMIG_CORRUPT (not JSON, or cut off),
  * EXPMIG_VALIDATION (against the format; or values that are not what their columns are for), EXPMIG_UNSUPPORTED (a newer format; the
- * older tool's without EXPMIG_IMPORT_ALLOW_UNLINKED), EXPMIG_LIMIT (a value too large, nested too deep, no free ids), EXPMIG_LOSSY (what the database cannot hold),
- * EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (counts or digest), EXPMIG_ALREADY_EXISTS (a duplicate, or ids that are taken), EXPMIG_CANCELLED,
- * EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_SHARED_PROCESS, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. After each of them
- * nothing was changed. Since 0.1.0.
+ * older tool's without EXPMIG_IMPORT_ALLOW_UNLINKED), EXPMIG_LIMIT (a value too large, nested too deep, no free ids), EXPMIG_LOSSY
+ * (what the database cannot hold), EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (counts or digest), EXPMIG_ALREADY_EXISTS (a duplicate, or ids
+ * that are taken), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_SHARED_PROCESS, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
+ * EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE

@@ -9,10 +9,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use programs::{ROOT, VALGRIND, libraries, link_with_name, printed, succeed, with_databases};
+use programs::{ROOT, SANITIZERS, VALGRIND, libraries, link_with_name, printed, succeed, with_databases};
 
 const WARNINGS: &[&str] = &["-g", "-Wall", "-Wextra", "-Wpedantic", "-Werror"];
-const SANITIZERS: &[&str] = &["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 
 macro_rules! programs {
     ($($name:ident)+) => { $(

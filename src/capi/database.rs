@@ -117,7 +117,9 @@ pub unsafe extern "C" fn expmig_open_options_init(options: *mut expmig_open_opti
 /// database, encrypted, damaged), EXPMIG_SCHEMA (a table or column is missing; the details name it), EXPMIG_BUSY (locked),
 /// EXPMIG_SHARED_PROCESS (see docs/threading.md), EXPMIG_IO (permissions), EXPMIG_UNSUPPORTED (a server that is too old, or a build
 /// without servers), EXPMIG_CONNECTION, EXPMIG_TIMEOUT, EXPMIG_AUTH (of servers), EXPMIG_CALLBACK (no password),
-/// EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+/// EXPMIG_INVALID_ARGUMENT. On a server every function that uses the handle, or a manager of it, can also answer EXPMIG_CONNECTION,
+/// EXPMIG_TIMEOUT, EXPMIG_AUTH (a right is missing), EXPMIG_LIMIT and EXPMIG_UNSUPPORTED (docs/servers.md); the functions do not
+/// name them again. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_database_open(
@@ -133,7 +135,9 @@ pub unsafe extern "C" fn expmig_database_open(
             required(database, "database", Domain::Database)?;
             let url = text(url, "url", Domain::Database)?;
             let options = read(options, Domain::Database)?;
-            let opened = OpenOptions { password: password(url, &options)?, ..open_options(&options)? };
+            let mut opened = open_options(&options)?;
+            // Who is asked for a password is asked last.
+            opened.password = password(url, &options)?;
             let opened = Database::open(url, opened)?;
             store(database, Box::into_raw(Box::new(expmig_database(Arc::new(Gate::new(opened))))));
             Ok(())
@@ -170,16 +174,16 @@ pub unsafe extern "C" fn expmig_database_info(
 /// Run the statements, instead of only naming them.
 pub const EXPMIG_WIDEN_APPLY: u32 = 0x1;
 
-/// Which columns of a server's tables are too narrow to hold everything (docs/fidelity.md), and the statements that widen them, as a JSON object,
-/// schema "expmig.widening/1". For a SQLite file there are none.
+/// Which columns of a server's tables are too narrow to hold everything (docs/fidelity.md), and the statements that widen them, as a
+/// JSON object, schema "expmig.widening/1". For a SQLite file there are none.
 ///
-/// `flags`: EXPMIG_WIDEN_APPLY or 0. Each statement is committed by itself; after a failure, call it again for what is left. Foreign keys of the
-/// columns are dropped and added again as they were; the error of a widening that was cut off in between names those that are missing, the table
-/// EXPMIG_WIDENING has them, and the next call adds them.
+/// `flags`: EXPMIG_WIDEN_APPLY or 0. Each statement is committed by itself; after a failure, call it again for what is left. Foreign
+/// keys of the columns are dropped and added again as they were; the error of a widening that was cut off in between names those that
+/// are missing, the table EXPMIG_WIDENING has them, and the next call adds them.
 /// `json`: receives a string that the caller frees with expmig_string_free.
 ///
-/// Answers EXPMIG_BUSY, EXPMIG_SCHEMA, EXPMIG_AUTH (a right is missing), EXPMIG_CONNECTION, EXPMIG_IO, EXPMIG_CONSTRAINT (rows dangle, and a
-/// foreign key cannot be added again), EXPMIG_MISUSE (the handle is read-only), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+/// Answers EXPMIG_BUSY, EXPMIG_SCHEMA, EXPMIG_AUTH (a right is missing), EXPMIG_CONNECTION, EXPMIG_IO, EXPMIG_CONSTRAINT (rows dangle,
+/// and a foreign key cannot be added again), EXPMIG_MISUSE (the handle is read-only), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_schema_widen(

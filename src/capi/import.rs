@@ -22,7 +22,8 @@ use crate::exchange::{ImportOptions, ImportResult};
 pub const EXPMIG_IMPORT_PRESERVE_IDS: u32 = 0x1;
 /// Take values as they are: timestamps, numbers and per-label values are not checked. The structure of the document always is.
 pub const EXPMIG_IMPORT_SKIP_VALIDATION: u32 = 0x2;
-/// Add the extra columns that the database's tables lack. In a database that the handle created they always are.
+/// Add the extra columns that the database's tables lack. In a database that the handle created they always are. Not on a server,
+/// where it would end the transaction: EXPMIG_UNSUPPORTED, whose hint has the ALTER statements.
 pub const EXPMIG_IMPORT_ADD_COLUMNS: u32 = 0x4;
 /// Import what a document of the older command-line tool has. It does not say what its metrics belong to: they are imported and hang on
 /// nothing. Without this flag such a document is EXPMIG_UNSUPPORTED.
@@ -165,10 +166,10 @@ pub unsafe extern "C" fn expmig_import_options_init(options: *mut expmig_import_
 ///
 /// Errors about the document have the details "json_path" and "offset" (in bytes). Answers EXPMIG_CORRUPT (not JSON, or cut off),
 /// EXPMIG_VALIDATION (against the format; or values that are not what their columns are for), EXPMIG_UNSUPPORTED (a newer format; the
-/// older tool's without EXPMIG_IMPORT_ALLOW_UNLINKED), EXPMIG_LIMIT (a value too large, nested too deep, no free ids), EXPMIG_LOSSY (what the database cannot hold),
-/// EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (counts or digest), EXPMIG_ALREADY_EXISTS (a duplicate, or ids that are taken), EXPMIG_CANCELLED,
-/// EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_SHARED_PROCESS, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. After each of them
-/// nothing was changed. Since 0.1.0.
+/// older tool's without EXPMIG_IMPORT_ALLOW_UNLINKED), EXPMIG_LIMIT (a value too large, nested too deep, no free ids), EXPMIG_LOSSY
+/// (what the database cannot hold), EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (counts or digest), EXPMIG_ALREADY_EXISTS (a duplicate, or ids
+/// that are taken), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_SHARED_PROCESS, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
+/// EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_import_experiment(

@@ -35,7 +35,8 @@ pub const EXPMIG_DUPLICATE_ERROR: i32 = 2;
 
 /// Let values be changed, and rows and columns be left out, where the target cannot hold them; the result lists them.
 pub const EXPMIG_MIGRATE_ALLOW_LOSSY: u32 = 0x1;
-/// Add the extra columns that the target's tables lack.
+/// Add the extra columns that the target's tables lack. Not on a server, where it would end the transaction: EXPMIG_UNSUPPORTED, whose
+/// hint has the ALTER statements.
 pub const EXPMIG_MIGRATE_ADD_COLUMNS: u32 = 0x2;
 /// Take a snapshot of the target, in its manager's snapshot folder, before the first write. EXPMIG_STRATEGY_CONSERVATIVE always does.
 pub const EXPMIG_MIGRATE_SNAPSHOT: u32 = 0x4;
@@ -194,7 +195,8 @@ unsafe fn both(source: *const expmig_manager, target: *const expmig_manager) -> 
 /// duplicates in the target, digests, and bytes needed and free. The caller frees it with expmig_string_free.
 ///
 /// Data that would make the migration fail is no error here. Answers EXPMIG_NOT_FOUND (an experiment does not exist),
-/// EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+/// EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT.
+/// Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_migrate_plan(
@@ -231,10 +233,11 @@ pub unsafe extern "C" fn expmig_migrate_plan(
 /// `result`: receives what was done; the caller frees it with expmig_migration_free.
 ///
 /// Answers EXPMIG_NOT_FOUND (an experiment does not exist; the hint names the nearest ids), EXPMIG_VALIDATION (rows that hang on nothing,
-/// CONSERVATIVE's validation, or in EXPMIG_DOMAIN_TRANSFORMATION metrics that the rules cannot transform; the details name them), EXPMIG_LOSSY (what does not fit; the details name it), EXPMIG_ALREADY_EXISTS (a duplicate),
-/// EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (the copy was read back different), EXPMIG_LIMIT (no free ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK,
-/// EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
-/// EXPMIG_INVALID_ARGUMENT (in EXPMIG_DOMAIN_TRANSFORMATION for the rules). A snapshot that cannot be taken fails in
+/// CONSERVATIVE's validation, or in EXPMIG_DOMAIN_TRANSFORMATION metrics that the rules cannot transform; the details name them),
+/// EXPMIG_LOSSY (what does not fit; the details name it), EXPMIG_ALREADY_EXISTS (a duplicate), EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (the
+/// copy was read back different), EXPMIG_LIMIT (no free ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the
+/// first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT (in
+/// EXPMIG_DOMAIN_TRANSFORMATION for the rules). A snapshot that cannot be taken fails in
 /// EXPMIG_DOMAIN_SNAPSHOT. After each of them nothing was changed; a snapshot that was taken stays, and the detail "snapshot_id" names it.
 /// Since 0.1.0.
 #[must_use]

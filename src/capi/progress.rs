@@ -58,7 +58,8 @@ pub const EXPMIG_TIME_UNKNOWN: i64 = i64::MIN;
 
 /// Receives progress, on the thread that made the call: at its begin, at most every 100 ms, at least once a second, and at its
 /// end if it succeeds. Answers EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL or a failure of its own; after anything but the
-/// first it is not called again. The answer to the last report changes nothing: all is done. It must not unwind or longjmp, and must not use the handles of the running call.
+/// first it is not called again. The answer to the last report changes nothing: all is done. It must not unwind or longjmp, and must
+/// not use the handles of the running call.
 pub type expmig_progress_fn =
     Option<unsafe extern "C" fn(progress: *const expmig_progress, user_data: *mut c_void) -> i32>;
 

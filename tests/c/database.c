@@ -109,6 +109,14 @@ static void passwords(void)
     expmig_open_options options = open_options(0, 5000);
     options.password_fn = password;
     options.password_user_data = &asked;
+    /* Nobody is asked for what is refused anyway. */
+    options.flags = 0x80;
+    FAILS_ON("flags", expmig_database_open("mysql://me@127.0.0.1:1/db", &options, &database, &err));
+    options.flags = 0;
+    options.busy_timeout_ms = -1;
+    FAILS_ON("busy_timeout_ms", expmig_database_open("mysql://me@127.0.0.1:1/db", &options, &database, &err));
+    options.busy_timeout_ms = 5000;
+    CHECK(database == NULL && asked == 0);
     FAILS(EXPMIG_CALLBACK, expmig_database_open("mysql://me@127.0.0.1:1/db", &options, &database, &err));
     CHECK(database == NULL && asked == 1);
     answer = "from the callback";

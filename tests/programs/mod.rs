@@ -5,11 +5,15 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::OnceLock;
 use std::time::SystemTime;
+
+pub mod combined;
 
 pub const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// rustc's native-static-libs.
 pub const SYSTEM_LIBRARIES: &[&str] = &["-lgcc_s", "-lutil", "-lrt", "-lpthread", "-lm", "-ldl", "-lc"];
+pub const SANITIZERS: &[&str] = &["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 pub const VALGRIND: &[&str] = &[
     "--quiet",
     "--child-silent-after-fork=yes",
@@ -36,12 +40,18 @@ pub fn printed(command: &mut Command, way: &str) -> String {
 
 /// Puts two databases into a folder: digits.db, which is tests/data's, and small.db, which is a part of it.
 pub fn with_databases(folder: &Path) {
-    for database in ["digits.db", "small.db"] {
-        fs::copy(Path::new(ROOT).join("tests/data/digits.db"), folder.join(database)).unwrap();
-    }
-    let small = Path::new(ROOT).join("tests/c/small.sql");
-    let mut shell = Command::new("sqlite3");
-    succeed(shell.arg(folder.join("small.db")).stdin(fs::File::open(small).unwrap()), "small.sql");
+    static SMALL: OnceLock<Vec<u8>> = OnceLock::new();
+    let digits = Path::new(ROOT).join("tests/data/digits.db");
+    fs::copy(&digits, folder.join("digits.db")).unwrap();
+    let small = SMALL.get_or_init(|| {
+        let made = tempfile::tempdir().unwrap();
+        let database = made.path().join("small.db");
+        fs::copy(&digits, &database).unwrap();
+        let statements = fs::File::open(Path::new(ROOT).join("tests/c/small.sql")).unwrap();
+        succeed(Command::new("sqlite3").arg(&database).stdin(statements), "small.sql");
+        fs::read(database).unwrap()
+    });
+    fs::write(folder.join("small.db"), small).unwrap();
 }
 
 /// How to link with the shared library: through links in `folder`, one with the name by which the loader looks for it.

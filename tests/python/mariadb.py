@@ -23,32 +23,47 @@ class Server:
     """A server that runs: where it listens, and SQL as its root."""
 
     def __init__(self, folder, port):
+        self.folder = folder
         self.port = port
-        self._socket = folder / "socket"
+        self.socket = folder / "socket"
 
     def sql(self, statements):
-        command = [program("mariadb"), "--no-defaults", f"--socket={self._socket}", "--user=root", "--batch", "--skip-column-names"]
+        command = [program("mariadb"), "--no-defaults", f"--socket={self.socket}", "--user=root", "--batch", "--skip-column-names"]
         return subprocess.run(command, input=statements, stdout=subprocess.PIPE, check=True, text=True).stdout
 
 
+def certificates(folder):
+    """Makes an authority, ca.pem, and a certificate by it, cert.pem and key.pem, of a server at localhost."""
+    script = """set -e; cd "$1"
+        openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=tests
+        openssl req -newkey rsa:2048 -nodes -keyout key.pem -out leaf.csr -subj /CN=localhost
+        printf 'basicConstraints=CA:FALSE\\nsubjectAltName=DNS:localhost\\n' > leaf.ext
+        openssl x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile leaf.ext -out cert.pem
+        chmod 644 *.pem"""
+    subprocess.run(["sh", "-c", script, "sh", str(folder)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
 @contextlib.contextmanager
-def server():
-    """Starts a server, and ends it."""
+def server(*options, with_certificates=False):
+    """Starts a server, and ends it. With certificates, its folder has them."""
     user = pwd.getpwuid(os.getuid()).pw_name
     with tempfile.TemporaryDirectory(prefix="expmig-mariadb-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
         install = [
             program("mariadb-install-db"), "--no-defaults", f"--datadir={folder}/data", f"--user={user}",
-            "--auth-root-authentication-method=normal", "--skip-test-db",
+            "--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=16M",
         ]
         subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
+        if with_certificates:
+            certificates(folder)
+            options = (*options, f"--ssl-cert={folder}/cert.pem", f"--ssl-key={folder}/key.pem")
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         running = subprocess.Popen([
             program("mariadbd"), "--no-defaults", f"--user={user}", f"--datadir={folder}/data", f"--socket={folder}/socket",
             f"--port={port}", "--bind-address=127.0.0.1", f"--pid-file={folder}/pid", f"--log-error={folder}/errors", "--skip-log-bin",
-            "--innodb-buffer-pool-size=64M", "--character-set-server=utf8mb4",
+            "--innodb-buffer-pool-size=64M", "--character-set-server=utf8mb4", *options,
         ], stderr=subprocess.DEVNULL)
         try:
             end = time.monotonic() + STARTS_WITHIN

@@ -231,12 +231,6 @@ class Arguments(binding.Case):
             with self.assertRaises(ValueError):
                 expmig.DatabaseManager(self.path, **wrong)
 
-    def test_addresses_of_servers_are_written_so_that_nothing_leaks_into_them(self):
-        from expmig.database import mysql_url
-        self.assertEqual(mysql_url("production", "db.example", "me", "p@ss/w:rd?#", 3307), "mysql://me:p%40ss%2Fw%3Ard%3F%23@db.example:3307/production")
-        self.assertEqual(mysql_url("a/b", None, None, None, None), "mysql://root@localhost/a%2Fb")
-        self.assertEqual(mysql_url("x", "::1", None, "", None), "mysql://root:@[::1]/x")
-
     def test_times_of_snapshots(self):
         snapshots = self.migrator.snapshot_manager
         made = snapshots.create_snapshot("one", {"x": 0.1})

@@ -10,6 +10,7 @@ from ._call import Call, Job, running
 from ._callbacks import Check, Registered, Rows, Transformation, values_of
 from ._handle import Handle
 from ._library import integer, lib, null, optional_text, options_of, path_text, taken, text
+from ._server import Secret
 
 STRATEGIES = {
     "conservative": c.EXPMIG_STRATEGY_CONSERVATIVE, "balanced": c.EXPMIG_STRATEGY_BALANCED, "aggressive": c.EXPMIG_STRATEGY_AGGRESSIVE,
@@ -42,7 +43,9 @@ def ids(values: Any, name: str) -> Any:
 class Database:
     """An open database."""
 
-    def __init__(self, url: str, *, readonly: bool, create: bool, allow_shared_process: bool, busy_timeout_ms: int) -> None:
+    def __init__(
+        self, url: str, *, password: Secret | None, readonly: bool, create: bool, allow_shared_process: bool, busy_timeout_ms: int,
+    ) -> None:
         options = options_of(
             c.expmig_open_options,
             flags=flags(
@@ -50,6 +53,7 @@ class Database:
                 (allow_shared_process, c.EXPMIG_OPEN_ALLOW_SHARED_PROCESS),
             ),
             busy_timeout_ms=integer(busy_timeout_ms, "timeout"),
+            password=None if password is None else password.encoded(),
         )
         database = null(c.expmig_database)
         with Call() as call:
@@ -58,6 +62,9 @@ class Database:
 
     def info(self) -> dict[str, Any]:
         return documented(lib.expmig_database_info, self.handle)
+
+    def widen(self, apply: bool) -> dict[str, Any]:
+        return documented(lib.expmig_schema_widen, self.handle, flags((apply, c.EXPMIG_WIDEN_APPLY)))
 
     def query(self, sql: str, parameters: Any) -> tuple[list[str], list[tuple[Any, ...]]]:
         values = values_of(parameters)

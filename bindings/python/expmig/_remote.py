@@ -16,6 +16,7 @@ from typing import Any, Callable
 
 from ._call import Call, Job
 from ._callbacks import check_is_over
+from ._server import Secret
 from .errors import DataMigrationError
 from .metric import Metric
 
@@ -227,7 +228,7 @@ class RemoteContext:
 
 def portable(value: Any) -> Any:
     """A value as the child can have it, which knows nothing but the standard library: numbers of NumPy become Python's."""
-    if value is None or type(value) in (bool, int, float, str, bytes):
+    if value is None or type(value) in (bool, int, float, str, bytes, Secret):
         return value
     if isinstance(value, dict):
         return {portable(key): portable(one) for key, one in value.items()}
@@ -268,6 +269,7 @@ class Database:
         self._child = child
         self.info = partial(child.call, number, "info")
         self.query = partial(child.call, number, "query")
+        self.widen = partial(child.call, number, "widen")
         self._number = number
 
     def manager(self, snapshot_dir: str, log: Callable[[int, str], None] | None) -> Manager:

@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 import weakref
-from typing import Any, Sequence, Tuple
+from typing import Any, Callable, Sequence, Tuple
 
 from .errors import SHARED_PROCESS_HINT, DataMigrationError
 
@@ -38,16 +38,26 @@ class Row(Tuple[Any, ...]):
 class DatabaseManager:
     """An open database of Experiment Manager. It is opened at once and never created by a mistyped path.
 
-    ``database_path``: the path of a SQLite file; the name of a database of a MySQL server if ``use_sqlite`` is False.
-    ``use_sqlite``: None is True unless ``host``, ``user``, ``password`` or ``port`` are given.
-    ``host``, ``user``, ``password``, ``port``: of the MySQL server.
+    ``database_path``: the path of a SQLite file; the name of a schema of a MySQL or MariaDB server if ``use_sqlite`` is False.
+    ``use_sqlite``: None is True unless ``host`` or another argument for servers is given.
     ``readonly``: refuse everything that writes.
-    ``create``: create the file if it is missing, and the tables in a database that has none.
+    ``create``: create the file or the schema if it is missing, and the tables in a database that has none.
     ``timeout``: how many seconds to wait for other connections' locks.
     ``isolation``: "process" does every call in a child process, which is the way to use expmig on a file that this process has open
     through Python's sqlite3 (docs/python.md); None does it here.
     ``allow_shared_process``: open the file here although this process has it open through another copy of SQLite, whose locks get lost.
     ``recreate`` is there for old callers only, and has to be false: nothing here deletes a database.
+
+    For servers (docs/servers.md):
+    ``host``, ``port``: where it listens; localhost and 3306 unless they are given. ``user``: root unless it is given.
+    ``password``: text, or a function without parameters that answers it, which is called once, here, before anything is opened. What it
+    raises is raised. It is shown in no repr and no error.
+    ``unix_socket``: the path of a Unix socket, used instead of host and port.
+    ``ssl_mode``: "disabled", "preferred" (TLS if the server has it, whoever it is; the default), "required" (TLS, whoever it is), "verify-ca" or
+    "verify-identity" (the default with ``ssl_ca``). Not over a socket.
+    ``ssl_ca``: the path of a file with the certificates of the authorities to trust, in PEM.
+    ``connect_timeout``: how many seconds connecting may take; None is 10.
+    ``read_timeout``: how many seconds the server may stay silent; None is as long as it likes.
 
     It may be used from any thread; calls on one database wait for each other. ``close`` it, or use it in a ``with`` statement; the managers
     that were made of it are closed with it. Raises DataMigrationError.
@@ -59,7 +69,7 @@ class DatabaseManager:
         use_sqlite: bool | None = None,
         host: str | None = None,
         user: str | None = None,
-        password: str | None = None,
+        password: str | Callable[[], str] | None = None,
         recreate: bool = False,
         readonly: bool = False,
         *,
@@ -68,12 +78,24 @@ class DatabaseManager:
         timeout: float = 5.0,
         isolation: str | None = None,
         allow_shared_process: bool = False,
+        unix_socket: str | os.PathLike[str] | None = None,
+        ssl_mode: str | None = None,
+        ssl_ca: str | os.PathLike[str] | None = None,
+        connect_timeout: float | None = None,
+        read_timeout: float | None = None,
     ) -> None:
         if recreate:
             raise ValueError("recreate=True would delete the database; delete the file yourself, and pass create=True")
-        server = {"host": host, "user": user, "password": password, "port": port}
-        given = [name for name, value in server.items() if value is not None]
+        path = os.fsdecode(database_path)
+        server = {
+            "host": host, "user": user, "port": port, "unix_socket": unix_socket, "ssl_mode": ssl_mode, "ssl_ca": ssl_ca,
+            "connect_timeout": connect_timeout, "read_timeout": read_timeout,
+        }
+        given = [name for name, value in {**server, "password": password}.items() if value is not None]
         if use_sqlite is None:
+            if path.startswith(("mysql:", "mariadb:")):
+                # There can be a password in it, so it is not repeated.
+                raise ValueError("database_path is a URL; pass the name of the schema, and the rest as host, user, password and so on")
             use_sqlite = not given
         if use_sqlite and given:
             raise ValueError(f"{given[0]} is for MySQL servers; use_sqlite says that this is a SQLite file")
@@ -82,12 +104,15 @@ class DatabaseManager:
         self.use_sqlite = bool(use_sqlite)
         self.readonly = readonly
         self.isolation = isolation
-        self.database_path = os.fsdecode(database_path)
-        url = "sqlite:" + os.path.abspath(self.database_path) if use_sqlite else mysql_url(self.database_path, host, user, password, port)
+        self.database_path = path
         self._asked: dict[str, Any] = {
-            "url": url, "readonly": readonly, "create": create, "allow_shared_process": allow_shared_process,
+            "url": "sqlite:" + os.path.abspath(path), "password": None, "readonly": readonly, "create": create,
+            "allow_shared_process": allow_shared_process,
             "busy_timeout_ms": round(timeout * 1000),
         }
+        if not use_sqlite:
+            from ._server import mysql_url, secret
+            self._asked.update(url=mysql_url(path, **server), password=secret(password))
         self._engines: weakref.WeakSet[Engine] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._closed = False
@@ -117,6 +142,12 @@ class DatabaseManager:
         with Engine(self) as engine:
             return list(engine.manager.experiments()["experiments"])
 
+    def schema_widen(self, apply: bool = False) -> dict[str, Any]:
+        """Which columns of a server's tables are too narrow to hold everything, and the statements that widen them; ``apply`` runs them, each
+        committed by itself: after a failure, call it again for what is left. Answers "applied", "changes", "left", "foreign_keys",
+        "statements" (docs/json-documents.md, "expmig.widening/1"). For a SQLite file there are none."""
+        return dict(self._database.widen(apply))
+
     def close(self) -> None:
         """Closes the database and every manager that was made of it: no file stays open, also not for a sqlite3.connect that comes next.
         Calls of other threads that have begun end first. Closing it again does nothing."""
@@ -145,15 +176,6 @@ class DatabaseManager:
     def __repr__(self) -> str:
         where = self.database_path if self.use_sqlite else f"{self.database_path} (MySQL)"
         return f"<DatabaseManager {where}>"
-
-
-def mysql_url(schema: str, host: str | None, user: str | None, password: str | None, port: int | None) -> str:
-    from urllib.parse import quote
-    secret = "" if password is None else ":" + quote(password, safe="")
-    place = host or "localhost"
-    if ":" in place:
-        place = f"[{place}]"
-    return f"mysql://{quote(user or 'root', safe='')}{secret}@{place}{f':{port:d}' if port is not None else ''}/{quote(schema, safe='')}"
 
 
 class Engine:

@@ -1,0 +1,319 @@
+"""DatabaseManager on a server: how it is reached, the password, and schemas that are too narrow. Against a private MariaDB."""
+import contextlib
+import inspect
+import io
+import itertools
+import os
+import pickle
+import re
+import socket
+import sys
+import threading
+import time
+import traceback
+import unittest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import binding
+import mariadb
+import test_package_docs
+from binding import expmig
+from expmig._server import Secret, mysql_url
+
+USER = "tester"
+PASSWORD = "p@ss/w:rd%#?'"
+SERVER = None
+NUMBERS = itertools.count(1)
+
+
+def setUpModule():
+    global SERVER
+    running = mariadb.server(with_certificates=True)
+    SERVER = running.__enter__()
+    unittest.addModuleCleanup(running.__exit__, None, None, None)
+    quoted = PASSWORD.replace("'", "''")
+    SERVER.sql(f"CREATE USER {USER}@'%' IDENTIFIED BY '{quoted}'; GRANT ALL ON *.* TO {USER}@'%';"
+               f"CREATE USER {USER}@localhost IDENTIFIED BY '{quoted}'; GRANT ALL ON *.* TO {USER}@localhost;")
+
+
+class Case(binding.Case):
+    def setUp(self):
+        super().setUp()
+        self.schema = f"experiments_{next(NUMBERS)}"
+
+    def connect(self, schema=None, **named):
+        """A DatabaseManager of the private server that is closed at the end."""
+        where = {} if "unix_socket" in named else {"host": "127.0.0.1", "port": SERVER.port}
+        db = expmig.DatabaseManager(schema or self.schema, **{**where, "user": USER, "password": PASSWORD, **named})
+        self.addCleanup(db.close)
+        return db
+
+    def create(self, **named):
+        return self.connect(create=True, **named)
+
+    def status(self, db, name):
+        """A status variable of the connection."""
+        return db.query(f"SHOW SESSION STATUS LIKE '{name}'")[0][1]
+
+
+class Reaching(Case):
+    def test_the_parts_of_an_address_cannot_leak_into_each_other(self):
+        self.assertEqual(mysql_url("production", "db.example", "me", 3307), "mysql://me@db.example:3307/production")
+        self.assertEqual(mysql_url("a/b"), "mysql://root@localhost/a%2Fb")
+        self.assertEqual(mysql_url("x", "::1"), "mysql://root@[::1]/x")
+        self.assertEqual(mysql_url("x", "h/y?ssl-mode=disabled", "a:b@c"), "mysql://a%3Ab%40c@h%2Fy%3Fssl-mode%3Ddisabled/x")
+        self.assertEqual(
+            mysql_url("x", ssl_mode="verify-ca&socket=/a", ssl_ca="/b&c.pem", connect_timeout=1.5, read_timeout=0.0001),
+            "mysql://root@localhost/x?ssl-mode=verify-ca%26socket%3D%2Fa&ssl-ca=%2Fb%26c.pem&connect-timeout-ms=1500&read-timeout-ms=1",
+        )
+
+    def test_paths_are_those_of_the_working_directory(self):
+        folder = str(self.folder).replace("/", "%2F")
+        self.assertEqual(mysql_url("x", unix_socket="s", ssl_ca="ca.pem"), f"mysql://root@localhost/x?socket={folder}%2Fs&ssl-ca={folder}%2Fca.pem")
+
+    def test_every_argument_for_servers_says_that_this_is_one(self):
+        for given in ({"host": "h"}, {"user": "u"}, {"password": "p"}, {"password": str}, {"port": 1}, {"unix_socket": "s"}, {"ssl_mode": "required"},
+                      {"ssl_ca": "c"}, {"connect_timeout": 1}, {"read_timeout": 1}):
+            (name,) = given
+            with self.assertRaisesRegex(ValueError, f"^{name} is for MySQL servers"):
+                expmig.DatabaseManager(self.path, use_sqlite=True, **given)
+        self.fails("CONNECTION", expmig.DatabaseManager, "x", unix_socket=self.folder / "nobody.sock")
+
+    def test_a_url_in_the_place_of_a_schema_is_not_repeated(self):
+        with self.assertRaises(ValueError) as caught:
+            expmig.DatabaseManager(f"mysql://me:{PASSWORD}@host/schema")
+        self.assertNotIn("p@ss", str(caught.exception))
+
+    def test_arguments_that_cannot_be_are_named(self):
+        for named, kind, message in (
+            ({"port": 0}, ValueError, "port must be from 1 to 65535"), ({"port": 65536}, ValueError, "port must"), ({"port": "1"}, TypeError, "port must"),
+            ({"connect_timeout": 0}, ValueError, "connect_timeout must be a number of seconds above 0"),
+            ({"read_timeout": -1}, ValueError, "read_timeout must"), ({"read_timeout": float("nan")}, ValueError, "read_timeout must"),
+            ({"read_timeout": 1e9}, ValueError, "read_timeout must"),
+        ):
+            with self.assertRaisesRegex(kind, message):
+                self.connect(**named)
+        self.assertIn("verify-identity", str(self.fails("INVALID_ARGUMENT", self.connect, ssl_mode="careful")))
+
+    def test_a_socket_is_used_instead_of_host_and_port(self):
+        db = self.create(unix_socket=SERVER.socket)
+        self.assertIn(f"socket={SERVER.socket}", db.info()["url"])
+        # By TCP, the user would come from an address.
+        self.assertEqual(db.query("SELECT user() AS me")[0]["me"], f"{USER}@localhost")
+        again = self.connect(unix_socket=SERVER.socket, host="nowhere.invalid", port=1)
+        self.assertEqual(again.experiments(), [])
+
+    def test_connections_are_encrypted_as_they_are_asked_to_be(self):
+        self.create().close()
+        ca = SERVER.folder / "ca.pem"
+        for encrypted, named in (
+            (False, {"ssl_mode": "disabled"}), (True, {}), (True, {"ssl_mode": "required"}), (True, {"ssl_mode": "VERIFY_CA", "ssl_ca": ca}),
+            (True, {"ssl_ca": ca, "host": "localhost"}),
+        ):
+            for isolation in (None, "process"):
+                with self.subTest(named, isolation=isolation):
+                    self.assertEqual(self.status(self.connect(isolation=isolation, **named), "Ssl_cipher") != "", encrypted)
+        # The certificate is for another name.
+        self.fails("CONNECTION", self.connect, ssl_ca=ca)
+        error = self.fails("IO", self.connect, ssl_ca=self.folder / "missing.pem")
+        self.assertIn(("path", str(self.folder / "missing.pem")), error.details)
+
+    def test_a_server_that_says_nothing_is_given_up_after_the_read_timeout(self):
+        with socket.socket() as silent:
+            silent.bind(("127.0.0.1", 0))
+            silent.listen()
+            began = time.monotonic()
+            self.fails("TIMEOUT", self.connect, port=silent.getsockname()[1], read_timeout=0.3)
+            self.assertGreaterEqual(time.monotonic() - began, 0.3)
+
+    def test_a_host_that_does_not_answer_is_given_up_after_the_connect_timeout(self):
+        with contextlib.ExitStack() as stack:
+            full = stack.enter_context(socket.socket())
+            full.bind(("127.0.0.1", 0))
+            full.listen(0)
+            # Who comes now is not answered.
+            for _ in range(4):
+                waiting = stack.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(full.getsockname())
+            began = time.monotonic()
+            self.fails("TIMEOUT", self.connect, port=full.getsockname()[1], connect_timeout=0.3)
+            # The default is 10.
+            self.assertLess(time.monotonic() - began, 9)
+
+
+class Passwords(Case):
+    def shown(self, failure):
+        """All that is seen of an exception."""
+        printed = io.StringIO()
+        traceback.print_exception(type(failure), failure, failure.__traceback__, file=printed)
+        return printed.getvalue() + repr(failure) + str(vars(failure)) + repr(failure.__context__) + repr(failure.__cause__)
+
+    def test_a_function_is_asked_for_it_once(self):
+        asked = []
+
+        def password():
+            asked.append(threading.current_thread())
+            return PASSWORD
+
+        for isolation in (None, "process"):
+            with self.subTest(isolation):
+                db = self.create(password=password, isolation=isolation)
+                manager = expmig.DataMigrationManager(db, self.folder / "snapshots")
+                manager.snapshot_manager.create_snapshot()
+                self.assertEqual(asked, [threading.current_thread()])
+                asked.clear()
+
+    def test_what_the_function_raises_is_raised_and_nothing_is_opened(self):
+        class NoWallet(Exception):
+            pass
+
+        def password():
+            raise NoWallet("locked")
+
+        for isolation in (None, "process"):
+            with self.assertRaisesRegex(NoWallet, "^locked$"):
+                self.create(password=password, isolation=isolation)
+        self.assertNotIn(self.schema, SERVER.sql("SHOW DATABASES"))
+
+    def test_it_is_in_no_repr_and_no_error(self):
+        secret = "hush-" + PASSWORD
+        db = self.create()
+        for visible in (repr(db), repr(vars(db)), str(db.info()), repr(Secret(secret))):
+            self.assertNotIn("p@ss", visible)
+            self.assertNotIn("hush", visible)
+        for isolation in (None, "process"):
+            for given in (secret, lambda: secret):
+                error = self.fails("AUTH", self.connect, password=given, isolation=isolation)
+                self.assertNotIn("hush", self.shown(error))
+                self.assertNotIn("hush", self.shown(pickle.loads(pickle.dumps(error))))
+            error = self.fails("CONNECTION", self.connect, password=secret, port=1, isolation=isolation)
+            self.assertNotIn("hush", self.shown(error))
+
+    def test_what_cannot_be_a_password_is_refused_without_repeating_it(self):
+        for wrong, kind, message in (
+            (b"hush", TypeError, "must be text.*not bytes"), (lambda: None, TypeError, "must be text.*not NoneType"),
+            ("hush\0", ValueError, "NUL"), ("hush\ud800", ValueError, "UTF-8"), (lambda: "hush\0", ValueError, "NUL"),
+        ):
+            for isolation in (None, "process"):
+                with self.assertRaisesRegex(kind, message) as caught:
+                    self.connect(password=wrong, isolation=isolation)
+                self.assertNotIn("hush", repr(caught.exception) + repr(caught.exception.__context__))
+
+    def test_an_empty_one_is_one(self):
+        SERVER.sql("CREATE OR REPLACE USER nobody@'%'; GRANT ALL ON *.* TO nobody@'%'")
+        for password in (None, "", lambda: ""):
+            for isolation in (None, "process"):
+                db = self.create(user="nobody", password=password, isolation=isolation)
+                self.assertEqual(db.query("SELECT current_user() AS me")[0]["me"], "nobody@%")
+
+
+class Work(Case):
+    def test_an_experiment_goes_to_a_server_and_back(self):
+        for isolation in (None, "process"):
+            with self.subTest(isolation):
+                there = self.create(schema=f"{self.schema}_{isolation}", password=lambda: PASSWORD, isolation=isolation)
+                here = self.manager(isolation=isolation)
+                sent = here.migrate_experiment(2, target=there)
+                back = expmig.DataMigrationManager(there, self.folder / "snapshots").migrate_experiment(sent.new_experiment_id, target=here)
+                self.assertEqual(sent.source_digest, back.target_digest)
+                self.assertTrue(here.compare(2, back.new_experiment_id)["equal"])
+
+    def test_a_process_finds_a_target_that_another_process_has(self):
+        there, here = self.create(isolation="process", password=lambda: PASSWORD), self.manager(isolation="process")
+        self.assertEqual(here.migrate_experiment(2, target=there).new_experiment_id, there.experiments()[0]["id"])
+
+    def test_metrics_are_transformed_and_get_back_what_they_had(self):
+        rules = [{"metric_type": "accuracy", "transformation": "scale", "params": {"factor": 2}}]
+        for isolation in (None, "process"):
+            with self.subTest(isolation):
+                there = self.create(schema=f"{self.schema}_{isolation}", isolation=isolation)
+                self.manager(isolation=isolation).migrate_experiment(2, target=there)
+                migrator = expmig.DataMigrationManager(there, self.folder / "snapshots")
+                before = migrator.digest(1)
+                done = migrator.transform_metrics([1], rules)
+                self.assertGreater(done.metrics_updated, 0)
+                self.assertNotEqual(migrator.digest(1), before)
+                self.assertEqual([one["id"] for one in migrator.list_transformations()], [done.transform_id])
+                self.assertEqual(migrator.undo(done)["metrics_restored"], done.metrics_updated)
+                self.assertEqual(migrator.digest(1), before)
+                kept_nothing = migrator.transform_metrics([1], {"metric_transformations": rules, "global_settings": {"backup_original": False}})
+                self.assertGreater(kept_nothing.metrics_updated, 0)
+                self.assertEqual(migrator.list_transformations(), [])
+                with self.assertRaises(ValueError):
+                    migrator.undo(kept_nothing)
+
+    def test_a_handle_that_only_reads_writes_nothing(self):
+        self.create().close()
+        reading = self.connect(readonly=True)
+        self.fails("MISUSE", self.manager().migrate_experiment, 2, target=reading)
+        self.assertEqual(reading.experiments(), [])
+
+
+class Guide(Case):
+    def test_the_section_about_servers(self):
+        section = test_package_docs.section_about_servers()
+        (block,) = test_package_docs.blocks_of(section)
+        for written, here in (
+            ('"production"', repr(self.schema)), ('"db.example.com"', f'"localhost", port={SERVER.port}'), ('"migrator"', repr(USER)),
+            ('"ca.pem"', repr(str(SERVER.folder / "ca.pem"))),
+        ):
+            self.assertEqual(block.count(written), 1, written)
+            block = block.replace(written, here)
+        os.environ["DB_PASSWORD"] = PASSWORD
+        self.addCleanup(os.environ.pop, "DB_PASSWORD")
+        names = {"DatabaseManager": expmig.DatabaseManager, "migrator": self.manager()}
+        exec(block, names)
+        self.addCleanup(names["server"].close)
+        self.assertEqual(len(names["server"].experiments()), 1)
+        rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
+        named = set(re.findall(r"`(\w+)`", " ".join(rows)))
+        parameters = set(inspect.signature(expmig.DatabaseManager).parameters)
+        self.assertEqual(parameters - named, {"recreate", "readonly", "create", "isolation", "allow_shared_process"})
+        self.assertEqual(named - parameters, set())
+
+
+class Widening(Case):
+    def narrow(self, **named):
+        db = self.create(**named)
+        SERVER.sql(f"ALTER TABLE {self.schema}.METRIC MODIFY total_val FLOAT NOT NULL; ALTER TABLE {self.schema}.EPOCH MODIFY time DATETIME NOT NULL")
+        return db
+
+    def column(self, table, name):
+        return SERVER.sql(f"SELECT COLUMN_TYPE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = '{self.schema}' AND TABLE_NAME = '{table}' "
+                          f"AND COLUMN_NAME = '{name}'").strip()
+
+    def test_narrow_columns_are_named_first_and_widened_when_asked_to(self):
+        for isolation in (None, "process"):
+            with self.subTest(isolation):
+                self.schema = f"{self.schema}_{isolation}"
+                db = self.narrow(isolation=isolation)
+                lossy = self.fails("LOSSY", self.manager(isolation=isolation).migrate_experiment, 2, target=db)
+                self.assertIn("EPOCH", [found["table"] for found in lossy.validation_errors])
+                SERVER.sql(f"ALTER TABLE {self.schema}.TRIAL_RUN MODIFY update_time TIMESTAMP NOT NULL DEFAULT '2020-01-01'")
+                plan = db.schema_widen()
+                self.assertIs(plan["applied"], False)
+                self.assertEqual([(one["table"], one["column"]) for one in plan["changes"]], [("EPOCH", "time"), ("METRIC", "total_val")])
+                self.assertEqual([(one["table"], one["column"]) for one in plan["left"]], [("TRIAL_RUN", "update_time")])
+                self.assertEqual(len(plan["statements"]), 2)
+                self.assertEqual(self.column("METRIC", "total_val"), "float")
+                done = db.schema_widen(apply=True)
+                self.assertIs(done["applied"], True)
+                self.assertEqual(done["statements"], plan["statements"])
+                self.assertEqual((self.column("METRIC", "total_val"), self.column("EPOCH", "time")), ("double", "datetime(6)"))
+                self.assertEqual(db.schema_widen(apply=True)["statements"], [])
+
+    def test_a_handle_that_only_reads_names_them_and_widens_nothing(self):
+        self.narrow().close()
+        reading = self.connect(readonly=True)
+        self.assertEqual(len(reading.schema_widen()["statements"]), 2)
+        self.fails("MISUSE", reading.schema_widen, apply=True)
+        self.assertEqual(self.column("METRIC", "total_val"), "float")
+
+    def test_a_file_has_nothing_to_widen(self):
+        found = self.open().schema_widen(apply=True)
+        self.assertEqual((found["changes"], found["left"], found["statements"]), ([], [], []))
+
+
+if __name__ == "__main__":
+    unittest.main()
