@@ -91,6 +91,7 @@ bench:
 check:
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --lib --no-default-features --features bundled-sqlite -- -D warnings
 	$(CARGO) build --locked
 	git diff --exit-code -- include Cargo.lock
 

@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::layout::{ColumnLayout, Layout, TableLayout};
 use super::missing_column::MissingColumn;
 use super::read::ReadStatement;
-use crate::error::{Domain, Error, Result, Status};
+use crate::error::{Domain, Error, Result};
 use crate::progress::Job;
 use crate::schema::{Table, Value, ValueRef};
 
@@ -29,13 +29,6 @@ impl Engine {
             Engine::Mysql => "mysql",
         }
     }
-}
-
-/// The one refusal of what works on SQLite only; `what` is a plural.
-#[cfg(feature = "mysql")]
-pub fn sqlite_only(what: &str) -> Error {
-    Error::new(Status::Unsupported, Domain::Database, format!("{what} work on SQLite databases only, in this version"))
-        .hint("migrate the experiments into a SQLite database first, and work there")
 }
 
 /// Whether a query goes on.

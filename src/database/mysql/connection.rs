@@ -17,7 +17,7 @@ use super::tables::most;
 use super::{added_column, layout, read};
 use crate::database::cell_buffer::CellBuffer;
 use crate::database::connection::{
-    Change, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, RowCounts, WithCursors, sqlite_only,
+    Change, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, RowCounts, WithCursors,
 };
 use crate::database::layout::{ColumnLayout, Layout, Storage, TableLayout};
 use crate::database::missing_column::MissingColumn;
@@ -209,6 +209,12 @@ impl MysqlConnection {
         }
         self.waiting(|| self.link.command(sql))
     }
+}
+
+/// The refusal of what is for files only; `what` is a plural.
+fn files_only(what: &str) -> Error {
+    Error::new(Status::Unsupported, Domain::Database, format!("{what} work on SQLite databases only, in this version"))
+        .hint("migrate the experiments into a SQLite database first, and work there")
 }
 
 impl Connection for MysqlConnection {
@@ -432,11 +438,11 @@ impl Connection for MysqlConnection {
     }
 
     fn copy_into(&self, _: &Path, _: Copied<'_>) -> Result<()> {
-        Err(sqlite_only("copies of whole files"))
+        Err(files_only("copies of whole files"))
     }
 
     fn check_integrity(&self, _: Depth) -> Result<RowCounts> {
-        Err(sqlite_only("checks of whole files"))
+        Err(files_only("checks of whole files"))
     }
 
     fn free_bytes(&self) -> Option<u64> {
