@@ -22,6 +22,10 @@ DIGITS = ROOT / "tests" / "data" / "digits.db"
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
 LIBRARY = Path(os.environ.get("EXPMIG_LIBRARY", TARGET / "debug" / "libexpmig.so")).resolve()
 
+# A shell ignores SIGINT in what it starts in the background, and a process inherits that. These tests send it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def refuse_stale_library():
     """Tests of another library than that of these sources prove nothing."""
