@@ -1259,9 +1259,15 @@ EXPMIG_API const char *expmig_error_message(const struct expmig_error *error);
 EXPMIG_API const char *expmig_error_hint(const struct expmig_error *error);
 
 /**
- * 1 if the same call can succeed later without any change, and nothing is done twice by it, else 0. Since 0.1.0.
+ * 1 if the same call can succeed later without any change, and nothing is done twice by it, else 0.
+ *
+ * One case is the exception wherever a function says that nothing was changed after an error: the connection to a server was lost, or the
+ * device failed, at the very moment of the commit. Nobody can tell then whether it was made; all is there or nothing is. The error is
+ * EXPMIG_CONNECTION or EXPMIG_IO, has the detail "outcome" = "undecided" and is not retryable; docs/error-handling.md says how to find out.
+ * Since 0.1.0.
  */
-EXPMIG_API int32_t expmig_error_retryable(const struct expmig_error *error);
+EXPMIG_API
+int32_t expmig_error_retryable(const struct expmig_error *error);
 
 /**
  * The code of the database engine: SQLite's extended result code. 0 if the engine did not raise the error. Since 0.1.0.
@@ -1355,7 +1361,7 @@ expmig_status expmig_open_options_init(struct expmig_open_options *options,
  * without servers), EXPMIG_CONNECTION, EXPMIG_TIMEOUT, EXPMIG_AUTH (of servers), EXPMIG_CALLBACK (no password),
  * EXPMIG_INVALID_ARGUMENT. On a server every function that uses the handle, or a manager of it, can also answer EXPMIG_CONNECTION,
  * EXPMIG_TIMEOUT, EXPMIG_AUTH (a right is missing), EXPMIG_LIMIT and EXPMIG_UNSUPPORTED (docs/servers.md); the functions do not
- * name them again. Since 0.1.0.
+ * name them again. See expmig_error_retryable for a connection that is lost during a commit. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
