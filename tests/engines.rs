@@ -1,6 +1,8 @@
 //! The same behaviour on every engine: each scenario is a function that gets the engine, and runs on SQLite, on a private MariaDB
 //! server, and on MySQL where EXPMIG_TEST_MYSQLD names its binary.
 
+#[path = "engines/links.rs"]
+mod links;
 #[path = "support/server.rs"]
 mod server;
 mod support;
@@ -14,6 +16,7 @@ use expmig::{
 };
 use std::path::PathBuf;
 
+use links::*;
 use mysql::prelude::Queryable;
 use server::{Kind, dump, rows};
 use support::{Folder, SMALL_ROWS};
@@ -593,4 +596,10 @@ scenarios! {
     rules_are_applied_on_the_way,
     queries_read_and_do_nothing_else,
     registered_checks_run,
+    links_of_a_copy_lead_to_its_own_rows,
+    the_digest_knows_where_links_lead,
+    a_link_that_leads_out_stops_or_is_cut,
+    a_document_carries_links,
+    links_to_nothing_are_dangling_references,
+    imports_more_links_than_wait_in_memory,
 }

@@ -9,9 +9,10 @@ use smallvec::SmallVec;
 use super::layout::{ColumnLayout, Layout, TableLayout};
 use super::missing_column::MissingColumn;
 use super::read::ReadStatement;
+use super::references::ForeignKey;
 use crate::error::{Domain, Error, Result};
 use crate::progress::Job;
-use crate::schema::{Table, Value, ValueRef};
+use crate::schema::{Entity, Table, Value, ValueRef};
 
 /// Which engine a database runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -140,6 +141,16 @@ pub trait Connection {
     /// Undoes the transaction. Without one, does nothing.
     fn rollback(&self);
 
+    /// Whether the database itself looks for the rows that a row which is written refers to. Without, until the transaction ends,
+    /// rows may come before those that they refer to, and whoever writes them finds what refers to nothing. Whether it ever looks.
+    fn check_references(&self, check: bool) -> Result<bool>;
+
+    /// SQL at the end of a query within another one: until the transaction ends nobody else changes the rows that it finds.
+    fn keeps_found(&self) -> &'static str;
+
+    /// The foreign keys of tables of other schemas to tables of this one, as far as they can be seen.
+    fn keys_from_outside(&self) -> Result<Vec<ForeignKey>>;
+
     /// Runs a query and hands over row after row.
     fn query(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()>;
 
@@ -187,9 +198,9 @@ pub trait Connection {
     /// What the engine would read back if `value` were stored in this column of its own; `None` if the column refuses it.
     fn stored_as(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Result<Option<Value>>;
 
-    /// Adds a column with another database's declared type to a table; `false` if that would end the transaction, and nothing was
-    /// done.
-    fn add_column(&self, table: &TableLayout, column: &str, declared: &str) -> Result<bool>;
+    /// Adds a column with another database's declared type to a table, as a foreign key to the ids of `refers` if it has such;
+    /// `false` if that would end the transaction, and nothing was done.
+    fn add_column(&self, table: &TableLayout, column: &str, declared: &str, refers: Option<Entity>) -> Result<bool>;
 
     /// The statement, for a client of any settings, that adds columns which [`Connection::add_column`] does not.
     fn statement_to_add(&self, _: &TableLayout, _: &[MissingColumn<'_>]) -> Option<String> {

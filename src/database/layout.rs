@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 #[cfg(feature = "mysql")]
 use super::mysql::ColumnType;
+use super::references::{ForeignKey, mark};
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::{Column, Entity, Place, Role, TABLES, Table, ValueRef, quote};
 
@@ -93,6 +94,10 @@ pub struct ColumnLayout {
     pub storage: Storage,
     /// Whether NULL is refused.
     pub not_null: bool,
+    /// Of an extra column that is a foreign key to a table of ours: whose ids it has.
+    pub refers: Option<Entity>,
+    /// It has ids of several.
+    pub torn: bool,
 }
 
 impl ColumnLayout {
@@ -213,6 +218,8 @@ pub struct Layout {
     pub own_tables: Vec<TableLayout>,
     /// Tables that are not ours; they are left alone.
     pub extra_tables: Vec<String>,
+    /// What the tables declare.
+    pub foreign_keys: Vec<ForeignKey>,
     /// Whether text is stored as UTF-16, which cannot hold every sequence of bytes.
     pub utf16: bool,
 }
@@ -223,6 +230,7 @@ impl Layout {
         mut tables: Vec<TableLayout>,
         own_tables: Vec<TableLayout>,
         extra_tables: Vec<String>,
+        foreign_keys: Vec<ForeignKey>,
     ) -> Result<Layout> {
         tables.sort_by_key(|found| TABLES.iter().position(|known| known.name == found.schema.name));
         let mut seen = HashSet::new();
@@ -232,7 +240,8 @@ impl Layout {
                 .detail("table", &twice.name)
                 .hint("rename the one that Experiment Manager does not use"));
         }
-        Ok(Layout { tables, own_tables, extra_tables, utf16: false })
+        mark(&mut tables, &foreign_keys);
+        Ok(Layout { tables, own_tables, extra_tables, foreign_keys, utf16: false })
     }
 
     /// The layout of a known table, if the database has it.

@@ -57,6 +57,8 @@ pub struct MissingColumn<'t> {
     pub table: &'t TableLayout,
     pub name: String,
     pub kinds: Kinds,
+    /// Whose ids it has.
+    pub refers: Option<&'t TableLayout>,
 }
 
 /// The error of columns that the engine cannot add within a transaction, with the statements that add them.

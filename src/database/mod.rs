@@ -18,6 +18,7 @@ mod missing_column;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod read;
+mod references;
 mod secret;
 mod sqlite;
 mod sqlite_cell;
@@ -48,6 +49,7 @@ pub use id_table::IdTable;
 pub use layout::{Affinity, ColumnLayout, Layout, Storage, TableLayout, utf16_holds};
 pub use missing_column::{Kinds, MissingColumn, cannot_add};
 pub use read::{EachRow, QueryRow, ReadStatement};
+pub use references::{ForeignKey, TableName};
 pub use secret::{Password, Secret};
 pub use sqlite::sqlite_version;
 pub use sqlite_file::{create_copy, open_copy};

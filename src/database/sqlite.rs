@@ -14,6 +14,7 @@ use super::connection::{
 use super::guard;
 use super::layout::{Affinity, ColumnLayout, Layout, TableLayout};
 use super::read::ReadStatement;
+use super::references::ForeignKey;
 use super::sqlite_cell::{Cell, SqliteRow, from_sqlite};
 use super::sqlite_error::translate;
 use super::sqlite_insert::{SqliteInserter, has_triggers, is_huge};
@@ -22,7 +23,7 @@ use super::watched::Watched;
 use super::{sqlite_check, sqlite_copy, sqlite_cursors, sqlite_layout};
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
-use crate::schema::{Table, Value, ValueRef, create_statement, quote};
+use crate::schema::{Entity, Table, Value, ValueRef, create_statement, entity_table, quote};
 
 /// How many steps of SQLite's virtual machine pass between two ticks: a millisecond or so.
 const STEPS_PER_TICK: i32 = 20_000;
@@ -338,6 +339,18 @@ impl Connection for SqliteConnection {
         self.query(sql, params, each)
     }
 
+    fn check_references(&self, _: bool) -> Result<bool> {
+        Ok(false)
+    }
+
+    fn keeps_found(&self) -> &'static str {
+        ""
+    }
+
+    fn keys_from_outside(&self) -> Result<Vec<ForeignKey>> {
+        Ok(Vec::new())
+    }
+
     fn has_other_writers(&self) -> bool {
         false
     }
@@ -442,10 +455,13 @@ impl Connection for SqliteConnection {
         stored().map(Some).map_err(|error| self.wrap(error))
     }
 
-    fn add_column(&self, table: &TableLayout, column: &str, declared: &str) -> Result<bool> {
+    fn add_column(&self, table: &TableLayout, column: &str, declared: &str, refers: Option<Entity>) -> Result<bool> {
         // The type is text of somebody's, and could be any SQL; in quotes it is a type.
         let declared = if declared.is_empty() { String::new() } else { quote(declared) };
-        self.execute(&format!("ALTER TABLE {} ADD COLUMN {} {declared}", quote(&table.name), quote(column)), &[])?;
+        let refers =
+            refers.map_or_else(String::new, |entity| format!(" REFERENCES {}(id)", quote(entity_table(entity))));
+        let (table, column) = (quote(&table.name), quote(column));
+        self.execute(&format!("ALTER TABLE {table} ADD COLUMN {column} {declared}{refers}"), &[])?;
         Ok(true)
     }
 

@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 
 use super::layout::{Affinity, ColumnLayout, Layout, Storage, TableLayout, ids_are_no_key};
+use super::references::{ForeignKey, TableName};
 use crate::error::{Error, Result};
 use crate::schema::{Table, own_table, quote, table};
 
@@ -13,7 +14,9 @@ pub fn read(connection: &Connection, wrap: &dyn Fn(rusqlite::Error) -> Error) ->
     let mut tables = Vec::new();
     let mut own_tables = Vec::new();
     let mut extra_tables = Vec::new();
+    let mut keys = Vec::new();
     for (name, has_rowid) in names(connection).map_err(wrap)? {
+        keys.extend(foreign_keys(connection, &name).map_err(wrap)?);
         let Some(schema) = table(&name) else {
             match own_table(&name) {
                 Some(schema) => {
@@ -31,7 +34,7 @@ pub fn read(connection: &Connection, wrap: &dyn Fn(rusqlite::Error) -> Error) ->
         tables.push(TableLayout { schema, name, columns, has_rowid });
     }
     let encoding: String = connection.query_row("PRAGMA encoding", [], |row| row.get(0)).map_err(wrap)?;
-    Ok(Layout { utf16: encoding != "UTF-8", ..Layout::new(tables, own_tables, extra_tables)? })
+    Ok(Layout { utf16: encoding != "UTF-8", ..Layout::new(tables, own_tables, extra_tables, keys)? })
 }
 
 /// Every table that is not SQLite's own, and whether its rows have a rowid.
@@ -63,10 +66,42 @@ fn columns(connection: &Connection, schema: &Table, name: &str) -> Sqlite<(Vec<C
                 storage: Storage::Sqlite(Affinity::of(&declared)),
                 declared,
                 not_null: row.get::<_, i64>("notnull")? != 0,
+                refers: None,
+                torn: false,
             });
         }
     }
     Ok((columns, key))
+}
+
+/// The foreign keys of a table.
+fn foreign_keys(connection: &Connection, name: &str) -> Sqlite<Vec<ForeignKey>> {
+    let mut statement = connection.prepare(&format!("PRAGMA main.foreign_key_list({})", quote(name)))?;
+    let mut rows = statement.query([])?;
+    // By their number; the rows of one follow each other in the order of its columns.
+    let mut found: Vec<(i64, ForeignKey)> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (number, parent): (i64, String) = (row.get("id")?, row.get("table")?);
+        let column: String = row.get("from")?;
+        if found.last().is_none_or(|(last, _)| *last != number) {
+            let (table, parent) = (TableName::here(name), TableName::here(parent));
+            found.push((number, ForeignKey { table, parent, columns: Vec::new() }));
+        }
+        let Some((_, key)) = found.last_mut() else { continue };
+        let above = match row.get::<_, Option<String>>("to")? {
+            Some(above) => above,
+            // Without a list it is the primary key.
+            None => primary_key(connection, &key.parent.name)?.get(key.columns.len()).cloned().unwrap_or_default(),
+        };
+        key.columns.push((column, above));
+    }
+    Ok(found.into_iter().map(|(_, key)| key).collect())
+}
+
+/// The columns of a table's primary key, in its order.
+fn primary_key(connection: &Connection, name: &str) -> Sqlite<Vec<String>> {
+    let sql = "SELECT name FROM pragma_table_xinfo(?1, 'main') WHERE pk > 0 ORDER BY pk";
+    connection.prepare(sql)?.query_map([name], |row| row.get(0))?.collect()
 }
 
 /// Whether `id` alone is the primary key or has a unique index.

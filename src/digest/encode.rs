@@ -116,7 +116,8 @@ pub fn encode_row(shape: &Shape<'_>, row: &dyn Row, stored: Option<Stored<'_>>, 
     for (at, column) in shape.columns.iter().enumerate() {
         let value = row.value(shape.first + at)?;
         if at >= shape.known {
-            if value != ValueRef::Null {
+            // What refers to another row is no content: see `links`.
+            if value != ValueRef::Null && column.refers.is_none() {
                 extra.push((at, column));
             }
             continue;

@@ -1,6 +1,7 @@
 //! The digests of nodes, from the leaves up, in one pass.
 
 use super::encode::{Stored, encode_bytes, encode_row};
+use super::links::{Known, Links, with_links};
 use super::sum::{Hash, Sum};
 use crate::database::{Connection, HashList, Layout, Row};
 use crate::error::Result;
@@ -12,6 +13,8 @@ use crate::schema::Entity;
 
 /// The definition and its version, which is also a prefix of what is hashed.
 pub const ALGORITHM: &str = "expmig.digest/1";
+/// The same of experiments whose rows have links in extra columns.
+pub const ALGORITHM_WITH_LINKS: &str = "expmig.digest/2";
 /// Stands for a linked row that does not exist.
 const MISSING: Hash = [0; 32];
 
@@ -28,6 +31,15 @@ pub struct ExperimentDigest {
     pub trials: Vec<Hash>,
     /// Of each run, in the selection's order.
     pub runs: Vec<Hash>,
+    /// Whether rows have links in extra columns.
+    pub linked: bool,
+}
+
+impl ExperimentDigest {
+    /// The definition that it follows.
+    pub fn algorithm(&self) -> &'static str {
+        if self.linked { ALGORITHM_WITH_LINKS } else { ALGORITHM }
+    }
 }
 
 /// Reads the whole selection and digests it; with `stored`, as it would be stored elsewhere.
@@ -40,12 +52,12 @@ pub fn digest<'a>(
     also: Option<&'a mut dyn Visitor>,
 ) -> Result<ExperimentDigest> {
     let apart = stored.is_none() && also.as_ref().is_none_or(|also| also.wants_odd_links_only());
-    let mut digester = Digester::new(selection, stored, also);
+    let mut digester = Digester::new(selection, layout, stored, also);
     match apart {
         true => walk_apart(connection, layout, selection, job, &mut digester)?,
         false => walk(connection, layout, selection, job, &mut digester)?,
     }
-    digester.finish(selection)
+    digester.end().finish((connection, layout), selection, stored, job)
 }
 
 /// As [`digest`], of what the rows become: each value as `stored` says, each linked row as `rewrite` says before.
@@ -59,9 +71,9 @@ pub fn digest_as<'a>(
     let Some(rewrite) = rewrite else {
         return digest(connection, layout, selection, Some(stored), job, None);
     };
-    let mut digester = Digester::new(selection, Some(stored), None);
+    let mut digester = Digester::new(selection, layout, Some(stored), None);
     walk(connection, layout, selection, job, &mut Through { rewrite, visitor: &mut digester })?;
-    digester.finish(selection)
+    digester.end().finish((connection, layout), selection, Some(stored), job)
 }
 
 /// The digest of one row by itself.
@@ -133,13 +145,20 @@ pub struct Digester<'a> {
     runs: Vec<Node>,
     metrics: Leaves,
     artifacts: Leaves,
+    /// Links of extra columns will ask for the digests of metrics and artifacts.
+    keeps_leaves: bool,
     buffer: Vec<u8>,
     leaf_buffer: Vec<u8>,
 }
 
 impl<'a> Digester<'a> {
     /// With `stored`, as they would be stored elsewhere; `also` gets the rows too.
-    pub fn new(selection: &Selection, stored: Option<Stored<'a>>, also: Option<&'a mut dyn Visitor>) -> Digester<'a> {
+    pub fn new(
+        selection: &Selection,
+        layout: &Layout,
+        stored: Option<Stored<'a>>,
+        also: Option<&'a mut dyn Visitor>,
+    ) -> Digester<'a> {
         Digester {
             stored,
             also,
@@ -149,6 +168,7 @@ impl<'a> Digester<'a> {
             runs: vec![Node::default(); selection.runs.len()],
             metrics: Leaves::new(selection.metrics.len()),
             artifacts: Leaves::new(selection.artifacts.len()),
+            keeps_leaves: layout.has_links(),
             buffer: Vec::new(),
             leaf_buffer: Vec::new(),
         }
@@ -191,36 +211,95 @@ impl<'a> Digester<'a> {
     }
 
     /// After every row of the selection.
-    pub fn finish(self, selection: &Selection) -> Result<ExperimentDigest> {
+    pub fn end(self) -> Ended {
+        Ended {
+            row: self.row,
+            below: self.below,
+            trials: self.trials,
+            runs: self.runs,
+            metrics: self.metrics,
+            artifacts: self.artifacts,
+        }
+    }
+}
+
+/// What is known when every row was read.
+pub struct Ended {
+    row: Option<Hash>,
+    below: Sum,
+    trials: Vec<Node>,
+    runs: Vec<Node>,
+    metrics: Leaves,
+    artifacts: Leaves,
+}
+
+impl Ended {
+    /// The digests. Rows that have links in extra columns are read once more.
+    pub fn finish(
+        mut self,
+        (connection, layout): (&dyn Connection, &Layout),
+        selection: &mut Selection,
+        stored: Option<Stored<'_>>,
+        job: &Job,
+    ) -> Result<ExperimentDigest> {
         let Some(row) = self.row else {
             return Err(unknown_experiment(selection.experiment, &[]));
         };
-        let runs: Vec<Hash> = self.runs.iter().map(Self::node_hash).collect();
-        let mut trials = self.trials;
-        for (hash, trial) in runs.iter().zip(&selection.run_trial) {
-            if let Some(node) = trials.get_mut(*trial as usize) {
-                node.below.add(hash);
+        let bare: Vec<Hash> = self.runs.iter().map(Digester::node_hash).collect();
+        let again = if layout.has_links() { self.trials.clone() } else { Vec::new() };
+        let trials = trial_hashes(std::mem::take(&mut self.trials), &bare, selection);
+        let (metrics, artifacts) = (&mut self.metrics.hashes, &mut self.artifacts.hashes);
+        let known = Known { trials: &trials, runs: &bare, metrics, artifacts };
+        let links = known.links((connection, layout), selection, stored, job)?;
+        let (trials, runs) = match links.any {
+            false => (trials, bare),
+            true => {
+                let linked = |hashes: Vec<Hash>, links: &[Sum]| -> Vec<Hash> {
+                    hashes.into_iter().zip(links).map(|(hash, links)| with_links(hash, Some(links))).collect()
+                };
+                let runs = linked(bare, &links.runs);
+                (linked(trial_hashes(again, &runs, selection), &links.trials), runs)
             }
-        }
-        let trials: Vec<Hash> = trials.iter().map(Self::node_hash).collect();
+        };
+        Ok(self.whole(row, &links, trials, runs))
+    }
+
+    fn whole(self, row: Hash, links: &Links, trials: Vec<Hash>, runs: Vec<Hash>) -> ExperimentDigest {
         let mut below = self.below;
         trials.iter().for_each(|hash| below.add(hash));
         let mut body = Vec::new();
         below.encode(&mut body);
         self.metrics.sum.encode(&mut body);
         self.artifacts.sum.encode(&mut body);
+        if !links.body.is_empty() {
+            links.body.encode(&mut body);
+        }
         let mut whole = Vec::new();
-        encode_bytes(ALGORITHM.as_bytes(), &mut whole);
+        encode_bytes(if links.any { ALGORITHM_WITH_LINKS } else { ALGORITHM }.as_bytes(), &mut whole);
         whole.extend_from_slice(&row);
         whole.extend_from_slice(&body);
-        Ok(ExperimentDigest {
+        if links.any {
+            links.own.encode(&mut whole);
+        }
+        ExperimentDigest {
             experiment: *blake3::hash(&whole).as_bytes(),
             body: *blake3::hash(&body).as_bytes(),
             row,
             trials,
             runs,
-        })
+            linked: links.any,
+        }
     }
+}
+
+/// The digests of trials with those of their runs.
+fn trial_hashes(mut trials: Vec<Node>, runs: &[Hash], selection: &Selection) -> Vec<Hash> {
+    for (hash, trial) in runs.iter().zip(&selection.run_trial) {
+        if let Some(node) = trials.get_mut(*trial as usize) {
+            node.below.add(hash);
+        }
+    }
+    trials.iter().map(Digester::node_hash).collect()
 }
 
 impl Visitor for Digester<'_> {
@@ -265,6 +344,9 @@ impl Visitor for Digester<'_> {
             usual = encode_row(leaf_shape.1, row, self.stored, &mut self.leaf_buffer)?;
             linked = *blake3::hash(&self.leaf_buffer).as_bytes();
             self.leaves(leaf_shape.0).link(rank, &linked);
+            if self.keeps_leaves {
+                self.leaves(leaf_shape.0).hashes.set(rank, &linked)?;
+            }
         }
         self.buffer.clear();
         usual &= encode_row(shape, row, self.stored, &mut self.buffer)?;

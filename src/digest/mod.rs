@@ -1,14 +1,17 @@
 //! The content digest: 256 bits that are equal for equal experiments, whatever their ids, their engine and the order of rows.
 //!
 //! docs/digest.md is the definition; [`encode`] writes values and rows, [`sum`] adds digests up, [`experiment`] puts the nodes
-//! together; [`twin`] finds an experiment that is there twice. Migration, comparison, import and the manager call it.
+//! together, [`links`] what extra columns tie; [`twin`] finds an experiment that is there twice. Migration, comparison, import and the manager call it.
 
 mod duplicates;
 mod encode;
 mod experiment;
+mod links;
 mod sum;
 
 pub use duplicates::{OnDuplicate, experiments_with_row, twin};
 pub use encode::{Stored, encode_value, same_content};
-pub use experiment::{ALGORITHM, Digester, ExperimentDigest, digest, digest_as, row_digest};
+pub use experiment::{
+    ALGORITHM, ALGORITHM_WITH_LINKS, Digester, Ended, ExperimentDigest, digest, digest_as, row_digest,
+};
 pub use sum::{Hash, Sum, hex, parse_hex};

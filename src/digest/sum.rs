@@ -49,6 +49,11 @@ impl Sum {
         }
     }
 
+    /// Whether nothing was added.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// The bytes that stand for it in a parent's digest.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.count.to_le_bytes());

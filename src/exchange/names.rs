@@ -13,6 +13,8 @@ pub const FORMAT: &str = "format";
 pub const METADATA: &str = "metadata";
 pub const EXTRA_COLUMNS: &str = "extra_columns";
 pub const LINK_EXTRA_COLUMNS: &str = "link_extra_columns";
+/// Of an extra column in the head: the table whose ids it has.
+pub const REFERENCES: &str = "references";
 
 /// The key under which the objects of a table stand; those of a link have that of what it links.
 const TABLE_KEYS: &[(&str, &str)] = &[

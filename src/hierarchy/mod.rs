@@ -10,6 +10,7 @@ mod experiments;
 mod ids;
 mod keys;
 mod leaves;
+mod links;
 mod presence;
 mod problem;
 mod row_query;
@@ -23,6 +24,10 @@ pub use experiments::{ExperimentSummary, experiment_exists, list_experiments, un
 pub use ids::{IdSet, Ids};
 pub use keys::soundness;
 pub use leaves::scan_leaves;
+pub use links::{
+    Dangling, Leaving, Linking, Target, dangling_rows, describe as describe_dangling, find_dangling, id_in, leads_out,
+    scan_links,
+};
 pub use problem::{Problem, ProblemKind, Problems};
 pub use row_query::RowQuery;
 pub use run_keys::RunKeys;

@@ -5,12 +5,14 @@ use smallvec::SmallVec;
 use super::options::MigrateOptions;
 use super::result::IdMap;
 use super::sides::{Sides, prefixed_title};
-use crate::database::{Chunk, ColumnLayout, Layout, Next, Row, TableLayout};
+use crate::database::{Chunk, ColumnLayout, Connection, Layout, Next, Row, TableLayout};
 use crate::digest::Digester;
 use crate::error::{Domain, Error, Result};
-use crate::hierarchy::{Apart, Blocks, Owner, Rewrite, Selection, Shape, Visitor, link_order, scan_leaves, soundness};
+use crate::hierarchy::{
+    Apart, Blocks, Owner, Rewrite, Selection, Shape, Target, Visitor, link_order, scan_leaves, soundness,
+};
 use crate::progress::Job;
-use crate::schema::{Column, Entity, LinkOwner, Place, Role, Value, ValueRef, quote};
+use crate::schema::{Entity, LinkOwner, Place, Role, Value, ValueRef, quote};
 
 /// Most tables have fewer columns than this; more only cost an allocation per row.
 const INLINE_COLUMNS: usize = 8;
@@ -164,7 +166,7 @@ impl Copier<'_, '_> {
         self.sides.source.query(&sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
             let mut values = SmallVec::<[ValueRef<'_>; INLINE_COLUMNS]>::new();
             for (column, at) in table.columns.iter().zip(&source.positions) {
-                let Some(value) = self.mapped(table, column.schema, row.value(*at)?, selection)? else {
+                let Some(value) = self.mapped(table, column, row.value(*at)?, selection)? else {
                     return Ok(Next::Row);
                 };
                 values.push(value);
@@ -200,11 +202,12 @@ impl Copier<'_, '_> {
     fn mapped<'v>(
         &self,
         table: &TableLayout,
-        column: Option<&Column>,
+        column: &ColumnLayout,
         value: ValueRef<'v>,
         selection: &mut Selection,
     ) -> Result<Option<ValueRef<'v>>> {
-        let entity = match column.map(|column| column.role) {
+        let entity = match column.schema.map(|column| column.role) {
+            None if column.refers.is_some() => return self.linked(column, value, selection).map(Some),
             None | Some(Role::Content | Role::Index) => return Ok(Some(value)),
             Some(Role::Parent(entity)) => entity,
             Some(Role::Id) => match table.schema.place {
@@ -223,6 +226,27 @@ impl Copier<'_, '_> {
         Ok(new.map(ValueRef::Integer))
     }
 
+    /// The new id of the row that a link leads to; NULL if it is not copied.
+    fn linked(
+        &self,
+        column: &ColumnLayout,
+        value: ValueRef<'_>,
+        selection: &mut Selection,
+    ) -> Result<ValueRef<'static>> {
+        let target = match column.refers {
+            Some(entity) => selection.target(entity, value)?,
+            None => None,
+        };
+        let new = target.map(|target| match target {
+            Target::Experiment => self.ids.experiment,
+            Target::Trial(at) => nth(self.ids.trials, at as u64),
+            Target::Run(at) => nth(self.ids.runs, at as u64),
+            Target::Leaf(Entity::Metric, rank) => nth(self.ids.metrics, rank),
+            Target::Leaf(_, rank) => nth(self.ids.artifacts, rank),
+        });
+        Ok(new.map_or(ValueRef::Null, ValueRef::Integer))
+    }
+
     fn copy_leaves(
         &self,
         table: &TableLayout,
@@ -239,15 +263,20 @@ impl Copier<'_, '_> {
         let columns: Vec<&ColumnLayout> =
             table.columns.iter().filter(|column| own_id(column)).chain(source.shape.columns.iter().copied()).collect();
         let mut read = |mut rewrite: Option<&mut dyn Rewrite>| {
-            let mut each = |rank: u64, row: &dyn Row| {
+            let mut each = |rank: u64, row: &dyn Row, mut selection: Option<&mut Selection>| {
                 if let Some(digester) = digester.as_deref_mut() {
                     digester.leaf((entity, rank), &source.shape, row)?;
                 }
                 let mut write = |row: &dyn Row| {
                     let mut values = SmallVec::<[ValueRef<'_>; INLINE_COLUMNS]>::new();
                     for (column, at) in table.columns.iter().zip(&source.positions) {
-                        let value = if own_id(column) { ValueRef::Integer(nth(first, rank)) } else { row.value(*at)? };
-                        values.push(value);
+                        values.push(match &mut selection {
+                            _ if own_id(column) => ValueRef::Integer(nth(first, rank)),
+                            Some(selection) if column.refers.is_some() => {
+                                self.linked(column, row.value(*at)?, selection)?
+                            }
+                            _ => row.value(*at)?,
+                        });
                     }
                     chunk.push(&values)?;
                     chunk.flush_if_full()
@@ -257,6 +286,17 @@ impl Copier<'_, '_> {
                     _ => write(row),
                 }
             };
+            if table.has_links() {
+                return scan_linking_leaves(
+                    (self.sides.source, table),
+                    entity,
+                    &select,
+                    selection,
+                    self.job,
+                    &mut each,
+                );
+            }
+            let mut each = |rank: u64, row: &dyn Row| each(rank, row, None);
             scan_leaves(self.sides.source, table, selection.leaves(entity), &select, self.job, &mut each)
         };
         if entity == Entity::Metric {
@@ -266,6 +306,31 @@ impl Copier<'_, '_> {
         };
         chunk.finish()
     }
+}
+
+/// As [`scan_leaves`], with the selection at hand: the rows may refer to others of it.
+fn scan_linking_leaves(
+    (connection, table): (&dyn Connection, &TableLayout),
+    entity: Entity,
+    columns: &str,
+    selection: &mut Selection,
+    job: &Job,
+    each: &mut dyn FnMut(u64, &dyn Row, Option<&mut Selection>) -> Result<()>,
+) -> Result<()> {
+    let Some((low, high)) = selection.leaves(entity).bounds() else { return Ok(()) };
+    let (id, name) = (table.quoted("id"), quote(&table.name));
+    let sql = format!("SELECT {id}{columns} FROM {name} WHERE {id} BETWEEN ?1 AND ?2 ORDER BY {id}");
+    connection.query(&sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
+        job.pulse()?;
+        let rank = match row.value(0)?.as_integer() {
+            Some(found) => selection.leaves(entity).rank(found)?,
+            None => None,
+        };
+        if let Some(rank) = rank {
+            each(rank, row, Some(selection))?;
+        }
+        Ok(Next::Row)
+    })
 }
 
 /// What is read of one table: first the ids of what a row hangs on and of what it links, or its own, then its content, then the rest.

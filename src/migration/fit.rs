@@ -9,7 +9,7 @@ use super::sides::Sides;
 use crate::database::{ColumnLayout, Connection, Layout, Row, TableLayout, utf16_holds};
 use crate::digest::{ExperimentDigest, digest, same_content};
 use crate::error::Result;
-use crate::hierarchy::{Owner, Selection, Shape, Through, Visitor, walk};
+use crate::hierarchy::{Owner, Selection, Shape, Through, Visitor, leads_out, scan_links, walk};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, Value, ValueRef, quote};
 use crate::validation::Quality;
@@ -26,6 +26,8 @@ enum Change {
     Converted(ColumnLayout),
     /// The target refuses NULL.
     Refused,
+    /// There the column has ids of other rows, and here it does not say so.
+    Foreign,
 }
 
 /// Something that would be lost or changed.
@@ -47,6 +49,8 @@ pub struct Fit {
     pub first: Vec<Loss>,
     /// Of these, values that the target refuses altogether.
     pub refused: u64,
+    /// Of these, links that lead out of the experiment.
+    pub leaving: u64,
     /// Columns to add to the target's tables: table and column definition.
     pub added_columns: Vec<(&'static str, String, String)>,
 }
@@ -107,7 +111,12 @@ impl Effective {
                     changes.entry(name).or_default().insert(column.name.clone(), Change::Missing);
                     return false;
                 };
-                if !there.takes_all_of(column) {
+                if there.refers.is_some() && there.refers != column.refers {
+                    changes.entry(name).or_default().insert(column.name.clone(), Change::Foreign);
+                    return false;
+                }
+                // The copy has other ids than the source.
+                if column.refers.is_none() && !there.takes_all_of(column) {
                     let change = Change::Converted(there.clone());
                     changes.entry(name).or_default().insert(column.name.clone(), change);
                 } else if there.not_null && !column.not_null {
@@ -199,6 +208,10 @@ impl Effective {
                 });
             }
         }
+        if self.layout.has_links() {
+            job.begin("looking for links that lead out of the experiment")?;
+            self.find_leaving(sides, selection, job, fit)?;
+        }
         if self.changes.is_empty() && !self.utf16 {
             return Ok(None);
         }
@@ -226,6 +239,36 @@ impl Effective {
                 walk(sides.source, &sides.source_layout, selection, job, &mut finder)?;
                 Ok(None)
             }
+        })
+    }
+}
+
+impl Effective {
+    /// Finds the links that lead to no row of the copy. They become NULL there, where that is allowed.
+    fn find_leaving(&self, sides: &Sides<'_>, selection: &mut Selection, job: &Job, fit: &mut Fit) -> Result<()> {
+        scan_links(sides.source, &self.layout, selection, job, &mut |selection, linking| {
+            let table = linking.shape.table;
+            if self.appended && is_own_row(table) {
+                return Ok(());
+            }
+            for (column, entity, value) in linking.links()? {
+                if selection.target(entity, value)?.is_some() {
+                    continue;
+                }
+                let there = sides.target_layout.table(table.schema.name);
+                let there = there.and_then(|there| there.columns.get(there.position(&column.name)?));
+                fit.leaving += 1;
+                fit.refused += u64::from(there.is_some_and(|there| there.not_null));
+                fit.add(Loss {
+                    table: table.schema.name,
+                    row: Some(linking.shape.row_key(linking.row)?),
+                    column: Some(column.name.clone()),
+                    reason: leads_out(entity),
+                    value: Some(value.describe()),
+                    stored_as: None,
+                });
+            }
+            Ok(())
         })
     }
 }
@@ -302,6 +345,9 @@ impl Finder<'_> {
             };
             match change {
                 Change::Missing if value != ValueRef::Null => loss("the target has no such column", None)?,
+                Change::Foreign if value != ValueRef::Null => {
+                    loss("the target's column has ids of other rows, and the source does not declare it so", None)?;
+                }
                 Change::Refused if value == ValueRef::Null => {
                     loss("the target refuses NULL", None)?;
                     self.fit.refused += 1;
@@ -325,7 +371,7 @@ impl Finder<'_> {
                         loss("the target's column type converts it", Some(stored.borrow().describe()))?;
                     }
                 }
-                Change::Missing | Change::Refused => {}
+                Change::Missing | Change::Refused | Change::Foreign => {}
             }
         }
         Ok(())

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use super::options::MigrateOptions;
+use super::run::algorithm;
 use super::sides::{Prepared, Sides};
 use crate::database::{Connection, Database, Next, TableLayout, Transaction, Watches};
-use crate::digest::{ALGORITHM, hex};
+use crate::digest::hex;
 use crate::error::{Domain, Result};
 use crate::progress::Job;
 use crate::schema::{Place, quote};
@@ -113,7 +114,7 @@ fn describe(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions, jo
         "transformation": sides.rewriter.as_ref().map(|rewriter| rewriter.borrow().result().to_json()),
         "duplicates": duplicates,
         "digest": {
-            "algorithm": ALGORITHM,
+            "algorithm": algorithm(prepared),
             "source": prepared.source_digest.as_ref().map(|digest| hex(&digest.experiment)),
             "as_stored": prepared.expected.as_ref().map(|digest| hex(&digest.experiment)),
         },

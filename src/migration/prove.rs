@@ -7,7 +7,7 @@ use super::options::{MigrateOptions, Strategy};
 use super::sides::Sides;
 use crate::digest::{ExperimentDigest, Hash, digest, hex};
 use crate::error::{Domain, Error, Result, Status};
-use crate::hierarchy::{Counts, Selection, keeps_keys};
+use crate::hierarchy::{Counts, Selection, find_dangling, keeps_keys};
 use crate::progress::Job;
 use crate::schema::{Place, Table};
 
@@ -55,6 +55,16 @@ pub fn prove(
             .detail("target_digest", hex(&got)));
     }
     Ok(Some(got))
+}
+
+/// Fails if rows of the copy name nothing by a foreign key of an extra column, which the database did not look for on the way.
+pub fn refuse_dangling(sides: &Sides<'_>, selection: &Selection, ids: NewIds, appended: bool, job: &Job) -> Result<()> {
+    let own = (ids.experiment, appended);
+    let mut copy = Selection::of_copy(sides.target, &sides.target_layout, own, &ids.blocks(selection), job)?;
+    match find_dangling(sides.target, &sides.target_layout, &mut copy, job)?.first() {
+        None => Ok(()),
+        Some(first) => Err(first.error(Domain::Migration).detail("experiment_id", sides.experiment)),
+    }
 }
 
 fn mismatch(sides: &Sides<'_>, message: &str) -> Error {

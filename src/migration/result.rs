@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::fit::Fit;
 use super::options::Strategy;
-use crate::digest::{ALGORITHM, Hash, hex};
+use crate::digest::{Hash, hex};
 use crate::hierarchy::Problems;
 use crate::transformation::TransformationResult;
 
@@ -52,6 +52,8 @@ pub struct MigrationResult {
     /// What the target had to be: differs from `source_digest` if losses were allowed, a title prefix or rules were given, or trials
     /// were appended.
     pub expected_digest: Option<Hash>,
+    /// The definition that the digests follow.
+    pub digest_algorithm: &'static str,
     pub(crate) fit: Fit,
     pub(crate) problems: Problems,
     pub warnings: Vec<String>,
@@ -100,7 +102,7 @@ impl MigrationResult {
                 "artifact": block(self.id_map.artifacts),
             },
             "digest": {
-                "algorithm": ALGORITHM,
+                "algorithm": self.digest_algorithm,
                 "source": digest(&self.source_digest),
                 "target": digest(&self.target_digest),
                 "as_stored": digest(&self.expected_digest),

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::copy::{Copier, NewIds};
 use super::options::{Helpers, MigrateOptions, Strategy};
-use super::prove::{all_copied, of_copy, prove};
+use super::prove::{all_copied, of_copy, prove, refuse_dangling};
 use super::result::{IdMap, MigrationResult, TableCount};
 use super::sides::{Prepared, Sides, Validated};
-use crate::database::{Database, Kinds, MissingColumn, Transaction, Watches, cannot_add};
-use crate::digest::{Digester, ExperimentDigest, OnDuplicate};
+use crate::database::{ColumnLayout, Database, Kinds, Layout, MissingColumn, Transaction, Watches, cannot_add};
+use crate::digest::{ALGORITHM, Digester, ExperimentDigest, OnDuplicate};
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::progress::Job;
 use crate::schema::{Entity, Value, quote};
@@ -143,7 +143,16 @@ fn judge_fit(prepared: &Prepared, options: &MigrateOptions, experiment: i64) -> 
         );
         let hint = "change the target's schema (EXPMIG_MIGRATE_ADD_COLUMNS adds missing columns), or allow the loss with \
                     EXPMIG_MIGRATE_ALLOW_LOSSY";
-        (Status::Lossy, message, hint)
+        if fit.leaving == fit.count {
+            let message = format!(
+                "{} links of experiment {experiment} lead to rows that are not copied; nothing was changed",
+                fit.count
+            );
+            let hint = "set them to NULL, or have that done in the copy with EXPMIG_MIGRATE_ALLOW_LOSSY";
+            (Status::Lossy, message, hint)
+        } else {
+            (Status::Lossy, message, hint)
+        }
     } else {
         return Ok(());
     };
@@ -190,6 +199,7 @@ fn skipped(
         // An experiment that has other trials beside these has another digest.
         target_digest: expected.filter(|_| options.target_experiment.is_none()),
         expected_digest: expected,
+        digest_algorithm: algorithm(prepared),
         fit: prepared.fit.clone(),
         problems: prepared.selection.problems.clone(),
         warnings,
@@ -212,7 +222,7 @@ fn write(
     let mut trimmed = if whole { None } else { Some(prepared.copied_selection(sides, job)?) };
     let mut left_out = trimmed.as_ref().map_or_else(Vec::new, |kept| prepared.selection.left_out(kept));
     let problems = std::mem::take(&mut prepared.selection.problems);
-    let mut warnings = warnings(&prepared, options, problems.count);
+    let mut warnings = warnings(sides, &prepared, options, problems.count);
     let source_counts = prepared.selection.counts.clone();
     let selection = trimmed.as_mut().unwrap_or(&mut prepared.selection);
 
@@ -221,15 +231,18 @@ fn write(
     job.begin("copying")?;
     problems.fail_rows(job, left_out.iter().map(|(_, count)| count).sum())?;
     let ids = NewIds::allocate(sides, selection, options.target_experiment)?;
+    // A link can lead to a row that comes later.
+    let may_dangle = sides.target_layout.extra_keys().next().is_some() && sides.target.check_references(false)?;
     let copier = Copier { sides, layout: &prepared.effective.layout, options, ids, job };
     let mut quality = prepared.deferred.take();
-    let mut digester = quality.as_mut().map(|quality| Digester::new(selection, None, Some(quality)));
+    let mut digester =
+        quality.as_mut().map(|quality| Digester::new(selection, &sides.source_layout, None, Some(quality)));
     let copied = copier.copy(selection, digester.as_mut())?;
     if let Some(digester) = digester {
         // What is left of it: the rows were read on the way.
         job.begin("digesting the source")?;
         all_copied(sides, &source_counts, &copied)?;
-        let found = digester.finish(selection)?;
+        let found = digester.end().finish((sides.source, &sides.source_layout), selection, None, job)?;
         prepared.expected.get_or_insert_with(|| ExperimentDigest { runs: Vec::new(), ..found.clone() });
         prepared.source_digest.get_or_insert(found);
     }
@@ -244,6 +257,10 @@ fn write(
     let transformation = sides.rewriter.as_ref().map(|rewriter| rewriter.borrow().result());
     if let Some(into) = options.target_experiment {
         touch(sides, into)?;
+    }
+    if may_dangle {
+        sides.target.check_references(true)?;
+        refuse_dangling(sides, selection, ids, options.target_experiment.is_some(), job)?;
     }
     let target_digest = prove(sides, selection, &copied, (&prepared.expected, ids), options, job)?;
     warnings.extend(transformation.iter().flat_map(|done| done.warnings.iter().cloned()));
@@ -273,6 +290,7 @@ fn write(
         source_digest: prepared.source_digest.as_ref().map(|digest| digest.experiment),
         target_digest,
         expected_digest: prepared.expected.as_ref().map(|digest| of_copy(digest, options)),
+        digest_algorithm: algorithm(&prepared),
         fit: prepared.fit,
         problems,
         warnings,
@@ -282,7 +300,7 @@ fn write(
     })
 }
 
-fn warnings(prepared: &Prepared, options: &MigrateOptions, left_out: u64) -> Vec<String> {
+fn warnings(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions, left_out: u64) -> Vec<String> {
     let mut warnings = Vec::new();
     for duplicate in &prepared.duplicates {
         warnings.push(match (duplicate.proven, options.target_experiment) {
@@ -304,6 +322,9 @@ fn warnings(prepared: &Prepared, options: &MigrateOptions, left_out: u64) -> Vec
     for (table, column, _) in &prepared.fit.added_columns {
         warnings.push(format!("the column {table}.{column} was added to the target"));
     }
+    for (table, column) in &sides.undeclared {
+        warnings.push(format!("the target does not declare {table}.{column} as a foreign key, as the source does"));
+    }
     warnings
 }
 
@@ -317,6 +338,11 @@ fn quality_warnings(quality: &Report) -> Vec<String> {
     warnings
 }
 
+/// What the digests follow.
+pub fn algorithm(prepared: &Prepared) -> &'static str {
+    prepared.source_digest.as_ref().map_or(ALGORITHM, ExperimentDigest::algorithm)
+}
+
 /// Says how much was lost.
 fn losses(prepared: &Prepared) -> Option<String> {
     let count = prepared.fit.count;
@@ -327,14 +353,22 @@ fn losses(prepared: &Prepared) -> Option<String> {
 fn add_columns(sides: &mut Sides<'_>, prepared: &Prepared) -> Result<()> {
     for (table, column, declared) in &prepared.fit.added_columns {
         let Some(there) = sides.target_layout.table(table) else { continue };
-        if !sides.target.add_column(there, column, declared)? {
+        let refers = extra(&sides.source_layout, table, column).and_then(|column| column.refers);
+        if !sides.target.add_column(there, column, declared, refers)? {
             return Err(cannot_add(Domain::Migration, sides.target, &missing(sides, prepared)?));
         }
     }
     if !prepared.fit.added_columns.is_empty() {
         sides.target_layout = sides.target.layout()?;
+        sides.target_layout.take_links_of(&sides.source_layout);
     }
     Ok(())
+}
+
+/// An extra column, in any letter case.
+fn extra<'l>(layout: &'l Layout, table: &str, column: &str) -> Option<&'l ColumnLayout> {
+    let table = layout.table(table)?;
+    table.columns.get(table.position(column)?)
 }
 
 /// The extra columns that the target lacks, and what they have to hold.
@@ -346,7 +380,9 @@ fn missing<'s>(sides: &'s Sides<'_>, prepared: &Prepared) -> Result<Vec<MissingC
         };
         let seen = Kinds::of(sides.source, here, column)?;
         let kinds = if seen == Kinds::default() { Kinds::declared(declared) } else { seen };
-        missing.push(MissingColumn { table: there, name: column.clone(), kinds });
+        let refers = extra(&sides.source_layout, table, column).and_then(|column| column.refers);
+        let refers = refers.map(|entity| sides.target_layout.entity(entity)).transpose()?;
+        missing.push(MissingColumn { table: there, name: column.clone(), kinds, refers });
     }
     Ok(missing)
 }

@@ -26,6 +26,8 @@ pub struct Sides<'a> {
     pub source_layout: Layout,
     pub target_layout: Layout,
     pub experiment: i64,
+    /// Columns of the target that have ids of other rows as in the source, and do not say so: table and column.
+    pub undeclared: Vec<(&'static str, String)>,
     /// Extra columns that the target lacks are added there.
     pub add_columns: bool,
     /// Transforms the metrics on their way.
@@ -46,7 +48,10 @@ impl<'a> Sides<'a> {
             database.checked(connection.layout()?)
         };
         let source_layout = read(source_database, source)?;
-        let target_layout = read(target_database, target)?;
+        let mut target_layout = read(target_database, target)?;
+        source_layout.check_links()?;
+        target_layout.check_links()?;
+        let undeclared = target_layout.take_links_of(&source_layout);
         experiment_exists(source, &source_layout, experiment)?;
         if let Some(wanted) = options.target_experiment {
             experiment_exists(target, &target_layout, wanted)
@@ -66,7 +71,7 @@ impl<'a> Sides<'a> {
             Some(plan) => Some(RefCell::new(Rewriter::new(source, &source_layout, plan, preview)?)),
             None => None,
         };
-        Ok(Sides { source, target, same, source_layout, target_layout, experiment, add_columns, rewriter })
+        Ok(Sides { source, target, same, source_layout, target_layout, experiment, undeclared, add_columns, rewriter })
     }
 
     /// Reads with the metrics as they will be in the copy.
@@ -162,6 +167,7 @@ impl Prepared {
         let deferred = defer
             && as_it_is
             && options.strategy == Strategy::Balanced
+            && !sides.source_layout.has_links()
             && selection.counts.iter().all(tables)
             && effective.loses_nothing(sides.source, &fit)?;
         let deferred = if deferred { quality.take() } else { None };

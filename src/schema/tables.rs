@@ -180,6 +180,12 @@ pub fn table(name: &str) -> Option<&'static Table> {
     TABLES.iter().find(|table| table.name.eq_ignore_ascii_case(name))
 }
 
+/// The name of the table whose rows an entity's are.
+pub fn entity_table(entity: Entity) -> &'static str {
+    let of = |table: &&Table| matches!(table.place, Place::Node(e) | Place::Leaf(e) if e == entity);
+    TABLES.iter().find(of).map_or("", |table| table.name)
+}
+
 pub(super) const fn id() -> Column {
     Column { name: "id", role: Role::Id, kind: Kind::Integer, sqlite: "INTEGER PRIMARY KEY AUTOINCREMENT" }
 }

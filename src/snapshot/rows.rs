@@ -31,7 +31,7 @@ pub fn copy_out(source: &dyn Connection, into: &Path, copied: Copied<'_>) -> Res
     for table in all(&layout) {
         for extra in table.extra_columns() {
             // Without a type, so that every value stays what it is.
-            named(&there, table).map(|made| target.add_column(made, &extra.name, "")).transpose()?;
+            named(&there, table).map(|made| target.add_column(made, &extra.name, "", None)).transpose()?;
         }
     }
     there = target.layout()?;

@@ -5,12 +5,13 @@
 //! and import use them. Nothing here writes. The manager, migration and import call it.
 //!
 //! `run` puts a validation together: `nodes`, `below_run` and `links` each read a part of the tables once, in this order, and `parents`
-//! remembers what the later ones refer to. `values` and `metric_json` judge single values, `issue` has the kinds, `report` collects
+//! remembers what the later ones refer to; `extra_keys` looks at the keys that only the database declares. `values` and `metric_json` judge single values, `issue` has the kinds, `report` collects
 //! what is found. `checks` runs the registered checks.
 
 mod below_run;
 mod check_sql;
 mod checks;
+mod extra_keys;
 mod issue;
 mod links;
 mod metric_json;

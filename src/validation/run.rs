@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::below_run::read_below_run;
+use super::extra_keys::read_extra_keys;
 use super::links::read_links;
 use super::names::read_names;
 use super::nodes::read_nodes;
@@ -89,6 +90,9 @@ fn read_tables(pass: Pass<'_>, collector: &mut Collector) -> Result<()> {
                 Place::Aside | Place::Leaf(_) | Place::Link { .. } => {}
             }
         }
+    }
+    if scope.foreign_keys {
+        read_extra_keys(pass, collector)?;
     }
     if scope.hierarchy {
         read_names(pass, collector)?;

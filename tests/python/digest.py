@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The content digest `expmig.digest/1`, a second time: written from docs/digest.md, not from the Rust code.
+"""The content digest `expmig.digest/1`, and `/2` of experiments with links, a second time: written from docs/digest.md, not from the Rust code.
 
     python digest.py DB EXPERIMENT_ID     prints the digest
     python digest.py DB --all             prints a line `id digest` per experiment
@@ -23,6 +23,7 @@ from blake3 import blake3
 from canonical_json import canonical_json, counted, u64
 
 NAME = b"expmig.digest/1"
+NAME_WITH_LINKS = b"expmig.digest/2"
 ZERO = bytes(32)
 
 # Content columns with their kinds.
@@ -137,11 +138,13 @@ def V(storage, value, kind="text"):
 ABSENT = (b"null", None)
 
 
-def R(table, row):
-    """One row, given as {column name in lower case: (storage class, value)}; a column that is not there counts as NULL."""
+def R(table, row, links=()):
+    """One row, given as {column name in lower case: (storage class, value)}; a column that is not there counts as NULL. `links`
+    are the extra columns that have ids of other rows."""
     parts = [counted(table.encode())]
     parts += [V(*row.get(name.encode(), ABSENT), kind) for name, kind in CONTENT[table]]
-    extra = sorted(name for name, (storage, _) in row.items() if name not in known_columns(table) and storage != b"null")
+    extra = sorted(name for name, (storage, _) in row.items()
+                   if name not in known_columns(table) and name not in links and storage != b"null")
     parts.append(u64(len(extra)))
     parts += [counted(name) + V(*row[name]) for name in extra]
     return b"".join(parts)
@@ -177,22 +180,69 @@ def key(row, column):
     return value if storage in (b"integer", b"real") else object()
 
 
+# ---- Links of extra columns
+
+KEYS = {
+    "RESULTS": ["trial_run_id"], "EPOCH": ["idx", "trial_run_id"], "BATCH": ["idx", "epoch_idx", "trial_run_id"],
+}
+
+
+def whose_id(table, column):
+    """The table whose ids a column of the schema has, or None."""
+    if column == "id":
+        return table if table in WITH_ID else None
+    if table in OWNER and column == OWNER[table][0]:
+        return OWNER[table][1]
+    return LINKS[table] if table in LINKS and column == LINKS[table].lower() + "_id" else None
+
+
+def link_columns(db, table):
+    """{extra column in lower case: the table whose ids it has}, of the foreign keys that the database declares."""
+    found = {}
+    for _, number, parent, column, above, *_ in db.execute(f'PRAGMA foreign_key_list("{table}")'):
+        parent = parent.decode().upper()
+        if parent not in CONTENT:
+            continue
+        if above is None:
+            primary = [row[1] for row in sorted(db.execute(f'PRAGMA table_info("{parent}")'), key=lambda row: row[5]) if row[5]]
+            above = primary[number] if number < len(primary) else KEYS.get(parent, ["id"])[number]
+        entity = whose_id(parent, above.decode().lower())
+        if entity and column.lower() not in known_columns(table):
+            found[column.lower()] = entity
+    return found
+
+
+def link_id(row, column):
+    """The id in a column, which may be declared for text."""
+    storage, value = row[column]
+    if storage == b"text":
+        try:
+            return int(value)
+        except ValueError:
+            return object()
+    return key(row, column.decode())
+
+
 # ---- Nodes
 
 def digests(path, wanted=None):
     """{experiment id: digest} of the wanted experiments that exist (None: of all)."""
     with closing(connect(path)) as db:
-        experiments = {}
+        ties = {table: link_columns(db, table) for table in CONTENT}
+        experiments, linking = {}, defaultdict(list)  # linking: (table, owner's table, owner's id, its own digest, row)
         for row in rows(db, "EXPERIMENT"):
             if (key(row, "id") in wanted) if wanted is not None else row[b"id"][0] == b"integer":
-                experiments[key(row, "id")] = R("EXPERIMENT", row)
+                experiments[key(row, "id")] = R("EXPERIMENT", row, ties["EXPERIMENT"])
+                linking["EXPERIMENT", key(row, "id")].append(("EXPERIMENT", H(experiments[key(row, "id")]), row))
         trials, runs = {}, {}  # id: (owner's id, R)
         for row in rows(db, "TRIAL"):
             if key(row, "experiment_id") in experiments:
-                trials[key(row, "id")] = (key(row, "experiment_id"), R("TRIAL", row))
+                trials[key(row, "id")] = (key(row, "experiment_id"), R("TRIAL", row, ties["TRIAL"]))
+                linking["TRIAL", key(row, "id")].append(("TRIAL", H(trials[key(row, "id")][1]), row))
         for row in rows(db, "TRIAL_RUN"):
             if key(row, "trial_id") in trials:
-                runs[key(row, "id")] = (key(row, "trial_id"), R("TRIAL_RUN", row))
+                runs[key(row, "id")] = (key(row, "trial_id"), R("TRIAL_RUN", row, ties["TRIAL_RUN"]))
+                linking["TRIAL_RUN", key(row, "id")].append(("TRIAL_RUN", H(runs[key(row, "id")][1]), row))
         nodes = {"EXPERIMENT": experiments, "TRIAL": trials, "TRIAL_RUN": runs}
 
         def experiment_of(table, owner):
@@ -200,7 +250,9 @@ def digests(path, wanted=None):
                 table, owner = "TRIAL", runs[owner][0]
             return trials[owner][0] if table == "TRIAL" else owner
 
-        linked = {table: {key(row, "id"): H(R(table, row)) for row in rows(db, table)} for table in ("METRIC", "ARTIFACT")}
+        leaves = {table: {key(row, "id"): row for row in rows(db, table)} for table in ("METRIC", "ARTIFACT")}
+        linked = {table: {number: H(R(table, row, ties[table])) for number, row in found.items()}
+                  for table, found in leaves.items()}
         below = defaultdict(list)   # (table, id): digests of what hangs on that node
         reached = defaultdict(set)  # (experiment id, METRIC or ARTIFACT): ids
         for table in LEAVES + list(LINKS):
@@ -209,7 +261,7 @@ def digests(path, wanted=None):
                 owner = key(row, column)
                 if owner not in nodes[owner_table]:
                     continue
-                data = R(table, row)
+                data = R(table, row, ties[table])
                 if table in LINKS:
                     kind = LINKS[table]
                     target = key(row, kind.lower() + "_id")
@@ -217,17 +269,55 @@ def digests(path, wanted=None):
                     if target in linked[kind]:
                         reached[experiment_of(owner_table, owner), kind].add(target)
                 below[owner_table, owner].append(H(data))
+                linking[owner_table, owner].append((table, H(data), row))
 
+    # The nodes without their links: what links lead to.
+    bare_runs = {run: H(H(data) + sum_of(below["TRIAL_RUN", run])) for run, (_, data) in runs.items()}
+    bare_trials = {}
+    for trial, (_, data) in trials.items():
+        its_runs = [bare_runs[run] for run, (owner, _) in runs.items() if owner == trial]
+        bare_trials[trial] = H(H(data) + sum_of(below["TRIAL", trial] + its_runs))
+
+    def target(experiment, table, number):
+        """Stands for the row that a link leads to."""
+        if table == "EXPERIMENT":
+            return H(counted(b"EXPERIMENT")) if number == experiment else ZERO
+        if table in linked:
+            return linked[table][number] if number in reached[experiment, table] else ZERO
+        bare = bare_trials if table == "TRIAL" else bare_runs
+        return bare[number] if number in bare and experiment_of(table, number) == experiment else ZERO
+
+    def links_of(experiment, tied):
+        return [H(counted(table.encode()) + counted(column) + own + target(experiment, ties[table][column], link_id(row, column)))
+                for table, own, row in tied for column in ties[table] if row[column][0] != b"null"]
+
+    def with_links(node, links):
+        return H(node + sum_of(links)) if links else node
+
+    any_links = set()
     for run, (trial, data) in runs.items():
-        below["TRIAL", trial].append(H(H(data) + sum_of(below["TRIAL_RUN", run])))
+        links = links_of(trials[trial][0], linking["TRIAL_RUN", run])
+        any_links |= {trials[trial][0]} if links else set()
+        below["TRIAL", trial].append(with_links(bare_runs[run], links))
     for trial, (experiment, data) in trials.items():
-        below["EXPERIMENT", experiment].append(H(H(data) + sum_of(below["TRIAL", trial])))
+        links = links_of(experiment, linking["TRIAL", trial])
+        any_links |= {experiment} if links else set()
+        below["EXPERIMENT", experiment].append(with_links(H(H(data) + sum_of(below["TRIAL", trial])), links))
     result = {}
     for experiment, data in experiments.items():
         body = sum_of(below["EXPERIMENT", experiment])
+        tied = [entry for entry in linking["EXPERIMENT", experiment] if entry[0] != "EXPERIMENT"]
         for kind in ("METRIC", "ARTIFACT"):
             body += sum_of([linked[kind][row] for row in reached[experiment, kind]])
-        result[experiment] = H(counted(NAME) + H(data) + body)
+            tied += [(kind, linked[kind][row], leaves[kind][row]) for row in reached[experiment, kind]]
+        links = links_of(experiment, tied)
+        own = links_of(experiment, linking["EXPERIMENT", experiment][:1])
+        if links:
+            body += sum_of(links)
+        if links or own or experiment in any_links:
+            result[experiment] = H(counted(NAME_WITH_LINKS) + H(data) + body + sum_of(own))
+        else:
+            result[experiment] = H(counted(NAME) + H(data) + body)
     return result
 
 

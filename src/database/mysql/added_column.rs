@@ -13,7 +13,19 @@ fn quoted(name: &str) -> String {
 pub fn statement(table: &TableLayout, columns: &[MissingColumn<'_>]) -> String {
     let added: Vec<String> = columns
         .iter()
-        .map(|column| format!("ADD COLUMN {} {}", quoted(&column.name), type_for(column.kinds)))
+        .flat_map(|column| {
+            let name = quoted(&column.name);
+            match column.refers {
+                None => vec![format!("ADD COLUMN {name} {}", type_for(column.kinds))],
+                Some(parent) => {
+                    // Both ends of a foreign key have one type.
+                    let id = parent.columns.iter().find(|column| column.name.eq_ignore_ascii_case("id"));
+                    let declared = id.map_or("BIGINT", |id| id.declared.as_str());
+                    let key = format!("ADD FOREIGN KEY ({name}) REFERENCES {} (`id`)", quoted(&parent.name));
+                    vec![format!("ADD COLUMN {name} {declared}"), key]
+                }
+            }
+        })
         .collect();
     format!("ALTER TABLE {} {}", quoted(&table.name), added.join(", "))
 }

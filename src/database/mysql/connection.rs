@@ -14,7 +14,7 @@ use super::rows::{Buffered, MysqlCursor, Open};
 use super::session::{Door, Kind, Server};
 use super::store::{Stored, store};
 use super::tables::most;
-use super::{added_column, layout, read};
+use super::{added_column, foreign_key, layout, read};
 use crate::database::cell_buffer::CellBuffer;
 use crate::database::connection::{
     Change, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, RowCounts, WithCursors,
@@ -22,9 +22,10 @@ use crate::database::connection::{
 use crate::database::layout::{ColumnLayout, Layout, Storage, TableLayout};
 use crate::database::missing_column::MissingColumn;
 use crate::database::read::ReadStatement;
+use crate::database::references::ForeignKey;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
-use crate::schema::{Table, Value, ValueRef, quote};
+use crate::schema::{Entity, Table, Value, ValueRef, quote};
 
 const BEGIN_WRITE: &str = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ WRITE";
 /// Rows that one statement deletes, so that the job is asked in between.
@@ -36,6 +37,8 @@ pub struct MysqlConnection {
     pub(super) busy_timeout: Duration,
     /// A transaction was begun.
     open: Cell<bool>,
+    /// The server does not look for what rows refer to.
+    unchecked: Cell<bool>,
     /// Whether this connection holds the lock of this name.
     pub(super) locked: Cell<bool>,
     pub(super) lock_name: String,
@@ -78,7 +81,14 @@ impl MysqlConnection {
         // The lock is one of the whole server's; its name may have 64 characters.
         let name = blake3::hash(door.address.schema.as_bytes()).to_hex();
         let lock_name = format!("expmig.{}", name.get(..32).unwrap_or_default());
-        Ok(MysqlConnection { link, busy_timeout, open: Cell::new(false), locked: Cell::new(false), lock_name })
+        Ok(MysqlConnection {
+            link,
+            busy_timeout,
+            open: Cell::new(false),
+            unchecked: Cell::new(false),
+            locked: Cell::new(false),
+            lock_name,
+        })
     }
 
     /// Runs DDL that creates a schema, on a connection to none.
@@ -255,6 +265,7 @@ impl Connection for MysqlConnection {
 
     fn commit(&self) -> Result<()> {
         self.settle()?;
+        self.check_references(true)?;
         let done = self.link.command("COMMIT");
         if let Err(failure) = done {
             let error = match failure {
@@ -284,6 +295,10 @@ impl Connection for MysqlConnection {
         self.link.abandon();
         // If this fails the transaction ends with the connection.
         let _ended_later = self.link.command("ROLLBACK");
+        if self.unchecked.replace(false) {
+            // And so does this setting.
+            let _set_later = self.link.command("SET SESSION foreign_key_checks = 1");
+        }
         self.unlock();
         self.link.watched.set(job);
     }
@@ -310,6 +325,24 @@ impl Connection for MysqlConnection {
                 Ok(()) => return self.query(&sql, params, each),
             }
         }
+    }
+
+    fn check_references(&self, check: bool) -> Result<bool> {
+        if self.unchecked.get() != check {
+            return Ok(true);
+        }
+        self.settle()?;
+        self.mark(&format!("SET SESSION foreign_key_checks = {}", u8::from(check)))?;
+        self.unchecked.set(!check);
+        Ok(true)
+    }
+
+    fn keeps_found(&self) -> &'static str {
+        " LOCK IN SHARE MODE"
+    }
+
+    fn keys_from_outside(&self) -> Result<Vec<ForeignKey>> {
+        foreign_key::from_outside(self)
     }
 
     fn has_other_writers(&self) -> bool {
@@ -411,7 +444,7 @@ impl Connection for MysqlConnection {
         }
     }
 
-    fn add_column(&self, _: &TableLayout, _: &str, _: &str) -> Result<bool> {
+    fn add_column(&self, _: &TableLayout, _: &str, _: &str, _: Option<Entity>) -> Result<bool> {
         Ok(false)
     }
 

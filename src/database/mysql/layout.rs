@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::column_type::{ColumnType, Declared};
 use super::connection::MysqlConnection;
+use super::foreign_key;
 use crate::database::connection::{Connection, Next, Row};
 use crate::database::layout::{ColumnLayout, Layout, Storage, TableLayout, ids_are_no_key};
 use crate::error::{Error, Result};
@@ -55,7 +56,7 @@ pub fn read(connection: &MysqlConnection) -> Result<Layout> {
             extra_tables.push(name);
         }
     }
-    Layout::new(tables, own_tables, extra_tables)
+    Layout::new(tables, own_tables, extra_tables, foreign_key::declared(connection)?)
 }
 
 fn no_key(connection: &MysqlConnection, name: &str) -> Error {
@@ -119,6 +120,8 @@ fn columns(connection: &MysqlConnection, schema: &Table, name: &str) -> Result<V
             storage: Storage::Mysql(column_type(known, &declared)),
             declared: declared.column_type,
             not_null: row.value(3)? == ValueRef::Text(b"NO"),
+            refers: None,
+            torn: false,
         });
         Ok(Next::Row)
     })?;

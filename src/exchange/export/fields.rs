@@ -5,8 +5,8 @@ use crate::database::Row;
 use crate::error::{Domain, Error, Result};
 use crate::exchange::names::{EXTRA_COLUMNS, LINK_EXTRA_COLUMNS, column_key, columns};
 use crate::exchange::value::{Slot, write_integer, write_string, write_value};
-use crate::hierarchy::{RowQuery, Shape};
-use crate::schema::{Column, Role, ValueRef};
+use crate::hierarchy::{RowQuery, Selection, Shape, id_in};
+use crate::schema::{Column, Entity, Role, ValueRef};
 
 /// Where a member's value is.
 enum Source {
@@ -15,6 +15,8 @@ enum Source {
     /// The id of what the object stands in.
     Parent,
     Cell(usize, Slot),
+    /// The id of another row in this cell.
+    Link(usize, Entity),
 }
 
 struct Field {
@@ -40,7 +42,9 @@ fn extra_fields(shape: &Shape<'_>) -> Result<Vec<Field>> {
     let extra = shape.columns.iter().enumerate().skip(shape.known);
     extra
         .map(|(at, column)| {
-            Ok(Field { key: quoted(&column.name)?, source: Source::Cell(shape.first + at, Slot::of(None)) })
+            let at = shape.first + at;
+            let source = column.refers.map_or(Source::Cell(at, Slot::of(None)), |entity| Source::Link(at, entity));
+            Ok(Field { key: quoted(&column.name)?, source })
         })
         .collect()
 }
@@ -73,26 +77,43 @@ impl Fields {
         Ok(Fields { own, extra: extra_fields(shape)?, link_extra })
     }
 
-    /// Writes the members. `parent` is the id of what the object stands in, if that has one.
-    pub fn write(&self, row: &dyn Row, parent: i64, output: &mut Output<'_>) -> Result<()> {
+    /// Writes the members. `parent` is the id of what the object stands in, if that has one. Links to rows that are not in the
+    /// selection are left out.
+    pub fn write(&self, row: &dyn Row, parent: i64, selection: &mut Selection, output: &mut Output<'_>) -> Result<()> {
         for field in &self.own {
             output.key(&field.key);
             match field.source {
                 Source::Id(at) => write_integer(row.value(at)?.as_integer().unwrap_or_default(), &mut output.buffer)?,
                 Source::Parent => write_integer(parent, &mut output.buffer)?,
                 Source::Cell(at, slot) => write_value(slot, row.value(at)?, &mut output.buffer)?,
+                // Only extra columns are links.
+                Source::Link(..) => {}
             }
         }
-        write_extra(EXTRA_COLUMNS, &self.extra, row, output)?;
-        write_extra(LINK_EXTRA_COLUMNS, &self.link_extra, row, output)
+        write_extra(EXTRA_COLUMNS, &self.extra, row, selection, output)?;
+        write_extra(LINK_EXTRA_COLUMNS, &self.link_extra, row, selection, output)
     }
 }
 
-fn write_extra(key: &str, fields: &[Field], row: &dyn Row, output: &mut Output<'_>) -> Result<()> {
+fn write_extra(
+    key: &str,
+    fields: &[Field],
+    row: &dyn Row,
+    selection: &mut Selection,
+    output: &mut Output<'_>,
+) -> Result<()> {
     let mut open = false;
     for field in fields {
-        let Source::Cell(at, slot) = field.source else { continue };
-        let value = row.value(at)?;
+        let (value, slot) = match field.source {
+            Source::Cell(at, slot) => (row.value(at)?, slot),
+            Source::Link(at, entity) => {
+                let value = row.value(at)?;
+                let stays = selection.target(entity, value)?.is_some();
+                let id = id_in(value).filter(|_| stays);
+                (id.map_or(ValueRef::Null, ValueRef::Integer), Slot::Number)
+            }
+            Source::Id(_) | Source::Parent => continue,
+        };
         if value == ValueRef::Null {
             continue;
         }

@@ -5,8 +5,9 @@ use serde_json::{Map, Value as Json, json};
 
 use super::options::ExportOptions;
 use crate::database::{Database, TableLayout};
-use crate::digest::{ALGORITHM, Hash, hex};
-use crate::exchange::names::{FORMAT_JSON, FORMAT_NAME, FORMAT_VERSION};
+use crate::digest::{ALGORITHM, ExperimentDigest, hex};
+use crate::exchange::names::{FORMAT_JSON, FORMAT_NAME, FORMAT_VERSION, REFERENCES};
+use crate::schema::entity_table;
 
 /// Rows per table.
 pub type TableRows = Vec<(&'static str, u64)>;
@@ -16,7 +17,11 @@ pub fn head<'l>(rows: Option<u64>, tables: impl Iterator<Item = &'l TableLayout>
     let mut columns = Vec::new();
     for table in tables {
         for column in table.extra_columns() {
-            columns.push(json!({"table": table.schema.name, "column": column.name, "type": column.declared}));
+            let mut listed = json!({"table": table.schema.name, "column": column.name, "type": column.declared});
+            if let (Some(listed), Some(entity)) = (listed.as_object_mut(), column.refers) {
+                listed.insert(REFERENCES.to_owned(), Json::from(entity_table(entity)));
+            }
+            columns.push(listed);
         }
     }
     let mut head = json!({"name": FORMAT_NAME, "version": FORMAT_VERSION});
@@ -36,9 +41,11 @@ pub fn metadata(
     database: &Database,
     generation: u8,
     options: &ExportOptions,
-    (counts, left_out): (&TableRows, &TableRows),
-    digest: Option<&Hash>,
+    (counts, left_out, cut_links): (&TableRows, &TableRows, &[(&'static str, String, u64)]),
+    digest: Option<&ExperimentDigest>,
 ) -> Json {
+    let mut missing = object(left_out);
+    missing.extend(cut_links.iter().map(|(table, column, links)| (format!("{table}.{column}"), Json::from(*links))));
     json!({
         "export_timestamp": Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true),
         "source_database": database.name(),
@@ -48,9 +55,12 @@ pub fn metadata(
         "format_version": FORMAT_VERSION,
         "generation": generation,
         "complete": digest.is_some(),
-        "left_out": object(left_out),
+        "left_out": missing,
         "counts": object(counts),
-        "digest": {"algorithm": ALGORITHM, "value": digest.map(hex)},
+        "digest": {
+            "algorithm": digest.map_or(ALGORITHM, ExperimentDigest::algorithm),
+            "value": digest.map(|digest| hex(&digest.experiment)),
+        },
         "expmig_version": env!("CARGO_PKG_VERSION"),
     })
 }

@@ -10,10 +10,10 @@ use super::sink::Sink;
 use super::stream::Stream;
 use super::tree::Tree;
 use crate::database::{Connection, Cursor, Database, Layout, Transaction, Watches};
-use crate::digest::{Digester, Hash};
+use crate::digest::{Digester, Ended, ExperimentDigest, Hash};
 use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::names::{FORMAT, METADATA};
-use crate::hierarchy::{RowQuery, Scope, Selection, experiment_exists};
+use crate::hierarchy::{Leaving, RowQuery, Scope, Selection, experiment_exists};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, Table, table};
 
@@ -26,6 +26,8 @@ pub struct ExportResult {
     pub counts: TableRows,
     /// Rows per table that hang on nothing and are not in it.
     pub left_out: TableRows,
+    /// Links of extra columns that lead out of it and are NULL there: table, column, and how many.
+    pub cut_links: Vec<(&'static str, String, u64)>,
     /// The digest in the document; `None` if it does not have everything of the experiment.
     pub digest: Option<Hash>,
 }
@@ -45,10 +47,12 @@ pub fn export(
     let state = Transaction::read(reader)?;
     let whole = database.layout()?;
     experiment_exists(reader, &whole, experiment).map_err(|error| error.in_domain(Domain::ImportExport))?;
+    whole.check_links().map_err(|error| error.in_domain(Domain::ImportExport))?;
     let layout = wanted(&whole, &options);
     job.begin("counting")?;
     let (mut selection, left_out) = select(reader, &layout, experiment, &options, &job)?;
-    let complete = options.include_metrics && options.include_artifacts && left_out.is_empty();
+    let cut_links = cut_links(reader, &layout, &mut selection, &options, &job)?;
+    let complete = options.include_metrics && options.include_artifacts && left_out.is_empty() && cut_links.is_empty();
 
     job.begin("exporting")?;
     let mut output = Output::new(sink, options.indent as usize);
@@ -58,18 +62,21 @@ pub fn export(
     // Which rows bring artifacts is only known when they were all read.
     let rows = (options.include_metrics || !options.include_artifacts).then(|| selection.total());
     output.value(&head(rows, layout.tables.iter().filter(|table| is_included(table.schema))))?;
-    let (mut counts, digest) =
+    let (mut counts, ended) =
         write_rows(reader, &layout, (&mut selection, complete), &mut output, &job, !options.include_metrics)?;
+    let digest = ended.map(|ended| ended.finish((reader, &layout), &mut selection, None, &job)).transpose()?;
     counts.retain(|(name, _)| table(name).is_some_and(is_included));
     output.plain_key(METADATA);
-    output.value(&metadata(database, whole.generation(), &options, (&counts, &left_out), digest.as_ref()))?;
+    let said = (&counts, &left_out, cut_links.as_slice());
+    output.value(&metadata(database, whole.generation(), &options, said, digest.as_ref()))?;
     output.close(b'}');
     let bytes = output.end()?;
     drop(state);
     job.begin("finishing")?;
     sink.finish()?;
     job.finish();
-    Ok(ExportResult { bytes, counts, left_out, digest })
+    let digest = digest.map(|digest: ExperimentDigest| digest.experiment);
+    Ok(ExportResult { bytes, counts, left_out, cut_links, digest })
 }
 
 /// Whether metrics, or artifacts, are to be in the document.
@@ -122,7 +129,33 @@ fn select(
     Ok((kept, left_out))
 }
 
-/// Writes the experiment and everything below it. The rows per table, and the digest of a complete document.
+/// The links that lead to rows which are not in the document. Those to metrics or artifacts may, if they are not wanted.
+fn cut_links(
+    reader: &dyn Connection,
+    layout: &Layout,
+    selection: &mut Selection,
+    options: &ExportOptions,
+    job: &Job,
+) -> Result<Vec<(&'static str, String, u64)>> {
+    if !layout.has_links() {
+        return Ok(Vec::new());
+    }
+    let included = |entity: Entity| !matches!(entity, Entity::Metric | Entity::Artifact) || includes(options, entity);
+    let leaving = Leaving::find(reader, layout, selection, job, included)?;
+    if leaving.problems.count > 0 && !options.skip_unsound {
+        let (count, experiment) = (leaving.problems.count, selection.experiment);
+        let message = format!("{count} links of experiment {experiment} lead out of it");
+        let error = Error::new(Status::Validation, Domain::ImportExport, message)
+            .detail("experiment_id", experiment)
+            .hint("set them to NULL, or export with EXPMIG_EXPORT_SKIP_UNSOUND, which does that in the document and says so");
+        return Err(leaving.problems.name_in(error));
+    }
+    let mut columns = leaving.columns;
+    columns.extend(Leaving::find(reader, layout, selection, job, |entity| !included(entity))?.columns);
+    Ok(columns)
+}
+
+/// Writes the experiment and everything below it. The rows per table, and what the digest of a complete document needs.
 fn write_rows(
     reader: &dyn Connection,
     layout: &Layout,
@@ -130,7 +163,7 @@ fn write_rows(
     output: &mut Output<'_>,
     job: &Job,
     artifacts_only: bool,
-) -> Result<(TableRows, Option<Hash>)> {
+) -> Result<(TableRows, Option<Ended>)> {
     let order = RunOrder::new(selection);
     let mut queries = Vec::new();
     let mut wanted = Vec::new();
@@ -151,7 +184,7 @@ fn write_rows(
             .zip(&wanted)
             .map(|(query, asked)| Stream::new(query, if asked.is_some() { cursors.next() } else { None }));
         let streams = streams.collect::<Result<Vec<_>>>()?;
-        let digester = complete.then(|| Digester::new(selection, None, None));
+        let digester = complete.then(|| Digester::new(selection, layout, None, None));
         let mut tree = Tree::new(streams, (selection, &order), digester, (output, job), artifacts_only)?;
         tree.write()?;
         written = Some(tree.finish()?);

@@ -6,7 +6,7 @@ use super::metadata::TableRows;
 use super::order::RunOrder;
 use super::output::Output;
 use super::stream::{Position, Stream};
-use crate::digest::{Digester, Hash};
+use crate::digest::{Digester, Ended};
 use crate::error::{Domain, Error, Result};
 use crate::exchange::names::{children, is_single, table_key};
 use crate::hierarchy::{Selection, Visitor};
@@ -79,8 +79,8 @@ impl<'a, 'c, 's> Tree<'a, 'c, 's> {
         self.children(at, &position)
     }
 
-    /// Ends the document's rows: how many objects there are per table, and the digest, if it was wanted.
-    pub fn finish(mut self) -> Result<(TableRows, Option<Hash>)> {
+    /// Ends the document's rows: how many objects there are per table, and what the digest needs, if it was wanted.
+    pub fn finish(mut self) -> Result<(TableRows, Option<Ended>)> {
         let mut counts = TableRows::new();
         for known in &self.selection.counts {
             let Some(node) = self.nodes.iter().find(|node| node.stream.query.table.schema.name == known.table.name)
@@ -96,8 +96,7 @@ impl<'a, 'c, 's> Tree<'a, 'c, 's> {
             }
             counts.push((known.table.name, node.written));
         }
-        let digest = self.digester.take().map(|digester| digester.finish(self.selection)).transpose()?;
-        Ok((counts, digest.map(|digest| digest.experiment)))
+        Ok((counts, self.digester.take().map(Digester::end)))
     }
 
     /// Writes the current row of a table, and everything that hangs on it.
@@ -123,7 +122,7 @@ impl<'a, 'c, 's> Tree<'a, 'c, 's> {
             Place::Node(Entity::Run) => self.selection.trials.get(head.under()),
             _ => Some(self.selection.experiment),
         };
-        stream.fields.write(row, parent.unwrap_or_default(), self.output)?;
+        stream.fields.write(row, parent.unwrap_or_default(), self.selection, self.output)?;
         if let Some(digester) = &mut self.digester {
             match (&stream.query.leaf, head.run()) {
                 (Some((entity, shape)), _) => {

@@ -30,6 +30,11 @@ pub struct Leaves {
 }
 
 impl Leaves {
+    /// The new id of a row that was there before.
+    pub fn new_id(&mut self, id: i64) -> Result<Option<i64>> {
+        Ok(self.map.get(id)?.map(|(new, _)| new))
+    }
+
     /// Looks at a row with this id in the document. If it is the first, `new` gives the id that it gets.
     pub fn look(
         &mut self,

@@ -4,10 +4,10 @@ use std::collections::HashSet;
 
 use super::reader::{Number, Reader};
 use super::target::Declared;
-use crate::digest::{ALGORITHM, Hash, parse_hex};
+use crate::digest::{ALGORITHM, ALGORITHM_WITH_LINKS, Hash, parse_hex};
 use crate::error::{Result, Status};
-use crate::exchange::names::{FORMAT_JSON, FORMAT_NAME, FORMAT_VERSION};
-use crate::schema::{TABLES, ValueRef};
+use crate::exchange::names::{FORMAT_JSON, FORMAT_NAME, FORMAT_VERSION, REFERENCES};
+use crate::schema::{Entity, Place, TABLES, ValueRef};
 
 /// What `metadata` says; `None` where it says nothing.
 #[derive(Debug, Default)]
@@ -19,6 +19,8 @@ pub struct Metadata {
     /// Rows per table.
     pub counts: Option<Vec<(&'static str, u64)>>,
     pub digest: Option<Hash>,
+    /// The definition that the digest follows.
+    pub algorithm: Option<&'static str>,
 }
 
 /// Fails unless the next value is this string.
@@ -65,6 +67,8 @@ fn table(reader: &Reader<'_>, name: &str) -> Result<usize> {
 
 /// What the list of extra columns may take in memory. No database has so many.
 const MOST_LISTED: usize = 4 << 20;
+/// No database has so many tables.
+const MOST_LEFT_OUT: usize = 1 << 16;
 
 /// What a document says at its beginning.
 #[derive(Debug, Default)]
@@ -109,13 +113,15 @@ pub fn read_format(reader: &mut Reader<'_>) -> Result<Head> {
 fn extra_column(reader: &mut Reader<'_>) -> Result<Declared> {
     let mut table_at = None;
     let (mut column, mut declared) = (None, String::new());
+    let mut refers = None;
     let mut members = reader.begin_object()?;
-    while let Some(at) = reader.next_member(&mut members, &["table", "column", "type"])? {
+    while let Some(at) = reader.next_member(&mut members, &["table", "column", "type", REFERENCES])? {
         let text = reader.short_string()?;
         match at {
             0 => table_at = Some(table(reader, &text)?),
             1 => column = Some(text),
-            _ => declared = text,
+            2 => declared = text,
+            _ => refers = Some(entity(reader, &text)?),
         }
     }
     let (Some(table_at), Some(column)) = (table_at, column) else {
@@ -126,7 +132,35 @@ fn extra_column(reader: &mut Reader<'_>) -> Result<Declared> {
         let shown = |text: &str| ValueRef::Text(text.as_bytes()).describe();
         return reader.invalid(format!("{} of type {} cannot be an extra column", shown(&column), shown(&declared)));
     }
-    Ok(Declared { table_at, column, declared })
+    Ok(Declared { table_at, column, declared, refers })
+}
+
+/// Whose ids a column has, by the name of their table.
+fn entity(reader: &Reader<'_>, name: &str) -> Result<Entity> {
+    match TABLES.iter().find(|table| table.name == name).map(|table| table.place) {
+        Some(Place::Node(entity) | Place::Leaf(entity)) => Ok(entity),
+        _ => reader.invalid(format!("{} is no table whose rows have ids", ValueRef::Text(name.as_bytes()).describe())),
+    }
+}
+
+/// How much was left out: rows of our tables and of others, and links of their columns. Of ours in all.
+fn left_out(reader: &mut Reader<'_>) -> Result<u64> {
+    let (mut ours, mut known) = (0u64, HashSet::new());
+    let mut members = reader.begin_object()?;
+    while let Some(name) = reader.next_key(&mut members)? {
+        let rows = count(reader)?;
+        let table = name.split_once('.').map_or(name.as_str(), |(table, _)| table);
+        if TABLES.iter().any(|known| known.name == table) {
+            ours = ours.saturating_add(rows);
+        }
+        if !known.insert(name.clone()) {
+            return reader.invalid(format!("the key {name:?} occurs twice"));
+        }
+        if known.len() > MOST_LEFT_OUT {
+            return Err(reader.error(Status::Limit, "more tables are listed than a database can have"));
+        }
+    }
+    Ok(ours)
 }
 
 /// Rows per table. No table twice.
@@ -143,12 +177,17 @@ fn counts(reader: &mut Reader<'_>) -> Result<Vec<(&'static str, u64)>> {
     Ok(counts)
 }
 
-fn digest(reader: &mut Reader<'_>) -> Result<Option<Hash>> {
-    let mut digest = None;
+fn digest(reader: &mut Reader<'_>) -> Result<(Option<Hash>, Option<&'static str>)> {
+    let (mut digest, mut algorithm) = (None, None);
     let mut members = reader.begin_object()?;
     while let Some(at) = reader.next_member(&mut members, &["algorithm", "value"])? {
         if at == 0 {
-            expect_string(reader, ALGORITHM, Status::Unsupported)?;
+            let found = reader.short_string()?;
+            algorithm = [ALGORITHM, ALGORITHM_WITH_LINKS].into_iter().find(|known| *known == found);
+            if algorithm.is_none() {
+                let shown = ValueRef::Text(found.as_bytes()).describe();
+                return Err(reader.error(Status::Unsupported, format!("{ALGORITHM:?} is expected here, not {shown}")));
+            }
         } else if !reader.take_null()? {
             let text = reader.short_string()?;
             digest = parse_hex(&text);
@@ -157,7 +196,7 @@ fn digest(reader: &mut Reader<'_>) -> Result<Option<Hash>> {
             }
         }
     }
-    Ok(digest)
+    Ok((digest, algorithm))
 }
 
 /// What the document says of itself at its end.
@@ -192,9 +231,9 @@ pub fn read_metadata(reader: &mut Reader<'_>) -> Result<Metadata> {
                 }
             }
             "complete" => metadata.complete = Some(reader.boolean()?),
-            "left_out" => metadata.left_out = counts(reader)?.iter().map(|(_, rows)| rows).sum(),
+            "left_out" => metadata.left_out = left_out(reader)?,
             "counts" => metadata.counts = Some(counts(reader)?),
-            "digest" => metadata.digest = digest(reader)?,
+            "digest" => (metadata.digest, metadata.algorithm) = digest(reader)?,
             _ => {
                 reader.short_string()?;
             }

@@ -22,6 +22,7 @@ mod row;
 mod run;
 mod source;
 mod target;
+mod ties;
 mod walk;
 
 pub use options::ImportOptions;

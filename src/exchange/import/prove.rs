@@ -5,7 +5,7 @@ use super::walk::Walked;
 use crate::database::{Connection, Layout};
 use crate::digest::{ExperimentDigest, digest, hex};
 use crate::error::{Domain, Error, Result, Status};
-use crate::hierarchy::{Blocks, Scope, Selection, keeps_keys};
+use crate::hierarchy::{Blocks, Scope, Selection, find_dangling, keeps_keys};
 use crate::progress::Job;
 use crate::schema::{Entity, Place};
 use crate::validation::{Quality, Report};
@@ -43,8 +43,7 @@ pub fn check_counts(walked: &Walked) -> Result<()> {
 
 /// Reads back what was written. Its digest, which has to be the document's, and with `validate` what is wrong with its times.
 pub fn prove(
-    connection: &dyn Connection,
-    layout: &Layout,
+    (connection, layout, checks): (&dyn Connection, &Layout, bool),
     walked: &Walked,
     validate: bool,
     job: &Job,
@@ -60,6 +59,9 @@ pub fn prove(
     } else {
         Selection::read(connection, layout, walked.experiment, Scope::default(), job)?
     };
+    if checks && let Some(dangling) = find_dangling(connection, layout, &mut copy, job)?.first() {
+        return Err(dangling.error(Domain::ImportExport));
+    }
     let mut quality = validate.then(|| Quality::new(&copy));
     let also = quality.as_mut().map(|quality| quality as &mut dyn crate::hierarchy::Visitor);
     let found = digest(connection, layout, &mut copy, None, job, also)?;

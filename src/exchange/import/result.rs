@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
-use crate::digest::{ALGORITHM, Hash, hex};
+use crate::digest::{Hash, hex};
 
 /// What an import did.
 #[derive(Clone, Debug)]
@@ -31,6 +31,8 @@ pub struct ImportResult {
     pub document_digest: Option<Hash>,
     /// The digest of the target as it was read back.
     pub digest: Hash,
+    /// The definition that the digest follows.
+    pub digest_algorithm: &'static str,
     /// Columns that were added to the target: table and name.
     pub added_columns: Vec<(&'static str, String)>,
     pub warnings: Vec<String>,
@@ -61,7 +63,7 @@ impl ImportResult {
             })),
             "source_database": self.source_database,
             "digest": {
-                "algorithm": ALGORITHM,
+                "algorithm": self.digest_algorithm,
                 "document": self.document_digest.as_ref().map(hex),
                 "target": hex(&self.digest),
             },

@@ -11,7 +11,7 @@ use super::result::ImportResult;
 use super::target::Target;
 use super::walk::{Walk, Walked};
 use crate::database::{Connection, Database, Layout, Transaction, Watches};
-use crate::digest::{OnDuplicate, digest, twin};
+use crate::digest::{ALGORITHM, OnDuplicate, digest, twin};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{Scope, Selection};
 use crate::progress::Job;
@@ -31,8 +31,11 @@ pub fn import(database: &Database, document: &mut dyn Read, mut options: ImportO
     job.begin("importing")?;
     let mut target = Target::new(connection, layout, options.add_columns || database.was_created(), &job);
     let reader = Reader::new(document, options.max_value_bytes, &job);
+    // Rows are written as the document has them, some before those that they belong to.
+    let checks = connection.check_references(false)?;
     let walked = Walk::new(reader, &mut target, &options, &job)?.read()?;
-    let result = judge((connection, &target.layout), walked, &options, &target.added, &job)?;
+    connection.check_references(true)?;
+    let result = judge((connection, &target.layout, checks), walked, &options, &target, &job)?;
     if result.skipped {
         drop(writing);
     } else {
@@ -47,10 +50,10 @@ pub fn import(database: &Database, document: &mut dyn Read, mut options: ImportO
 
 /// Refuses what has to be refused. The caller commits, unless the result says that it was skipped.
 fn judge(
-    (connection, layout): (&dyn Connection, &Layout),
+    (connection, layout, checks): (&dyn Connection, &Layout, bool),
     mut walked: Walked,
     options: &ImportOptions,
-    added: &[(&'static str, String)],
+    target: &Target<'_>,
     job: &Arc<Job>,
 ) -> Result<ImportResult> {
     if let Some(existing) = refuse_taken((connection, layout), &walked, options, job)? {
@@ -66,7 +69,7 @@ fn judge(
     }
     job.begin("verifying the import")?;
     walked.check_unlinked(connection, layout)?;
-    let (found, times) = prove(connection, layout, &walked, options.validate_before_import, job)?;
+    let (found, times) = prove((connection, layout, checks), &walked, options.validate_before_import, job)?;
     if let Some(times) = times {
         warnings(&times, is_about_times, count_about_times(&times), &mut notes);
     }
@@ -75,7 +78,11 @@ fn judge(
         match options.on_duplicate {
             OnDuplicate::Copy => notes.push(format!("the database has the same experiment already: {existing}")),
             OnDuplicate::Skip => {
-                return Ok(ImportResult { digest: found.experiment, ..skipped(&walked, existing) });
+                return Ok(ImportResult {
+                    digest: found.experiment,
+                    digest_algorithm: found.algorithm(),
+                    ..skipped(&walked, existing)
+                });
             }
             OnDuplicate::Error => return Err(exists(existing)),
         }
@@ -84,7 +91,10 @@ fn judge(
         let rows = walked.unlinked();
         notes.push(format!("{rows} metrics hang on nothing: the document does not say what they belong to"));
     }
-    notes.extend(added.iter().map(|(table, column)| format!("the column {table}.{column} was added")));
+    notes.extend(target.added.iter().map(|(table, column)| format!("the column {table}.{column} was added")));
+    notes.extend(target.undeclared.iter().map(|(table, column)| {
+        format!("the database does not declare {table}.{column} as a foreign key, as the document does")
+    }));
     if walked.ids.iter().flatten().any(|(_, ids)| ids.reused && ids.count > 0) {
         notes.push("the highest id was in use, so free ids below it were taken".to_owned());
     }
@@ -101,7 +111,8 @@ fn judge(
         source_database: walked.metadata.source_database,
         document_digest: walked.metadata.digest,
         digest: found.experiment,
-        added_columns: added.to_vec(),
+        digest_algorithm: found.algorithm(),
+        added_columns: target.added.clone(),
         warnings: notes,
         duration: job.elapsed(),
     })
@@ -170,6 +181,7 @@ fn skipped(walked: &Walked, existing: i64) -> ImportResult {
         source_database: walked.metadata.source_database.clone(),
         document_digest: walked.metadata.digest,
         digest: walked.metadata.digest.unwrap_or_default(),
+        digest_algorithm: walked.metadata.algorithm.unwrap_or(ALGORITHM),
         added_columns: Vec::new(),
         warnings: vec![note],
         duration: std::time::Duration::ZERO,

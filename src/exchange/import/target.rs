@@ -9,7 +9,7 @@ use crate::database::{
 use crate::digest::same_content;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
-use crate::schema::{Place, TABLES, Value, ValueRef, one_line};
+use crate::schema::{Entity, Place, TABLES, Value, ValueRef, entity_table, one_line};
 use smallvec::SmallVec;
 
 /// Rows of one table that are written at once, at most.
@@ -22,6 +22,8 @@ struct Sink<'c> {
     columns: Vec<ColumnLayout>,
     /// The positions of the columns that refuse NULL.
     required: Vec<usize>,
+    /// Those of the extra columns that have ids of other rows, and whose.
+    links: Vec<(usize, Entity)>,
     /// Rows wait here; made for the first one.
     chunk: Option<Chunk<'c>>,
     rows: u64,
@@ -34,6 +36,8 @@ pub struct Declared {
     pub column: String,
     /// The declared type.
     pub declared: String,
+    /// Whose ids it has.
+    pub refers: Option<Entity>,
 }
 
 /// The database that is written to.
@@ -48,6 +52,8 @@ pub struct Target<'c> {
     declared: Vec<Declared>,
     /// The columns that were added.
     pub added: Vec<(&'static str, String)>,
+    /// Those that have ids of other rows in the document, and do not declare it in the target.
+    pub undeclared: Vec<(&'static str, String)>,
     /// Nothing is written any more, because it would be undone.
     blocked: bool,
 }
@@ -63,6 +69,7 @@ impl<'c> Target<'c> {
             sinks: Vec::new(),
             declared: Vec::new(),
             added: Vec::new(),
+            undeclared: Vec::new(),
             blocked: false,
         };
         target.sinks = TABLES.iter().map(|table| target.sink(target.layout.table(table.name))).collect();
@@ -78,7 +85,8 @@ impl<'c> Target<'c> {
             .filter_map(|column| table.columns.iter().find(|found| found.schema == Some(column)));
         let columns: Vec<_> = known.chain(table.extra_columns()).cloned().collect();
         let required = columns.iter().enumerate().filter(|(_, column)| column.not_null).map(|(at, _)| at).collect();
-        Sink { columns, required, chunk: None, rows: 0 }
+        let links = columns.iter().enumerate().filter_map(|(at, column)| Some((at, column.refers?))).collect();
+        Sink { columns, required, links, chunk: None, rows: 0 }
     }
 
     fn at(&self, at: usize) -> Result<&Sink<'c>> {
@@ -143,14 +151,94 @@ impl<'c> Target<'c> {
     }
 
     /// The extra columns that the document has. Those that the target lacks are added, if that is allowed.
-    pub fn declare(&mut self, declared: Vec<Declared>) -> Result<()> {
+    pub fn declare(&mut self, declared: Vec<Declared>, reader: &Reader<'_>) -> Result<()> {
         self.declared = declared;
+        self.refuse_other_links(reader)?;
+        self.undeclared = self.take_links();
+        for (table, _) in self.undeclared.clone() {
+            self.renew(TABLES.iter().position(|known| known.name == table).unwrap_or(TABLES.len()))?;
+        }
         for extra in self.declared.clone() {
             if self.may_add && self.find_extra(extra.table_at, &extra.column)?.is_none() && self.has(extra.table_at)? {
                 self.add_column(extra.table_at, &extra.column)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether rows were written already of which it is only now said that they name others.
+    pub fn comes_late(&self, declared: &[Declared]) -> bool {
+        declared.iter().filter(|extra| extra.refers.is_some()).any(|extra| {
+            let Some(sink) = self.sinks.get(extra.table_at) else { return false };
+            let name = TABLES.get(extra.table_at).map_or("", |table| table.name);
+            let is_it = |column: &&ColumnLayout| column.name.eq_ignore_ascii_case(&extra.column);
+            let known = sink.columns.iter().find(is_it).is_some_and(|column| column.refers.is_some());
+            let added =
+                self.added.iter().any(|(table, column)| *table == name && column.eq_ignore_ascii_case(&extra.column));
+            !known && (added || sink.rows > 0)
+        })
+    }
+
+    /// What the document says of an extra column of this table.
+    fn said(&self, table: &TableLayout, column: &ColumnLayout) -> Option<&Declared> {
+        self.declared.iter().find(|extra| {
+            TABLES.get(extra.table_at).is_some_and(|known| known.name == table.schema.name)
+                && column.schema.is_none()
+                && extra.column.eq_ignore_ascii_case(&column.name)
+        })
+    }
+
+    /// Fails if a column has ids of other rows in the document than here.
+    fn refuse_other_links(&self, reader: &Reader<'_>) -> Result<()> {
+        for table in &self.layout.tables {
+            for column in &table.columns {
+                let said = self.said(table, column).and_then(|extra| extra.refers);
+                if let (Some(there), Some(here)) = (said, column.refers)
+                    && there != here
+                {
+                    let (name, column) = (table.schema.name, &column.name);
+                    let (there, here) = (entity_table(there), entity_table(here));
+                    let what = format!("{name}.{column} has ids of {there}, and in the database those of {here}");
+                    let error = reader.error(Status::Validation, what).detail("table", name).detail("column", column);
+                    return Err(error.hint("change the foreign key of the column in the database; nothing was changed"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes columns for what the document says, where nothing is declared here. Which they are.
+    fn take_links(&mut self) -> Vec<(&'static str, String)> {
+        let mut taken = Vec::new();
+        let mut layout = std::mem::take(&mut self.layout.tables);
+        for table in &mut layout {
+            let name = table.schema.name;
+            for at in 0..table.columns.len() {
+                let Some(column) = table.columns.get(at).filter(|column| column.refers.is_none()) else { continue };
+                let refers = self.said(table, column).and_then(|extra| extra.refers);
+                if let (Some(_), Some(column)) = (refers, table.columns.get_mut(at)) {
+                    column.refers = refers;
+                    taken.push((name, column.name.clone()));
+                }
+            }
+        }
+        self.layout.tables = layout;
+        taken
+    }
+
+    /// Whether rows name others of the document in extra columns.
+    pub fn has_links(&self) -> bool {
+        self.layout.has_links() || self.declared.iter().any(|extra| extra.refers.is_some())
+    }
+
+    /// The extra columns of a table that have ids of other rows, by position, and whose.
+    pub fn links(&self, at: usize) -> &[(usize, Entity)] {
+        self.sinks.get(at).map_or(&[], |sink| &sink.links)
+    }
+
+    /// The name of a column by its position.
+    pub fn column_name(&self, at: usize, column: usize) -> &str {
+        self.sinks.get(at).and_then(|sink| sink.columns.get(column)).map_or("", |column| column.name.as_str())
     }
 
     fn has(&self, at: usize) -> Result<bool> {
@@ -191,20 +279,29 @@ impl<'c> Target<'c> {
         let declared = self.declared.iter().find(is_it).map_or_else(String::new, |extra| extra.declared.clone());
         let (table, schema) = (table.clone(), table.schema.name);
         self.finish_table(at)?;
-        if !self.connection.add_column(&table, name, &declared)? {
+        let refers = self.declared.iter().find(is_it).and_then(|extra| extra.refers);
+        if !self.connection.add_column(&table, name, &declared, refers)? {
             return Err(self.cannot_add(&table, name));
         }
         self.layout = self.connection.layout()?;
+        self.take_links();
         self.added.push((schema, name.to_owned()));
-        let rows = self.at(at)?.rows;
-        let sink = Sink { rows, ..self.sink(self.layout.table(schema)) };
-        if let Some(place) = self.sinks.get_mut(at) {
-            *place = sink;
-        }
+        self.renew(at)?;
         match self.find_extra(at, name)? {
             Some(found) => Ok(found),
             None => Err(Error::internal(Domain::ImportExport, format!("the column {schema}.{name} was not added"))),
         }
+    }
+
+    /// Takes note of the columns that a table has by now.
+    fn renew(&mut self, at: usize) -> Result<()> {
+        self.finish_table(at)?;
+        let rows = self.at(at)?.rows;
+        let sink = Sink { rows, ..self.sink(TABLES.get(at).and_then(|table| self.layout.table(table.name))) };
+        if let Some(place) = self.sinks.get_mut(at) {
+            *place = sink;
+        }
+        Ok(())
     }
 
     /// Names every column that the document declares and the database lacks; `name` is one of them.
@@ -213,11 +310,12 @@ impl<'c> Target<'c> {
             let there = self.layout.table(TABLES.get(extra.table_at)?.name)?;
             let lacks = !there.columns.iter().any(|column| column.name.eq_ignore_ascii_case(&extra.column));
             let kinds = Kinds::declared(&extra.declared);
-            lacks.then(|| MissingColumn { table: there, name: extra.column.clone(), kinds })
+            let refers = extra.refers.and_then(|entity| self.layout.entity(entity).ok());
+            lacks.then(|| MissingColumn { table: there, name: extra.column.clone(), kinds, refers })
         };
         let mut columns: Vec<MissingColumn<'_>> = self.declared.iter().filter_map(missing).collect();
         if columns.is_empty() {
-            columns.push(MissingColumn { table, name: name.to_owned(), kinds: Kinds::default() });
+            columns.push(MissingColumn { table, name: name.to_owned(), kinds: Kinds::default(), refers: None });
         }
         columns.sort_by(|a, b| a.table.name.cmp(&b.table.name));
         cannot_add(Domain::ImportExport, self.connection, &columns)

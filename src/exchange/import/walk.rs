@@ -17,9 +17,10 @@ use super::read_value::ValueReader;
 use super::reader::{Number, Reader};
 use super::row::Row;
 use super::target::Target;
+use super::ties::Ties;
 use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::names::{FORMAT, METADATA, table_key};
-use crate::hierarchy::IdSet;
+use crate::hierarchy::{IdSet, id_in};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, TABLES, Value, ValueRef};
 
@@ -77,6 +78,8 @@ pub struct Walk<'w, 'r, 'c> {
     /// The ids of trials and runs.
     seen: [IdSet; 2],
     leaves: [Leaves; 2],
+    /// The rows that extra columns name.
+    ties: Ties,
     kept: usize,
     allow_unlinked: bool,
     metrics_before: Option<i64>,
@@ -126,6 +129,7 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
             judge: options.validate_before_import.then(Judge::new),
             seen: Default::default(),
             leaves: Default::default(),
+            ties: Ties::default(),
             kept: 0,
             allow_unlinked: options.allow_unlinked,
             metrics_before: None,
@@ -150,7 +154,12 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
                 2 if self.is_older() => metadata = self.older_metadata(&mut frame)?,
                 0 => {
                     let head = read_format(&mut self.reader)?;
-                    self.target.declare(head.extra_columns)?;
+                    let ties = head.extra_columns.iter().any(|extra| extra.refers.is_some());
+                    let untied = self.seen.iter().any(|seen| !seen.is_empty()) && !self.target.has_links();
+                    if ties && (untied || self.target.comes_late(&head.extra_columns)) {
+                        return self.reader.invalid("it has to stand first, as it says which columns name other rows");
+                    }
+                    self.target.declare(head.extra_columns, &self.reader)?;
                     head.rows.inspect(|rows| self.job.set_total(*rows));
                     announced = head.rows.is_some();
                 }
@@ -180,6 +189,7 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
         self.read_kept(kept, &mut frame)?;
         self.reader.exit();
         self.store(object, &mut row, &frame, None)?;
+        self.ties.finish(document_id, &self.reader)?;
         let rows = self.target.finish(&self.reader)?;
         let experiment = match frame.key.as_deref() {
             Some([Value::Integer(id)]) => *id,
@@ -193,8 +203,11 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
     /// A row that is about to be read. It gets its id at once, unless it keeps its own: rows below may come first.
     fn frame(&mut self, object: &'static Object) -> Result<Frame> {
         let mut frame = Frame { object, document_id: None, claimed: None, key: None };
+        // What may have been named before has got its id then.
+        let named = self.target.has_links() && object.entity != Some(Entity::Experiment);
         if let Some(entity) = object.entity
             && self.taken.is_none()
+            && !named
         {
             frame.key = Some(smallvec![Value::Integer(self.next_id(entity)?)]);
         }
@@ -335,8 +348,9 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
             if !new {
                 return self.reader.invalid(format!("the id {id} occurs twice"));
             }
-            if self.is_preserved(entity, id)? {
-                frame.key = Some(smallvec![Value::Integer(id)]);
+            let preserved = self.is_preserved(entity, id)?;
+            if frame.key.is_none() {
+                frame.key = Some(smallvec![Value::Integer(self.id_of_row(entity, id, preserved)?)]);
             }
             return Ok(());
         }
@@ -421,6 +435,10 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
         }
         self.values.read(&mut self.reader, None, row.values())?;
         row.set(at);
+        if self.target.links(object.at).iter().any(|(link, _)| *link == at) {
+            // It gets another id.
+            return Ok(());
+        }
         self.target.check(object, at, row.get(at), &self.reader)
     }
 
@@ -433,7 +451,13 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
             match (&owner.key, owner.claimed) {
                 (Some(key), _) => self.hang(object, row, key)?,
                 // It keeps its id, which was not read yet; if it turns out to be another, that is an error.
-                (None, Some(claimed)) => self.hang(object, row, &[Value::Integer(claimed)])?,
+                (None, Some(claimed)) => {
+                    let new = match (owner.object.entity, self.taken.is_some()) {
+                        (Some(entity), false) => self.id_of_named((entity, claimed), object.table.name)?,
+                        _ => claimed,
+                    };
+                    self.hang(object, row, &[Value::Integer(new)])?;
+                }
                 (None, None) => {
                     let key = object.owner_columns.first().map_or(Ok(""), |at| object.column(*at).map(|c| c.name))?;
                     let what = format!("{key} is needed: what the row belongs to comes later in the document");
@@ -442,7 +466,55 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
                 }
             }
         }
+        self.tie(object, row)?;
         self.target.write(object, row, &self.reader)
+    }
+
+    /// The new id of a trial or a run that comes.
+    fn id_of_row(&mut self, entity: Entity, id: i64, preserved: bool) -> Result<i64> {
+        let Walk { ties, ids, target, .. } = self;
+        let mut next = || if preserved { Ok(id) } else { next_id(ids, entity) };
+        if target.has_links() && entity != Entity::Experiment { ties.appear(entity, id, next) } else { next() }
+    }
+
+    /// The new id of a row that is named.
+    fn id_of_named(&mut self, (entity, id): (Entity, i64), column: &str) -> Result<i64> {
+        let Walk { ties, ids, taken, reader, leaves: [metrics, artifacts], .. } = self;
+        let preserved = taken.is_some();
+        let before = match entity {
+            Entity::Metric => metrics.new_id(id)?,
+            Entity::Artifact => artifacts.new_id(id)?,
+            _ => None,
+        };
+        if let Some(new) = before {
+            return Ok(new);
+        }
+        ties.mention((entity, id), column, reader, || if preserved { Ok(id) } else { next_id(ids, entity) })
+    }
+
+    /// Gives the extra columns that name other rows the new ids of these.
+    fn tie(&mut self, object: &Object, row: &mut Row) -> Result<()> {
+        for nth in 0..self.target.links(object.at).len() {
+            let Some((at, entity)) = self.target.links(object.at).get(nth).copied() else { break };
+            let value = row.get(at);
+            if value == ValueRef::Null {
+                continue;
+            }
+            let column = format!("{}.{}", object.table.name, self.target.column_name(object.at, at));
+            let Some(id) = id_in(value) else {
+                let what = format!("{column} has ids, and {} is none", value.describe());
+                return self.reader.invalid(what);
+            };
+            let new = match entity {
+                Entity::Experiment => {
+                    self.ties.mention_experiment(id, &column, &self.reader)?;
+                    self.ids.iter().find(|(of, _)| *of == entity).map_or(id, |(_, ids)| ids.first)
+                }
+                _ => self.id_of_named((entity, id), &column)?,
+            };
+            row.put(at, ValueRef::Integer(new));
+        }
+        Ok(())
     }
 
     /// Says what a row hangs on.

@@ -29,6 +29,7 @@ impl Walk<'_, '_, '_> {
             let new = self.store_leaf(leaf, entity, id, &mut row)?;
             self.hang(link, &mut link_row, key)?;
             link_row.put(leaf_column, ValueRef::Integer(new));
+            self.tie(link, &mut link_row)?;
             self.target.write(link, &link_row, &self.reader)?;
         }
         self.put_row(leaf_at, row);
@@ -63,9 +64,12 @@ impl Walk<'_, '_, '_> {
         let Some(column) = leaf.own_key else { return Ok(id) };
         let [metrics, artifacts] = &mut self.leaves;
         let leaves = if entity == Entity::Metric { metrics } else { artifacts };
-        let (preserve, ids) = (self.taken.is_some(), &mut self.ids);
-        let (appearance, new) =
-            leaves.look(id, column, row, || if preserve { Ok(id) } else { next_id(ids, entity) })?;
+        let (preserve, ids, ties) = (self.taken.is_some(), &mut self.ids, &mut self.ties);
+        let named = self.target.has_links();
+        let (appearance, new) = leaves.look(id, column, row, || {
+            let mut next = || if preserve { Ok(id) } else { next_id(ids, entity) };
+            if named { ties.appear(entity, id, next) } else { next() }
+        })?;
         match appearance {
             Appearance::Again => {}
             Appearance::Another => {
@@ -75,6 +79,7 @@ impl Walk<'_, '_, '_> {
             Appearance::First => {
                 self.is_preserved(entity, id)?;
                 row.put(column, ValueRef::Integer(new));
+                self.tie(leaf, row)?;
                 self.target.write(leaf, row, &self.reader)?;
             }
         }

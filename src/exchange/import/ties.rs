@@ -1,0 +1,113 @@
+//! The new ids of rows that others of the document name in extra columns: of those that were read, and of those that come later.
+
+use super::reader::Reader;
+use crate::database::IdMap;
+use crate::error::{Domain, Error, NAMED, Result, Status};
+use crate::schema::{Entity, entity_table};
+
+/// A link to a row that has not come yet.
+struct Mention {
+    entity: Entity,
+    id: i64,
+    path: String,
+    offset: u64,
+}
+
+/// Which rows were named, and which came.
+#[derive(Default)]
+pub struct Ties {
+    /// From ids of the document to new ones: trials, runs, metrics, artifacts.
+    maps: [IdMap; 4],
+    /// How many rows were named and have not come yet, and the first of them.
+    waiting: u64,
+    first: Vec<Mention>,
+    /// The experiment, which comes once.
+    experiment: Option<Mention>,
+}
+
+impl Ties {
+    fn map(&mut self, entity: Entity) -> Result<&mut IdMap> {
+        let [trials, runs, metrics, artifacts] = &mut self.maps;
+        match entity {
+            Entity::Trial => Ok(trials),
+            Entity::Run => Ok(runs),
+            Entity::Metric => Ok(metrics),
+            Entity::Artifact => Ok(artifacts),
+            Entity::Experiment => Err(Error::internal(Domain::ImportExport, "an experiment is no row among others")),
+        }
+    }
+
+    /// The row with this id of the document comes: the new id that it has, or gets.
+    pub fn appear(&mut self, entity: Entity, id: i64, next: impl FnOnce() -> Result<i64>) -> Result<i64> {
+        let map = self.map(entity)?;
+        if let Some((new, _)) = map.get(id)? {
+            self.waiting = self.waiting.saturating_sub(1);
+            self.first.retain(|mention| (mention.entity, mention.id) != (entity, id));
+            return Ok(new);
+        }
+        let new = next()?;
+        map.insert(id, new, Default::default())?;
+        Ok(new)
+    }
+
+    /// A row is named, in this column: the new id that it has, or will have.
+    pub fn mention(
+        &mut self,
+        (entity, id): (Entity, i64),
+        column: &str,
+        reader: &Reader<'_>,
+        next: impl FnOnce() -> Result<i64>,
+    ) -> Result<i64> {
+        let map = self.map(entity)?;
+        if let Some((new, _)) = map.get(id)? {
+            return Ok(new);
+        }
+        let new = next()?;
+        map.insert(id, new, Default::default())?;
+        self.waiting += 1;
+        if self.first.len() < NAMED {
+            self.first.push(Mention::new((entity, id), column, reader));
+        }
+        Ok(new)
+    }
+
+    /// The experiment is named.
+    pub fn mention_experiment(&mut self, id: i64, column: &str, reader: &Reader<'_>) -> Result<()> {
+        match &self.experiment {
+            Some(before) if before.id != id => {
+                Err(Mention::new((Entity::Experiment, id), column, reader).error(reader))
+            }
+            Some(_) => Ok(()),
+            None => {
+                self.experiment = Some(Mention::new((Entity::Experiment, id), column, reader));
+                Ok(())
+            }
+        }
+    }
+
+    /// Fails unless all came that were named.
+    pub fn finish(&self, experiment: i64, reader: &Reader<'_>) -> Result<()> {
+        if let Some(other) = self.experiment.as_ref().filter(|mention| mention.id != experiment) {
+            return Err(other.error(reader));
+        }
+        match (self.first.first(), self.waiting) {
+            (_, 0) => Ok(()),
+            (Some(first), count) => Err(first.error(reader).detail("count", count)),
+            (None, count) => {
+                reader.invalid(format!("{count} rows are named in extra columns that the document does not have"))
+            }
+        }
+    }
+}
+
+impl Mention {
+    fn new((entity, id): (Entity, i64), column: &str, reader: &Reader<'_>) -> Mention {
+        Mention { entity, id, path: format!("{}: {column}", reader.path()), offset: reader.offset() }
+    }
+
+    fn error(&self, reader: &Reader<'_>) -> Error {
+        let (table, id) = (entity_table(self.entity), self.id);
+        let what = format!("{} names {table} {id}, which the document does not have", self.path);
+        reader.error_at(self.offset, Status::Validation, what).detail("table", table).detail("id", id)
+    }
+}

@@ -1,0 +1,334 @@
+//! The links of an experiment's rows: extra columns that have ids of its other rows.
+
+use super::problem::{Problem, ProblemKind, Problems};
+use super::row_query::RowQuery;
+use super::selection::Selection;
+use super::walk::{Owner, Shape, range};
+use crate::database::{ColumnLayout, Connection, ForeignKey, Layout, Next, Row, TableLayout};
+use crate::error::{Domain, Error, Result, Status};
+use crate::progress::Job;
+use crate::schema::{Entity, LinkOwner, Place, Value, ValueRef, quote};
+
+/// Where a link leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// To the experiment itself.
+    Experiment,
+    /// To the trial at this position.
+    Trial(usize),
+    /// To the run at this position.
+    Run(usize),
+    /// To the metric or artifact of this rank.
+    Leaf(Entity, u64),
+}
+
+/// The id in a column that may be declared for text: a foreign key compares as the column of the id does.
+pub fn id_in(value: ValueRef<'_>) -> Option<i64> {
+    match value {
+        ValueRef::Text(text) => std::str::from_utf8(text).ok()?.trim_ascii().parse().ok(),
+        other => other.as_integer(),
+    }
+}
+
+impl Selection {
+    /// Where a link leads; `None` out of the experiment, or to no row.
+    #[inline]
+    pub fn target(&mut self, entity: Entity, value: ValueRef<'_>) -> Result<Option<Target>> {
+        let Some(id) = id_in(value) else { return Ok(None) };
+        Ok(match entity {
+            Entity::Experiment => (id == self.experiment).then_some(Target::Experiment),
+            Entity::Trial => self.trials.position(id).map(Target::Trial),
+            Entity::Run => self.runs.position(id).map(Target::Run),
+            Entity::Metric | Entity::Artifact => self.leaves(entity).rank(id)?.map(|rank| Target::Leaf(entity, rank)),
+        })
+    }
+}
+
+/// A row that has links.
+pub struct Linking<'r> {
+    pub shape: &'r Shape<'r>,
+    pub row: &'r dyn Row,
+    /// What it hangs on; of a metric or an artifact the experiment.
+    pub owner: Owner,
+    /// Of the row of a junction table what it links, and of a metric or an artifact itself: `None` if there is none.
+    pub leaf: Option<(Entity, u64)>,
+}
+
+impl<'r> Linking<'r> {
+    /// Each link: its column, whose ids that has, and the id.
+    pub fn links(&self) -> Result<Vec<(&'r ColumnLayout, Entity, ValueRef<'_>)>> {
+        let mut found = Vec::new();
+        for (at, column) in self.shape.columns.iter().enumerate() {
+            let Some(entity) = column.refers else { continue };
+            let value = self.row.value(self.shape.first + at)?;
+            if value != ValueRef::Null {
+                found.push((*column, entity, value));
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Receives rows that have links.
+pub type EachLinking<'e> = &'e mut dyn FnMut(&mut Selection, &Linking<'_>) -> Result<()>;
+
+/// Hands over the rows of the selection that have links, table after table.
+pub fn scan_links(
+    connection: &dyn Connection,
+    layout: &Layout,
+    selection: &mut Selection,
+    job: &Job,
+    each: EachLinking<'_>,
+) -> Result<()> {
+    for table in layout.tables.iter().filter(|table| table.has_links()) {
+        match table.schema.place {
+            Place::Aside => {}
+            Place::Leaf(entity) => scan_leaf(connection, table, entity, selection, job, each)?,
+            Place::Node(_) | Place::BelowRun | Place::Link { .. } => {
+                scan_owned(connection, layout, table, selection, job, each)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The condition for rows that have a link.
+fn have_links(table: &TableLayout) -> String {
+    let links = table.columns.iter().filter(|column| column.refers.is_some());
+    let parts: Vec<String> = links.map(|column| format!("t.{} IS NOT NULL", quote(&column.name))).collect();
+    format!("({})", parts.join(" OR "))
+}
+
+fn scan_leaf(
+    connection: &dyn Connection,
+    table: &TableLayout,
+    entity: Entity,
+    selection: &mut Selection,
+    job: &Job,
+    each: EachLinking<'_>,
+) -> Result<()> {
+    let Some(bounds) = selection.leaves(entity).bounds() else { return Ok(()) };
+    let shape = Shape::leaf(table);
+    let (id, name) = (table.quoted("id"), quote(&table.name));
+    let sql = format!(
+        "SELECT {id}{} FROM {name} AS t WHERE t.{id} BETWEEN ?1 AND ?2 AND {} ORDER BY t.{id}",
+        shape.select_leaf(),
+        have_links(table)
+    );
+    connection.query(&sql, &range(bounds), &mut |row| {
+        job.pulse()?;
+        let rank = match row.value(0)?.as_integer() {
+            Some(id) => selection.leaves(entity).rank(id)?,
+            None => None,
+        };
+        if let Some(rank) = rank {
+            each(selection, &Linking { shape: &shape, row, owner: Owner::Experiment, leaf: Some((entity, rank)) })?;
+        }
+        Ok(Next::Row)
+    })
+}
+
+fn scan_owned(
+    connection: &dyn Connection,
+    layout: &Layout,
+    table: &TableLayout,
+    selection: &mut Selection,
+    job: &Job,
+    each: EachLinking<'_>,
+) -> Result<()> {
+    let query = RowQuery::apart(layout, table)?;
+    let Some(bounds) = selection.owner_bounds(query.owner) else { return Ok(()) };
+    let sql = format!("{} AND {}", query.sql, have_links(table));
+    let leaf = query.leaf.as_ref().map(|(entity, _)| *entity);
+    connection.query(&sql, &range(bounds), &mut |row| {
+        job.pulse()?;
+        let leaf_id = if leaf.is_some() { row.value(1)?.as_integer() } else { None };
+        let Some(position) = selection.owner(query.owner, row.value(0)?.as_integer(), leaf_id) else {
+            return Ok(Next::Row);
+        };
+        let linked = match (leaf, leaf_id) {
+            (Some(entity), Some(id)) => selection.leaves(entity).rank(id)?.map(|rank| (entity, rank)),
+            _ => None,
+        };
+        let owner = Owner::of_link(query.owner, position);
+        each(selection, &Linking { shape: &query.shape, row, owner, leaf: linked })?;
+        Ok(Next::Row)
+    })
+}
+
+/// The links that lead out of the experiment, or to no row.
+#[derive(Debug, Default)]
+pub struct Leaving {
+    pub problems: Problems,
+    /// How many each column has: its table and its name.
+    pub columns: Vec<(&'static str, String, u64)>,
+}
+
+impl Leaving {
+    /// Looks at every link whose kind of row is `wanted`.
+    pub fn find(
+        connection: &dyn Connection,
+        layout: &Layout,
+        selection: &mut Selection,
+        job: &Job,
+        wanted: impl Fn(Entity) -> bool,
+    ) -> Result<Leaving> {
+        let mut leaving = Leaving::default();
+        scan_links(connection, layout, selection, job, &mut |selection, linking| {
+            for (column, entity, value) in linking.links()? {
+                if wanted(entity) && selection.target(entity, value)?.is_none() {
+                    leaving.add(linking, column, entity, value)?;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(leaving)
+    }
+
+    fn add(&mut self, linking: &Linking<'_>, column: &ColumnLayout, entity: Entity, value: ValueRef<'_>) -> Result<()> {
+        let table = linking.shape.table.schema.name;
+        match self.columns.iter_mut().find(|(of, name, _)| *of == table && *name == column.name) {
+            Some((.., count)) => *count += 1,
+            None => self.columns.push((table, column.name.clone(), 1)),
+        }
+        let row = linking.shape.row_key(linking.row)?;
+        self.problems.add(|| Problem {
+            kind: ProblemKind::DanglingReference,
+            table,
+            message: format!("{table} ({row}): {} is {}, {}", column.name, value.describe(), leads_out(entity)),
+            row,
+        });
+        Ok(())
+    }
+}
+
+/// What is wrong with a link.
+pub fn leads_out(entity: Entity) -> &'static str {
+    match entity {
+        Entity::Experiment => "which is another experiment or none",
+        Entity::Trial => "which is no trial of the experiment",
+        Entity::Run => "which is no run of the experiment",
+        Entity::Metric => "which is no metric of the experiment",
+        Entity::Artifact => "which is no artifact of the experiment",
+    }
+}
+
+/// A foreign key with an extra column, and how many rows name nothing by it.
+pub struct Dangling<'k> {
+    pub table: &'k TableLayout,
+    pub key: &'k ForeignKey,
+    pub count: u64,
+    /// The key of the first such row, and what it names: `parent_id=7`.
+    pub first: (String, String),
+}
+
+impl Dangling<'_> {
+    /// The error of rows that were to be written.
+    pub fn error(&self, domain: Domain) -> Error {
+        let (table, (row, named)) = (self.table.schema.name, &self.first);
+        let message = format!(
+            "{} rows of {table} name rows of {} that do not exist; nothing was changed",
+            self.count, self.key.parent
+        );
+        Error::new(Status::Constraint, domain, message)
+            .detail("table", table)
+            .detail("row", row)
+            .detail("column", self.key.names())
+            .detail("problem", format!("{} ({named}) does not exist", self.key.parent))
+            .hint("bring the rows that they name there first, or set the columns to NULL")
+    }
+}
+
+/// Finds rows of the selection, which was written in this transaction, that name nothing by a declared foreign key that is not the
+/// schema's. What they name stays until the transaction ends.
+pub fn find_dangling<'k>(
+    connection: &dyn Connection,
+    layout: &'k Layout,
+    selection: &mut Selection,
+    job: &Job,
+) -> Result<Vec<Dangling<'k>>> {
+    let mut found = Vec::new();
+    for (table, key) in layout.extra_keys() {
+        if key.columns.len() == 1 && key.parent.known().is_some() {
+            // Whoever wrote the row knew the new id.
+            continue;
+        }
+        let Some((column, bounds)) = selection.bounds_of(table) else { continue };
+        let sql = dangling_rows(table, key, &column, connection.keeps_found());
+        let sql = format!("{sql} AND t.{column} BETWEEN ?1 AND ?2");
+        let mut count = 0;
+        let mut first = None;
+        connection.query(&sql, &bounds, &mut |row| {
+            job.pulse()?;
+            if selection.has_row_of(table, row.value(0)?)? {
+                count += 1;
+                if first.is_none() {
+                    first = Some(describe(table, key, row)?);
+                }
+            }
+            Ok(Next::Row)
+        })?;
+        found.extend(first.map(|first| Dangling { table, key, count, first }));
+    }
+    Ok(found)
+}
+
+/// The query for rows that name nothing by a key: a column, those of the primary key, and those of the key.
+pub fn dangling_rows(table: &TableLayout, key: &ForeignKey, column: &str, lock: &str) -> String {
+    let primary = table.schema.primary_key.iter().map(|name| format!("t.{}", table.quoted(name)));
+    let own = key.columns.iter().map(|(name, _)| format!("t.{}", quote(name)));
+    let columns: Vec<String> = std::iter::once(format!("t.{column}")).chain(primary).chain(own).collect();
+    format!(
+        "SELECT {} FROM {} AS t WHERE {} AND NOT EXISTS (SELECT 1 FROM {} AS p WHERE {}{lock})",
+        columns.join(", "),
+        quote(&table.name),
+        key.names_something("t"),
+        key.parent.quoted(),
+        key.joins("t", "p")
+    )
+}
+
+/// The key of a row of [`dangling_rows`], and what it names.
+pub fn describe(table: &TableLayout, key: &ForeignKey, row: &dyn Row) -> Result<(String, String)> {
+    let named = |names: &mut dyn Iterator<Item = &str>, from: usize| -> Result<String> {
+        let parts = names.enumerate().map(|(at, name)| Ok(format!("{name}={}", row.value(from + at)?.describe())));
+        Ok(parts.collect::<Result<Vec<String>>>()?.join(", "))
+    };
+    let primary = table.schema.primary_key;
+    let own = named(&mut primary.iter().copied(), 1)?;
+    Ok((own, named(&mut key.columns.iter().map(|(_, above)| above.as_str()), 1 + primary.len())?))
+}
+
+impl Selection {
+    /// The column by which the rows of a table are found, and the smallest and the greatest id there.
+    pub fn bounds_of(&mut self, table: &TableLayout) -> Option<(String, [Value; 2])> {
+        let (entity, bounds) = match table.schema.place {
+            Place::Aside => return None,
+            Place::Node(Entity::Experiment) => (None, self.owner_bounds(LinkOwner::Experiment)),
+            Place::Node(Entity::Trial) => (None, self.trials.bounds()),
+            Place::Node(_) => (None, self.runs.bounds()),
+            Place::Leaf(entity) => (None, self.leaves(entity).bounds()),
+            Place::BelowRun => (Some(Entity::Run), self.runs.bounds()),
+            Place::Link { owner, .. } => (Some(owner.entity()), self.owner_bounds(owner)),
+        };
+        let column = match entity {
+            None => table.quoted("id"),
+            Some(entity) => table.quoted(table.schema.parent_column(entity)?.name),
+        };
+        Some((column, range(bounds?)))
+    }
+
+    /// Whether a row with this in that column is one of the selection.
+    pub fn has_row_of(&mut self, table: &TableLayout, value: ValueRef<'_>) -> Result<bool> {
+        let Some(id) = value.as_integer() else { return Ok(false) };
+        Ok(match table.schema.place {
+            Place::Aside => false,
+            Place::Node(Entity::Experiment) | Place::Link { owner: LinkOwner::Experiment, .. } => id == self.experiment,
+            Place::Node(Entity::Trial) | Place::Link { owner: LinkOwner::Trial, .. } => {
+                self.trials.position(id).is_some()
+            }
+            Place::Node(_) | Place::BelowRun | Place::Link { .. } => self.runs.position(id).is_some(),
+            Place::Leaf(entity) => self.leaves(entity).rank(id)?.is_some(),
+        })
+    }
+}

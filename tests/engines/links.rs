@@ -1,0 +1,319 @@
+//! Extra columns that are foreign keys to the tables of an experiment: their links lead to rows of the copy, or nowhere.
+
+use expmig::{
+    ExportOptions, ImportOptions, JobOptions, Manager, MigrateOptions, OnDuplicate, Severity, Status, Strategy,
+    ValidateOptions,
+};
+
+use super::support::{Folder, STRATEGIES, details, python_digests};
+use super::{Engine, Place, digest, migrated};
+
+/// Columns of tables of ours, and what they refer to.
+const LINKS: [(&str, &str, &str); 8] = [
+    ("EXPERIMENT", "best_trial_id", "TRIAL"),
+    ("EXPERIMENT", "forked_from", "EXPERIMENT"),
+    ("TRIAL", "parent_id", "TRIAL"),
+    ("TRIAL", "part_of", "EXPERIMENT"),
+    ("TRIAL_RUN", "best_metric", "METRIC"),
+    ("METRIC", "run_id", "TRIAL_RUN"),
+    ("METRIC", "better_than", "METRIC"),
+    ("EPOCH_METRIC", "seen_in", "TRIAL_RUN"),
+];
+
+/// Links that lead forwards, backwards, around and to themselves, within experiment 1.
+const INSIDE: &str = "UPDATE EXPERIMENT SET best_trial_id = 12, forked_from = 1 WHERE id = 1;\n\
+    UPDATE TRIAL SET parent_id = 12, part_of = 1 WHERE id = 11;\nUPDATE TRIAL SET parent_id = 11 WHERE id = 12;\n\
+    UPDATE TRIAL_RUN SET best_metric = 33 WHERE id = 21;\nUPDATE METRIC SET run_id = 22 WHERE id IN (34, 35);\n\
+    UPDATE METRIC SET run_id = 21, better_than = 33 WHERE id = 32;\nUPDATE METRIC SET better_than = 31 WHERE id = 31;\n\
+    UPDATE EPOCH_METRIC SET seen_in = 23 WHERE metric_id = 33";
+
+impl Place {
+    /// Adds a column that is a foreign key.
+    fn link(&self, table: &str, column: &str, parent: &str) {
+        self.execute(&match self.engine {
+            Engine::Sqlite => format!("ALTER TABLE {table} ADD COLUMN {column} INTEGER REFERENCES {parent}"),
+            Engine::Server(_) => {
+                format!(
+                    "ALTER TABLE {table} ADD COLUMN {column} BIGINT, ADD FOREIGN KEY ({column}) REFERENCES {parent}(id)"
+                )
+            }
+        });
+    }
+
+    fn with_links(self) -> Place {
+        LINKS.iter().for_each(|(table, column, parent)| self.link(table, column, parent));
+        self
+    }
+
+    /// Where the links of an experiment lead, by what the rows are called.
+    fn told(&self, experiment: i64) -> Vec<String> {
+        let trial = format!("TRIAL t WHERE t.experiment_id = {experiment} AND t.name =");
+        let run = format!(
+            "TRIAL_RUN r JOIN TRIAL t ON t.id = r.trial_id WHERE t.experiment_id = {experiment} AND r.status ="
+        );
+        let metric = |value: &str| {
+            format!(
+                "METRIC m JOIN EPOCH_METRIC l ON l.metric_id = m.id JOIN TRIAL_RUN r ON r.id = l.epoch_trial_run_id
+                JOIN TRIAL t ON t.id = r.trial_id WHERE t.experiment_id = {experiment} AND m.total_val = {value}"
+            )
+        };
+        let result = |value: &str| {
+            format!(
+                "METRIC m JOIN RESULTS_METRIC l ON l.metric_id = m.id JOIN TRIAL_RUN r ON r.id = l.results_id
+                JOIN TRIAL t ON t.id = r.trial_id WHERE t.experiment_id = {experiment} AND m.total_val = {value}"
+            )
+        };
+        let here = |row: &str, id: &str| {
+            format!("(SELECT CASE WHEN EXISTS (SELECT 1 FROM {row} AND {id}) THEN 'here' ELSE 'elsewhere' END)")
+        };
+        let queries = [
+            format!(
+                "(SELECT {} FROM EXPERIMENT e WHERE e.id = {experiment})",
+                here(&format!("{trial} 'second'"), "t.id = e.best_trial_id")
+            ),
+            format!(
+                "(SELECT CASE WHEN forked_from = {experiment} THEN 'here' ELSE 'elsewhere' END FROM EXPERIMENT WHERE id = {experiment})"
+            ),
+            format!(
+                "(SELECT {} FROM TRIAL c WHERE c.experiment_id = {experiment} AND c.name = 'first')",
+                here(&format!("{trial} 'second'"), "t.id = c.parent_id")
+            ),
+            format!(
+                "(SELECT {} FROM TRIAL c WHERE c.experiment_id = {experiment} AND c.name = 'second')",
+                here(&format!("{trial} 'first'"), "t.id = c.parent_id")
+            ),
+            format!(
+                "(SELECT CASE WHEN part_of = {experiment} THEN 'here' ELSE 'elsewhere' END FROM TRIAL WHERE experiment_id = {experiment} AND name = 'first')"
+            ),
+            here(&metric("0.75"), &format!("m.id = (SELECT r.best_metric FROM {run} 'completed')")),
+            here(&metric("2.5"), &format!("m.run_id = (SELECT r.id FROM {run} 'failed')")),
+            here(&result("0.125"), &format!("m.run_id = (SELECT r.id FROM {run} 'failed')")),
+            here(&metric("1.5"), &format!("m.run_id = (SELECT r.id FROM {run} 'completed')")),
+            here(
+                &metric("0.75"),
+                "m.id = (SELECT n.better_than FROM METRIC n JOIN EPOCH_METRIC k ON k.metric_id = n.id WHERE n.total_val = 1.5 AND k.epoch_trial_run_id = r.id)",
+            ),
+            here(&result("0.5"), "m.better_than = m.id"),
+            here(&metric("0.75"), &format!("l.seen_in = (SELECT r.id FROM {run} 'started')")),
+        ];
+        queries.iter().map(|query| self.cell(&format!("SELECT {query}"))).collect()
+    }
+
+    fn all_lead_to_its_own_rows(&self, experiment: i64) {
+        let told = self.told(experiment);
+        assert!(told.iter().all(|cell| cell.contains("here") && !cell.contains("elsewhere")), "{told:?}");
+    }
+}
+
+fn ok<T>(result: expmig::Result<T>) -> T {
+    result.unwrap_or_else(|error| panic!("{}", error.to_json()))
+}
+
+fn by(strategy: Strategy) -> MigrateOptions {
+    MigrateOptions { strategy, ..MigrateOptions::default() }
+}
+
+fn imported(target: &Manager, document: &str, options: ImportOptions) -> i64 {
+    ok(target.import_from_string(document.as_bytes(), options)).experiment_id
+}
+
+pub fn links_of_a_copy_lead_to_its_own_rows(engine: Engine) {
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a").with_links();
+    place.execute(INSIDE);
+    place.all_lead_to_its_own_rows(1);
+    let manager = place.open();
+    let was = digest(&manager, 1);
+    for strategy in STRATEGIES {
+        let result = ok(manager.migrate_experiment(1, None, by(strategy)));
+        let new = result.new_experiment_id;
+        place.all_lead_to_its_own_rows(new);
+        assert_eq!(digest(&manager, new), was, "{strategy:?}");
+        assert_eq!(manager.compare_experiments(1, None, new, JobOptions::default()).unwrap()["equal"], true);
+        assert!(result.warnings.iter().all(|warning| warning.contains("the same")), "{:?}", result.warnings);
+    }
+    // Again, and found by its content.
+    let skip = MigrateOptions { on_duplicate: OnDuplicate::Skip, ..MigrateOptions::default() };
+    assert!(ok(manager.migrate_experiment(1, None, skip)).skipped);
+    // To another database of the same schema, and into one that has no such columns yet.
+    let other = engine.place(&folder, "other");
+    drop(other.create());
+    let (other, file) = (other.with_links(), Engine::Sqlite.place(&folder, "file"));
+    for target in [&other, &file] {
+        let target_manager = if target.url == file.url { target.create() } else { target.open() };
+        let new = migrated(&manager, Some(&target_manager), 1, MigrateOptions::default());
+        target.all_lead_to_its_own_rows(new);
+        assert_eq!(digest(&target_manager, new), was);
+        // And appended to an experiment that is there.
+        let options = MigrateOptions { target_experiment: Some(new), ..MigrateOptions::default() };
+        ok(manager.migrate_experiment(1, Some(&target_manager), options));
+        let foreign = "SELECT count(*) FROM TRIAL c JOIN TRIAL p ON p.id = c.parent_id WHERE p.experiment_id <> c.experiment_id OR p.id = c.id";
+        assert!(target.cell(foreign).contains('0'), "{}", target.cell(foreign));
+        assert!(target.cell("SELECT count(*) FROM TRIAL WHERE parent_id IS NOT NULL").contains('4'));
+    }
+}
+
+pub fn the_digest_knows_where_links_lead(engine: Engine) {
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a");
+    let plain = digest(&place.open(), 1);
+    let place = place.with_links();
+    assert_eq!(digest(&place.open(), 1), plain, "columns without links are as good as none");
+    let mut seen = vec![plain];
+    for links in [
+        "UPDATE TRIAL SET parent_id = 12 WHERE id = 11",
+        "UPDATE TRIAL SET parent_id = 11 WHERE id = 11",
+        "UPDATE TRIAL SET parent_id = 13 WHERE id = 11",
+        "UPDATE TRIAL SET parent_id = 12 WHERE id = 12",
+        "UPDATE METRIC SET run_id = 21 WHERE id = 32",
+        "UPDATE METRIC SET run_id = 22 WHERE id = 32",
+        "UPDATE EPOCH_METRIC SET seen_in = 22 WHERE metric_id = 33",
+        "UPDATE EPOCH_METRIC SET seen_in = 22 WHERE metric_id = 32",
+        "UPDATE EXPERIMENT SET best_trial_id = 11 WHERE id = 1",
+        "UPDATE EXPERIMENT SET best_trial_id = 12 WHERE id = 1",
+    ] {
+        place.execute(links);
+        let found = digest(&place.open(), 1);
+        assert!(!seen.contains(&found), "{links}");
+        seen.push(found);
+        if engine == Engine::Sqlite {
+            let other = python_digests(std::path::Path::new(&place.url));
+            assert_eq!(other[&1], expmig::digest::hex(&found), "{links}");
+        }
+    }
+    let compared = ok(place.open().compare_experiments(1, None, 2, JobOptions::default()));
+    assert_eq!(compared["equal"], false);
+}
+
+pub fn a_link_that_leads_out_stops_or_is_cut(engine: Engine) {
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a").with_links();
+    place.execute(INSIDE);
+    place.execute("UPDATE TRIAL SET parent_id = 13 WHERE id = 12");
+    let manager = place.open();
+    let before = place.dump();
+    for strategy in [Strategy::Conservative, Strategy::Balanced] {
+        let error = manager.migrate_experiment(1, None, by(strategy)).unwrap_err();
+        assert_eq!(error.status(), Status::Lossy, "{}", error.to_json());
+        assert_eq!((details(&error, "table"), details(&error, "row")), (vec!["TRIAL".into()], vec!["id=12".into()]));
+        assert_eq!(details(&error, "column"), ["parent_id"]);
+        assert!(error.to_string().contains("links"), "{error}");
+        assert_eq!(place.dump(), before, "{strategy:?}");
+    }
+    let plan = ok(manager.plan_migration(1, None, MigrateOptions::default()));
+    assert_eq!(plan["lossy"]["count"], 1, "{plan}");
+    let allowed = MigrateOptions { allow_lossy: true, ..MigrateOptions::default() };
+    for options in [allowed, by(Strategy::Aggressive)] {
+        let result = ok(manager.migrate_experiment(1, None, options));
+        assert_eq!(result.to_json()["lossy"]["count"], 1);
+        assert!(result.warnings.iter().any(|warning| warning.contains("1 rows or values")), "{:?}", result.warnings);
+        let new = result.new_experiment_id;
+        let cut =
+            format!("SELECT count(*) FROM TRIAL WHERE experiment_id = {new} AND parent_id IS NULL AND name = 'second'");
+        assert!(place.cell(&cut).contains('1'));
+        let kept = format!("SELECT count(*) FROM TRIAL WHERE experiment_id = {new} AND parent_id IS NOT NULL");
+        assert!(place.cell(&kept).contains('1'));
+    }
+    // A document cannot say where it leads.
+    let error = manager.export_to_string(1, ExportOptions::default()).unwrap_err();
+    assert_eq!(error.status(), Status::Validation, "{}", error.to_json());
+    assert_eq!(details(&error, "row"), ["id=12"]);
+    let skipping = ExportOptions { skip_unsound: true, ..ExportOptions::default() };
+    let document: serde_json::Value = serde_json::from_str(&ok(manager.export_to_string(1, skipping))).unwrap();
+    assert_eq!(document["metadata"]["left_out"], serde_json::json!({"TRIAL.parent_id": 1}));
+    assert_eq!(
+        (&document["metadata"]["complete"], &document["metadata"]["digest"]["value"]),
+        (&false.into(), &serde_json::Value::Null)
+    );
+}
+
+/// JSON with its keys in alphabetical order.
+fn sorted(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Object(members) => {
+            let mut members: Vec<String> =
+                members.iter().map(|(key, value)| format!("{}:{}", serde_json::json!(key), sorted(value))).collect();
+            members.sort();
+            format!("{{{}}}", members.join(","))
+        }
+        serde_json::Value::Array(items) => format!("[{}]", items.iter().map(sorted).collect::<Vec<_>>().join(",")),
+        other => other.to_string(),
+    }
+}
+
+pub fn a_document_carries_links(engine: Engine) {
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a").with_links();
+    place.execute(INSIDE);
+    let was = digest(&place.open(), 1);
+    let document = ok(place.open().export_to_string(1, ExportOptions::default()));
+    let json: serde_json::Value = serde_json::from_str(&document).unwrap();
+    assert_eq!(json["metadata"]["digest"]["algorithm"], "expmig.digest/2");
+    let column = serde_json::json!({"table": "TRIAL", "column": "parent_id", "references": "TRIAL"});
+    let columns = json["format"]["extra_columns"].as_array().unwrap();
+    assert!(
+        columns.iter().any(|found| ["table", "column", "references"].iter().all(|key| found[key] == column[key])),
+        "{columns:?}"
+    );
+    // Into itself: new ids everywhere.
+    let new = imported(&place.open(), &document, ImportOptions::default());
+    place.all_lead_to_its_own_rows(new);
+    assert_eq!(digest(&place.open(), new), was);
+    let file = Engine::Sqlite.place(&folder, "file");
+    let manager = file.create();
+    // The keys in another order: ids come after what stands below, and what says which columns are links after some rows.
+    let sorted = sorted(&json);
+    assert!(sorted.find("\"format\"") > sorted.find("\"experiment\""));
+    let error = manager.import_from_string(sorted.as_bytes(), ImportOptions::default()).unwrap_err();
+    assert!(error.to_string().contains("has to stand first"), "{}", error.to_json());
+    for (document, preserve_ids) in [(&document, true), (&sorted, false)] {
+        let new = imported(&manager, document, ImportOptions { preserve_ids, ..ImportOptions::default() });
+        file.all_lead_to_its_own_rows(new);
+        assert_eq!(digest(&manager, new), was);
+    }
+    assert!(file.cell("SELECT parent_id FROM TRIAL WHERE id = 11").contains("12"));
+    // A link to a row that is not there.
+    let torn = document.replace("\"parent_id\":12", "\"parent_id\":77");
+    assert_ne!(torn, document);
+    let error = manager.import_from_string(torn.as_bytes(), ImportOptions::default()).unwrap_err();
+    assert_eq!(error.status(), Status::Validation, "{}", error.to_json());
+    assert!(error.to_string().contains("TRIAL 77"), "{error}");
+}
+
+pub fn links_to_nothing_are_dangling_references(engine: Engine) {
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a").with_links();
+    let unchecked = match engine {
+        Engine::Sqlite => "UPDATE TRIAL SET parent_id = 99 WHERE id = 12",
+        Engine::Server(_) => "SET foreign_key_checks = 0;\nUPDATE TRIAL SET parent_id = 99 WHERE id = 12",
+    };
+    place.execute(unchecked);
+    for experiment in [None, Some(1)] {
+        let report = ok(place.open().validate(ValidateOptions { experiment, ..ValidateOptions::default() }));
+        let found: Vec<_> = report.issues().iter().filter(|issue| issue.severity == Severity::Error).collect();
+        assert_eq!(found.len(), 1, "{}", report.to_json());
+        assert_eq!(
+            (found[0].kind.name(), found[0].row.as_str(), found[0].column.as_deref()),
+            ("dangling_reference", "id=12", Some("parent_id"))
+        );
+    }
+    let other = ok(place.open().validate(ValidateOptions { experiment: Some(2), ..ValidateOptions::default() }));
+    assert_eq!(other.count(Severity::Error), 0);
+}
+
+pub fn imports_more_links_than_wait_in_memory(engine: Engine) {
+    let folder = Folder::new();
+    let file = Engine::Sqlite.small(&folder, "file");
+    file.execute(
+        "INSERT INTO TRIAL_RUN VALUES (100, 12, 'x', '2023-12-01T10:00:02', '2023-12-01T10:10:00');
+        INSERT INTO EPOCH WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000)
+            SELECT i, 100, '2023-12-01T10:00:02' FROM n;
+        INSERT INTO METRIC WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000)
+            SELECT 1000 + i, 'loss', i, NULL FROM n;
+        INSERT INTO EPOCH_METRIC SELECT idx, trial_run_id, 1000 + idx FROM EPOCH WHERE trial_run_id = 100",
+    );
+    let document = ok(file.open().export_to_string(1, ExportOptions::default()));
+    let manager = engine.place(&folder, "there").create();
+    let new = imported(&manager, &document, ImportOptions::default());
+    assert_eq!(digest(&manager, new), digest(&file.open(), 1));
+}
