@@ -15,12 +15,13 @@ use super::guard;
 use super::layout::{Affinity, ColumnLayout, Layout, TableLayout};
 use super::one_file::{OneFile, replaced};
 use super::read::ReadStatement;
+use super::reference::References;
 use super::sqlite_cell::{Cell, SqliteRow, from_sqlite};
 use super::sqlite_error::translate;
 use super::sqlite_insert::{SqliteInserter, has_triggers, is_huge};
 use super::sqlite_read::{self, ReadGuard};
 use super::watched::Watched;
-use super::{sqlite_check, sqlite_copy, sqlite_cursors, sqlite_layout};
+use super::{sqlite_check, sqlite_copy, sqlite_cursors, sqlite_layout, sqlite_references};
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
 use crate::schema::{Table, Value, ValueRef, create_statement, quote};
@@ -369,6 +370,19 @@ impl Connection for SqliteConnection {
 
     fn query_locked(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
         self.query(sql, params, each)
+    }
+
+    fn query_held(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
+        self.query(sql, params, each)
+    }
+
+    fn references(&self, layout: &Layout) -> Result<References> {
+        sqlite_references::read(&self.inner, layout).map_err(|error| self.wrap(error))
+    }
+
+    fn suspend_foreign_keys(&self) -> Result<()> {
+        // Our connections never enforce them.
+        Ok(())
     }
 
     fn has_other_writers(&self) -> bool {
