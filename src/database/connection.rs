@@ -9,7 +9,7 @@ use smallvec::SmallVec;
 use super::layout::{ColumnLayout, Layout, TableLayout};
 use super::missing_column::MissingColumn;
 use super::read::ReadStatement;
-use super::references::ForeignKey;
+use super::reference::References;
 use crate::error::{Domain, Error, Result};
 use crate::progress::Job;
 use crate::schema::{Entity, Table, Value, ValueRef};
@@ -141,22 +141,23 @@ pub trait Connection {
     /// Undoes the transaction. Without one, does nothing.
     fn rollback(&self);
 
-    /// Whether the database itself looks for the rows that a row which is written refers to. Without, until the transaction ends,
-    /// rows may come before those that they refer to, and whoever writes them finds what refers to nothing. Whether it ever looks.
-    fn check_references(&self, check: bool) -> Result<bool>;
-
-    /// SQL at the end of a query within another one: until the transaction ends nobody else changes the rows that it finds.
-    fn keeps_found(&self) -> &'static str;
-
-    /// The foreign keys of tables of other schemas to tables of this one, as far as they can be seen.
-    fn keys_from_outside(&self) -> Result<Vec<ForeignKey>>;
-
     /// Runs a query and hands over row after row.
     fn query(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()>;
 
     /// As [`Connection::query`] inside of a transaction that writes, of the rows as they are now: from the first row that is handed
     /// over until the transaction ends nobody else changes one of them.
     fn query_locked(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()>;
+
+    /// As [`Connection::query`] inside of a transaction that writes, of the rows as they are now: until the transaction ends nobody
+    /// else changes them, or adds one that the query would have found. Needs no right but to read.
+    fn query_held(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()>;
+
+    /// The foreign keys to the tables of the layout that the schema does not know.
+    fn references(&self, layout: &Layout) -> Result<References>;
+
+    /// Until the transaction ends, what this connection writes sets off no action of a foreign key, and none refuses it: the caller
+    /// answers for them. Whether the database would have enforced them at all.
+    fn suspend_foreign_keys(&self) -> Result<bool>;
 
     /// Whether others can change rows while a transaction of this connection writes.
     fn has_other_writers(&self) -> bool;

@@ -7,6 +7,7 @@
 mod cell_buffer;
 mod chunk;
 mod connection;
+mod foreign_key;
 mod glob;
 mod guard;
 mod handle;
@@ -17,8 +18,9 @@ mod layout;
 mod missing_column;
 #[cfg(feature = "mysql")]
 mod mysql;
+mod one_file;
 mod read;
-mod references;
+mod reference;
 mod secret;
 mod sqlite;
 mod sqlite_cell;
@@ -30,6 +32,7 @@ mod sqlite_file;
 mod sqlite_insert;
 mod sqlite_layout;
 mod sqlite_read;
+mod sqlite_references;
 mod sqlite_walk;
 mod url;
 mod watched;
@@ -41,6 +44,7 @@ pub use connection::{
     Cells, Change, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction,
     Watches,
 };
+pub use foreign_key::{ForeignKey, TableName};
 pub use glob::Glob;
 pub use handle::{Database, OpenOptions};
 pub use hash_list::HashList;
@@ -49,7 +53,7 @@ pub use id_table::IdTable;
 pub use layout::{Affinity, ColumnLayout, Layout, Storage, TableLayout, utf16_holds};
 pub use missing_column::{Kinds, MissingColumn, cannot_add};
 pub use read::{EachRow, QueryRow, ReadStatement};
-pub use references::{ForeignKey, TableName};
+pub use reference::{Reference, References};
 pub use secret::{Password, Secret};
 pub use sqlite::sqlite_version;
 pub use sqlite_file::{create_copy, open_copy};

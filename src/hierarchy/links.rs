@@ -254,11 +254,11 @@ pub fn find_dangling<'k>(
             continue;
         }
         let Some((column, bounds)) = selection.bounds_of(table) else { continue };
-        let sql = dangling_rows(table, key, &column, connection.keeps_found());
+        let sql = dangling_rows(table, key, &column);
         let sql = format!("{sql} AND t.{column} BETWEEN ?1 AND ?2");
         let mut count = 0;
         let mut first = None;
-        connection.query(&sql, &bounds, &mut |row| {
+        connection.query_held(&sql, &bounds, &mut |row| {
             job.pulse()?;
             if selection.has_row_of(table, row.value(0)?)? {
                 count += 1;
@@ -274,17 +274,18 @@ pub fn find_dangling<'k>(
 }
 
 /// The query for rows that name nothing by a key: a column, those of the primary key, and those of the key.
-pub fn dangling_rows(table: &TableLayout, key: &ForeignKey, column: &str, lock: &str) -> String {
+pub fn dangling_rows(table: &TableLayout, key: &ForeignKey, column: &str) -> String {
     let primary = table.schema.primary_key.iter().map(|name| format!("t.{}", table.quoted(name)));
     let own = key.columns.iter().map(|(name, _)| format!("t.{}", quote(name)));
     let columns: Vec<String> = std::iter::once(format!("t.{column}")).chain(primary).chain(own).collect();
+    let none = key.columns.first().map_or_else(|| "1".to_owned(), |(_, above)| format!("p.{} IS NULL", quote(above)));
     format!(
-        "SELECT {} FROM {} AS t WHERE {} AND NOT EXISTS (SELECT 1 FROM {} AS p WHERE {}{lock})",
+        "SELECT {} FROM {} AS t LEFT JOIN {} AS p ON {} WHERE {} AND {none}",
         columns.join(", "),
         quote(&table.name),
-        key.names_something("t"),
         key.parent.quoted(),
-        key.joins("t", "p")
+        key.joins("t", "p"),
+        key.names_something("t")
     )
 }
 

@@ -5,6 +5,7 @@
 //! Memory: a few dozen bytes per run and a bit per metric or artifact, whatever the number of rows.
 
 mod apart;
+mod behind;
 mod copied;
 mod experiments;
 mod ids;
@@ -16,9 +17,11 @@ mod problem;
 mod row_query;
 mod run_keys;
 mod selection;
+mod strangers;
 mod walk;
 
 pub use apart::{Apart, link_order, walk_apart};
+pub use behind::{Behind, computed_only_here};
 pub use copied::{Blocks, keeps_keys};
 pub use experiments::{ExperimentSummary, experiment_exists, list_experiments, unknown_experiment};
 pub use ids::{IdSet, Ids};
@@ -32,4 +35,5 @@ pub use problem::{Problem, ProblemKind, Problems};
 pub use row_query::RowQuery;
 pub use run_keys::RunKeys;
 pub use selection::{Counts, Scope, Selection};
+pub use strangers::Strangers;
 pub use walk::{Owner, Rewrite, Shape, Through, Visitor, row_order, scan_nodes, walk};

@@ -308,6 +308,9 @@ impl Copier<'_, '_> {
     }
 }
 
+/// Receives a metric or an artifact by its rank, and the selection where the row may refer to others of it.
+type EachLeaf<'e> = &'e mut dyn FnMut(u64, &dyn Row, Option<&mut Selection>) -> Result<()>;
+
 /// As [`scan_leaves`], with the selection at hand: the rows may refer to others of it.
 fn scan_linking_leaves(
     (connection, table): (&dyn Connection, &TableLayout),
@@ -315,7 +318,7 @@ fn scan_linking_leaves(
     columns: &str,
     selection: &mut Selection,
     job: &Job,
-    each: &mut dyn FnMut(u64, &dyn Row, Option<&mut Selection>) -> Result<()>,
+    each: EachLeaf<'_>,
 ) -> Result<()> {
     let Some((low, high)) = selection.leaves(entity).bounds() else { return Ok(()) };
     let (id, name) = (table.quoted("id"), quote(&table.name));

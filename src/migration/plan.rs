@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use super::options::MigrateOptions;
-use super::run::algorithm;
+use super::run::{algorithm, warnings};
 use super::sides::{Prepared, Sides};
 use crate::database::{Connection, Database, Next, TableLayout, Transaction, Watches};
 use crate::digest::hex;
@@ -34,6 +34,7 @@ pub fn plan(
     let target_database = target.unwrap_or(source);
     let reader = source.reader()?;
     let same = source.is_same_as(target_database);
+    target_database.refuse_replaced()?;
     let target_reader = if same { reader } else { target_database.reader()? };
     let _watches = Watches::new(&job, [reader, target_reader]);
     job.begin("opening")?;
@@ -113,6 +114,7 @@ fn describe(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions, jo
         "lossy": prepared.fit.to_json(),
         "transformation": sides.rewriter.as_ref().map(|rewriter| rewriter.borrow().result().to_json()),
         "duplicates": duplicates,
+        "warnings": warnings(sides, prepared, options, problems.count),
         "digest": {
             "algorithm": algorithm(prepared),
             "source": prepared.source_digest.as_ref().map(|digest| hex(&digest.experiment)),

@@ -10,6 +10,7 @@ use super::sides::{Prepared, Sides, Validated};
 use crate::database::{ColumnLayout, Database, Kinds, Layout, MissingColumn, Transaction, Watches, cannot_add};
 use crate::digest::{ALGORITHM, Digester, ExperimentDigest, OnDuplicate};
 use crate::error::{Domain, Error, NAMED, Result, Status};
+use crate::hierarchy::Behind;
 use crate::progress::Job;
 use crate::schema::{Entity, Value, quote};
 use crate::validation::Report;
@@ -28,6 +29,7 @@ pub fn migrate(
     let target_database = target.unwrap_or(source);
     job.begin("opening")?;
     let writer = target_database.writer(&job)?;
+    source.refuse_replaced()?;
     // Within one database, one connection reads and writes: two would wait for each other.
     let same = source.is_same_as(target_database);
     let reader = if same { writer } else { source.reader()? };
@@ -50,6 +52,7 @@ pub fn migrate(
     };
     let result = write(&mut sides, prepared, &options, &job).map_err(kept)?;
     job.begin("committing").map_err(kept)?;
+    source.refuse_replaced().map_err(kept)?;
     writing.commit().map_err(kept)?;
     drop(reading);
     job.finish();
@@ -85,6 +88,7 @@ fn judge(
     }
     if let Some(validated) = &prepared.validated {
         judge_validated(validated, experiment)?;
+        refuse_behind(prepared, experiment)?;
     }
     sides.refuse_failed()?;
     // First: what does not fit is not there either, whatever an earlier lossy copy has.
@@ -128,6 +132,31 @@ fn judge_validated(validated: &Validated, experiment: i64) -> Result<()> {
         error = error.detail("kind", issue.kind.name()).detail("problem", &issue.message);
     }
     Err(error)
+}
+
+/// CONSERVATIVE: nothing of the experiment stays behind.
+fn refuse_behind(prepared: &Prepared, experiment: i64) -> Result<()> {
+    let counted: Vec<_> = prepared.behind.iter().filter(|behind| behind.rows.is_some()).collect();
+    if counted.is_empty() && prepared.computed.is_empty() {
+        return Ok(());
+    }
+    let message = format!("something of experiment {experiment} would stay behind; nothing was changed");
+    let error = Error::new(Status::Validation, Domain::Validation, message)
+        .detail("experiment_id", experiment)
+        .detail("count", counted.len() + prepared.computed.len())
+        .hint("use the BALANCED strategy, which says so in a warning, and bring it across by other means");
+    let error = counted
+        .iter()
+        .take(NAMED)
+        .fold(error, |error, behind| error.detail("table", &behind.table).detail("problem", behind.message()));
+    Err(prepared.computed.iter().take(NAMED).fold(error, |error, (table, column, rows)| {
+        error.detail("table", table).detail("column", column).detail("problem", computed(table, column, *rows))
+    }))
+}
+
+/// For a person.
+fn computed(table: &str, column: &str, rows: u64) -> String {
+    format!("{table}.{column} is computed in the source and not in the target, where it has no value in {rows} rows")
 }
 
 fn judge_fit(prepared: &Prepared, options: &MigrateOptions, experiment: i64) -> Result<()> {
@@ -232,7 +261,7 @@ fn write(
     problems.fail_rows(job, left_out.iter().map(|(_, count)| count).sum())?;
     let ids = NewIds::allocate(sides, selection, options.target_experiment)?;
     // A link can lead to a row that comes later.
-    let may_dangle = sides.target_layout.extra_keys().next().is_some() && sides.target.check_references(false)?;
+    let may_dangle = sides.target_layout.extra_keys().next().is_some() && sides.target.suspend_foreign_keys()?;
     let copier = Copier { sides, layout: &prepared.effective.layout, options, ids, job };
     let mut quality = prepared.deferred.take();
     let mut digester =
@@ -259,7 +288,6 @@ fn write(
         touch(sides, into)?;
     }
     if may_dangle {
-        sides.target.check_references(true)?;
         refuse_dangling(sides, selection, ids, options.target_experiment.is_some(), job)?;
     }
     let target_digest = prove(sides, selection, &copied, (&prepared.expected, ids), options, job)?;
@@ -300,7 +328,8 @@ fn write(
     })
 }
 
-fn warnings(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions, left_out: u64) -> Vec<String> {
+/// What is worth knowing before anything is written.
+pub fn warnings(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions, left_out: u64) -> Vec<String> {
     let mut warnings = Vec::new();
     for duplicate in &prepared.duplicates {
         warnings.push(match (duplicate.proven, options.target_experiment) {
@@ -322,6 +351,8 @@ fn warnings(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions, le
     for (table, column, _) in &prepared.fit.added_columns {
         warnings.push(format!("the column {table}.{column} was added to the target"));
     }
+    warnings.extend(prepared.behind.iter().map(Behind::message));
+    warnings.extend(prepared.computed.iter().map(|(table, column, rows)| computed(table, column, *rows)));
     for (table, column) in &sides.undeclared {
         warnings.push(format!("the target does not declare {table}.{column} as a foreign key, as the source does"));
     }

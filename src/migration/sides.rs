@@ -9,7 +9,7 @@ use super::options::{MigrateOptions, Strategy};
 use crate::database::{ColumnLayout, Connection, Database, Layout, TableLayout};
 use crate::digest::{ExperimentDigest, OnDuplicate, Stored, digest, digest_as};
 use crate::error::{Domain, Error, Result};
-use crate::hierarchy::{Counts, Rewrite, Scope, Selection, experiment_exists};
+use crate::hierarchy::{Behind, Counts, Rewrite, Scope, Selection, computed_only_here, experiment_exists};
 use crate::progress::Job;
 use crate::schema::{Entity, Value, ValueRef};
 use crate::transformation::{Plan, Rewriter};
@@ -140,6 +140,10 @@ pub struct Prepared {
     /// What the copy has to be; `None` where nothing needs it.
     pub expected: Option<ExperimentDigest>,
     pub duplicates: Vec<Duplicate>,
+    /// What hangs on the experiment and is not copied.
+    pub behind: Vec<Behind>,
+    /// Columns that are computed in the source and plain in the target: table, column, and how many rows are copied.
+    pub computed: Vec<(&'static str, String, u64)>,
 }
 
 impl Prepared {
@@ -158,6 +162,8 @@ impl Prepared {
         let effective = Effective::new(&sides.source_layout, &sides.target_layout, ways, &mut fit);
         let mut selection =
             Selection::read(sides.source, &sides.source_layout, sides.experiment, Scope::default(), job)?;
+        let behind = Behind::find(sides.source, &sides.source_layout, &mut selection, job)?;
+        let computed = computed_only_here(&sides.source_layout, &sides.target_layout, &selection);
         let mut quality = (options.strategy != Strategy::Aggressive).then(|| Quality::new(&selection));
         let as_it_is = options.target_experiment.is_none()
             && options.title_prefix.is_none()
@@ -186,6 +192,8 @@ impl Prepared {
             source_digest: None,
             expected: None,
             duplicates: Vec::new(),
+            behind,
+            computed,
         };
         if let Some(mut quality) = quality {
             prepared.digest_source(sides, options, job, (exact, Some(&mut quality)))?;

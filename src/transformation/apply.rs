@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::examine::{CELLS, Examiner, Verdict};
-use super::links::move_links;
+use super::links::{move_links, refuse_tied};
 use super::metric::Metric;
 use super::options::TransformOptions;
 use super::plan::Plan;
@@ -122,6 +122,7 @@ fn run(
         let (mut copied, first, mut log) = writer.finish()?;
         if !copied.is_empty() {
             job.begin("moving links to the copies")?;
+            refuse_tied(connection, layout, (&chosen.owners, &mut copied), job)?;
             move_links(connection, layout, (&chosen.owners, &mut copied, first), log.as_mut(), job)?;
         }
         if let Some(log) = log.filter(|_| result.updated > 0) {

@@ -2,11 +2,11 @@
 
 use super::selection::{MetricLinks, Owners};
 use super::undo_log::{MovedLink, UndoLog};
-use crate::database::{Change, Connection, Layout, Next};
+use crate::database::{Change, ColumnLayout, Connection, Layout, Next};
 use crate::error::{Domain, Error, Result, Status};
-use crate::hierarchy::IdSet;
+use crate::hierarchy::{IdSet, Scope, Selection, id_in, scan_links};
 use crate::progress::Job;
-use crate::schema::{Column, Role, Value, ValueRef, quote};
+use crate::schema::{Column, Entity, LinkOwner, Role, Value, ValueRef, quote};
 
 /// How many links are read before they are moved.
 const AT_ONCE: usize = 4096;
@@ -51,19 +51,13 @@ pub fn move_links(
         let keys = link_keys(&links);
         let metric = links.table.quoted(links.metric_column.name);
         let owner = links.table.quoted(links.owner_column.name);
-        let row = if links.table.has_rowid { "rowid" } else { "NULL" };
+        let row = links.table.rowid.unwrap_or("NULL");
         let columns: String = keys.iter().map(|key| format!(", {}", links.table.quoted(key.name))).collect();
         let name = quote(&links.table.name);
         let sql = format!("SELECT {row}, {owner}, {metric}{columns} FROM {name} WHERE {owner} BETWEEN ?1 AND ?2");
-        let by_row = format!("UPDATE {name} SET {metric} = ?1 WHERE rowid = ?2");
-        let mut mover = Mover {
-            statement: connection.prepare_change(&if links.table.has_rowid {
-                by_row
-            } else {
-                move_statement(connection, &links)
-            })?,
-            table: links.table.schema.name,
-        };
+        let by_row = |rowid: &str| format!("UPDATE {name} SET {metric} = ?1 WHERE {rowid} = ?2");
+        let statement = links.table.rowid.map_or_else(|| move_statement(connection, &links), by_row);
+        let mut mover = Mover { statement: connection.prepare_change(&statement)?, table: links.table.schema.name };
         let mut found: Vec<Found> = Vec::new();
         connection.query(&sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
             job.pulse()?;
@@ -79,6 +73,44 @@ pub fn move_links(
             Ok(Next::Row)
         })?;
         mover.run(&mut found, log.as_deref_mut())?;
+    }
+    Ok(())
+}
+
+/// Fails if a row of the selected experiments refers in an extra column to a metric that is copied because others have it, too: the
+/// link would lead out of the experiment.
+pub fn refuse_tied(
+    connection: &dyn Connection,
+    layout: &Layout,
+    (owners, copied): (&Owners, &mut IdSet),
+    job: &Job,
+) -> Result<()> {
+    let names_metrics = |column: &ColumnLayout| column.refers == Some(Entity::Metric);
+    if !layout.tables.iter().any(|table| table.columns.iter().any(names_metrics)) {
+        return Ok(());
+    }
+    for experiment in owners.of(LinkOwner::Experiment).iter() {
+        let mut selection = Selection::read(connection, layout, experiment, Scope::default(), job)?;
+        scan_links(connection, layout, &mut selection, job, &mut |_, linking| {
+            for (column, entity, value) in linking.links()? {
+                let Some(id) = id_in(value).filter(|_| entity == Entity::Metric) else { continue };
+                if copied.rank(id)?.is_none() {
+                    continue;
+                }
+                let (table, row) = (linking.shape.table.schema.name, linking.shape.row_key(linking.row)?);
+                let message = format!(
+                    "metric {id} belongs to other experiments, too, and {table} ({row}) names it in {}; nothing was changed",
+                    column.name
+                );
+                return Err(Error::new(Status::Unsupported, Domain::Transformation, message)
+                    .detail("table", table)
+                    .detail("row", row)
+                    .detail("column", &column.name)
+                    .detail("metric_id", id)
+                    .hint("transform all experiments that have the metric, or set the column to NULL"));
+            }
+            Ok(())
+        })?;
     }
     Ok(())
 }

@@ -51,7 +51,7 @@ fn read_key(
             (table.quoted(any.map_or("id", |column| column.name)), Vec::new())
         }
     };
-    let mut sql = dangling_rows(table, key, &column, "");
+    let mut sql = dangling_rows(table, key, &column);
     if !bounds.is_empty() {
         sql.push_str(&format!(" AND t.{column} BETWEEN ?1 AND ?2"));
     }

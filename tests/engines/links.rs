@@ -1,8 +1,8 @@
 //! Extra columns that are foreign keys to the tables of an experiment: their links lead to rows of the copy, or nowhere.
 
 use expmig::{
-    ExportOptions, ImportOptions, JobOptions, Manager, MigrateOptions, OnDuplicate, Severity, Status, Strategy,
-    ValidateOptions,
+    ExportOptions, ImportOptions, JobOptions, Manager, MetricSelection, MigrateOptions, OnDuplicate, Severity, Status,
+    Strategy, TransformOptions, ValidateOptions,
 };
 
 use super::support::{Folder, STRATEGIES, details, python_digests};
@@ -195,7 +195,7 @@ pub fn a_link_that_leads_out_stops_or_is_cut(engine: Engine) {
     for strategy in [Strategy::Conservative, Strategy::Balanced] {
         let error = manager.migrate_experiment(1, None, by(strategy)).unwrap_err();
         assert_eq!(error.status(), Status::Lossy, "{}", error.to_json());
-        assert_eq!((details(&error, "table"), details(&error, "row")), (vec!["TRIAL".into()], vec!["id=12".into()]));
+        assert_eq!((details(&error, "table"), details(&error, "row")), (vec!["TRIAL"], vec!["id=12"]));
         assert_eq!(details(&error, "column"), ["parent_id"]);
         assert!(error.to_string().contains("links"), "{error}");
         assert_eq!(place.dump(), before, "{strategy:?}");
@@ -316,4 +316,75 @@ pub fn imports_more_links_than_wait_in_memory(engine: Engine) {
     let manager = engine.place(&folder, "there").create();
     let new = imported(&manager, &document, ImportOptions::default());
     assert_eq!(digest(&manager, new), digest(&file.open(), 1));
+}
+
+pub fn what_hangs_on_the_experiment_and_stays_is_said(engine: Engine) {
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a");
+    // By two keys at once, by a key of two columns, and by none that leads into the experiment.
+    place.execute(
+        "CREATE TABLE NOTES (id INT PRIMARY KEY, trial BIGINT, run BIGINT, FOREIGN KEY (trial) REFERENCES TRIAL(id), FOREIGN KEY (run) REFERENCES TRIAL_RUN(id));\n\
+         CREATE TABLE MARKS (n INT PRIMARY KEY, ep BIGINT, run BIGINT, FOREIGN KEY (ep, run) REFERENCES EPOCH(idx, trial_run_id));\n\
+         CREATE TABLE ASIDE (n INT PRIMARY KEY, trial BIGINT, FOREIGN KEY (trial) REFERENCES TRIAL(id));\n\
+         INSERT INTO NOTES VALUES (1, 11, 21), (2, 12, NULL), (3, 13, 22), (4, 13, 24), (5, NULL, NULL);\n\
+         INSERT INTO MARKS VALUES (1, 1, 21), (2, 0, 21), (3, 0, 24), (4, 0, NULL);\n\
+         INSERT INTO ASIDE VALUES (1, 13)",
+    );
+    let manager = place.open();
+    let said = |warnings: &[String]| {
+        assert!(warnings.iter().any(|warning| warning.starts_with("3 rows of NOTES hang")), "{warnings:?}");
+        assert!(warnings.iter().any(|warning| warning.starts_with("2 rows of MARKS hang")), "{warnings:?}");
+        assert!(warnings.iter().all(|warning| !warning.contains("ASIDE")), "{warnings:?}");
+    };
+    let error = manager.migrate_experiment(1, None, by(Strategy::Conservative)).unwrap_err();
+    assert_eq!((error.status(), details(&error, "table")), (Status::Validation, vec!["MARKS", "NOTES"]));
+    let plan = ok(manager.plan_migration(1, None, MigrateOptions::default()));
+    said(&plan["warnings"].as_array().unwrap().iter().map(|w| w.as_str().unwrap().to_owned()).collect::<Vec<_>>());
+    for strategy in [Strategy::Balanced, Strategy::Aggressive] {
+        said(&ok(manager.migrate_experiment(1, None, by(strategy))).warnings);
+    }
+    let document = ok(manager.export_to_string(1, ExportOptions::default()));
+    let json: serde_json::Value = serde_json::from_str(&document).unwrap();
+    assert_eq!(json["metadata"]["left_out"], serde_json::json!({"NOTES": 3, "MARKS": 2}));
+    assert_eq!(json["metadata"]["complete"], true);
+    let done = ok(Engine::Sqlite
+        .place(&folder, "there")
+        .create()
+        .import_from_string(document.as_bytes(), ImportOptions::default()));
+    assert!(done.warnings.iter().any(|warning| warning.contains("NOTES")), "{:?}", done.warnings);
+}
+
+pub fn what_is_computed_only_in_the_source_is_said(engine: Engine) {
+    let folder = Folder::new();
+    let (place, other) = (engine.small(&folder, "a"), engine.place(&folder, "other"));
+    place.execute("ALTER TABLE METRIC ADD COLUMN twice DOUBLE GENERATED ALWAYS AS (total_val * 2) VIRTUAL");
+    drop(other.create());
+    other.execute("ALTER TABLE METRIC ADD COLUMN twice DOUBLE");
+    let (source, target) = (place.open(), other.open());
+    let result = ok(source.migrate_experiment(1, Some(&target), MigrateOptions::default()));
+    assert!(
+        result.warnings.iter().any(|warning| warning.starts_with("METRIC.twice is computed")),
+        "{:?}",
+        result.warnings
+    );
+    let error = source.migrate_experiment(1, Some(&target), by(Strategy::Conservative)).unwrap_err();
+    assert_eq!((error.status(), details(&error, "column")), (Status::Validation, vec!["twice"]));
+}
+
+pub fn a_link_to_a_shared_metric_stops_a_transformation(engine: Engine) {
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a").with_links();
+    place.execute("INSERT INTO EPOCH_METRIC VALUES (1, 21, 36);\nUPDATE TRIAL_RUN SET best_metric = 36 WHERE id = 21");
+    let before = place.dump();
+    let selection = MetricSelection { experiments: Some(vec![1]), metrics: None };
+    let double = r#"{"factor": 2, "target": "total"}"#;
+    let manager = place.open();
+    let error =
+        manager.transform_metrics_by(&selection, "scale", Some(double), TransformOptions::default()).unwrap_err();
+    assert_eq!((error.status(), details(&error, "row")), (Status::Unsupported, vec!["id=21"]), "{}", error.to_json());
+    let rows = |dump: Vec<(String, Vec<Vec<String>>)>| -> Vec<_> {
+        dump.into_iter().filter(|(table, _)| !table.starts_with("EXPMIG_") && !table.starts_with("sqlite_")).collect()
+    };
+    assert_eq!(rows(place.dump()), rows(before));
+    ok(manager.transform_metrics_by(&MetricSelection::default(), "scale", Some(double), TransformOptions::default()));
 }

@@ -52,7 +52,8 @@ def main():
             if "$" not in "".join(value):
                 kinds.setdefault((*name, *sorted(value)), (where, value))
         for where, value in kinds.values():
-            bad = {"per_label_val": {"surplus": 1, "$text": "x"}, "extra_columns": {"a": [1]}, "link_extra_columns": {"a": True}}
+            bad = {"per_label_val": {"surplus": 1, "$text": "x"}, "extra_columns": {"a": [1]}, "link_extra_columns": {"a": True},
+                   "left_out": {"surplus": -1}}
             wrong = [("surplus", 1)] + [(key, bad.get(key, {"surplus": 1})) for key in value]
             for key, bad in wrong:
                 if validator.is_valid(changed(document, where, key, bad)):

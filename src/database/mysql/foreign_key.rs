@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::connection::MysqlConnection;
 use crate::database::connection::{Connection, Next};
-use crate::database::references::{self, TableName};
+use crate::database::foreign_key as declared;
+use crate::database::foreign_key::TableName;
 use crate::error::{Error, Result};
 use crate::schema::quote;
 
@@ -17,16 +18,10 @@ const COLUMNS: &str = "SELECT k.CONSTRAINT_NAME, k.TABLE_SCHEMA = DATABASE() AND
     ORDER BY k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION";
 
 /// A row for each column of the keys that begin in the schema. Who may only read sees them here, but not their rules.
-const DECLARED: &str = "SELECT NULL, TABLE_NAME, CONSTRAINT_NAME, COLUMN_NAME,
+const DECLARED: &str = "SELECT TABLE_NAME, CONSTRAINT_NAME, COLUMN_NAME,
         NULLIF(REFERENCED_TABLE_SCHEMA, DATABASE()), REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME
     FROM information_schema.KEY_COLUMN_USAGE WHERE TABLE_SCHEMA = DATABASE() AND REFERENCED_TABLE_NAME IS NOT NULL
     ORDER BY TABLE_NAME, CONSTRAINT_NAME, ORDINAL_POSITION";
-/// As [`DECLARED`], of the keys of other schemas that end in this one.
-const FROM_OUTSIDE: &str = "SELECT TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, COLUMN_NAME,
-        NULL, REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME
-    FROM information_schema.KEY_COLUMN_USAGE WHERE REFERENCED_TABLE_SCHEMA = DATABASE() AND TABLE_SCHEMA <> DATABASE()
-    ORDER BY TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, ORDINAL_POSITION";
-
 /// The plain indexes that a table may have because of foreign keys, a row for each column.
 const INDEXES: &str = "SELECT TABLE_NAME, INDEX_NAME, COLUMN_NAME FROM information_schema.STATISTICS s
     WHERE TABLE_SCHEMA = DATABASE() AND NON_UNIQUE = 1 AND INDEX_TYPE = 'BTREE' AND INDEX_COMMENT = '' AND NOT EXISTS (
@@ -175,26 +170,17 @@ pub fn read(connection: &MysqlConnection) -> Result<Vec<ForeignKey>> {
 }
 
 /// The foreign keys of the schema's tables.
-pub fn declared(connection: &MysqlConnection) -> Result<Vec<references::ForeignKey>> {
-    keys(connection, DECLARED)
-}
-
-/// The foreign keys of tables of other schemas to those of this one, as far as the account may see them.
-pub fn from_outside(connection: &MysqlConnection) -> Result<Vec<references::ForeignKey>> {
-    keys(connection, FROM_OUTSIDE)
-}
-
-fn keys(connection: &MysqlConnection, sql: &str) -> Result<Vec<references::ForeignKey>> {
-    let mut found: Vec<(String, references::ForeignKey)> = Vec::new();
-    connection.query(sql, &[], &mut |row| {
+pub fn declared(connection: &MysqlConnection) -> Result<Vec<declared::ForeignKey>> {
+    let mut found: Vec<(String, declared::ForeignKey)> = Vec::new();
+    connection.query(DECLARED, &[], &mut |row| {
         let text = |at: usize| Ok::<_, Error>(row.value(at)?.readable().unwrap_or_default());
-        let table = TableName { schema: row.value(0)?.readable(), name: text(1)? };
-        let (name, pair) = (text(2)?, (text(3)?, text(6)?));
+        let table = TableName::here(text(0)?);
+        let (name, pair) = (text(1)?, (text(2)?, text(5)?));
         match found.last_mut() {
             Some((last, key)) if *last == name && key.table == table => key.columns.push(pair),
             _ => {
-                let parent = TableName { schema: row.value(4)?.readable(), name: text(5)? };
-                found.push((name, references::ForeignKey { table, parent, columns: vec![pair] }));
+                let parent = TableName { schema: row.value(3)?.readable(), name: text(4)? };
+                found.push((name, declared::ForeignKey { table, parent, columns: vec![pair] }));
             }
         }
         Ok(Next::Row)

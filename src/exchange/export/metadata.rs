@@ -7,6 +7,7 @@ use super::options::ExportOptions;
 use crate::database::{Database, TableLayout};
 use crate::digest::{ALGORITHM, ExperimentDigest, hex};
 use crate::exchange::names::{FORMAT_JSON, FORMAT_NAME, FORMAT_VERSION, REFERENCES};
+use crate::hierarchy::Behind;
 use crate::schema::entity_table;
 
 /// Rows per table.
@@ -36,15 +37,19 @@ fn object(counts: &TableRows) -> Map<String, Json> {
     counts.iter().map(|(table, rows)| ((*table).to_owned(), Json::from(*rows))).collect()
 }
 
+/// Rows that are in the document, rows and links that are not, and what hangs on the experiment beside.
+type Said<'s> = (&'s TableRows, &'s TableRows, &'s [(&'static str, String, u64)], &'s [Behind]);
+
 /// What stands last.
 pub fn metadata(
     database: &Database,
     generation: u8,
     options: &ExportOptions,
-    (counts, left_out, cut_links): (&TableRows, &TableRows, &[(&'static str, String, u64)]),
+    (counts, left_out, cut_links, behind): Said<'_>,
     digest: Option<&ExperimentDigest>,
 ) -> Json {
     let mut missing = object(left_out);
+    missing.extend(behind.iter().map(|behind| (behind.table.clone(), Json::from(behind.rows))));
     missing.extend(cut_links.iter().map(|(table, column, links)| (format!("{table}.{column}"), Json::from(*links))));
     json!({
         "export_timestamp": Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true),

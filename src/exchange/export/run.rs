@@ -13,7 +13,7 @@ use crate::database::{Connection, Cursor, Database, Layout, Transaction, Watches
 use crate::digest::{Digester, Ended, ExperimentDigest, Hash};
 use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::names::{FORMAT, METADATA};
-use crate::hierarchy::{Leaving, RowQuery, Scope, Selection, experiment_exists};
+use crate::hierarchy::{Behind, Leaving, RowQuery, Scope, Selection, experiment_exists};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, Table, table};
 
@@ -26,6 +26,8 @@ pub struct ExportResult {
     pub counts: TableRows,
     /// Rows per table that hang on nothing and are not in it.
     pub left_out: TableRows,
+    /// Rows of tables that are not ours, which hang on the experiment.
+    pub behind: Vec<Behind>,
     /// Links of extra columns that lead out of it and are NULL there: table, column, and how many.
     pub cut_links: Vec<(&'static str, String, u64)>,
     /// The digest in the document; `None` if it does not have everything of the experiment.
@@ -51,6 +53,7 @@ pub fn export(
     let layout = wanted(&whole, &options);
     job.begin("counting")?;
     let (mut selection, left_out) = select(reader, &layout, experiment, &options, &job)?;
+    let behind = Behind::find(reader, &whole, &mut selection, &job)?;
     let cut_links = cut_links(reader, &layout, &mut selection, &options, &job)?;
     let complete = options.include_metrics && options.include_artifacts && left_out.is_empty() && cut_links.is_empty();
 
@@ -67,7 +70,7 @@ pub fn export(
     let digest = ended.map(|ended| ended.finish((reader, &layout), &mut selection, None, &job)).transpose()?;
     counts.retain(|(name, _)| table(name).is_some_and(is_included));
     output.plain_key(METADATA);
-    let said = (&counts, &left_out, cut_links.as_slice());
+    let said = (&counts, &left_out, cut_links.as_slice(), behind.as_slice());
     output.value(&metadata(database, whole.generation(), &options, said, digest.as_ref()))?;
     output.close(b'}');
     let bytes = output.end()?;
@@ -76,7 +79,7 @@ pub fn export(
     sink.finish()?;
     job.finish();
     let digest = digest.map(|digest: ExperimentDigest| digest.experiment);
-    Ok(ExportResult { bytes, counts, left_out, cut_links, digest })
+    Ok(ExportResult { bytes, counts, left_out, behind, cut_links, digest })
 }
 
 /// Whether metrics, or artifacts, are to be in the document.

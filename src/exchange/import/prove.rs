@@ -4,10 +4,10 @@ use super::metadata::Metadata;
 use super::walk::Walked;
 use crate::database::{Connection, Layout};
 use crate::digest::{ExperimentDigest, digest, hex};
-use crate::error::{Domain, Error, Result, Status};
+use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::hierarchy::{Blocks, Scope, Selection, find_dangling, keeps_keys};
 use crate::progress::Job;
-use crate::schema::{Entity, Place};
+use crate::schema::{Entity, Place, one_line};
 use crate::validation::{Quality, Report};
 
 impl Walked {
@@ -110,7 +110,12 @@ pub fn doubts(metadata: &Metadata, into: &mut Vec<String>) {
             rows => format!(" ({rows} rows that hang on nothing were left out)"),
         };
         into.push(format!("the document does not have everything of the experiment that was exported{left_out}"));
-    } else if metadata.digest.is_none() {
+    }
+    if !metadata.behind.is_empty() {
+        let tables = metadata.behind.iter().take(NAMED).map(|name| one_line(name, 80)).collect::<Vec<_>>().join(", ");
+        into.push(format!("rows of other tables hung on the experiment and are not in the document: {tables}"));
+    }
+    if metadata.complete != Some(false) && metadata.left_out == 0 && metadata.digest.is_none() {
         into.push("the document has no digest, so it could not be checked that it is what was exported".to_owned());
     }
 }

@@ -127,12 +127,6 @@ impl Layout {
         })
     }
 
-    /// The declared foreign keys of tables that are not ours to tables of ours.
-    pub fn hanging_keys(&self) -> impl Iterator<Item = &ForeignKey> {
-        let ours = |key: &ForeignKey| key.table.known().is_some() || self.is_own(&key.table);
-        self.foreign_keys.iter().filter(move |key| !ours(key) && key.parent.known().is_some())
-    }
-
     /// Takes extra columns for links that are some in `other`, where nothing is declared here. Which they are: table and column.
     pub fn take_links_of(&mut self, other: &Layout) -> Vec<(&'static str, String)> {
         let mut taken = Vec::new();
@@ -147,10 +141,6 @@ impl Layout {
             }
         }
         taken
-    }
-
-    fn is_own(&self, name: &TableName) -> bool {
-        name.schema.is_none() && self.own_tables.iter().any(|own| own.name == name.name)
     }
 }
 
