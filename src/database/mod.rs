@@ -29,6 +29,7 @@ mod sqlite_file;
 mod sqlite_insert;
 mod sqlite_layout;
 mod sqlite_read;
+mod sqlite_url;
 mod sqlite_walk;
 mod url;
 mod watched;

@@ -141,7 +141,7 @@ impl SqliteConnection {
         connection.configure(writes)?;
         if writes && connection.inner.is_readonly("main").map_err(wrap)? {
             return Err(Error::new(Status::Io, Domain::Database, "the database can only be read")
-                .detail("path", path.display())
+                .at(path)
                 .hint("check the permissions of the file and of its folder"));
         }
         Ok(connection)

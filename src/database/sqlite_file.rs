@@ -50,7 +50,7 @@ impl SqliteFile {
             return Ok(());
         }
         Err(Error::new(Status::Corrupt, Domain::Database, "the database is truncated: it ends in the middle of a page")
-            .detail("path", self.path.display())
+            .at(&self.path)
             .hint("copy the file again, or restore a backup"))
     }
 
@@ -175,7 +175,7 @@ fn check_path(path: &Path, create: bool) -> Result<bool> {
     match std::fs::metadata(path) {
         Ok(meta) if meta.is_dir() => {
             Err(Error::argument(Domain::Database, "url", "the path is a directory, not a database file")
-                .detail("path", path.display())
+                .at(path)
                 .hint("give the path of the file in it"))
         }
         // Opening a pipe would wait for somebody to write into it.
@@ -184,7 +184,7 @@ fn check_path(path: &Path, create: bool) -> Result<bool> {
             "url",
             "the path is a pipe, a socket or a device, not a database file",
         )
-        .detail("path", path.display())
+        .at(path)
         .hint("pass the path of the SQLite file")),
         Ok(_) => Ok(true),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && create => {
@@ -193,16 +193,16 @@ fn check_path(path: &Path, create: bool) -> Result<bool> {
                 return Ok(false);
             }
             Err(Error::new(Status::NotFound, Domain::Database, "the folder for the new database does not exist")
-                .detail("path", path.display())
+                .at(path)
                 .hint("create the folder first"))
         }
         Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
             Err(Error::new(Status::NotFound, Domain::Database, "there is no database at this path")
-                .detail("path", path.display())
+                .at(path)
                 .hint("check the path; EXPMIG_OPEN_CREATE creates a new database"))
         }
         Err(error) => Err(Error::new(Status::Io, Domain::Database, format!("the path cannot be looked at: {error}"))
-            .detail("path", path.display())
+            .at(path)
             .hint("check the permissions of the folders above it")),
     }
 }
