@@ -21,6 +21,7 @@ enum Scheme {
     Server,
     /// A kind of server that people use, and that this version does not open.
     Postgresql,
+    Unknown,
 }
 
 /// A URL of which the scheme is known: the scheme, the driver of SQLAlchemy's behind its `+`, and what stands behind the colon.
@@ -39,6 +40,8 @@ fn split(url: &str) -> Option<Split<'_>> {
         "file" => Scheme::File,
         "mysql" | "mariadb" => Scheme::Server,
         "postgresql" | "postgres" => Scheme::Postgresql,
+        // With a driver it is a URL, even if pathlib took one of the slashes away.
+        _ if !driver.is_empty() && !scheme.contains('/') => Scheme::Unknown,
         _ => return None,
     };
     Some(Split { scheme, driver, rest })
@@ -128,7 +131,7 @@ mod tests {
             ("postgres+psycopg:me:secret@host/x", Status::Unsupported),
             ("sqlite+aiosqlite:///secret", Status::InvalidArgument),
             ("sqlite://me:secret@host/x", Status::InvalidArgument),
-            ("oracle+cx://me:secret@host/x", Status::InvalidArgument),
+            ("oracle+cx:/me:secret@host/x", Status::InvalidArgument),
         ] {
             let error = Url::parse(url).unwrap_err();
             let expected = if cfg!(feature = "mysql") || !Url::is_server(url) { status } else { Status::Unsupported };
