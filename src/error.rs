@@ -189,11 +189,14 @@ impl Error {
         self
     }
 
-    /// Adds which file or folder it is about: its absolute path, to the message, where a person looks, and as the detail `path`.
+    /// Adds which file or folder it is about: its absolute path, to the message, where a person looks, and as the detail `path`; once.
     pub fn at(mut self, path: impl AsRef<Path>) -> Error {
         let path = path.as_ref();
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         let shown = absolute.display().to_string();
+        if self.0.details.iter().any(|detail| detail.key == "path" && detail.value == shown) {
+            return self;
+        }
         self.0.message.push_str(": ");
         // A message is one line, whatever the file is called.
         self.0

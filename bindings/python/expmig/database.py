@@ -46,7 +46,8 @@ class DatabaseManager:
     ``use_sqlite``: None is True unless ``host`` or another argument for servers is given. With True, ``host``, ``user`` and ``password`` are
     left unread, as in Experiment Manager.
     ``readonly``: refuse everything that writes.
-    ``create``: create the file or the schema if it is missing, and the tables in a database that has none.
+    ``create``: create the file or the schema if it is missing, and the tables in one that is empty; refused where other tables are.
+    ``create_beside``: as ``create``, and create the tables also beside those of others, which are left alone.
     ``timeout``: how many seconds to wait for other connections' locks.
     ``isolation``: "process" does every call in a child process, which is the way to use expmig on a file that this process has open
     through Python's sqlite3 (docs/python.md); None does it here.
@@ -80,6 +81,7 @@ class DatabaseManager:
         *,
         port: int | None = None,
         create: bool = False,
+        create_beside: bool = False,
         timeout: float = 5.0,
         isolation: str | None = None,
         allow_shared_process: bool = False,
@@ -104,7 +106,7 @@ class DatabaseManager:
         self.isolation = isolation
         self._asked: dict[str, Any] = {
             "url": address.url, "password": None if self.use_sqlite else secret(password), "readonly": readonly, "create": create,
-            "allow_shared_process": allow_shared_process, "busy_timeout_ms": round(timeout * 1000),
+            "create_beside": create_beside, "allow_shared_process": allow_shared_process, "busy_timeout_ms": round(timeout * 1000),
         }
         self._engines: weakref.WeakSet[Engine] = weakref.WeakSet()
         self._lock = threading.Lock()
