@@ -310,7 +310,7 @@ impl Connection for SqliteConnection {
         let path = self.waits.path.display();
         sqlite_layout::read(&self.inner, &|error| self.wrap(error)).map_err(|error| {
             let named = error.details().iter().any(|detail| detail.key == "path");
-            if named { error } else { error.detail("path", path) }
+            if named { error } else { error.at(path) }
         })
     }
 
