@@ -63,6 +63,7 @@ fn columns(connection: &Connection, schema: &Table, name: &str) -> Sqlite<(Vec<C
                 storage: Storage::Sqlite(Affinity::of(&declared)),
                 declared,
                 not_null: row.get::<_, i64>("notnull")? != 0,
+                is_stamped: false,
             });
         }
     }
