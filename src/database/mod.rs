@@ -17,6 +17,7 @@ mod layout;
 mod missing_column;
 #[cfg(feature = "mysql")]
 mod mysql;
+mod one_file;
 mod read;
 mod reference;
 mod secret;

@@ -58,6 +58,7 @@ pub fn restore(
     job: &Arc<Job>,
 ) -> Result<RestoreResult> {
     database.refuse_read_only(Domain::Snapshot)?;
+    database.refuse_replaced()?;
     let mut pages = Pages::new(job, Counting::Pages, 2);
     job.begin("reading the snapshot")?;
     let found = find(folder, asked)?;
