@@ -57,13 +57,13 @@ pub fn move_links(
         let keys = link_keys(&links);
         let metric = links.table.quoted(links.metric_column.name);
         let owner = links.table.quoted(links.owner_column.name);
-        let row = if links.table.has_rowid { "rowid" } else { "NULL" };
+        let row = links.table.rowid.unwrap_or("NULL");
         let columns: String = keys.iter().map(|key| format!(", {}", links.table.quoted(key.name))).collect();
         let name = quote(&links.table.name);
         let sql = format!("SELECT {row}, {owner}, {metric}{columns} FROM {name} WHERE {owner} BETWEEN ?1 AND ?2");
-        let move_one = match links.table.has_rowid {
-            true => format!("{} WHERE rowid = ?2", moving(connection, &links)?),
-            false => move_statement(connection, &links)?,
+        let move_one = match links.table.rowid {
+            Some(rowid) => format!("{} WHERE {rowid} = ?2", moving(connection, &links)?),
+            None => move_statement(connection, &links)?,
         };
         let mut mover = Mover { statement: connection.prepare_change(&move_one)?, table: links.table.schema.name };
         let mut found: Vec<Found> = Vec::new();
