@@ -26,14 +26,18 @@ mod sqlite;
 mod sqlite_cell;
 mod sqlite_check;
 mod sqlite_copy;
+mod sqlite_counters;
 mod sqlite_cursors;
 mod sqlite_error;
 mod sqlite_file;
 mod sqlite_insert;
 mod sqlite_layout;
+mod sqlite_pages;
 mod sqlite_read;
 mod sqlite_references;
+mod sqlite_url;
 mod sqlite_walk;
+mod temporary;
 mod url;
 mod watched;
 mod widening;
@@ -42,7 +46,7 @@ pub use cell_buffer::CellBuffer;
 pub use chunk::Chunk;
 pub use connection::{
     Cells, Change, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction,
-    Watches,
+    Watches, Write,
 };
 pub use foreign_key::{ForeignKey, TableName};
 pub use glob::Glob;

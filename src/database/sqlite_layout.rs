@@ -127,6 +127,7 @@ fn columns(
             not_null: number("notnull")? != 0,
             refers: None,
             torn: false,
+            is_stamped: false,
         });
     }
     Ok(found)

@@ -6,6 +6,7 @@
 
 mod apart;
 mod behind;
+mod census;
 mod copied;
 mod experiments;
 mod ids;
@@ -22,6 +23,7 @@ mod walk;
 
 pub use apart::{Apart, link_order, walk_apart};
 pub use behind::{Behind, computed_only_here};
+pub use census::{Census, grown_by};
 pub use copied::{Blocks, keeps_keys};
 pub use experiments::{ExperimentSummary, experiment_exists, list_experiments, unknown_experiment};
 pub use ids::{IdSet, Ids};
