@@ -374,7 +374,9 @@ pub fn what_is_computed_only_in_the_source_is_said(engine: Engine) {
 pub fn a_link_to_a_shared_metric_stops_a_transformation(engine: Engine) {
     let folder = Folder::new();
     let place = engine.small(&folder, "a").with_links();
-    place.execute("INSERT INTO EPOCH_METRIC VALUES (1, 21, 36);\nUPDATE TRIAL_RUN SET best_metric = 36 WHERE id = 21");
+    place.execute(
+        "INSERT INTO EPOCH_METRIC VALUES (1, 21, 36, NULL);\nUPDATE TRIAL_RUN SET best_metric = 36 WHERE id = 21",
+    );
     let before = place.dump();
     let selection = MetricSelection { experiments: Some(vec![1]), metrics: None };
     let double = r#"{"factor": 2, "target": "total"}"#;
