@@ -26,5 +26,5 @@ pub use leaves::scan_leaves;
 pub use problem::{Problem, ProblemKind, Problems};
 pub use row_query::RowQuery;
 pub use run_keys::RunKeys;
-pub use selection::{Counts, Scope, Selection};
-pub use walk::{Owner, Rewrite, Shape, Through, Visitor, row_order, scan_nodes, walk};
+pub use selection::{Counts, Members, Scope, Selection};
+pub use walk::{CountRows, Owner, Rewrite, Shape, Through, Visitor, row_order, scan_nodes, walk};
