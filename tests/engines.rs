@@ -3,6 +3,10 @@
 
 #[path = "engines/growth.rs"]
 mod growth;
+#[path = "engines/names.rs"]
+mod names;
+#[path = "engines/others.rs"]
+mod others;
 #[path = "support/server.rs"]
 mod server;
 mod support;
@@ -18,6 +22,8 @@ use std::path::PathBuf;
 
 use growth::*;
 use mysql::prelude::Queryable;
+use names::*;
+use others::*;
 use server::{Kind, dump, rows};
 use support::{Folder, SMALL_ROWS};
 use undo::*;
@@ -601,4 +607,11 @@ scenarios! {
     one_twin_of_many_is_named,
     look_alikes_are_told_apart,
     a_comparison_names_what_differs,
+    what_has_a_known_name_and_is_no_table_stops_every_call,
+    a_view_in_the_place_of_the_version_is_nobodys,
+    tables_are_created_where_nothing_else_is,
+    somebody_elses_table_of_a_known_name_is_not_completed,
+    a_restore_leaves_the_tables_of_others_as_they_are,
+    a_restore_is_read_back_whatever_triggers_do,
+    a_restore_without_the_right_to_see_who_refers_says_so,
 }

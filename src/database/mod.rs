@@ -16,8 +16,10 @@ mod layout;
 mod missing_column;
 #[cfg(feature = "mysql")]
 mod mysql;
+mod one_file;
 mod paged;
 mod read;
+mod reference;
 mod secret;
 mod sqlite;
 mod sqlite_cell;
@@ -29,6 +31,7 @@ mod sqlite_file;
 mod sqlite_insert;
 mod sqlite_layout;
 mod sqlite_read;
+mod sqlite_references;
 mod sqlite_walk;
 mod url;
 mod watched;
@@ -48,6 +51,7 @@ pub use layout::{Affinity, ColumnLayout, Layout, Storage, TableLayout, utf16_hol
 pub use missing_column::{Kinds, MissingColumn, cannot_add};
 pub use paged::{HashList, Paged};
 pub use read::{EachRow, QueryRow, ReadStatement};
+pub use reference::{Reference, References};
 pub use secret::{Password, Secret};
 pub use sqlite::sqlite_version;
 pub use sqlite_file::{create_copy, open_copy};
