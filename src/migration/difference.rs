@@ -150,6 +150,9 @@ impl NodeRows<'_> {
     }
 }
 
+/// Receives a row of either node, with 1 or -1, and the buckets.
+type EachElement<'e> = &'e mut dyn FnMut(&mut [u128], Element, i64) -> Result<()>;
+
 /// Both nodes.
 struct Pair<'a> {
     a: NodeRows<'a>,
@@ -162,7 +165,7 @@ struct Pair<'a> {
 
 impl Pair<'_> {
     /// Hands every row of both nodes over, those of `a` with 1, those of `b` with -1.
-    fn read(&mut self, job: &Job, each: &mut dyn FnMut(&mut [u128], Element, i64) -> Result<()>) -> Result<()> {
+    fn read(&mut self, job: &Job, each: EachElement<'_>) -> Result<()> {
         let Pair { a, b, order, buckets } = self;
         for (side, sign) in [(a, 1), (b, -1)] {
             side.read(job, &mut |shape, row, leaf| each(buckets, Element::new(order, shape, row, leaf)?, sign))?;
