@@ -10,7 +10,6 @@ mod connection;
 mod glob;
 mod guard;
 mod handle;
-mod hash_list;
 mod id_map;
 mod id_table;
 mod layout;
@@ -18,6 +17,7 @@ mod missing_column;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod one_file;
+mod paged;
 mod read;
 mod reference;
 mod secret;
@@ -49,11 +49,11 @@ pub use connection::{
 };
 pub use glob::Glob;
 pub use handle::{Database, OpenOptions};
-pub use hash_list::HashList;
 pub use id_map::{Fingerprint, IdMap};
 pub use id_table::IdTable;
 pub use layout::{Affinity, ColumnLayout, Layout, Storage, TableLayout, utf16_holds};
 pub use missing_column::{Kinds, MissingColumn, cannot_add};
+pub use paged::{HashList, Paged};
 pub use read::{EachRow, QueryRow, ReadStatement};
 pub use reference::{Reference, References};
 pub use secret::{Password, Secret};

@@ -12,13 +12,30 @@ use crate::error::{Domain, Error, Result};
 use crate::progress::Job;
 use crate::schema::{Entity, LinkOwner, Place, Table, Value, quote};
 
+/// Some ids.
+#[derive(Clone, Debug)]
+pub enum Members {
+    Range(RangeInclusive<i64>),
+    /// Ascending.
+    Listed(Vec<i64>),
+}
+
+impl Members {
+    fn contains(&self, id: i64) -> bool {
+        match self {
+            Members::Range(range) => range.contains(&id),
+            Members::Listed(ids) => ids.binary_search(&id).is_ok(),
+        }
+    }
+}
+
 /// Which part of an experiment.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
-    /// Only trials with ids in this range.
-    pub trials: Option<RangeInclusive<i64>>,
-    /// Of the experiment's own links, only those to artifacts with ids in this range.
-    pub artifacts: Option<RangeInclusive<i64>>,
+    /// Only these trials.
+    pub trials: Option<Members>,
+    /// Of the experiment's own links, only those to these artifacts.
+    pub artifacts: Option<Members>,
     /// Leave out metrics and artifacts that only links reach which cannot stand themselves.
     pub sound_only: bool,
 }
@@ -62,7 +79,46 @@ impl Selection {
         scope: Scope,
         job: &Job,
     ) -> Result<Selection> {
-        let mut selection = Selection {
+        let mut selection = Selection::nothing(experiment, scope);
+        selection.read_nodes(connection, layout, job)?;
+        selection.read_rest(connection, layout, job)?;
+        Ok(selection)
+    }
+
+    /// Finds what is below the trials of several experiments, and the place of each trial's own among these, whose ids ascend. Of what
+    /// hangs on experiments themselves only that of the first.
+    pub fn read_several(
+        connection: &dyn Connection,
+        layout: &Layout,
+        experiments: &[i64],
+        job: &Job,
+    ) -> Result<(Selection, Vec<usize>)> {
+        let (Some(low), Some(high)) = (experiments.first(), experiments.last()) else {
+            return Err(Error::internal(Domain::Database, "no experiments"));
+        };
+        let mut selection = Selection::nothing(*low, Scope::default());
+        let mut owners = Vec::new();
+        let table = layout.entity(Entity::Trial)?;
+        let (id, parent) = (table.quoted("id"), table.quoted("experiment_id"));
+        let sql =
+            format!("SELECT {id}, {parent} FROM {} WHERE {parent} BETWEEN ?1 AND ?2 ORDER BY {id}", quote(&table.name));
+        connection.query(&sql, &[Value::Integer(*low), Value::Integer(*high)], &mut |row| {
+            job.pulse()?;
+            let owner = row.value(1)?.as_integer().and_then(|owner| experiments.binary_search(&owner).ok());
+            if let (Some(id), Some(owner)) = (row.value(0)?.as_integer(), owner) {
+                selection.trials.push(id);
+                owners.push(owner);
+            }
+            Ok(Next::Row)
+        })?;
+        selection.read_runs(connection, layout, job)?;
+        selection.read_rest(connection, layout, job)?;
+        Ok((selection, owners))
+    }
+
+    /// Nothing yet.
+    pub(super) fn nothing(experiment: i64, scope: Scope) -> Selection {
+        Selection {
             experiment,
             scope,
             trials: Ids::default(),
@@ -72,30 +128,33 @@ impl Selection {
             artifacts: IdSet::default(),
             counts: Vec::new(),
             problems: Problems::default(),
-        };
-        selection.read_nodes(connection, layout, job)?;
-        let mut presence = Presence::new(layout, selection.runs.len());
+        }
+    }
+
+    /// Finds the rows that hang on the trials and runs, and on the experiment.
+    fn read_rest(&mut self, connection: &dyn Connection, layout: &Layout, job: &Job) -> Result<()> {
+        let mut presence = Presence::new(layout, self.runs.len());
         for table in &layout.tables {
             match table.schema.place {
                 Place::Aside | Place::Leaf(_) => {}
                 Place::Node(entity) => {
                     let rows = match entity {
-                        Entity::Trial => selection.trials.len() as u64,
-                        Entity::Run => selection.runs.len() as u64,
+                        Entity::Trial => self.trials.len() as u64,
+                        Entity::Run => self.runs.len() as u64,
                         _ => 1,
                     };
-                    selection.counts.push(Counts { table: table.schema, rows, unsound: 0, in_order: false });
+                    self.counts.push(Counts { table: table.schema, rows, unsound: 0, in_order: false });
                 }
                 Place::BelowRun | Place::Link { .. } => {
-                    selection.read_keys(connection, layout, table, &mut presence, job)?;
+                    self.read_keys(connection, layout, table, &mut presence, job)?;
                 }
             }
         }
         drop(presence);
         for entity in [Entity::Metric, Entity::Artifact] {
-            selection.check_leaves(connection, layout, entity, job)?;
+            self.check_leaves(connection, layout, entity, job)?;
         }
-        Ok(selection)
+        Ok(())
     }
 
     /// All rows that can stand, of every table.
@@ -143,7 +202,7 @@ impl Selection {
         connection.query(&sql, &[Value::Integer(self.experiment)], &mut |row| {
             job.pulse()?;
             if let Some(id) = row.value(0)?.as_integer()
-                && self.scope.trials.as_ref().is_none_or(|range| range.contains(&id))
+                && self.scope.trials.as_ref().is_none_or(|wanted| wanted.contains(id))
             {
                 self.trials.push(id);
             }
@@ -178,7 +237,7 @@ impl Selection {
             LinkOwner::Experiment => {
                 let wanted = match (&self.scope.artifacts, leaf) {
                     (None, _) => true,
-                    (Some(range), Some(leaf)) => range.contains(&leaf),
+                    (Some(wanted), Some(leaf)) => wanted.contains(leaf),
                     (Some(_), None) => false,
                 };
                 (id? == self.experiment && wanted).then_some(0)

@@ -88,6 +88,7 @@ fn describe(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions, jo
         .collect();
     let duplicates: Json = prepared
         .duplicates
+        .found
         .iter()
         .map(|duplicate| json!({"experiment_id": duplicate.experiment, "proven": duplicate.proven}))
         .collect();

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use super::copy::{Copier, NewIds};
+use super::duplicates::Duplicates;
+use super::fit::Fit;
 use super::options::{Helpers, MigrateOptions, Strategy};
 use super::prove::{all_copied, of_copy, prove};
 use super::result::{IdMap, MigrationResult, TableCount};
 use super::sides::{Prepared, Sides, Validated};
 use crate::database::{Database, Kinds, MissingColumn, Transaction, Watches, Write, cannot_add};
-use crate::digest::{Digester, ExperimentDigest, OnDuplicate};
+use crate::digest::{Digester, OnDuplicate};
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::hierarchy::{Census, grown_by};
 use crate::progress::Job;
@@ -92,7 +94,7 @@ fn judge(
     sides.refuse_failed()?;
     // First: what does not fit is not there either, whatever an earlier lossy copy has.
     judge_fit(prepared, options, experiment)?;
-    if let Some(duplicate) = prepared.duplicates.first() {
+    if let Some(duplicate) = prepared.duplicates.found.first() {
         match options.on_duplicate {
             OnDuplicate::Copy => {}
             OnDuplicate::Error => {
@@ -177,7 +179,7 @@ fn skipped(
 ) -> MigrationResult {
     let mut warnings =
         vec![format!("the target had the experiment already, as experiment {existing}; nothing was written")];
-    warnings.extend(losses(prepared));
+    warnings.extend(losses(&prepared.fit));
     let expected = prepared.expected.as_ref().map(|digest| of_copy(digest, options));
     MigrationResult {
         source_experiment_id: experiment,
@@ -216,7 +218,6 @@ fn write(
     let mut trimmed = if whole { None } else { Some(prepared.copied_selection(sides, job)?) };
     let mut left_out = trimmed.as_ref().map_or_else(Vec::new, |kept| prepared.selection.left_out(kept));
     let problems = std::mem::take(&mut prepared.selection.problems);
-    let mut warnings = warnings(&prepared, options, problems.count);
     let source_counts = prepared.selection.counts.clone();
     let selection = trimmed.as_mut().unwrap_or(&mut prepared.selection);
 
@@ -233,17 +234,16 @@ fn write(
         // What is left of it: the rows were read on the way.
         job.begin("digesting the source")?;
         all_copied(sides, &source_counts, &copied)?;
-        let found = digester.finish(selection)?;
-        prepared.expected.get_or_insert_with(|| ExperimentDigest { runs: Vec::new(), ..found.clone() });
+        let found = digester.finish(selection, job)?;
+        prepared.expected.get_or_insert(found);
         prepared.source_digest.get_or_insert(found);
     }
     if let Some(quality) = quality {
-        let report = quality.report(sides.experiment);
-        // Where they would be if they had been known before.
-        let at = prepared.duplicates.len().min(warnings.len());
-        warnings.splice(at..at, quality_warnings(&report));
-        prepared.quality = Some(report);
+        prepared.quality = Some(quality.report(sides.experiment));
     }
+    prepared.duplicates.compare(sides, prepared.expected.as_ref(), job)?;
+    let mut warnings =
+        warnings(&prepared.duplicates, (prepared.quality.as_ref(), &prepared.fit), options, problems.count);
     sides.refuse_failed()?;
     let transformation = sides.rewriter.as_ref().map(|rewriter| rewriter.borrow().result());
     if let Some(into) = options.target_experiment {
@@ -287,26 +287,35 @@ fn write(
     })
 }
 
-fn warnings(prepared: &Prepared, options: &MigrateOptions, left_out: u64) -> Vec<String> {
+fn warnings(
+    duplicates: &Duplicates,
+    (quality, fit): (Option<&Report>, &Fit),
+    options: &MigrateOptions,
+    left_out: u64,
+) -> Vec<String> {
     let mut warnings = Vec::new();
-    for duplicate in &prepared.duplicates {
+    for duplicate in &duplicates.found {
         warnings.push(match (duplicate.proven, options.target_experiment) {
             (true, None) => {
                 format!("the target had the same experiment already, as experiment {}", duplicate.experiment)
             }
-            (true, Some(_)) => format!("experiment {} had trials of the same content already", duplicate.experiment),
+            (true, Some(_)) => format!("experiment {} had all of the same content already", duplicate.experiment),
             (false, _) => format!(
                 "experiment {} of the target has the same title, description and times; its contents were not compared",
                 duplicate.experiment
             ),
         });
     }
-    warnings.extend(prepared.quality.iter().flat_map(quality_warnings));
+    if duplicates.others > 0 {
+        let others = duplicates.others;
+        warnings.push(format!("{others} more experiments of the target have the same title, description and times"));
+    }
+    warnings.extend(quality.iter().flat_map(|quality| quality_warnings(quality)));
     if left_out > 0 {
         warnings.push(format!("{left_out} rows hang on nothing and were left out"));
     }
-    warnings.extend(losses(prepared));
-    for (table, column, _) in &prepared.fit.added_columns {
+    warnings.extend(losses(fit));
+    for (table, column, _) in &fit.added_columns {
         warnings.push(format!("the column {table}.{column} was added to the target"));
     }
     warnings
@@ -323,8 +332,8 @@ fn quality_warnings(quality: &Report) -> Vec<String> {
 }
 
 /// Says how much was lost.
-fn losses(prepared: &Prepared) -> Option<String> {
-    let count = prepared.fit.count;
+fn losses(fit: &Fit) -> Option<String> {
+    let count = fit.count;
     (count > 0).then(|| format!("{count} rows or values were left out or changed, because the target cannot hold them"))
 }
 

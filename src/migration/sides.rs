@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::duplicates::{Duplicate, find_duplicates};
+use super::duplicates::Duplicates;
 use super::fit::{Effective, Fit};
 use super::options::{MigrateOptions, Strategy};
 use crate::database::{ColumnLayout, Connection, Database, Layout, TableLayout};
@@ -134,7 +134,7 @@ pub struct Prepared {
     pub source_digest: Option<ExperimentDigest>,
     /// What the copy has to be; `None` where nothing needs it.
     pub expected: Option<ExperimentDigest>,
-    pub duplicates: Vec<Duplicate>,
+    pub duplicates: Duplicates,
 }
 
 impl Prepared {
@@ -179,7 +179,7 @@ impl Prepared {
             validated: None,
             source_digest: None,
             expected: None,
-            duplicates: Vec::new(),
+            duplicates: Duplicates::default(),
         };
         if let Some(mut quality) = quality {
             prepared.digest_source(sides, options, job, (exact, Some(&mut quality)))?;
@@ -189,7 +189,7 @@ impl Prepared {
             prepared.validated = Some(Validated::read(sides, checks, job)?);
         }
         job.begin("looking for the same experiment in the target")?;
-        prepared.duplicates = find_duplicates(sides, options, &mut prepared, job)?;
+        prepared.duplicates = Duplicates::find(sides, options, &mut prepared, job)?;
         Ok(prepared)
     }
 
@@ -203,21 +203,20 @@ impl Prepared {
     ) -> Result<()> {
         job.begin("digesting the source")?;
         let also = quality.map(|quality| quality as &mut dyn crate::hierarchy::Visitor);
-        let mut exact = match exact {
+        let exact = match exact {
             Some(exact) => exact,
             None => digest(sides.source, &sides.source_layout, &mut self.selection, None, job, also)?,
         };
-        // Only a comparison needs them, and there can be many.
-        exact.runs = Vec::new();
         let as_it_is = self.fit.count == 0 && options.title_prefix.is_none() && sides.rewriter.is_none();
         self.expected = Some(if as_it_is && self.selection.problems.count == 0 {
-            exact.clone()
+            exact
         } else {
             let mut selection = self.copied_selection(sides, job)?;
             let stored = self.stored(sides, options);
             let stored: Stored<'_> = &stored;
             sides.rewriting(|rewrite| {
-                digest_as(sides.source, &self.effective.layout, &mut selection, (stored, rewrite), job)
+                let layout = &self.effective.layout;
+                digest_as(sides.source, layout, &mut selection, (stored, rewrite), job, false).map(|(digest, _)| digest)
             })?
         });
         self.source_digest = Some(exact);
@@ -265,5 +264,10 @@ impl MigrateOptions {
     /// Whether the duplicates have to be known by their contents.
     pub fn needs_duplicates(&self) -> bool {
         self.on_duplicate != OnDuplicate::Copy || self.strategy != Strategy::Aggressive
+    }
+
+    /// Whether a duplicate is only a reason to warn.
+    pub fn only_warns_of_duplicates(&self) -> bool {
+        self.on_duplicate == OnDuplicate::Copy
     }
 }
