@@ -1,6 +1,7 @@
 //! The rows of a copy that was just written: known by the blocks of new ids it was given, so their keys need not be read.
 
 use super::ids::{IdSet, Ids};
+use super::odd::Odd;
 use super::problem::Problems;
 use super::selection::{Scope, Selection};
 use crate::database::{Connection, Layout, TableLayout};
@@ -59,6 +60,7 @@ impl Selection {
             artifacts: IdSet::block(blocks.artifacts.0, blocks.artifacts.1),
             counts: Vec::new(),
             problems: Problems::default(),
+            odd: Odd::default(),
         };
         selection.read_nodes(connection, layout, job)?;
         Ok(selection)

@@ -111,8 +111,9 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
         if options.preserve_ids {
             taken = Some(Taken::new(target.connection, &target.layout)?);
         } else {
+            let mentioned = crate::database::Mentioned::read(target.connection, &target.layout, |_| true)?;
             for entity in ENTITIES {
-                ids.push((entity, NewIds::allocate(target.connection, &target.layout, entity)?));
+                ids.push((entity, NewIds::allocate(target.connection, &target.layout, entity, &mentioned)?));
             }
         }
         Ok(Walk {
