@@ -213,6 +213,7 @@ impl<D: Borrow<Database>> Manager<D> {
             experiment_exists(connection, &layout, experiment)?;
             job.begin("counting")?;
             let mut selection = Selection::read(connection, &layout, experiment, Scope::default(), &job)?;
+            selection.refuse_odd_keys(Domain::Migration)?;
             job.set_total(selection.counts.iter().map(|counts| counts.rows + counts.unsound).sum());
             job.begin("digesting")?;
             let mut counter = CountRows(&job);

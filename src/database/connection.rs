@@ -200,9 +200,9 @@ pub trait Connection {
     /// Deletes every row of a table. Until the transaction ends nobody else can change it.
     fn delete_all(&self, table: &TableLayout) -> Result<()>;
 
-    /// The first of `count` ids in a row that were never used in this table, and whether they had to be taken from
-    /// below the highest id ever used. Valid while the write transaction lasts.
-    fn allocate_ids(&self, table: &TableLayout, count: u64) -> Result<(i64, bool)>;
+    /// The first of `count` ids in a row that were never used in this table and are above `above`, and whether they had to be taken
+    /// from below the highest id ever used. Valid while the write transaction lasts.
+    fn allocate_ids(&self, table: &TableLayout, count: u64, above: i64) -> Result<(i64, bool)>;
 
     /// Whether writing into this table makes the database do more than that.
     fn has_triggers(&self, table: &TableLayout) -> Result<bool>;

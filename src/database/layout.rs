@@ -72,6 +72,11 @@ pub enum Storage {
     Mysql(ColumnType),
 }
 
+/// The error of a table that has no ids.
+pub fn no_ids(name: &str) -> Error {
+    schema_error(format!("the column {name}.id is missing")).detail("table", name).detail("column", "id")
+}
+
 /// The error of a table whose ids are no key.
 pub fn ids_are_no_key(name: &str) -> Error {
     Error::new(Status::Schema, Domain::Database, format!("{name}.id is not a key: ids could occur twice"))

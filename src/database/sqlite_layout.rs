@@ -2,7 +2,9 @@
 
 use rusqlite::{Connection, Row};
 
-use super::layout::{Affinity, ColumnLayout, Layout, Storage, TableLayout, ids_are_no_key, is_relied_on, not_a_table};
+use super::layout::{
+    Affinity, ColumnLayout, Layout, Storage, TableLayout, ids_are_no_key, is_relied_on, no_ids, not_a_table,
+};
 use super::sqlite_cell::from_sqlite;
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::{Table, ValueRef, own_table, quote, table};
@@ -10,7 +12,7 @@ use crate::schema::{Table, ValueRef, own_table, quote, table};
 type Sqlite<T> = rusqlite::Result<T>;
 
 /// The names of a row's rowid. A column with one of them hides it.
-const ROWID: [&str; 3] = ["rowid", "oid", "_rowid_"];
+pub const ROWID: [&str; 3] = ["rowid", "oid", "_rowid_"];
 
 /// The tables and columns that exist; `wrap` adds the path to SQLite's errors.
 pub fn read(connection: &Connection, wrap: &dyn Fn(rusqlite::Error) -> Error) -> Result<Layout> {
@@ -33,7 +35,8 @@ pub fn read(connection: &Connection, wrap: &dyn Fn(rusqlite::Error) -> Error) ->
         };
         let Columns { columns, generated, key } = columns(connection, schema, &name, wrap)?;
         if schema.has_own_id() && known.is_some() && !unique_id(connection, &name, &key).map_err(wrap)? {
-            return Err(ids_are_no_key(&name));
+            let there = |column: &ColumnLayout| column.name.eq_ignore_ascii_case("id");
+            return Err(if columns.iter().any(there) { ids_are_no_key(&name) } else { no_ids(&name) });
         }
         let taken = |alias: &&str| {
             let named = |column: &String| column.eq_ignore_ascii_case(alias);

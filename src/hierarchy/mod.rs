@@ -11,6 +11,7 @@ mod experiments;
 mod ids;
 mod keys;
 mod leaves;
+mod odd;
 mod presence;
 mod problem;
 mod row_query;
@@ -26,6 +27,7 @@ pub use experiments::{ExperimentSummary, experiment_exists, list_experiments, un
 pub use ids::{IdSet, Ids};
 pub use keys::soundness;
 pub use leaves::scan_leaves;
+pub use odd::{has_loose_keys, mend_keys};
 pub use problem::{Problem, ProblemKind, Problems};
 pub use row_query::RowQuery;
 pub use run_keys::RunKeys;

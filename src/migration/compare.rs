@@ -38,6 +38,7 @@ impl<'a> Counted<'a> {
         experiment_exists(connection, &layout, experiment)?;
         job.begin("counting")?;
         let selection = Selection::read(connection, &layout, experiment, Scope::default(), job)?;
+        selection.refuse_odd_keys(crate::error::Domain::Migration)?;
         Ok(Counted { connection, layout, selection })
     }
 

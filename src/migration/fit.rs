@@ -100,7 +100,7 @@ impl Effective {
             insisting.extend(only_there.filter(|column| column.not_null).map(|column| (name, column.name.clone())));
             table.columns.retain(|column| {
                 let Some(there) = other.columns.iter().find(|c| c.name.eq_ignore_ascii_case(&column.name)) else {
-                    if add_columns {
+                    if add_columns && !other.generates(&column.name) {
                         fit.added_columns.push((name, column.name.clone(), column.declared.clone()));
                         return true;
                     }
@@ -301,7 +301,9 @@ impl Finder<'_> {
                 continue;
             };
             match change {
-                Change::Missing if value != ValueRef::Null => loss("the target has no such column", None)?,
+                Change::Missing if value != ValueRef::Null => {
+                    loss("the target has no such column that can be written", None)?
+                }
                 Change::Refused if value == ValueRef::Null => {
                     loss("the target refuses NULL", None)?;
                     self.fit.refused += 1;

@@ -13,8 +13,14 @@ fn list(names: &[&str]) -> String {
 
 /// The `CREATE TABLE` statement of a table, for SQLite, as the tracking application declares it.
 pub fn create_statement(table: &Table) -> String {
+    create_statement_with(table, &[])
+}
+
+/// The same with more columns: names and types.
+pub fn create_statement_with(table: &Table, extra: &[(&str, String)]) -> String {
     let mut lines: Vec<String> =
         table.columns.iter().map(|column| format!("{} {}", quote(column.name), column.sqlite)).collect();
+    lines.extend(extra.iter().map(|(name, declared)| format!("{} {declared}", quote(name))));
     let key_is_declared = table.columns.iter().any(|column| column.role == Role::Id);
     if !key_is_declared {
         lines.push(format!("PRIMARY KEY ({})", list(table.primary_key)));

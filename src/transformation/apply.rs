@@ -107,7 +107,7 @@ fn run(
     };
     let writer = match options.dry_run {
         true => None,
-        false => Some(Writer::new(connection, table, options.batch_size, log, chosen.shared.len())?),
+        false => Some(Writer::new(connection, (layout, table), options.batch_size, log, chosen.shared.len())?),
     };
     let mut pass = Pass {
         steps: plan.steps,

@@ -450,8 +450,8 @@ impl Connection for MysqlConnection {
         }
     }
 
-    fn allocate_ids(&self, table: &TableLayout, count: u64) -> Result<(i64, bool)> {
-        let used = self.high_water(table)?;
+    fn allocate_ids(&self, table: &TableLayout, count: u64, above: i64) -> Result<(i64, bool)> {
+        let used = self.high_water(table)?.max(above);
         if count <= most(table).abs_diff(used.min(most(table))) {
             return Ok((used.saturating_add(1), false));
         }

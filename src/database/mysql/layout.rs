@@ -6,7 +6,9 @@ use super::column_type::{ColumnType, Declared};
 use super::connection::MysqlConnection;
 use super::visible;
 use crate::database::connection::{Connection, Next, Row};
-use crate::database::layout::{ColumnLayout, Layout, Storage, TableLayout, ids_are_no_key, is_relied_on, not_a_table};
+use crate::database::layout::{
+    ColumnLayout, Layout, Storage, TableLayout, ids_are_no_key, is_relied_on, no_ids, not_a_table,
+};
 use crate::error::{Error, Result};
 use crate::schema::{Column, Kind, Table, Value, ValueRef, own_table, table};
 
@@ -50,7 +52,8 @@ pub fn read(connection: &MysqlConnection) -> Result<Layout> {
         if let Some(schema) = table(&name) {
             let found = columns(connection, schema, &name)?;
             if schema.has_own_id() && !unique_id(connection, &name)? {
-                return Err(no_key(connection, &name));
+                let there = found.position("id").is_some();
+                return Err(if there { no_key(connection, &name) } else { no_ids(&name) });
             }
             tables.push(found);
         } else if let Some(schema) = own_table(&name) {

@@ -195,6 +195,9 @@ impl<'c> Target<'c> {
         let is_it = |extra: &&Declared| extra.table_at == at && extra.column.eq_ignore_ascii_case(name);
         let declared = self.declared.iter().find(is_it).map_or_else(String::new, |extra| extra.declared.clone());
         let (table, schema) = (table.clone(), table.schema.name);
+        if table.generates(name) {
+            return Err(generated(schema, name));
+        }
         self.finish_table(at)?;
         if !self.connection.add_column(&table, name, &declared)? {
             return Err(self.cannot_add(&table, name));
@@ -287,6 +290,17 @@ impl<'c> Target<'c> {
             other => self.check(object, at, other.borrow(), reader),
         }
     }
+}
+
+/// The database computes a column that the document has values for.
+fn generated(table: &str, column: &str) -> Error {
+    let message = format!(
+        "the target's column {table}.{column} is generated, so the document's values cannot be written into it"
+    );
+    Error::new(Status::Schema, Domain::ImportExport, message)
+        .detail("table", table)
+        .detail("column", column)
+        .hint("import into another database, or make it an ordinary column; nothing was changed")
 }
 
 /// A column refuses NULL.

@@ -17,6 +17,7 @@ use super::read_value::ValueReader;
 use super::reader::{Number, Reader};
 use super::row::Row;
 use super::target::Target;
+use crate::database::Mentioned;
 use crate::digest::OnDuplicate;
 use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::names::{FORMAT, METADATA, table_key};
@@ -488,7 +489,8 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
 /// Reserves ids for every entity.
 fn new_ids(target: &Target<'_>) -> Result<Vec<(Entity, NewIds)>> {
     const ENTITIES: [Entity; 5] = [Entity::Experiment, Entity::Trial, Entity::Run, Entity::Metric, Entity::Artifact];
-    let allocate = |entity| Ok((entity, NewIds::allocate(target.connection, &target.layout, entity)?));
+    let mentioned = Mentioned::read(target.connection, &target.layout, |_| true)?;
+    let allocate = |entity| Ok((entity, NewIds::allocate(target.connection, &target.layout, entity, &mentioned)?));
     ENTITIES.into_iter().map(allocate).collect()
 }
 
