@@ -86,6 +86,9 @@ fn judge(
         .hint("repair them, or use the AGGRESSIVE strategy, which leaves them out and lists them");
         return Err(problems.name_in(error));
     }
+    if options.strategy == Strategy::Conservative {
+        sides.refuse_unsteady()?;
+    }
     if let Some(validated) = &prepared.validated {
         judge_validated(validated, experiment)?;
     }
@@ -217,6 +220,7 @@ fn write(
     let mut left_out = trimmed.as_ref().map_or_else(Vec::new, |kept| prepared.selection.left_out(kept));
     let problems = std::mem::take(&mut prepared.selection.problems);
     let mut warnings = warnings(&prepared, options, problems.count);
+    warnings.extend(sides.warnings());
     let source_counts = prepared.selection.counts.clone();
     let selection = trimmed.as_mut().unwrap_or(&mut prepared.selection);
 
