@@ -32,6 +32,7 @@ mod sqlite_insert;
 mod sqlite_layout;
 mod sqlite_read;
 mod sqlite_references;
+mod sqlite_url;
 mod sqlite_walk;
 mod url;
 mod watched;
