@@ -623,4 +623,7 @@ scenarios! {
     a_trigger_that_undoes_the_transaction_ends_the_call,
     an_account_that_is_not_shown_triggers_is_not_fooled_by_them,
     columns_that_the_server_stamps_keep_their_value,
+    a_copy_that_somebody_elses_table_refers_to_stays,
+    a_link_that_somebody_elses_table_refers_to_is_not_moved,
+    what_resembles_a_database_is_not_the_database,
 }

@@ -789,7 +789,7 @@ fn a_read_only_server_is_read() {
 }
 
 #[test]
-fn tables_without_transactions_are_not_written() {
+fn tables_without_transactions_are_not_written_and_read_with_a_warning() {
     each(|server| {
         let name = schema(server, true);
         let mut client = server.connect(&name);
@@ -809,6 +809,53 @@ fn tables_without_transactions_are_not_written() {
             error.to_json()
         );
         assert_eq!(dump(&mut client), before);
+
+        // As a source there is no one state of them.
+        let folder = Folder::new();
+        let (source, target) = (open(&server.url(&name)), support::create(&folder.path("target.db")));
+        let said =
+            |warnings: &serde_json::Value| warnings.to_string().contains("BATCH_ARTIFACT is of the engine MyISAM");
+        let plan = source.plan_migration(1, Some(&target), MigrateOptions::default()).expect("a plan").to_string();
+        assert!(said(&serde_json::from_str::<serde_json::Value>(&plan).expect("JSON")["warnings"]), "{plan}");
+        let error = failed(
+            source.migrate_experiment(1, Some(&target), support::with(expmig::Strategy::Conservative)),
+            Status::Validation,
+        );
+        assert!(error.to_json().to_string().contains("MyISAM"), "{}", error.to_json());
+        let snapshot_dir = Some(support::snapshot_folder());
+        let database = Database::open(&server.url(&name), OpenOptions::default()).expect("the schema");
+        let keeping = Manager::new(database, ManagerOptions { snapshot_dir, ..ManagerOptions::default() });
+        let error = failed(keeping.create_snapshot("", expmig::SnapshotOptions::default()), Status::Unsupported);
+        assert!(error.to_json().to_string().contains("MyISAM"), "{}", error.to_json());
+        let exported =
+            source.export_experiment(1, &mut Vec::new(), expmig::ExportOptions::default()).expect("a document");
+        assert_eq!(exported.unsteady, [("BATCH_ARTIFACT".to_owned(), "MyISAM".to_owned())]);
+        let done = source.migrate_experiment(1, Some(&target), MigrateOptions::default()).expect("a migration");
+        assert!(done.warnings.iter().any(|warning| said(&warning.as_str().into())), "{:?}", done.warnings);
+    });
+}
+
+#[test]
+fn what_a_server_insists_on_is_named() {
+    each_own(&[], |server| {
+        let name = schema(server, true);
+        let mut client = server.connect(&name);
+        if server.kind != Kind::Mysql {
+            return;
+        }
+        client.query_drop("SET foreign_key_checks = 0").expect("no checks");
+        client.query_drop("DROP TABLE BATCH_ARTIFACT").expect("dropped");
+        client
+            .query_drop("CREATE TABLE BATCH_ARTIFACT (batch_idx INT, epoch_idx INT, trial_run_id INT, artifact_id INT)")
+            .expect("a table");
+        client.query_drop("SET GLOBAL sql_require_primary_key = 1").expect("a setting");
+        let widened = open(&server.url(&name)).widen_schema(true, expmig::JobOptions::default());
+        let error = failed(widened.map(|done| done.to_string()), Status::Schema);
+        assert_eq!(error.vendor_code(), Some(3750), "{}", error.to_json());
+        client.query_drop("SET GLOBAL protocol_compression_algorithms = 'zlib'").expect("a setting");
+        let error = try_open(&server.url(&name), OpenOptions::default()).map(drop).expect_err("no connection");
+        assert_eq!((error.status(), error.vendor_code()), (Status::Unsupported, Some(3922)), "{}", error.to_json());
+        assert!(error.hint_text().expect("a hint").contains("protocol_compression_algorithms"), "{}", error.to_json());
     });
 }
 

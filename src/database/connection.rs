@@ -192,6 +192,9 @@ pub trait Connection {
     /// Fails if what is written into the table could not be undone.
     fn check_undoes(&self, table: &TableLayout) -> Result<()>;
 
+    /// The tables of which no state can be kept while others write: their names, and those of their engines.
+    fn unsteady_tables(&self, layout: &Layout) -> Result<Vec<(String, String)>>;
+
     /// Makes those of these tables of expmig's own that are missing, for the transaction that is running and has written nothing
     /// yet. Where DDL would end the transaction it is begun anew after it, without letting another writer of ours in between, and
     /// the tables stay, empty, whatever becomes of it. Whether that happened: what was read before has to be read again.

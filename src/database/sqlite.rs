@@ -459,6 +459,10 @@ impl Connection for SqliteConnection {
         Ok(())
     }
 
+    fn unsteady_tables(&self, _: &Layout) -> Result<Vec<(String, String)>> {
+        Ok(Vec::new())
+    }
+
     fn make_tables(&self, tables: &[&'static Table]) -> Result<bool> {
         for table in self.layout()?.missing(tables)? {
             self.execute(&create_statement(table), &[])?;

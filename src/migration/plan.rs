@@ -111,6 +111,7 @@ fn describe(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions, jo
             let (errors, warnings) = validated.stopping_count();
             json!({"errors": errors, "warnings": warnings, "issues": validated.stopping().collect::<Vec<_>>()})
         }),
+        "warnings": sides.warnings().collect::<Vec<_>>(),
         "lossy": prepared.fit.to_json(),
         "transformation": sides.rewriter.as_ref().map(|rewriter| rewriter.borrow().result().to_json()),
         "duplicates": duplicates,

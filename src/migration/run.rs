@@ -88,6 +88,9 @@ fn judge(
         .hint("repair them, or use the AGGRESSIVE strategy, which leaves them out and lists them");
         return Err(problems.name_in(error));
     }
+    if options.strategy == Strategy::Conservative {
+        sides.refuse_unsteady()?;
+    }
     if let Some(validated) = &prepared.validated {
         judge_validated(validated, experiment)?;
     }
@@ -244,6 +247,7 @@ fn write(
     prepared.duplicates.compare(sides, prepared.expected.as_ref(), job)?;
     let mut warnings =
         warnings(&prepared.duplicates, (prepared.quality.as_ref(), &prepared.fit), options, problems.count);
+    warnings.extend(sides.warnings());
     sides.refuse_failed()?;
     let transformation = sides.rewriter.as_ref().map(|rewriter| rewriter.borrow().result());
     if let Some(into) = options.target_experiment {

@@ -8,7 +8,7 @@ use super::fit::{Effective, Fit};
 use super::options::{MigrateOptions, Strategy};
 use crate::database::{ColumnLayout, Connection, Database, Layout, TableLayout};
 use crate::digest::{ExperimentDigest, OnDuplicate, Stored, digest, digest_as};
-use crate::error::{Domain, Error, Result};
+use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{Counts, Rewrite, Scope, Selection, experiment_exists};
 use crate::progress::Job;
 use crate::schema::{Entity, Value, ValueRef};
@@ -28,6 +28,8 @@ pub struct Sides<'a> {
     pub experiment: i64,
     /// Extra columns that the target lacks are added there.
     pub add_columns: bool,
+    /// Tables of the source that others can change while they are read, and their engines.
+    pub unsteady: Vec<(String, String)>,
     /// Transforms the metrics on their way.
     pub rewriter: Option<RefCell<Rewriter<'a>>>,
 }
@@ -66,7 +68,31 @@ impl<'a> Sides<'a> {
             Some(plan) => Some(RefCell::new(Rewriter::new(source, &source_layout, plan, preview)?)),
             None => None,
         };
-        Ok(Sides { source, target, same, source_layout, target_layout, experiment, add_columns, rewriter })
+        let unsteady = source.unsteady_tables(&source_layout)?;
+        Ok(Sides { source, target, same, source_layout, target_layout, experiment, add_columns, unsteady, rewriter })
+    }
+
+    /// What is to be known of the source, whatever the experiment has.
+    pub fn warnings(&self) -> impl Iterator<Item = String> + '_ {
+        self.unsteady.iter().map(|(table, engine)| {
+            format!("{table} is of the engine {engine}, so it could change while it was read, and the copy be of no one state")
+        })
+    }
+
+    /// Fails if the source cannot be read as one state.
+    pub fn refuse_unsteady(&self) -> Result<()> {
+        if self.unsteady.is_empty() {
+            return Ok(());
+        }
+        let message =
+            "tables of the source can change while they are read, so no one state can be copied; nothing was changed";
+        let error = Error::new(Status::Validation, Domain::Validation, message)
+            .detail("experiment_id", self.experiment)
+            .hint("ALTER TABLE ... ENGINE = InnoDB, or use the BALANCED strategy, which warns, while nobody writes");
+        Err(self
+            .unsteady
+            .iter()
+            .fold(error, |error, (table, engine)| error.detail("table", table).detail("engine", engine)))
     }
 
     /// Reads with the metrics as they will be in the copy.

@@ -24,6 +24,7 @@ const FULL_BYTES: usize = 1 << 20;
 pub fn copy_out(source: &dyn Connection, into: &Path, copied: Copied<'_>) -> Result<()> {
     let _state = Transaction::read(source)?;
     let layout = source.layout()?;
+    refuse_unsteady(source, &layout)?;
     let target = create_copy(into)?;
     let writing = Transaction::write(target.as_ref())?;
     for table in all(&layout) {
@@ -39,6 +40,20 @@ pub fn copy_out(source: &dyn Connection, into: &Path, copied: Copied<'_>) -> Res
     there = target.layout()?;
     copy_rows((source, &layout), (target.as_ref(), &there), false, copied)?;
     writing.commit()
+}
+
+/// Fails if a table could change while it is read: the snapshot would be of no one state, and could not be restored either.
+fn refuse_unsteady(source: &dyn Connection, layout: &Layout) -> Result<()> {
+    let unsteady = source.unsteady_tables(layout)?;
+    if unsteady.is_empty() {
+        return Ok(());
+    }
+    let message = "tables of the schema know no transactions: there is no one state of them to keep, and restoring it could not be undone";
+    let error = Error::new(Status::Unsupported, Domain::Snapshot, message)
+        .hint("ALTER TABLE ... ENGINE = InnoDB, or migrate the experiments into another database");
+    Err(unsteady
+        .into_iter()
+        .fold(error, |error, (table, engine)| error.detail("table", table).detail("engine", engine)))
 }
 
 /// Replaces everything in the database by what is in the file at `from`, in one transaction. `keep`, if there is one, is called when

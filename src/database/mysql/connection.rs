@@ -420,6 +420,10 @@ impl Connection for MysqlConnection {
         self.refuse_without_transactions(table)
     }
 
+    fn unsteady_tables(&self, layout: &Layout) -> Result<Vec<(String, String)>> {
+        self.without_transactions(layout)
+    }
+
     fn make_tables(&self, tables: &[&'static Table]) -> Result<bool> {
         let missing = self.layout()?.missing(tables)?;
         if missing.is_empty() {

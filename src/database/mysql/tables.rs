@@ -3,7 +3,7 @@
 use super::column_type::ColumnType;
 use super::connection::MysqlConnection;
 use crate::database::connection::Connection;
-use crate::database::layout::{Storage, TableLayout};
+use crate::database::layout::{Layout, Storage, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::{Table, Value, ValueRef, create_statement_mysql, quote};
 
@@ -16,13 +16,33 @@ pub fn most(table: &TableLayout) -> i64 {
     }
 }
 
+fn knows_transactions(engine: &str) -> bool {
+    ["InnoDB", "RocksDB"].iter().any(|known| engine.eq_ignore_ascii_case(known))
+}
+
 impl MysqlConnection {
-    /// Fails if what is written into the table could not be undone.
-    pub fn refuse_without_transactions(&self, table: &TableLayout) -> Result<()> {
+    fn engine_of(&self, table: &TableLayout) -> Result<String> {
         let sql = "SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?1";
         let engine = self.first(sql, &[Value::Text(table.name.clone().into_bytes())])?;
-        let engine = engine.borrow().readable().unwrap_or_default();
-        if engine.eq_ignore_ascii_case("InnoDB") || engine.eq_ignore_ascii_case("RocksDB") {
+        Ok(engine.borrow().readable().unwrap_or_default())
+    }
+
+    /// The known tables, with their engines, that know no transactions.
+    pub fn without_transactions(&self, layout: &Layout) -> Result<Vec<(String, String)>> {
+        let mut found = Vec::new();
+        for table in &layout.tables {
+            let engine = self.engine_of(table)?;
+            if !knows_transactions(&engine) {
+                found.push((table.name.clone(), engine));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Fails if what is written into the table could not be undone.
+    pub fn refuse_without_transactions(&self, table: &TableLayout) -> Result<()> {
+        let engine = self.engine_of(table)?;
+        if knows_transactions(&engine) {
             return Ok(());
         }
         Err(Error::new(
