@@ -495,6 +495,16 @@ typedef struct expmig_open_options {
      * Passed to `password_fn`. Since 0.1.0.
      */
     void *password_user_data;
+    /**
+     * The longest time for which reading keeps writers of a SQLite file in rollback-journal mode waiting, in milliseconds; default 2000.
+     * What takes longer is read from a private copy (docs/threading.md). 0: no limit, so no copy: reading in place, however long it takes.
+     * Since 0.1.0.
+     */
+    int64_t max_read_lock_ms;
+    /**
+     * The folder for private copies, UTF-8; NULL for the one where SQLite puts its temporary files. It need not outlive the call. Since 0.1.0.
+     */
+    const char *temp_dir;
 } expmig_open_options;
 
 /**

@@ -50,6 +50,13 @@ fn descriptors(id: FileId) -> HashSet<u32> {
 #[derive(Debug)]
 pub struct Registration(Option<FileId>);
 
+impl Registration {
+    /// Of a file that nobody else can open.
+    pub fn of_none() -> Registration {
+        Registration(None)
+    }
+}
+
 impl Drop for Registration {
     fn drop(&mut self) {
         let Some(id) = self.0 else { return };

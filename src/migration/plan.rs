@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::options::MigrateOptions;
 use super::sides::{Prepared, Sides};
-use crate::database::{Connection, Database, Next, TableLayout, Transaction, Watches};
+use crate::database::{Connection, Database, Next, State, TableLayout, Watches};
 use crate::digest::{ALGORITHM, hex};
 use crate::error::{Domain, Result};
 use crate::progress::Job;
@@ -31,13 +31,15 @@ pub fn plan(
     let transformation = options.transformation(transformations)?;
     let job = Job::new(Domain::Migration, options.progress.take(), options.cancel.take());
     let target_database = target.unwrap_or(source);
-    let reader = source.reader()?;
-    let same = source.is_same_as(target_database);
-    let target_reader = if same { reader } else { target_database.reader()? };
-    let _watches = Watches::new(&job, [reader, target_reader]);
     job.begin("opening")?;
-    let _state = Transaction::read(reader)?;
-    let _target_state = if same { None } else { Some(Transaction::read(target_reader)?) };
+    let state = source.state(&job)?;
+    let target_state = if source.is_same_as(target_database) { None } else { Some(target_database.state(&job)?) };
+    let reader = state.connection();
+    let target_reader = target_state.as_ref().map_or(reader, State::connection);
+    let _watches = Watches::new(&job, [reader, target_reader]);
+    // Nobody knows how long checks and transformations of the user's own take.
+    reader.let_go()?;
+    target_reader.let_go()?;
     let sides =
         Sides::new((source, reader), (target_database, target_reader), experiment, &options, (transformation, true))?;
     let mut prepared = Prepared::new(&sides, &options, (checks, false), &job)?;

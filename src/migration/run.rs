@@ -7,7 +7,7 @@ use super::options::{Helpers, MigrateOptions, Strategy};
 use super::prove::{all_copied, of_copy, prove};
 use super::result::{IdMap, MigrationResult, TableCount};
 use super::sides::{Prepared, Sides, Validated};
-use crate::database::{Database, Kinds, MissingColumn, Transaction, Watches, cannot_add};
+use crate::database::{Database, Kinds, MissingColumn, State, Transaction, Watches, cannot_add};
 use crate::digest::{Digester, ExperimentDigest, OnDuplicate};
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::progress::Job;
@@ -29,11 +29,12 @@ pub fn migrate(
     job.begin("opening")?;
     let writer = target_database.writer(&job)?;
     // Within one database, one connection reads and writes: two would wait for each other.
-    let same = source.is_same_as(target_database);
-    let reader = if same { writer } else { source.reader()? };
-    let _watches = Watches::new(&job, [reader, writer]);
+    let reading = if source.is_same_as(target_database) { None } else { Some(source.state(&job)?) };
+    let reader = reading.as_ref().map_or(writer, State::connection);
+    let watches = Watches::new(&job, [reader, writer]);
+    // The target's lock, and the job, can take as long as they like.
+    reader.let_go()?;
     let writing = Transaction::write(writer)?;
-    let reading = if same { None } else { Some(Transaction::read(reader)?) };
     let mut sides =
         Sides::new((source, reader), (target_database, writer), experiment, &options, (transformation, false))?;
     let prepared = Prepared::new(&sides, &options, (helpers.checks, true), &job)?;
@@ -51,6 +52,8 @@ pub fn migrate(
     let result = write(&mut sides, prepared, &options, &job).map_err(kept)?;
     job.begin("committing").map_err(kept)?;
     writing.commit().map_err(kept)?;
+    drop(sides);
+    drop(watches);
     drop(reading);
     job.finish();
     let (processed, failed, total) = job.counts();

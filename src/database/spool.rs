@@ -2,8 +2,8 @@
 
 use rusqlite::Connection;
 
-use super::super::cell_buffer::CellBuffer;
-use super::super::id_table::{failed, temporary};
+use super::cell_buffer::CellBuffer;
+use super::id_table::{failed, temporary};
 use crate::error::{Domain, Error, Result};
 use crate::schema::ValueRef;
 
