@@ -1371,7 +1371,8 @@ expmig_status expmig_open_options_init(struct expmig_open_options *options,
  * without servers), EXPMIG_CONNECTION, EXPMIG_TIMEOUT, EXPMIG_AUTH (of servers), EXPMIG_CALLBACK (no password),
  * EXPMIG_INVALID_ARGUMENT. On a server every function that uses the handle, or a manager of it, can also answer EXPMIG_CONNECTION,
  * EXPMIG_TIMEOUT, EXPMIG_AUTH (a right is missing), EXPMIG_LIMIT and EXPMIG_UNSUPPORTED (docs/servers.md); the functions do not
- * name them again. See expmig_error_retryable for a connection that is lost during a commit. Since 0.1.0.
+ * name them again. A handle is of one file: once its path names another one, or none, every function that uses the handle, or a manager
+ * of it, answers EXPMIG_MISMATCH and changes nothing (docs/threading.md). See expmig_error_retryable for a connection that is lost during a commit. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE

@@ -166,8 +166,7 @@ impl<D: Borrow<Database>> Manager<D> {
     /// What the database is: engine, path, generation, extra columns and tables. Schema `expmig.database/1`.
     pub fn database_info(&self) -> Result<Json> {
         let job = Job::unwatched(Domain::Database);
-        let layout =
-            self.database().read_briefly(&job, |connection| self.database().checked(connection.layout()?))?;
+        let layout = self.database().read_briefly(&job, |connection| self.database().checked(connection.layout()?))?;
         let mut extra_columns = Vec::new();
         for table in &layout.tables {
             for column in table.extra_columns() {

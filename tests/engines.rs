@@ -1,6 +1,8 @@
 //! The same behaviour on every engine: each scenario is a function that gets the engine, and runs on SQLite, on a private MariaDB
 //! server, and on MySQL where EXPMIG_TEST_MYSQLD names its binary.
 
+#[path = "engines/others.rs"]
+mod others;
 #[path = "support/server.rs"]
 mod server;
 mod support;
@@ -15,6 +17,7 @@ use expmig::{
 use std::path::PathBuf;
 
 use mysql::prelude::Queryable;
+use others::*;
 use server::{Kind, dump, rows};
 use support::{Folder, SMALL_ROWS};
 use undo::*;
@@ -593,4 +596,7 @@ scenarios! {
     rules_are_applied_on_the_way,
     queries_read_and_do_nothing_else,
     registered_checks_run,
+    a_restore_leaves_the_tables_of_others_as_they_are,
+    a_restore_is_read_back_whatever_triggers_do,
+    a_restore_without_the_right_to_see_who_refers_says_so,
 }

@@ -13,8 +13,8 @@ use common::database::{Journal, assert_same, dump, medium, open, small};
 use expmig::progress::ProgressSink;
 use expmig::transformation::Outcome;
 use expmig::{
-    Check, Database, ExportOptions, FileOptions, Flow, JobOptions, Manager, ManagerOptions, MetricSelection, MigrateOptions,
-    Next, OpenOptions, SnapshotOptions, Status, TransformOptions, ValidateOptions,
+    Check, Database, ExportOptions, FileOptions, Flow, JobOptions, Manager, ManagerOptions, MetricSelection,
+    MigrateOptions, Next, OpenOptions, SnapshotOptions, Status, TransformOptions, ValidateOptions,
 };
 use tempfile::TempDir;
 
@@ -187,9 +187,8 @@ fn a_receiver_that_stalls_keeps_no_training_waiting() {
 #[test]
 fn what_is_read_from_a_copy_is_what_the_database_has() {
     let place = Place::new();
-    let [copied, in_place] = [OpenOptions::default().max_read_lock, None].map(|max_read_lock| {
-        place.manager("source.db", OpenOptions { max_read_lock, ..OpenOptions::default() })
-    });
+    let [copied, in_place] = [OpenOptions::default().max_read_lock, None]
+        .map(|max_read_lock| place.manager("source.db", OpenOptions { max_read_lock, ..OpenOptions::default() }));
     let export = |manager: &Manager| manager.export_to_string(1, ExportOptions::default()).unwrap();
     let without_time = |text: String| {
         let mut document: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -276,7 +275,8 @@ fn a_database_in_wal_mode_is_read_in_place() {
 fn a_training_goes_on_beside_jobs_on_two_million_metrics() {
     let place = Place(tempfile::tempdir().unwrap());
     let path = place.path("large.db");
-    let made = Command::new("python3").arg(root("benches/generate.py")).args(["--metrics", "2000000"]).arg(&path).status();
+    let made =
+        Command::new("python3").arg(root("benches/generate.py")).args(["--metrics", "2000000"]).arg(&path).status();
     assert!(made.unwrap().success());
     let manager = place.manager("large.db", OpenOptions::default());
     let target = place.manager("target.db", OpenOptions { create: true, ..OpenOptions::default() });
@@ -286,7 +286,10 @@ fn a_training_goes_on_beside_jobs_on_two_million_metrics() {
         job();
         let waits = training.0.heard().into_iter().skip(before).filter_map(|value| value["waited"].as_f64());
         let (count, longest) = waits.fold((0, 0.0), |(count, most), waited| (count + 1, f64::max(most, waited)));
-        println!("{what}: {:.1} s, beside {count} commits, of which the longest took {longest:.2} s", since.elapsed().as_secs_f64());
+        println!(
+            "{what}: {:.1} s, beside {count} commits, of which the longest took {longest:.2} s",
+            since.elapsed().as_secs_f64()
+        );
     };
     timed("export", &|| {
         manager.export_to_file(1, &place.path("e.json"), FileOptions::default(), ExportOptions::default()).unwrap();

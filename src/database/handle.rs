@@ -170,6 +170,15 @@ impl Database {
         Err(self.name_in(error).hint("open it without EXPMIG_OPEN_READONLY"))
     }
 
+    /// Fails if what was opened is not what is there any more: the path of a file names another one, or none.
+    pub fn refuse_replaced(&self) -> Result<()> {
+        match &self.backend {
+            Backend::Sqlite(file) => file.check_file(),
+            #[cfg(feature = "mysql")]
+            Backend::Mysql(_) => Ok(()),
+        }
+    }
+
     /// Replaces everything in the database by what is in the SQLite file at `from`, a copy that [`Connection::copy_into`] made. One
     /// transaction: others see the old state or the new one. `keep`, if there is one, is called before, when only this call can
     /// change the database any more; again, if somebody did all the same.
@@ -196,8 +205,9 @@ impl Database {
             self.refuse_read_only(Domain::Database)?;
         }
         match &self.backend {
-            Backend::Sqlite(_) => {
+            Backend::Sqlite(file) => {
                 job.check()?;
+                file.check_file()?;
                 Ok(Widening::default())
             }
             #[cfg(feature = "mysql")]

@@ -1,6 +1,7 @@
 //! A SQLite file as a handle holds it: connections that are opened when they are needed.
 
 use std::cell::OnceCell;
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,9 +10,10 @@ use super::cell_buffer::CellBuffer;
 use super::connection::{Connection, Copied, Next, Transaction};
 use super::guard;
 use super::handle::{OpenOptions, has_no_experiment};
-use super::sqlite::{Access, SqliteConnection, needs_recovery};
+use super::one_file::OneFile;
 use super::read::{EachRow, QueryRow};
 use super::spool::Spool;
+use super::sqlite::{Access, SqliteConnection, needs_recovery};
 use super::sqlite_copy;
 use super::sqlite_private::{folder, is_needed};
 use super::sqlite_state::SqliteState;
@@ -26,6 +28,8 @@ const MOST_BYTES: usize = 1 << 16;
 pub struct SqliteFile {
     path: PathBuf,
     options: OpenOptions,
+    /// The file that was there first, or that was created.
+    file: OnceCell<OneFile>,
     created: bool,
     reader: OnceCell<SqliteConnection>,
     writer: OnceCell<SqliteConnection>,
@@ -35,16 +39,19 @@ impl SqliteFile {
     /// Looks for the file; creates it and its tables when the options say so. `path` is absolute.
     pub fn open(path: PathBuf, options: &OpenOptions) -> Result<SqliteFile> {
         let exists = check_path(&path, options.create)?;
-        let (reader, writer) = (OnceCell::new(), OnceCell::new());
+        let (file, reader, writer) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
         // As the path: of the working directory at this moment.
         let temp_dir = options.temp_dir.as_ref().map(std::path::absolute).transpose().map_err(|error| {
             Error::argument(Domain::Database, "temp_dir", format!("the folder cannot be used: {error}"))
                 .hint("leave temp_dir out, or pass the path of a folder")
         })?;
         let options = OpenOptions { temp_dir, ..options.clone() };
-        let mut file = SqliteFile { path, options, created: false, reader, writer };
+        let mut file = SqliteFile { path, options, file, created: false, reader, writer };
+        if let Some(found) = &exists {
+            file.file.get_or_init(|| OneFile::new(&file.path, found));
+        }
         if file.options.create {
-            file.created = file.create_schema(exists)?;
+            file.created = file.create_schema(exists.is_some())?;
         }
         Ok(file)
     }
@@ -96,15 +103,24 @@ impl SqliteFile {
     }
 
     fn connect(&self, access: Access, job: Option<&Arc<Job>>) -> Result<SqliteConnection> {
+        self.check_file()?;
         let options = &self.options;
         let mut connection =
             SqliteConnection::open(&self.path, access, options.busy_timeout, options.guard, job.cloned())?;
+        let opened = connection.keep_to(self.file.get())?;
+        self.file.get_or_init(|| opened);
         connection.limit_reading(options.max_read_lock);
         Ok(connection)
     }
 
+    /// Fails if the path names another file than the one that was opened, or none.
+    pub fn check_file(&self) -> Result<()> {
+        self.file.get().map_or(Ok(()), OneFile::check)
+    }
+
     /// The connection for reading.
     pub fn reader(&self) -> Result<&SqliteConnection> {
+        self.check_file()?;
         if let Some(open) = self.reader.get() {
             return Ok(open);
         }
@@ -188,6 +204,7 @@ impl SqliteFile {
 
     /// The connection for writing. Opening it may have to wait for a lock, which ticks the job.
     pub fn writer(&self, job: &Arc<Job>) -> Result<&dyn Connection> {
+        self.check_file()?;
         if let Some(open) = self.writer.get() {
             return Ok(open);
         }
@@ -236,7 +253,7 @@ impl SqliteFile {
 
     /// Whether both handles are of the same database, by whatever names.
     pub fn is_same_as(&self, other: &SqliteFile) -> bool {
-        self.path == other.path || guard::file_id(&self.path).is_some_and(|id| guard::file_id(&other.path) == Some(id))
+        self.file.get().zip(other.file.get()).is_some_and(|(here, there)| here.is(there))
     }
 }
 
@@ -256,8 +273,8 @@ pub fn open_copy(path: &Path) -> Result<Box<dyn Connection>> {
     Ok(Box::new(open_immutable(path)?))
 }
 
-/// Whether the file exists; fails if it cannot be a database file.
-fn check_path(path: &Path, create: bool) -> Result<bool> {
+/// The file, if it exists; fails if it cannot be a database file.
+fn check_path(path: &Path, create: bool) -> Result<Option<Metadata>> {
     match std::fs::metadata(path) {
         Ok(meta) if meta.is_dir() => {
             Err(Error::argument(Domain::Database, "url", "the path is a directory, not a database file")
@@ -272,11 +289,11 @@ fn check_path(path: &Path, create: bool) -> Result<bool> {
         )
         .detail("path", path.display())
         .hint("pass the path of the SQLite file")),
-        Ok(_) => Ok(true),
+        Ok(meta) => Ok(Some(meta)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && create => {
             let folder_exists = path.parent().is_some_and(Path::is_dir);
             if folder_exists {
-                return Ok(false);
+                return Ok(None);
             }
             Err(Error::new(Status::NotFound, Domain::Database, "the folder for the new database does not exist")
                 .detail("path", path.display())

@@ -31,7 +31,8 @@ pub fn folder(named: Option<&Path>) -> PathBuf {
         return named.to_owned();
     }
     let usable = |folder: &PathBuf| {
-        folder.is_dir() && rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_ok()
+        folder.is_dir()
+            && rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_ok()
     };
     let variables = VARIABLES.iter().filter_map(std::env::var_os).filter(|value| !value.is_empty()).map(PathBuf::from);
     let mut folders = variables.chain(FOLDERS.iter().map(PathBuf::from));
@@ -78,7 +79,8 @@ impl Empty {
         }
         let path = hidden_name(&folder.join("copy"));
         let cannot = |error: &std::io::Error| {
-            let error = Error::from_io(Domain::Database, "a private copy of the database cannot be created", folder, error);
+            let error =
+                Error::from_io(Domain::Database, "a private copy of the database cannot be created", folder, error);
             error.detail("database", database.display()).hint(ways_out("another folder"))
         };
         drop(create_new(&path).map_err(|error| cannot(&error))?);
@@ -95,7 +97,11 @@ impl Empty {
     }
 
     /// Copies one state. Also returns how often somebody's commit made it begin again.
-    pub fn fill(self, source: &SqliteConnection, go_on: &mut dyn FnMut() -> Result<()>) -> Result<(SqliteConnection, u32)> {
+    pub fn fill(
+        self,
+        source: &SqliteConnection,
+        go_on: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<(SqliteConnection, u32)> {
         let Empty { mut inner, folder, database, bytes } = self;
         let failed = |error: rusqlite::Error| match error.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => no_room(&folder, &database, bytes),
@@ -107,7 +113,10 @@ impl Empty {
 }
 
 fn no_room(folder: &Path, database: &Path, bytes: u64) -> Error {
-    let message = format!("there is no room for a private copy of the database, which takes {bytes} bytes, in {}", folder.display());
+    let message = format!(
+        "there is no room for a private copy of the database, which takes {bytes} bytes, in {}",
+        folder.display()
+    );
     let error = Error::new(Status::Io, Domain::Database, message)
         .detail("path", folder.display())
         .detail("needed_bytes", bytes)

@@ -10,6 +10,7 @@ use super::connection::{
 };
 use super::layout::{ColumnLayout, Layout, TableLayout};
 use super::read::ReadStatement;
+use super::reference::References;
 use super::sqlite::SqliteConnection;
 use super::sqlite_private::{Empty, Making, is_needed, size_of};
 use crate::error::{Domain, Error, Result, Status};
@@ -124,8 +125,12 @@ impl<'c> SqliteState<'c> {
         let (copy, restarts) = making.finish(job.as_deref())?;
         if let_in && restarts > 0 {
             return Err(self.place.waits.name_in(
-                Error::new(Status::Busy, Domain::Database, "somebody committed before the private copy of the database was ready")
-                    .hint("try again; or raise max_read_lock_ms, if those who write wait for longer"),
+                Error::new(
+                    Status::Busy,
+                    Domain::Database,
+                    "somebody committed before the private copy of the database was ready",
+                )
+                .hint("try again; or raise max_read_lock_ms, if those who write wait for longer"),
             ));
         }
         self.keep(copy)?;
@@ -194,6 +199,18 @@ impl Connection for SqliteState<'_> {
 
     fn query_locked(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
         self.query(sql, params, each)
+    }
+
+    fn query_held(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
+        self.query(sql, params, each)
+    }
+
+    fn references(&self, layout: &Layout) -> Result<References> {
+        self.at()?.references(layout)
+    }
+
+    fn suspend_foreign_keys(&self) -> Result<()> {
+        self.at()?.suspend_foreign_keys()
     }
 
     fn has_other_writers(&self) -> bool {

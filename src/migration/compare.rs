@@ -88,6 +88,7 @@ pub fn compare(
     (other_database, other_experiment): (&Database, i64),
     job: &Arc<Job>,
 ) -> Result<Json> {
+    other_database.refuse_replaced()?;
     job.begin("opening")?;
     let state = database.state(job)?;
     let other_state = if database.is_same_as(other_database) { None } else { Some(other_database.state(job)?) };

@@ -31,6 +31,7 @@ pub fn plan(
     let transformation = options.transformation(transformations)?;
     let job = Job::new(Domain::Migration, options.progress.take(), options.cancel.take());
     let target_database = target.unwrap_or(source);
+    target_database.refuse_replaced()?;
     job.begin("opening")?;
     let state = source.state(&job)?;
     let target_state = if source.is_same_as(target_database) { None } else { Some(target_database.state(&job)?) };

@@ -28,6 +28,7 @@ pub fn migrate(
     let target_database = target.unwrap_or(source);
     job.begin("opening")?;
     let writer = target_database.writer(&job)?;
+    source.refuse_replaced()?;
     // Within one database, one connection reads and writes: two would wait for each other.
     let reading = if source.is_same_as(target_database) { None } else { Some(source.state(&job)?) };
     let reader = reading.as_ref().map_or(writer, State::connection);
@@ -51,6 +52,7 @@ pub fn migrate(
     };
     let result = write(&mut sides, prepared, &options, &job).map_err(kept)?;
     job.begin("committing").map_err(kept)?;
+    source.refuse_replaced().map_err(kept)?;
     writing.commit().map_err(kept)?;
     drop(sides);
     drop(watches);

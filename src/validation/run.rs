@@ -31,12 +31,7 @@ pub fn validate(database: &Database, mut options: ValidateOptions, checks: RunCh
     Ok(report)
 }
 
-fn read(
-    database: &Database,
-    options: &ValidateOptions,
-    checks: RunChecks<'_>,
-    job: &Arc<Job>,
-) -> Result<Report> {
+fn read(database: &Database, options: &ValidateOptions, checks: RunChecks<'_>, job: &Arc<Job>) -> Result<Report> {
     job.begin("opening")?;
     let state = database.state(job)?;
     let connection = state.connection();

@@ -10,6 +10,7 @@
 //!   left to the server's conversions: what [`insert`] sends is what comes back, or it is refused.
 //!   [`any_cell`] is how a column of ours holds a cell of any type.
 //!   Many rows go by `LOAD DATA` where the server takes it ([`load`]), while the next are made ready ([`loading`]).
+//! - [`references`] finds the foreign keys that lead to our tables.
 //! - [`read`] lets other people's statements do nothing but read.
 //! - [`added_column`] says how to add a column.
 //! - [`widen`] changes types that are too narrow. [`attributes`] is what a changed column has to keep, [`foreign_key`] what stands in
@@ -33,6 +34,7 @@ mod loading;
 mod locks;
 mod placeholders;
 mod read;
+mod references;
 mod remembered;
 mod rows;
 mod server;
