@@ -8,14 +8,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use common::child::Talker;
+use common::child::{self, Talker};
 use common::database::{Journal, assert_same, dump, medium, open, small};
+use common::fault::with_file_size_limit;
 use expmig::progress::ProgressSink;
 use expmig::transformation::Outcome;
 use expmig::{
     Check, Database, ExportOptions, FileOptions, Flow, JobOptions, Manager, ManagerOptions, MetricSelection,
-    MigrateOptions, Next, OpenOptions, SnapshotOptions, Status, TransformOptions, ValidateOptions,
+    MigrateOptions, MigrationResult, Next, OnDuplicate, OpenOptions, SnapshotOptions, Status, TransformOptions,
+    ValidateOptions,
 };
+use serde_json::json;
 use tempfile::TempDir;
 
 fn root(path: &str) -> PathBuf {
@@ -267,6 +270,128 @@ fn a_database_in_wal_mode_is_read_in_place() {
     let manager = place.manager("wal.db", OpenOptions { temp_dir: nowhere, ..OpenOptions::default() });
     manager.validate(ValidateOptions::default()).unwrap();
     manager.query("SELECT 1", &[], &mut |_| Ok(Next::Row)).unwrap();
+}
+
+/// The body of a child process; as a test of its own it does nothing.
+#[test]
+fn child_process() {
+    let Some((_, input)) = child::role() else { return };
+    let options = OpenOptions { temp_dir: Some(input["folder"].as_str().unwrap().into()), ..OpenOptions::default() };
+    let manager = Manager::from(Database::open(input["path"].as_str().unwrap(), options).unwrap());
+    let error = manager.validate(ValidateOptions::default()).unwrap_err();
+    child::say(&error.to_json());
+}
+
+#[test]
+fn a_copy_that_has_no_room_says_where_how_large_it_is_and_what_to_do() {
+    let place = Place::new();
+    let (path, folder) = (place.path("source.db"), place.path("small folder"));
+    std::fs::create_dir(&folder).unwrap();
+    // As a full disk: files end at some blocks, and the signal for that is ignored.
+    let command = child::command("validate", &json!({"path": path, "folder": folder}));
+    let output = with_file_size_limit(&command, 8).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap().lines().find_map(child::heard).expect("an error");
+    assert_eq!(said["status"], "IO", "{said}");
+    let detail = |key: &str| {
+        let details = said["details"].as_array().unwrap().iter();
+        details.clone().find(|detail| detail["key"] == key).map(|detail| detail["value"].clone())
+    };
+    let bytes = std::fs::metadata(&path).unwrap().len();
+    assert_eq!(detail("needed_bytes"), Some(json!(bytes.to_string())), "{said}");
+    assert_eq!((detail("path"), detail("database")), (Some(json!(folder)), Some(json!(path))), "{said}");
+    assert!(
+        ["temp_dir", "WAL", "max_read_lock_ms"].iter().all(|way| said["hint"].as_str().unwrap().contains(way)),
+        "{said}"
+    );
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+}
+
+#[test]
+fn a_plan_says_how_the_source_is_read_and_for_how_long_the_target_is_locked() {
+    let place = Place::new();
+    let plan = |name: &str, options: OpenOptions| {
+        let target = place.manager("target.db", OpenOptions { create: true, ..OpenOptions::default() });
+        let plan = place.manager(name, options).plan_migration(1, Some(&target), MigrateOptions::default()).unwrap();
+        plan["locks"].clone()
+    };
+    let folder = place.0.path().to_owned();
+    let copied = plan("source.db", OpenOptions { temp_dir: Some(folder.clone()), ..OpenOptions::default() });
+    let source = &copied["source"];
+    assert_eq!((&source["way"], &source["max_read_lock_ms"]), (&json!("private_copy"), &json!(2000)));
+    assert_eq!(source["copy_bytes"], std::fs::metadata(place.path("source.db")).unwrap().len());
+    assert_eq!((&source["copy_folder"], &source["enough"]), (&json!(folder), &json!(true)));
+    assert!(source["free_bytes"].as_u64() > source["copy_bytes"].as_u64());
+    let target = &copied["target"];
+    assert_eq!((&target["way"], &target["readers_wait"]), (&json!("write_lock"), &json!(true)));
+    assert!(target["write_lock_ms"].is_u64() && target["basis"].as_str().unwrap().contains("times the"), "{target}");
+
+    let in_place = plan("source.db", OpenOptions { max_read_lock: None, ..OpenOptions::default() });
+    assert_eq!(in_place["source"], json!({"way": "in_place"}));
+    small(&place.path("wal.db"), Journal::Wal);
+    assert_eq!(plan("wal.db", OpenOptions::default())["source"], json!({"way": "write_ahead_log"}));
+    let within = place.manager("wal.db", OpenOptions::default()).plan_migration(1, None, MigrateOptions::default());
+    let locks = &within.unwrap()["locks"];
+    assert_eq!((&locks["source"], &locks["target"]["readers_wait"]), (&json!(null), &json!(false)));
+}
+
+/// Migrates experiment 1 into another file, and does this to the target while the source is judged.
+fn while_the_source_is_judged(
+    place: &Place,
+    options: MigrateOptions,
+    act: &'static str,
+) -> Result<MigrationResult, expmig::Error> {
+    small(&place.path("target.db"), Journal::Rollback);
+    let target = place.manager("target.db", OpenOptions::default());
+    let (path, acted) = (place.path("target.db"), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&acted);
+    let sink: ProgressSink = Box::new(move |progress| {
+        // So that the next phase is reported too.
+        std::thread::sleep(Duration::from_millis(110));
+        if progress.operation == "counting the source" && counted.fetch_add(1, Ordering::Relaxed) == 0 {
+            let other = open(&path);
+            other.busy_timeout(Duration::ZERO).unwrap();
+            other.execute_batch(act).expect("nobody holds a lock");
+        }
+        Flow::Continue
+    });
+    let options = MigrateOptions { progress: Some(sink), ..options };
+    let result = place.manager("source.db", OpenOptions::default()).migrate_experiment(1, Some(&target), options);
+    assert_eq!(acted.load(Ordering::Relaxed), 1);
+    result
+}
+
+#[test]
+fn others_write_into_the_target_while_the_source_is_judged() {
+    let place = Place::new();
+    let act = "UPDATE EXPERIMENT SET title = 'changed meanwhile' WHERE id = 1";
+    let copy = while_the_source_is_judged(&place, MigrateOptions::default(), act).unwrap();
+    assert_eq!(copy.source_digest, copy.target_digest);
+    let target = open(&place.path("target.db"));
+    let title: String = target.query_row("SELECT title FROM EXPERIMENT WHERE id = 1", [], |row| row.get(0)).unwrap();
+    assert_eq!(title, "changed meanwhile");
+}
+
+#[test]
+fn a_target_that_changed_while_the_source_was_judged_is_judged_anew() {
+    let place = Place::new();
+    open(&place.path("source.db"))
+        .execute_batch("ALTER TABLE METRIC ADD COLUMN unit; UPDATE METRIC SET unit = 'mm'")
+        .unwrap();
+    let act = "ALTER TABLE METRIC ADD COLUMN unit";
+    let copy = while_the_source_is_judged(&place, MigrateOptions::default(), act).unwrap();
+    assert_eq!(copy.source_digest, copy.target_digest);
+    let sql = "SELECT count(*) > 0 FROM METRIC WHERE unit = 'mm'";
+    assert!(open(&place.path("target.db")).query_row(sql, [], |row| row.get::<_, bool>(0)).unwrap());
+
+    let place = Place::new();
+    let into = MigrateOptions { target_experiment: Some(2), ..MigrateOptions::default() };
+    let error = while_the_source_is_judged(&place, into, "DELETE FROM EXPERIMENT WHERE id = 2").unwrap_err();
+    assert_eq!(error.status(), Status::NotFound, "{error:?}");
+
+    let place = Place::new();
+    let skip = MigrateOptions { on_duplicate: OnDuplicate::Skip, ..MigrateOptions::default() };
+    let changed = "UPDATE EXPERIMENT SET title = 'another' WHERE id = 1";
+    assert!(!while_the_source_is_judged(&place, skip, changed).unwrap().skipped);
 }
 
 /// Minutes and a gigabyte: part of `make large`.

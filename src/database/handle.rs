@@ -128,6 +128,24 @@ impl Database {
         }
     }
 
+    /// How long jobs read it, and what that means for those who write: `way`, and what a private copy takes.
+    pub fn describe_reading(&self) -> Result<Json> {
+        match &self.backend {
+            Backend::Sqlite(file) => file.describe_reading(),
+            #[cfg(feature = "mysql")]
+            Backend::Mysql(_) => Ok(json!({"way": "consistent_snapshot"})),
+        }
+    }
+
+    /// Whether others can read while a transaction writes, its commit included.
+    pub fn lets_readers_in(&self) -> Result<bool> {
+        match &self.backend {
+            Backend::Sqlite(file) => file.lets_readers_in(),
+            #[cfg(feature = "mysql")]
+            Backend::Mysql(_) => Ok(true),
+        }
+    }
+
     /// Reads something short of one consistent state; twice, if it takes longer than writers may be kept waiting.
     pub fn read_briefly<T>(&self, job: &Arc<Job>, read: impl Fn(&dyn Connection) -> Result<T>) -> Result<T> {
         if let Backend::Sqlite(file) = &self.backend {

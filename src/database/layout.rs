@@ -81,7 +81,7 @@ pub fn ids_are_no_key(name: &str) -> Error {
 }
 
 /// A column that exists.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColumnLayout {
     /// The name, in the database's own letter case.
     pub name: String,
@@ -173,7 +173,7 @@ impl ColumnLayout {
 }
 
 /// A known table that exists.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableLayout {
     pub schema: &'static Table,
     /// The name, in the database's own letter case.
@@ -205,7 +205,7 @@ impl TableLayout {
 }
 
 /// Everything that exists.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// The known tables, parents before children.
     pub tables: Vec<TableLayout>,

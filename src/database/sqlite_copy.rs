@@ -35,7 +35,7 @@ fn busy() -> rusqlite::Error {
 }
 
 /// Codes that only the file being written can raise.
-fn of_writing(error: &rusqlite::Error) -> bool {
+pub fn of_writing(error: &rusqlite::Error) -> bool {
     const CODES: [i32; 5] = [
         ffi::SQLITE_FULL,
         ffi::SQLITE_IOERR_WRITE,

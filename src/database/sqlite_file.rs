@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use serde_json::{Value as Json, json};
+
 use super::cell_buffer::CellBuffer;
 use super::connection::{Connection, Copied, Next, Transaction};
 use super::guard;
@@ -14,8 +16,8 @@ use super::one_file::OneFile;
 use super::read::{EachRow, QueryRow};
 use super::spool::Spool;
 use super::sqlite::{Access, SqliteConnection, needs_recovery};
-use super::sqlite_copy;
-use super::sqlite_private::{folder, is_needed};
+use super::sqlite_copy::{self, in_wal_mode};
+use super::sqlite_private::{folder, free_bytes, is_needed, size_of};
 use super::sqlite_state::SqliteState;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
@@ -195,6 +197,30 @@ impl SqliteFile {
             cells.clear(MOST_BYTES);
         }
         Ok(())
+    }
+
+    /// How jobs read it: in place, or from a private copy, and what that takes.
+    pub fn describe_reading(&self) -> Result<Json> {
+        let reader = self.reader()?;
+        if in_wal_mode(reader)? {
+            return Ok(json!({"way": "write_ahead_log"}));
+        }
+        let Some(limit) = self.options.max_read_lock else { return Ok(json!({"way": "in_place"})) };
+        let (bytes, folder) = (size_of(reader)?, self.copy_folder());
+        let free = free_bytes(&folder);
+        Ok(json!({
+            "way": "private_copy",
+            "max_read_lock_ms": u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
+            "copy_bytes": bytes,
+            "copy_folder": folder.to_string_lossy(),
+            "free_bytes": free,
+            "enough": free.map(|free| free >= bytes),
+        }))
+    }
+
+    /// Whether others can read while a transaction writes.
+    pub fn lets_readers_in(&self) -> Result<bool> {
+        in_wal_mode(self.reader()?)
     }
 
     /// Where a private copy goes.

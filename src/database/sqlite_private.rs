@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use rusqlite::OpenFlags;
 
 use super::sqlite::SqliteConnection;
-use super::sqlite_copy::{copy_pages, in_wal_mode};
+use super::sqlite_copy::{copy_pages, in_wal_mode, of_writing};
 use super::sqlite_error::translate;
 use crate::error::{Domain, Error, Result, Status};
 use crate::files::{create_new, hidden_name, remove};
@@ -103,9 +103,9 @@ impl Empty {
         go_on: &mut dyn FnMut() -> Result<()>,
     ) -> Result<(SqliteConnection, u32)> {
         let Empty { mut inner, folder, database, bytes } = self;
-        let failed = |error: rusqlite::Error| match error.sqlite_error_code() {
-            Some(rusqlite::ErrorCode::DiskFull) => no_room(&folder, &database, bytes),
-            _ => translate(error, &folder),
+        let failed = |error: rusqlite::Error| match of_writing(&error) {
+            true => no_room(&folder, &database, bytes).caused_by(translate(error, &folder)),
+            false => translate(error, &folder),
         };
         let restarts = copy_pages(source, (&mut inner, &failed), &mut |_, _| go_on())?;
         Ok((SqliteConnection::of_copy(inner, source)?, restarts))
@@ -114,7 +114,7 @@ impl Empty {
 
 fn no_room(folder: &Path, database: &Path, bytes: u64) -> Error {
     let message = format!(
-        "there is no room for a private copy of the database, which takes {bytes} bytes, in {}",
+        "a private copy of the database, of {bytes} bytes, cannot be written in {}: there is no room, or a limit on the size of files",
         folder.display()
     );
     let error = Error::new(Status::Io, Domain::Database, message)
