@@ -57,6 +57,8 @@ struct open_options {
     std::optional<std::chrono::milliseconds> max_read_lock{};
     /** The folder for private copies, instead of the one where SQLite puts its temporary files. */
     std::optional<std::filesystem::path> temp_dir{};
+    /** As create, and create the tables also beside those of others. */
+    bool create_beside = false;
 };
 
 struct manager_options {
@@ -203,7 +205,8 @@ public:
     open_arguments(const open_options &from, call &call)
         : call_(call), ask_(from.ask_password), password_(from.password),
           temp_dir_(from.temp_dir ? std::optional(utf8(*from.temp_dir)) : std::nullopt) {
-        options_.flags = flag(from.create, EXPMIG_OPEN_CREATE) | flag(from.readonly, EXPMIG_OPEN_READONLY) |
+        options_.flags = flag(from.create, EXPMIG_OPEN_CREATE) | flag(from.create_beside, EXPMIG_OPEN_CREATE_BESIDE) |
+                         flag(from.readonly, EXPMIG_OPEN_READONLY) |
                          flag(from.allow_shared_process, EXPMIG_OPEN_ALLOW_SHARED_PROCESS);
         if (from.busy_timeout)
             options_.busy_timeout_ms = from.busy_timeout->count();
