@@ -375,12 +375,12 @@ fn others_write_into_the_target_while_the_source_is_judged() {
 fn a_target_that_changed_while_the_source_was_judged_is_judged_anew() {
     let place = Place::new();
     open(&place.path("source.db"))
-        .execute_batch("ALTER TABLE METRIC ADD COLUMN unit; UPDATE METRIC SET unit = 'mm'")
+        .execute_batch("ALTER TABLE METRIC ADD COLUMN grade; UPDATE METRIC SET grade = 'mm'")
         .unwrap();
-    let act = "ALTER TABLE METRIC ADD COLUMN unit";
+    let act = "ALTER TABLE METRIC ADD COLUMN grade";
     let copy = while_the_source_is_judged(&place, MigrateOptions::default(), act).unwrap();
     assert_eq!(copy.source_digest, copy.target_digest);
-    let sql = "SELECT count(*) > 0 FROM METRIC WHERE unit = 'mm'";
+    let sql = "SELECT count(*) > 0 FROM METRIC WHERE grade = 'mm'";
     assert!(open(&place.path("target.db")).query_row(sql, [], |row| row.get::<_, bool>(0)).unwrap());
 
     let place = Place::new();
