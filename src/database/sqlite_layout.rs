@@ -122,6 +122,7 @@ fn columns(
             storage: Storage::Sqlite(Affinity::of(&declared)),
             declared,
             not_null: number("notnull")? != 0,
+            is_stamped: false,
         });
     }
     Ok(found)

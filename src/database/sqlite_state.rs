@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::connection::{
-    Change, Connection, Copied, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction, WithCursors,
+    Change, Connection, Copied, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction, WithCursors, Write,
 };
 use super::layout::{ColumnLayout, Layout, TableLayout};
 use super::read::ReadStatement;
@@ -22,8 +22,10 @@ const SMALL: u64 = 4 << 20;
 /// Up to this size it is made on a second processor while the job begins to read: a few tenths of a second, in which writers wait.
 /// Larger ones are copied first, and writers have their turn meanwhile.
 const MOST_ASIDE: u64 = 256 << 20;
-/// The share of the limit after which no further statement is read in place, and writers are let in, whether the copy is ready or not.
-const SHARE: u32 = 4;
+/// The shares of the limit, in percent, after which no further statement is read in place, and after which writers are let in, whether the
+/// copy is ready or not.
+const LAST_STATEMENT: u32 = 25;
+const LAST_MOMENT: u32 = 90;
 
 /// One state of the database.
 pub struct SqliteState<'c> {
@@ -109,12 +111,17 @@ impl<'c> SqliteState<'c> {
         kept.map_err(|_| Error::internal(Domain::Database, "a state with two copies"))
     }
 
+    /// Whether others have been kept waiting for longer than this share of the limit.
+    fn is_later_than(&self, percent: u32) -> bool {
+        let limit = self.place.waits.read_limit.unwrap_or(Duration::MAX);
+        self.since.elapsed() > limit / 100 * percent
+    }
+
     /// From now on nobody waits for us.
     fn settle(&self) -> Result<()> {
         let Some(making) = self.making.borrow_mut().take() else { return Ok(()) };
         let job = self.job.borrow().clone();
-        let limit = self.place.waits.read_limit.unwrap_or(Duration::MAX) / SHARE;
-        while !making.is_done() && !(self.since.elapsed() > limit && making.has_begun()) {
+        while !making.is_done() && !(self.is_later_than(LAST_MOMENT) && making.has_begun()) {
             job.as_deref().map_or(Ok(()), Job::check)?;
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -144,8 +151,7 @@ impl<'c> SqliteState<'c> {
         if let Some(copy) = self.copy.get() {
             return Ok(copy);
         }
-        let limit = self.place.waits.read_limit.unwrap_or(Duration::MAX) / SHARE;
-        let is_due = |making: &Making| making.is_done() || self.since.elapsed() > limit;
+        let is_due = |making: &Making| making.is_done() || self.is_later_than(LAST_STATEMENT);
         if self.open.get() == 0 && self.making.borrow().as_ref().is_some_and(is_due) {
             self.settle()?;
         }
@@ -240,6 +246,10 @@ impl Connection for SqliteState<'_> {
         self.at()?.prepare_change(sql)
     }
 
+    fn opening(&self, write: Write, table: &TableLayout) -> Result<String> {
+        self.at()?.opening(write, table)
+    }
+
     fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>> {
         self.at()?.inserter(table, columns)
     }
@@ -262,6 +272,10 @@ impl Connection for SqliteState<'_> {
 
     fn has_triggers(&self, table: &TableLayout) -> Result<bool> {
         self.at()?.has_triggers(table)
+    }
+
+    fn can_be_meddled_with(&self) -> Result<bool> {
+        self.at()?.can_be_meddled_with()
     }
 
     fn stored_as(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Result<Option<Value>> {

@@ -14,7 +14,7 @@ use super::undo_log::UndoLog;
 use super::write::Writer;
 use crate::database::{Connection, Database, Layout, Row, Transaction, Watches};
 use crate::error::{Domain, Error, Result, Status};
-use crate::hierarchy::scan_leaves;
+use crate::hierarchy::{Census, grown_by, scan_leaves};
 use crate::progress::Job;
 use crate::schema::{Entity, OWN_TABLES, ValueRef, quote};
 
@@ -54,9 +54,16 @@ pub fn transform(
             (layout, chosen) = choose()?;
         }
     }
+    let census = match options.dry_run {
+        true => None,
+        false => Some(Census::take(connection, &layout)?),
+    };
     let mut result = run(connection, &layout, chosen, plan, &options, &job)?;
     // Without a change the empty entry of the undo log goes too.
     if let Some(transaction) = transaction.filter(|_| result.updated > 0) {
+        let metrics = layout.entity(Entity::Metric)?.schema.name;
+        let copied = [(metrics, result.copied)];
+        census.map_or(Ok(()), |census| census.check(Domain::Transformation, |table| grown_by(&copied, table)))?;
         job.begin("committing")?;
         transaction.commit()?;
     }
