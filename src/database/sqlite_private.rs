@@ -21,24 +21,6 @@ use crate::progress::Job;
 /// Nothing of a copy is worth more than reading it once: no journal, no flushing, no lock for others.
 const COPY_PRAGMAS: &str =
     "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -2048";
-/// Where files are put that live as long as a call, in this order; as SQLite does.
-const VARIABLES: [&str; 2] = ["SQLITE_TMPDIR", "TMPDIR"];
-const FOLDERS: [&str; 3] = ["/var/tmp", "/usr/tmp", "/tmp"];
-
-/// The folder for private copies: the one that the caller names, else where SQLite puts its temporary files.
-pub fn folder(named: Option<&Path>) -> PathBuf {
-    if let Some(named) = named {
-        return named.to_owned();
-    }
-    let usable = |folder: &PathBuf| {
-        folder.is_dir()
-            && rustix::fs::access(folder, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_ok()
-    };
-    let variables = VARIABLES.iter().filter_map(std::env::var_os).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let mut folders = variables.chain(FOLDERS.iter().map(PathBuf::from));
-    folders.find(usable).unwrap_or_else(|| PathBuf::from("."))
-}
-
 /// How many bytes the file system of a folder can still take; `None` where that cannot be known.
 pub fn free_bytes(folder: &Path) -> Option<u64> {
     let stat = rustix::fs::statvfs(folder).ok()?;
