@@ -17,7 +17,7 @@ use super::read::{EachRow, QueryRow};
 use super::spool::Spool;
 use super::sqlite::{Access, SqliteConnection, needs_recovery};
 use super::sqlite_copy::{self, in_wal_mode};
-use super::sqlite_private::{free_bytes, is_needed, size_of};
+use super::sqlite_private::{Spare, free_bytes, is_needed, size_of};
 use super::sqlite_state::SqliteState;
 use super::temporary;
 use crate::error::{Domain, Error, Result, Status};
@@ -36,6 +36,7 @@ pub struct SqliteFile {
     created: bool,
     reader: OnceCell<SqliteConnection>,
     writer: OnceCell<SqliteConnection>,
+    spare: Spare,
 }
 
 impl SqliteFile {
@@ -49,7 +50,7 @@ impl SqliteFile {
                 .hint("leave temp_dir out, or pass the path of a folder")
         })?;
         let options = OpenOptions { temp_dir, ..options.clone() };
-        let mut file = SqliteFile { path, options, file, created: false, reader, writer };
+        let mut file = SqliteFile { path, options, file, created: false, reader, writer, spare: Spare::default() };
         if let Some(found) = &exists {
             file.file.get_or_init(|| OneFile::new(&file.path, found));
         }
@@ -142,7 +143,7 @@ impl SqliteFile {
     /// One state of the file, to be read for as long as that takes.
     pub fn state(&self, job: &Arc<Job>) -> Result<SqliteState<'_>> {
         let access = if self.options.read_only { Access::ReadOnly } else { Access::Read };
-        SqliteState::open(self.reader()?, &self.copy_folder(), &|| self.connect(access, None), job)
+        SqliteState::open(self.reader()?, &self.copy_folder(), (&self.spare, &|| self.connect(access, None)), job)
     }
 
     /// What `read` makes of one state, read in place; `None` if that would keep writers waiting for too long.

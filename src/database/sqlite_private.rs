@@ -4,6 +4,7 @@
 //! copied, which takes a fraction of the time of any job, and the copy is read. It is ours alone and has no name in any folder: when
 //! it is closed, or the process ends, it is gone.
 
+use std::cell::Cell;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -117,33 +118,51 @@ fn ways_out(folder: &str) -> String {
     )
 }
 
+/// What the thread gives back: the copy, how often somebody's commit made it begin again, and the connection that read the file.
+type Made = (Result<(SqliteConnection, u32)>, SqliteConnection);
+
 /// A copy that is being made on a thread of its own, while its source is read.
-pub struct Making {
-    thread: Option<JoinHandle<Result<(SqliteConnection, u32)>>>,
+pub struct Making<'f> {
+    thread: Option<JoinHandle<Made>>,
     begun: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
+    spare: &'f Spare,
 }
 
-impl Making {
-    /// Begins. `source` is a connection of its own to the file.
-    pub fn start(empty: Empty, source: SqliteConnection) -> Result<Making> {
+/// The connection for such threads, kept for the next: closing one could drop locks that another copy of SQLite in this process holds.
+#[derive(Default)]
+pub struct Spare(Cell<Option<SqliteConnection>>);
+
+impl<'f> Making<'f> {
+    /// Begins. `connect` opens a connection to the file, if there is none to spare.
+    pub fn start(
+        empty: Empty,
+        spare: &'f Spare,
+        connect: &dyn Fn() -> Result<SqliteConnection>,
+    ) -> Result<Making<'f>> {
+        let source = match spare.0.take() {
+            Some(source) => source,
+            None => connect()?,
+        };
         let (begun, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let (began, stopped) = (Arc::clone(&begun), Arc::clone(&stop));
         let make = move || {
-            empty.fill(&source, &mut || {
+            let made = empty.fill(&source, &mut || {
                 began.store(true, Ordering::Release);
                 match stopped.load(Ordering::Relaxed) {
                     true => Err(Error::new(Status::Cancelled, Domain::Database, "the copy is not wanted any more")),
                     false => Ok(()),
                 }
-            })
+            });
+            source.shrink();
+            (made, source)
         };
         let spawned = std::thread::Builder::new().name("expmig-copy".to_owned()).spawn(make);
         let thread = spawned.map_err(|error| {
             Error::new(Status::Limit, Domain::Database, format!("no thread can be started: {error}"))
                 .hint("raise the limit on processes and threads")
         })?;
-        Ok(Making { thread: Some(thread), begun, stop })
+        Ok(Making { thread: Some(thread), begun, stop, spare })
     }
 
     /// Whether it is done, or failed.
@@ -163,16 +182,20 @@ impl Making {
             std::thread::sleep(std::time::Duration::from_millis(1));
         }
         let lost = || Error::internal(Domain::Database, "the thread that copies the database is lost");
-        self.thread.take().and_then(|thread| thread.join().ok()).ok_or_else(lost)?
+        self.join().ok_or_else(lost)?
+    }
+
+    fn join(&mut self) -> Option<Result<(SqliteConnection, u32)>> {
+        let (made, source) = self.thread.take()?.join().ok()?;
+        self.spare.0.set(Some(source));
+        Some(made)
     }
 }
 
-impl Drop for Making {
+impl Drop for Making<'_> {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            // It ends after its step, and what it has made goes with it.
-            let _unwanted = thread.join();
-        }
+        // It ends after its step, and what it has made goes with it.
+        let _unwanted = self.join();
     }
 }

@@ -12,7 +12,7 @@ use super::layout::{ColumnLayout, Layout, TableLayout};
 use super::read::ReadStatement;
 use super::reference::References;
 use super::sqlite::SqliteConnection;
-use super::sqlite_private::{Empty, Making, is_needed, size_of};
+use super::sqlite_private::{Empty, Making, Spare, is_needed, size_of};
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
 use crate::schema::{Table, Value, ValueRef};
@@ -31,7 +31,7 @@ const LAST_MOMENT: u32 = 90;
 pub struct SqliteState<'c> {
     place: &'c SqliteConnection,
     /// Dropped before the transactions that it looks at.
-    making: RefCell<Option<Making>>,
+    making: RefCell<Option<Making<'c>>>,
     /// `None` when the copy has it.
     in_place: Cell<Option<Transaction<'c>>>,
     copy: OnceCell<SqliteConnection>,
@@ -58,16 +58,16 @@ impl Drop for Open<'_> {
 }
 
 impl<'c> SqliteState<'c> {
-    /// The state as it is now. `connect` opens another connection for reading, and `folder` is where a copy goes. Nobody may be kept
+    /// The state as it is now. `connect` opens another connection for reading, if there is none to spare, and `folder` is where a copy goes. Nobody may be kept
     /// waiting while a callback of the job runs, so a job that somebody watches has its copy from the beginning.
     pub fn open(
         place: &'c SqliteConnection,
         folder: &Path,
-        connect: &dyn Fn() -> Result<SqliteConnection>,
+        (spare, connect): (&'c Spare, &dyn Fn() -> Result<SqliteConnection>),
         job: &Arc<Job>,
     ) -> Result<SqliteState<'c>> {
         place.watch(Some(Arc::clone(job)));
-        let state = SqliteState::begin(place, folder, connect, job);
+        let state = SqliteState::begin(place, folder, (spare, connect), job);
         place.watch(None);
         state
     }
@@ -75,7 +75,7 @@ impl<'c> SqliteState<'c> {
     fn begin(
         place: &'c SqliteConnection,
         folder: &Path,
-        connect: &dyn Fn() -> Result<SqliteConnection>,
+        (spare, connect): (&'c Spare, &dyn Fn() -> Result<SqliteConnection>),
         job: &Arc<Job>,
     ) -> Result<SqliteState<'c>> {
         let mut held = Some(Transaction::read(place)?);
@@ -92,7 +92,7 @@ impl<'c> SqliteState<'c> {
             let aside = !job.is_watched() && (SMALL..=MOST_ASIDE).contains(&size_of(place)?);
             let empty = Empty::create(place, folder)?;
             if aside {
-                state.making = RefCell::new(Some(Making::start(empty, connect()?)?));
+                state.making = RefCell::new(Some(Making::start(empty, spare, connect)?));
             } else {
                 held = None;
                 let (copy, _) = empty.fill(place, &mut || job.check())?;
@@ -151,7 +151,7 @@ impl<'c> SqliteState<'c> {
         if let Some(copy) = self.copy.get() {
             return Ok(copy);
         }
-        let is_due = |making: &Making| making.is_done() || self.is_later_than(LAST_STATEMENT);
+        let is_due = |making: &Making<'_>| making.is_done() || self.is_later_than(LAST_STATEMENT);
         if self.open.get() == 0 && self.making.borrow().as_ref().is_some_and(is_due) {
             self.settle()?;
         }
