@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use crate::database::{Connection, Database, EachRow, Transaction, Watches};
+use crate::database::{Connection, Database, EachRow, Watches};
 use crate::digest::{self, Hash};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{CountRows, ExperimentSummary, Scope, Selection, experiment_exists, list_experiments};
@@ -126,10 +126,10 @@ impl<D: Borrow<Database>> Manager<D> {
 
     /// Reads one consistent state.
     fn reading<T>(&self, job: &Arc<Job>, read: impl FnOnce(&dyn Connection) -> Result<T>) -> Result<T> {
-        let connection = self.database().reader()?;
-        let _watches = Watches::new(job, [connection, connection]);
         job.begin("opening")?;
-        let _state = Transaction::read(connection)?;
+        let state = self.database().state(job)?;
+        let connection = state.connection();
+        let _watches = Watches::new(job, [connection, connection]);
         let value = read(connection)?;
         job.finish();
         Ok(value)
@@ -138,9 +138,9 @@ impl<D: Borrow<Database>> Manager<D> {
     /// Every experiment, by id.
     pub fn list_experiments(&self) -> Result<Vec<ExperimentSummary>> {
         let job = Job::unwatched(Domain::Database);
-        let list = self.reading(&job, |connection| {
+        let list = self.database().read_briefly(&job, |connection| {
             let mut list = Vec::new();
-            list_experiments(connection, &self.database().layout()?, &mut |experiment| {
+            list_experiments(connection, &self.database().checked(connection.layout()?)?, &mut |experiment| {
                 list.push(experiment);
                 Ok(())
             })?;
@@ -152,10 +152,10 @@ impl<D: Borrow<Database>> Manager<D> {
     /// As [`Manager::list_experiments`], as the text of a JSON object, schema `expmig.experiments/1`: it is written while they are read.
     pub fn list_experiments_json(&self) -> Result<String> {
         let job = Job::unwatched(Domain::Database);
-        let list = self.reading(&job, |connection| {
+        let list = self.database().read_briefly(&job, |connection| {
             let mut text = r#"{"schema":"expmig.experiments/1","experiments":["#.to_owned();
             let mut comma = "";
-            list_experiments(connection, &self.database().layout()?, &mut |experiment| {
+            list_experiments(connection, &self.database().checked(connection.layout()?)?, &mut |experiment| {
                 let one = serde_json::to_string(&experiment).map_err(|error| {
                     Error::internal(Domain::Database, format!("an experiment is no JSON ({error})"))
                 })?;
@@ -172,7 +172,7 @@ impl<D: Borrow<Database>> Manager<D> {
     /// What the database is: engine, path, generation, extra columns and tables. Schema `expmig.database/1`.
     pub fn database_info(&self) -> Result<Json> {
         let job = Job::unwatched(Domain::Database);
-        let layout = self.reading(&job, |_| self.database().layout())?;
+        let layout = self.database().read_briefly(&job, |connection| self.database().checked(connection.layout()?))?;
         let mut extra_columns = Vec::new();
         for table in &layout.tables {
             for column in table.extra_columns() {
@@ -209,7 +209,7 @@ impl<D: Borrow<Database>> Manager<D> {
     pub fn experiment_digest(&self, experiment: i64, options: JobOptions) -> Result<Hash> {
         let job = options.job(Domain::Migration);
         let digest = self.reading(&job, |connection| {
-            let layout = self.database().layout()?;
+            let layout = self.database().checked(connection.layout()?)?;
             experiment_exists(connection, &layout, experiment)?;
             job.begin("counting")?;
             let mut selection = Selection::read(connection, &layout, experiment, Scope::default(), &job)?;

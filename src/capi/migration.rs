@@ -192,7 +192,7 @@ unsafe fn both(source: *const expmig_manager, target: *const expmig_manager) -> 
 /// `options`: NULL for the defaults.
 /// `plan_json`: receives a JSON object, schema "expmig.plan/1": rows per table, extra columns and tables, rows that hang on nothing, odd
 /// values, with CONSERVATIVE what the validation finds, rows and values that do not fit, what the transformation rules would do,
-/// duplicates in the target, digests, and bytes needed and free. The caller frees it with expmig_string_free.
+/// duplicates in the target, digests, for how long others are kept waiting, and bytes needed and free. The caller frees it with expmig_string_free.
 ///
 /// Data that would make the migration fail is no error here. Answers EXPMIG_NOT_FOUND (an experiment does not exist),
 /// EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT.

@@ -136,6 +136,11 @@ pub trait Connection {
     /// From now on long statements and waits tick this job; `None` ends it.
     fn watch(&self, job: Option<Arc<Job>>);
 
+    /// From now on reading keeps nobody waiting, however long the caller takes from row to row. Not while a query is being read.
+    fn let_go(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Begins a transaction that reads one consistent state.
     fn begin_read(&self) -> Result<()>;
 

@@ -99,7 +99,7 @@ pub fn not_a_table(name: &str, kind: &str) -> Error {
 }
 
 /// A column that exists.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColumnLayout {
     /// The name, in the database's own letter case.
     pub name: String,
@@ -208,7 +208,7 @@ fn not_empty(beside: &[String]) -> Error {
 }
 
 /// A known table that exists.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableLayout {
     pub schema: &'static Table,
     /// The name, in the database's own letter case.
@@ -256,7 +256,7 @@ impl TableLayout {
 }
 
 /// Everything that exists.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// The known tables, parents before children.
     pub tables: Vec<TableLayout>,

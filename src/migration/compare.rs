@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use super::difference::{Cells, NodeRows, cell_difference, cells, first_row_difference};
-use crate::database::{Connection, Database, Layout, Transaction, Watches};
+use crate::database::{Connection, Database, Layout, State, Watches};
 use crate::digest::{ExperimentDigest, Hash, NodeDigests, digest_nodes, hex, row_digest};
 use crate::error::Result;
 use crate::hierarchy::{CountRows, Ids, Owner, Scope, Selection, Shape, experiment_exists, scan_nodes};
@@ -62,14 +62,13 @@ pub fn compare(
     (other_database, other_experiment): (&Database, i64),
     job: &Arc<Job>,
 ) -> Result<Json> {
-    let connection = database.reader()?;
-    let same = database.is_same_as(other_database);
     other_database.refuse_replaced()?;
-    let other_connection = if same { connection } else { other_database.reader()? };
-    let _watches = Watches::new(job, [connection, other_connection]);
     job.begin("opening")?;
-    let _state = Transaction::read(connection)?;
-    let _other_state = if same { None } else { Some(Transaction::read(other_connection)?) };
+    let state = database.state(job)?;
+    let other_state = if database.is_same_as(other_database) { None } else { Some(other_database.state(job)?) };
+    let connection = state.connection();
+    let other_connection = other_state.as_ref().map_or(connection, State::connection);
+    let _watches = Watches::new(job, [connection, other_connection]);
     let a = Counted::new(connection, experiment, job)?;
     let b = Counted::new(other_connection, other_experiment, job)?;
     job.set_total(a.total() + b.total());

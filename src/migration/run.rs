@@ -9,7 +9,7 @@ use super::options::{Helpers, MigrateOptions, Strategy};
 use super::prove::{all_copied, of_copy, prove};
 use super::result::{IdMap, MigrationResult, TableCount};
 use super::sides::{Prepared, Sides, Validated};
-use crate::database::{Database, Kinds, MissingColumn, Transaction, Watches, Write, cannot_add};
+use crate::database::{Connection, Database, Kinds, MissingColumn, State, Transaction, Watches, Write, cannot_add};
 use crate::digest::{Digester, OnDuplicate};
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::hierarchy::{Census, grown_by};
@@ -33,14 +33,26 @@ pub fn migrate(
     let writer = target_database.writer(&job)?;
     source.refuse_replaced()?;
     // Within one database, one connection reads and writes: two would wait for each other.
-    let same = source.is_same_as(target_database);
-    let reader = if same { writer } else { source.reader()? };
-    let _watches = Watches::new(&job, [reader, writer]);
-    let writing = Transaction::write(writer)?;
-    let reading = if same { None } else { Some(Transaction::read(reader)?) };
+    let reading = if source.is_same_as(target_database) { None } else { Some(source.state(&job)?) };
+    let reader = reading.as_ref().map_or(writer, State::connection);
+    let watches = Watches::new(&job, [reader, writer]);
+    // Where a transaction that writes keeps all other writers out, it begins when the source was judged.
+    let late = reading.is_some() && !writer.has_other_writers();
+    let mut writing = if late { None } else { Some(begin(&job, (reader, writer))?) };
     let mut sides =
         Sides::new((source, reader), (target_database, writer), experiment, &options, (transformation, false))?;
-    let prepared = Prepared::new(&sides, &options, (helpers.checks, true), &job)?;
+    let mut prepared = Prepared::new(&sides, &options, (&mut *helpers.checks, true), &job)?;
+    let writing = match writing.take() {
+        Some(writing) => writing,
+        None => {
+            let writing = begin(&job, (reader, writer))?;
+            if !sides.look_again(target_database, &options)? {
+                prepared = Prepared::new(&sides, &options, (&mut *helpers.checks, true), &job)?;
+            }
+            writing
+        }
+    };
+    prepared.find_duplicates(&sides, &options, &job)?;
     if let Some(skipped) = judge(&sides, &prepared, &options, &job)? {
         drop(writing);
         job.finish();
@@ -56,6 +68,8 @@ pub fn migrate(
     job.begin("committing").map_err(kept)?;
     source.refuse_replaced().map_err(kept)?;
     writing.commit().map_err(kept)?;
+    drop(sides);
+    drop(watches);
     drop(reading);
     job.finish();
     let (processed, failed, total) = job.counts();
@@ -67,6 +81,13 @@ pub fn migrate(
         duration: job.elapsed(),
         ..result
     })
+}
+
+/// Begins the transaction that writes. For its lock, and for all that comes after, nobody else is kept waiting.
+fn begin<'c>(job: &Job, (reader, writer): (&dyn Connection, &'c dyn Connection)) -> Result<Transaction<'c>> {
+    job.begin("waiting for the target")?;
+    reader.let_go()?;
+    Transaction::write(writer)
 }
 
 /// Refuses what the strategy refuses. A result if the experiment is there and shall be skipped.

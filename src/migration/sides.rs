@@ -50,18 +50,15 @@ impl<'a> Sides<'a> {
         let source_layout = read(source_database, source)?;
         let target_layout = read(target_database, target)?;
         experiment_exists(source, &source_layout, experiment)?;
-        if let Some(wanted) = options.target_experiment {
-            experiment_exists(target, &target_layout, wanted)
-                .map_err(|error| error.detail("parameter", "target_experiment_id"))?;
-            if same && wanted == experiment {
-                return Err(Error::argument(
-                    Domain::Migration,
-                    "target_experiment_id",
-                    format!("experiment {experiment} cannot be migrated into itself"),
-                )
-                .detail("experiment_id", experiment)
-                .hint("leave target_experiment_id out to create a new experiment"));
-            }
+        check_target(target, &target_layout, options)?;
+        if same && options.target_experiment == Some(experiment) {
+            return Err(Error::argument(
+                Domain::Migration,
+                "target_experiment_id",
+                format!("experiment {experiment} cannot be migrated into itself"),
+            )
+            .detail("experiment_id", experiment)
+            .hint("leave target_experiment_id out to create a new experiment"));
         }
         let add_columns = options.add_columns || target_database.was_created();
         let rewriter = match transformation {
@@ -95,6 +92,16 @@ impl<'a> Sides<'a> {
             .fold(error, |error, (table, engine)| error.detail("table", table).detail("engine", engine)))
     }
 
+    /// The target was looked at before its writers were locked out. Whether it still is as it was; if not, the source has to be judged
+    /// anew, by what it is now.
+    pub fn look_again(&mut self, database: &Database, options: &MigrateOptions) -> Result<bool> {
+        let layout = database.checked(self.target.layout()?)?;
+        check_target(self.target, &layout, options)?;
+        let unchanged = layout == self.target_layout;
+        self.target_layout = layout;
+        Ok(unchanged)
+    }
+
     /// Reads with the metrics as they will be in the copy.
     pub fn rewriting<T>(&self, read: impl FnOnce(Option<&mut dyn Rewrite>) -> Result<T>) -> Result<T> {
         match &self.rewriter {
@@ -114,6 +121,12 @@ impl<'a> Sides<'a> {
             None => Ok(()),
         }
     }
+}
+
+/// Fails if trials shall be added to an experiment that does not exist.
+fn check_target(target: &dyn Connection, layout: &Layout, options: &MigrateOptions) -> Result<()> {
+    let Some(wanted) = options.target_experiment else { return Ok(()) };
+    experiment_exists(target, layout, wanted).map_err(|error| error.detail("parameter", "target_experiment_id"))
 }
 
 /// What the validator says of the source.
@@ -164,7 +177,7 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Reads the source, and of the target what is needed. Writes nothing.
+    /// Reads the source, and the target's schema. Writes nothing.
     ///
     /// With `defer`, what can be found out while the rows are copied is left for then.
     pub fn new(
@@ -214,9 +227,14 @@ impl Prepared {
         if options.strategy == Strategy::Conservative {
             prepared.validated = Some(Validated::read(sides, checks, job)?);
         }
-        job.begin("looking for the same experiment in the target")?;
-        prepared.duplicates = Duplicates::find(sides, options, &mut prepared, job)?;
         Ok(prepared)
+    }
+
+    /// Looks for the same experiment in the target.
+    pub fn find_duplicates(&mut self, sides: &Sides<'_>, options: &MigrateOptions, job: &Arc<Job>) -> Result<()> {
+        job.begin("looking for the same experiment in the target")?;
+        self.duplicates = Duplicates::find(sides, options, self, job)?;
+        Ok(())
     }
 
     /// Computes both digests of the source; they are the same unless something changes on the way. Not the exact one if it is given.
