@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::layout::{Affinity, ColumnLayout, Layout, Storage, TableLayout, ids_are_no_key};
+use super::layout::{ANY, Affinity, ColumnLayout, Layout, Storage, TableLayout, ids_are_no_key};
 use crate::error::{Error, Result};
 use crate::schema::{Table, own_table, quote, table};
 
@@ -13,18 +13,18 @@ pub fn read(connection: &Connection, wrap: &dyn Fn(rusqlite::Error) -> Error) ->
     let mut tables = Vec::new();
     let mut own_tables = Vec::new();
     let mut extra_tables = Vec::new();
-    for (name, has_rowid) in names(connection).map_err(wrap)? {
+    for (name, has_rowid, strict) in names(connection).map_err(wrap)? {
         let Some(schema) = table(&name) else {
             match own_table(&name) {
                 Some(schema) => {
-                    let (columns, _) = columns(connection, schema, &name).map_err(wrap)?;
+                    let (columns, _) = columns(connection, schema, (&name, strict)).map_err(wrap)?;
                     own_tables.push(TableLayout { schema, name, columns, has_rowid });
                 }
                 None => extra_tables.push(name),
             }
             continue;
         };
-        let (columns, key) = columns(connection, schema, &name).map_err(wrap)?;
+        let (columns, key) = columns(connection, schema, (&name, strict)).map_err(wrap)?;
         if schema.has_own_id() && !unique_id(connection, &name, &key).map_err(wrap)? {
             return Err(ids_are_no_key(&name));
         }
@@ -34,17 +34,21 @@ pub fn read(connection: &Connection, wrap: &dyn Fn(rusqlite::Error) -> Error) ->
     Ok(Layout { utf16: encoding != "UTF-8", ..Layout::new(tables, own_tables, extra_tables)? })
 }
 
-/// Every table that is not SQLite's own, and whether its rows have a rowid.
-fn names(connection: &Connection) -> Sqlite<Vec<(String, bool)>> {
+/// Every table that is not SQLite's own, whether its rows have a rowid, and whether it is STRICT.
+fn names(connection: &Connection) -> Sqlite<Vec<(String, bool, bool)>> {
     let mut statement = connection.prepare(
-        "SELECT name, wr FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
+        "SELECT name, wr, strict FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
     )?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? == 0)))?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? == 0, row.get(2)?)))?;
     rows.collect()
 }
 
 /// The columns that can be written, and the names of the primary key.
-fn columns(connection: &Connection, schema: &Table, name: &str) -> Sqlite<(Vec<ColumnLayout>, Vec<String>)> {
+fn columns(
+    connection: &Connection,
+    schema: &Table,
+    (name, strict): (&str, bool),
+) -> Sqlite<(Vec<ColumnLayout>, Vec<String>)> {
     let mut statement = connection.prepare(&format!("PRAGMA main.table_xinfo({})", quote(name)))?;
     let mut rows = statement.query([])?;
     let mut columns = Vec::new();
@@ -60,13 +64,22 @@ fn columns(connection: &Connection, schema: &Table, name: &str) -> Sqlite<(Vec<C
             columns.push(ColumnLayout {
                 schema: schema.columns.iter().find(|column| column.name.eq_ignore_ascii_case(&name)),
                 name,
-                storage: Storage::Sqlite(Affinity::of(&declared)),
+                storage: storage(&declared, strict),
                 declared,
                 not_null: row.get::<_, i64>("notnull")? != 0,
             });
         }
     }
     Ok((columns, key))
+}
+
+/// What a column of this type does to values.
+fn storage(declared: &str, strict: bool) -> Storage {
+    match strict {
+        false => Storage::Sqlite(Affinity::of(declared)),
+        true if declared.eq_ignore_ascii_case(ANY) => Storage::Sqlite(Affinity::Blob),
+        true => Storage::Strict(Affinity::of(declared)),
+    }
 }
 
 /// Whether `id` alone is the primary key or has a unique index.

@@ -14,7 +14,7 @@ use crate::digest::same_content;
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::Strangers;
 use crate::progress::Job;
-use crate::schema::{Kind, OWN_TABLES, ValueRef, create_statement, quote};
+use crate::schema::{Column, Kind, OWN_TABLES, Role, ValueRef, create_statement_as, quote};
 
 /// Cells and bytes that are written at once.
 const FULL_CELLS: usize = 8192;
@@ -24,21 +24,50 @@ const FULL_BYTES: usize = 1 << 20;
 pub fn copy_out(source: &dyn Connection, into: &Path, copied: Copied<'_>) -> Result<()> {
     let _state = Transaction::read(source)?;
     let layout = source.layout()?;
+    for table in all(&layout) {
+        for column in &table.columns {
+            if let Some(value) = source.first_not_taken_back(table, column)? {
+                return Err(not_taken_back(table, column, value.borrow()));
+            }
+        }
+    }
     let target = create_copy(into)?;
     let writing = Transaction::write(target.as_ref())?;
     for table in all(&layout) {
-        target.execute(&create_statement(table.schema), &[])?;
+        target.execute(&create_statement_as(table.schema, &|column| declaration(table, column)), &[])?;
     }
     let mut there = target.layout()?;
     for table in all(&layout) {
         for extra in table.extra_columns() {
             // Without a type, so that every value stays what it is.
-            named(&there, table).map(|made| target.add_column(made, &extra.name, "")).transpose()?;
+            let untyped = ColumnLayout { declared: String::new(), ..extra.clone() };
+            named(&there, table).map(|made| target.add_column(made, &untyped)).transpose()?;
         }
     }
     there = target.layout()?;
-    copy_rows((source, &layout), (target.as_ref(), &there), false, copied)?;
+    copy_rows((source, &layout), (target.as_ref(), &there), Way::Out, copied)?;
     writing.commit()
+}
+
+/// How a column of the schema is declared in the file: as the schema says, unless that would rewrite or refuse what the server's column
+/// holds.
+fn declaration(table: &TableLayout, column: &Column) -> Option<String> {
+    let found = table.columns.iter().find(|found| found.schema.is_some_and(|known| known.name == column.name))?;
+    let (declared, _) = column.sqlite.split_once(" NOT NULL").unwrap_or((column.sqlite, ""));
+    let kept = ColumnLayout { declared: declared.to_owned(), ..found.clone() };
+    let kept = kept.declared_in_sqlite(false);
+    if column.role == Role::Id || (kept == declared && (found.not_null || !column.is_required())) {
+        return None;
+    }
+    Some(format!("{kept}{}", if found.not_null { " NOT NULL" } else { "" }))
+}
+
+/// Which way rows go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Out of the database, which has to take every value back.
+    Out,
+    Back,
 }
 
 /// Replaces everything in the database by what is in the file at `from`, in one transaction. `keep`, if there is one, is called when
@@ -65,6 +94,7 @@ pub fn replace(
     // What refers from our own tables comes from the snapshot, as it was.
     let strangers = Strangers::look(writer, &layout, |reference| !reference.is_ours)?;
     writer.suspend_foreign_keys()?;
+    writer.suspend_checks()?;
     // Whoever deletes every row keeps others from changing or adding any. They see the old ones until the end.
     for table in all(&layout).rev() {
         writer.delete_all(table)?;
@@ -72,7 +102,7 @@ pub fn replace(
     if let Some(keep) = keep {
         keep()?;
     }
-    let written = copy_rows((source.as_ref(), &from), (writer, &layout), true, copied)?;
+    let written = copy_rows((source.as_ref(), &from), (writer, &layout), Way::Back, copied)?;
     job.begin("reading back what was restored")?;
     read_back(writer, &layout, &written)?;
     strangers.check(Domain::Snapshot)?;
@@ -149,11 +179,11 @@ struct Written {
     content: Content,
 }
 
-/// With `proving`, what is written is known afterwards.
+/// On the way back, what is written is known afterwards.
 fn copy_rows(
     (source, from): (&dyn Connection, &Layout),
     (target, to): (&dyn Connection, &Layout),
-    proving: bool,
+    way: Way,
     copied: Copied<'_>,
 ) -> Result<Vec<Written>> {
     let mut total = 0;
@@ -162,7 +192,7 @@ fn copy_rows(
     }
     let (mut done, mut written) = (0, Vec::new());
     for table in all(from) {
-        written.push(copy_table((source, table), (target, to), proving, &mut |rows| {
+        written.push(copy_table((source, table), (target, to), way, &mut |rows| {
             done += rows;
             copied(done.min(total), total)
         })?);
@@ -174,7 +204,7 @@ fn copy_rows(
 fn copy_table(
     (source, table): (&dyn Connection, &TableLayout),
     (target, to): (&dyn Connection, &Layout),
-    proving: bool,
+    way: Way,
     copied: &mut dyn FnMut(u64) -> Result<()>,
 ) -> Result<Written> {
     let there = named(to, table);
@@ -197,15 +227,18 @@ fn copy_table(
                 }
                 continue;
             };
+            if way == Way::Out && !column.takes_back(value) {
+                return Err(not_taken_back(table, column, value));
+            }
             if !there.certainly_keeps(value) {
                 check(target, (table, column), there, value)?;
             }
             cells.push(value);
-            if proving {
+            if way == Way::Back {
                 content.cell(value, kind(there));
             }
         }
-        if proving {
+        if way == Way::Back {
             content.end_row();
         }
         if cells.len() >= FULL_CELLS || cells.byte_len() >= FULL_BYTES {
@@ -256,6 +289,21 @@ fn check(
     .detail("column", &column.name)
     .detail("value", value.describe())
     .hint("change the type of the column where the snapshot goes"))
+}
+
+/// A value that its own column would refuse, or store as another one.
+fn not_taken_back(table: &TableLayout, column: &ColumnLayout, value: ValueRef<'_>) -> Error {
+    let (table, declared) = (table.schema.name, &column.declared);
+    let message = format!(
+        "{table}.{} of type {declared} has {}, which it would not take back as it is: the snapshot could not be restored",
+        column.name,
+        value.describe()
+    );
+    Error::new(Status::Lossy, Domain::Snapshot, message)
+        .detail("table", table)
+        .detail("column", &column.name)
+        .detail("value", value.describe())
+        .hint("change the value, or the type of the column")
 }
 
 fn no_place(table: &TableLayout, column: &ColumnLayout) -> Error {

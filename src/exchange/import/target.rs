@@ -191,7 +191,7 @@ impl<'c> Target<'c> {
         let declared = self.declared.iter().find(is_it).map_or_else(String::new, |extra| extra.declared.clone());
         let (table, schema) = (table.clone(), table.schema.name);
         self.finish_table(at)?;
-        if !self.connection.add_column(&table, name, &declared)? {
+        if !self.connection.add_column(&table, &ColumnLayout::elsewhere(name, &declared))? {
             return Err(self.cannot_add(&table, name));
         }
         self.layout = self.connection.layout()?;
