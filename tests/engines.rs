@@ -1,6 +1,8 @@
 //! The same behaviour on every engine: each scenario is a function that gets the engine, and runs on SQLite, on a private MariaDB
 //! server, and on MySQL where EXPMIG_TEST_MYSQLD names its binary.
 
+#[path = "engines/names.rs"]
+mod names;
 #[path = "engines/others.rs"]
 mod others;
 #[path = "support/server.rs"]
@@ -17,6 +19,7 @@ use expmig::{
 use std::path::PathBuf;
 
 use mysql::prelude::Queryable;
+use names::*;
 use others::*;
 use server::{Kind, dump, rows};
 use support::{Folder, SMALL_ROWS};
@@ -596,6 +599,10 @@ scenarios! {
     rules_are_applied_on_the_way,
     queries_read_and_do_nothing_else,
     registered_checks_run,
+    what_has_a_known_name_and_is_no_table_stops_every_call,
+    a_view_in_the_place_of_the_version_is_nobodys,
+    tables_are_created_where_nothing_else_is,
+    somebody_elses_table_of_a_known_name_is_not_completed,
     a_restore_leaves_the_tables_of_others_as_they_are,
     a_restore_is_read_back_whatever_triggers_do,
     a_restore_without_the_right_to_see_who_refers_says_so,

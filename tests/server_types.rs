@@ -291,3 +291,160 @@ fn every_type_comes_back_from_a_new_file() {
         assert_same(server, &all_values(server, &target), &wanted, "a document");
     });
 }
+
+/// A schema with the small database, changed by a script.
+fn small(server: &Server, changes: &str) -> String {
+    let name = server.schema();
+    drop(create(&server.url(&name)));
+    let mut client = client(server, &name);
+    run(&mut client, &[support::SMALL, support::SMALL_BATCHES, changes].concat());
+    name
+}
+
+#[test]
+fn what_could_not_be_restored_is_refused_by_name_when_the_snapshot_is_made() {
+    each(|server| {
+        let invalid = "ALTER TABLE TRIAL ADD COLUMN mood ENUM('good','bad') NOT NULL DEFAULT 'good';\n\
+             UPDATE TRIAL SET mood = 'strange' WHERE id = 12";
+        let decimal = "ALTER TABLE TRIAL ADD COLUMN mood JSON;\n\
+             UPDATE TRIAL SET mood = JSON_OBJECT('a', CAST(1.50 AS DECIMAL(4,2))) WHERE id = 12";
+        // MariaDB's JSON is the text that it was given.
+        let cases = match server.kind {
+            Kind::MariaDb => vec![invalid],
+            Kind::Mysql => vec![invalid, decimal],
+        };
+        for changes in cases {
+            let folder = Folder::new();
+            let name = small(server, changes);
+            let manager = manager(&server.url(&name), OpenOptions::default(), Some(&folder));
+            let error = failed(manager.create_snapshot("odd", SnapshotOptions::default()), Status::Lossy);
+            let named = |key: &str, value: &str| {
+                error.details().iter().any(|detail| detail.key == key && detail.value.eq_ignore_ascii_case(value))
+            };
+            assert!(named("table", "TRIAL") && named("column", "mood"), "{}", error.to_json());
+            run(&mut client(server, &name), "ALTER TABLE TRIAL DROP COLUMN mood");
+            done(manager.create_snapshot("not odd", SnapshotOptions::default()));
+        }
+    });
+}
+
+#[test]
+fn a_decimal_total_val_is_a_number_as_long_as_one_has_its_digits() {
+    each(|server| {
+        let folder = Folder::new();
+        let name = small(
+            server,
+            "ALTER TABLE METRIC MODIFY total_val DECIMAL(20,2) NOT NULL;\nUPDATE METRIC SET total_val = 1.25 WHERE id = 31;\n\
+             UPDATE METRIC SET total_val = 2.00 WHERE id = 32;\nUPDATE METRIC SET total_val = 0.10 WHERE id = 33",
+        );
+        let before = dump(&mut client(server, &name));
+        let source = manager(&server.url(&name), OpenOptions::default(), Some(&folder));
+        for strategy in support::STRATEGIES {
+            let path = folder.path(&format!("{strategy:?}.db"));
+            migrate(&source, &create(path.to_str().expect("a path")), 1, strategy);
+            let found =
+                support::rows(&path, "SELECT total_val FROM METRIC WHERE total_val IN (1.25, 2.0, 0.1) ORDER BY 1");
+            assert_eq!(found.len(), 3, "{found:?}");
+            migrate(&source, &create(&server.url(&server.schema())), 1, strategy);
+        }
+        let snapshot = done(source.create_snapshot("decimal", SnapshotOptions::default()));
+        run(&mut client(server, &name), "UPDATE METRIC SET total_val = 7");
+        done(source.restore_snapshot(&snapshot, RestoreOptions::default()));
+        assert_eq!(dump(&mut client(server, &name)), before);
+        // Digits that no real number has: listed, and kept where they can be.
+        run(&mut client(server, &name), "UPDATE METRIC SET total_val = 123456789012345678.25 WHERE id = 31");
+        let before = dump(&mut client(server, &name));
+        let file = create(folder.path("b.db").to_str().expect("a path"));
+        let error = failed(source.migrate_experiment(1, Some(&file), MigrateOptions::default()), Status::Lossy);
+        assert!(error.to_json().to_string().contains("123456789012345678.25"), "{}", error.to_json());
+        let snapshot = done(source.create_snapshot("large", SnapshotOptions::default()));
+        run(&mut client(server, &name), "UPDATE METRIC SET total_val = 7");
+        done(source.restore_snapshot(&snapshot, RestoreOptions::default()));
+        assert_eq!(dump(&mut client(server, &name)), before);
+    });
+}
+
+#[test]
+fn rows_that_the_schema_would_refuse_today_come_back_from_a_snapshot() {
+    each(|server| {
+        let folder = Folder::new();
+        let name = small(
+            server,
+            "ALTER TABLE TRIAL ADD COLUMN parent_id BIGINT, ADD FOREIGN KEY (parent_id) REFERENCES TRIAL (id);\n\
+             ALTER TABLE EXPERIMENT ADD COLUMN best_trial BIGINT, ADD FOREIGN KEY (best_trial) REFERENCES TRIAL (id);\n\
+             UPDATE TRIAL SET parent_id = 12 WHERE id = 11;\nUPDATE TRIAL SET parent_id = 11 WHERE id = 12;\n\
+             UPDATE TRIAL SET parent_id = 13 WHERE id = 13;\nUPDATE EXPERIMENT SET best_trial = 11 WHERE id = 1;\n\
+             SET foreign_key_checks = 0;\nALTER TABLE TRIAL MODIFY update_time DATETIME NULL;\n\
+             UPDATE TRIAL SET update_time = NULL WHERE id = 12;\n\
+             INSERT INTO TRIAL VALUES (19, 'orphan', 777, '2023-12-01 10:00:00', '0000-00-00 00:00:00', 778)",
+        );
+        let mut before = client(server, &name);
+        run(
+            &mut before,
+            "ALTER TABLE RESULTS_ARTIFACT DROP PRIMARY KEY, ADD INDEX (results_id);\nINSERT INTO RESULTS_ARTIFACT VALUES (21, 54)",
+        );
+        if server.kind == Kind::MariaDb {
+            run(
+                &mut before,
+                "ALTER TABLE METRIC ADD COLUMN more JSON, ADD CONSTRAINT positive CHECK (total_val > 0);\n\
+                 SET check_constraint_checks = 0;\nUPDATE METRIC SET total_val = -1, more = '{broken' WHERE id = 31",
+            );
+        }
+        let before = dump(&mut before);
+        let manager = manager(&server.url(&name), OpenOptions::default(), Some(&folder));
+        let snapshot = done(manager.create_snapshot("odd rows", SnapshotOptions::default()));
+        done(manager.verify_snapshot(&snapshot, Default::default()));
+        run(
+            &mut client(server, &name),
+            "SET foreign_key_checks = 0;\nDELETE FROM TRIAL WHERE id > 11;\nDELETE FROM METRIC WHERE id = 31",
+        );
+        done(manager.restore_snapshot(&snapshot, RestoreOptions::default()));
+        assert_eq!(dump(&mut client(server, &name)), before, "{:?}", server.kind);
+        // The next writer is checked as before.
+        let next = done(manager.migrate_experiment(2, None, MigrateOptions::default())).new_experiment_id;
+        let orphan = format!("INSERT INTO TRIAL VALUES (99, 'x', {}, NOW(), NOW(), NULL)", next + 1000);
+        assert!(client(server, &name).query_drop(orphan).is_err());
+    });
+}
+
+#[test]
+fn columns_of_the_schema_can_have_any_type_that_holds_them() {
+    each(|server| {
+        let changes = "ALTER TABLE EXPERIMENT MODIFY start_time TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP, \
+                 MODIFY update_time TIMESTAMP(6) NOT NULL DEFAULT CURRENT_TIMESTAMP(6);\n\
+             ALTER TABLE TRIAL_RUN MODIFY status ENUM('completed','failed','started') NOT NULL;\n\
+             ALTER TABLE ARTIFACT MODIFY type SET('config','params','log','model','plot','gradient') NOT NULL, \
+                 MODIFY loc VARCHAR(99) CHARACTER SET latin1 NOT NULL;\n\
+             ALTER TABLE METRIC MODIFY total_val DOUBLE(10,4) UNSIGNED NOT NULL, MODIFY type CHAR(20) NOT NULL;\n\
+             ALTER TABLE BATCH MODIFY time TIME(3) NOT NULL;\nUPDATE BATCH SET time = '-12:00:00.5'";
+        let folder = Folder::new();
+        let name = small(server, &format!("{changes};\nUPDATE ARTIFACT SET loc = 'é€.yaml' WHERE id = 51"));
+        let before = dump(&mut client(server, &name));
+        let source = manager(&server.url(&name), OpenOptions::default(), Some(&folder));
+        let snapshot = done(source.create_snapshot("types", SnapshotOptions::default()));
+        run(&mut client(server, &name), "UPDATE EXPERIMENT SET title = 'x';\nDELETE FROM BATCH_METRIC");
+        done(source.restore_snapshot(&snapshot, RestoreOptions::default()));
+        assert_eq!(dump(&mut client(server, &name)), before);
+        let wanted = done(source.experiment_digest(1, Default::default()));
+        for strategy in [Strategy::Balanced, Strategy::Aggressive] {
+            let empty = || {
+                let target = server.schema();
+                drop(create(&server.url(&target)));
+                run(&mut client(server, &target), changes);
+                open(&server.url(&target))
+            };
+            let (target, other) = (empty(), empty());
+            let there = migrate(&source, &target, 1, strategy).new_experiment_id;
+            assert_eq!(done(target.experiment_digest(there, Default::default())), wanted, "{strategy:?}");
+            let file = create(folder.path(&format!("{strategy:?}.db")).to_str().expect("a path"));
+            let middle = migrate(&source, &file, 1, strategy).new_experiment_id;
+            let there = migrate(&file, &other, middle, strategy).new_experiment_id;
+            assert_eq!(done(other.experiment_digest(there, Default::default())), wanted, "{strategy:?}");
+            let document = exported(&source);
+            // A time of day is no timestamp.
+            let options = ImportOptions { validate_before_import: false, ..ImportOptions::default() };
+            let there = done(empty().import_experiment(&mut document.as_slice(), options));
+            assert_eq!(there.to_json()["digest"].as_str().is_some(), true, "{}", there.to_json());
+        }
+    });
+}

@@ -24,8 +24,10 @@ use crate::schema::{Entity, Value, quote};
 pub struct OpenOptions {
     /// Refuse everything that writes.
     pub read_only: bool,
-    /// Create the file or the schema, and the tables of generation 2 in a database that has none, if they are missing.
+    /// Create the file or the schema if it is missing, and the tables of generation 2 in one that is empty.
     pub create: bool,
+    /// As `create`, and create the tables also where others stand, which are left alone.
+    pub create_beside: bool,
     /// How long to wait for other connections' locks.
     pub busy_timeout: Duration,
     /// Refuse if this process has the file open through another copy of SQLite. For hosts that are not Rust programs.
@@ -37,7 +39,21 @@ pub struct OpenOptions {
 impl Default for OpenOptions {
     fn default() -> OpenOptions {
         let busy_timeout = Duration::from_secs(5);
-        OpenOptions { read_only: false, create: false, busy_timeout, guard: false, password: None }
+        OpenOptions {
+            read_only: false,
+            create: false,
+            create_beside: false,
+            busy_timeout,
+            guard: false,
+            password: None,
+        }
+    }
+}
+
+impl OpenOptions {
+    /// Whether what is missing is created.
+    pub(super) fn creates(&self) -> bool {
+        self.create || self.create_beside
     }
 }
 
@@ -67,7 +83,7 @@ impl Database {
     /// Opens a database that exists, or creates it when the options say so. Checks that it has the tables it needs.
     pub fn open(url: &str, options: OpenOptions) -> Result<Database> {
         let url = Url::parse(url)?;
-        if options.create && options.read_only {
+        if options.creates() && options.read_only {
             return Err(Error::argument(
                 Domain::Database,
                 "flags",

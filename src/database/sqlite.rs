@@ -307,7 +307,11 @@ impl Connection for SqliteConnection {
     fn layout(&self) -> Result<Layout> {
         // Outside of a transaction: wait for a lock, and read one state.
         let _state = if self.inner.is_autocommit() { Some(Transaction::read(self)?) } else { None };
-        sqlite_layout::read(&self.inner, &|error| self.wrap(error))
+        let path = self.waits.path.display();
+        sqlite_layout::read(&self.inner, &|error| self.wrap(error)).map_err(|error| {
+            let named = error.details().iter().any(|detail| detail.key == "path");
+            if named { error } else { error.detail("path", path) }
+        })
     }
 
     fn watch(&self, job: Option<Arc<Job>>) {

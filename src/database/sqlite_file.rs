@@ -14,7 +14,7 @@ use super::sqlite::{Access, SqliteConnection, needs_recovery};
 use super::sqlite_copy;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
-use crate::schema::{TABLES, ValueRef, create_statement};
+use crate::schema::{Entity, Value, ValueRef, create_statement};
 
 /// A SQLite file.
 pub struct SqliteFile {
@@ -30,13 +30,13 @@ pub struct SqliteFile {
 impl SqliteFile {
     /// Looks for the file; creates it and its tables when the options say so. `path` is absolute.
     pub fn open(path: PathBuf, options: &OpenOptions) -> Result<SqliteFile> {
-        let exists = check_path(&path, options.create)?;
+        let exists = check_path(&path, options.creates())?;
         let (file, reader, writer) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
         let mut file = SqliteFile { path, options: options.clone(), file, created: false, reader, writer };
         if let Some(found) = &exists {
             file.file.get_or_init(|| OneFile::new(&file.path, found));
         }
-        if file.options.create {
+        if file.options.creates() {
             file.created = file.create_schema(exists.is_some())?;
         }
         Ok(file)
@@ -64,11 +64,14 @@ impl SqliteFile {
     /// Creates what is missing, all tables in one transaction; whether there are only tables without any experiment then. They
     /// can also be what is left of a call that created them and was cut off before it wrote a row.
     fn create_schema(&self, exists: bool) -> Result<bool> {
+        let allowed = self.options.create_beside;
+        let named = |error: Error| error.detail("path", self.path.display());
         if exists {
             let reader = self.reader()?;
             let _state = Transaction::read(reader)?;
             let layout = reader.layout()?;
-            if !layout.tables.is_empty() {
+            let used = layout.entity(Entity::Experiment).is_ok() && !has_no_experiment(reader, &layout)?;
+            if used || layout.to_create(allowed).map_err(named)?.is_empty() {
                 return has_no_experiment(reader, &layout);
             }
         }
@@ -77,12 +80,11 @@ impl SqliteFile {
         let transaction = Transaction::write(&connection)?;
         // Another process may have been faster.
         let layout = connection.layout()?;
-        if layout.tables.is_empty() {
-            for table in TABLES {
-                connection.execute(&create_statement(table), &[])?;
-            }
+        for table in layout.to_create(allowed).map_err(named)? {
+            refuse_index(&connection, table.name).map_err(named)?;
+            connection.execute(&create_statement(table), &[])?;
         }
-        let empty = layout.tables.is_empty() || has_no_experiment(&connection, &layout)?;
+        let empty = has_no_experiment(&connection, &connection.layout()?)?;
         transaction.commit()?;
         self.writer.get_or_init(|| connection);
         Ok(empty)
@@ -171,6 +173,17 @@ impl SqliteFile {
     pub fn is_same_as(&self, other: &SqliteFile) -> bool {
         self.file.get().zip(other.file.get()).is_some_and(|(here, there)| here.is(there))
     }
+}
+
+/// Fails if an index has the name: tables and indexes share one space of names.
+fn refuse_index(connection: &dyn Connection, name: &str) -> Result<()> {
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND name = ?1 COLLATE NOCASE";
+    if connection.query_integer(sql, &[Value::Text(name.as_bytes().to_vec())])? == Some(0) {
+        return Ok(());
+    }
+    Err(Error::new(Status::Schema, Domain::Database, format!("an index has the name of the table {name}"))
+        .detail("index", name)
+        .hint("give the index another name, or create the tables in a new file"))
 }
 
 fn open_immutable(path: &Path) -> Result<SqliteConnection> {

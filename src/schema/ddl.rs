@@ -13,16 +13,17 @@ fn list(names: &[&str]) -> String {
 
 /// The `CREATE TABLE` statement of a table, for SQLite, as the tracking application declares it.
 pub fn create_statement(table: &Table) -> String {
-    create_statement_as(table, &|_| None)
+    create_statement_as(table, true, &|_| None)
 }
 
-/// As [`create_statement`], with another declaration for the columns for which there is one.
-pub fn create_statement_as(table: &Table, declaration: &dyn Fn(&Column) -> Option<String>) -> String {
+/// As [`create_statement`], with another declaration for the columns for which there is one; unless `keyed` without a key of several
+/// columns.
+pub fn create_statement_as(table: &Table, keyed: bool, declaration: &dyn Fn(&Column) -> Option<String>) -> String {
     let declared = |column: &Column| declaration(column).unwrap_or_else(|| column.sqlite.to_owned());
     let mut lines: Vec<String> =
         table.columns.iter().map(|column| format!("{} {}", quote(column.name), declared(column))).collect();
     let key_is_declared = table.columns.iter().any(|column| column.role == Role::Id);
-    if !key_is_declared {
+    if keyed && !key_is_declared {
         lines.push(format!("PRIMARY KEY ({})", list(table.primary_key)));
     }
     lines.extend(foreign_keys(table));

@@ -2,6 +2,7 @@
 //!
 //! Only the tables of experiments and those of expmig's own are in it: a schema can hold others, which are left alone.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -22,6 +23,20 @@ const FULL_BYTES: usize = 1 << 20;
 
 /// Writes one consistent state of everything into the file at `into`, which is empty and ours. Does not flush it.
 pub fn copy_out(source: &dyn Connection, into: &Path, copied: Copied<'_>) -> Result<()> {
+    match write_out(source, into, true, copied) {
+        // Somebody's tables lack the keys that ours have, and hold a row twice.
+        Err(error) if error.status() == Status::Constraint => {
+            let emptied = File::options().write(true).open(into).and_then(|file| file.set_len(0));
+            emptied
+                .map_err(|error| Error::from_io(Domain::Snapshot, "the snapshot cannot be begun anew", into, &error))?;
+            write_out(source, into, false, copied)
+        }
+        written => written,
+    }
+}
+
+/// With `keyed`, into tables with the keys of the schema.
+fn write_out(source: &dyn Connection, into: &Path, keyed: bool, copied: Copied<'_>) -> Result<()> {
     let _state = Transaction::read(source)?;
     let layout = source.layout()?;
     for table in all(&layout) {
@@ -34,7 +49,8 @@ pub fn copy_out(source: &dyn Connection, into: &Path, copied: Copied<'_>) -> Res
     let target = create_copy(into)?;
     let writing = Transaction::write(target.as_ref())?;
     for table in all(&layout) {
-        target.execute(&create_statement_as(table.schema, &|column| declaration(table, column)), &[])?;
+        let declaration = |column: &Column| declaration(table, column, keyed);
+        target.execute(&create_statement_as(table.schema, keyed, &declaration), &[])?;
     }
     let mut there = target.layout()?;
     for table in all(&layout) {
@@ -51,12 +67,12 @@ pub fn copy_out(source: &dyn Connection, into: &Path, copied: Copied<'_>) -> Res
 
 /// How a column of the schema is declared in the file: as the schema says, unless that would rewrite or refuse what the server's column
 /// holds.
-fn declaration(table: &TableLayout, column: &Column) -> Option<String> {
+fn declaration(table: &TableLayout, column: &Column, keyed: bool) -> Option<String> {
     let found = table.columns.iter().find(|found| found.schema.is_some_and(|known| known.name == column.name))?;
     let (declared, _) = column.sqlite.split_once(" NOT NULL").unwrap_or((column.sqlite, ""));
     let kept = ColumnLayout { declared: declared.to_owned(), ..found.clone() };
     let kept = kept.declared_in_sqlite(false);
-    if column.role == Role::Id || (kept == declared && (found.not_null || !column.is_required())) {
+    if column.role == Role::Id || (keyed && kept == declared && (found.not_null || !column.is_required())) {
         return None;
     }
     Some(format!("{kept}{}", if found.not_null { " NOT NULL" } else { "" }))

@@ -6,7 +6,7 @@
 //! - [`address`] is the URL, [`session`] a connection as we want it, [`failure`] the server's errors as ours.
 //! - A result set occupies its connection until it is read. [`link`] lets others go first: what is left of a result set is put
 //!   aside ([`spool`]: in memory, then on disk), so that every statement of a job runs in its one transaction.
-//! - [`layout`] reads what a schema has; [`column_type`] and [`store`] know what a column makes of a value, so that nothing is
+//! - [`layout`] reads what a schema has, [`visible`] proves that the account sees all of it; [`column_type`] and [`store`] know what a column makes of a value, so that nothing is
 //!   left to the server's conversions: what [`insert`] sends is what comes back, or it is refused. [`numbers`], [`times`] and
 //!   [`members`] are parts of that.
 //!   [`any_cell`] is how a column of ours holds a cell of any type.
@@ -46,6 +46,7 @@ mod spool;
 mod store;
 mod tables;
 mod times;
+mod visible;
 mod widen;
 
 pub use address::Address;
