@@ -41,7 +41,7 @@ pub use cell_buffer::CellBuffer;
 pub use chunk::Chunk;
 pub use connection::{
     Cells, Change, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction,
-    Watches,
+    Watches, Write,
 };
 pub use glob::Glob;
 pub use handle::{Database, OpenOptions};

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rusqlite::OpenFlags;
 
 use super::connection::{
-    Change, Connection, Copied, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction, WithCursors,
+    Change, Connection, Copied, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction, WithCursors, Write,
 };
 use super::guard;
 use super::layout::{Affinity, ColumnLayout, Layout, Storage, TableLayout};
@@ -21,7 +21,7 @@ use super::sqlite_error::translate;
 use super::sqlite_insert::{SqliteInserter, has_triggers, is_huge};
 use super::sqlite_read::{self, ReadGuard};
 use super::watched::Watched;
-use super::{sqlite_check, sqlite_copy, sqlite_cursors, sqlite_layout, sqlite_references};
+use super::{sqlite_check, sqlite_copy, sqlite_cursors, sqlite_insert, sqlite_layout, sqlite_references};
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
 use crate::schema::{Table, Value, ValueRef, create_statement, quote};
@@ -295,7 +295,18 @@ impl Change for SqliteChange<'_> {
             }
             Ok(changed)
         };
-        run().map(|changed| changed as u64).map_err(|error| self.connection.wrap(error))
+        let error = match run() {
+            Ok(changed) => return Ok(changed as u64),
+            Err(error) => self.connection.wrap(error),
+        };
+        if self.connection.inner.is_autocommit() {
+            // Whoever goes on after it would write for good.
+            let message = "a trigger, or a rule of a table, has undone the whole transaction; nothing was changed";
+            return Err(Error::new(Status::Mismatch, Domain::Database, message)
+                .hint("RAISE(ROLLBACK) or OR ROLLBACK in a trigger does that; remove the trigger")
+                .caused_by(error));
+        }
+        Err(error)
     }
 }
 
@@ -413,6 +424,10 @@ impl Connection for SqliteConnection {
         Ok(Box::new(SqliteChange { connection: self, statement }))
     }
 
+    fn opening(&self, write: Write, table: &TableLayout) -> Result<String> {
+        sqlite_insert::opening(self, write, table)
+    }
+
     fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>> {
         Ok(Box::new(SqliteInserter::new(self, table, columns)?))
     }
@@ -463,6 +478,11 @@ impl Connection for SqliteConnection {
 
     fn has_triggers(&self, table: &TableLayout) -> Result<bool> {
         has_triggers(self, table)
+    }
+
+    fn can_be_meddled_with(&self) -> Result<bool> {
+        // Every statement of ours says what becomes of rows that are in each other's way, but those of triggers.
+        sqlite_insert::has_any_trigger(self)
     }
 
     fn stored_as(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Result<Option<Value>> {

@@ -126,6 +126,7 @@ fn columns(
             storage: storage(&declared, strict),
             declared,
             not_null: number("notnull")? != 0,
+            is_stamped: false,
         });
     }
     Ok(found)

@@ -94,9 +94,7 @@ impl<'c> MysqlInserter<'c> {
             Stored::As(value) => Some(value),
             Stored::Refused => None,
             // Here nothing is decided that the server could decide otherwise.
-            Stored::Ask if matches!(kind, ColumnType::Json | ColumnType::Text { .. } | ColumnType::Formed(_)) => {
-                return Ok(None);
-            }
+            Stored::Ask if matches!(kind, ColumnType::Json | ColumnType::Formed(_)) => return Ok(None),
             Stored::Ask => self.connection.stored_as(column, value)?,
         };
         match stored {

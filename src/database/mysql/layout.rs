@@ -158,6 +158,7 @@ fn columns(connection: &MysqlConnection, schema: &'static Table, table: &str) ->
             storage: Storage::Mysql(column_type(known, &declared)),
             declared: declared.column_type,
             not_null: row.value(3)? == ValueRef::Text(b"NO"),
+            is_stamped: text(row, 4)?.to_ascii_lowercase().contains("on update"),
         });
         Ok(Next::Row)
     })?;

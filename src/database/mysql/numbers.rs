@@ -88,7 +88,14 @@ fn power(exponent: u32) -> f64 {
 
 /// A `DECIMAL`.
 pub fn decimal(column: &Decimal, value: ValueRef<'_>) -> Stored {
+    let signed = match value {
+        ValueRef::Integer(number) => number < 0,
+        ValueRef::Real(real) => real < 0.0,
+        ValueRef::Text(text) => text.trim_ascii_start().starts_with(b"-"),
+        _ => false,
+    };
     match value {
+        _ if signed && column.unsigned => Stored::Refused,
         ValueRef::Integer(number) if column.number => match ValueRef::Real(number as f64).as_integer() {
             Some(exact) if exact == number => as_number(column, number as f64),
             _ => Stored::Ask,
@@ -96,7 +103,7 @@ pub fn decimal(column: &Decimal, value: ValueRef<'_>) -> Stored {
         ValueRef::Integer(number) if column.scale == 0 => {
             // 10 to the power of 19 and more has no i64 above it.
             let fits = 10_u64.checked_pow(column.digits).is_none_or(|limit| number.unsigned_abs() < limit);
-            keep(fits && (number >= 0 || !column.unsigned))
+            keep(fits)
         }
         ValueRef::Integer(_) => Stored::Ask,
         ValueRef::Real(real) if column.number && real.is_finite() => as_number(column, real),
@@ -114,8 +121,8 @@ fn as_number(column: &Decimal, real: f64) -> Stored {
     let (sign, digits) = digits.strip_prefix('-').map_or((false, digits.as_str()), |digits| (true, digits));
     let (whole, after) = digits.split_once('.').unwrap_or((digits, ""));
     let whole = whole.trim_start_matches('0').len();
-    if sign && (real == 0.0 || column.unsigned) {
-        return if real == 0.0 { Stored::As(Value::Real(0.0)) } else { Stored::Refused };
+    if sign && real == 0.0 {
+        return Stored::As(Value::Real(0.0));
     }
     if whole > column.digits.saturating_sub(column.scale) as usize {
         return Stored::Refused;
@@ -126,6 +133,16 @@ fn as_number(column: &Decimal, real: f64) -> Stored {
 /// The shortest digits that read back as the number, without an exponent.
 pub fn plain(real: f64) -> String {
     format!("{real}")
+}
+
+/// The digits of a decimal as a column has them that is filled with zeros.
+pub fn filled(column: &Decimal, digits: Vec<u8>) -> Vec<u8> {
+    let whole = column.digits.saturating_sub(column.scale) as usize;
+    let point = digits.iter().position(|byte| *byte == b'.').unwrap_or(digits.len());
+    match column.filled {
+        true => [vec![b'0'; whole.saturating_sub(point)], digits].concat(),
+        false => digits,
+    }
 }
 
 /// Whether this is how the column's values are read.
@@ -147,7 +164,7 @@ fn is_canonical(column: &Decimal, text: &[u8]) -> bool {
     shaped
         && digits(whole)
         && digits(after)
-        && !(signed && (nothing || column.unsigned))
+        && !(signed && nothing)
         && matches!(read_decimal(column.number, text), ValueRef::Text(_))
 }
 

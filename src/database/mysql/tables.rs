@@ -2,7 +2,7 @@
 
 use super::column_type::{Charset, ColumnType, Decimal};
 use super::connection::MysqlConnection;
-use super::numbers::read_decimal;
+use super::numbers::{filled, read_decimal};
 use super::store::Stored;
 use super::times::date_time;
 use crate::database::connection::{Connection, Next};
@@ -57,10 +57,11 @@ impl MysqlConnection {
     pub(super) fn ask(&self, column: &ColumnType, value: ValueRef<'_>) -> Result<Option<Value>> {
         let stored = match column {
             ColumnType::Json => self.first("SELECT CAST(CAST(?1 AS JSON) AS CHAR)", &[value.to_owned()]),
-            ColumnType::Decimal(Decimal { digits, scale, number, .. }) => {
+            ColumnType::Decimal(decimal) => {
+                let Decimal { digits, scale, number, .. } = decimal;
                 let cast = format!("SELECT CAST(?1 AS DECIMAL({digits}, {scale}))");
                 self.first(&cast, &[value.to_owned()]).map(|stored| match stored {
-                    Value::Text(digits) => read_decimal(*number, &digits).to_owned(),
+                    Value::Text(digits) => read_decimal(*number, &filled(decimal, digits)).to_owned(),
                     Value::Integer(whole) if *number => read_decimal(true, whole.to_string().as_bytes()).to_owned(),
                     other => other,
                 })
@@ -135,7 +136,7 @@ impl MysqlConnection {
         if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
             return Ok(false);
         }
-        let there = format!("CONVERT(?1 USING {name})");
+        let there = format!("CONVERT(CAST(?1 AS CHAR CHARACTER SET utf8mb4) USING {name})");
         let sql = format!("SELECT CONVERT({there} USING utf8mb4), OCTET_LENGTH({there})");
         let mut held = false;
         self.query(&sql, std::slice::from_ref(text), &mut |row| {

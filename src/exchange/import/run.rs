@@ -13,7 +13,7 @@ use super::walk::{Walk, Walked};
 use crate::database::{Connection, Database, Layout, Transaction, Watches};
 use crate::digest::{OnDuplicate, digest, twin};
 use crate::error::{Domain, Error, Result, Status};
-use crate::hierarchy::{Scope, Selection};
+use crate::hierarchy::{Census, Scope, Selection, grown_by};
 use crate::progress::Job;
 use crate::schema::Entity;
 use crate::validation::{Issue, IssueKind, Report, Severity};
@@ -28,6 +28,7 @@ pub fn import(database: &Database, document: &mut dyn Read, mut options: ImportO
     let _watches = Watches::new(&job, [connection, connection]);
     let writing = Transaction::write(connection)?;
     let layout = database.checked(connection.layout()?)?;
+    let census = Census::take(connection, &layout)?;
     job.begin("importing")?;
     let mut target = Target::new(connection, layout, options.add_columns || database.was_created(), &job);
     let reader = Reader::new(document, options.max_value_bytes, &job);
@@ -36,6 +37,7 @@ pub fn import(database: &Database, document: &mut dyn Read, mut options: ImportO
     if result.skipped {
         drop(writing);
     } else {
+        census.check(Domain::ImportExport, |table| grown_by(&result.tables, table))?;
         job.begin("committing")?;
         writing.commit()?;
     }
