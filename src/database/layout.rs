@@ -165,13 +165,15 @@ impl ColumnLayout {
     }
 
     /// Whether the column would take a value that was read from it back as it is, as far as can be told without the server.
-    #[inline]
+    #[cfg(feature = "mysql")]
     pub fn takes_back(&self, value: ValueRef<'_>) -> bool {
-        match &self.storage {
-            Storage::Sqlite(_) | Storage::Strict(_) => true,
-            #[cfg(feature = "mysql")]
-            Storage::Mysql(column) => column.takes_back(value),
-        }
+        !matches!(&self.storage, Storage::Mysql(column) if !column.takes_back(value))
+    }
+
+    /// Whether the column would take a value that was read from it back as it is.
+    #[cfg(not(feature = "mysql"))]
+    pub fn takes_back(&self, _: ValueRef<'_>) -> bool {
+        true
     }
 
     /// How SQLite converts values; `None` for a column that refuses some, or of another engine.

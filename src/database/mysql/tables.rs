@@ -86,7 +86,7 @@ impl MysqlConnection {
                 let kept = Value::Text(text.get(..text.len() - spaces).unwrap_or_default().to_vec());
                 let held = !*json
                     || self.unchecked.get()
-                    || self.first("SELECT JSON_VALID(?1)", &[kept.clone()])? == Value::Integer(1);
+                    || self.first("SELECT JSON_VALID(?1)", std::slice::from_ref(&kept))? == Value::Integer(1);
                 let held = held && self.is_in_charset(charset, *most_bytes, &kept)?;
                 return Ok(held.then_some(kept));
             }

@@ -29,7 +29,7 @@ pub fn date_time(fraction: u32, text: &[u8]) -> Stored {
 pub fn timestamp(fraction: u32, text: &[u8]) -> Stored {
     match parse_timestamp(text) {
         None if text == b"0000-00-00T00:00:00" => Stored::Same,
-        Some(micros) if micros >= SECOND && micros < (LAST_SECOND + 1) * SECOND => date_time(fraction, text),
+        Some(micros) if (SECOND..(LAST_SECOND + 1) * SECOND).contains(&micros) => date_time(fraction, text),
         Some(micros) if micros >= SECOND => Stored::Ask,
         _ => Stored::Refused,
     }
