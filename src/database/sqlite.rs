@@ -12,7 +12,7 @@ use super::connection::{
     Change, Connection, Copied, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction, WithCursors, Write,
 };
 use super::guard;
-use super::layout::{Affinity, ColumnLayout, Layout, TableLayout};
+use super::layout::{Affinity, ColumnLayout, Layout, Storage, TableLayout};
 use super::mentions::mentions;
 use super::one_file::{OneFile, replaced};
 use super::read::ReadStatement;
@@ -557,9 +557,16 @@ impl Connection for SqliteConnection {
             return Ok(Some(value.to_owned()));
         }
         // Asking SQLite itself is the one sure way to know how it converts. The declared type is somebody else's text, so
-        // only its affinity goes into the statement.
-        let declared = match Affinity::of(&column.declared) {
-            Affinity::Blob => return Ok(Some(value.to_owned())),
+        // only what it means goes into the statement.
+        let (affinity, table, strict) = match &column.storage {
+            Storage::Sqlite(Affinity::Blob) => return Ok(Some(value.to_owned())),
+            Storage::Strict(affinity) => (*affinity, "strict_probe", " STRICT"),
+            Storage::Sqlite(affinity) => (*affinity, "probe", ""),
+            #[cfg(feature = "mysql")]
+            Storage::Mysql(_) => return Err(Error::internal(Domain::Database, "a column of another engine")),
+        };
+        let declared = match affinity {
+            Affinity::Blob => "BLOB",
             Affinity::Text => "TEXT",
             Affinity::Numeric => "NUMERIC",
             Affinity::Integer => "INTEGER",
@@ -571,17 +578,21 @@ impl Connection for SqliteConnection {
             None => probe.insert(rusqlite::Connection::open_in_memory().map_err(|error| self.wrap(error))?),
         };
         let stored = || -> rusqlite::Result<Value> {
-            probe.execute_batch(&format!("CREATE TABLE IF NOT EXISTS probe_{declared} (v {declared})"))?;
-            let mut statement = probe.prepare(&format!("INSERT INTO probe_{declared} VALUES (?1) RETURNING v"))?;
+            let create = format!("CREATE TABLE IF NOT EXISTS {table}_{declared} (v {declared}){strict}");
+            probe.execute_batch(&create)?;
+            let mut statement = probe.prepare(&format!("INSERT INTO {table}_{declared} VALUES (?1) RETURNING v"))?;
             let read = statement.query_row([Cell(value)], |row| Ok(from_sqlite(row.get_ref(0)?).to_owned()))?;
-            probe.execute_batch(&format!("DELETE FROM probe_{declared}"))?;
+            probe.execute_batch(&format!("DELETE FROM {table}_{declared}"))?;
             Ok(read)
         };
-        stored().map(Some).map_err(|error| self.wrap(error))
+        match stored() {
+            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => Ok(None),
+            stored => stored.map(Some).map_err(|error| self.wrap(error)),
+        }
     }
 
-    fn add_column(&self, table: &TableLayout, column: &str, declared: &str) -> Result<bool> {
-        sqlite_add::add_column(self, table, column, declared).map(|()| true)
+    fn add_column(&self, table: &TableLayout, column: &ColumnLayout) -> Result<bool> {
+        sqlite_add::add_column(self, table, column).map(|()| true)
     }
 
     fn same(&self, left: &str, right: &str) -> String {

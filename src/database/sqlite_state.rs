@@ -286,8 +286,8 @@ impl Connection for SqliteState<'_> {
         self.place.stored_as(column, value)
     }
 
-    fn add_column(&self, table: &TableLayout, column: &str, declared: &str) -> Result<bool> {
-        self.at()?.add_column(table, column, declared)
+    fn add_column(&self, table: &TableLayout, column: &ColumnLayout) -> Result<bool> {
+        self.at()?.add_column(table, column)
     }
 
     fn same(&self, left: &str, right: &str) -> String {

@@ -113,7 +113,7 @@ fn describe(
             table.extra_columns().map(|column| {
                 let there = sides.target_layout.table(table.schema.name).and_then(|t| t.position(&column.name));
                 let added =
-                    prepared.fit.added_columns.iter().any(|(t, c, _)| *t == table.schema.name && *c == column.name);
+                    prepared.fit.added_columns.iter().any(|(t, c)| *t == table.schema.name && c.name == column.name);
                 let fate = if there.is_some() {
                     "copied"
                 } else if added {

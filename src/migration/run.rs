@@ -340,8 +340,8 @@ fn warnings(
         warnings.push(format!("{left_out} rows hang on nothing and were left out"));
     }
     warnings.extend(losses(fit));
-    for (table, column, _) in &fit.added_columns {
-        warnings.push(format!("the column {table}.{column} was added to the target"));
+    for (table, column) in &fit.added_columns {
+        warnings.push(format!("the column {table}.{} was added to the target", column.name));
     }
     warnings
 }
@@ -364,9 +364,9 @@ fn losses(fit: &Fit) -> Option<String> {
 
 /// Adds the extra columns that the target lacks.
 fn add_columns(sides: &mut Sides<'_>, prepared: &Prepared) -> Result<()> {
-    for (table, column, declared) in &prepared.fit.added_columns {
+    for (table, column) in &prepared.fit.added_columns {
         let Some(there) = sides.target_layout.table(table) else { continue };
-        if !sides.target.add_column(there, column, declared)? {
+        if !sides.target.add_column(there, column)? {
             return Err(cannot_add(Domain::Migration, sides.target, &missing(sides, prepared)?));
         }
     }
@@ -379,13 +379,13 @@ fn add_columns(sides: &mut Sides<'_>, prepared: &Prepared) -> Result<()> {
 /// The extra columns that the target lacks, and what they have to hold.
 fn missing<'s>(sides: &'s Sides<'_>, prepared: &Prepared) -> Result<Vec<MissingColumn<'s>>> {
     let mut missing = Vec::new();
-    for (table, column, declared) in &prepared.fit.added_columns {
+    for (table, column) in &prepared.fit.added_columns {
         let (Some(there), Some(here)) = (sides.target_layout.table(table), sides.source_layout.table(table)) else {
             continue;
         };
-        let seen = Kinds::of(sides.source, here, column)?;
-        let kinds = if seen == Kinds::default() { Kinds::declared(declared) } else { seen };
-        missing.push(MissingColumn { table: there, name: column.clone(), kinds });
+        let seen = Kinds::of(sides.source, here, &column.name)?;
+        let kinds = if seen == Kinds::default() { Kinds::declared(&column.declared) } else { seen };
+        missing.push(MissingColumn { table: there, name: column.name.clone(), kinds });
     }
     Ok(missing)
 }

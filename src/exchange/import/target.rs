@@ -199,7 +199,7 @@ impl<'c> Target<'c> {
             return Err(generated(schema, name));
         }
         self.finish_table(at)?;
-        if !self.connection.add_column(&table, name, &declared)? {
+        if !self.connection.add_column(&table, &ColumnLayout::elsewhere(name, &declared))? {
             return Err(self.cannot_add(&table, name));
         }
         self.layout = self.connection.layout()?;
