@@ -3,13 +3,13 @@
 use super::encode::{Stored, encode_bytes, encode_row};
 use super::links::{Known, Links, with_links};
 use super::sum::{Hash, Sum};
-use crate::database::{Connection, HashList, Layout, Row};
+use crate::database::{Connection, HashList, Layout, Paged, Row};
 use crate::error::Result;
 use crate::hierarchy::{
     Apart, Owner, Rewrite, Selection, Shape, Through, Visitor, unknown_experiment, walk, walk_apart,
 };
 use crate::progress::Job;
-use crate::schema::Entity;
+use crate::schema::{Entity, ValueRef};
 
 /// The definition and its version, which is also a prefix of what is hashed.
 pub const ALGORITHM: &str = "expmig.digest/1";
@@ -19,7 +19,7 @@ pub const ALGORITHM_WITH_LINKS: &str = "expmig.digest/2";
 const MISSING: Hash = [0; 32];
 
 /// The digests of one experiment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct ExperimentDigest {
     /// Of everything.
     pub experiment: Hash,
@@ -27,10 +27,12 @@ pub struct ExperimentDigest {
     pub body: Hash,
     /// Of the experiment's own row alone.
     pub row: Hash,
-    /// Of each trial, in the selection's order.
-    pub trials: Vec<Hash>,
-    /// Of each run, in the selection's order.
-    pub runs: Vec<Hash>,
+    /// Of what hangs on the experiment itself.
+    pub own: Sum,
+    /// Of the trials.
+    pub trials: Sum,
+    /// How many runs there are.
+    pub runs: u64,
     /// Whether rows have links in extra columns.
     pub linked: bool,
 }
@@ -40,6 +42,17 @@ impl ExperimentDigest {
     pub fn algorithm(&self) -> &'static str {
         if self.linked { ALGORITHM_WITH_LINKS } else { ALGORITHM }
     }
+}
+
+/// The digests of what an experiment consists of. There can be many.
+#[derive(Debug, Default)]
+pub struct NodeDigests {
+    /// Of each trial, in the selection's order.
+    pub trials: Vec<Hash>,
+    /// Of each run, in the selection's order.
+    pub runs: Vec<Hash>,
+    /// Of each link of the experiment itself, with the id of what it links.
+    pub own: Vec<(Hash, i64)>,
 }
 
 /// Reads the whole selection and digests it; with `stored`, as it would be stored elsewhere.
@@ -60,20 +73,39 @@ pub fn digest<'a>(
     digester.end().finish((connection, layout), selection, stored, job)
 }
 
-/// As [`digest`], of what the rows become: each value as `stored` says, each linked row as `rewrite` says before.
+/// As [`digest`], with the digests of the nodes.
+pub fn digest_nodes(
+    connection: &dyn Connection,
+    layout: &Layout,
+    selection: &mut Selection,
+    job: &Job,
+    also: Option<&mut dyn Visitor>,
+) -> Result<(ExperimentDigest, NodeDigests)> {
+    let mut digester = Digester::new(selection, layout, None, also);
+    digester.nodes = Some(NodeDigests::default());
+    walk(connection, layout, selection, job, &mut digester)?;
+    digester.end().finish_nodes((connection, layout), selection, None, job)
+}
+
+/// As [`digest_nodes`], of what the rows become: each value as `stored` says, each linked row as `rewrite` says before. The nodes only
+/// if they are wanted.
 pub fn digest_as<'a>(
     connection: &dyn Connection,
     layout: &Layout,
     selection: &mut Selection,
     (stored, rewrite): (Stored<'a>, Option<&mut dyn Rewrite>),
     job: &Job,
-) -> Result<ExperimentDigest> {
-    let Some(rewrite) = rewrite else {
-        return digest(connection, layout, selection, Some(stored), job, None);
-    };
+    nodes: bool,
+) -> Result<(ExperimentDigest, NodeDigests)> {
     let mut digester = Digester::new(selection, layout, Some(stored), None);
-    walk(connection, layout, selection, job, &mut Through { rewrite, visitor: &mut digester })?;
-    digester.end().finish((connection, layout), selection, Some(stored), job)
+    digester.nodes = nodes.then(NodeDigests::default);
+    match rewrite {
+        Some(rewrite) => {
+            walk(connection, layout, selection, job, &mut Through { rewrite, visitor: &mut digester })?;
+        }
+        None => walk(connection, layout, selection, job, &mut digester)?,
+    }
+    digester.end().finish_nodes((connection, layout), selection, Some(stored), job)
 }
 
 /// The digest of one row by itself.
@@ -83,11 +115,35 @@ pub fn row_digest(shape: &Shape<'_>, row: &dyn Row, stored: Option<Stored<'_>>) 
     Ok(*blake3::hash(&bytes).as_bytes())
 }
 
-/// What is known of a node before everything below it was added.
-#[derive(Clone, Copy, Default)]
-struct Node {
-    row: Hash,
-    below: Sum,
+/// The digest of a link and of what it links; `None` where that could be missing: it looks as a row of NULLs would.
+pub fn link_digest((shape, leaf): (&Shape<'_>, &Shape<'_>), row: &dyn Row) -> Result<Option<Hash>> {
+    let content = leaf.first..leaf.first + leaf.columns.len();
+    let mut known = false;
+    for at in content {
+        known |= row.value(at)? != ValueRef::Null;
+    }
+    if !known {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    encode_row(shape, row, None, &mut bytes)?;
+    bytes.extend_from_slice(&row_digest(leaf, row, None)?);
+    Ok(Some(*blake3::hash(&bytes).as_bytes()))
+}
+
+/// The size of what is known of a node before everything below it was added: the digest of its row, and the sum of what is below.
+const NODE: usize = size_of::<Hash>() + Sum::BYTES;
+
+/// What is known of trials or runs, by position: up to 4 MiB of it in memory.
+type Nodes = Paged<NODE, 455>;
+
+/// Adds to what is below a node.
+fn add_below(node: &mut [u8; NODE], hash: &Hash) {
+    if let Some(below) = node.last_chunk_mut() {
+        let mut sum = Sum::decode(below);
+        sum.add(hash);
+        *below = sum.encoded();
+    }
 }
 
 /// One bit per row.
@@ -141,8 +197,10 @@ pub struct Digester<'a> {
     also: Option<&'a mut dyn Visitor>,
     row: Option<Hash>,
     below: Sum,
-    trials: Vec<Node>,
-    runs: Vec<Node>,
+    trials: Nodes,
+    runs: Nodes,
+    /// `None` if only the whole is of interest.
+    nodes: Option<NodeDigests>,
     metrics: Leaves,
     artifacts: Leaves,
     /// Links of extra columns will ask for the digests of metrics and artifacts.
@@ -164,21 +222,14 @@ impl<'a> Digester<'a> {
             also,
             row: None,
             below: Sum::default(),
-            trials: vec![Node::default(); selection.trials.len()],
-            runs: vec![Node::default(); selection.runs.len()],
+            trials: Nodes::default(),
+            runs: Nodes::default(),
+            nodes: None,
             metrics: Leaves::new(selection.metrics.len()),
             artifacts: Leaves::new(selection.artifacts.len()),
             keeps_leaves: layout.has_links(),
             buffer: Vec::new(),
             leaf_buffer: Vec::new(),
-        }
-    }
-
-    fn below(&mut self, owner: Owner) -> Option<&mut Sum> {
-        match owner {
-            Owner::Experiment => Some(&mut self.below),
-            Owner::Trial(at) => self.trials.get_mut(at).map(|node| &mut node.below),
-            Owner::Run(at) => self.runs.get_mut(at).map(|node| &mut node.below),
         }
     }
 
@@ -189,10 +240,25 @@ impl<'a> Digester<'a> {
         }
     }
 
-    fn add(&mut self, owner: Owner, hash: &Hash) {
-        if let Some(sum) = self.below(owner) {
-            sum.add(hash);
+    fn add(&mut self, owner: Owner, hash: &Hash) -> Result<()> {
+        match owner {
+            Owner::Experiment => {
+                self.below.add(hash);
+                Ok(())
+            }
+            Owner::Trial(at) => self.trials.change(at as u64, |node| add_below(node, hash)),
+            Owner::Run(at) => self.runs.change(at as u64, |node| add_below(node, hash)),
         }
+    }
+
+    /// Adds a link, whose row stands in the buffer, with the digest of what it links and its id.
+    fn add_link(&mut self, owner: Owner, linked: &Hash, id: Option<i64>) -> Result<()> {
+        self.buffer.extend_from_slice(linked);
+        let hash = *blake3::hash(&self.buffer).as_bytes();
+        if let (Owner::Experiment, Some(nodes), Some(id)) = (owner, &mut self.nodes, id) {
+            nodes.own.push((hash, id));
+        }
+        self.add(owner, &hash)
     }
 
     /// Who also wants a link whose values are all usual ones, or not.
@@ -202,14 +268,6 @@ impl<'a> Digester<'a> {
         (!usual || self.stored.is_some() || !also.wants_odd_links_only()).then_some(also)
     }
 
-    /// `H(H(R(row)) ‖ sum(S))`.
-    fn node_hash(node: &Node) -> Hash {
-        let mut bytes = Vec::with_capacity(72);
-        bytes.extend_from_slice(&node.row);
-        node.below.encode(&mut bytes);
-        *blake3::hash(&bytes).as_bytes()
-    }
-
     /// After every row of the selection.
     pub fn end(self) -> Ended {
         Ended {
@@ -217,6 +275,7 @@ impl<'a> Digester<'a> {
             below: self.below,
             trials: self.trials,
             runs: self.runs,
+            nodes: self.nodes,
             metrics: self.metrics,
             artifacts: self.artifacts,
         }
@@ -227,46 +286,88 @@ impl<'a> Digester<'a> {
 pub struct Ended {
     row: Option<Hash>,
     below: Sum,
-    trials: Vec<Node>,
-    runs: Vec<Node>,
+    trials: Nodes,
+    runs: Nodes,
+    nodes: Option<NodeDigests>,
     metrics: Leaves,
     artifacts: Leaves,
 }
 
+/// `H(H(R(row)) ‖ sum(S))`: what is known of the node.
+fn node_hash(nodes: &mut Nodes, at: u64) -> Result<Hash> {
+    Ok(*blake3::hash(&nodes.get(at)?).as_bytes())
+}
+
 impl Ended {
-    /// The digests. Rows that have links in extra columns are read once more.
+    /// The digest. Rows that have links in extra columns are read once more.
     pub fn finish(
-        mut self,
-        (connection, layout): (&dyn Connection, &Layout),
+        self,
+        from: (&dyn Connection, &Layout),
         selection: &mut Selection,
         stored: Option<Stored<'_>>,
         job: &Job,
     ) -> Result<ExperimentDigest> {
+        self.finish_nodes(from, selection, stored, job).map(|(digest, _)| digest)
+    }
+
+    /// Reads the links of extra columns: they lead to nodes as these are without links.
+    fn links(
+        &mut self,
+        (connection, layout): (&dyn Connection, &Layout),
+        selection: &mut Selection,
+        stored: Option<Stored<'_>>,
+        job: &Job,
+    ) -> Result<Links> {
+        if !layout.has_links() {
+            return Ok(Links::default());
+        }
+        let (mut trials, mut runs, mut bare) = (HashList::default(), HashList::default(), Nodes::default());
+        for trial in 0..selection.trials.len() as u64 {
+            bare.set(trial, &self.trials.get(trial)?)?;
+        }
+        for (run, trial) in selection.run_trial.iter().enumerate() {
+            job.pulse()?;
+            let hash = node_hash(&mut self.runs, run as u64)?;
+            runs.set(run as u64, &hash)?;
+            bare.change(u64::from(*trial), |node| add_below(node, &hash))?;
+        }
+        for trial in 0..selection.trials.len() as u64 {
+            trials.set(trial, &node_hash(&mut bare, trial)?)?;
+        }
+        let (metrics, artifacts) = (&mut self.metrics.hashes, &mut self.artifacts.hashes);
+        let known = Known { trials: &mut trials, runs: &mut runs, metrics, artifacts };
+        known.links((connection, layout), selection, stored, job)
+    }
+
+    fn finish_nodes(
+        mut self,
+        from: (&dyn Connection, &Layout),
+        selection: &mut Selection,
+        stored: Option<Stored<'_>>,
+        job: &Job,
+    ) -> Result<(ExperimentDigest, NodeDigests)> {
         let Some(row) = self.row else {
             return Err(unknown_experiment(selection.experiment, &[]));
         };
-        let bare: Vec<Hash> = self.runs.iter().map(Digester::node_hash).collect();
-        let again = if layout.has_links() { self.trials.clone() } else { Vec::new() };
-        let trials = trial_hashes(std::mem::take(&mut self.trials), &bare, selection);
-        let (metrics, artifacts) = (&mut self.metrics.hashes, &mut self.artifacts.hashes);
-        let known = Known { trials: &trials, runs: &bare, metrics, artifacts };
-        let links = known.links((connection, layout), selection, stored, job)?;
-        let (trials, runs) = match links.any {
-            false => (trials, bare),
-            true => {
-                let linked = |hashes: Vec<Hash>, links: &[Sum]| -> Vec<Hash> {
-                    hashes.into_iter().zip(links).map(|(hash, links)| with_links(hash, Some(links))).collect()
-                };
-                let runs = linked(bare, &links.runs);
-                (linked(trial_hashes(again, &runs, selection), &links.trials), runs)
-            }
-        };
-        Ok(self.whole(row, &links, trials, runs))
-    }
-
-    fn whole(self, row: Hash, links: &Links, trials: Vec<Hash>, runs: Vec<Hash>) -> ExperimentDigest {
+        let mut links = self.links(from, selection, stored, job)?;
+        let mut nodes = self.nodes.take();
+        for (run, trial) in selection.run_trial.iter().enumerate() {
+            job.pulse()?;
+            let hash = node_hash(&mut self.runs, run as u64)?;
+            let hash = if links.any { with_links(hash, links.runs.get(run as u64)?) } else { hash };
+            self.trials.change(u64::from(*trial), |node| add_below(node, &hash))?;
+            nodes.iter_mut().for_each(|nodes| nodes.runs.push(hash));
+        }
+        let mut trials = Sum::default();
+        for trial in 0..selection.trials.len() as u64 {
+            job.pulse()?;
+            let hash = node_hash(&mut self.trials, trial)?;
+            let hash = if links.any { with_links(hash, links.trials.get(trial)?) } else { hash };
+            trials.add(&hash);
+            nodes.iter_mut().for_each(|nodes| nodes.trials.push(hash));
+        }
         let mut below = self.below;
-        trials.iter().for_each(|hash| below.add(hash));
+        below.add_all(&trials);
         let mut body = Vec::new();
         below.encode(&mut body);
         self.metrics.sum.encode(&mut body);
@@ -281,25 +382,17 @@ impl Ended {
         if links.any {
             links.own.encode(&mut whole);
         }
-        ExperimentDigest {
+        let digest = ExperimentDigest {
             experiment: *blake3::hash(&whole).as_bytes(),
             body: *blake3::hash(&body).as_bytes(),
             row,
+            own: self.below,
             trials,
-            runs,
+            runs: selection.runs.len() as u64,
             linked: links.any,
-        }
+        };
+        Ok((digest, nodes.unwrap_or_default()))
     }
-}
-
-/// The digests of trials with those of their runs.
-fn trial_hashes(mut trials: Vec<Node>, runs: &[Hash], selection: &Selection) -> Vec<Hash> {
-    for (hash, trial) in runs.iter().zip(&selection.run_trial) {
-        if let Some(node) = trials.get_mut(*trial as usize) {
-            node.below.add(hash);
-        }
-    }
-    trials.iter().map(Digester::node_hash).collect()
 }
 
 impl Visitor for Digester<'_> {
@@ -310,10 +403,15 @@ impl Visitor for Digester<'_> {
             also.node(owner, shape, row)?;
         }
         let hash = *blake3::hash(&self.buffer).as_bytes();
+        let set = |node: &mut [u8; NODE]| {
+            if let Some(row) = node.first_chunk_mut() {
+                *row = hash;
+            }
+        };
         match owner {
             Owner::Experiment => self.row = Some(hash),
-            Owner::Trial(at) => self.trials.iter_mut().skip(at).take(1).for_each(|node| node.row = hash),
-            Owner::Run(at) => self.runs.iter_mut().skip(at).take(1).for_each(|node| node.row = hash),
+            Owner::Trial(at) => self.trials.change(at as u64, set)?,
+            Owner::Run(at) => self.runs.change(at as u64, set)?,
         }
         Ok(())
     }
@@ -325,8 +423,7 @@ impl Visitor for Digester<'_> {
             also.below_run(run, shape, row)?;
         }
         let hash = *blake3::hash(&self.buffer).as_bytes();
-        self.add(Owner::Run(run), &hash);
-        Ok(())
+        self.add(Owner::Run(run), &hash)
     }
 
     fn link(
@@ -353,10 +450,8 @@ impl Visitor for Digester<'_> {
         if let Some(also) = self.interested(usual) {
             also.link(owner, shape, row, leaf, leaf_shape)?;
         }
-        self.buffer.extend_from_slice(&linked);
-        let hash = *blake3::hash(&self.buffer).as_bytes();
-        self.add(owner, &hash);
-        Ok(())
+        // The walk selects the linked row's id second.
+        self.add_link(owner, &linked, row.value(1)?.as_integer())
     }
 }
 
@@ -386,9 +481,7 @@ impl Apart for Digester<'_> {
         }
         self.buffer.clear();
         encode_row(shape, row, self.stored, &mut self.buffer)?;
-        self.buffer.extend_from_slice(&linked);
-        let hash = *blake3::hash(&self.buffer).as_bytes();
-        self.add(owner, &hash);
-        Ok(())
+        // The walk selects the linked row's id second.
+        self.add_link(owner, &linked, row.value(1)?.as_integer())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::encode::{Stored, encode_bytes, encode_row};
 use super::sum::{Hash, Sum};
-use crate::database::{Connection, HashList, Layout};
+use crate::database::{Connection, HashList, Layout, Paged};
 use crate::error::Result;
 use crate::hierarchy::{Linking, Owner, Selection, Target, scan_links};
 use crate::progress::Job;
@@ -10,11 +10,14 @@ use crate::schema::{Entity, Place};
 
 /// What is known of the rows without their links.
 pub struct Known<'k> {
-    pub trials: &'k [Hash],
-    pub runs: &'k [Hash],
+    pub trials: &'k mut HashList,
+    pub runs: &'k mut HashList,
     pub metrics: &'k mut HashList,
     pub artifacts: &'k mut HashList,
 }
+
+/// Sums by position: some 2 MiB of them in memory.
+type Sums = Paged<{ Sum::BYTES }, 400>;
 
 /// The links, by where the rows stand that have them.
 #[derive(Default)]
@@ -23,9 +26,9 @@ pub struct Links {
     pub own: Sum,
     /// Of metrics, artifacts, and the experiment's links to artifacts.
     pub body: Sum,
-    /// Of each trial and of each run, with what is below it; empty if there are no links at all.
-    pub trials: Vec<Sum>,
-    pub runs: Vec<Sum>,
+    /// Of each trial and of each run, with what is below it.
+    pub trials: Sums,
+    pub runs: Sums,
     pub any: bool,
 }
 
@@ -60,7 +63,7 @@ impl Known<'_> {
                 encode_bytes(column.name.to_ascii_lowercase().as_bytes(), &mut buffer);
                 buffer.extend_from_slice(&row);
                 buffer.extend_from_slice(&self.target(target)?);
-                links.add(self.trials.len(), self.runs.len(), (schema.place, linking.owner), &buffer);
+                links.add((schema.place, linking.owner), &buffer)?;
             }
             Ok(())
         })?;
@@ -91,7 +94,6 @@ impl Known<'_> {
 
     /// Stands for what a link leads to.
     fn target(&mut self, target: Option<Target>) -> Result<Hash> {
-        let known = |hashes: &[Hash], at: usize| hashes.get(at).copied().unwrap_or_default();
         match target {
             None => Ok(Hash::default()),
             Some(Target::Experiment) => {
@@ -99,37 +101,36 @@ impl Known<'_> {
                 encode_bytes(b"EXPERIMENT", &mut name);
                 Ok(*blake3::hash(&name).as_bytes())
             }
-            Some(Target::Trial(at)) => Ok(known(self.trials, at)),
-            Some(Target::Run(at)) => Ok(known(self.runs, at)),
+            Some(Target::Trial(at)) => self.trials.get(at as u64),
+            Some(Target::Run(at)) => self.runs.get(at as u64),
             Some(Target::Leaf(entity, rank)) => self.leaf((entity, rank)),
         }
     }
 }
 
 impl Links {
-    fn add(&mut self, trials: usize, runs: usize, (place, owner): (Place, Owner), link: &[u8]) {
-        if !self.any {
-            self.any = true;
-            self.trials.resize(trials, Sum::default());
-            self.runs.resize(runs, Sum::default());
-        }
+    fn add(&mut self, (place, owner): (Place, Owner), link: &[u8]) -> Result<()> {
+        self.any = true;
         let hash = *blake3::hash(link).as_bytes();
-        let sum = match (place, owner) {
-            (Place::Node(Entity::Experiment), _) => Some(&mut self.own),
-            (_, Owner::Experiment) => Some(&mut self.body),
-            (_, Owner::Trial(at)) => self.trials.get_mut(at),
-            (_, Owner::Run(at)) => self.runs.get_mut(at),
-        };
-        if let Some(sum) = sum {
+        let add = |kept: &mut [u8; Sum::BYTES]| {
+            let mut sum = Sum::decode(kept);
             sum.add(&hash);
+            *kept = sum.encoded();
+        };
+        match (place, owner) {
+            (Place::Node(Entity::Experiment), _) => self.own.add(&hash),
+            (_, Owner::Experiment) => self.body.add(&hash),
+            (_, Owner::Trial(at)) => return self.trials.change(at as u64, add),
+            (_, Owner::Run(at)) => return self.runs.change(at as u64, add),
         }
+        Ok(())
     }
 }
 
 /// The digest of a node with its links: as it is if there are none.
-pub fn with_links(node: Hash, links: Option<&Sum>) -> Hash {
-    let Some(links) = links.filter(|links| !links.is_empty()) else { return node };
-    let mut bytes = node.to_vec();
-    links.encode(&mut bytes);
-    *blake3::hash(&bytes).as_bytes()
+pub fn with_links(node: Hash, links: [u8; Sum::BYTES]) -> Hash {
+    if Sum::decode(&links).is_empty() {
+        return node;
+    }
+    *blake3::hash(&[node.as_slice(), links.as_slice()].concat()).as_bytes()
 }

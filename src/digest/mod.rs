@@ -12,6 +12,7 @@ mod sum;
 pub use duplicates::{OnDuplicate, experiments_with_row, twin};
 pub use encode::{Stored, encode_value, same_content};
 pub use experiment::{
-    ALGORITHM, ALGORITHM_WITH_LINKS, Digester, Ended, ExperimentDigest, digest, digest_as, row_digest,
+    ALGORITHM, ALGORITHM_WITH_LINKS, Digester, Ended, ExperimentDigest, NodeDigests, digest, digest_as, digest_nodes,
+    row_digest,
 };
 pub use sum::{Hash, Sum, hex, parse_hex};

@@ -13,6 +13,7 @@ mod ids;
 mod keys;
 mod leaves;
 mod links;
+mod odd;
 mod presence;
 mod problem;
 mod row_query;
@@ -33,9 +34,10 @@ pub use links::{
     Dangling, Leaving, Linking, Target, dangling_rows, describe as describe_dangling, find_dangling, id_in, leads_out,
     scan_links,
 };
+pub use odd::{has_loose_keys, mend_keys};
 pub use problem::{Problem, ProblemKind, Problems};
 pub use row_query::RowQuery;
 pub use run_keys::RunKeys;
-pub use selection::{Counts, Scope, Selection};
+pub use selection::{Counts, Members, Scope, Selection};
 pub use strangers::Strangers;
-pub use walk::{Owner, Rewrite, Shape, Through, Visitor, row_order, scan_nodes, walk};
+pub use walk::{CountRows, Owner, Rewrite, Shape, Through, Visitor, row_order, scan_nodes, walk};

@@ -51,8 +51,8 @@ pub struct Fit {
     pub refused: u64,
     /// Of these, links that lead out of the experiment.
     pub leaving: u64,
-    /// Columns to add to the target's tables: table and column definition.
-    pub added_columns: Vec<(&'static str, String, String)>,
+    /// Columns to add to the target's tables, as the source has them.
+    pub added_columns: Vec<(&'static str, ColumnLayout)>,
 }
 
 impl Fit {
@@ -104,8 +104,8 @@ impl Effective {
             insisting.extend(only_there.filter(|column| column.not_null).map(|column| (name, column.name.clone())));
             table.columns.retain(|column| {
                 let Some(there) = other.columns.iter().find(|c| c.name.eq_ignore_ascii_case(&column.name)) else {
-                    if add_columns {
-                        fit.added_columns.push((name, column.name.clone(), column.declared.clone()));
+                    if add_columns && !other.generates(&column.name) {
+                        fit.added_columns.push((name, column.clone()));
                         return true;
                     }
                     changes.entry(name).or_default().insert(column.name.clone(), Change::Missing);
@@ -344,7 +344,9 @@ impl Finder<'_> {
                 continue;
             };
             match change {
-                Change::Missing if value != ValueRef::Null => loss("the target has no such column", None)?,
+                Change::Missing if value != ValueRef::Null => {
+                    loss("the target has no such column that can be written", None)?
+                }
                 Change::Foreign if value != ValueRef::Null => {
                     loss("the target's column has ids of other rows, and the source does not declare it so", None)?;
                 }
