@@ -135,11 +135,7 @@ pub struct Spare(Cell<Option<SqliteConnection>>);
 
 impl<'f> Making<'f> {
     /// Begins. `connect` opens a connection to the file, if there is none to spare.
-    pub fn start(
-        empty: Empty,
-        spare: &'f Spare,
-        connect: &dyn Fn() -> Result<SqliteConnection>,
-    ) -> Result<Making<'f>> {
+    pub fn start(empty: Empty, spare: &'f Spare, connect: &dyn Fn() -> Result<SqliteConnection>) -> Result<Making<'f>> {
         let source = match spare.0.take() {
             Some(source) => source,
             None => connect()?,
