@@ -13,7 +13,7 @@ use super::manager::{Shared, expmig_manager};
 use super::options::{SizedOptions, init, known_flags, read};
 use super::progress::{expmig_progress_fn, sink, token};
 use super::status::expmig_status;
-use super::text::{c_string, give};
+use super::text::{c_string, give, owned_c_string};
 use crate::digest::OnDuplicate;
 use crate::error::{Domain, Error, Result, Status};
 use crate::migration::{MigrateOptions, MigrationResult, Strategy};
@@ -381,9 +381,7 @@ pub unsafe extern "C" fn expmig_migration_warning_at(result: *const expmig_migra
 /// warnings. Borrowed from the result. Never NULL. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_migration_to_json(result: *const expmig_migration) -> *const c_char {
-    unsafe {
-        of(result, c"null".as_ptr(), |r| r.json.get_or_init(|| c_string(&r.result.to_json().to_string())).as_ptr())
-    }
+    unsafe { of(result, c"null".as_ptr(), |r| r.json.get_or_init(|| owned_c_string(r.result.to_json_text())).as_ptr()) }
 }
 
 /// Frees a result and all that was borrowed from it. NULL is fine. Since 0.1.0.

@@ -300,12 +300,21 @@ impl Database {
         }
     }
 
-    /// What tells the server and the schema from others; `None` for a file.
+    /// Where the server and the schema are; `None` for a file. Two servers can say the same.
     pub fn server_identity(&self) -> Option<String> {
         match &self.backend {
             Backend::Sqlite(_) => None,
             #[cfg(feature = "mysql")]
             Backend::Mysql(server) => server.identity(),
+        }
+    }
+
+    /// What the server calls itself, which no other does, and the schema; `None` for a file, and where the server has no such name.
+    pub fn server_name(&self) -> Option<String> {
+        match &self.backend {
+            Backend::Sqlite(_) => None,
+            #[cfg(feature = "mysql")]
+            Backend::Mysql(server) => server.unique_name(),
         }
     }
 

@@ -270,8 +270,12 @@ impl Connection for SqliteState<'_> {
         self.at()?.delete_all(table)
     }
 
-    fn allocate_ids(&self, table: &TableLayout, count: u64) -> Result<(i64, bool)> {
-        self.at()?.allocate_ids(table, count)
+    fn unsteady_tables(&self, layout: &Layout) -> Result<Vec<(String, String)>> {
+        self.at()?.unsteady_tables(layout)
+    }
+
+    fn allocate_ids(&self, table: &TableLayout, count: u64, above: i64) -> Result<(i64, bool)> {
+        self.at()?.allocate_ids(table, count, above)
     }
 
     fn has_triggers(&self, table: &TableLayout) -> Result<bool> {
@@ -286,8 +290,8 @@ impl Connection for SqliteState<'_> {
         self.place.stored_as(column, value)
     }
 
-    fn add_column(&self, table: &TableLayout, column: &str, declared: &str) -> Result<bool> {
-        self.at()?.add_column(table, column, declared)
+    fn add_column(&self, table: &TableLayout, column: &ColumnLayout) -> Result<bool> {
+        self.at()?.add_column(table, column)
     }
 
     fn same(&self, left: &str, right: &str) -> String {

@@ -113,7 +113,7 @@ fn describe(
             table.extra_columns().map(|column| {
                 let there = sides.target_layout.table(table.schema.name).and_then(|t| t.position(&column.name));
                 let added =
-                    prepared.fit.added_columns.iter().any(|(t, c, _)| *t == table.schema.name && *c == column.name);
+                    prepared.fit.added_columns.iter().any(|(t, c)| *t == table.schema.name && c.name == column.name);
                 let fate = if there.is_some() {
                     "copied"
                 } else if added {
@@ -127,6 +127,7 @@ fn describe(
         .collect();
     let duplicates: Json = prepared
         .duplicates
+        .found
         .iter()
         .map(|duplicate| json!({"experiment_id": duplicate.experiment, "proven": duplicate.proven}))
         .collect();
@@ -149,6 +150,7 @@ fn describe(
             let (errors, warnings) = validated.stopping_count();
             json!({"errors": errors, "warnings": warnings, "issues": validated.stopping().collect::<Vec<_>>()})
         }),
+        "warnings": sides.warnings().collect::<Vec<_>>(),
         "lossy": prepared.fit.to_json(),
         "transformation": sides.rewriter.as_ref().map(|rewriter| rewriter.borrow().result().to_json()),
         "duplicates": duplicates,

@@ -14,9 +14,9 @@ use super::undo_log::UndoLog;
 use super::write::Writer;
 use crate::database::{Connection, Database, Layout, Row, Transaction, Watches};
 use crate::error::{Domain, Error, Result, Status};
-use crate::hierarchy::{Census, grown_by, scan_leaves};
+use crate::hierarchy::{Census, Strangers, grown_by, scan_leaves};
 use crate::progress::Job;
-use crate::schema::{Entity, OWN_TABLES, ValueRef, quote};
+use crate::schema::{Entity, OWN_TABLES, Place, ValueRef, quote};
 
 /// Transforms the selected metrics in one transaction.
 pub fn transform(
@@ -108,7 +108,7 @@ fn run(
     };
     let writer = match options.dry_run {
         true => None,
-        false => Some(Writer::new(connection, table, options.batch_size, log, chosen.shared.len())?),
+        false => Some(Writer::new(connection, (layout, table), options.batch_size, log, chosen.shared.len())?),
     };
     let mut pass = Pass {
         steps: plan.steps,
@@ -130,7 +130,10 @@ fn run(
         let (mut copied, first, mut log) = writer.finish()?;
         if !copied.is_empty() {
             job.begin("moving links to the copies")?;
+            let strangers = Strangers::look(connection, layout, |found| matches!(found.to.place, Place::Link { .. }))?;
+            connection.suspend_foreign_keys()?;
             move_links(connection, layout, (&chosen.owners, &mut copied, first), log.as_mut(), job)?;
+            strangers.check(Domain::Transformation)?;
         }
         if let Some(log) = log.filter(|_| result.updated > 0) {
             result.transform_id = Some(log.id());

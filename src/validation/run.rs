@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::below_run::read_below_run;
+use super::issue::{Issue, IssueKind};
 use super::links::read_links;
 use super::names::read_names;
 use super::nodes::read_nodes;
@@ -14,7 +15,7 @@ use super::table_scan::Pass;
 use super::values::Values;
 use crate::database::{Connection, Database, Layout, Watches};
 use crate::error::{Domain, Result};
-use crate::hierarchy::{Scope, Selection, experiment_exists};
+use crate::hierarchy::{Scope, Selection, experiment_exists, has_loose_keys};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, quote};
 
@@ -87,6 +88,7 @@ fn read_tables(pass: Pass<'_>, collector: &mut Collector) -> Result<()> {
     }
     if scope.hierarchy {
         read_names(pass, collector)?;
+        read_odd_keys(pass, collector)?;
     }
     for leaf in [Entity::Metric, Entity::Artifact] {
         // Artifacts have no JSON.
@@ -98,6 +100,24 @@ fn read_tables(pass: Pass<'_>, collector: &mut Collector) -> Result<()> {
         if scope.hierarchy {
             read_shared(pass, &known, leaf, &mut linked, collector)?;
         }
+    }
+    Ok(())
+}
+
+/// Reports the rows of one experiment that no number between two others finds, because their keys are texts.
+fn read_odd_keys(pass: Pass<'_>, collector: &mut Collector) -> Result<()> {
+    let Some(experiment) = pass.experiment.filter(|_| has_loose_keys(pass.layout)) else { return Ok(()) };
+    let selection = Selection::read(pass.connection, pass.layout, experiment, Scope::default(), pass.job)?;
+    let kind = IssueKind::KeyNotInteger;
+    let hidden = selection.hidden();
+    // All are counted; of many only the first are known, and the last of these stands for the rest.
+    let known = hidden.first.iter().chain(std::iter::repeat_with(|| hidden.first.last()).map_while(|last| last));
+    for (problem, _) in known.zip(0..hidden.count) {
+        collector.add(kind, kind.severity(), problem.table, || {
+            let (row, message) = (problem.row.clone(), problem.message.clone());
+            let (severity, table) = (kind.severity(), problem.table.into());
+            Issue { kind, severity, table, row, column: None, message, value: None, check: None }
+        });
     }
     Ok(())
 }

@@ -200,10 +200,11 @@ class Manager:
         with self.handle as manager, Call() as call:
             call.run(lib.expmig_snapshot_delete, manager, text(snapshot_id, "snapshot_id"))
 
-    def snapshot_cleanup(self, keep_count: int) -> int:
+    def snapshot_cleanup(self, keep_count: int, claim: bool) -> int:
         deleted = c_uint64()
         with self.handle as manager, Call() as call:
-            call.run(lib.expmig_snapshot_cleanup, manager, integer(keep_count, "keep_count"), byref(deleted))
+            asked = flags((claim, c.EXPMIG_CLEANUP_CLAIM))
+            call.run(lib.expmig_snapshot_cleanup_with, manager, integer(keep_count, "keep_count"), asked, byref(deleted), None)
         return deleted.value
 
     # Migration

@@ -28,6 +28,8 @@ pub struct ExportResult {
     pub left_out: TableRows,
     /// The digest in the document; `None` if it does not have everything of the experiment.
     pub digest: Option<Hash>,
+    /// Tables, with their engines, that others could change while they were read.
+    pub unsteady: Vec<(String, String)>,
 }
 
 /// Writes the document of an experiment, of one consistent state.
@@ -46,6 +48,7 @@ pub fn export(
     let whole = database.checked(reader.layout()?)?;
     experiment_exists(reader, &whole, experiment).map_err(|error| error.in_domain(Domain::ImportExport))?;
     let layout = wanted(&whole, &options);
+    let unsteady = reader.unsteady_tables(&layout)?;
     job.begin("counting")?;
     let (mut selection, left_out) = select(reader, &layout, experiment, &options, &job)?;
     let complete = options.include_metrics && options.include_artifacts && left_out.is_empty();
@@ -72,7 +75,7 @@ pub fn export(
     job.begin("finishing")?;
     sink.finish()?;
     job.finish();
-    Ok(ExportResult { bytes, counts, left_out, digest })
+    Ok(ExportResult { bytes, counts, left_out, digest, unsteady })
 }
 
 /// Whether metrics, or artifacts, are to be in the document.
