@@ -507,6 +507,16 @@ typedef struct expmig_open_options {
      * Passed to `password_fn`. Since 0.1.0.
      */
     void *password_user_data;
+    /**
+     * The longest time for which reading keeps writers of a SQLite file in rollback-journal mode waiting, in milliseconds; default 2000.
+     * What takes longer is read from a private copy (docs/threading.md). 0: no limit, so no copy: reading in place, however long it takes.
+     * Since 0.1.0.
+     */
+    int64_t max_read_lock_ms;
+    /**
+     * The folder for private copies, UTF-8; NULL for the one where SQLite puts its temporary files. It need not outlive the call. Since 0.1.0.
+     */
+    const char *temp_dir;
 } expmig_open_options;
 
 /**
@@ -1710,7 +1720,7 @@ expmig_status expmig_migrate_options_init(struct expmig_migrate_options *options
  * `options`: NULL for the defaults.
  * `plan_json`: receives a JSON object, schema "expmig.plan/1": rows per table, extra columns and tables, rows that hang on nothing, odd
  * values, with CONSERVATIVE what the validation finds, rows and values that do not fit, what the transformation rules would do,
- * duplicates in the target, digests, and bytes needed and free. The caller frees it with expmig_string_free.
+ * duplicates in the target, digests, for how long others are kept waiting, and bytes needed and free. The caller frees it with expmig_string_free.
  *
  * Data that would make the migration fail is no error here. Answers EXPMIG_NOT_FOUND (an experiment does not exist),
  * EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT.

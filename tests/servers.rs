@@ -81,7 +81,7 @@ fn schema(server: &Server, filled: bool) -> String {
     name
 }
 
-const TYPES: [&str; 34] = [
+const TYPES: [&str; 46] = [
     "TINYINT",
     "SMALLINT UNSIGNED",
     "INT",
@@ -116,6 +116,18 @@ const TYPES: [&str; 34] = [
     "FLOAT(7,2)",
     "DOUBLE UNSIGNED",
     "TIMESTAMP(6) NULL",
+    "TIMESTAMP NULL",
+    "TIME",
+    "TIME(2)",
+    "SET('a','b','12')",
+    "ENUM('12','é','')",
+    "BIT(64)",
+    "DECIMAL(10,3) UNSIGNED",
+    "DECIMAL(12,4) ZEROFILL",
+    "FLOAT(7,2) UNSIGNED",
+    "DOUBLE(12,3)",
+    "POINT",
+    "VARCHAR(50) CHARACTER SET ucs2",
 ];
 
 fn values() -> Vec<Value> {
@@ -184,6 +196,24 @@ fn values() -> Vec<Value> {
         "2023-02-29T00:00:00",
         "0000-00-00T00:00:00",
         "0000-00-00",
+        "0000-01-01",
+        "2023-00-00",
+        "2023-02-31T10:00:00",
+        "2023-02-31T10:00:00.125000",
+        "2023-13-01T10:00:00",
+        "1970-01-01T00:00:00",
+        "1970-01-01T00:00:01",
+        "2040-01-01T00:00:00",
+        "10:00:00",
+        "-00:00:01.125000",
+        "-00:00:00",
+        "838:59:59",
+        "839:00:00",
+        "012:00:00",
+        "a,b",
+        "b,a",
+        "18446744073709551615",
+        "18446744073709551616",
         "null",
         "{\"b\": 1, \"a\": 0.10}",
         "[1,2]",
@@ -197,6 +227,9 @@ fn values() -> Vec<Value> {
     values.push(Value::Text(vec![b'x'; 70_000]));
     values.push(Value::Text(vec![b'['; 40].into_iter().chain([b']'; 40]).collect()));
     values.push(Value::Text(vec![0xff, 0xfe, b'a']));
+    // A point.
+    values
+        .push(Value::Blob([&[0, 0, 0, 0, 1, 1, 0, 0, 0][..], &1.0_f64.to_le_bytes(), &2.0_f64.to_le_bytes()].concat()));
     values.extend([&b""[..], b"abc", b"\0\xff\x80\n", b"\xc3\xa4", &[7; 300]].map(|blob| Value::Blob(blob.to_vec())));
     values
 }
@@ -236,7 +269,9 @@ fn what_is_said_to_be_stored_is_what_the_server_stores() {
                 let row = [Value::Integer(id), Value::Text(b"t".to_vec()), Value::Real(0.5), value.clone()];
                 let written = inserter.insert(&row.iter().map(Value::borrow).collect::<Vec<_>>());
                 let Some(stored) = stored else {
-                    assert_eq!(failed(written, Status::Constraint).details()[0].value, name, "{case}");
+                    let error = failed(written, Status::Constraint);
+                    // Ours, or the server's where only that knows.
+                    assert!(error.details()[0].value == name || error.message().contains(&name), "{case}");
                     assert!(!column.certainly_keeps(value.borrow()), "{case}");
                     refused += 1;
                     continue;

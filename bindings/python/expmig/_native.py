@@ -45,7 +45,7 @@ class Database:
 
     def __init__(
         self, url: str | Secret, *, password: Secret | None, readonly: bool, create: bool, create_beside: bool, allow_shared_process: bool,
-        busy_timeout_ms: int,
+        busy_timeout_ms: int, max_read_lock_ms: int, temp_dir: str | None,
     ) -> None:
         options = options_of(
             c.expmig_open_options,
@@ -56,6 +56,8 @@ class Database:
             ),
             busy_timeout_ms=integer(busy_timeout_ms, "timeout"),
             password=None if password is None else password.encoded(),
+            max_read_lock_ms=integer(max_read_lock_ms, "max_read_lock"),
+            temp_dir=None if temp_dir is None else path_text(temp_dir, "temp_dir"),
         )
         database = null(c.expmig_database)
         with Call() as call:

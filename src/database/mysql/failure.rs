@@ -188,7 +188,7 @@ fn classify(code: u16, state: &str) -> (Status, &'static str, &'static str) {
         1048 | 1062 | 1169 | 1216 | 1217 | 1451 | 1452 | 1557 | 1761 | 1762 | 3819 | 4025 | 1364 => {
             (Status::Constraint, "", "compare the target's schema with the source's")
         }
-        1264 | 1265 | 1292 | 1366 | 1406 | 1525 | 3140 | 3141 => {
+        1264 | 1265 | 1292 | 1366 | 1406 | 1525 | 3140 | 3141 | 3988 => {
             (Status::Constraint, "a value does not fit its column", "compare the target's schema with the source's")
         }
         4119 | 4120 => (

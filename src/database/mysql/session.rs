@@ -11,9 +11,10 @@ use super::failure::{lacks_tls, of_connecting};
 use crate::database::secret::Secret;
 use crate::error::{Domain, Error, Result, Status};
 
-/// What keeps the server from converting values, and lets names stand in double quotes.
+/// What keeps the server from converting values, and lets names stand in double quotes. Dates that are no day are let in: a column that
+/// has them takes them back, and no others are ever sent.
 const SQL_MODE: &str = "ANSI_QUOTES,STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_BACKSLASH_ESCAPES,ERROR_FOR_DIVISION_BY_ZERO,\
-    NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION";
+    ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION";
 /// How long the server may take to read what we send, and to send what we are slow to read: other databases may be busy meanwhile.
 const NET_TIMEOUT_S: u32 = 3600;
 /// How long one statement waits for a lock. It is tried again until the busy timeout passes: in between the job is asked.

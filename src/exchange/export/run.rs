@@ -9,7 +9,7 @@ use super::output::Output;
 use super::sink::Sink;
 use super::stream::Stream;
 use super::tree::Tree;
-use crate::database::{Connection, Cursor, Database, Layout, Transaction, Watches};
+use crate::database::{Connection, Cursor, Database, Layout, Watches};
 use crate::digest::{Digester, Hash};
 use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::names::{FORMAT, METADATA};
@@ -41,11 +41,11 @@ pub fn export(
 ) -> Result<ExportResult> {
     options.check()?;
     let job = Job::new(Domain::ImportExport, options.progress.take(), options.cancel.take());
-    let reader = database.reader()?;
-    let _watches = Watches::new(&job, [reader, reader]);
     job.begin("opening")?;
-    let state = Transaction::read(reader)?;
-    let whole = database.layout()?;
+    let state = database.state(&job)?;
+    let reader = state.connection();
+    let watches = Watches::new(&job, [reader, reader]);
+    let whole = database.checked(reader.layout()?)?;
     experiment_exists(reader, &whole, experiment).map_err(|error| error.in_domain(Domain::ImportExport))?;
     let layout = wanted(&whole, &options);
     let unsteady = reader.unsteady_tables(&layout)?;
@@ -53,6 +53,8 @@ pub fn export(
     let (mut selection, left_out) = select(reader, &layout, experiment, &options, &job)?;
     let complete = options.include_metrics && options.include_artifacts && left_out.is_empty();
 
+    // Nobody knows how long the sink takes.
+    reader.let_go()?;
     job.begin("exporting")?;
     let mut output = Output::new(sink, options.indent as usize);
     output.open(b'{');
@@ -68,6 +70,7 @@ pub fn export(
     output.value(&metadata(database, whole.generation(), &options, (&counts, &left_out), digest.as_ref()))?;
     output.close(b'}');
     let bytes = output.end()?;
+    drop(watches);
     drop(state);
     job.begin("finishing")?;
     sink.finish()?;
