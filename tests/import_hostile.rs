@@ -636,6 +636,10 @@ fn mutate(document: &mut Vec<u8>, chance: &mut Random) {
         b"9223372036854775807",
         b" ",
     ];
+    // An earlier change may have taken all of it.
+    if document.is_empty() {
+        return;
+    }
     let at = chance.below(document.len());
     let end = (at + 1 + chance.below(12)).min(document.len());
     match chance.below(5) {
