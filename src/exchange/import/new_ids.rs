@@ -1,6 +1,6 @@
 //! The ids that imported rows get.
 
-use crate::database::{Connection, Layout};
+use crate::database::{Connection, Layout, Mentioned};
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::hierarchy::IdSet;
 use crate::progress::Job;
@@ -21,8 +21,14 @@ pub struct NewIds {
 
 impl NewIds {
     /// Reserves ids for as long as the transaction lasts.
-    pub fn allocate(connection: &dyn Connection, layout: &Layout, entity: Entity) -> Result<NewIds> {
-        let (first, reused) = connection.allocate_ids(layout.entity(entity)?, RESERVED)?;
+    pub fn allocate(
+        connection: &dyn Connection,
+        layout: &Layout,
+        entity: Entity,
+        mentioned: &Mentioned,
+    ) -> Result<NewIds> {
+        let table = layout.entity(entity)?;
+        let (first, reused) = connection.allocate_ids(table, RESERVED, mentioned.of(table.schema.name))?;
         Ok(NewIds { first, count: 0, reused })
     }
 
