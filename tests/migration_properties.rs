@@ -345,10 +345,6 @@ fn changes(path: &Path) -> Vec<String> {
     found
 }
 
-fn config(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
-}
-
 /// Makes a database one of generation 1.
 const NO_BATCHES: &str = "DROP TABLE BATCH_METRIC; DROP TABLE BATCH_ARTIFACT; DROP TABLE BATCH;";
 
@@ -377,7 +373,7 @@ fn essence(document: &str, with_ids: bool) -> Json {
 }
 
 proptest! {
-    #![proptest_config(config(24))]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn a_copy_of_any_experiment_is_exact(

@@ -1,12 +1,10 @@
 //! Servers that die and lines that break at any moment: whatever was going on, the schema is as it was before or complete, no lock is
 //! left, and what the call answers is true. The moments are random, from a seed; `EXPMIG_FAULTS` says how many there are for each job
-//! (6) and `EXPMIG_FAULT_SEED` which (1).
+//! (6) and `EXPMIG_TEST_SEED` which (1).
 
 #[path = "support/proxy.rs"]
 mod proxy;
 #[allow(dead_code, reason = "the validation ledger uses all of it")]
-#[path = "ledger/random.rs"]
-mod random;
 #[path = "support/server.rs"]
 mod server;
 mod support;
@@ -25,9 +23,9 @@ use expmig::{
 use mysql::Conn;
 use mysql::prelude::Queryable;
 use proxy::{Fault, Moment, Proxy, Way};
-use random::Random;
 use server::{Kind, PASSWORD, Server, USER, alone, dump, escaped};
 use support::Folder;
+use support::random::{Random, seed_or};
 
 type Dump = Vec<(String, Vec<Vec<String>>)>;
 
@@ -268,7 +266,7 @@ fn number(variable: &str, default: u64) -> u64 {
 
 /// How many rounds, and their random numbers.
 fn rounds(salt: u64) -> (u64, Random) {
-    (number("EXPMIG_FAULTS", 6), Random::new(number("EXPMIG_FAULT_SEED", 1) * 1000 + salt))
+    (number("EXPMIG_FAULTS", 6), Random::new(seed_or(1).wrapping_mul(1000) + salt))
 }
 
 /// Runs a test for every job on every server there is: one that the tests share, or one of its own.

@@ -1,11 +1,15 @@
 //! What holds for every metric, tried on random ones: bytes that are not meant stay, what is defined to be idempotent is, and nothing
 //! that is stored makes a transformation panic or write what is no JSON.
 
+#[path = "support/random.rs"]
+mod random;
+
 use std::collections::BTreeSet;
 
 use expmig::schema::{Value, json};
 use expmig::transformation::{BUILT_IN_NAMES, Metric, Outcome, Rules, Transform};
 use proptest::prelude::*;
+use random::cases;
 
 /// A document in pieces: white space, keys and values as they are spelled.
 #[derive(Clone, Debug)]
@@ -162,7 +166,7 @@ fn every_transform() -> Vec<Box<dyn Transform>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(400))]
 
     #[test]
     fn renaming_replaces_the_keys_alone_or_fails_for_a_collision(

@@ -1,8 +1,12 @@
 //! What is wrong with rules is found, and said where; nothing that is thrown at them makes them panic.
 
+#[path = "support/random.rs"]
+mod random;
+
 use expmig::transformation::{BUILT_IN_NAMES, MAX_RULES_SIZE, Outcome, RuleKind, Rules, Settings};
 use expmig::{Domain, Error, Status};
 use proptest::prelude::*;
+use random::cases;
 use serde_json::{Value as Json, json};
 
 /// Every key that a document can have, all right.
@@ -351,7 +355,7 @@ fn mutate(text: &mut Vec<u8>, mutation: Mutation) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 4000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(4000))]
 
     #[test]
     fn mutated_documents_are_read_or_refused_with_a_place(mutations in prop::collection::vec(mutation(), 1..4)) {

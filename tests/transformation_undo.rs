@@ -390,7 +390,7 @@ fn any_step() -> impl Strategy<Value = (Option<Vec<i64>>, &'static str, &'static
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(cases(24))]
 
     #[test]
     fn undoing_any_sequence_backwards_gives_back_the_exact_bytes(

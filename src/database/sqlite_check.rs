@@ -2,7 +2,7 @@
 
 use std::fs::File;
 
-use super::connection::{Connection, Depth, Next, RowCounts};
+use super::connection::{Connection, Depth, Next, Row, RowCounts};
 use super::sqlite::SqliteConnection;
 use super::sqlite_error::needs_the_application;
 use super::sqlite_walk::{Entries, Root, Walk};
@@ -29,7 +29,8 @@ const ROOTS: &str = "SELECT s.rootpage, CASE s.type WHEN 'table' THEN s.name END
     LEFT JOIN sqlite_schema AS t ON s.type = 'index' AND t.type = 'table' AND t.name = s.tbl_name COLLATE NOCASE
     WHERE s.rootpage <> 0";
 
-/// Fails with CORRUPT if the file is damaged.
+/// Fails with CORRUPT if the file is damaged, whatever SQLite calls that: a length that was damaged, for example, is a value that is too
+/// large.
 pub fn check(connection: &SqliteConnection, depth: Depth) -> Result<RowCounts> {
     if depth == Depth::Structure
         && connection.immutable
@@ -40,11 +41,28 @@ pub fn check(connection: &SqliteConnection, depth: Depth) -> Result<RowCounts> {
     ask_sqlite(connection, depth)
 }
 
+/// What a check meets that is neither a lock, a device, a lack of memory nor a request to stop is of the file.
+fn of_damage(error: Error, connection: &SqliteConnection) -> Error {
+    let of_sqlite = error.vendor_code().is_some_and(|code| code != rusqlite::ffi::SQLITE_NOMEM);
+    let named = matches!(error.status(), Status::Limit | Status::Constraint | Status::Internal);
+    if !(of_sqlite && named) {
+        return error;
+    }
+    damaged(connection, [error.message().to_owned()]).caused_by(error)
+}
+
+fn damaged(connection: &SqliteConnection, problems: impl IntoIterator<Item = String>) -> Error {
+    let error = Error::new(Status::Corrupt, Domain::Database, "the database is damaged")
+        .at(&connection.waits.path)
+        .hint("run PRAGMA integrity_check in the sqlite3 shell; REINDEX mends indexes, everything else needs a backup");
+    problems.into_iter().fold(error, |error, problem| error.detail("problem", problem))
+}
+
 /// The rows of each table, if a walk through the file finds nothing odd. Only of files that nobody changes: others must not be
 /// opened.
 pub(super) fn walk(connection: &SqliteConnection) -> Result<Option<RowCounts>> {
     let (mut roots, mut tables): (Vec<Root>, Vec<(String, u32)>) = (Vec::new(), Vec::new());
-    connection.query(ROOTS, &[], &mut |row| {
+    let mut each = |row: &dyn Row| {
         let page = |index| -> Result<Option<u32>> {
             Ok(row.value(index)?.as_integer().and_then(|page| u32::try_from(page).ok()))
         };
@@ -55,7 +73,8 @@ pub(super) fn walk(connection: &SqliteConnection) -> Result<Option<RowCounts>> {
         }
         roots.push((root, page(2)?));
         Ok(Next::Row)
-    })?;
+    };
+    connection.query(ROOTS, &[], &mut each).map_err(|error| of_damage(error, connection))?;
     let job = connection.waits.job();
     let Ok(file) = File::open(&connection.waits.path) else { return Ok(None) };
     let Some(walk) = Walk::new(&file, job.as_deref()) else { return Ok(None) };
@@ -66,6 +85,10 @@ pub(super) fn walk(connection: &SqliteConnection) -> Result<Option<RowCounts>> {
 
 /// The rows of the tables that were counted for that.
 pub(super) fn ask_sqlite(connection: &SqliteConnection, depth: Depth) -> Result<RowCounts> {
+    ask(connection, depth).map_err(|error| of_damage(error, connection))
+}
+
+fn ask(connection: &SqliteConnection, depth: Depth) -> Result<RowCounts> {
     connection.execute("PRAGMA ignore_check_constraints = ON", &[])?;
     let pragma = match depth {
         Depth::Structure => "quick_check",
@@ -111,13 +134,6 @@ fn table_by_table(connection: &SqliteConnection, pragma: &str, cannot: Error) ->
     Ok(counts)
 }
 
-fn damaged(connection: &SqliteConnection, problems: Vec<String>) -> Error {
-    let error = Error::new(Status::Corrupt, Domain::Database, "the database is damaged")
-        .at(&connection.waits.path)
-        .hint("run PRAGMA integrity_check in the sqlite3 shell; REINDEX mends indexes, everything else needs a backup");
-    problems.into_iter().fold(error, |error, problem| error.detail("problem", problem))
-}
-
 /// The first problems, and how many lines SQLite said.
 fn look(connection: &SqliteConnection, pragma: &str) -> Result<(Vec<String>, i32)> {
     let (mut problems, mut heard) = (Vec::new(), 0);
@@ -132,4 +148,61 @@ fn look(connection: &SqliteConnection, pragma: &str) -> Result<(Vec<String>, i32
         Ok(if problems.len() >= NAMED { Next::Stop } else { Next::Row })
     })?;
     Ok((problems, heard))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rusqlite::ffi;
+
+    use super::super::sqlite::{Access, SqliteConnection};
+    use super::of_damage;
+    use crate::error::Status;
+
+    #[test]
+    fn what_a_check_meets_is_damage_unless_it_is_a_lock_a_device_or_a_lack_of_memory() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let connection = SqliteConnection::open(file.path(), Access::Read, Duration::ZERO, false, None).unwrap();
+        let said = |code| {
+            let error = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
+            of_damage(connection.wrap(error), &connection).status()
+        };
+        for code in [
+            ffi::SQLITE_TOOBIG,
+            ffi::SQLITE_ERROR,
+            ffi::SQLITE_MISMATCH,
+            ffi::SQLITE_INTERNAL,
+            ffi::SQLITE_RANGE,
+            ffi::SQLITE_CORRUPT,
+            ffi::SQLITE_CORRUPT_INDEX,
+            ffi::SQLITE_NOTADB,
+            ffi::SQLITE_IOERR_SHORT_READ,
+            ffi::SQLITE_CONSTRAINT,
+        ] {
+            assert_eq!(said(code), Status::Corrupt, "{code}");
+        }
+        for (code, status) in [
+            (ffi::SQLITE_NOMEM, Status::Limit),
+            (ffi::SQLITE_BUSY, Status::Busy),
+            (ffi::SQLITE_LOCKED, Status::Busy),
+            (ffi::SQLITE_SCHEMA, Status::Busy),
+            (ffi::SQLITE_INTERRUPT, Status::Cancelled),
+            (ffi::SQLITE_IOERR_READ, Status::Io),
+            (ffi::SQLITE_FULL, Status::Io),
+            (ffi::SQLITE_IOERR_GETTEMPPATH, Status::Io),
+        ] {
+            assert_eq!(said(code), status, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_format_that_does_not_exist_is_damage() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        rusqlite::Connection::open(file.path()).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
+        let writer = std::fs::OpenOptions::new().write(true).open(file.path()).unwrap();
+        std::os::unix::fs::FileExt::write_all_at(&writer, &[0x7f], 47).unwrap();
+        let opened = SqliteConnection::open(file.path(), Access::Read, Duration::ZERO, false, None);
+        assert_eq!(opened.err().map(|error| error.status()), Some(Status::Corrupt));
+    }
 }

@@ -37,6 +37,10 @@ pub fn translate(error: rusqlite::Error, path: &Path) -> Error {
             "the database needs recovery after a crash, which a connection that can only read cannot do",
             "open it for writing once",
         ),
+        // The rest of a file that ends too early. SQLite fills up most of it with zeros.
+        rusqlite::ffi::SQLITE_IOERR_SHORT_READ => classify(ErrorCode::DatabaseCorrupt),
+        // No code of its own: a version of the format that does not exist.
+        rusqlite::ffi::SQLITE_ERROR if text == "unsupported file format" => classify(ErrorCode::DatabaseCorrupt),
         _ => of_schema(failure.code, &text).unwrap_or_else(|| classify(failure.code)),
     };
     let described = match said {

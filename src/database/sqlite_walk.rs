@@ -374,6 +374,10 @@ impl<'a> Walk<'a> {
 }
 
 #[cfg(test)]
+#[path = "../../tests/support/random.rs"]
+mod random;
+
+#[cfg(test)]
 mod tests {
     use std::fs::{File, OpenOptions};
     use std::os::unix::fs::FileExt;
@@ -382,6 +386,7 @@ mod tests {
     use super::super::connection::Depth;
     use super::super::sqlite::{Access, SqliteConnection};
     use super::super::sqlite_check::{ask_sqlite, walk};
+    use super::random::{Random, seed};
     use crate::error::Status;
 
     /// Tables and indexes of every kind, records that overflow, free pages and free blocks.
@@ -391,10 +396,26 @@ mod tests {
         CREATE INDEX of_t ON plain (t); CREATE INDEX some ON plain (r) WHERE r > 100; CREATE UNIQUE INDEX of_r ON plain (r, id);
         CREATE TABLE empty (x UNIQUE);
         WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 260)
-          INSERT INTO plain SELECT i * 3 - 1000, printf('%.*c', i * 7 % 300, 'é'), i / 3.0, randomblob(CASE WHEN i % 50 = 0 THEN 9000 ELSE i % 40 END) FROM n;
+          INSERT INTO plain SELECT i * 3 - 1000, printf('%.*c', i * 7 % 300, 'é'), i / 3.0, zeroblob(CASE WHEN i % 50 = 0 THEN 9000 ELSE i % 40 END) FROM n;
         INSERT INTO plain VALUES (9223372036854775807, '', 0, NULL), (-9223372036854775808, NULL, -1, zeroblob(4000));
         INSERT INTO keyed SELECT 'k' || id, t FROM plain;
         DELETE FROM plain WHERE id % 5 = 0; DELETE FROM keyed WHERE length(v) > 200; ALTER TABLE plain ADD COLUMN later";
+
+    /// A file with them; the blobs are random.
+    fn shapes(pragma: &str, path: &Path, random: &mut Random) -> rusqlite::Connection {
+        let connection = rusqlite::Connection::open(path).unwrap();
+        connection.execute_batch(&format!("PRAGMA {pragma}; {SHAPES}")).unwrap();
+        let mut statement = connection.prepare("SELECT id, length(b) FROM plain WHERE b IS NOT NULL").unwrap();
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        connection.execute_batch("BEGIN").unwrap();
+        for (id, length) in rows.collect::<rusqlite::Result<Vec<(i64, u32)>>>().unwrap() {
+            let blob = random.bytes(length as usize);
+            connection.execute("UPDATE plain SET b = ?2 WHERE id = ?1", (id, blob)).unwrap();
+        }
+        drop(statement);
+        connection.execute_batch("COMMIT").unwrap();
+        connection
+    }
 
     fn open(path: &Path) -> Option<SqliteConnection> {
         SqliteConnection::open(path, Access::Immutable, std::time::Duration::ZERO, false, None).ok()
@@ -402,10 +423,10 @@ mod tests {
 
     #[test]
     fn sound_files_of_every_page_size_are_found_sound_and_their_rows_counted() {
+        let mut random = Random::new(seed());
         for page_size in [512, 1024, 4096, 32768, 65536] {
             let file = tempfile::NamedTempFile::new().unwrap();
-            let connection = rusqlite::Connection::open(file.path()).unwrap();
-            connection.execute_batch(&format!("PRAGMA page_size = {page_size}; {SHAPES}")).unwrap();
+            let connection = shapes(&format!("page_size = {page_size}"), file.path(), &mut random);
             let rows = |table: &str| -> u64 {
                 let sql = format!("SELECT count(*) FROM {table}");
                 connection.query_row(&sql, [], |row| row.get::<_, i64>(0)).unwrap().try_into().unwrap()
@@ -421,9 +442,7 @@ mod tests {
     #[test]
     fn what_sqlite_finds_damaged_is_never_found_sound() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let connection = rusqlite::Connection::open(file.path()).unwrap();
-        connection.execute_batch(&format!("PRAGMA page_size = 1024; {SHAPES}")).unwrap();
-        drop(connection);
+        drop(shapes("page_size = 1024", file.path(), &mut Random::new(seed())));
         let whole = std::fs::read(file.path()).unwrap();
         let writer = OpenOptions::new().write(true).open(file.path()).unwrap();
         let (mut damaged, mut passed_on) = (0, 0);
@@ -450,9 +469,7 @@ mod tests {
     fn files_that_are_not_of_the_plainest_kind_are_left_to_sqlite() {
         for pragma in ["auto_vacuum = FULL", "journal_mode = WAL"] {
             let file = tempfile::NamedTempFile::new().unwrap();
-            let connection = rusqlite::Connection::open(file.path()).unwrap();
-            connection.execute_batch(&format!("PRAGMA {pragma}; {SHAPES}")).unwrap();
-            drop(connection);
+            drop(shapes(pragma, file.path(), &mut Random::new(1)));
             let opened = open(file.path()).unwrap();
             assert!(walk(&opened).unwrap().is_none(), "{pragma}");
             assert!(ask_sqlite(&opened, Depth::Everything).is_ok(), "{pragma}");

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use chrono::DateTime;
 use rusqlite::Connection;
 
-use super::random::Random;
 use super::tables::{TABLES, key_text, quoted, quoted_list, table};
 use super::texts::{self, text};
+use crate::support::random::Random;
 use crate::support::{Folder, schema, sql};
 
 /// In which form the tables are.

@@ -11,7 +11,6 @@ pub mod defects;
 pub mod fixture;
 pub mod found;
 pub mod oracle;
-pub mod random;
 pub mod tables;
 pub mod texts;
 
@@ -21,12 +20,13 @@ use crate::support::{Folder, sql};
 use defects::Ledger;
 use fixture::{Fixture, Shape};
 
+pub use crate::support::random::{Random, seed_or};
 pub use found::{Found, assert_equal, found, validate_file, validate_with};
-pub use random::Random;
 
-/// How many random databases a test makes; more with EXPMIG_SEEDS.
+/// The seeds of the random databases that a test makes; more with EXPMIG_SEEDS.
 pub fn seeds(few: u64) -> std::ops::Range<u64> {
-    0..std::env::var("EXPMIG_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(few)
+    let first = seed_or(0);
+    first..first + std::env::var("EXPMIG_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(few)
 }
 
 /// A database with many issues of all kinds, small enough to look at again and again.

@@ -1,9 +1,12 @@
 //! What the integration tests share: folders with fixtures, the independent checkers in tests/python, and exact dumps.
 //!
 //! Fixtures are made with rusqlite and with DDL taken from tests/data/digits.db, never with the crate under test.
-#![allow(dead_code, reason = "every test file is a crate of its own and uses a part of this")]
+#![allow(dead_code, unused_imports, reason = "every test file is a crate of its own and uses a part of this")]
 
+pub mod random;
 pub mod reports;
+
+pub use random::cases;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
