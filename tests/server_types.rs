@@ -188,8 +188,8 @@ fn assert_same(server: &Server, found: &[Vec<String>], wanted: &[Vec<String>], h
 
 fn manager(url: &str, options: OpenOptions, folder: Option<&Folder>) -> Manager {
     let database = Database::open(url, options).unwrap_or_else(|error| panic!("{}", error.to_json()));
-    let snapshot_dir = folder.map(|folder| folder.path("snapshots"));
-    Manager::new(database, ManagerOptions { snapshot_dir, ..ManagerOptions::default() })
+    let snapshots = folder.map_or_else(support::snapshot_folder, |folder| folder.path("snapshots"));
+    Manager::new(database, ManagerOptions { snapshot_dir: Some(snapshots), ..ManagerOptions::default() })
 }
 
 fn open(url: &str) -> Manager {

@@ -97,7 +97,11 @@ pub fn decimal(column: &Decimal, value: ValueRef<'_>) -> Stored {
     match value {
         _ if signed && column.unsigned => Stored::Refused,
         ValueRef::Integer(number) if column.number => match ValueRef::Real(number as f64).as_integer() {
-            Some(exact) if exact == number => as_number(column, number as f64),
+            // It is read as a real number.
+            Some(exact) if exact == number => match as_number(column, number as f64) {
+                Stored::Same => Stored::As(Value::Real(number as f64)),
+                other => other,
+            },
             _ => Stored::Ask,
         },
         ValueRef::Integer(number) if column.scale == 0 => {
@@ -231,7 +235,7 @@ mod tests {
         assert_eq!(decimal(&number, ValueRef::Real(0.1)), Stored::Same);
         assert_eq!(decimal(&number, ValueRef::Real(0.125)), Stored::Ask);
         assert_eq!(decimal(&number, ValueRef::Real(1e18)), Stored::Refused);
-        assert_eq!(decimal(&number, ValueRef::Integer(5)), Stored::Same);
+        assert_eq!(decimal(&number, ValueRef::Integer(5)), Stored::As(Value::Real(5.0)));
         assert_eq!(decimal(&number, text("123456789012345678.25")), Stored::Same);
         assert_eq!(decimal(&number, text("1.50")), Stored::Ask);
     }
