@@ -27,7 +27,7 @@ pub use experiments::{ExperimentSummary, experiment_exists, list_experiments, un
 pub use ids::{IdSet, Ids};
 pub use keys::soundness;
 pub use leaves::scan_leaves;
-pub use odd::{has_loose_keys, mend_keys};
+pub use odd::{has_loose_keys, is_disguised, mend_keys};
 pub use problem::{Problem, ProblemKind, Problems};
 pub use row_query::RowQuery;
 pub use run_keys::RunKeys;

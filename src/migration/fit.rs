@@ -301,9 +301,7 @@ impl Finder<'_> {
                 continue;
             };
             match change {
-                Change::Missing if value != ValueRef::Null => {
-                    loss("the target has no such column that can be written", None)?
-                }
+                Change::Missing if value != ValueRef::Null => loss("the target has no such column", None)?,
                 Change::Refused if value == ValueRef::Null => {
                     loss("the target refuses NULL", None)?;
                     self.fit.refused += 1;
