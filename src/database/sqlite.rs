@@ -157,7 +157,7 @@ impl SqliteConnection {
         connection.configure(writes)?;
         if writes && connection.inner.is_readonly("main").map_err(wrap)? {
             return Err(Error::new(Status::Io, Domain::Database, "the database can only be read")
-                .detail("path", path.display())
+                .at(path)
                 .hint("check the permissions of the file and of its folder"));
         }
         Ok(connection)
@@ -342,10 +342,9 @@ impl Connection for SqliteConnection {
     fn layout(&self) -> Result<Layout> {
         // Outside of a transaction: wait for a lock, and read one state.
         let _state = if self.inner.is_autocommit() { Some(Transaction::read(self)?) } else { None };
-        let path = self.waits.path.display();
         sqlite_layout::read(&self.inner, &|error| self.wrap(error)).map_err(|error| {
             let named = error.details().iter().any(|detail| detail.key == "path");
-            if named { error } else { error.detail("path", path) }
+            if named { error } else { error.at(&self.waits.path) }
         })
     }
 

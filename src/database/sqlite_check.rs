@@ -113,7 +113,7 @@ fn table_by_table(connection: &SqliteConnection, pragma: &str, cannot: Error) ->
 
 fn damaged(connection: &SqliteConnection, problems: Vec<String>) -> Error {
     let error = Error::new(Status::Corrupt, Domain::Database, "the database is damaged")
-        .detail("path", connection.waits.path.display())
+        .at(&connection.waits.path)
         .hint("run PRAGMA integrity_check in the sqlite3 shell; REINDEX mends indexes, everything else needs a backup");
     problems.into_iter().fold(error, |error, problem| error.detail("problem", problem))
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::ErrorCode;
 
 use super::one_file::replaced;
+use super::temporary;
 use crate::error::{Domain, Error, Status};
 
 /// The error of a statement on the database at `path`.
@@ -13,8 +14,11 @@ pub fn translate(error: rusqlite::Error, path: &Path) -> Error {
         rusqlite::Error::SqliteFailure(failure, message) => (failure, message),
         // Of a statement that could not be prepared.
         rusqlite::Error::SqlInputError { error, msg, .. } => (error, Some(msg)),
-        error => return Error::internal(Domain::Database, format!("SQLite: {error}")).detail("path", path.display()),
+        error => return Error::internal(Domain::Database, format!("SQLite: {error}")).at(path),
     };
+    if failure.extended_code == rusqlite::ffi::SQLITE_IOERR_GETTEMPPATH {
+        return temporary::failed(rusqlite::Error::SqliteFailure(failure, message));
+    }
     if failure.extended_code == rusqlite::ffi::SQLITE_READONLY_DBMOVED {
         return replaced(path).vendor(failure.extended_code);
     }
@@ -40,8 +44,7 @@ pub fn translate(error: rusqlite::Error, path: &Path) -> Error {
         said => format!("{said} ({text})"),
     };
     let described = described.replace(['\n', '\r'], " ");
-    let built =
-        Error::new(status, Domain::Database, described).vendor(failure.extended_code).detail("path", path.display());
+    let built = Error::new(status, Domain::Database, described).vendor(failure.extended_code).at(path);
     let built = match (failure.code, constraint_place(&text)) {
         (ErrorCode::ConstraintViolation, Some((table, column))) => {
             built.detail("table", table).detail("column", column)
