@@ -12,7 +12,7 @@ use super::connection::{
     Change, Connection, Copied, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction, WithCursors, Write,
 };
 use super::guard;
-use super::layout::{Affinity, ColumnLayout, Layout, TableLayout};
+use super::layout::{Affinity, ColumnLayout, Layout, Storage, TableLayout};
 use super::mentions::mentions;
 use super::one_file::{OneFile, replaced};
 use super::read::ReadStatement;
@@ -57,9 +57,11 @@ pub enum Access {
 pub(super) struct Waits {
     pub path: PathBuf,
     busy_timeout: Duration,
-    watched: Arc<Watched>,
+    pub watched: Arc<Watched>,
     /// What the path has to name; `None` for a file that nobody else knows of.
     file: Option<OneFile>,
+    /// How long reading may keep writers of a database in rollback-journal mode waiting; `None` for as long as it takes.
+    pub read_limit: Option<Duration>,
 }
 
 impl Waits {
@@ -73,6 +75,11 @@ impl Waits {
         }
         std::thread::sleep(LOCK_PAUSE);
         Ok(())
+    }
+
+    /// Adds where the database is to an error.
+    pub fn name_in(&self, error: Error) -> Error {
+        error.detail("path", self.path.display())
     }
 
     /// The job that wants to know.
@@ -138,16 +145,13 @@ impl SqliteConnection {
         let handler = Arc::clone(&watched);
         let (inner, registration) = guard::open(path, check, || {
             let mut inner = rusqlite::Connection::open_with_flags(&name, flags).map_err(wrap)?;
-            // Waiting is done here, so that it can be cancelled and reported; SQLite itself must not wait.
-            inner.busy_timeout(Duration::ZERO).map_err(wrap)?;
-            let tick = move || handler.job().is_some_and(|job| job.tick());
-            inner.progress_handler(STEPS_PER_TICK, Some(tick)).map_err(wrap)?;
+            let_tick(&mut inner, handler).map_err(wrap)?;
             Ok(inner)
         })?;
         let writes = matches!(access, Access::Write | Access::Create);
         let mut connection = SqliteConnection {
             inner,
-            waits: Waits { path: path.to_owned(), busy_timeout, watched, file: None },
+            waits: Waits { path: path.to_owned(), busy_timeout, watched, file: None, read_limit: None },
             immutable: access == Access::Immutable,
             recovers: access == Access::Read,
             reads: None,
@@ -161,6 +165,31 @@ impl SqliteConnection {
                 .hint("check the permissions of the file and of its folder"));
         }
         Ok(connection)
+    }
+
+    /// A private copy of `source`, which goes in its place: for reading.
+    pub fn of_copy(mut inner: rusqlite::Connection, source: &SqliteConnection) -> Result<SqliteConnection> {
+        let watched = Arc::new(Watched::default());
+        let path = source.waits.path.clone();
+        let waits =
+            Waits { path, busy_timeout: Duration::ZERO, watched: Arc::clone(&watched), file: None, read_limit: None };
+        let_tick(&mut inner, watched).map_err(|error| waits.wrap(error))?;
+        let (immutable, recovers, reads, probe) = (false, false, None, RefCell::new(None));
+        let registration = guard::Registration::of_none();
+        let mut connection = SqliteConnection { inner, waits, immutable, recovers, reads, probe, registration };
+        connection.configure(false)?;
+        Ok(connection)
+    }
+
+    /// Reading is going to keep no writer of a database in rollback-journal mode waiting for longer than this.
+    pub fn limit_reading(&mut self, limit: Option<Duration>) {
+        self.waits.read_limit = limit;
+    }
+
+    /// Gives back what memory it can.
+    pub fn shrink(&self) {
+        // If this fails, it has a little more than it needs.
+        let _more = self.inner.execute_batch("PRAGMA shrink_memory");
     }
 
     /// From now on no transaction begins or commits once the path names another file than this one, which it has to be of. `None` is
@@ -259,6 +288,12 @@ impl SqliteConnection {
         ))?;
         Ok(highest.max(sequence.unwrap_or(0)).max(0))
     }
+}
+
+/// Waiting is done here, so that it can be cancelled and reported; SQLite itself must not wait.
+fn let_tick(inner: &mut rusqlite::Connection, watched: Arc<Watched>) -> rusqlite::Result<()> {
+    inner.busy_timeout(Duration::ZERO)?;
+    inner.progress_handler(STEPS_PER_TICK, Some(move || watched.tick()))
 }
 
 /// The URI by which SQLite opens a file that nobody changes.
@@ -459,6 +494,10 @@ impl Connection for SqliteConnection {
         Ok(())
     }
 
+    fn unsteady_tables(&self, _: &Layout) -> Result<Vec<(String, String)>> {
+        Ok(Vec::new())
+    }
+
     fn make_tables(&self, tables: &[&'static Table]) -> Result<bool> {
         for table in self.layout()?.missing(tables)? {
             self.execute(&create_statement(table), &[])?;
@@ -518,9 +557,16 @@ impl Connection for SqliteConnection {
             return Ok(Some(value.to_owned()));
         }
         // Asking SQLite itself is the one sure way to know how it converts. The declared type is somebody else's text, so
-        // only its affinity goes into the statement.
-        let declared = match Affinity::of(&column.declared) {
-            Affinity::Blob => return Ok(Some(value.to_owned())),
+        // only what it means goes into the statement.
+        let (affinity, table, strict) = match &column.storage {
+            Storage::Sqlite(Affinity::Blob) => return Ok(Some(value.to_owned())),
+            Storage::Strict(affinity) => (*affinity, "strict_probe", " STRICT"),
+            Storage::Sqlite(affinity) => (*affinity, "probe", ""),
+            #[cfg(feature = "mysql")]
+            Storage::Mysql(_) => return Err(Error::internal(Domain::Database, "a column of another engine")),
+        };
+        let declared = match affinity {
+            Affinity::Blob => "BLOB",
             Affinity::Text => "TEXT",
             Affinity::Numeric => "NUMERIC",
             Affinity::Integer => "INTEGER",
@@ -532,17 +578,21 @@ impl Connection for SqliteConnection {
             None => probe.insert(rusqlite::Connection::open_in_memory().map_err(|error| self.wrap(error))?),
         };
         let stored = || -> rusqlite::Result<Value> {
-            probe.execute_batch(&format!("CREATE TABLE IF NOT EXISTS probe_{declared} (v {declared})"))?;
-            let mut statement = probe.prepare(&format!("INSERT INTO probe_{declared} VALUES (?1) RETURNING v"))?;
+            let create = format!("CREATE TABLE IF NOT EXISTS {table}_{declared} (v {declared}){strict}");
+            probe.execute_batch(&create)?;
+            let mut statement = probe.prepare(&format!("INSERT INTO {table}_{declared} VALUES (?1) RETURNING v"))?;
             let read = statement.query_row([Cell(value)], |row| Ok(from_sqlite(row.get_ref(0)?).to_owned()))?;
-            probe.execute_batch(&format!("DELETE FROM probe_{declared}"))?;
+            probe.execute_batch(&format!("DELETE FROM {table}_{declared}"))?;
             Ok(read)
         };
-        stored().map(Some).map_err(|error| self.wrap(error))
+        match stored() {
+            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => Ok(None),
+            stored => stored.map(Some).map_err(|error| self.wrap(error)),
+        }
     }
 
-    fn add_column(&self, table: &TableLayout, column: &str, declared: &str) -> Result<bool> {
-        sqlite_add::add_column(self, table, column, declared).map(|()| true)
+    fn add_column(&self, table: &TableLayout, column: &ColumnLayout) -> Result<bool> {
+        sqlite_add::add_column(self, table, column).map(|()| true)
     }
 
     fn same(&self, left: &str, right: &str) -> String {

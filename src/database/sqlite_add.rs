@@ -1,7 +1,7 @@
 //! Adding columns to a SQLite table.
 
 use super::connection::Connection;
-use super::layout::TableLayout;
+use super::layout::{ColumnLayout, TableLayout};
 use super::sqlite::SqliteConnection;
 use super::sqlite_layout::ROWID;
 use crate::error::{Domain, Error, Result, Status};
@@ -12,13 +12,17 @@ fn as_type(declared: &str) -> String {
     if declared.is_empty() { String::new() } else { quote(declared) }
 }
 
-/// Adds a column with another database's declared type.
-pub fn add_column(connection: &SqliteConnection, table: &TableLayout, column: &str, declared: &str) -> Result<()> {
-    if ROWID.iter().any(|alias| alias.eq_ignore_ascii_case(column)) {
-        return make_anew(connection, table, column, declared);
+/// Adds a column like another database's, of a type that keeps what that holds.
+pub fn add_column(connection: &SqliteConnection, table: &TableLayout, column: &ColumnLayout) -> Result<()> {
+    let strict = "SELECT strict FROM pragma_table_list WHERE schema = 'main' AND name = ?1";
+    let named = [Value::Text(table.name.clone().into_bytes())];
+    let strict = (connection as &dyn Connection).query_integer(strict, &named)?;
+    let declared = column.declared_in_sqlite(strict == Some(1));
+    if ROWID.iter().any(|alias| alias.eq_ignore_ascii_case(&column.name)) {
+        return make_anew(connection, table, &column.name, declared);
     }
     let (name, declared) = (quote(&table.name), as_type(declared));
-    connection.execute(&format!("ALTER TABLE {name} ADD COLUMN {} {declared}", quote(column)), &[]).map(drop)
+    connection.execute(&format!("ALTER TABLE {name} ADD COLUMN {} {declared}", quote(&column.name)), &[]).map(drop)
 }
 
 /// A table can have a column of one of these names, but SQLite adds none. So a table that we made, and in which nothing was yet, is made

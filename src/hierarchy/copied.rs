@@ -1,9 +1,7 @@
 //! The rows of a copy that was just written: known by the blocks of new ids it was given, so their keys need not be read.
 
-use super::ids::{IdSet, Ids};
-use super::odd::Odd;
-use super::problem::Problems;
-use super::selection::{Scope, Selection};
+use super::ids::IdSet;
+use super::selection::{Members, Scope, Selection};
 use crate::database::{Connection, Layout, TableLayout};
 use crate::error::{Domain, Error, Result};
 use crate::progress::Job;
@@ -45,22 +43,15 @@ impl Selection {
         let scope = match appended {
             false => Scope::default(),
             true => Scope {
-                trials: Some(range(blocks.trials)),
-                artifacts: Some(range(blocks.artifacts)),
+                trials: Some(Members::Range(range(blocks.trials))),
+                artifacts: Some(Members::Range(range(blocks.artifacts))),
                 sound_only: false,
             },
         };
         let mut selection = Selection {
-            experiment,
-            scope,
-            trials: Ids::default(),
-            runs: Ids::default(),
-            run_trial: Vec::new(),
             metrics: IdSet::block(blocks.metrics.0, blocks.metrics.1),
             artifacts: IdSet::block(blocks.artifacts.0, blocks.artifacts.1),
-            counts: Vec::new(),
-            problems: Problems::default(),
-            odd: Odd::default(),
+            ..Selection::nothing(experiment, scope)
         };
         selection.read_nodes(connection, layout, job)?;
         Ok(selection)
@@ -110,7 +101,7 @@ impl Selection {
             Place::BelowRun => between(Role::Parent(Entity::Run), self.owner_bounds(LinkOwner::Run))?,
             Place::Link { owner, leaf } => {
                 between(Role::Parent(owner.entity()), self.owner_bounds(owner))?;
-                if let (LinkOwner::Experiment, Some(range)) = (owner, &self.scope.artifacts) {
+                if let (LinkOwner::Experiment, Some(Members::Range(range))) = (owner, &self.scope.artifacts) {
                     between(Role::Parent(leaf), Some((*range.start(), *range.end())))?;
                 }
             }

@@ -31,6 +31,6 @@ pub use odd::{has_loose_keys, is_disguised, mend_keys};
 pub use problem::{Problem, ProblemKind, Problems};
 pub use row_query::RowQuery;
 pub use run_keys::RunKeys;
-pub use selection::{Counts, Scope, Selection};
+pub use selection::{Counts, Members, Scope, Selection};
 pub use strangers::Strangers;
-pub use walk::{Owner, Rewrite, Shape, Through, Visitor, row_order, scan_nodes, walk};
+pub use walk::{CountRows, Owner, Rewrite, Shape, Through, Visitor, row_order, scan_nodes, walk};

@@ -13,13 +13,30 @@ use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
 use crate::schema::{Entity, LinkOwner, Place, Table, Value, ValueRef, quote};
 
+/// Some ids.
+#[derive(Clone, Debug)]
+pub enum Members {
+    Range(RangeInclusive<i64>),
+    /// Ascending.
+    Listed(Vec<i64>),
+}
+
+impl Members {
+    fn contains(&self, id: i64) -> bool {
+        match self {
+            Members::Range(range) => range.contains(&id),
+            Members::Listed(ids) => ids.binary_search(&id).is_ok(),
+        }
+    }
+}
+
 /// Which part of an experiment.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
-    /// Only trials with ids in this range.
-    pub trials: Option<RangeInclusive<i64>>,
-    /// Of the experiment's own links, only those to artifacts with ids in this range.
-    pub artifacts: Option<RangeInclusive<i64>>,
+    /// Only these trials.
+    pub trials: Option<Members>,
+    /// Of the experiment's own links, only those to these artifacts.
+    pub artifacts: Option<Members>,
     /// Leave out metrics and artifacts that only links reach which cannot stand themselves.
     pub sound_only: bool,
 }
@@ -64,7 +81,46 @@ impl Selection {
         scope: Scope,
         job: &Job,
     ) -> Result<Selection> {
-        let mut selection = Selection {
+        let mut selection = Selection::nothing(experiment, scope);
+        selection.read_nodes(connection, layout, job)?;
+        selection.read_rest(connection, layout, job)?;
+        Ok(selection)
+    }
+
+    /// Finds what is below the trials of several experiments, and the place of each trial's own among these, whose ids ascend. Of what
+    /// hangs on experiments themselves only that of the first.
+    pub fn read_several(
+        connection: &dyn Connection,
+        layout: &Layout,
+        experiments: &[i64],
+        job: &Job,
+    ) -> Result<(Selection, Vec<usize>)> {
+        let (Some(low), Some(high)) = (experiments.first(), experiments.last()) else {
+            return Err(Error::internal(Domain::Database, "no experiments"));
+        };
+        let mut selection = Selection::nothing(*low, Scope::default());
+        let mut owners = Vec::new();
+        let table = layout.entity(Entity::Trial)?;
+        let (id, parent) = (table.quoted("id"), table.quoted("experiment_id"));
+        let sql =
+            format!("SELECT {id}, {parent} FROM {} WHERE {parent} BETWEEN ?1 AND ?2 ORDER BY {id}", quote(&table.name));
+        connection.query(&sql, &[Value::Integer(*low), Value::Integer(*high)], &mut |row| {
+            job.pulse()?;
+            let owner = row.value(1)?.as_integer().and_then(|owner| experiments.binary_search(&owner).ok());
+            if let (Some(id), Some(owner)) = (row.value(0)?.as_integer(), owner) {
+                selection.trials.push(id);
+                owners.push(owner);
+            }
+            Ok(Next::Row)
+        })?;
+        selection.read_runs(connection, layout, job)?;
+        selection.read_rest(connection, layout, job)?;
+        Ok((selection, owners))
+    }
+
+    /// Nothing yet.
+    pub(super) fn nothing(experiment: i64, scope: Scope) -> Selection {
+        Selection {
             experiment,
             scope,
             trials: Ids::default(),
@@ -75,31 +131,34 @@ impl Selection {
             counts: Vec::new(),
             problems: Problems::default(),
             odd: Odd::default(),
-        };
-        selection.read_nodes(connection, layout, job)?;
-        let mut presence = Presence::new(layout, selection.runs.len());
+        }
+    }
+
+    /// Finds the rows that hang on the trials and runs, and on the experiment.
+    fn read_rest(&mut self, connection: &dyn Connection, layout: &Layout, job: &Job) -> Result<()> {
+        let mut presence = Presence::new(layout, self.runs.len());
         for table in &layout.tables {
             match table.schema.place {
                 Place::Aside | Place::Leaf(_) => {}
                 Place::Node(entity) => {
                     let (rows, unsound) = match entity {
-                        Entity::Trial => (selection.trials.len() as u64, selection.odd.trial_count),
-                        Entity::Run => (selection.runs.len() as u64, selection.odd.run_count),
+                        Entity::Trial => (self.trials.len() as u64, self.odd.trial_count),
+                        Entity::Run => (self.runs.len() as u64, self.odd.run_count),
                         _ => (1, 0),
                     };
-                    selection.counts.push(Counts { table: table.schema, rows, unsound, in_order: false });
+                    self.counts.push(Counts { table: table.schema, rows, unsound, in_order: false });
                 }
                 Place::BelowRun | Place::Link { .. } => {
-                    selection.read_keys(connection, layout, table, &mut presence, job)?;
-                    selection.read_odd_keys(connection, table, job)?;
+                    self.read_keys(connection, layout, table, &mut presence, job)?;
+                    self.read_odd_keys(connection, table, job)?;
                 }
             }
         }
         drop(presence);
         for entity in [Entity::Metric, Entity::Artifact] {
-            selection.check_leaves(connection, layout, entity, job)?;
+            self.check_leaves(connection, layout, entity, job)?;
         }
-        Ok(selection)
+        Ok(())
     }
 
     /// All rows that can stand, of every table.
@@ -147,7 +206,7 @@ impl Selection {
         connection.query(&sql, &[Value::Integer(self.experiment)], &mut |row| {
             job.pulse()?;
             match row.value(0)?.as_integer() {
-                Some(id) if self.scope.trials.as_ref().is_none_or(|range| range.contains(&id)) => self.trials.push(id),
+                Some(id) if self.scope.trials.as_ref().is_none_or(|wanted| wanted.contains(id)) => self.trials.push(id),
                 Some(_) => {}
                 None => {
                     self.odd_node(table, Entity::Trial, (row.value(0)?, "experiment_id", ValueRef::Integer(experiment)))
@@ -229,7 +288,7 @@ impl Selection {
             LinkOwner::Experiment => {
                 let wanted = match (&self.scope.artifacts, leaf) {
                     (None, _) => true,
-                    (Some(range), Some(leaf)) => range.contains(&leaf),
+                    (Some(wanted), Some(leaf)) => wanted.contains(leaf),
                     (Some(_), None) => false,
                 };
                 (id? == self.experiment && wanted).then_some(0)

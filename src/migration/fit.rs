@@ -47,8 +47,8 @@ pub struct Fit {
     pub first: Vec<Loss>,
     /// Of these, values that the target refuses altogether.
     pub refused: u64,
-    /// Columns to add to the target's tables: table and column definition.
-    pub added_columns: Vec<(&'static str, String, String)>,
+    /// Columns to add to the target's tables, as the source has them.
+    pub added_columns: Vec<(&'static str, ColumnLayout)>,
 }
 
 impl Fit {
@@ -101,7 +101,7 @@ impl Effective {
             table.columns.retain(|column| {
                 let Some(there) = other.columns.iter().find(|c| c.name.eq_ignore_ascii_case(&column.name)) else {
                     if add_columns && !other.generates(&column.name) {
-                        fit.added_columns.push((name, column.name.clone(), column.declared.clone()));
+                        fit.added_columns.push((name, column.clone()));
                         return true;
                     }
                     changes.entry(name).or_default().insert(column.name.clone(), Change::Missing);

@@ -13,7 +13,7 @@ use super::report::{Collector, Report};
 use super::shared::read_shared;
 use super::table_scan::Pass;
 use super::values::Values;
-use crate::database::{Connection, Database, Layout, Transaction, Watches};
+use crate::database::{Connection, Database, Layout, Watches};
 use crate::error::{Domain, Result};
 use crate::hierarchy::{Scope, Selection, experiment_exists, has_loose_keys};
 use crate::progress::Job;
@@ -25,26 +25,19 @@ pub type RunChecks<'c> = &'c mut dyn FnMut(&dyn Connection, Option<i64>, &Arc<Jo
 /// Validates a database, or one experiment of it. Reads only.
 pub fn validate(database: &Database, mut options: ValidateOptions, checks: RunChecks<'_>) -> Result<Report> {
     let job = Job::new(Domain::Validation, options.progress.take(), options.cancel.take());
-    let connection = database.reader()?;
-    let watches = Watches::new(&job, [connection, connection]);
-    let report = read(database, connection, &options, checks, &job)?;
-    drop(watches);
+    let report = read(database, &options, checks, &job)?;
     // By now it is known exactly.
     job.set_total(job.counts().0);
     job.finish();
     Ok(report)
 }
 
-fn read(
-    database: &Database,
-    connection: &dyn Connection,
-    options: &ValidateOptions,
-    checks: RunChecks<'_>,
-    job: &Arc<Job>,
-) -> Result<Report> {
+fn read(database: &Database, options: &ValidateOptions, checks: RunChecks<'_>, job: &Arc<Job>) -> Result<Report> {
     job.begin("opening")?;
-    let _state = Transaction::read(connection)?;
-    let layout = database.layout()?;
+    let state = database.state(job)?;
+    let connection = state.connection();
+    let _watches = Watches::new(job, [connection, connection]);
+    let layout = database.checked(connection.layout()?)?;
     if let Some(experiment) = options.experiment {
         experiment_exists(connection, &layout, experiment).map_err(|error| error.in_domain(Domain::Validation))?;
     }
@@ -65,6 +58,8 @@ pub fn validate_state(
     read_tables(pass, &mut collector)?;
     if options.scope.registered_checks {
         job.begin("running registered checks")?;
+        // Nobody knows how long they take.
+        connection.let_go()?;
         checks(connection, options.experiment, job, &mut collector)?;
     }
     Ok(collector.report(options.scope, options.experiment))

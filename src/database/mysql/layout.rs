@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::column_type::{ColumnType, Declared};
+use super::column_type::{ColumnType, Decimal, Declared, Zero};
 use super::connection::MysqlConnection;
 use super::visible;
 use crate::database::connection::{Connection, Next, Row};
@@ -120,6 +120,7 @@ fn column_type(known: Option<&Column>, declared: &Declared) -> ColumnType {
     match (known.map(|column| column.kind), ColumnType::of(declared)) {
         (Some(Kind::Cell), ColumnType::Binary { padded: false, .. }) => ColumnType::Cell,
         (Some(Kind::Cell), _) => ColumnType::Other,
+        (Some(Kind::Real), ColumnType::Decimal(decimal)) => ColumnType::Decimal(Decimal { number: true, ..decimal }),
         (_, declared) => declared,
     }
 }
@@ -151,6 +152,7 @@ fn columns(connection: &MysqlConnection, schema: &'static Table, table: &str) ->
             fraction: number(9)?,
             charset: row.value(10)?.readable(),
             json: json.contains(&name.to_ascii_lowercase()),
+            zero: if connection.is_mariadb() { Zero::Plain } else { Zero::Signed },
         };
         let known = schema.columns.iter().find(|column| column.name.eq_ignore_ascii_case(&name));
         columns.push(ColumnLayout {

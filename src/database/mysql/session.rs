@@ -11,9 +11,10 @@ use super::failure::{lacks_tls, of_connecting};
 use crate::database::secret::Secret;
 use crate::error::{Domain, Error, Result, Status};
 
-/// What keeps the server from converting values, and lets names stand in double quotes.
+/// What keeps the server from converting values, and lets names stand in double quotes. Dates that are no day are let in: a column that
+/// has them takes them back, and no others are ever sent.
 const SQL_MODE: &str = "ANSI_QUOTES,STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_BACKSLASH_ESCAPES,ERROR_FOR_DIVISION_BY_ZERO,\
-    NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION";
+    ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION";
 /// How long the server may take to read what we send, and to send what we are slow to read: other databases may be busy meanwhile.
 const NET_TIMEOUT_S: u32 = 3600;
 /// How long one statement waits for a lock. It is tried again until the busy timeout passes: in between the job is asked.
@@ -50,8 +51,10 @@ pub struct Server {
     pub lock_wait_undoes_all: bool,
     /// `LOAD DATA LOCAL` is allowed.
     pub local_infile: bool,
-    /// Tells the server from others.
+    /// Where it is.
     pub identity: String,
+    /// What it calls itself, which no other does, if it has such a name.
+    pub unique_name: Option<String>,
 }
 
 /// How to get to a schema.
@@ -177,7 +180,14 @@ fn set_up(connection: &mut PooledConn) -> mysql::Result<Server> {
     )?;
     let (max_packet, lock_wait_undoes_all, local_infile, host, port, folder) = facts.unwrap_or_default();
     let identity = format!("{host}:{port}:{folder}");
-    Ok(Server { kind, version, max_packet, lock_wait_undoes_all, local_infile, identity })
+    let own: Option<(String, String)> =
+        connection.query_first("SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_uuid', 'server_uid')")?;
+    let unique_name = own.map(|(_, name)| name).filter(|name| !name.is_empty()).map(|name| match kind {
+        Kind::Mysql => name,
+        // It is made of the machine's network address and the port, which two servers in containers can have alike.
+        Kind::MariaDb => format!("{name}@{identity}"),
+    });
+    Ok(Server { kind, version, max_packet, lock_wait_undoes_all, local_infile, identity, unique_name })
 }
 
 impl Server {

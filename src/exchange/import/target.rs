@@ -90,6 +90,11 @@ impl<'c> Target<'c> {
         self.blocked = true;
     }
 
+    /// Whether nothing was written yet, and may be.
+    pub fn is_untouched(&self) -> bool {
+        !self.blocked && self.sinks.iter().all(|sink| sink.rows == 0)
+    }
+
     /// Fails unless the target has the table.
     pub fn require(&self, object: &Object, reader: &Reader<'_>) -> Result<()> {
         if !self.at(object.at)?.columns.is_empty() {
@@ -194,7 +199,7 @@ impl<'c> Target<'c> {
             return Err(generated(schema, name));
         }
         self.finish_table(at)?;
-        if !self.connection.add_column(&table, name, &declared)? {
+        if !self.connection.add_column(&table, &ColumnLayout::elsewhere(name, &declared))? {
             return Err(self.cannot_add(&table, name));
         }
         self.layout = self.connection.layout()?;

@@ -63,7 +63,7 @@ impl Walk<'_, '_, '_> {
         let Some(column) = leaf.own_key else { return Ok(id) };
         let [metrics, artifacts] = &mut self.leaves;
         let leaves = if entity == Entity::Metric { metrics } else { artifacts };
-        let (preserve, ids) = (self.taken.is_some(), &mut self.ids);
+        let (preserve, ids) = (self.taken.is_some() && !self.apart, &mut self.ids);
         let (appearance, new) =
             leaves.look(id, column, row, || if preserve { Ok(id) } else { next_id(ids, entity) })?;
         match appearance {
