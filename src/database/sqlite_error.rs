@@ -85,7 +85,8 @@ fn of_schema(code: ErrorCode, text: &str) -> Option<(Status, &'static str, &'sta
 /// What is missing, by the message of an error that [`of_schema`] made.
 pub fn missing_name(message: &str) -> Option<&str> {
     let (_, rest) = OF_THE_APPLICATION.iter().chain(&GONE).find_map(|start| message.split_once(start))?;
-    let name = rest.trim_end_matches(['(', ')']);
+    // The rest says where that was.
+    let name = rest.split(['(', ')']).next().unwrap_or(rest);
     Some(name.rsplit('.').next().unwrap_or(name)).filter(|name| !name.is_empty())
 }
 

@@ -2,6 +2,7 @@
 
 use smallvec::SmallVec;
 
+use super::odd::is_disguised;
 use super::problem::{Problem, ProblemKind};
 use super::walk::row_order;
 use crate::database::{Layout, Row, TableLayout};
@@ -108,7 +109,7 @@ impl KeyQuery {
             let value = row.value(at)?;
             if value == ValueRef::Null {
                 null = null.or(Some(column.name));
-            } else if matches!(column.role, Role::Parent(_)) && value.as_integer().is_none() {
+            } else if matches!(column.role, Role::Parent(_)) && is_disguised(value) {
                 odd = odd.or(Some(column.name));
             }
             parts.push(format!("{}={}", column.name, value.describe()));

@@ -34,7 +34,7 @@ pub use links::{
     Dangling, Leaving, Linking, Target, dangling_rows, describe as describe_dangling, find_dangling, id_in, leads_out,
     scan_links,
 };
-pub use odd::{has_loose_keys, mend_keys};
+pub use odd::{has_loose_keys, is_disguised, mend_keys};
 pub use problem::{Problem, ProblemKind, Problems};
 pub use row_query::RowQuery;
 pub use run_keys::RunKeys;

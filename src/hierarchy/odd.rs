@@ -46,6 +46,11 @@ impl Loose {
     }
 }
 
+/// Whether a cell is a text that looks like an integer.
+pub fn is_disguised(value: ValueRef<'_>) -> bool {
+    matches!(value, ValueRef::Text(_)) && matches!(Loose::of(value), Some(Loose::Integer(_)))
+}
+
 /// The trials and runs of an experiment that have no place in a copy, by their ids.
 #[derive(Debug, Default)]
 pub(super) struct Odd {

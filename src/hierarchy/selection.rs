@@ -362,7 +362,11 @@ impl Selection {
             };
             if below || mine {
                 found += 1;
-                let problem = Problem { kind: ProblemKind::KeyNotInteger, ..query.problem(row)? };
+                let mut problem = Problem { kind: ProblemKind::KeyNotInteger, ..query.problem(row)? };
+                if !mine {
+                    let what = "what it belongs to has a key that is no integer";
+                    problem.message = format!("{} ({}): {what}", problem.table, problem.row);
+                }
                 self.odd.hidden.add(|| problem.clone());
                 self.problems.add(|| problem);
             }

@@ -344,9 +344,7 @@ impl Finder<'_> {
                 continue;
             };
             match change {
-                Change::Missing if value != ValueRef::Null => {
-                    loss("the target has no such column that can be written", None)?
-                }
+                Change::Missing if value != ValueRef::Null => loss("the target has no such column", None)?,
                 Change::Foreign if value != ValueRef::Null => {
                     loss("the target's column has ids of other rows, and the source does not declare it so", None)?;
                 }

@@ -68,9 +68,9 @@ pub fn refuse_dangling(sides: &Sides<'_>, selection: &Selection, ids: NewIds, ap
 }
 
 fn mismatch(sides: &Sides<'_>, message: &str) -> Error {
-    Error::new(Status::Mismatch, Domain::Migration, message).detail("experiment_id", sides.experiment).hint(
-        "something else writes into the target's tables, a trigger for instance, or rows there refer to ids that no row had",
-    )
+    Error::new(Status::Mismatch, Domain::Migration, message)
+        .detail("experiment_id", sides.experiment)
+        .hint("something else writes into the target's tables, a trigger for instance")
 }
 
 /// Fails unless as many rows were copied as were counted before. Where they are digested on the way nothing else would tell.

@@ -10,7 +10,7 @@ use super::times::{Span, check_times};
 use super::values::Values;
 use crate::database::TableLayout;
 use crate::error::Result;
-use crate::hierarchy::Ids;
+use crate::hierarchy::{Ids, is_disguised};
 use crate::schema::{Column, Entity, Kind, Role, ValueRef};
 
 /// Stands for a node that has no parent.
@@ -141,8 +141,10 @@ pub fn check_parent(
     collector: &mut Collector,
 ) -> Result<Lookup> {
     let found = parent.look_up(pass, known, cells)?;
-    if found == Lookup::Missing {
-        report_missing(pass, scan, parent, hangs, cells, collector);
+    match found {
+        Lookup::Missing => report_missing(pass, scan, parent, hangs, cells, collector),
+        Lookup::Found if pass.scope.hierarchy => odd_references(scan, parent, cells, collector),
+        _ => {}
     }
     Ok(found)
 }
@@ -179,7 +181,7 @@ pub fn report_missing(
     }
 }
 
-/// Reports the parts of the row's key and of its references that are NULL or no integers.
+/// Reports an id that is no integer, and the parts of the row's key and of its references that are NULL.
 pub fn null_keys(scan: &TableScan<'_>, cells: &Cells<'_>, collector: &mut Collector) {
     odd_keys(scan, cells, collector);
     let null = null_columns(scan, cells);
@@ -195,14 +197,26 @@ pub fn null_keys(scan: &TableScan<'_>, cells: &Cells<'_>, collector: &mut Collec
     );
 }
 
-/// Reports ids that are no integers: nothing finds the row, or what it hangs on, by them.
+/// Reports an id that is no integer: nothing finds the row by it.
 fn odd_keys(scan: &TableScan<'_>, cells: &Cells<'_>, collector: &mut Collector) {
-    for (at, column) in scan.columns.iter().enumerate() {
-        let value = cell(cells, at);
-        if matches!(column.role, Role::Id | Role::Parent(_)) && value != ValueRef::Null && value.as_integer().is_none()
-        {
+    let Some(at) = scan.at(|column| column.role == Role::Id) else { return };
+    let value = cell(cells, at);
+    if value != ValueRef::Null && value.as_integer().is_none() {
+        let found = (scan.columns.get(at).map(|column| column.name.into()), Some(value));
+        scan.report(collector, cells, IssueKind::KeyNotInteger, found, || "is no integer".to_owned());
+    }
+}
+
+/// Reports the ids in a foreign key that are texts, look like integers, and lead somewhere all the same.
+fn odd_references(scan: &TableScan<'_>, parent: &ParentRef, cells: &Cells<'_>, collector: &mut Collector) {
+    for at in &parent.places {
+        let (value, column) = (cell(cells, *at), scan.columns.get(*at));
+        let Some(column) = column.filter(|column| matches!(column.role, Role::Parent(_))) else { continue };
+        if is_disguised(value) {
             let found = (Some(column.name.into()), Some(value));
-            scan.report(collector, cells, IssueKind::KeyNotInteger, found, || "is no integer".to_owned());
+            scan.report(collector, cells, IssueKind::KeyNotInteger, found, || {
+                "is no integer, so the row is not found by it".to_owned()
+            });
         }
     }
 }

@@ -179,7 +179,7 @@ pub fn new_ids_are_above_every_id_that_is_mentioned(engine: Engine) {
 pub fn a_trial_without_an_id_is_not_left_out_silently(engine: Engine) {
     let folder = Folder::new();
     let place = engine.small(&folder, "a");
-    let unkeyed = "CREATE TABLE t2 (id INT UNIQUE, name VARCHAR(255), experiment_id INT, start_time VARCHAR(40), update_time VARCHAR(40));\n\
+    let unkeyed = "CREATE TABLE t2 (id BIGINT UNIQUE, name VARCHAR(255), experiment_id BIGINT, start_time VARCHAR(40), update_time VARCHAR(40));\n\
         INSERT INTO t2 SELECT * FROM TRIAL;\nDROP TABLE TRIAL;\nALTER TABLE t2 RENAME TO TRIAL;\n\
         INSERT INTO TRIAL VALUES (NULL, 'nobody', 1, '2023-12-01T10:00:01', '2023-12-01T10:30:00')";
     place.execute(&without_foreign_keys(engine, unkeyed));

@@ -279,6 +279,15 @@ impl Oracle {
                 if table.leaf().is_none() && !row.has_null(table.links) {
                     add("orphan", &columns.join(", "));
                 }
+                continue;
+            }
+            // What leads somewhere, and looks like the integer that it is not.
+            for column in columns.iter().filter(|column| !column.ends_with("idx")) {
+                if let Cell::Text(bytes) = row.cell(column)
+                    && std::str::from_utf8(bytes).is_ok_and(|text| text.parse::<i64>().is_ok())
+                {
+                    add("key_not_integer", column);
+                }
             }
         }
         let null: Vec<&str> = table.links.iter().copied().filter(|column| *row.cell(column) == Cell::Null).collect();
