@@ -177,9 +177,16 @@ pub trait Connection {
     /// Deletes every row of a table. Until the transaction ends nobody else can change it.
     fn delete_all(&self, table: &TableLayout) -> Result<()>;
 
-    /// The first of `count` ids in a row that were never used in this table, and whether they had to be taken from
-    /// below the highest id ever used. Valid while the write transaction lasts.
-    fn allocate_ids(&self, table: &TableLayout, count: u64) -> Result<(i64, bool)>;
+    /// The first of `count` ids in a row that were never used in this table and are above `above`, and whether they had to be taken
+    /// from below the highest id ever used. Nobody else gets them while the write transaction lasts; where others write meanwhile
+    /// the database is made to skip them, whatever becomes of the transaction.
+    fn allocate_ids(&self, table: &TableLayout, count: u64, above: i64) -> Result<(i64, bool)>;
+
+    /// In the transaction that is running, rows may from now on come before those that they hang on. The caller proves in the end
+    /// that all are there.
+    fn allow_any_order(&self, _: &Layout) -> Result<()> {
+        Ok(())
+    }
 
     /// Whether writing into this table makes the database do more than that.
     fn has_triggers(&self, table: &TableLayout) -> Result<bool>;
@@ -193,6 +200,11 @@ pub trait Connection {
 
     /// The statement, for a client of any settings, that adds columns which [`Connection::add_column`] does not.
     fn statement_to_add(&self, _: &TableLayout, _: &[MissingColumn<'_>]) -> Option<String> {
+        None
+    }
+
+    /// What a user can do where columns are too narrow for what other engines hold, beside changing them by hand.
+    fn how_to_widen(&self) -> Option<&'static str> {
         None
     }
 

@@ -93,6 +93,10 @@ pub struct ColumnLayout {
     pub storage: Storage,
     /// Whether NULL is refused.
     pub not_null: bool,
+    /// Whether the database itself numbers the rows of the table in this column.
+    pub counter: bool,
+    /// Whether a row that is written without it gets a value, which may be NULL where that is not refused.
+    pub has_default: bool,
 }
 
 impl ColumnLayout {
@@ -204,6 +208,24 @@ impl TableLayout {
     }
 }
 
+/// An extra column that gets its values from the database, and none from a job.
+#[derive(Clone, Debug)]
+pub struct Filled {
+    pub table: &'static Table,
+    pub column: ColumnLayout,
+}
+
+impl Filled {
+    /// What a job says of it.
+    pub fn warning(&self) -> String {
+        let (table, column) = (self.table.name, &self.column.name);
+        match self.column.counter {
+            true => format!("the target numbers its rows in the column {table}.{column} itself"),
+            false => format!("the target fills the column {table}.{column} with its default"),
+        }
+    }
+}
+
 /// Everything that exists.
 #[derive(Clone, Debug)]
 pub struct Layout {
@@ -215,6 +237,8 @@ pub struct Layout {
     pub extra_tables: Vec<String>,
     /// Whether text is stored as UTF-16, which cannot hold every sequence of bytes.
     pub utf16: bool,
+    /// What [`Layout::leave_to_fill`] took away.
+    pub filled: Vec<Filled>,
 }
 
 impl Layout {
@@ -232,7 +256,37 @@ impl Layout {
                 .detail("table", &twice.name)
                 .hint("rename the one that Experiment Manager does not use"));
         }
-        Ok(Layout { tables, own_tables, extra_tables, utf16: false })
+        Ok(Layout { tables, own_tables, extra_tables, utf16: false, filled: Vec::new() })
+    }
+
+    /// From now on without the extra columns that the database fills for a job that writes: those in which it numbers the rows, which
+    /// are its own, and those that refuse NULL and have a default, unless the job has values for them (`given`).
+    pub fn leave_to_fill(&mut self, given: impl Fn(&Table, &ColumnLayout) -> bool) {
+        for table in &mut self.tables {
+            let fills = |column: &mut ColumnLayout| {
+                let insists = column.not_null && column.has_default && !given(table.schema, column);
+                column.schema.is_none() && (column.counter || insists)
+            };
+            let taken = table.columns.extract_if(.., fills);
+            self.filled.extend(taken.map(|column| Filled { table: table.schema, column }));
+        }
+    }
+
+    /// Whether the database fills this column, and why.
+    pub fn filled(&self, table: &Table, column: &str) -> Option<&Filled> {
+        let mut filled = self.filled.iter();
+        filled.find(|filled| filled.table.name == table.name && filled.column.name.eq_ignore_ascii_case(column))
+    }
+
+    /// A job has values for a column after all.
+    pub fn give(&mut self, table: &Table, column: &str) {
+        let is_it = |filled: &mut Filled| {
+            filled.table.name == table.name && !filled.column.counter && filled.column.name.eq_ignore_ascii_case(column)
+        };
+        let given: Vec<Filled> = self.filled.extract_if(.., is_it).collect();
+        if let Some(there) = self.tables.iter_mut().find(|there| there.schema.name == table.name) {
+            there.columns.extend(given.into_iter().map(|filled| filled.column));
+        }
     }
 
     /// The layout of a known table, if the database has it.

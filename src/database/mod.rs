@@ -14,6 +14,7 @@ mod hash_list;
 mod id_map;
 mod id_table;
 mod layout;
+mod loss;
 mod missing_column;
 #[cfg(feature = "mysql")]
 mod mysql;
@@ -45,7 +46,8 @@ pub use handle::{Database, OpenOptions};
 pub use hash_list::HashList;
 pub use id_map::{Fingerprint, IdMap};
 pub use id_table::IdTable;
-pub use layout::{Affinity, ColumnLayout, Layout, Storage, TableLayout, utf16_holds};
+pub use layout::{Affinity, ColumnLayout, Filled, Layout, Storage, TableLayout, utf16_holds};
+pub use loss::{KEPT, Loss, Losses};
 pub use missing_column::{Kinds, MissingColumn, cannot_add};
 pub use read::{EachRow, QueryRow, ReadStatement};
 pub use secret::{Password, Secret};

@@ -381,8 +381,8 @@ impl Connection for SqliteConnection {
         self.execute(&format!("DELETE FROM {}", quote(&table.name)), &[]).map(drop)
     }
 
-    fn allocate_ids(&self, table: &TableLayout, count: u64) -> Result<(i64, bool)> {
-        let used = self.high_water(table)?;
+    fn allocate_ids(&self, table: &TableLayout, count: u64, above: i64) -> Result<(i64, bool)> {
+        let used = self.high_water(table)?.max(above);
         let room = i64::MAX.abs_diff(used);
         if count <= room {
             return Ok((used.saturating_add(1), false));

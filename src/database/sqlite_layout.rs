@@ -17,14 +17,14 @@ pub fn read(connection: &Connection, wrap: &dyn Fn(rusqlite::Error) -> Error) ->
         let Some(schema) = table(&name) else {
             match own_table(&name) {
                 Some(schema) => {
-                    let (columns, _) = columns(connection, schema, &name).map_err(wrap)?;
+                    let (columns, _) = columns(connection, schema, (&name, has_rowid)).map_err(wrap)?;
                     own_tables.push(TableLayout { schema, name, columns, has_rowid });
                 }
                 None => extra_tables.push(name),
             }
             continue;
         };
-        let (columns, key) = columns(connection, schema, &name).map_err(wrap)?;
+        let (columns, key) = columns(connection, schema, (&name, has_rowid)).map_err(wrap)?;
         if schema.has_own_id() && !unique_id(connection, &name, &key).map_err(wrap)? {
             return Err(ids_are_no_key(&name));
         }
@@ -44,14 +44,19 @@ fn names(connection: &Connection) -> Sqlite<Vec<(String, bool)>> {
 }
 
 /// The columns that can be written, and the names of the primary key.
-fn columns(connection: &Connection, schema: &Table, name: &str) -> Sqlite<(Vec<ColumnLayout>, Vec<String>)> {
+fn columns(
+    connection: &Connection,
+    schema: &Table,
+    (name, has_rowid): (&str, bool),
+) -> Sqlite<(Vec<ColumnLayout>, Vec<String>)> {
     let mut statement = connection.prepare(&format!("PRAGMA main.table_xinfo({})", quote(name)))?;
     let mut rows = statement.query([])?;
     let mut columns = Vec::new();
     let mut key = Vec::new();
     while let Some(row) = rows.next()? {
         let name: String = row.get("name")?;
-        if row.get::<_, i64>("pk")? > 0 {
+        let in_key = row.get::<_, i64>("pk")? > 0;
+        if in_key {
             key.push(name.clone());
         }
         let generated = row.get::<_, i64>("hidden")? != 0;
@@ -61,10 +66,16 @@ fn columns(connection: &Connection, schema: &Table, name: &str) -> Sqlite<(Vec<C
                 schema: schema.columns.iter().find(|column| column.name.eq_ignore_ascii_case(&name)),
                 name,
                 storage: Storage::Sqlite(Affinity::of(&declared)),
+                // The key of a rowid table that is so declared is the rowid: see below.
+                counter: in_key && declared.eq_ignore_ascii_case("INTEGER"),
                 declared,
                 not_null: row.get::<_, i64>("notnull")? != 0,
+                has_default: row.get::<_, Option<String>>("dflt_value")?.is_some(),
             });
         }
+    }
+    if key.len() != 1 || !has_rowid {
+        columns.iter_mut().for_each(|column| column.counter = false);
     }
     Ok((columns, key))
 }

@@ -31,7 +31,7 @@ impl NewIds {
     pub fn allocate(sides: &Sides<'_>, selection: &Selection, into: Option<i64>) -> Result<NewIds> {
         let mut reused = false;
         let mut first = |entity: Entity, count: u64| -> Result<i64> {
-            let (id, low) = sides.target.allocate_ids(sides.target_layout.entity(entity)?, count)?;
+            let (id, low) = sides.target.allocate_ids(sides.target_layout.entity(entity)?, count, 0)?;
             reused |= low && count > 0;
             Ok(id)
         };
@@ -49,13 +49,13 @@ impl NewIds {
         })
     }
 
-    /// The ids of the copy's rows.
-    pub fn blocks(&self, selection: &Selection) -> Blocks {
+    /// The ids of the copy's rows; with `appended`, in an experiment that has others too.
+    pub fn blocks(&self, selection: &Selection, appended: bool) -> Blocks {
+        let artifacts = (self.artifacts, selection.artifacts.len());
         Blocks {
-            trials: (self.trials, selection.trials.len() as u64),
-            runs: (self.runs, selection.runs.len() as u64),
-            metrics: (self.metrics, selection.metrics.len()),
-            artifacts: (self.artifacts, selection.artifacts.len()),
+            metrics: vec![(self.metrics, selection.metrics.len())],
+            artifacts: vec![artifacts],
+            appended: appended.then(|| ((self.trials, selection.trials.len() as u64), artifacts)),
         }
     }
 

@@ -78,12 +78,20 @@ fn describe(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions, jo
                     "copied"
                 } else if added {
                     "added"
+                } else if sides.target_layout.filled(table.schema, &column.name).is_some() {
+                    "filled by the target"
                 } else {
                     "missing in the target"
                 };
                 json!({"table": table.schema.name, "column": column.name, "type": column.declared, "fate": fate})
             })
         })
+        .collect();
+    let filled: Json = sides
+        .target_layout
+        .filled
+        .iter()
+        .map(|filled| json!({"table": filled.table.name, "column": filled.column.name, "counter": filled.column.counter}))
         .collect();
     let duplicates: Json = prepared
         .duplicates
@@ -102,6 +110,7 @@ fn describe(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions, jo
         "items_total": total,
         "tables": tables,
         "extra_columns": extra_columns,
+        "filled_columns": filled,
         "extra_tables": sides.source_layout.extra_tables,
         "unsound": {"count": problems.count, "rows": problems.first},
         "odd_values": quality.map(|quality| json!({"count": quality.total(), "values": quality.issues()})),

@@ -30,8 +30,8 @@ pub fn prove(
 ) -> Result<Option<Hash>> {
     job.begin("verifying the copy")?;
     let appended = options.target_experiment.is_some();
-    let own = (ids.experiment, appended);
-    let mut copy = Selection::of_copy(sides.target, &sides.target_layout, own, &ids.blocks(selection), job)?;
+    let blocks = ids.blocks(selection, appended);
+    let mut copy = Selection::of_copy(sides.target, &sides.target_layout, ids.experiment, &blocks, job)?;
     if !(keeps_keys(&sides.source_layout) && keeps_keys(&sides.target_layout)) {
         // Ranges of ids would count rows that nobody finds by their ids, or below nothing.
         let scope = copy.scope.clone();

@@ -7,7 +7,7 @@ use super::options::{Helpers, MigrateOptions, Strategy};
 use super::prove::{all_copied, of_copy, prove};
 use super::result::{IdMap, MigrationResult, TableCount};
 use super::sides::{Prepared, Sides, Validated};
-use crate::database::{Database, Kinds, MissingColumn, Transaction, Watches, cannot_add};
+use crate::database::{Database, Filled, Kinds, MissingColumn, Transaction, Watches, cannot_add};
 use crate::digest::{Digester, ExperimentDigest, OnDuplicate};
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::progress::Job;
@@ -88,7 +88,7 @@ fn judge(
     }
     sides.refuse_failed()?;
     // First: what does not fit is not there either, whatever an earlier lossy copy has.
-    judge_fit(prepared, options, experiment)?;
+    judge_fit(sides, prepared, options)?;
     if let Some(duplicate) = prepared.duplicates.first() {
         match options.on_duplicate {
             OnDuplicate::Copy => {}
@@ -130,19 +130,21 @@ fn judge_validated(validated: &Validated, experiment: i64) -> Result<()> {
     Err(error)
 }
 
-fn judge_fit(prepared: &Prepared, options: &MigrateOptions, experiment: i64) -> Result<()> {
-    let fit = &prepared.fit;
+fn judge_fit(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions) -> Result<()> {
+    let (fit, experiment) = (&prepared.fit, sides.experiment);
     let (status, message, hint) = if fit.refused > 0 {
         let message =
             format!("the target refuses {} values of experiment {experiment}; nothing was changed", fit.refused);
-        (Status::Constraint, message, "change what the target refuses, or copy into a new database")
+        (Status::Constraint, message, "change what the target refuses, or copy into a new database".to_owned())
     } else if fit.count > 0 && !options.lossy_allowed() {
         let message = format!(
             "{} rows or values of experiment {experiment} do not fit the target; nothing was changed",
             fit.count
         );
-        let hint = "change the target's schema (EXPMIG_MIGRATE_ADD_COLUMNS adds missing columns), or allow the loss with \
-                    EXPMIG_MIGRATE_ALLOW_LOSSY";
+        let widen = sides.target.how_to_widen().unwrap_or("change the target's schema");
+        let hint = format!(
+            "{widen} (EXPMIG_MIGRATE_ADD_COLUMNS adds missing columns), or allow the loss with EXPMIG_MIGRATE_ALLOW_LOSSY"
+        );
         (Status::Lossy, message, hint)
     } else {
         return Ok(());
@@ -212,7 +214,7 @@ fn write(
     let mut trimmed = if whole { None } else { Some(prepared.copied_selection(sides, job)?) };
     let mut left_out = trimmed.as_ref().map_or_else(Vec::new, |kept| prepared.selection.left_out(kept));
     let problems = std::mem::take(&mut prepared.selection.problems);
-    let mut warnings = warnings(&prepared, options, problems.count);
+    let mut warnings = warnings(sides, &prepared, options, problems.count);
     let source_counts = prepared.selection.counts.clone();
     let selection = trimmed.as_mut().unwrap_or(&mut prepared.selection);
 
@@ -282,7 +284,7 @@ fn write(
     })
 }
 
-fn warnings(prepared: &Prepared, options: &MigrateOptions, left_out: u64) -> Vec<String> {
+fn warnings(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions, left_out: u64) -> Vec<String> {
     let mut warnings = Vec::new();
     for duplicate in &prepared.duplicates {
         warnings.push(match (duplicate.proven, options.target_experiment) {
@@ -304,6 +306,10 @@ fn warnings(prepared: &Prepared, options: &MigrateOptions, left_out: u64) -> Vec
     for (table, column, _) in &prepared.fit.added_columns {
         warnings.push(format!("the column {table}.{column} was added to the target"));
     }
+    let written = |filled: &&Filled| {
+        prepared.selection.counts.iter().any(|counts| counts.table.name == filled.table.name && counts.rows > 0)
+    };
+    warnings.extend(sides.target_layout.filled.iter().filter(written).map(Filled::warning));
     warnings
 }
 
@@ -332,7 +338,7 @@ fn add_columns(sides: &mut Sides<'_>, prepared: &Prepared) -> Result<()> {
         }
     }
     if !prepared.fit.added_columns.is_empty() {
-        sides.target_layout = sides.target.layout()?;
+        sides.read_target_again()?;
     }
     Ok(())
 }

@@ -46,7 +46,8 @@ impl<'a> Sides<'a> {
             database.checked(connection.layout()?)
         };
         let source_layout = read(source_database, source)?;
-        let target_layout = read(target_database, target)?;
+        let mut target_layout = read(target_database, target)?;
+        leave_to_fill(&mut target_layout, &source_layout);
         experiment_exists(source, &source_layout, experiment)?;
         if let Some(wanted) = options.target_experiment {
             experiment_exists(target, &target_layout, wanted)
@@ -69,6 +70,13 @@ impl<'a> Sides<'a> {
         Ok(Sides { source, target, same, source_layout, target_layout, experiment, add_columns, rewriter })
     }
 
+    /// The target's layout has changed.
+    pub fn read_target_again(&mut self) -> Result<()> {
+        self.target_layout = self.target.layout()?;
+        leave_to_fill(&mut self.target_layout, &self.source_layout);
+        Ok(())
+    }
+
     /// Reads with the metrics as they will be in the copy.
     pub fn rewriting<T>(&self, read: impl FnOnce(Option<&mut dyn Rewrite>) -> Result<T>) -> Result<T> {
         match &self.rewriter {
@@ -88,6 +96,14 @@ impl<'a> Sides<'a> {
             None => Ok(()),
         }
     }
+}
+
+/// What the source has no column for, and what numbers the target's own rows, is the target's business: its defaults apply, and the
+/// proof is over what was asked for.
+fn leave_to_fill(target: &mut Layout, source: &Layout) {
+    target.leave_to_fill(|table, column| {
+        source.table(table.name).is_some_and(|there| there.position(&column.name).is_some())
+    });
 }
 
 /// What the validator says of the source.
@@ -157,6 +173,7 @@ impl Prepared {
         let as_it_is = options.target_experiment.is_none()
             && options.title_prefix.is_none()
             && sides.rewriter.is_none()
+            && !effective.trimmed
             && selection.problems.count == 0;
         let tables = |counts: &Counts| counts.rows == 0 || effective.layout.table(counts.table.name).is_some();
         let deferred = defer
@@ -209,7 +226,10 @@ impl Prepared {
         };
         // Only a comparison needs them, and there can be many.
         exact.runs = Vec::new();
-        let as_it_is = self.fit.count == 0 && options.title_prefix.is_none() && sides.rewriter.is_none();
+        let as_it_is = self.fit.count == 0
+            && options.title_prefix.is_none()
+            && sides.rewriter.is_none()
+            && !self.effective.trimmed;
         self.expected = Some(if as_it_is && self.selection.problems.count == 0 {
             exact.clone()
         } else {

@@ -257,8 +257,15 @@ mod tests {
         ];
         for declared in ["FLOAT", "TEXT", "JSON", "INT", "", "BLOB", "VARCHAR(50)"] {
             let storage = Storage::Sqlite(Affinity::of(declared));
-            let column =
-                ColumnLayout { name: "v".into(), schema: None, declared: declared.into(), storage, not_null: false };
+            let column = ColumnLayout {
+                name: "v".into(),
+                schema: None,
+                declared: declared.into(),
+                storage,
+                not_null: false,
+                counter: false,
+                has_default: false,
+            };
             for value in &values {
                 let asked = connection.stored_as(&column, value.borrow()).unwrap().unwrap();
                 let known = stored(connection, &column, value.clone()).unwrap();

@@ -69,9 +69,9 @@ impl<'c> UndoLog<'c> {
         let layout = connection.layout()?;
         let table = |schema| own(&layout, schema);
         let transforms = table(&UNDO_TRANSFORM)?.clone();
-        let (id, _) = connection.allocate_ids(&transforms, 1)?;
-        let (first_row, _) = connection.allocate_ids(table(&UNDO)?, 1)?;
-        let (first_link, _) = connection.allocate_ids(table(&UNDO_LINK)?, 1)?;
+        let (id, _) = connection.allocate_ids(&transforms, 1, 0)?;
+        let (first_row, _) = connection.allocate_ids(table(&UNDO)?, 1, 0)?;
+        let (first_link, _) = connection.allocate_ids(table(&UNDO_LINK)?, 1, 0)?;
         let now = chrono::Utc::now().naive_utc().format("%Y-%m-%dT%H:%M:%S%.6f").to_string();
         let entry = [
             ValueRef::Integer(id),

@@ -90,7 +90,7 @@ impl<'c> Writer<'c> {
             suspicious: connection.has_triggers(table)?,
             has_other_writers: connection.has_other_writers(),
             copied: IdSet::default(),
-            first_copy: connection.allocate_ids(table, most_copies)?.0,
+            first_copy: connection.allocate_ids(table, most_copies, 0)?.0,
         })
     }
 

@@ -10,11 +10,12 @@ use mysql::Value as Wire;
 use super::insert::MysqlInserter;
 use super::link::{Failure, Link};
 use super::placeholders::plain;
+use super::reserve::Beside;
 use super::rows::{Buffered, MysqlCursor, Open};
 use super::session::{Door, Kind, Server};
 use super::store::{Stored, store};
 use super::tables::most;
-use super::{added_column, layout, read};
+use super::{added_column, foreign_key, layout, read};
 use crate::database::cell_buffer::CellBuffer;
 use crate::database::connection::{
     Change, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, RowCounts, WithCursors,
@@ -39,6 +40,9 @@ pub struct MysqlConnection {
     /// Whether this connection holds the lock of this name.
     pub(super) locked: Cell<bool>,
     pub(super) lock_name: String,
+    pub(super) beside: Beside,
+    /// Foreign keys are not looked at until the transaction ends.
+    unordered: Cell<bool>,
 }
 
 /// A value on its way to the server.
@@ -78,7 +82,15 @@ impl MysqlConnection {
         // The lock is one of the whole server's; its name may have 64 characters.
         let name = blake3::hash(door.address.schema.as_bytes()).to_hex();
         let lock_name = format!("expmig.{}", name.get(..32).unwrap_or_default());
-        Ok(MysqlConnection { link, busy_timeout, open: Cell::new(false), locked: Cell::new(false), lock_name })
+        Ok(MysqlConnection {
+            link,
+            busy_timeout,
+            open: Cell::new(false),
+            locked: Cell::new(false),
+            lock_name,
+            beside: Beside::default(),
+            unordered: Cell::new(false),
+        })
     }
 
     /// Runs DDL that creates a schema, on a connection to none.
@@ -150,6 +162,7 @@ impl MysqlConnection {
         if self.link.is_lost() {
             self.link.renew()?;
         }
+        self.insist_on_order()?;
         match self.waiting(|| self.link.command(sql)) {
             Err(_) if self.link.is_lost() => {
                 self.link.renew()?;
@@ -158,6 +171,22 @@ impl MysqlConnection {
             begun => begun?,
         }
         self.open.set(true);
+        Ok(())
+    }
+
+    /// What is left to do after a transaction.
+    fn end(&self) {
+        // If it fails, the next transaction tries again, and does not begin without.
+        let _later = self.insist_on_order();
+        self.unlock();
+    }
+
+    /// Foreign keys are looked at again.
+    fn insist_on_order(&self) -> Result<()> {
+        if self.unordered.get() {
+            self.mark("SET SESSION foreign_key_checks = 1")?;
+            self.unordered.set(false);
+        }
         Ok(())
     }
 
@@ -272,7 +301,7 @@ impl Connection for MysqlConnection {
                 .caused_by(error));
         }
         self.open.set(false);
-        self.unlock();
+        self.end();
         Ok(())
     }
 
@@ -284,7 +313,7 @@ impl Connection for MysqlConnection {
         self.link.abandon();
         // If this fails the transaction ends with the connection.
         let _ended_later = self.link.command("ROLLBACK");
-        self.unlock();
+        self.end();
         self.link.watched.set(job);
     }
 
@@ -378,10 +407,12 @@ impl Connection for MysqlConnection {
         }
     }
 
-    fn allocate_ids(&self, table: &TableLayout, count: u64) -> Result<(i64, bool)> {
-        let used = self.high_water(table)?;
+    fn allocate_ids(&self, table: &TableLayout, count: u64, above: i64) -> Result<(i64, bool)> {
+        let used = self.high_water(table)?.max(above);
         if count <= most(table).abs_diff(used.min(most(table))) {
-            return Ok((used.saturating_add(1), false));
+            let above = self.highest(table)?.max(above);
+            let first = self.reserve(table, count, above)?.unwrap_or(used.saturating_add(1));
+            return Ok((first, false));
         }
         Err(Error::new(
             Status::Limit,
@@ -390,6 +421,15 @@ impl Connection for MysqlConnection {
         )
         .detail("table", table.schema.name)
         .hint("widen the column id to BIGINT, or migrate into another database"))
+    }
+
+    fn allow_any_order(&self, layout: &Layout) -> Result<()> {
+        // Other keys than those of the hierarchy are nobody's to prove but the server's.
+        if foreign_key::read(self)?.iter().all(|key| key.is_of_the_hierarchy(layout)) {
+            self.unordered.set(true);
+            self.mark("SET SESSION foreign_key_checks = 0")?;
+        }
+        Ok(())
     }
 
     fn has_triggers(&self, table: &TableLayout) -> Result<bool> {
@@ -417,6 +457,10 @@ impl Connection for MysqlConnection {
 
     fn statement_to_add(&self, table: &TableLayout, columns: &[MissingColumn<'_>]) -> Option<String> {
         Some(added_column::statement(table, columns))
+    }
+
+    fn how_to_widen(&self) -> Option<&'static str> {
+        Some("widen the target's columns with expmig_schema_widen")
     }
 
     fn same(&self, left: &str, right: &str) -> String {

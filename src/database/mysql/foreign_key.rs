@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::connection::MysqlConnection;
 use crate::database::connection::{Connection, Next};
+use crate::database::layout::{Layout, TableLayout};
 use crate::error::{Error, Result};
-use crate::schema::quote;
+use crate::schema::{Role, quote};
 
 /// A row for each column, of the keys that begin or end in the schema.
 const COLUMNS: &str = "SELECT k.CONSTRAINT_NAME, k.TABLE_SCHEMA = DATABASE() AND k.REFERENCED_TABLE_SCHEMA = DATABASE(),
@@ -70,6 +71,18 @@ impl ForeignKey {
             clauses.push(format!("ADD INDEX {} ({})", quote(&index.name), list(&index.columns)));
         }
         clauses
+    }
+
+    /// Whether it says no more of known tables than where their rows hang, or begins in a table that is not ours.
+    pub fn is_of_the_hierarchy(&self, layout: &Layout) -> bool {
+        let find = |name: &str| layout.tables.iter().find(|table| table.name.eq_ignore_ascii_case(name));
+        let known = |table: &TableLayout, column: &str| {
+            let found = table.columns.iter().find(|there| there.name.eq_ignore_ascii_case(column));
+            found.and_then(|there| there.schema).is_some_and(|schema| schema.role != Role::Content)
+        };
+        let Some(child) = find(&self.table) else { return true };
+        let Some(parent) = find(&self.definition.parent).filter(|_| self.inside) else { return false };
+        self.definition.columns.iter().all(|(column, above)| known(child, column) && known(parent, above))
     }
 
     /// What it ties, and its rules.

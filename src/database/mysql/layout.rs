@@ -13,7 +13,8 @@ const TABLES: &str = "SELECT TABLE_NAME FROM information_schema.TABLES
     WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE' ORDER BY TABLE_NAME";
 const COLUMNS: &str =
     "SELECT COLUMN_NAME, LOWER(DATA_TYPE), COLUMN_TYPE, IS_NULLABLE, EXTRA, CHARACTER_MAXIMUM_LENGTH, \
-    CHARACTER_OCTET_LENGTH, NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION, CHARACTER_SET_NAME
+    CHARACTER_OCTET_LENGTH, NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION, CHARACTER_SET_NAME, \
+    COLUMN_DEFAULT
     FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?1 ORDER BY ORDINAL_POSITION";
 /// Unique indexes of one column.
 const UNIQUE: &str = "SELECT MAX(COLUMN_NAME) FROM information_schema.STATISTICS
@@ -94,7 +95,8 @@ fn columns(connection: &MysqlConnection, schema: &Table, name: &str) -> Result<V
     let json = json_columns(connection, name)?;
     let mut columns = Vec::new();
     connection.query(COLUMNS, &[Value::Text(name.as_bytes().to_vec())], &mut |row| {
-        if text(row, 4)?.to_ascii_uppercase().contains("GENERATED") && !text(row, 4)?.contains("DEFAULT_GENERATED") {
+        let extra = text(row, 4)?.to_ascii_lowercase();
+        if extra.contains("generated") && !extra.contains("default_generated") {
             return Ok(Next::Row);
         }
         let number = |at: usize| -> Result<Option<u64>> {
@@ -119,6 +121,9 @@ fn columns(connection: &MysqlConnection, schema: &Table, name: &str) -> Result<V
             storage: Storage::Mysql(column_type(known, &declared)),
             declared: declared.column_type,
             not_null: row.value(3)? == ValueRef::Text(b"NO"),
+            counter: extra.contains("auto_increment"),
+            // MariaDB writes the default that is NULL as a text, but none of a column that refuses it.
+            has_default: row.value(11)? != ValueRef::Null,
         });
         Ok(Next::Row)
     })?;

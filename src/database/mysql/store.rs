@@ -36,6 +36,10 @@ pub fn store(column: &ColumnType, value: ValueRef<'_>) -> Stored {
         (ColumnType::Double, ValueRef::Real(real)) if real == 0.0 && real.is_sign_negative() => {
             Stored::As(Value::Real(0.0))
         }
+        // The largest number is as near to an infinity as it gets.
+        (ColumnType::Double, ValueRef::Real(real)) if real.is_infinite() => {
+            Stored::As(Value::Real(f64::MAX.copysign(real)))
+        }
         (ColumnType::Double, ValueRef::Real(real)) => keep(real.is_finite()),
         (ColumnType::Double, ValueRef::Integer(integer)) => Stored::As(Value::Real(integer as f64)),
         (ColumnType::Float, ValueRef::Real(real)) => single(real),
@@ -75,8 +79,8 @@ fn integer(least: i64, most: u64, value: ValueRef<'_>) -> Stored {
 }
 
 fn single(real: f64) -> Stored {
-    let stored = f64::from(real as f32) + 0.0;
-    if !stored.is_finite() {
+    let stored = f64::from((real as f32).clamp(f32::MIN, f32::MAX)) + 0.0;
+    if stored.is_nan() {
         Stored::Refused
     } else if stored.to_bits() == real.to_bits() {
         Stored::Same
@@ -195,11 +199,15 @@ mod tests {
         assert_eq!(store(&int, ValueRef::Real(1.5)), Stored::As(Value::Integer(2)));
         assert_eq!(store(&int, ValueRef::Real(f64::NAN)), Stored::Refused);
         assert_eq!(store(&ColumnType::Double, ValueRef::Real(0.1)), Stored::Same);
-        assert_eq!(store(&ColumnType::Double, ValueRef::Real(f64::INFINITY)), Stored::Refused);
+        assert_eq!(store(&ColumnType::Double, ValueRef::Real(f64::NAN)), Stored::Refused);
+        assert_eq!(store(&ColumnType::Double, ValueRef::Real(f64::NEG_INFINITY)), Stored::As(Value::Real(f64::MIN)));
         assert_eq!(store(&ColumnType::Float, ValueRef::Real(0.5)), Stored::Same);
         let rounded = Stored::As(Value::Real(f64::from(0.1_f32)));
         assert_eq!(store(&ColumnType::Float, ValueRef::Real(0.1)), rounded);
-        assert_eq!(store(&ColumnType::Float, ValueRef::Real(1e39)), Stored::Refused);
+        let largest = Stored::As(Value::Real(f64::from(f32::MAX)));
+        assert_eq!(store(&ColumnType::Float, ValueRef::Real(1e39)), largest);
+        assert_eq!(store(&ColumnType::Float, ValueRef::Real(f64::INFINITY)), largest);
+        assert_eq!(store(&ColumnType::Float, ValueRef::Real(f64::NAN)), Stored::Refused);
         let decimal = ColumnType::Decimal { digits: 3, scale: 0 };
         assert_eq!(store(&decimal, ValueRef::Integer(-999)), Stored::Same);
         assert_eq!(store(&decimal, ValueRef::Integer(1000)), Stored::Refused);

@@ -8,9 +8,9 @@ use super::options::ImportOptions;
 use super::prove::{check_counts, doubts, prove};
 use super::reader::Reader;
 use super::result::ImportResult;
-use super::target::Target;
+use super::target::{May, Target};
 use super::walk::{Walk, Walked};
-use crate::database::{Connection, Database, Layout, Transaction, Watches};
+use crate::database::{Connection, Database, Filled, Layout, Losses, Transaction, Watches};
 use crate::digest::{OnDuplicate, digest, twin};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{Scope, Selection};
@@ -28,11 +28,14 @@ pub fn import(database: &Database, document: &mut dyn Read, mut options: ImportO
     let _watches = Watches::new(&job, [connection, connection]);
     let writing = Transaction::write(connection)?;
     let layout = database.checked(connection.layout()?)?;
+    // A trial is written when it was read whole, with everything below it.
+    connection.allow_any_order(&layout)?;
     job.begin("importing")?;
-    let mut target = Target::new(connection, layout, options.add_columns || database.was_created(), &job);
+    let may = May { add_columns: options.add_columns || database.was_created(), lose: options.allow_lossy };
+    let mut target = Target::new(connection, layout, may, &job);
     let reader = Reader::new(document, options.max_value_bytes, &job);
     let walked = Walk::new(reader, &mut target, &options, &job)?.read()?;
-    let result = judge((connection, &target.layout), walked, &options, &target.added, &job)?;
+    let result = judge(&target, walked, &options, &job)?;
     if result.skipped {
         drop(writing);
     } else {
@@ -46,13 +49,8 @@ pub fn import(database: &Database, document: &mut dyn Read, mut options: ImportO
 }
 
 /// Refuses what has to be refused. The caller commits, unless the result says that it was skipped.
-fn judge(
-    (connection, layout): (&dyn Connection, &Layout),
-    mut walked: Walked,
-    options: &ImportOptions,
-    added: &[(&'static str, String)],
-    job: &Arc<Job>,
-) -> Result<ImportResult> {
+fn judge(target: &Target<'_>, mut walked: Walked, options: &ImportOptions, job: &Arc<Job>) -> Result<ImportResult> {
+    let (connection, layout, added) = (target.connection, &target.layout, &target.added);
     if let Some(existing) = refuse_taken((connection, layout), &walked, options, job)? {
         return Ok(skipped(&walked, existing));
     }
@@ -66,7 +64,7 @@ fn judge(
     }
     job.begin("verifying the import")?;
     walked.check_unlinked(connection, layout)?;
-    let (found, times) = prove(connection, layout, &walked, options.validate_before_import, job)?;
+    let (found, times) = prove(target, &walked, options.validate_before_import, job)?;
     if let Some(times) = times {
         warnings(&times, is_about_times, count_about_times(&times), &mut notes);
     }
@@ -84,11 +82,22 @@ fn judge(
         let rows = walked.unlinked();
         notes.push(format!("{rows} metrics hang on nothing: the document does not say what they belong to"));
     }
+    if target.losses.count > 0 {
+        let count = target.losses.count;
+        notes.push(format!("{count} values were left out or changed, because the target cannot hold them"));
+    }
+    if target.is_unproven() {
+        notes.push(
+            "the digest of the document is over more than the target holds, so only rows were counted".to_owned(),
+        );
+    }
+    let written = |filled: &&Filled| walked.rows.iter().any(|(table, rows)| *table == filled.table.name && *rows > 0);
+    notes.extend(layout.filled.iter().filter(written).map(Filled::warning));
     notes.extend(added.iter().map(|(table, column)| format!("the column {table}.{column} was added")));
-    if walked.ids.iter().flatten().any(|(_, ids)| ids.reused && ids.count > 0) {
+    if walked.ids.iter().flatten().any(|ids| ids.reused) {
         notes.push("the highest id was in use, so free ids below it were taken".to_owned());
     }
-    let blocks = [Entity::Trial, Entity::Run, Entity::Metric, Entity::Artifact].map(|entity| walked.block(entity));
+    let blocks = [Entity::Trial, Entity::Run, Entity::Metric, Entity::Artifact].map(|entity| walked.blocks(entity));
     Ok(ImportResult {
         document_experiment_id: walked.document_id,
         experiment_id: walked.experiment,
@@ -101,7 +110,8 @@ fn judge(
         source_database: walked.metadata.source_database,
         document_digest: walked.metadata.digest,
         digest: found.experiment,
-        added_columns: added.to_vec(),
+        added_columns: added.clone(),
+        lossy: target.losses.clone(),
         warnings: notes,
         duration: job.elapsed(),
     })
@@ -171,6 +181,7 @@ fn skipped(walked: &Walked, existing: i64) -> ImportResult {
         document_digest: walked.metadata.digest,
         digest: walked.metadata.digest.unwrap_or_default(),
         added_columns: Vec::new(),
+        lossy: Losses::default(),
         warnings: vec![note],
         duration: std::time::Duration::ZERO,
     }

@@ -56,7 +56,7 @@ pub struct Walked {
     /// Rows written, by table.
     pub rows: Vec<(&'static str, u64)>,
     /// The ids that were given; `None` if the document's were preserved.
-    pub ids: Option<Vec<(Entity, NewIds)>>,
+    pub ids: Option<Vec<NewIds>>,
     pub taken: Option<Taken>,
     pub judge: Option<Judge>,
     /// Of a document of the older tool: how many metrics the target had before.
@@ -71,7 +71,7 @@ pub struct Walk<'w, 'r, 'c> {
     values: ValueReader,
     /// Rows that are not in use, by table.
     rows: Vec<Row>,
-    ids: Vec<(Entity, NewIds)>,
+    ids: Vec<NewIds>,
     taken: Option<Taken>,
     judge: Option<Judge>,
     /// The ids of trials and runs.
@@ -111,9 +111,7 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
         if options.preserve_ids {
             taken = Some(Taken::new(target.connection, &target.layout)?);
         } else {
-            for entity in ENTITIES {
-                ids.push((entity, NewIds::allocate(target.connection, &target.layout, entity)?));
-            }
+            ids.extend(ENTITIES.map(NewIds::new));
         }
         Ok(Walk {
             reader,
@@ -202,7 +200,7 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
     }
 
     fn next_id(&mut self, entity: Entity) -> Result<i64> {
-        next_id(&mut self.ids, entity)
+        next_id(&mut self.ids, entity, self.target)
     }
 
     /// Reads the rows of a table below a row.
@@ -415,7 +413,12 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
         if self.reader.take_null()? {
             return Ok(());
         }
-        let at = self.target.extra_column(object, name, &self.reader)?;
+        let Some(at) = self.target.extra_column(object, name, &self.reader)? else {
+            let mut left_out = Row::default();
+            self.values.read(&mut self.reader, None, left_out.values())?;
+            left_out.set(0);
+            return self.target.leave_out(object, name, left_out.get(0), &self.reader);
+        };
         if row.get(at) != ValueRef::Null {
             return self.reader.invalid(format!("the column {name:?} occurs twice"));
         }
@@ -446,7 +449,7 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
     }
 
     /// Says what a row hangs on.
-    fn hang(&self, object: &Object, row: &mut Row, key: &[Value]) -> Result<()> {
+    fn hang(&mut self, object: &Object, row: &mut Row, key: &[Value]) -> Result<()> {
         for (at, value) in object.owner_columns.iter().zip(key) {
             self.target.check_key(object, *at, value, &self.reader)?;
             row.put(*at, value.borrow());
@@ -468,9 +471,9 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
     }
 }
 
-fn next_id(ids: &mut [(Entity, NewIds)], entity: Entity) -> Result<i64> {
-    match ids.iter_mut().find(|(of, _)| *of == entity) {
-        Some((_, ids)) => ids.next(),
+fn next_id(ids: &mut [NewIds], entity: Entity, target: &Target<'_>) -> Result<i64> {
+    match ids.iter_mut().find(|ids| ids.entity() == entity) {
+        Some(ids) => ids.next(target.connection, &target.layout),
         None => Err(Error::internal(Domain::ImportExport, format!("no ids were reserved for {entity:?}"))),
     }
 }
