@@ -67,7 +67,8 @@ extern "C" {
 #define EXPMIG_OPEN_READONLY 1
 
 /**
- * Create the file or the schema if it is missing, and the tables of the newest generation in a database that has none.
+ * Create the file or the schema if it is missing, and the tables of the newest generation in one that is empty. Where other tables or
+ * views are, the answer is EXPMIG_SCHEMA, and the details name them; in a schema of a server's own always.
  */
 #define EXPMIG_OPEN_CREATE 2
 
@@ -75,6 +76,11 @@ extern "C" {
  * Open although this process has the file open through another copy of SQLite. That other copy's locks will be lost.
  */
 #define EXPMIG_OPEN_ALLOW_SHARED_PROCESS 4
+
+/**
+ * As EXPMIG_OPEN_CREATE, and create the tables also beside those of others, which are left alone. Since 0.1.0.
+ */
+#define EXPMIG_OPEN_CREATE_BESIDE 8
 
 /**
  * Run the statements, instead of only naming them.
@@ -1362,12 +1368,13 @@ expmig_status expmig_open_options_init(struct expmig_open_options *options,
  * `database`: receives the handle; the caller closes it with expmig_database_close.
  *
  * Answers EXPMIG_NOT_FOUND (no such file; nothing is created unless EXPMIG_OPEN_CREATE is set), EXPMIG_CORRUPT (not a SQLite
- * database, encrypted, damaged), EXPMIG_SCHEMA (a table or column is missing; the details name it), EXPMIG_BUSY (locked),
+ * database, encrypted, damaged), EXPMIG_SCHEMA (a table or column is missing, or is no plain one; the details name it), EXPMIG_BUSY (locked),
  * EXPMIG_SHARED_PROCESS (see docs/threading.md), EXPMIG_IO (permissions), EXPMIG_UNSUPPORTED (a server that is too old, or a build
  * without servers), EXPMIG_CONNECTION, EXPMIG_TIMEOUT, EXPMIG_AUTH (of servers), EXPMIG_CALLBACK (no password),
  * EXPMIG_INVALID_ARGUMENT. On a server every function that uses the handle, or a manager of it, can also answer EXPMIG_CONNECTION,
  * EXPMIG_TIMEOUT, EXPMIG_AUTH (a right is missing), EXPMIG_LIMIT and EXPMIG_UNSUPPORTED (docs/servers.md); the functions do not
- * name them again. See expmig_error_retryable for a connection that is lost during a commit. Since 0.1.0.
+ * name them again. A handle is of one file: once its path names another one, or none, every function that uses the handle, or a manager
+ * of it, answers EXPMIG_MISMATCH and changes nothing (docs/threading.md). See expmig_error_retryable for a connection that is lost during a commit. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE

@@ -460,7 +460,7 @@ fn what_the_target_cannot_hold_is_refused_where_it_stands() {
         (
             "DROP TABLE METRIC; CREATE TABLE METRIC (id INTEGER PRIMARY KEY, type TEXT, total_val FLOAT, per_label_val TEXT NOT NULL);
              DROP TABLE TRIAL; CREATE TABLE TRIAL (id INTEGER PRIMARY KEY, name TEXT, experiment_id INT, start_time TEXT, update_time TEXT,
-               must TEXT NOT NULL DEFAULT 'x');",
+               must TEXT NOT NULL);",
             Status::Constraint,
             "$.trials[0]",
             "must",

@@ -387,13 +387,167 @@ fn a_missing_right_is_named_and_nothing_is_changed() {
         let error = failed(migrate(&file, &reader, MigrateOptions::default()), Status::Auth);
         assert!(error.vendor_code() == Some(1142) && error.message().contains("INSERT"), "{}", error.to_json());
         assert_eq!(dump(&mut server.connect(&name)), before);
-        // Nothing but a part of the tables can be seen: the others are missing.
+        // Nothing but a part of the tables can be seen: whether the others are missing cannot be known.
         root.query_drop(format!("REVOKE SELECT ON {name}.* FROM '{user}'@'%'")).expect("no right");
         root.query_drop(format!("GRANT SELECT ON {name}.EXPERIMENT TO '{user}'@'%'")).expect("a right");
-        failed(try_open(&url, OpenOptions::default()), Status::Schema);
+        failed(try_open(&url, OpenOptions::default()), Status::Auth);
         // Creating a schema without the right to.
         let options = OpenOptions { create: true, ..OpenOptions::default() };
         failed(try_open(&server.url_as(&user, "pw", "not_there"), options), Status::Auth);
+    });
+}
+
+/// The tables that are read, in generation 2.
+const READ: [&str; 17] = [
+    "EXPERIMENT",
+    "TRIAL",
+    "TRIAL_RUN",
+    "RESULTS",
+    "EPOCH",
+    "BATCH",
+    "METRIC",
+    "ARTIFACT",
+    "EXPERIMENT_ARTIFACT",
+    "TRIAL_ARTIFACT",
+    "TRIAL_RUN_ARTIFACT",
+    "RESULTS_METRIC",
+    "RESULTS_ARTIFACT",
+    "EPOCH_METRIC",
+    "EPOCH_ARTIFACT",
+    "BATCH_METRIC",
+    "BATCH_ARTIFACT",
+];
+
+/// An account with this right to each of these tables, and its URL.
+fn account(server: &Server, schema: &str, tables: &[&str], right: &str) -> (String, String) {
+    let user = server.unused_name();
+    let mut root = server.connect_as("root", "", None);
+    root.query_drop(format!("CREATE USER '{user}'@'%' IDENTIFIED BY 'pw'")).expect("an account");
+    for table in tables {
+        root.query_drop(format!("GRANT {right} ON {schema}.{table} TO '{user}'@'%'")).expect("a right");
+    }
+    let url = server.url_as(&user, "pw", schema);
+    (user, url)
+}
+
+/// The value of an error's first detail of this name.
+fn detail<'e>(error: &'e Error, key: &str) -> Option<&'e str> {
+    error.details().iter().find(|detail| detail.key == key).map(|detail| detail.value.as_str())
+}
+
+#[test]
+fn what_an_account_may_not_read_is_not_taken_for_absent() {
+    each(|server| {
+        let name = schema(server, true);
+        let whole = open(&server.url(&name)).experiment_digest(1, JobOptions::default()).expect("a digest");
+        let mut root = server.connect_as("root", "", None);
+        let (user, url) = account(server, &name, &READ, "SELECT");
+        let digest = |url: &str| open(url).experiment_digest(1, JobOptions::default()).expect("a digest");
+        // The version is read by nothing.
+        assert_eq!(digest(&url), whole);
+        for table in ["BATCH_METRIC", "METRIC"] {
+            root.query_drop(format!("REVOKE SELECT ON {name}.{table} FROM '{user}'@'%'")).expect("no right");
+            let error = failed(try_open(&url, OpenOptions::default()), Status::Auth);
+            assert_eq!(detail(&error, "table"), Some(table));
+            // Run as it stands, in an ordinary client.
+            let grant = detail(&error, "statement").expect("a statement");
+            root.query_drop(grant).unwrap_or_else(|error| panic!("{error}: {grant}"));
+            assert_eq!(digest(&url), whole);
+        }
+        // Rights to other things than reading show the columns, and not what is in them.
+        let others: Vec<&str> = READ.into_iter().filter(|table| *table != "EPOCH_METRIC").collect();
+        let (user, url) = account(server, &name, &others, "SELECT");
+        root.query_drop(format!("GRANT INSERT ON {name}.EPOCH_METRIC TO '{user}'@'%'")).expect("a right");
+        assert_eq!(
+            detail(&failed(try_open(&url, OpenOptions::default()), Status::Auth), "table"),
+            Some("EPOCH_METRIC")
+        );
+        let (user, url) = account(server, &name, &others, "SELECT");
+        root.query_drop(format!("GRANT INSERT, SELECT (epoch_idx) ON {name}.EPOCH_METRIC TO '{user}'@'%'"))
+            .expect("a right");
+        assert_eq!(
+            detail(&failed(try_open(&url, OpenOptions::default()), Status::Auth), "table"),
+            Some("EPOCH_METRIC")
+        );
+    });
+}
+
+#[test]
+fn columns_that_an_account_may_not_read_are_not_left_out() {
+    each(|server| {
+        for declared in ["VARCHAR(20)", "VARCHAR(20) INVISIBLE"] {
+            let name = schema(server, true);
+            let mut client = server.connect(&name);
+            client.query_drop(format!("ALTER TABLE METRIC ADD COLUMN note {declared}")).expect("a column");
+            client.query_drop("UPDATE METRIC SET note = 'kept'").expect("a value");
+            let others: Vec<&str> = READ.into_iter().filter(|table| *table != "METRIC").collect();
+            let (user, url) = account(server, &name, &others, "SELECT");
+            let grant = format!("GRANT SELECT (id, type, total_val, per_label_val) ON {name}.METRIC TO '{user}'@'%'");
+            server.connect_as("root", "", None).query_drop(grant).expect("a right");
+            let error = failed(try_open(&url, OpenOptions::default()), Status::Auth);
+            assert_eq!(detail(&error, "table"), Some("METRIC"), "{}", error.to_json());
+            // Who may read it has it in every copy.
+            let folder = Folder::new();
+            let target = support::create(&folder.path("b.db"));
+            migrate(&open(&server.url(&name)), &target, MigrateOptions::default()).expect("a copy");
+            let sql = "SELECT count(*) FROM METRIC WHERE note = 'kept'";
+            assert_eq!(support::integer(&folder.path("b.db"), sql), 7, "{declared}");
+        }
+    });
+}
+
+#[test]
+fn a_system_versioned_table_is_read_copied_and_restored_as_it_is_now() {
+    let server = Kind::MariaDb.shared().expect("a server");
+    let period = "ADD COLUMN valid_from TIMESTAMP(6) GENERATED ALWAYS AS ROW START, \
+                  ADD COLUMN valid_to TIMESTAMP(6) GENERATED ALWAYS AS ROW END, ADD PERIOD FOR SYSTEM_TIME(valid_from, valid_to), \
+                  ADD SYSTEM VERSIONING";
+    let name = schema(server, true);
+    let mut client = server.connect(&name);
+    client.query_drop("SET foreign_key_checks = 0").expect("a setting");
+    for table in ["METRIC", "BATCH_METRIC", "TRIAL"] {
+        client.query_drop(format!("ALTER TABLE {table} ADD SYSTEM VERSIONING")).expect("versions");
+    }
+    client.query_drop(format!("ALTER TABLE ARTIFACT {period}")).expect("versions");
+    client.query_drop("UPDATE METRIC SET total_val = total_val + 1").expect("a history");
+    client.query_drop("UPDATE ARTIFACT SET loc = 'elsewhere'").expect("a history");
+    let content = |client: &mut mysql::Conn| {
+        ["METRIC", "BATCH_METRIC", "TRIAL"]
+            .map(|table| rows(client, &format!("SELECT * FROM {table} ORDER BY 1, 2, 3, 4")))
+    };
+    let (before, folder) = (content(&mut client), Folder::new());
+    let options = ManagerOptions { snapshot_dir: Some(folder.path("snapshots")), ..ManagerOptions::default() };
+    let manager =
+        Manager::new(Database::open(&server.url(&name), OpenOptions::default()).expect("the schema"), options);
+    let digest = |manager: &Manager, id| manager.experiment_digest(id, JobOptions::default()).expect("a digest");
+    let wanted = digest(&manager, 1);
+    let target = support::create(&folder.path("b.db"));
+    migrate(&manager, &target, MigrateOptions::default()).expect("a copy");
+    assert_eq!(digest(&target, 1), wanted);
+    let snapshot = manager.create_snapshot("", SnapshotOptions::default()).expect("a snapshot");
+    let copy = manager.migrate_experiment(1, None, MigrateOptions::default()).expect("a copy").new_experiment_id;
+    assert_eq!(digest(&manager, copy), wanted);
+    client.query_drop("DELETE FROM BATCH_METRIC").expect("a change");
+    manager
+        .restore_snapshot(&snapshot, RestoreOptions::default())
+        .unwrap_or_else(|error| panic!("{}", error.to_json()));
+    assert!(content(&mut client) == before && digest(&manager, 1) == wanted);
+}
+
+#[test]
+fn tables_are_never_created_in_a_schema_of_the_servers_own() {
+    each(|server| {
+        for name in ["mysql", "SYS", "information_schema", "Performance_Schema"] {
+            for create_beside in [false, true] {
+                let options = OpenOptions { create: true, create_beside, ..OpenOptions::default() };
+                let error = failed(try_open(&server.url(name), options), Status::Schema);
+                assert!(error.message().contains("server's own"), "{}", error.to_json());
+            }
+        }
+        let mut root = server.connect_as("root", "", None);
+        let sql = "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_NAME = 'TRIAL_RUN' AND \
+                   LOWER(TABLE_SCHEMA) IN ('mysql', 'sys')";
+        assert_eq!(root.query_first::<u64, _>(sql).expect("a count"), Some(0));
     });
 }
 

@@ -94,7 +94,7 @@ impl Tracker {
                 "INSERT INTO TRIAL_RUN (trial_id, status, start_time, update_time) VALUES ({trial}, 'started', now(), now())"
             );
             while !stopped.load(Ordering::Relaxed) {
-                let value = 0.25 + written.len() as f64;
+                let value = 0.25 + (written.len() % 1000) as f64; // six digits, as a text shows it
                 client
                     .query_drop(format!("INSERT INTO METRIC (type, total_val) VALUES ('live', {value})"))
                     .expect("a metric of the tracker");

@@ -96,8 +96,7 @@ fn of_server(client: &mut Conn) -> Vec<String> {
 }
 
 /// One schema, one file, and what both have to have in the end.
-struct Probe<'s> {
-    server: &'s Server,
+struct Probe {
     folder: Folder,
     source: Manager,
     schema: String,
@@ -107,8 +106,8 @@ struct Probe<'s> {
     turn: u32,
 }
 
-impl Probe<'_> {
-    fn new(server: &Server) -> Probe<'_> {
+impl Probe {
+    fn new(server: &Server) -> Probe {
         let folder = Folder::new();
         // One experiment, and only what hangs on it.
         let path = folder.small("all.db", "DELETE FROM ARTIFACT WHERE id = 57");
@@ -121,7 +120,7 @@ impl Probe<'_> {
         let options = OpenOptions { create: true, ..OpenOptions::default() };
         drop(Database::open(&server.url(&schema), options).expect("the tables"));
         let client = server.connect(&schema);
-        Probe { server, source: support::open(&path), schema, wanted: of_file(&path), client, folder, turn: 0 }
+        Probe { source: support::open(&path), schema, wanted: of_file(&path), client, folder, turn: 0 }
     }
 
     fn empty(&mut self) {
@@ -241,7 +240,7 @@ fn a_job_that_pauses_outlives_the_servers_patience_with_idle_transactions() {
         let probe = Probe::new(server);
         let target = done(try_open(&server.url(&probe.schema), &probe.folder.path("snapshots")));
         let mut paused = false;
-        let progress: expmig::ProgressSink = Box::new(move |progress| {
+        let progress = Box::new(move |progress: &expmig::Progress| {
             if progress.operation == "verifying the copy" && !std::mem::replace(&mut paused, true) {
                 std::thread::sleep(Duration::from_millis(2500));
             }
@@ -280,36 +279,30 @@ fn hostile_values(kind: Kind, client: &mut Conn, name: &str, value: &str) -> Vec
             _ => values.extend((0..12).map(|at| at.to_string())),
         }
     }
-    values.extend(
-        match name.to_ascii_lowercase().as_str() {
-            "sql_mode" => vec![
-                "'ANSI'",
-                "'ORACLE'",
-                "'TRADITIONAL'",
-                "'PAD_CHAR_TO_FULL_LENGTH,NO_ZERO_DATE,ALLOW_INVALID_DATES,HIGH_NOT_PRECEDENCE,IGNORE_SPACE'",
-            ],
-            "time_zone" => vec!["'+13:00'", "'-12:30'"],
-            "default_storage_engine" | "storage_engine" => vec!["'MyISAM'", "'MEMORY'"],
-            "system_versioning_asof" => vec!["'1999-01-01 00:00:00'"],
-            character if character.starts_with("character_set_") => {
-                vec!["'latin1'", "'ucs2'", "'utf16'", "'sjis'", "'binary'"]
-            }
-            collation if collation.starts_with("collation_") => vec!["'latin1_german2_ci'", "'utf8mb4_general_ci'"],
-            "optimizer_switch" => {
-                let off: Vec<String> = value
-                    .split(',')
-                    .filter_map(|one| one.split_once('='))
-                    .map(|(one, _)| format!("{one}=off"))
-                    .collect();
-                values.push(format!("'{}'", off.join(",")));
-                values.push(format!("'{}'", off.join(",").replace("=off", "=on")));
-                vec![]
-            }
-            _ => vec![],
+    let more = match name.to_ascii_lowercase().as_str() {
+        "sql_mode" => vec![
+            "'ANSI'",
+            "'ORACLE'",
+            "'TRADITIONAL'",
+            "'PAD_CHAR_TO_FULL_LENGTH,NO_ZERO_DATE,ALLOW_INVALID_DATES,HIGH_NOT_PRECEDENCE,IGNORE_SPACE'",
+        ],
+        "time_zone" => vec!["'+13:00'", "'-12:30'"],
+        "default_storage_engine" | "storage_engine" => vec!["'MyISAM'", "'MEMORY'"],
+        "system_versioning_asof" => vec!["'1999-01-01 00:00:00'"],
+        character if character.starts_with("character_set_") => {
+            vec!["'latin1'", "'ucs2'", "'utf16'", "'sjis'", "'binary'"]
         }
-        .into_iter()
-        .map(str::to_owned),
-    );
+        collation if collation.starts_with("collation_") => vec!["'latin1_german2_ci'", "'utf8mb4_general_ci'"],
+        "optimizer_switch" => {
+            let off: Vec<String> =
+                value.split(',').filter_map(|one| one.split_once('=')).map(|(one, _)| format!("{one}=off")).collect();
+            values.push(format!("'{}'", off.join(",")));
+            values.push(format!("'{}'", off.join(",").replace("=off", "=on")));
+            vec![]
+        }
+        _ => vec![],
+    };
+    values.extend(more.into_iter().map(str::to_owned));
     values
 }
 

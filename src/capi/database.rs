@@ -17,10 +17,13 @@ use crate::manager::{JobOptions, Manager};
 
 /// Refuse everything that writes through this handle.
 pub const EXPMIG_OPEN_READONLY: u32 = 0x1;
-/// Create the file or the schema if it is missing, and the tables of the newest generation in a database that has none.
+/// Create the file or the schema if it is missing, and the tables of the newest generation in one that is empty. Where other tables or
+/// views are, the answer is EXPMIG_SCHEMA, and the details name them; in a schema of a server's own always.
 pub const EXPMIG_OPEN_CREATE: u32 = 0x2;
 /// Open although this process has the file open through another copy of SQLite. That other copy's locks will be lost.
 pub const EXPMIG_OPEN_ALLOW_SHARED_PROCESS: u32 = 0x4;
+/// As EXPMIG_OPEN_CREATE, and create the tables also beside those of others, which are left alone. Since 0.1.0.
+pub const EXPMIG_OPEN_CREATE_BESIDE: u32 = 0x8;
 
 /// Answers the password for a server: UTF-8, which has to live until expmig_database_open returns; NULL fails with EXPMIG_CALLBACK. Called
 /// once, on the thread that opens. It must not unwind or longjmp.
@@ -82,7 +85,8 @@ unsafe fn password(url: &str, options: &expmig_open_options) -> Result<Option<Pa
 }
 
 fn open_options(options: &expmig_open_options) -> Result<OpenOptions> {
-    const KNOWN: u32 = EXPMIG_OPEN_READONLY | EXPMIG_OPEN_CREATE | EXPMIG_OPEN_ALLOW_SHARED_PROCESS;
+    const KNOWN: u32 =
+        EXPMIG_OPEN_READONLY | EXPMIG_OPEN_CREATE | EXPMIG_OPEN_ALLOW_SHARED_PROCESS | EXPMIG_OPEN_CREATE_BESIDE;
     known_flags(options.flags, KNOWN, Domain::Database)?;
     let Ok(busy_timeout) = u64::try_from(options.busy_timeout_ms) else {
         return Err(Error::argument(Domain::Database, "busy_timeout_ms", "busy_timeout_ms is negative"));
@@ -90,6 +94,7 @@ fn open_options(options: &expmig_open_options) -> Result<OpenOptions> {
     Ok(OpenOptions {
         read_only: options.flags & EXPMIG_OPEN_READONLY != 0,
         create: options.flags & EXPMIG_OPEN_CREATE != 0,
+        create_beside: options.flags & EXPMIG_OPEN_CREATE_BESIDE != 0,
         busy_timeout: Duration::from_millis(busy_timeout),
         guard: options.flags & EXPMIG_OPEN_ALLOW_SHARED_PROCESS == 0,
         password: None,
@@ -114,12 +119,13 @@ pub unsafe extern "C" fn expmig_open_options_init(options: *mut expmig_open_opti
 /// `database`: receives the handle; the caller closes it with expmig_database_close.
 ///
 /// Answers EXPMIG_NOT_FOUND (no such file; nothing is created unless EXPMIG_OPEN_CREATE is set), EXPMIG_CORRUPT (not a SQLite
-/// database, encrypted, damaged), EXPMIG_SCHEMA (a table or column is missing; the details name it), EXPMIG_BUSY (locked),
+/// database, encrypted, damaged), EXPMIG_SCHEMA (a table or column is missing, or is no plain one; the details name it), EXPMIG_BUSY (locked),
 /// EXPMIG_SHARED_PROCESS (see docs/threading.md), EXPMIG_IO (permissions), EXPMIG_UNSUPPORTED (a server that is too old, or a build
 /// without servers), EXPMIG_CONNECTION, EXPMIG_TIMEOUT, EXPMIG_AUTH (of servers), EXPMIG_CALLBACK (no password),
 /// EXPMIG_INVALID_ARGUMENT. On a server every function that uses the handle, or a manager of it, can also answer EXPMIG_CONNECTION,
 /// EXPMIG_TIMEOUT, EXPMIG_AUTH (a right is missing), EXPMIG_LIMIT and EXPMIG_UNSUPPORTED (docs/servers.md); the functions do not
-/// name them again. See expmig_error_retryable for a connection that is lost during a commit. Since 0.1.0.
+/// name them again. A handle is of one file: once its path names another one, or none, every function that uses the handle, or a manager
+/// of it, answers EXPMIG_MISMATCH and changes nothing (docs/threading.md). See expmig_error_retryable for a connection that is lost during a commit. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_database_open(

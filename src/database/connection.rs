@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 use super::layout::{ColumnLayout, Layout, TableLayout};
 use super::missing_column::MissingColumn;
 use super::read::ReadStatement;
+use super::reference::References;
 use crate::error::{Domain, Error, Result};
 use crate::progress::Job;
 use crate::schema::{Table, Value, ValueRef};
@@ -146,6 +147,17 @@ pub trait Connection {
     /// As [`Connection::query`] inside of a transaction that writes, of the rows as they are now: from the first row that is handed
     /// over until the transaction ends nobody else changes one of them.
     fn query_locked(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()>;
+
+    /// As [`Connection::query`] inside of a transaction that writes, of the rows as they are now: until the transaction ends nobody
+    /// else changes them, or adds one that the query would have found. Needs no right but to read.
+    fn query_held(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()>;
+
+    /// The foreign keys to the tables of the layout that the schema does not know.
+    fn references(&self, layout: &Layout) -> Result<References>;
+
+    /// Until the transaction ends, what this connection writes sets off no action of a foreign key, and none refuses it: the caller
+    /// answers for them.
+    fn suspend_foreign_keys(&self) -> Result<()>;
 
     /// Whether others can change rows while a transaction of this connection writes.
     fn has_other_writers(&self) -> bool;

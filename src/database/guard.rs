@@ -23,26 +23,29 @@ fn ours() -> MutexGuard<'static, HashMap<FileId, HashSet<u32>>> {
     OURS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The identity of the file at `path`, if it exists.
-pub fn file_id(path: &Path) -> Option<FileId> {
-    std::fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
+/// What tells a file from others.
+pub fn id_of(meta: &std::fs::Metadata) -> FileId {
+    (meta.dev(), meta.ino())
 }
 
-/// This process's descriptors of that file.
-fn descriptors(id: FileId) -> HashSet<u32> {
-    let mut found = HashSet::new();
-    let Ok(entries) = std::fs::read_dir("/proc/self/fd") else {
-        return found;
-    };
-    for entry in entries.flatten() {
+/// The identity of the file at `path`, if it exists.
+pub fn file_id(path: &Path) -> Option<FileId> {
+    std::fs::metadata(path).ok().as_ref().map(id_of)
+}
+
+/// This process's descriptors of that file; `None` where they cannot be seen.
+fn descriptors(id: FileId) -> Option<HashSet<u32>> {
+    let (mut found, mut seen) = (HashSet::new(), false);
+    for entry in std::fs::read_dir("/proc/self/fd").ok()?.flatten() {
         let number = entry.file_name().to_str().and_then(|name| name.parse().ok());
-        if let (Some(number), Ok(meta)) = (number, std::fs::metadata(entry.path()))
-            && (meta.dev(), meta.ino()) == id
-        {
-            found.insert(number);
+        if let (Some(number), Ok(meta)) = (number, std::fs::metadata(entry.path())) {
+            seen = true;
+            if id_of(&meta) == id {
+                found.insert(number);
+            }
         }
     }
-    found
+    seen.then_some(found)
 }
 
 /// Keeps a file's descriptors known as ours. Drop it right after the connection was closed, so that a descriptor which somebody
@@ -50,12 +53,19 @@ fn descriptors(id: FileId) -> HashSet<u32> {
 #[derive(Debug)]
 pub struct Registration(Option<FileId>);
 
+impl Registration {
+    /// The file that was opened; `None` if its path has come to name another meanwhile.
+    pub fn file(&self) -> Option<FileId> {
+        self.0
+    }
+}
+
 impl Drop for Registration {
     fn drop(&mut self) {
         let Some(id) = self.0 else { return };
         let mut known = ours();
         // SQLite keeps a descriptor open while other connections of ours hold locks on the file.
-        let present = descriptors(id);
+        let present = descriptors(id).unwrap_or_default();
         if let Some(mine) = known.get_mut(&id) {
             mine.retain(|number| present.contains(number));
             if mine.is_empty() {
@@ -70,7 +80,7 @@ impl Drop for Registration {
 pub fn open<T>(path: &Path, check: bool, open: impl FnOnce() -> Result<T>) -> Result<(T, Registration)> {
     let mut known = ours();
     let check = check && !cfg!(feature = "system-sqlite");
-    let before = file_id(path).map(descriptors).unwrap_or_default();
+    let before = file_id(path).and_then(descriptors).unwrap_or_default();
     if let (true, Some(id)) = (check, file_id(path)) {
         let mine = known.get(&id);
         if before.iter().any(|number| !mine.is_some_and(|mine| mine.contains(number))) {
@@ -78,9 +88,12 @@ pub fn open<T>(path: &Path, check: bool, open: impl FnOnce() -> Result<T>) -> Re
         }
     }
     let opened = open()?;
-    let id = file_id(path);
-    if let Some(id) = id {
-        let added = descriptors(id).into_iter().filter(|number| !before.contains(number));
+    let found = file_id(path).map(|id| (id, descriptors(id)));
+    // What the path names now has to be what was opened.
+    let found = found.filter(|(_, open)| !open.as_ref().is_some_and(HashSet::is_empty));
+    let id = found.as_ref().map(|(id, _)| *id);
+    if let Some((id, Some(open))) = found {
+        let added = open.into_iter().filter(|number| !before.contains(number));
         known.entry(id).or_default().extend(added);
     }
     Ok((opened, Registration(id)))

@@ -24,8 +24,10 @@ use crate::schema::{Entity, Value, quote};
 pub struct OpenOptions {
     /// Refuse everything that writes.
     pub read_only: bool,
-    /// Create the file or the schema, and the tables of generation 2 in a database that has none, if they are missing.
+    /// Create the file or the schema if it is missing, and the tables of generation 2 in one that is empty.
     pub create: bool,
+    /// As `create`, and create the tables also where others stand, which are left alone.
+    pub create_beside: bool,
     /// How long to wait for other connections' locks.
     pub busy_timeout: Duration,
     /// Refuse if this process has the file open through another copy of SQLite. For hosts that are not Rust programs.
@@ -37,7 +39,21 @@ pub struct OpenOptions {
 impl Default for OpenOptions {
     fn default() -> OpenOptions {
         let busy_timeout = Duration::from_secs(5);
-        OpenOptions { read_only: false, create: false, busy_timeout, guard: false, password: None }
+        OpenOptions {
+            read_only: false,
+            create: false,
+            create_beside: false,
+            busy_timeout,
+            guard: false,
+            password: None,
+        }
+    }
+}
+
+impl OpenOptions {
+    /// Whether what is missing is created.
+    pub(super) fn creates(&self) -> bool {
+        self.create || self.create_beside
     }
 }
 
@@ -67,7 +83,7 @@ impl Database {
     /// Opens a database that exists, or creates it when the options say so. Checks that it has the tables it needs.
     pub fn open(url: &str, options: OpenOptions) -> Result<Database> {
         let url = Url::parse(url)?;
-        if options.create && options.read_only {
+        if options.creates() && options.read_only {
             return Err(Error::argument(
                 Domain::Database,
                 "flags",
@@ -130,6 +146,15 @@ impl Database {
         Err(self.name_in(error).hint("open it without EXPMIG_OPEN_READONLY"))
     }
 
+    /// Fails if what was opened is not what is there any more: the path of a file names another one, or none.
+    pub fn refuse_replaced(&self) -> Result<()> {
+        match &self.backend {
+            Backend::Sqlite(file) => file.check_file(),
+            #[cfg(feature = "mysql")]
+            Backend::Mysql(_) => Ok(()),
+        }
+    }
+
     /// Replaces everything in the database by what is in the SQLite file at `from`, a copy that [`Connection::copy_into`] made. One
     /// transaction: others see the old state or the new one. `keep`, if there is one, is called before, when only this call can
     /// change the database any more; again, if somebody did all the same.
@@ -156,8 +181,9 @@ impl Database {
             self.refuse_read_only(Domain::Database)?;
         }
         match &self.backend {
-            Backend::Sqlite(_) => {
+            Backend::Sqlite(file) => {
                 job.check()?;
+                file.check_file()?;
                 Ok(Widening::default())
             }
             #[cfg(feature = "mysql")]

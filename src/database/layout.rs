@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 #[cfg(feature = "mysql")]
 use super::mysql::ColumnType;
-use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{Column, Entity, Place, Role, TABLES, Table, ValueRef, quote};
+use crate::error::{Domain, Error, NAMED, Result, Status};
+use crate::schema::{Column, Entity, Place, Role, TABLES, Table, ValueRef, own_table, quote, table};
 
 /// How SQLite converts what is stored in a column (https://www.sqlite.org/datatype3.html, section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +78,19 @@ pub fn ids_are_no_key(name: &str) -> Error {
         .detail("table", name)
         .detail("column", "id")
         .hint("rebuild the table with id as its primary key")
+}
+
+/// Whether a name is one that the engine relies on: what has it must be a table of rows of its own. `SCHEMA_VERSION` is read by nothing.
+pub fn is_relied_on(name: &str) -> bool {
+    table(name).is_some_and(|known| known.place != Place::Aside) || own_table(name).is_some()
+}
+
+/// The error of something else with the name of a known table: read as absent, its rows would be lost.
+pub fn not_a_table(name: &str, kind: &str) -> Error {
+    Error::new(Status::Schema, Domain::Database, format!("{name} is {kind}, not a table with rows of its own"))
+        .detail("table", name)
+        .detail("kind", kind)
+        .hint("rename it, or put a table with its rows in its place: nothing else can be copied, kept in a snapshot or written")
 }
 
 /// A column that exists.
@@ -176,6 +189,21 @@ impl ColumnLayout {
     }
 }
 
+fn schema_error(message: String) -> Error {
+    Error::new(Status::Schema, Domain::Database, message)
+        .hint("expmig opens databases that Experiment Manager wrote; check the path or the schema name")
+}
+
+/// The error of creating tables where other things are.
+fn not_empty(beside: &[String]) -> Error {
+    let count = beside.len();
+    let message = format!("there are {count} other tables or views here, so no tables are created");
+    let error = Error::new(Status::Schema, Domain::Database, message)
+        .detail("count", count)
+        .hint("give a new file or an empty schema; EXPMIG_OPEN_CREATE_BESIDE creates the tables beside what is there");
+    beside.iter().take(NAMED).fold(error, |error, name| error.detail("table", name))
+}
+
 /// A known table that exists.
 #[derive(Clone, Debug)]
 pub struct TableLayout {
@@ -184,8 +212,10 @@ pub struct TableLayout {
     pub name: String,
     /// The columns that can be written, in the database's order.
     pub columns: Vec<ColumnLayout>,
-    /// Whether rows have a rowid, so that the order of insertion can be read.
-    pub has_rowid: bool,
+    /// The names of the columns that the database computes: nothing can be written into them.
+    pub generated: Vec<String>,
+    /// The name by which a row's rowid is read, so that the order of insertion can be; `None` if rows have none, or columns have all its names.
+    pub rowid: Option<&'static str>,
 }
 
 impl TableLayout {
@@ -200,6 +230,11 @@ impl TableLayout {
             Some(found) => quote(&found.name),
             None => quote(column),
         }
+    }
+
+    /// Whether the database computes the column with this name, in any letter case.
+    pub fn generates(&self, name: &str) -> bool {
+        self.generated.iter().any(|generated| generated.eq_ignore_ascii_case(name))
     }
 
     /// The extra columns.
@@ -235,6 +270,8 @@ pub struct Layout {
     pub own_tables: Vec<TableLayout>,
     /// Tables that are not ours; they are left alone.
     pub extra_tables: Vec<String>,
+    /// These, and what else is not ours and can be read as a table: views, and what an engine has beside.
+    pub beside: Vec<String>,
     /// Whether text is stored as UTF-16, which cannot hold every sequence of bytes.
     pub utf16: bool,
     /// What [`Layout::leave_to_fill`] took away.
@@ -256,7 +293,8 @@ impl Layout {
                 .detail("table", &twice.name)
                 .hint("rename the one that Experiment Manager does not use"));
         }
-        Ok(Layout { tables, own_tables, extra_tables, utf16: false, filled: Vec::new() })
+        let beside = extra_tables.clone();
+        Ok(Layout { tables, own_tables, extra_tables, beside, utf16: false, filled: Vec::new() })
     }
 
     /// From now on without the extra columns that the database fills for a job that writes: those in which it numbers the rows, which
@@ -338,20 +376,43 @@ impl Layout {
 
     /// Fails unless every table and column is there that every generation has.
     pub fn check(&self) -> Result<()> {
-        let schema_error = |message: String| {
-            Error::new(Status::Schema, Domain::Database, message)
-                .hint("expmig opens databases that Experiment Manager wrote; check the path or the schema name")
-        };
-        for table in TABLES {
-            let Some(found) = self.table(table.name) else {
-                if table.optional || table.generation > 1 {
-                    continue;
-                }
-                return Err(schema_error(format!("the table {} is missing", table.name)).detail("table", table.name));
-            };
+        let lacks = |table: &&Table| !table.optional && table.generation == 1 && self.table(table.name).is_none();
+        if let Some(table) = TABLES.iter().find(lacks) {
+            return Err(schema_error(format!("the table {} is missing", table.name)).detail("table", table.name));
+        }
+        self.check_columns()
+    }
+
+    /// The tables to create, in their order: all that are missing, unless there are experiments or tables of other databases of theirs. Fails
+    /// if anything else is there that is not ours, and that is not `allowed`.
+    pub fn to_create(&self, allowed: bool) -> Result<Vec<&'static Table>> {
+        let missing: Vec<&'static Table> = TABLES.iter().filter(|table| self.table(table.name).is_none()).collect();
+        // What a call that was cut off has left are the first of the tables.
+        let first = self.tables.iter().zip(TABLES).all(|(found, table)| found.schema.name == table.name);
+        if missing.is_empty() || !first {
+            return Ok(Vec::new());
+        }
+        if !allowed && !self.beside.is_empty() {
+            return Err(not_empty(&self.beside));
+        }
+        self.check_columns()?;
+        Ok(missing)
+    }
+
+    /// Fails unless the tables that are there have the columns that they need.
+    fn check_columns(&self) -> Result<()> {
+        for found in &self.tables {
+            let table = found.schema;
             for column in table.columns {
                 let named = |error: Error| error.detail("table", table.name).detail("column", column.name);
                 let Some(there) = found.columns.iter().find(|other| other.schema == Some(column)) else {
+                    if found.generates(column.name) {
+                        let message = format!(
+                            "the column {}.{} is generated, so nothing can be written into it",
+                            table.name, column.name
+                        );
+                        return Err(named(schema_error(message)));
+                    }
                     return Err(named(schema_error(format!("the column {}.{} is missing", table.name, column.name))));
                 };
                 if there.refuses_role(column.role) {

@@ -18,7 +18,9 @@ mod loss;
 mod missing_column;
 #[cfg(feature = "mysql")]
 mod mysql;
+mod one_file;
 mod read;
+mod reference;
 mod secret;
 mod sqlite;
 mod sqlite_cell;
@@ -30,6 +32,7 @@ mod sqlite_file;
 mod sqlite_insert;
 mod sqlite_layout;
 mod sqlite_read;
+mod sqlite_references;
 mod sqlite_walk;
 mod url;
 mod watched;
@@ -50,6 +53,7 @@ pub use layout::{Affinity, ColumnLayout, Filled, Layout, Storage, TableLayout, u
 pub use loss::{KEPT, Loss, Losses};
 pub use missing_column::{Kinds, MissingColumn, cannot_add};
 pub use read::{EachRow, QueryRow, ReadStatement};
+pub use reference::{Reference, References};
 pub use secret::{Password, Secret};
 pub use sqlite::sqlite_version;
 pub use sqlite_file::{create_copy, open_copy};

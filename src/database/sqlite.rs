@@ -13,13 +13,15 @@ use super::connection::{
 };
 use super::guard;
 use super::layout::{Affinity, ColumnLayout, Layout, TableLayout};
+use super::one_file::{OneFile, replaced};
 use super::read::ReadStatement;
+use super::reference::References;
 use super::sqlite_cell::{Cell, SqliteRow, from_sqlite};
 use super::sqlite_error::translate;
 use super::sqlite_insert::{SqliteInserter, has_triggers, is_huge};
 use super::sqlite_read::{self, ReadGuard};
 use super::watched::Watched;
-use super::{sqlite_check, sqlite_copy, sqlite_cursors, sqlite_layout};
+use super::{sqlite_check, sqlite_copy, sqlite_cursors, sqlite_layout, sqlite_references};
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
 use crate::schema::{Table, Value, ValueRef, create_statement, quote};
@@ -55,6 +57,8 @@ pub(super) struct Waits {
     pub path: PathBuf,
     busy_timeout: Duration,
     watched: Arc<Watched>,
+    /// What the path has to name; `None` for a file that nobody else knows of.
+    file: Option<OneFile>,
 }
 
 impl Waits {
@@ -75,14 +79,25 @@ impl Waits {
         self.watched.job()
     }
 
-    /// An error of SQLite as ours; an interrupted statement as what interrupted it.
+    /// Fails if the path names another file than the one that is open, or none.
+    pub fn check_file(&self) -> Result<()> {
+        self.file.as_ref().map_or(Ok(()), OneFile::check)
+    }
+
+    /// An error of SQLite as ours; an interrupted statement as what interrupted it, and what a file meets that was replaced as that.
     pub fn wrap(&self, error: rusqlite::Error) -> Error {
         if error.sqlite_error_code() == Some(rusqlite::ErrorCode::OperationInterrupted)
             && let Some(stop) = self.watched.job().and_then(|job| job.stop_error())
         {
             return stop;
         }
-        translate(error, &self.path)
+        let error = translate(error, &self.path);
+        match self.check_file() {
+            Err(moved) if matches!(error.status(), Status::Io | Status::Corrupt | Status::Mismatch) => {
+                moved.caused_by(error)
+            }
+            _ => error,
+        }
     }
 }
 
@@ -96,7 +111,7 @@ pub struct SqliteConnection {
     pub(super) reads: Option<Arc<ReadGuard>>,
     probe: RefCell<Option<rusqlite::Connection>>,
     /// Dropped after `inner`, being declared after it.
-    _registration: guard::Registration,
+    registration: guard::Registration,
 }
 
 impl SqliteConnection {
@@ -131,12 +146,12 @@ impl SqliteConnection {
         let writes = matches!(access, Access::Write | Access::Create);
         let mut connection = SqliteConnection {
             inner,
-            waits: Waits { path: path.to_owned(), busy_timeout, watched },
+            waits: Waits { path: path.to_owned(), busy_timeout, watched, file: None },
             immutable: access == Access::Immutable,
             recovers: access == Access::Read,
             reads: None,
             probe: RefCell::new(None),
-            _registration: registration,
+            registration,
         };
         connection.configure(writes)?;
         if writes && connection.inner.is_readonly("main").map_err(wrap)? {
@@ -145,6 +160,25 @@ impl SqliteConnection {
                 .hint("check the permissions of the file and of its folder"));
         }
         Ok(connection)
+    }
+
+    /// From now on no transaction begins or commits once the path names another file than this one, which it has to be of. `None` is
+    /// the file that was opened, whichever that is. Returns the file.
+    pub fn keep_to(&mut self, file: Option<&OneFile>) -> Result<OneFile> {
+        let opened = OneFile::opened(&self.waits.path, self.registration.file())?;
+        if file.is_some_and(|file| !file.is(&opened)) {
+            return Err(replaced(&self.waits.path));
+        }
+        self.waits.file = Some(opened.clone());
+        Ok(opened)
+    }
+
+    /// Begins a transaction, if the path names the file that is open: before, so that nothing is made for another one, and after, so
+    /// that what is read now is what the path names.
+    fn begin(&self, begin: impl FnOnce() -> Result<()>) -> Result<()> {
+        self.waits.check_file()?;
+        begin()?;
+        self.waits.check_file().inspect_err(|_| self.rollback())
     }
 
     fn configure(&mut self, writes: bool) -> Result<()> {
@@ -273,7 +307,11 @@ impl Connection for SqliteConnection {
     fn layout(&self) -> Result<Layout> {
         // Outside of a transaction: wait for a lock, and read one state.
         let _state = if self.inner.is_autocommit() { Some(Transaction::read(self)?) } else { None };
-        sqlite_layout::read(&self.inner, &|error| self.wrap(error))
+        let path = self.waits.path.display();
+        sqlite_layout::read(&self.inner, &|error| self.wrap(error)).map_err(|error| {
+            let named = error.details().iter().any(|detail| detail.key == "path");
+            if named { error } else { error.detail("path", path) }
+        })
     }
 
     fn watch(&self, job: Option<Arc<Job>>) {
@@ -290,7 +328,7 @@ impl Connection for SqliteConnection {
             }
             first
         };
-        match self.waiting(begin) {
+        self.begin(|| match self.waiting(begin) {
             Err(error) if self.recovers && needs_recovery(&error) => {
                 // A writer was cut off since this connection was opened. Opening for writing undoes what it left.
                 let (access, job) = (Access::ReadAfterRecovery, self.waits.watched.job());
@@ -298,15 +336,15 @@ impl Connection for SqliteConnection {
                 self.waiting(begin)
             }
             begun => begun,
-        }
+        })
     }
 
     fn begin_write(&self) -> Result<()> {
-        self.waiting(|inner| inner.execute_batch("BEGIN IMMEDIATE"))?;
-        Ok(())
+        self.begin(|| self.waiting(|inner| inner.execute_batch("BEGIN IMMEDIATE")))
     }
 
     fn commit(&self) -> Result<()> {
+        self.waits.check_file()?;
         // A commit that meets a reader leaves the transaction open and can be tried again.
         self.waiting(|inner| inner.execute_batch("COMMIT")).map_err(of_commit)
     }
@@ -336,6 +374,19 @@ impl Connection for SqliteConnection {
 
     fn query_locked(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
         self.query(sql, params, each)
+    }
+
+    fn query_held(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
+        self.query(sql, params, each)
+    }
+
+    fn references(&self, layout: &Layout) -> Result<References> {
+        sqlite_references::read(&self.inner, layout).map_err(|error| self.wrap(error))
+    }
+
+    fn suspend_foreign_keys(&self) -> Result<()> {
+        // Our connections never enforce them.
+        Ok(())
     }
 
     fn has_other_writers(&self) -> bool {

@@ -176,6 +176,7 @@ fn overwrite(
     let mut step = 0;
     loop {
         // The last step commits.
+        waits.check_file()?;
         match backup.step(step).map_err(|error| of_commit(waits.wrap(error)))? {
             StepResult::Done => break,
             StepResult::More if step == 0 => {

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rusqlite::ErrorCode;
 
+use super::one_file::replaced;
 use crate::error::{Domain, Error, Status};
 
 /// The error of a statement on the database at `path`.
@@ -11,6 +12,9 @@ pub fn translate(error: rusqlite::Error, path: &Path) -> Error {
     let rusqlite::Error::SqliteFailure(failure, message) = error else {
         return Error::internal(Domain::Database, format!("SQLite: {error}")).detail("path", path.display());
     };
+    if failure.extended_code == rusqlite::ffi::SQLITE_READONLY_DBMOVED {
+        return replaced(path).vendor(failure.extended_code);
+    }
     let text = message.unwrap_or_else(|| failure.to_string());
     let (status, said, hint) = match failure.extended_code {
         // What a limit on the size of files, or a quota, ends in.

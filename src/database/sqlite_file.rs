@@ -1,6 +1,7 @@
 //! A SQLite file as a handle holds it: connections that are opened when they are needed.
 
 use std::cell::OnceCell;
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,16 +9,19 @@ use std::time::Duration;
 use super::connection::{Connection, Copied, Next, Transaction};
 use super::guard;
 use super::handle::{OpenOptions, has_no_experiment};
+use super::one_file::OneFile;
 use super::sqlite::{Access, SqliteConnection, needs_recovery};
 use super::sqlite_copy;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
-use crate::schema::{TABLES, ValueRef, create_statement};
+use crate::schema::{Entity, Value, ValueRef, create_statement};
 
 /// A SQLite file.
 pub struct SqliteFile {
     path: PathBuf,
     options: OpenOptions,
+    /// The file that was there first, or that was created.
+    file: OnceCell<OneFile>,
     created: bool,
     reader: OnceCell<SqliteConnection>,
     writer: OnceCell<SqliteConnection>,
@@ -26,11 +30,14 @@ pub struct SqliteFile {
 impl SqliteFile {
     /// Looks for the file; creates it and its tables when the options say so. `path` is absolute.
     pub fn open(path: PathBuf, options: &OpenOptions) -> Result<SqliteFile> {
-        let exists = check_path(&path, options.create)?;
-        let (reader, writer) = (OnceCell::new(), OnceCell::new());
-        let mut file = SqliteFile { path, options: options.clone(), created: false, reader, writer };
-        if file.options.create {
-            file.created = file.create_schema(exists)?;
+        let exists = check_path(&path, options.creates())?;
+        let (file, reader, writer) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        let mut file = SqliteFile { path, options: options.clone(), file, created: false, reader, writer };
+        if let Some(found) = &exists {
+            file.file.get_or_init(|| OneFile::new(&file.path, found));
+        }
+        if file.options.creates() {
+            file.created = file.create_schema(exists.is_some())?;
         }
         Ok(file)
     }
@@ -57,11 +64,14 @@ impl SqliteFile {
     /// Creates what is missing, all tables in one transaction; whether there are only tables without any experiment then. They
     /// can also be what is left of a call that created them and was cut off before it wrote a row.
     fn create_schema(&self, exists: bool) -> Result<bool> {
+        let allowed = self.options.create_beside;
+        let named = |error: Error| error.detail("path", self.path.display());
         if exists {
             let reader = self.reader()?;
             let _state = Transaction::read(reader)?;
             let layout = reader.layout()?;
-            if !layout.tables.is_empty() {
+            let used = layout.entity(Entity::Experiment).is_ok() && !has_no_experiment(reader, &layout)?;
+            if used || layout.to_create(allowed).map_err(named)?.is_empty() {
                 return has_no_experiment(reader, &layout);
             }
         }
@@ -70,23 +80,33 @@ impl SqliteFile {
         let transaction = Transaction::write(&connection)?;
         // Another process may have been faster.
         let layout = connection.layout()?;
-        if layout.tables.is_empty() {
-            for table in TABLES {
-                connection.execute(&create_statement(table), &[])?;
-            }
+        for table in layout.to_create(allowed).map_err(named)? {
+            refuse_index(&connection, table.name).map_err(named)?;
+            connection.execute(&create_statement(table), &[])?;
         }
-        let empty = layout.tables.is_empty() || has_no_experiment(&connection, &layout)?;
+        let empty = has_no_experiment(&connection, &connection.layout()?)?;
         transaction.commit()?;
         self.writer.get_or_init(|| connection);
         Ok(empty)
     }
 
     fn connect(&self, access: Access, job: Option<&Arc<Job>>) -> Result<SqliteConnection> {
-        SqliteConnection::open(&self.path, access, self.options.busy_timeout, self.options.guard, job.cloned())
+        self.check_file()?;
+        let (busy_timeout, guard) = (self.options.busy_timeout, self.options.guard);
+        let mut connection = SqliteConnection::open(&self.path, access, busy_timeout, guard, job.cloned())?;
+        let opened = connection.keep_to(self.file.get())?;
+        self.file.get_or_init(|| opened);
+        Ok(connection)
+    }
+
+    /// Fails if the path names another file than the one that was opened, or none.
+    pub fn check_file(&self) -> Result<()> {
+        self.file.get().map_or(Ok(()), OneFile::check)
     }
 
     /// The connection for reading.
     pub fn reader(&self) -> Result<&SqliteConnection> {
+        self.check_file()?;
         if let Some(open) = self.reader.get() {
             return Ok(open);
         }
@@ -102,6 +122,7 @@ impl SqliteFile {
 
     /// The connection for writing. Opening it may have to wait for a lock, which ticks the job.
     pub fn writer(&self, job: &Arc<Job>) -> Result<&dyn Connection> {
+        self.check_file()?;
         if let Some(open) = self.writer.get() {
             return Ok(open);
         }
@@ -150,8 +171,19 @@ impl SqliteFile {
 
     /// Whether both handles are of the same database, by whatever names.
     pub fn is_same_as(&self, other: &SqliteFile) -> bool {
-        self.path == other.path || guard::file_id(&self.path).is_some_and(|id| guard::file_id(&other.path) == Some(id))
+        self.file.get().zip(other.file.get()).is_some_and(|(here, there)| here.is(there))
     }
+}
+
+/// Fails if an index has the name: tables and indexes share one space of names.
+fn refuse_index(connection: &dyn Connection, name: &str) -> Result<()> {
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND name = ?1 COLLATE NOCASE";
+    if connection.query_integer(sql, &[Value::Text(name.as_bytes().to_vec())])? == Some(0) {
+        return Ok(());
+    }
+    Err(Error::new(Status::Schema, Domain::Database, format!("an index has the name of the table {name}"))
+        .detail("index", name)
+        .hint("give the index another name, or create the tables in a new file"))
 }
 
 fn open_immutable(path: &Path) -> Result<SqliteConnection> {
@@ -170,8 +202,8 @@ pub fn open_copy(path: &Path) -> Result<Box<dyn Connection>> {
     Ok(Box::new(open_immutable(path)?))
 }
 
-/// Whether the file exists; fails if it cannot be a database file.
-fn check_path(path: &Path, create: bool) -> Result<bool> {
+/// The file, if it exists; fails if it cannot be a database file.
+fn check_path(path: &Path, create: bool) -> Result<Option<Metadata>> {
     match std::fs::metadata(path) {
         Ok(meta) if meta.is_dir() => {
             Err(Error::argument(Domain::Database, "url", "the path is a directory, not a database file")
@@ -186,11 +218,11 @@ fn check_path(path: &Path, create: bool) -> Result<bool> {
         )
         .detail("path", path.display())
         .hint("pass the path of the SQLite file")),
-        Ok(_) => Ok(true),
+        Ok(meta) => Ok(Some(meta)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && create => {
             let folder_exists = path.parent().is_some_and(Path::is_dir);
             if folder_exists {
-                return Ok(false);
+                return Ok(None);
             }
             Err(Error::new(Status::NotFound, Domain::Database, "the folder for the new database does not exist")
                 .detail("path", path.display())

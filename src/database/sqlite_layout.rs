@@ -1,83 +1,144 @@
 //! Reading what a SQLite database has.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 
-use super::layout::{Affinity, ColumnLayout, Layout, Storage, TableLayout, ids_are_no_key};
-use crate::error::{Error, Result};
-use crate::schema::{Table, own_table, quote, table};
+use super::layout::{Affinity, ColumnLayout, Layout, Storage, TableLayout, ids_are_no_key, is_relied_on, not_a_table};
+use super::sqlite_cell::from_sqlite;
+use crate::error::{Domain, Error, Result, Status};
+use crate::schema::{Table, ValueRef, own_table, quote, table};
 
 type Sqlite<T> = rusqlite::Result<T>;
+
+/// The names of a row's rowid. A column with one of them hides it.
+const ROWID: [&str; 3] = ["rowid", "oid", "_rowid_"];
 
 /// The tables and columns that exist; `wrap` adds the path to SQLite's errors.
 pub fn read(connection: &Connection, wrap: &dyn Fn(rusqlite::Error) -> Error) -> Result<Layout> {
     let mut tables = Vec::new();
     let mut own_tables = Vec::new();
     let mut extra_tables = Vec::new();
-    for (name, has_rowid) in names(connection).map_err(wrap)? {
-        let Some(schema) = table(&name) else {
-            match own_table(&name) {
-                Some(schema) => {
-                    let (columns, _) = columns(connection, schema, (&name, has_rowid)).map_err(wrap)?;
-                    own_tables.push(TableLayout { schema, name, columns, has_rowid });
-                }
-                None => extra_tables.push(name),
+    let mut others = Vec::new();
+    for Named { name, kind, has_rowid } in names(connection).map_err(wrap)? {
+        if kind != "table" {
+            if is_relied_on(&name) {
+                return Err(not_a_table(&name, what_is(&kind)));
             }
+            others.push(name);
+            continue;
+        }
+        let known = table(&name);
+        let Some(schema) = known.or_else(|| own_table(&name)) else {
+            extra_tables.push(name);
             continue;
         };
-        let (columns, key) = columns(connection, schema, (&name, has_rowid)).map_err(wrap)?;
-        if schema.has_own_id() && !unique_id(connection, &name, &key).map_err(wrap)? {
+        let Columns { columns, generated, key } = columns(connection, schema, (&name, has_rowid), wrap)?;
+        if schema.has_own_id() && known.is_some() && !unique_id(connection, &name, &key).map_err(wrap)? {
             return Err(ids_are_no_key(&name));
         }
-        tables.push(TableLayout { schema, name, columns, has_rowid });
+        let taken = |alias: &&str| {
+            let named = |column: &String| column.eq_ignore_ascii_case(alias);
+            columns.iter().any(|column| named(&column.name)) || generated.iter().any(named)
+        };
+        let rowid = ROWID.into_iter().find(|alias| has_rowid && !taken(alias));
+        let list = if known.is_some() { &mut tables } else { &mut own_tables };
+        list.push(TableLayout { schema, name, columns, generated, rowid });
     }
     let encoding: String = connection.query_row("PRAGMA encoding", [], |row| row.get(0)).map_err(wrap)?;
-    Ok(Layout { utf16: encoding != "UTF-8", ..Layout::new(tables, own_tables, extra_tables)? })
+    let layout = Layout::new(tables, own_tables, extra_tables)?;
+    let beside = layout.extra_tables.iter().cloned().chain(others).collect();
+    Ok(Layout { utf16: encoding != "UTF-8", beside, ..layout })
 }
 
-/// Every table that is not SQLite's own, and whether its rows have a rowid.
-fn names(connection: &Connection) -> Sqlite<Vec<(String, bool)>> {
+/// What SQLite calls something that can be read as a table, and is none.
+fn what_is(kind: &str) -> &'static str {
+    match kind {
+        "view" => "a view",
+        "virtual" => "a virtual table",
+        _ => "a table that belongs to a virtual one",
+    }
+}
+
+/// Something that can be read as a table.
+struct Named {
+    /// As it is; with replacement characters where it is not UTF-8, and then it is none of ours.
+    name: String,
+    kind: String,
+    has_rowid: bool,
+}
+
+/// Everything that can be read as a table and is not SQLite's own.
+fn names(connection: &Connection) -> Sqlite<Vec<Named>> {
     let mut statement = connection.prepare(
-        "SELECT name, wr FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
+        "SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
     )?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? == 0)))?;
+    let rows = statement.query_map([], |row| {
+        Ok(Named { name: text(row, "name")?, kind: text(row, "type")?, has_rowid: row.get::<_, i64>("wr")? == 0 })
+    })?;
     rows.collect()
 }
 
-/// The columns that can be written, and the names of the primary key.
+/// A name that somebody gave, in whatever bytes.
+fn text(row: &Row<'_>, column: &str) -> Sqlite<String> {
+    Ok(from_sqlite(row.get_ref(column)?).readable().unwrap_or_default())
+}
+
+struct Columns {
+    /// The columns that can be written.
+    columns: Vec<ColumnLayout>,
+    /// The names of the others.
+    generated: Vec<String>,
+    /// The names of the primary key.
+    key: Vec<String>,
+}
+
 fn columns(
     connection: &Connection,
     schema: &Table,
-    (name, has_rowid): (&str, bool),
-) -> Sqlite<(Vec<ColumnLayout>, Vec<String>)> {
-    let mut statement = connection.prepare(&format!("PRAGMA main.table_xinfo({})", quote(name)))?;
-    let mut rows = statement.query([])?;
-    let mut columns = Vec::new();
-    let mut key = Vec::new();
-    while let Some(row) = rows.next()? {
-        let name: String = row.get("name")?;
-        let in_key = row.get::<_, i64>("pk")? > 0;
+    (table, has_rowid): (&str, bool),
+    wrap: &dyn Fn(rusqlite::Error) -> Error,
+) -> Result<Columns> {
+    let mut found = Columns { columns: Vec::new(), generated: Vec::new(), key: Vec::new() };
+    let mut statement = connection.prepare(&format!("PRAGMA main.table_xinfo({})", quote(table))).map_err(wrap)?;
+    let mut rows = statement.query([]).map_err(wrap)?;
+    while let Some(row) = rows.next().map_err(wrap)? {
+        if let ValueRef::Text(bytes) = from_sqlite(row.get_ref("name").map_err(wrap)?)
+            && std::str::from_utf8(bytes).is_err()
+        {
+            return Err(not_utf8(table, &String::from_utf8_lossy(bytes)));
+        }
+        let name = text(row, "name").map_err(wrap)?;
+        let number = |column: &str| row.get::<_, i64>(column).map_err(wrap);
+        let in_key = number("pk")? > 0;
         if in_key {
-            key.push(name.clone());
+            found.key.push(name.clone());
         }
-        let generated = row.get::<_, i64>("hidden")? != 0;
-        if !generated {
-            let declared = row.get::<_, Option<String>>("type")?.unwrap_or_default();
-            columns.push(ColumnLayout {
-                schema: schema.columns.iter().find(|column| column.name.eq_ignore_ascii_case(&name)),
-                name,
-                storage: Storage::Sqlite(Affinity::of(&declared)),
-                // The key of a rowid table that is so declared is the rowid: see below.
-                counter: in_key && declared.eq_ignore_ascii_case("INTEGER"),
-                declared,
-                not_null: row.get::<_, i64>("notnull")? != 0,
-                has_default: row.get::<_, Option<String>>("dflt_value")?.is_some(),
-            });
+        if number("hidden")? != 0 {
+            found.generated.push(name);
+            continue;
         }
+        let declared = text(row, "type").map_err(wrap)?;
+        found.columns.push(ColumnLayout {
+            schema: schema.columns.iter().find(|column| column.name.eq_ignore_ascii_case(&name)),
+            name,
+            storage: Storage::Sqlite(Affinity::of(&declared)),
+            // The key of a table with rowids that is so declared is the rowid: see below.
+            counter: in_key && declared.eq_ignore_ascii_case("INTEGER"),
+            declared,
+            not_null: number("notnull")? != 0,
+            has_default: !matches!(from_sqlite(row.get_ref("dflt_value").map_err(wrap)?), ValueRef::Null),
+        });
     }
-    if key.len() != 1 || !has_rowid {
-        columns.iter_mut().for_each(|column| column.counter = false);
+    if found.key.len() != 1 || !has_rowid {
+        found.columns.iter_mut().for_each(|column| column.counter = false);
     }
-    Ok((columns, key))
+    Ok(found)
+}
+
+fn not_utf8(table: &str, column: &str) -> Error {
+    Error::new(Status::Schema, Domain::Database, format!("{table} has a column whose name is not UTF-8"))
+        .detail("table", table)
+        .detail("column", column)
+        .hint("rename the column (ALTER TABLE ... RENAME COLUMN)")
 }
 
 /// Whether `id` alone is the primary key or has a unique index.

@@ -82,7 +82,7 @@ pub fn link_order(connection: &dyn Connection, table: &TableLayout) -> String {
             let column = table.schema.parent_column(leaf);
             column.map_or_else(String::new, |column| format!(" ORDER BY t.{}", table.quoted(column.name)))
         }
-        _ => row_order(table).to_owned(),
+        _ => row_order(table),
     }
 }
 

@@ -15,6 +15,7 @@ mod problem;
 mod row_query;
 mod run_keys;
 mod selection;
+mod strangers;
 mod walk;
 
 pub use apart::{Apart, link_order, walk_apart};
@@ -27,4 +28,5 @@ pub use problem::{Problem, ProblemKind, Problems};
 pub use row_query::RowQuery;
 pub use run_keys::RunKeys;
 pub use selection::{Counts, Scope, Selection};
+pub use strangers::Strangers;
 pub use walk::{Owner, Rewrite, Shape, Through, Visitor, row_order, scan_nodes, walk};

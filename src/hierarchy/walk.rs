@@ -253,10 +253,13 @@ pub fn scan_nodes(
 
 /// In the order in which the rows were written, which is mostly the order of what they link. Where the primary key begins with
 /// the owner's id its index finds the rows, in as good an order: sorting them would take memory and time.
-pub fn row_order(table: &TableLayout) -> &'static str {
+pub fn row_order(table: &TableLayout) -> String {
     let first = table.schema.primary_key.first().and_then(|name| table.schema.column(name));
     let indexed = first.is_some_and(|column| matches!(column.role, Role::Id | Role::Parent(_)));
-    if table.has_rowid && !indexed { " ORDER BY t.rowid" } else { "" }
+    match table.rowid.filter(|_| !indexed) {
+        Some(rowid) => format!(" ORDER BY t.{rowid}"),
+        None => String::new(),
+    }
 }
 
 pub(super) fn walk_below_run(

@@ -90,6 +90,7 @@ pub fn compare(
 ) -> Result<Json> {
     let connection = database.reader()?;
     let same = database.is_same_as(other_database);
+    other_database.refuse_replaced()?;
     let other_connection = if same { connection } else { other_database.reader()? };
     let _watches = Watches::new(job, [connection, other_connection]);
     job.begin("opening")?;

@@ -33,6 +33,7 @@ pub fn plan(
     let target_database = target.unwrap_or(source);
     let reader = source.reader()?;
     let same = source.is_same_as(target_database);
+    target_database.refuse_replaced()?;
     let target_reader = if same { reader } else { target_database.reader()? };
     let _watches = Watches::new(&job, [reader, target_reader]);
     job.begin("opening")?;

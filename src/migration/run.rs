@@ -28,6 +28,7 @@ pub fn migrate(
     let target_database = target.unwrap_or(source);
     job.begin("opening")?;
     let writer = target_database.writer(&job)?;
+    source.refuse_replaced()?;
     // Within one database, one connection reads and writes: two would wait for each other.
     let same = source.is_same_as(target_database);
     let reader = if same { writer } else { source.reader()? };
@@ -50,6 +51,7 @@ pub fn migrate(
     };
     let result = write(&mut sides, prepared, &options, &job).map_err(kept)?;
     job.begin("committing").map_err(kept)?;
+    source.refuse_replaced().map_err(kept)?;
     writing.commit().map_err(kept)?;
     drop(reading);
     job.finish();

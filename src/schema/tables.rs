@@ -169,6 +169,16 @@ impl Table {
         path
     }
 
+    /// Whether the schema itself has a foreign key of these columns to this table.
+    pub fn declares(&self, columns: &[String], to: &Table) -> bool {
+        let same = |known: &&'static str, column: &String| known.eq_ignore_ascii_case(column);
+        self.references.iter().any(|reference| {
+            reference.table == to.name
+                && reference.columns.len() == columns.len()
+                && columns.iter().all(|column| reference.columns.iter().any(|known| same(known, column)))
+        })
+    }
+
     /// Whether rows carry an id of their own, chosen by the database.
     pub fn has_own_id(&self) -> bool {
         self.columns.iter().any(|column| column.role == Role::Id)

@@ -77,6 +77,7 @@ pub fn create(
     job.begin("writing the snapshot to the device")?;
     file.sync_all().map_err(|error| io("the snapshot cannot be flushed", &copy, &error))?;
     job.check()?;
+    database.refuse_replaced()?;
     let about = (request.description.as_str(), request.metadata.clone());
     let snapshot = Snapshot::new(reservation.id(), Utc::now(), about, (identity, statistics), (size, blake3));
     publish(folder, reservation.id(), &snapshot)?;

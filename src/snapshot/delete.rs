@@ -34,6 +34,7 @@ pub fn cleanup(database: &Database, folder: &Folder, keep: i64) -> Result<u64> {
         return Err(Error::argument(Domain::Snapshot, "keep_count", format!("keep_count is negative: {keep}"))
             .hint("0 deletes all snapshots of this database"));
     };
+    database.refuse_replaced()?;
     if look(folder.path())?.is_none() {
         return Ok(0);
     }
@@ -44,6 +45,7 @@ pub fn cleanup(database: &Database, folder: &Folder, keep: i64) -> Result<u64> {
             ours.push(snapshot.id);
         }
     }
+    database.refuse_replaced()?;
     let mut deleted = 0;
     for id in ours.iter().skip(keep) {
         match delete(folder, id) {

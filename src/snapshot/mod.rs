@@ -7,6 +7,7 @@
 //! In order: `id` and `manifest` say what a snapshot is, `identity` of which database; `folder` finds them, `reservation` keeps
 //! two calls from making the same one and sweeps what was cut off; `create`, `verify`, `restore` and `delete` do the work.
 
+mod content;
 mod create;
 mod delete;
 mod files;

@@ -27,6 +27,8 @@ pub struct RestoreResult {
     /// What the database has now.
     pub statistics: Statistics,
     pub size: u64,
+    /// What could not be made sure of.
+    pub warnings: Vec<String>,
     pub duration: Duration,
 }
 
@@ -40,6 +42,7 @@ impl RestoreResult {
             "database": self.database.name(),
             "statistics": self.statistics,
             "size": self.size,
+            "warnings": self.warnings,
             "duration_ns": u64::try_from(self.duration.as_nanos()).unwrap_or(u64::MAX),
         })
     }
@@ -55,6 +58,7 @@ pub fn restore(
     job: &Arc<Job>,
 ) -> Result<RestoreResult> {
     database.refuse_read_only(Domain::Snapshot)?;
+    database.refuse_replaced()?;
     let mut pages = Pages::new(job, Counting::Pages, 2);
     job.begin("reading the snapshot")?;
     let found = find(folder, asked)?;
@@ -65,7 +69,7 @@ pub fn restore(
     }
     found.check(Depth::Structure, job, &mut pages).map_err(|error| error.detail("snapshot_id", id))?;
     pages.next("restoring")?;
-    let safety = overwrite(database, folder, &found, safety, job, &mut pages)?;
+    let (safety, warnings) = overwrite(database, folder, &found, safety, job, &mut pages)?;
     pages.finish();
     Ok(RestoreResult {
         snapshot_id: id.clone(),
@@ -73,11 +77,13 @@ pub fn restore(
         database: known,
         statistics: found.snapshot.statistics,
         size: found.snapshot.size,
+        warnings,
         duration: job.elapsed(),
     })
 }
 
-/// The id of the snapshot of what was overwritten, if one was wanted. It stays when the rest fails.
+/// The id of the snapshot of what was overwritten, if one was wanted, and what could not be made sure of. It stays when the rest
+/// fails.
 fn overwrite(
     database: &Database,
     folder: &Folder,
@@ -85,7 +91,7 @@ fn overwrite(
     safety: bool,
     job: &Arc<Job>,
     pages: &mut Pages<'_>,
-) -> Result<Option<String>> {
+) -> Result<(Option<String>, Vec<String>)> {
     let request = Request::new(&format!("before restoring {}", found.snapshot.id), None)?;
     let mut kept: Option<String> = None;
     let mut keep = || -> Result<()> {
@@ -100,11 +106,11 @@ fn overwrite(
     let reader = database.reader()?;
     let _watches = Watches::new(job, [reader, reader]);
     let mut copied = |done, total| pages.at(done, total);
-    match database.path() {
-        Some(_) => database.replace_content(&found.path, keep, job, &mut copied)?,
+    let warnings = match database.path() {
+        Some(_) => database.replace_content(&found.path, keep, job, &mut copied).map(|()| Vec::new())?,
         None => rows::replace(database, &found.path, keep, job, &mut copied)?,
-    }
-    Ok(kept)
+    };
+    Ok((kept, warnings))
 }
 
 /// Stopping is no failure of the safety snapshot.

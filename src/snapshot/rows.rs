@@ -5,14 +5,16 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::content::Content;
 use crate::database::{
     CellBuffer, ColumnLayout, Connection, Copied, Database, Inserter, Layout, Next, TableLayout, Transaction, Watches,
     create_copy, open_copy,
 };
 use crate::digest::same_content;
 use crate::error::{Domain, Error, Result, Status};
+use crate::hierarchy::Strangers;
 use crate::progress::Job;
-use crate::schema::{OWN_TABLES, ValueRef, create_statement, quote};
+use crate::schema::{Kind, OWN_TABLES, ValueRef, create_statement, quote};
 
 /// Cells and bytes that are written at once.
 const FULL_CELLS: usize = 8192;
@@ -35,19 +37,22 @@ pub fn copy_out(source: &dyn Connection, into: &Path, copied: Copied<'_>) -> Res
         }
     }
     there = target.layout()?;
-    copy_rows((source, &layout), (target.as_ref(), &there), copied)?;
+    copy_rows((source, &layout), (target.as_ref(), &there), false, copied)?;
     writing.commit()
 }
 
 /// Replaces everything in the database by what is in the file at `from`, in one transaction. `keep`, if there is one, is called when
 /// only this call can change the database any more.
+///
+/// Tables of others are left as they are: no foreign key acts, and afterwards none may lead nowhere that did not before. What was
+/// written is read back. Returns what could not be made sure of.
 pub fn replace(
     database: &Database,
     from: &Path,
     keep: Option<&mut dyn FnMut() -> Result<()>>,
     job: &Arc<Job>,
     copied: Copied<'_>,
-) -> Result<()> {
+) -> Result<Vec<String>> {
     let source = open_copy(from)?;
     let writer = database.writer(job)?;
     let _watches = Watches::new(job, [writer, writer]);
@@ -57,6 +62,9 @@ pub fn replace(
     if has_log(source.as_ref(), &from)? && writer.make_tables(&OWN_TABLES).map_err(no_log)? {
         layout = database.checked(writer.layout()?)?;
     }
+    // What refers from our own tables comes from the snapshot, as it was.
+    let strangers = Strangers::look(writer, &layout, |reference| !reference.is_ours)?;
+    writer.suspend_foreign_keys()?;
     // Whoever deletes every row keeps others from changing or adding any. They see the old ones until the end.
     for table in all(&layout).rev() {
         writer.delete_all(table)?;
@@ -64,8 +72,38 @@ pub fn replace(
     if let Some(keep) = keep {
         keep()?;
     }
-    copy_rows((source.as_ref(), &from), (writer, &layout), copied)?;
-    writing.commit()
+    let written = copy_rows((source.as_ref(), &from), (writer, &layout), true, copied)?;
+    job.begin("reading back what was restored")?;
+    read_back(writer, &layout, &written)?;
+    strangers.check(Domain::Snapshot)?;
+    writing.commit()?;
+    Ok(strangers.perhaps_more.then(unseen).into_iter().collect())
+}
+
+/// What an account cannot know.
+fn unseen() -> String {
+    "whether tables that the account is not shown refer to rows that are gone was not looked at, which takes the right PROCESS; such \
+     tables were left as they are"
+        .to_owned()
+}
+
+/// Fails unless every table has the rows that were written, and no others.
+fn read_back(connection: &dyn Connection, layout: &Layout, written: &[Written]) -> Result<()> {
+    for table in all(layout) {
+        let of_table = written.iter().find(|written| written.table == table.schema.name);
+        let nothing = (Content::default(), Vec::new());
+        let (wanted, columns) =
+            of_table.map_or((&nothing.0, &nothing.1), |written| (&written.content, &written.columns));
+        let columns: Vec<_> = columns.iter().map(|(name, kind)| (name.as_str(), *kind)).collect();
+        if !Content::read(connection, table, &columns)?.is(wanted) {
+            let message =
+                format!("{} was read back different from what the snapshot has; nothing was changed", table.name);
+            return Err(Error::new(Status::Mismatch, Domain::Snapshot, message)
+                .detail("table", &table.name)
+                .hint("a trigger of the schema changes, adds or removes rows while they are written; remove it, and restore again"));
+        }
+    }
+    Ok(())
 }
 
 /// The tables of experiments, parents before children, and those of the undo log.
@@ -104,30 +142,41 @@ fn no_log(error: Error) -> Error {
     }
 }
 
+/// What was written into a table, and into which of its columns, each with the kind that it is compared as.
+struct Written {
+    table: &'static str,
+    columns: Vec<(String, Option<Kind>)>,
+    content: Content,
+}
+
+/// With `proving`, what is written is known afterwards.
 fn copy_rows(
     (source, from): (&dyn Connection, &Layout),
     (target, to): (&dyn Connection, &Layout),
+    proving: bool,
     copied: Copied<'_>,
-) -> Result<()> {
+) -> Result<Vec<Written>> {
     let mut total = 0;
     for table in all(from) {
         total += count(source, table)?;
     }
-    let mut done = 0;
+    let (mut done, mut written) = (0, Vec::new());
     for table in all(from) {
-        copy_table((source, table), (target, to), &mut |rows| {
+        written.push(copy_table((source, table), (target, to), proving, &mut |rows| {
             done += rows;
             copied(done.min(total), total)
-        })?;
+        })?);
     }
-    copied(total, total)
+    copied(total, total)?;
+    Ok(written)
 }
 
 fn copy_table(
     (source, table): (&dyn Connection, &TableLayout),
     (target, to): (&dyn Connection, &Layout),
+    proving: bool,
     copied: &mut dyn FnMut(u64) -> Result<()>,
-) -> Result<()> {
+) -> Result<Written> {
     let there = named(to, table);
     let find = |column: &ColumnLayout| {
         there.and_then(|there| there.columns.iter().find(|other| other.name.eq_ignore_ascii_case(&column.name)))
@@ -137,7 +186,8 @@ fn copy_table(
     let mut inserter = there.map(|there| target.inserter(there, &names)).transpose()?;
     let select: Vec<String> = table.columns.iter().map(|column| quote(&column.name)).collect();
     let sql = format!("SELECT {} FROM {}", select.join(", "), quote(&table.name));
-    let mut cells = CellBuffer::default();
+    let (mut cells, mut content) = (CellBuffer::default(), Content::default());
+    let kind = |column: &ColumnLayout| column.schema.map(|known| known.kind);
     source.query(&sql, &[], &mut |row| {
         for (at, (column, there)) in table.columns.iter().zip(&columns).enumerate() {
             let value = row.value(at)?;
@@ -151,13 +201,21 @@ fn copy_table(
                 check(target, (table, column), there, value)?;
             }
             cells.push(value);
+            if proving {
+                content.cell(value, kind(there));
+            }
+        }
+        if proving {
+            content.end_row();
         }
         if cells.len() >= FULL_CELLS || cells.byte_len() >= FULL_BYTES {
             flush(&mut inserter, &mut cells, names.len(), copied)?;
         }
         Ok(Next::Row)
     })?;
-    flush(&mut inserter, &mut cells, names.len(), copied)
+    flush(&mut inserter, &mut cells, names.len(), copied)?;
+    let columns = columns.iter().flatten().map(|column| (column.name.clone(), kind(column))).collect();
+    Ok(Written { table: table.schema.name, columns, content })
 }
 
 fn flush(

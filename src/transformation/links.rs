@@ -51,19 +51,13 @@ pub fn move_links(
         let keys = link_keys(&links);
         let metric = links.table.quoted(links.metric_column.name);
         let owner = links.table.quoted(links.owner_column.name);
-        let row = if links.table.has_rowid { "rowid" } else { "NULL" };
+        let row = links.table.rowid.unwrap_or("NULL");
         let columns: String = keys.iter().map(|key| format!(", {}", links.table.quoted(key.name))).collect();
         let name = quote(&links.table.name);
         let sql = format!("SELECT {row}, {owner}, {metric}{columns} FROM {name} WHERE {owner} BETWEEN ?1 AND ?2");
-        let by_row = format!("UPDATE {name} SET {metric} = ?1 WHERE rowid = ?2");
-        let mut mover = Mover {
-            statement: connection.prepare_change(&if links.table.has_rowid {
-                by_row
-            } else {
-                move_statement(connection, &links)
-            })?,
-            table: links.table.schema.name,
-        };
+        let by_row = |rowid: &str| format!("UPDATE {name} SET {metric} = ?1 WHERE {rowid} = ?2");
+        let statement = links.table.rowid.map_or_else(|| move_statement(connection, &links), by_row);
+        let mut mover = Mover { statement: connection.prepare_change(&statement)?, table: links.table.schema.name };
         let mut found: Vec<Found> = Vec::new();
         connection.query(&sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
             job.pulse()?;

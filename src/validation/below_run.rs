@@ -73,7 +73,7 @@ pub fn read_below_run(
     }
     let numbered = hierarchy && indices.len() == 1;
     let mut numbers = vec![Numbers::NONE; if numbered { runs } else { 0 }];
-    scan.read(pass, bounds, row_order(table), |cells| {
+    scan.read(pass, bounds, &row_order(table), |cells| {
         let run = cell(cells, run_at).as_integer();
         let position = run.and_then(|run| known.nodes.runs.ids.position(run));
         if pass.experiment.is_some() && position.is_none() {

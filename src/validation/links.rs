@@ -73,7 +73,7 @@ impl<'l> LinkScan<'l> {
             (Some(_), Some(bounds)) => Some((self.owner_column, bounds)),
             (Some(_), None) => return Ok(()),
         };
-        self.scan.read(pass, bounds, row_order(table), |cells| {
+        self.scan.read(pass, bounds, &row_order(table), |cells| {
             if pass.experiment.is_some() && self.owner(known, cells).is_none() {
                 return pass.job.pulse();
             }

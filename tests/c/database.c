@@ -299,6 +299,28 @@ static void read_only(void)
     expmig_manager_free(manager);
 }
 
+/* A handle is of the file that its path named first. */
+static void replaced(void)
+{
+    expmig_database *database;
+    char *json = GARBAGE;
+    copy_file("small.db", "first.db");
+    copy_file("small.db", "second.db");
+    database = open_with("first.db", 0, 50);
+    CHECK(rename("second.db", "first.db") == 0);
+    FAILS(EXPMIG_MISMATCH, expmig_database_info(database, &json, &err));
+    CHECK(json == NULL);
+    CHECK_INT(expmig_error_retryable(err), 0);
+    CHECK_INT(expmig_error_domain(err), EXPMIG_DOMAIN_DATABASE);
+    CHECK_HAS(expmig_error_message(err), "replaced");
+    CHECK_HAS(expmig_error_hint(err), "open it again");
+    CHECK_HAS(detail("path"), "first.db");
+    CHECK(unlink("first.db") == 0);
+    FAILS(EXPMIG_MISMATCH, expmig_database_info(database, &json, &err));
+    CHECK_HAS(expmig_error_message(err), "deleted");
+    expmig_database_close(database);
+}
+
 int main(void)
 {
     arguments();
@@ -313,6 +335,7 @@ int main(void)
     opened();
     read_only();
     created();
+    replaced();
     forget_error();
     return 0;
 }

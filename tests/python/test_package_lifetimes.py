@@ -35,6 +35,26 @@ class Lifetimes(binding.Case):
             self.assertEqual(expmig.DataMigrationManager(db).digest(1), digest)
         self.assertEqual(binding.descriptors(self.path), 0)
 
+    def test_a_database_whose_file_was_replaced_is_refused_until_it_is_opened_again(self):
+        for isolation in (None, "process"):
+            with self.subTest(isolation=isolation):
+                path = self.copy("first.db")
+                db = self.open(path, isolation=isolation) if isolation else self.open(path)
+                manager = expmig.DataMigrationManager(db, snapshot_dir=self.folder / "snapshots")
+                manager.migrate_experiment(1)
+                snapshot = manager.snapshot_manager.create_snapshot("before")
+                replacement = self.copy("replacement.db")
+                os.replace(replacement, path)
+                before = path.read_bytes()
+                for call in (db.info, lambda: manager.digest(1), lambda: manager.migrate_experiment(1),
+                             lambda: manager.snapshot_manager.create_snapshot("after"),
+                             lambda: manager.snapshot_manager.restore_snapshot(snapshot)):
+                    error = self.fails("MISMATCH", call)
+                    self.assertIn("open it again", str(error))
+                self.assertEqual(path.read_bytes(), before)
+                db.close()
+                self.assertEqual(len(self.manager(path).list_experiments()), len(self.manager(self.path).list_experiments()))
+
     def test_garbage_is_closed_whatever_goes_first(self):
         for order in ("database first", "manager first"):
             db = expmig.DatabaseManager(self.path)

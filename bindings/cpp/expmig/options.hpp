@@ -52,6 +52,8 @@ struct open_options {
     std::optional<std::string> password{};
     /** Asked for it, once, where `password` is not given. What it throws comes out of open. */
     std::function<std::string()> ask_password{};
+    /** As create, and create the tables also beside those of others. */
+    bool create_beside = false;
 };
 
 struct manager_options {
@@ -198,7 +200,8 @@ inline const std::int64_t *ids(const std::vector<std::int64_t> &from) noexcept {
 class open_arguments {
 public:
     open_arguments(const open_options &from, call &call) : call_(call), ask_(from.ask_password), password_(from.password) {
-        options_.flags = flag(from.create, EXPMIG_OPEN_CREATE) | flag(from.readonly, EXPMIG_OPEN_READONLY) |
+        options_.flags = flag(from.create, EXPMIG_OPEN_CREATE) | flag(from.create_beside, EXPMIG_OPEN_CREATE_BESIDE) |
+                         flag(from.readonly, EXPMIG_OPEN_READONLY) |
                          flag(from.allow_shared_process, EXPMIG_OPEN_ALLOW_SHARED_PROCESS);
         if (from.busy_timeout)
             options_.busy_timeout_ms = from.busy_timeout->count();

@@ -44,12 +44,14 @@ class Database:
     """An open database."""
 
     def __init__(
-        self, url: str, *, password: Secret | None, readonly: bool, create: bool, allow_shared_process: bool, busy_timeout_ms: int,
+        self, url: str, *, password: Secret | None, readonly: bool, create: bool, create_beside: bool, allow_shared_process: bool,
+        busy_timeout_ms: int,
     ) -> None:
         options = options_of(
             c.expmig_open_options,
             flags=flags(
                 (readonly, c.EXPMIG_OPEN_READONLY), (create, c.EXPMIG_OPEN_CREATE),
+                (create_beside, c.EXPMIG_OPEN_CREATE_BESIDE),
                 (allow_shared_process, c.EXPMIG_OPEN_ALLOW_SHARED_PROCESS),
             ),
             busy_timeout_ms=integer(busy_timeout_ms, "timeout"),

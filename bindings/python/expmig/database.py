@@ -41,7 +41,8 @@ class DatabaseManager:
     ``database_path``: the path of a SQLite file; the name of a schema of a MySQL or MariaDB server if ``use_sqlite`` is False.
     ``use_sqlite``: None is True unless ``host`` or another argument for servers is given.
     ``readonly``: refuse everything that writes.
-    ``create``: create the file or the schema if it is missing, and the tables in a database that has none.
+    ``create``: create the file or the schema if it is missing, and the tables in one that is empty; refused where other tables are.
+    ``create_beside``: as ``create``, and create the tables also beside those of others, which are left alone.
     ``timeout``: how many seconds to wait for other connections' locks.
     ``isolation``: "process" does every call in a child process, which is the way to use expmig on a file that this process has open
     through Python's sqlite3 (docs/python.md); None does it here.
@@ -75,6 +76,7 @@ class DatabaseManager:
         *,
         port: int | None = None,
         create: bool = False,
+        create_beside: bool = False,
         timeout: float = 5.0,
         isolation: str | None = None,
         allow_shared_process: bool = False,
@@ -107,7 +109,7 @@ class DatabaseManager:
         self.database_path = path
         self._asked: dict[str, Any] = {
             "url": "sqlite:" + os.path.abspath(path), "password": None, "readonly": readonly, "create": create,
-            "allow_shared_process": allow_shared_process,
+            "create_beside": create_beside, "allow_shared_process": allow_shared_process,
             "busy_timeout_ms": round(timeout * 1000),
         }
         if not use_sqlite:

@@ -7,6 +7,7 @@ from typing import Any, Iterable
 # What the library's hints call by the names of C, and what it is called here.
 PYTHON_NAMES = {
     "EXPMIG_OPEN_CREATE": "create=True",
+    "EXPMIG_OPEN_CREATE_BESIDE": "create_beside=True",
     "EXPMIG_OPEN_READONLY": "readonly=True",
     "EXPMIG_OPEN_ALLOW_SHARED_PROCESS": "allow_shared_process=True",
     "EXPMIG_RESTORE_NO_SAFETY_SNAPSHOT": "safety_snapshot=False",

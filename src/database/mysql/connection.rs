@@ -15,7 +15,7 @@ use super::rows::{Buffered, MysqlCursor, Open};
 use super::session::{Door, Kind, Server};
 use super::store::{Stored, store};
 use super::tables::most;
-use super::{added_column, foreign_key, layout, read};
+use super::{added_column, foreign_key, layout, read, references};
 use crate::database::cell_buffer::CellBuffer;
 use crate::database::connection::{
     Change, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, RowCounts, WithCursors,
@@ -23,6 +23,7 @@ use crate::database::connection::{
 use crate::database::layout::{ColumnLayout, Layout, Storage, TableLayout};
 use crate::database::missing_column::MissingColumn;
 use crate::database::read::ReadStatement;
+use crate::database::reference::References;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
 use crate::schema::{Table, Value, ValueRef, quote};
@@ -41,8 +42,8 @@ pub struct MysqlConnection {
     pub(super) locked: Cell<bool>,
     pub(super) lock_name: String,
     pub(super) beside: Beside,
-    /// Foreign keys are not looked at until the transaction ends.
-    unordered: Cell<bool>,
+    /// Foreign keys are off.
+    suspended: Cell<bool>,
 }
 
 /// A value on its way to the server.
@@ -89,7 +90,7 @@ impl MysqlConnection {
             locked: Cell::new(false),
             lock_name,
             beside: Beside::default(),
-            unordered: Cell::new(false),
+            suspended: Cell::new(false),
         })
     }
 
@@ -157,36 +158,41 @@ impl MysqlConnection {
         Ok(found)
     }
 
+    /// The name of the schema.
+    pub fn schema(&self) -> &str {
+        self.link.schema()
+    }
+
+    /// Foreign keys as they are for every new connection. If this fails it is done before the next transaction.
+    fn resume_foreign_keys(&self) -> Result<()> {
+        if self.suspended.get() {
+            self.waiting(|| self.link.command("SET SESSION foreign_key_checks = 1"))?;
+            self.suspended.set(false);
+        }
+        Ok(())
+    }
+
+    /// Another connection in the place of this one, which was lost.
+    fn renew(&self) -> Result<()> {
+        self.link.renew()?;
+        self.suspended.set(false);
+        Ok(())
+    }
+
     /// Begins a transaction; on another connection if this one was lost since the last.
     fn begin(&self, sql: &str) -> Result<()> {
         if self.link.is_lost() {
-            self.link.renew()?;
+            self.renew()?;
         }
-        self.insist_on_order()?;
+        self.resume_foreign_keys()?;
         match self.waiting(|| self.link.command(sql)) {
             Err(_) if self.link.is_lost() => {
-                self.link.renew()?;
+                self.renew()?;
                 self.waiting(|| self.link.command(sql))?;
             }
             begun => begun?,
         }
         self.open.set(true);
-        Ok(())
-    }
-
-    /// What is left to do after a transaction.
-    fn end(&self) {
-        // If it fails, the next transaction tries again, and does not begin without.
-        let _later = self.insist_on_order();
-        self.unlock();
-    }
-
-    /// Foreign keys are looked at again.
-    fn insist_on_order(&self) -> Result<()> {
-        if self.unordered.get() {
-            self.mark("SET SESSION foreign_key_checks = 1")?;
-            self.unordered.set(false);
-        }
         Ok(())
     }
 
@@ -231,6 +237,19 @@ impl MysqlConnection {
         self.link.wrap(error)
     }
 
+    /// Locks the rows of a query, and reads them.
+    fn lock_and_read(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
+        let since = Instant::now();
+        // Another's lock can turn up at any row; the locks on those before it stay. So the rows are locked first, and then read.
+        loop {
+            match self.query(sql, params, &mut |_| Ok(Next::Row)) {
+                Err(error) if self.can_wait_for(&error) => self.pause(since, Duration::ZERO, || error)?,
+                Err(error) => return Err(error),
+                Ok(()) => return self.query(sql, params, each),
+            }
+        }
+    }
+
     /// Runs DDL, which ends any transaction.
     pub fn define(&self, sql: &str) -> Result<()> {
         if self.open.get() {
@@ -265,14 +284,14 @@ impl Connection for MysqlConnection {
 
     fn begin_write(&self) -> Result<()> {
         if self.link.is_lost() {
-            self.link.renew()?;
+            self.renew()?;
         }
         if let Err(error) = self.lock() {
             // The server may have ended the connection while nobody used it.
             if !self.link.is_lost() {
                 return Err(error);
             }
-            self.link.renew()?;
+            self.renew()?;
             self.lock()?;
         }
         let begun = self.begin(BEGIN_WRITE);
@@ -301,7 +320,8 @@ impl Connection for MysqlConnection {
                 .caused_by(error));
         }
         self.open.set(false);
-        self.end();
+        let _before_the_next = self.resume_foreign_keys();
+        self.unlock();
         Ok(())
     }
 
@@ -313,7 +333,8 @@ impl Connection for MysqlConnection {
         self.link.abandon();
         // If this fails the transaction ends with the connection.
         let _ended_later = self.link.command("ROLLBACK");
-        self.end();
+        let _before_the_next = self.resume_foreign_keys();
+        self.unlock();
         self.link.watched.set(job);
     }
 
@@ -329,16 +350,20 @@ impl Connection for MysqlConnection {
     }
 
     fn query_locked(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
-        let sql = format!("{sql} FOR UPDATE");
-        let since = Instant::now();
-        // Another's lock can turn up at any row; the locks on those before it stay. So the rows are locked first, and then read.
-        loop {
-            match self.query(&sql, params, &mut |_| Ok(Next::Row)) {
-                Err(error) if self.can_wait_for(&error) => self.pause(since, Duration::ZERO, || error)?,
-                Err(error) => return Err(error),
-                Ok(()) => return self.query(&sql, params, each),
-            }
-        }
+        self.lock_and_read(&format!("{sql} FOR UPDATE"), params, each)
+    }
+
+    fn query_held(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
+        self.lock_and_read(&format!("{sql} LOCK IN SHARE MODE"), params, each)
+    }
+
+    fn references(&self, layout: &Layout) -> Result<References> {
+        references::read(self, layout)
+    }
+
+    fn suspend_foreign_keys(&self) -> Result<()> {
+        self.suspended.set(true);
+        self.waiting(|| self.link.command("SET SESSION foreign_key_checks = 0"))
     }
 
     fn has_other_writers(&self) -> bool {
@@ -426,8 +451,7 @@ impl Connection for MysqlConnection {
     fn allow_any_order(&self, layout: &Layout) -> Result<()> {
         // Other keys than those of the hierarchy are nobody's to prove but the server's.
         if foreign_key::read(self)?.iter().all(|key| key.is_of_the_hierarchy(layout)) {
-            self.unordered.set(true);
-            self.mark("SET SESSION foreign_key_checks = 0")?;
+            self.suspend_foreign_keys()?;
         }
         Ok(())
     }

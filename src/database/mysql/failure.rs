@@ -199,6 +199,11 @@ fn classify(code: u16, state: &str) -> (Status, &'static str, &'static str) {
         1264 | 1265 | 1292 | 1366 | 1406 | 1525 | 3140 | 3141 => {
             (Status::Constraint, "a value does not fit its column", "compare the target's schema with the source's")
         }
+        4119 | 4120 => (
+            Status::Unsupported,
+            "the table is system-versioned, so the server does not let it be changed",
+            "SET system_versioning_alter_history = KEEP, and run the statement by hand",
+        ),
         1146 => (Status::Schema, "a table is gone", "check the schema"),
         1054 => (Status::Schema, "a column is gone", "check the schema"),
         _ => match state.get(..2) {

@@ -4,21 +4,22 @@ use std::collections::HashSet;
 
 use super::column_type::{ColumnType, Declared};
 use super::connection::MysqlConnection;
+use super::visible;
 use crate::database::connection::{Connection, Next, Row};
-use crate::database::layout::{ColumnLayout, Layout, Storage, TableLayout, ids_are_no_key};
+use crate::database::layout::{ColumnLayout, Layout, Storage, TableLayout, ids_are_no_key, is_relied_on, not_a_table};
 use crate::error::{Error, Result};
 use crate::schema::{Column, Kind, Table, Value, ValueRef, own_table, table};
 
-const TABLES: &str = "SELECT TABLE_NAME FROM information_schema.TABLES
-    WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE' ORDER BY TABLE_NAME";
+const TABLES: &str = "SELECT TABLE_NAME, UPPER(TABLE_TYPE), ENGINE FROM information_schema.TABLES
+    WHERE TABLE_SCHEMA = DATABASE() ORDER BY TABLE_NAME";
 const COLUMNS: &str =
     "SELECT COLUMN_NAME, LOWER(DATA_TYPE), COLUMN_TYPE, IS_NULLABLE, EXTRA, CHARACTER_MAXIMUM_LENGTH, \
-    CHARACTER_OCTET_LENGTH, NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION, CHARACTER_SET_NAME, \
+    CHARACTER_OCTET_LENGTH, NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION, CHARACTER_SET_NAME, LOWER(PRIVILEGES), \
     COLUMN_DEFAULT
     FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?1 ORDER BY ORDINAL_POSITION";
-/// Unique indexes of one column.
+/// Unique indexes of one column, beside a second parameter that does not count.
 const UNIQUE: &str = "SELECT MAX(COLUMN_NAME) FROM information_schema.STATISTICS
-    WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?1 AND NON_UNIQUE = 0 GROUP BY INDEX_NAME HAVING COUNT(*) = 1";
+    WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?1 AND NON_UNIQUE = 0 AND COLUMN_NAME <> ?2 GROUP BY INDEX_NAME HAVING COUNT(*) = 1";
 /// MariaDB's `JSON` is text with such a check.
 const CHECKS: &str = "SELECT CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS
     WHERE CONSTRAINT_SCHEMA = DATABASE() AND TABLE_NAME = ?1";
@@ -42,21 +43,50 @@ pub fn read(connection: &MysqlConnection) -> Result<Layout> {
     let mut tables = Vec::new();
     let mut own_tables = Vec::new();
     let mut extra_tables = Vec::new();
-    for name in texts(connection, TABLES, &[])? {
+    let Names { tables: names, mut beside } = names(connection)?;
+    let known: Vec<String> =
+        names.iter().filter(|name| table(name).is_some_and(|_| is_relied_on(name))).cloned().collect();
+    visible::check(connection, &known)?;
+    for name in names {
         if let Some(schema) = table(&name) {
-            let columns = columns(connection, schema, &name)?;
+            let found = columns(connection, schema, &name)?;
             if schema.has_own_id() && !unique_id(connection, &name)? {
                 return Err(no_key(connection, &name));
             }
-            tables.push(TableLayout { schema, name, columns, has_rowid: false });
+            tables.push(found);
         } else if let Some(schema) = own_table(&name) {
-            let columns = columns(connection, schema, &name)?;
-            own_tables.push(TableLayout { schema, name, columns, has_rowid: false });
+            own_tables.push(columns(connection, schema, &name)?);
         } else {
             extra_tables.push(name);
         }
     }
-    Layout::new(tables, own_tables, extra_tables)
+    beside.splice(..0, extra_tables.iter().cloned());
+    Ok(Layout { beside, ..Layout::new(tables, own_tables, extra_tables)? })
+}
+
+struct Names {
+    tables: Vec<String>,
+    /// What can be read as a table and is none.
+    beside: Vec<String>,
+}
+
+/// What can be read as a table; fails if something else has the name of one that is relied on.
+fn names(connection: &MysqlConnection) -> Result<Names> {
+    let mut names = Names { tables: Vec::new(), beside: Vec::new() };
+    connection.query(TABLES, &[], &mut |row| {
+        let name = text(row, 0)?;
+        match visible::what_is(&text(row, 1)?, row.value(2)?.readable().as_deref()) {
+            None => names.tables.push(name),
+            // Rows that are somewhere else are rows of somebody.
+            Some(_) if table(&name).is_none() && text(row, 1)? == "BASE TABLE" => names.tables.push(name),
+            Some(kind) if is_relied_on(&name) => {
+                return Err(not_a_table(&name, &kind).detail("database", connection.place()));
+            }
+            Some(_) => names.beside.push(name),
+        }
+        Ok(Next::Row)
+    })?;
+    Ok(names)
 }
 
 fn no_key(connection: &MysqlConnection, name: &str) -> Error {
@@ -64,7 +94,9 @@ fn no_key(connection: &MysqlConnection, name: &str) -> Error {
 }
 
 fn unique_id(connection: &MysqlConnection, name: &str) -> Result<bool> {
-    let unique = texts(connection, UNIQUE, &[Value::Text(name.as_bytes().to_vec())])?;
+    // The server puts the end of a row's time into the keys of a system-versioned table; of the current rows it is the same.
+    let aside = visible::row_end(connection, name)?.unwrap_or_default();
+    let unique = texts(connection, UNIQUE, &[name, &aside].map(|name| Value::Text(name.as_bytes().to_vec())))?;
     Ok(unique.iter().any(|column| column.eq_ignore_ascii_case("id")))
 }
 
@@ -90,13 +122,18 @@ fn column_type(known: Option<&Column>, declared: &Declared) -> ColumnType {
     }
 }
 
-/// The columns that can be written.
-fn columns(connection: &MysqlConnection, schema: &Table, name: &str) -> Result<Vec<ColumnLayout>> {
-    let json = json_columns(connection, name)?;
-    let mut columns = Vec::new();
-    connection.query(COLUMNS, &[Value::Text(name.as_bytes().to_vec())], &mut |row| {
+/// The columns of a table.
+fn columns(connection: &MysqlConnection, schema: &'static Table, table: &str) -> Result<TableLayout> {
+    let json = json_columns(connection, table)?;
+    let (mut columns, mut generated, mut hidden) = (Vec::new(), Vec::new(), None);
+    connection.query(COLUMNS, &[Value::Text(table.as_bytes().to_vec())], &mut |row| {
+        if !text(row, 11)?.split(',').any(|right| right == "select") && is_relied_on(table) {
+            hidden = Some(text(row, 0)?);
+            return Ok(Next::Stop);
+        }
         let extra = text(row, 4)?.to_ascii_lowercase();
         if extra.contains("generated") && !extra.contains("default_generated") {
+            generated.push(text(row, 0)?);
             return Ok(Next::Row);
         }
         let number = |at: usize| -> Result<Option<u64>> {
@@ -123,9 +160,12 @@ fn columns(connection: &MysqlConnection, schema: &Table, name: &str) -> Result<V
             not_null: row.value(3)? == ValueRef::Text(b"NO"),
             counter: extra.contains("auto_increment"),
             // MariaDB writes the default that is NULL as a text, but none of a column that refuses it.
-            has_default: row.value(11)? != ValueRef::Null,
+            has_default: row.value(12)? != ValueRef::Null,
         });
         Ok(Next::Row)
     })?;
-    Ok(columns)
+    match hidden {
+        Some(column) => Err(visible::hidden_column(connection, table, &column)?),
+        None => Ok(TableLayout { schema, name: table.to_owned(), columns, generated, rowid: None }),
+    }
 }

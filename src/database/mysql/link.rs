@@ -109,6 +109,11 @@ impl Link {
         self.door.place()
     }
 
+    /// The name of the schema.
+    pub fn schema(&self) -> &str {
+        &self.door.address.schema
+    }
+
     /// An error of the driver as ours.
     pub fn wrap(&self, error: Cause) -> Error {
         translate(error, &self.place())

@@ -6,10 +6,11 @@
 //! - [`address`] is the URL, [`session`] a connection as we want it with the [`settings`] that it needs, [`failure`] the server's errors as ours.
 //! - A result set occupies its connection until it is read. [`link`] lets others go first: what is left of a result set is put
 //!   aside ([`spool`]: in memory, then on disk), so that every statement of a job runs in its one transaction.
-//! - [`layout`] reads what a schema has; [`column_type`] and [`store`] know what a column makes of a value, so that nothing is
+//! - [`layout`] reads what a schema has, [`visible`] proves that the account sees all of it; [`column_type`] and [`store`] know what a column makes of a value, so that nothing is
 //!   left to the server's conversions: what [`insert`] sends is what comes back, or it is refused.
 //!   [`any_cell`] is how a column of ours holds a cell of any type.
 //!   Many rows go by `LOAD DATA` where the server takes it ([`load`]), while the next are made ready ([`loading`]).
+//! - [`references`] finds the foreign keys that lead to our tables.
 //! - [`read`] lets other people's statements do nothing but read.
 //! - [`reserve`] keeps ids from others.
 //! - [`added_column`] says how to add a column.
@@ -34,6 +35,7 @@ mod loading;
 mod locks;
 mod placeholders;
 mod read;
+mod references;
 mod remembered;
 mod reserve;
 mod rows;
@@ -43,6 +45,7 @@ mod settings;
 mod spool;
 mod store;
 mod tables;
+mod visible;
 mod widen;
 
 pub use address::Address;

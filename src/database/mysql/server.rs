@@ -13,9 +13,19 @@ use super::widen;
 use crate::database::connection::Connection;
 use crate::database::handle::{OpenOptions, has_no_experiment};
 use crate::database::widening::Widening;
-use crate::error::{Result, Status};
+use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
-use crate::schema::{Entity, MYSQL_CHARSET, TABLES, create_statement_mysql, quote};
+use crate::schema::{Entity, MYSQL_CHARSET, create_statement_mysql, quote};
+
+/// Those that a server has for itself.
+const SYSTEM_SCHEMAS: [&str; 4] = ["mysql", "sys", "information_schema", "performance_schema"];
+
+/// The refusal to create tables in one of them.
+fn of_the_server(schema: &str) -> Error {
+    Error::new(Status::Schema, Domain::Database, format!("{schema} is a schema of the server's own"))
+        .detail("schema", schema)
+        .hint("give the name of another schema")
+}
 
 /// A schema of a server.
 pub struct MysqlServer {
@@ -41,7 +51,7 @@ impl MysqlServer {
             reader: OnceCell::new(),
             writer: OnceCell::new(),
         };
-        if server.options.create {
+        if server.options.creates() {
             server.created = server.create()?;
         }
         server.reader()?;
@@ -50,6 +60,10 @@ impl MysqlServer {
 
     /// Creates what is missing; whether there are only tables without any experiment then.
     fn create(&self) -> Result<bool> {
+        if SYSTEM_SCHEMAS.iter().any(|schema| schema.eq_ignore_ascii_case(self.name())) {
+            return Err(of_the_server(self.name()).detail("database", self.place()));
+        }
+        let named = |error: Error| error.detail("database", self.place());
         if let Err(error) = self.reader() {
             if error.status() != Status::NotFound || error.vendor_code() != Some(i32::from(UNKNOWN_SCHEMA)) {
                 return Err(error);
@@ -59,14 +73,15 @@ impl MysqlServer {
         }
         let reader = self.reader()?;
         let layout = reader.layout()?;
-        // Somebody's data, or what is left of a call that was cut off: the first of our tables, and nothing in them.
-        let ours = layout.tables.iter().zip(TABLES).all(|(found, table)| found.schema.name == table.name);
-        let used = layout.entity(Entity::Experiment).is_ok() && !has_no_experiment(reader, &layout)?;
-        if !ours || used {
+        if layout.entity(Entity::Experiment).is_ok() && !has_no_experiment(reader, &layout)? {
             return Ok(false);
         }
+        let missing = layout.to_create(self.options.create_beside).map_err(named)?;
+        if missing.is_empty() {
+            return has_no_experiment(reader, &layout);
+        }
         let writer = self.connect(None)?;
-        for table in TABLES.iter().filter(|table| layout.table(table.name).is_none()) {
+        for table in missing {
             writer.define(&create_statement_mysql(table))?;
         }
         let layout = writer.layout()?;

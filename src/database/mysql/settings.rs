@@ -149,11 +149,15 @@ fn others(shown: &HashMap<String, String>) -> impl Iterator<Item = (&'static Set
 /// Gives every setting our value, and looks whether it has it.
 pub fn impose(connection: &mut PooledConn, place: &str) -> Result<()> {
     let connecting = |error| of_connecting(error, place);
-    // The statements below have to be understood, whatever the server's own character set; and a limit may be on what is shown.
-    connection.query_drop("SET NAMES utf8mb4 COLLATE utf8mb4_bin").map_err(connecting)?;
-    connection
-        .query_drop(format!("SET SESSION sql_select_limit = {MOST}, sql_mode = {SQL_MODE}"))
-        .map_err(connecting)?;
+    // The statements below have to be understood, whatever the server's own character set; and showing settings may be limited like
+    // any other query. Each server has its own comments that it runs.
+    let first = format!(
+        "SET SESSION sql_mode = {SQL_MODE}, sql_select_limit = {MOST}, max_join_size = {MOST}, sql_big_selects = 1 \
+         /*M!100101 , max_statement_time = 0 */ /*!80000 , max_execution_time = 0 */"
+    );
+    for statement in ["SET NAMES utf8mb4 COLLATE utf8mb4_bin", first.as_str()] {
+        connection.query_drop(statement).map_err(connecting)?;
+    }
     let before = shown(connection).map_err(connecting)?;
     let needed: Vec<&Setting> = others(&before).map(|(setting, _)| setting).filter(|setting| setting.needed).collect();
     if !needed.is_empty() {

@@ -7,11 +7,16 @@ use super::column_type::{Charset, ColumnType};
 use super::connection::MysqlConnection;
 use super::foreign_key::{self, ForeignKey, Index, Place, place};
 use super::remembered::{self, Remembered};
+use super::visible::is_versioned;
 use crate::database::connection::Connection;
 use crate::database::layout::{ColumnLayout, Storage, TableLayout};
 use crate::database::widening::{AddedAgain, Change, Left, Widening};
 use crate::error::{Domain, Error, Result};
 use crate::schema::{Column, Kind, MYSQL_CHARSET, mysql_type, quote};
+
+/// Why the columns of a table are left alone that keeps its history.
+const VERSIONED: &str = "the table is system-versioned: changing it changes its history, which the server allows with \
+    system_versioning_alter_history = KEEP alone";
 
 /// A column that should have another type.
 struct Narrow {
@@ -152,11 +157,13 @@ impl Statements {
 /// The columns of a table that are too narrow.
 fn read_narrow(connection: &MysqlConnection, table: &TableLayout, narrow: &mut Vec<Narrow>) -> Result<()> {
     let attributes = attributes::read(connection, &table.name)?;
+    let versioned = is_versioned(connection, &table.name)?;
     for column in &table.columns {
         let (Some(schema), Storage::Mysql(kind)) = (column.schema, &column.storage) else { continue };
         let (to, clause) = match wanted(schema, kind) {
             Wanted::Nothing => continue,
             Wanted::Unknown => (String::new(), Err("what it holds cannot be told".to_owned())),
+            Wanted::Type(to) if versioned => (to, Err(VERSIONED.to_owned())),
             Wanted::Type(to) => {
                 let clause = clause(schema, column, &to, attributes.get(&column.name), connection.is_mariadb());
                 (to, clause.map_err(str::to_owned))

@@ -85,7 +85,7 @@ impl RunOrder {
         let by_trial = query.owner == LinkOwner::Run && self.places.is_some();
         let as_written = written && !by_trial;
         if as_written {
-            sql.push_str(row_order(table));
+            sql.push_str(&row_order(table));
         } else {
             let mut order = Vec::new();
             if by_trial {

@@ -1,0 +1,106 @@
+//! The foreign keys of a server that lead to the tables that the schema knows.
+
+use super::connection::MysqlConnection;
+use crate::database::connection::{Connection, Next};
+use crate::database::layout::Layout;
+use crate::database::reference::{Reference, References};
+use crate::error::{Domain, Error, Result, Status};
+use crate::schema::{Value, quote, table};
+
+const REFERENCES: &str = "SELECT TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_NAME,
+    REFERENCED_COLUMN_NAME, TABLE_SCHEMA = DATABASE() FROM information_schema.KEY_COLUMN_USAGE
+    WHERE REFERENCED_TABLE_SCHEMA = DATABASE() ORDER BY TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, ORDINAL_POSITION";
+const KEY: &str = "SELECT COLUMN_NAME FROM information_schema.STATISTICS
+    WHERE TABLE_SCHEMA = ?1 AND TABLE_NAME = ?2 AND INDEX_NAME = 'PRIMARY' ORDER BY SEQ_IN_INDEX";
+/// The account lacks the right PROCESS.
+const DENIED: i32 = 1227;
+
+/// Those that the schema does not know. Fails if there are some of which the account is told nothing but that they exist.
+pub fn read(connection: &MysqlConnection, layout: &Layout) -> Result<References> {
+    let mut found: Vec<([String; 3], Reference)> = Vec::new();
+    let mut all = Vec::new();
+    connection.query(REFERENCES, &[], &mut |row| {
+        let text = |at| Ok::<_, Error>(row.value(at)?.readable().unwrap_or_default());
+        let id = [text(0)?, text(1)?, text(2)?];
+        let (from, to, to_column) = (text(3)?, text(4)?, text(5)?);
+        let is_here = row.value(6)?.as_integer() == Some(1);
+        if all.last() != Some(&id) {
+            all.push(id.clone());
+        }
+        let Some(there) = layout.tables.iter().find(|table| table.name.eq_ignore_ascii_case(&to)) else {
+            return Ok(Next::Row);
+        };
+        let [schema, name, _] = &id;
+        if found.last().is_none_or(|(last, _)| *last != id) {
+            let reference = Reference {
+                table: if is_here { name.clone() } else { format!("{schema}.{name}") },
+                name: format!("{}.{}", quote(schema), quote(name)),
+                columns: Vec::new(),
+                key: Vec::new(),
+                to: there.schema,
+                to_name: quote(&there.name),
+                to_columns: Vec::new(),
+                is_ours: is_here && table(name).is_some(),
+            };
+            found.push((id, reference));
+        }
+        if let Some((_, reference)) = found.last_mut() {
+            reference.columns.push(from);
+            reference.to_columns.push(to_column);
+        }
+        Ok(Next::Row)
+    })?;
+    let own = |reference: &Reference| {
+        reference.is_ours
+            && table(&reference.table).is_some_and(|schema| schema.declares(&reference.columns, reference.to))
+    };
+    found.retain(|(_, reference)| !own(reference));
+    for ([schema, name, _], reference) in &mut found {
+        let names = [schema, name].map(|name| Value::Text(name.as_bytes().to_vec()));
+        connection.query(KEY, &names, &mut |row| {
+            reference.key.extend(row.value(0)?.readable());
+            Ok(Next::Row)
+        })?;
+    }
+    let perhaps_more = !refuse_hidden(connection, &all)?;
+    Ok(References { found: found.into_iter().map(|(_, reference)| reference).collect(), perhaps_more })
+}
+
+/// Fails if the storage engine knows of tables that refer to the schema and that the account is not shown; whether that could be
+/// asked.
+fn refuse_hidden(connection: &MysqlConnection, shown: &[[String; 3]]) -> Result<bool> {
+    let list = if connection.is_mariadb() { "INNODB_SYS_FOREIGN" } else { "INNODB_FOREIGN" };
+    let schema = connection.schema();
+    // There, other names are written in another way.
+    let plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if !plain(schema) {
+        return Ok(false);
+    }
+    let sql =
+        format!("SELECT FOR_NAME, ID FROM information_schema.{list} WHERE SUBSTRING_INDEX(REF_NAME, '/', 1) = ?1");
+    let mut hidden = Vec::new();
+    let asked = connection.query(&sql, &[Value::Text(schema.as_bytes().to_vec())], &mut |row| {
+        let name = row.value(0)?.readable().unwrap_or_default();
+        let Some((from, table)) = name.split_once('/') else { return Ok(Next::Row) };
+        let is_shown = |[schema, name, _]: &[String; 3]| {
+            schema.eq_ignore_ascii_case(from) && (name.eq_ignore_ascii_case(table) || !plain(name))
+        };
+        if !shown.iter().any(is_shown) {
+            hidden.push(name.replace('/', "."));
+        }
+        Ok(Next::Row)
+    });
+    match asked {
+        Err(error) if error.vendor_code() == Some(DENIED) => return Ok(false),
+        asked => asked?,
+    }
+    if hidden.is_empty() {
+        return Ok(true);
+    }
+    let message = "tables that the account may not read refer to the schema; nothing was changed";
+    let error = Error::new(Status::Auth, Domain::Database, message)
+        .detail("database", connection.place())
+        .detail("right", "SELECT")
+        .hint("grant SELECT on these tables: rows of theirs must not be left without what they refer to");
+    Err(hidden.into_iter().fold(error, |error, name| error.detail("table", name)))
+}

@@ -1,0 +1,129 @@
+//! Whether an account sees all there is. To one that may not read a table or a column the server shows neither: what looks absent may
+//! only be hidden, and would be left out of every copy.
+
+use super::connection::MysqlConnection;
+use super::session::Kind;
+use crate::database::layout::is_relied_on;
+use crate::error::{Domain, Error, Result, Status};
+use crate::schema::{TABLES, Value, quote};
+
+/// A table that no schema has. Who is told that it does not exist may read the whole schema.
+const NO_TABLE: &str = "EXPMIG_NO_SUCH_TABLE";
+/// There is no such table.
+const NO_SUCH_TABLE: i32 = 1146;
+/// There may be, but the account has no right to know.
+const DENIED: [i32; 2] = [1142, 1143];
+
+/// What a statement says of a table.
+#[derive(PartialEq, Eq)]
+enum Answer {
+    There,
+    Absent,
+    Denied,
+}
+
+fn ask(connection: &MysqlConnection, sql: &str) -> Result<Answer> {
+    match connection.first(sql, &[]) {
+        Ok(_) => Ok(Answer::There),
+        Err(error) => match error.vendor_code() {
+            Some(NO_SUCH_TABLE) => Ok(Answer::Absent),
+            Some(code) if DENIED.contains(&code) => Ok(Answer::Denied),
+            _ => Err(error),
+        },
+    }
+}
+
+/// Fails unless the account may read every known table that there is, wholly. `there` are the names of those that it sees.
+pub fn check(connection: &MysqlConnection, there: &[String]) -> Result<()> {
+    let select = |name: &str| format!("SELECT 1 FROM {} LIMIT 0", quote(name));
+    if ask(connection, &select(NO_TABLE))? != Answer::Denied {
+        return Ok(());
+    }
+    for name in there {
+        // Who has a right to the whole table sees all its columns. Reading one column asks for no more than the right to that one.
+        let whole = ask(connection, &format!("SHOW CREATE TABLE {}", quote(name)))?;
+        if whole == Answer::Denied || ask(connection, &select(name))? == Answer::Denied {
+            let message = format!(
+                "the account may not read the whole table {name}: columns that it does not see would be left out"
+            );
+            return Err(denied(connection, name, message, None)?);
+        }
+    }
+    let seen = |name: &str| there.iter().any(|seen| seen.eq_ignore_ascii_case(name));
+    for table in TABLES.iter().filter(|table| is_relied_on(table.name) && !seen(table.name)) {
+        if ask(connection, &select(table.name))? == Answer::Denied {
+            let message = format!(
+                "the account may not read the table {0}, if there is one: that it is absent cannot be proven",
+                table.name
+            );
+            return Err(denied(connection, table.name, message, None)?);
+        }
+    }
+    Ok(())
+}
+
+/// The error of a table that the account sees, and a column of it that it may not read.
+pub fn hidden_column(connection: &MysqlConnection, table: &str, column: &str) -> Result<Error> {
+    denied(connection, table, format!("the account may not read the column {table}.{column}"), Some(column))
+}
+
+fn denied(connection: &MysqlConnection, table: &str, message: String, column: Option<&str>) -> Result<Error> {
+    let texts =
+        |sql: &str| -> Result<String> { Ok(connection.first(sql, &[])?.borrow().readable().unwrap_or_default()) };
+    let (account, schema) = (texts("SELECT CURRENT_USER()")?, texts("SELECT DATABASE()")?);
+    let (user, host) = account.rsplit_once('@').unwrap_or((&account, "%"));
+    // As an ordinary client reads it, whatever its mode.
+    let quoted = |name: &str| format!("`{}`", name.replace('`', "``"));
+    let to = format!("TO {}@{}", quoted(user), quoted(host));
+    let statement = format!("GRANT SELECT ON {}.{} {to}", quoted(&schema), quoted(table));
+    let hint = format!(
+        "let somebody who may run {statement}; if there is no such table, the account needs SELECT on the whole schema to see that: \
+         GRANT SELECT ON {}.* {to}",
+        quoted(&schema.replace('_', "\\_").replace('%', "\\%"))
+    );
+    let error = Error::new(Status::Auth, Domain::Database, message)
+        .detail("table", table)
+        .detail("right", "SELECT")
+        .detail("statement", statement)
+        .detail("database", connection.place())
+        .hint(hint);
+    Ok(match column {
+        Some(column) => error.detail("column", column),
+        None => error,
+    })
+}
+
+/// What there is beside plain tables, and what of these has its rows elsewhere; `None` for a plain one.
+pub fn what_is(kind: &str, engine: Option<&str>) -> Option<String> {
+    /// Engines whose tables are a way to rows that are kept somewhere else.
+    const ELSEWHERE: [&str; 9] =
+        ["FEDERATED", "CONNECT", "SPIDER", "MRG_MYISAM", "SEQUENCE", "SPHINX", "OQGRAPH", "PERFORMANCE_SCHEMA", "S3"];
+    match (kind, engine) {
+        ("BASE TABLE" | "SYSTEM VERSIONED", Some(engine)) => {
+            let elsewhere = ELSEWHERE.iter().any(|known| known.eq_ignore_ascii_case(engine));
+            elsewhere.then(|| format!("a table of the engine {engine}, whose rows are somewhere else"))
+        }
+        ("BASE TABLE" | "SYSTEM VERSIONED", None) => Some("a table that the server cannot open".to_owned()),
+        ("VIEW" | "SYSTEM VIEW", _) => Some("a view".to_owned()),
+        ("SEQUENCE", _) => Some("a sequence".to_owned()),
+        (other, _) => Some(format!("a {}", other.to_ascii_lowercase())),
+    }
+}
+
+/// The column of a system-versioned table that says when its rows end, which the server adds to every unique key.
+pub fn row_end(connection: &MysqlConnection, table: &str) -> Result<Option<String>> {
+    if connection.server().kind != Kind::MariaDb {
+        return Ok(None);
+    }
+    let sql = "SELECT COLUMN_NAME FROM information_schema.COLUMNS
+        WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?1 AND GENERATION_EXPRESSION = 'ROW END'";
+    Ok(connection.first(sql, &[Value::Text(table.as_bytes().to_vec())])?.borrow().readable())
+}
+
+/// Whether the server keeps the history of a table.
+pub fn is_versioned(connection: &MysqlConnection, table: &str) -> Result<bool> {
+    let sql = "SELECT TABLE_TYPE = 'SYSTEM VERSIONED' FROM information_schema.TABLES
+        WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?1";
+    let versioned = connection.first(sql, &[Value::Text(table.as_bytes().to_vec())])?;
+    Ok(versioned == Value::Integer(1))
+}

@@ -1,0 +1,62 @@
+//! Which file a handle is of, for as long as it lives.
+//!
+//! A path can come to name another file: one that was renamed over it, that was made anew, that a switched symbolic link leads to. What
+//! is open stays the old one, and what is opened next would be the new one. So a handle keeps which file it opened first, and nothing is
+//! read or written through it any more once the path names another. Changes in place are none of that.
+
+use std::fs::Metadata;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use super::guard::{self, FileId};
+use crate::error::{Domain, Error, Result, Status};
+
+/// The file that a path named when it was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OneFile {
+    path: PathBuf,
+    id: FileId,
+}
+
+impl OneFile {
+    /// The file that was found at a path.
+    pub fn new(path: &Path, found: &Metadata) -> OneFile {
+        OneFile { path: path.to_owned(), id: guard::id_of(found) }
+    }
+
+    /// The file that was opened by a path, as the guard saw it.
+    pub fn opened(path: &Path, id: Option<FileId>) -> Result<OneFile> {
+        match id {
+            Some(id) => Ok(OneFile { path: path.to_owned(), id }),
+            None => Err(replaced(path)),
+        }
+    }
+
+    /// Fails if the path names another file now, or none. Opens nothing.
+    pub fn check(&self) -> Result<()> {
+        match std::fs::metadata(&self.path) {
+            Ok(now) if guard::id_of(&now) == self.id => Ok(()),
+            Ok(_) => Err(replaced(&self.path)),
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                Err(refusal("the database's file was moved or deleted since it was opened", &self.path))
+            }
+            Err(error) => Err(Error::from_io(Domain::Database, "the path cannot be looked at", &self.path, &error)),
+        }
+    }
+
+    /// Whether both are one file, by whatever paths.
+    pub fn is(&self, other: &OneFile) -> bool {
+        self.id == other.id
+    }
+}
+
+/// The path names another file than the one that is open.
+pub fn replaced(path: &Path) -> Error {
+    refusal("the file was replaced since it was opened: its path names another one now", path)
+}
+
+fn refusal(message: &str, path: &Path) -> Error {
+    Error::new(Status::Mismatch, Domain::Database, message)
+        .detail("path", path.display())
+        .hint("open it again; this call has changed nothing")
+}

@@ -1,0 +1,141 @@
+//! Known names that no plain table has, and creating tables where others are.
+
+use expmig::{
+    Database, ExportOptions, JobOptions, MigrateOptions, OpenOptions, SnapshotOptions, Status, ValidateOptions,
+};
+
+use super::server::Kind;
+use super::support::Folder;
+use super::{Engine, Place, digest, migrated};
+
+fn tables(error: &expmig::Error) -> Vec<&str> {
+    error.details().iter().filter(|detail| detail.key == "table").map(|detail| detail.value.as_str()).collect()
+}
+
+fn refused(place: &Place, options: OpenOptions, status: Status) -> expmig::Error {
+    let error = Database::open(&place.url, options).expect_err("a refusal");
+    assert_eq!(error.status(), status, "{}", error.to_json());
+    error
+}
+
+/// What takes the place of BATCH_METRIC, whose rows stand elsewhere then.
+fn impostors(engine: Engine) -> &'static [(&'static str, &'static str)] {
+    match engine {
+        Engine::Sqlite => &[
+            ("a view", "CREATE VIEW batch_metric AS SELECT * FROM moved"),
+            ("a virtual table", "CREATE VIRTUAL TABLE BATCH_METRIC USING fts5(x, y)"),
+        ],
+        Engine::Server(Kind::MariaDb) => &[
+            ("a view", "CREATE VIEW BATCH_METRIC AS SELECT * FROM moved"),
+            ("a sequence", "CREATE SEQUENCE BATCH_METRIC"),
+            (
+                "somewhere else",
+                "CREATE TABLE m1 (x INT, y INT) ENGINE = MyISAM;\nCREATE TABLE BATCH_METRIC (x INT, y INT) ENGINE = MERGE UNION = (m1)",
+            ),
+        ],
+        Engine::Server(Kind::Mysql) => &[
+            ("a view", "CREATE VIEW BATCH_METRIC AS SELECT * FROM moved"),
+            (
+                "somewhere else",
+                "CREATE TABLE m1 (x INT, y INT) ENGINE = MyISAM;\nCREATE TABLE BATCH_METRIC (x INT, y INT) ENGINE = MERGE UNION = (m1)",
+            ),
+        ],
+    }
+}
+
+pub fn what_has_a_known_name_and_is_no_table_stops_every_call(engine: Engine) {
+    let folder = Folder::new();
+    for (at, (kind, statement)) in impostors(engine).iter().enumerate() {
+        let place = engine.small(&folder, &format!("a{at}"));
+        let (manager, target) = (place.open(), engine.place(&folder, &format!("b{at}")));
+        place.execute("ALTER TABLE BATCH_METRIC RENAME TO moved");
+        place.execute(statement);
+        let before = place.dump();
+        let error = refused(&place, OpenOptions::default(), Status::Schema);
+        assert!(error.message().contains(kind), "{}", error.to_json());
+        assert_eq!(tables(&error)[0].to_ascii_uppercase(), "BATCH_METRIC");
+        // Also of a handle that was opened before.
+        let target = target.create();
+        let job = JobOptions::default;
+        for error in [
+            manager.migrate_experiment(1, Some(&target), MigrateOptions::default()).err(),
+            manager.migrate_experiment(1, None, MigrateOptions::default()).err(),
+            manager.validate(ValidateOptions::default()).err(),
+            manager.experiment_digest(1, job()).err(),
+            manager.export_to_string(1, ExportOptions::default()).err(),
+            manager.create_snapshot("", SnapshotOptions::default()).err(),
+        ] {
+            let error = error.expect("a refusal");
+            assert_eq!(error.status(), Status::Schema, "{}", error.to_json());
+            assert!(error.message().contains(kind), "{}", error.to_json());
+        }
+        assert_eq!(place.dump(), before);
+        assert!(target.list_experiments().expect("a list").is_empty());
+    }
+}
+
+pub fn a_view_in_the_place_of_the_version_is_nobodys(engine: Engine) {
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a");
+    let wanted = digest(&place.open(), 1);
+    place.execute("DROP TABLE SCHEMA_VERSION;\nCREATE VIEW SCHEMA_VERSION AS SELECT 1 AS version");
+    let manager = place.open();
+    assert_eq!(digest(&manager, 1), wanted);
+    assert_eq!(digest(&manager, migrated(&manager, None, 1, MigrateOptions::default())), wanted);
+}
+
+pub fn tables_are_created_where_nothing_else_is(engine: Engine) {
+    let folder = Folder::new();
+    let create = || OpenOptions { create: true, ..OpenOptions::default() };
+    let beside = || OpenOptions { create_beside: true, ..OpenOptions::default() };
+    // Names as other trackers have them.
+    for (at, (script, named)) in [
+        (
+            "CREATE TABLE experiments (experiment_id INT, name INT);\nCREATE TABLE runs (run_uuid INT, x INT)",
+            "experiments",
+        ),
+        ("CREATE VIEW only_a_view AS SELECT 1 AS x, 2 AS y", "only_a_view"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let place = engine.place(&folder, &format!("a{at}"));
+        place.execute(script);
+        let before = place.dump();
+        let error = refused(&place, create(), Status::Schema);
+        assert!(tables(&error).contains(&named), "{}", error.to_json());
+        assert!(error.hint_text().is_some_and(|hint| hint.contains("EXPMIG_OPEN_CREATE_BESIDE")));
+        assert_eq!(place.dump(), before);
+        assert!(place.open_with(beside()).list_experiments().expect("a list").is_empty());
+        // Now there is nothing to create.
+        let made = place.dump();
+        drop(place.open_with(create()));
+        assert!(place.dump() == made && before.iter().all(|table| made.contains(table) || table.0 == "sqlite_schema"));
+    }
+    // What a call that was cut off has left is completed, and tables of our own are ours.
+    let place = engine.place(&folder, "cut");
+    drop(place.create());
+    let whole = place.dump();
+    let cut = engine.place(&folder, "cut off");
+    drop(cut.create());
+    if engine != Engine::Sqlite {
+        for table in ["BATCH_ARTIFACT", "BATCH_METRIC", "EPOCH_ARTIFACT"] {
+            cut.execute(&format!("DROP TABLE {table}"));
+        }
+        cut.execute("CREATE TABLE EXPMIG_UNDO (id INT PRIMARY KEY)");
+        drop(cut.create());
+        cut.execute("DROP TABLE EXPMIG_UNDO");
+    }
+    assert_eq!(cut.dump(), whole);
+}
+
+pub fn somebody_elses_table_of_a_known_name_is_not_completed(engine: Engine) {
+    let folder = Folder::new();
+    let place = engine.place(&folder, "a");
+    place.execute("CREATE TABLE SCHEMA_VERSION (id INT PRIMARY KEY, rank_of_it INT)");
+    let before = place.dump();
+    let options = OpenOptions { create: true, ..OpenOptions::default() };
+    let error = refused(&place, options, Status::Schema);
+    assert_eq!(tables(&error), ["SCHEMA_VERSION"], "{}", error.to_json());
+    assert_eq!(place.dump(), before);
+}
