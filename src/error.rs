@@ -175,7 +175,7 @@ impl Error {
             }
             _ => "check the path, the device and the free space",
         };
-        Error::new(Status::Io, domain, format!("{what}: {error}")).detail("path", path.display()).hint(hint)
+        Error::new(Status::Io, domain, format!("{what}: {error}")).at(path).hint(hint)
     }
 
     /// A state that should not exist.
@@ -187,6 +187,22 @@ impl Error {
     pub fn hint(mut self, hint: impl Into<String>) -> Error {
         self.0.hint = Some(hint.into());
         self
+    }
+
+    /// Adds which file or folder it is about: its absolute path, to the message, where a person looks, and as the detail `path`; once.
+    pub fn at(mut self, path: impl AsRef<Path>) -> Error {
+        let path = path.as_ref();
+        let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let shown = absolute.display().to_string();
+        if self.0.details.iter().any(|detail| detail.key == "path" && detail.value == shown) {
+            return self;
+        }
+        self.0.message.push_str(": ");
+        // A message is one line, whatever the file is called.
+        self.0
+            .message
+            .extend(shown.chars().map(|one| if one.is_control() { char::REPLACEMENT_CHARACTER } else { one }));
+        self.detail("path", shown)
     }
 
     /// Adds a fact.

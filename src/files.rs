@@ -61,12 +61,12 @@ impl NewFile {
         let path = std::path::absolute(path)
             .map_err(|error| Error::from_io(domain, "the working directory cannot be read", path, &error))?;
         let Some(folder) = path.parent().map(Path::to_owned).filter(|_| path.file_name().is_some()) else {
-            return Err(Error::argument(domain, "path", "the path names no file").detail("path", path.display()));
+            return Err(Error::argument(domain, "path", "the path names no file").at(path));
         };
         let failed = |error: &std::io::Error| match error.kind() {
             ErrorKind::NotFound | ErrorKind::NotADirectory => {
                 Error::new(Status::NotFound, domain, "the folder for the file does not exist")
-                    .detail("path", folder.display())
+                    .at(&folder)
                     .hint("create the folder first")
             }
             _ => Error::from_io(domain, "the file cannot be created", &path, error),
@@ -146,7 +146,7 @@ impl Drop for NewFile {
 /// The error for a file that shall be created, but is there.
 pub fn exists(domain: Domain, path: &Path) -> Error {
     Error::new(Status::AlreadyExists, domain, "there is a file of this name")
-        .detail("path", path.display())
+        .at(path)
         .hint("choose another name, or ask to replace it")
 }
 

@@ -15,6 +15,7 @@ use support::*;
 fn open_failing(path: &Path, status: Status) -> Error {
     let error = failed(Database::open(url(path), OpenOptions::default()), status);
     assert_detail(&error, "path", url(path));
+    assert!(error.message().contains(url(path)), "a person sees which file: {error}");
     error
 }
 

@@ -685,4 +685,10 @@ scenarios! {
     a_restore_leaves_the_tables_of_others_as_they_are,
     a_restore_is_read_back_whatever_triggers_do,
     a_restore_without_the_right_to_see_who_refers_says_so,
+    rules_for_rows_in_each_others_way_delete_nothing,
+    triggers_that_add_or_remove_rows_of_ours_stop_every_call_that_writes,
+    triggers_that_leave_our_rows_alone_are_somebodys_own_affair,
+    a_trigger_that_undoes_the_transaction_ends_the_call,
+    an_account_that_is_not_shown_triggers_is_not_fooled_by_them,
+    columns_that_the_server_stamps_keep_their_value,
 }

@@ -242,11 +242,11 @@ fn an_import_into_int_ids_gives_the_next_ones_and_ends_where_they_end() {
         assert_eq!(result.items_processed, 1 + 1 + 1 + 7 + 700 + 700);
         let before = dump(&mut client);
         let refused =
-            target.import_from_string(document.as_bytes(), ImportOptions::default()).err().expect("no ids are left");
+            target.import_from_string(document.as_bytes(), ImportOptions::default()).expect_err("no ids are left");
         assert_eq!(refused.status(), Status::Limit, "{}", refused.to_json());
         assert!(support::details(&refused, "table").contains(&"METRIC"), "{}", refused.to_json());
         assert_eq!(dump(&mut client), before);
-        let refused = target.migrate_experiment(1, None, MigrateOptions::default()).err().expect("no ids are left");
+        let refused = target.migrate_experiment(1, None, MigrateOptions::default()).expect_err("no ids are left");
         assert_eq!(refused.status(), Status::Limit, "{}", refused.to_json());
     });
 }
@@ -266,13 +266,12 @@ fn the_trackers_own_schema_takes_a_run_with_digits_and_infinities_when_that_is_a
         let before = dump(&mut client);
         let import = |options: ImportOptions| target.import_from_string(document.as_bytes(), options);
         // As the reference calls it.
-        let refused = import(ImportOptions::default()).err().expect("times with fractions, and an infinity");
+        let refused = import(ImportOptions::default()).expect_err("times with fractions, and an infinity");
         assert_eq!(refused.status(), Status::Lossy, "{}", refused.to_json());
         for way in ["expmig_schema_widen", "EXPMIG_IMPORT_ALLOW_LOSSY"] {
             assert!(refused.hint_text().expect("a hint").contains(way), "{}", refused.to_json());
         }
-        let refused =
-            import(ImportOptions { allow_lossy: true, ..ImportOptions::default() }).err().expect("an infinity");
+        let refused = import(ImportOptions { allow_lossy: true, ..ImportOptions::default() }).expect_err("an infinity");
         assert_eq!(refused.status(), Status::Validation, "{}", refused.to_json());
         assert!(
             refused.hint_text().expect("a hint").contains("EXPMIG_IMPORT_SKIP_VALIDATION"),
@@ -307,7 +306,7 @@ fn the_trackers_own_schema_takes_a_run_with_digits_and_infinities_when_that_is_a
         assert_eq!(done(import(again)).experiment_id, result.experiment_id);
         // A migration says the same.
         let refused =
-            support::open(&path).migrate_experiment(1, Some(&target), MigrateOptions::default()).err().expect("lossy");
+            support::open(&path).migrate_experiment(1, Some(&target), MigrateOptions::default()).expect_err("lossy");
         assert_eq!(refused.status(), Status::Lossy, "{}", refused.to_json());
         for way in ["expmig_schema_widen", "EXPMIG_MIGRATE_ALLOW_LOSSY"] {
             assert!(refused.hint_text().expect("a hint").contains(way), "{}", refused.to_json());
@@ -336,7 +335,7 @@ fn a_key_that_another_client_took_is_named_and_can_be_tried_again() {
             .expect("a trigger");
         let target = open(&server.url(&schema));
         let refused =
-            source.migrate_experiment(1, Some(&target), MigrateOptions::default()).err().expect("a key is taken");
+            source.migrate_experiment(1, Some(&target), MigrateOptions::default()).expect_err("a key is taken");
         assert_eq!((refused.status(), refused.vendor_code()), (Status::Busy, Some(1062)), "{}", refused.to_json());
         assert!(
             refused.retryable() && support::details(&refused, "table").contains(&"METRIC"),

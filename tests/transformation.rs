@@ -393,6 +393,8 @@ fn wrong_rules_are_refused_before_the_database_is_touched() {
     for wrong in [
         "",
         "[",
+        "[]",
+        r#"{"metric_transformations": []}"#,
         r#"{"metric_transformations": []"#,
         &rules("loss", "normalise_json_keys", "{}"),
         &rules("loss", "normalize_json_keys", "{}"),

@@ -103,7 +103,7 @@ fn each_rules_document_is_read() {
 #[test]
 fn each_refused_document_is_refused_at_its_path() {
     let lines = table("| rules | path |");
-    assert_eq!(lines.len(), 7);
+    assert_eq!(lines.len(), 9);
     for (_, line) in lines {
         let error = Rules::parse(codes(line[0])[0], &|_| false).expect_err(line[0]);
         let path = error.details().iter().find(|detail| detail.key == "path").expect("a path");

@@ -57,10 +57,14 @@ fn a_whole_document_is_read() {
 
 #[test]
 fn settings_are_on_unless_the_document_says_otherwise() {
-    for text in ["[]", r#"{"metric_transformations": []}"#, r#"{"metric_transformations": [], "global_settings": {}}"#]
-    {
-        let rules = parse(text).unwrap();
-        assert!(rules.rules.is_empty());
+    let list = one("repair_json", "{}");
+    for text in [
+        list.clone(),
+        format!(r#"{{"metric_transformations": {list}}}"#),
+        format!(r#"{{"metric_transformations": {list}, "global_settings": {{}}}}"#),
+    ] {
+        let rules = parse(&text).unwrap();
+        assert_eq!(rules.rules.len(), 1);
         let Settings { backup_original, validate_after_transform, rollback_on_error } = rules.settings;
         assert!(backup_original && validate_after_transform && rollback_on_error, "{text}");
     }
@@ -113,6 +117,8 @@ fn what_is_wrong_is_named_by_its_path() {
         ("1".to_owned(), "$"),
         ("{}".to_owned(), "$.metric_transformations"),
         (r#"{"metric_transformations": {}}"#.to_owned(), "$.metric_transformations"),
+        ("[]".to_owned(), "$"),
+        (r#"{"metric_transformations": []}"#.to_owned(), "$.metric_transformations"),
         (r#"{"metric_transformations": [], "a.b": 1}"#.to_owned(), "$[\"a.b\"]"),
         ("[1]".to_owned(), "$[0]"),
         (r#"[{"transformation": "round"}]"#.to_owned(), "$[0].metric_type"),

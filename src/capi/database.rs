@@ -113,8 +113,11 @@ pub unsafe extern "C" fn expmig_open_options_init(options: *mut expmig_open_opti
 
 /// Opens a database that exists.
 ///
-/// `url`: the path of a SQLite file, or "sqlite:" and the path; relative paths are those of the working directory at this moment. Or a
-/// schema of a MySQL or MariaDB server, "mysql://USER:PASSWORD@HOST:PORT/SCHEMA" with parameters (docs/servers.md).
+/// `url`: the path of a SQLite file; also "sqlite:" and the path, SQLAlchemy's "sqlite:///RELATIVE" and "sqlite:////ABSOLUTE", and SQLite's own
+/// "file:PATH", percent-encoded, with "?mode=ro" as EXPMIG_OPEN_READONLY. Relative paths are those of the working directory at this
+/// moment. Or a schema of a MySQL or MariaDB server, "mysql://USER:PASSWORD@HOST:PORT/SCHEMA" with parameters (docs/servers.md); a driver
+/// of SQLAlchemy's, "mysql+pymysql://", is left aside. Whatever begins with a scheme, or has "://" in it, is never a path; "./" before it
+/// makes it one.
 /// `options`: NULL for the defaults.
 /// `database`: receives the handle; the caller closes it with expmig_database_close.
 ///

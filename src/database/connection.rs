@@ -48,6 +48,13 @@ pub enum Depth {
     Everything,
 }
 
+/// What a statement does to a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    Insert,
+    Update,
+}
+
 /// The rows of tables, by name.
 pub type RowCounts = HashMap<String, u64>;
 
@@ -175,6 +182,10 @@ pub trait Connection {
     /// Prepares a statement that changes something and is run often.
     fn prepare_change<'c>(&'c self, sql: &str) -> Result<Box<dyn Change + 'c>>;
 
+    /// How a statement begins that inserts into a table or updates it: `INSERT INTO T`, `UPDATE T`. Whatever the table's own rules are
+    /// for rows that are in each other's way, it fails, where the engine lets a statement say so.
+    fn opening(&self, write: Write, table: &TableLayout) -> Result<String>;
+
     /// Prepares writing rows into these columns of a table.
     fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>>;
 
@@ -202,6 +213,9 @@ pub trait Connection {
 
     /// Whether writing into this table makes the database do more than that.
     fn has_triggers(&self, table: &TableLayout) -> Result<bool>;
+
+    /// Whether writing into any table could change rows that were not named, or whether that cannot be known.
+    fn can_be_meddled_with(&self) -> Result<bool>;
 
     /// What the engine would read back if `value` were stored in this column of its own; `None` if the column refuses it.
     fn stored_as(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Result<Option<Value>>;

@@ -105,7 +105,7 @@ fn shared_process(path: &Path) -> Error {
         Domain::Database,
         "this process has the database open already, through another copy of SQLite",
     )
-    .detail("path", path.display())
+    .at(path)
     .hint(
         "close the other connection first, or link expmig to the same SQLite (feature system-sqlite), or run it in a \
          process of its own; EXPMIG_OPEN_ALLOW_SHARED_PROCESS overrides, at the risk of losing locks and rows",

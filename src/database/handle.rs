@@ -81,8 +81,9 @@ impl std::fmt::Debug for Database {
 
 impl Database {
     /// Opens a database that exists, or creates it when the options say so. Checks that it has the tables it needs.
-    pub fn open(url: &str, options: OpenOptions) -> Result<Database> {
+    pub fn open(url: &str, mut options: OpenOptions) -> Result<Database> {
         let url = Url::parse(url)?;
+        options.read_only |= matches!(&url, Url::Sqlite(address) if address.read_only);
         if options.creates() && options.read_only {
             return Err(Error::argument(
                 Domain::Database,
@@ -92,7 +93,7 @@ impl Database {
             .hint("give either EXPMIG_OPEN_CREATE or EXPMIG_OPEN_READONLY"));
         }
         let backend = match url {
-            Url::Sqlite(path) => Backend::Sqlite(Box::new(SqliteFile::open(path, &options)?)),
+            Url::Sqlite(address) => Backend::Sqlite(Box::new(SqliteFile::open(address.path, &options)?)),
             #[cfg(feature = "mysql")]
             Url::Mysql(address) => Backend::Mysql(Box::new(MysqlServer::open(*address, &options)?)),
         };
@@ -254,7 +255,10 @@ impl Database {
 
     /// Adds where it is to an error.
     pub fn name_in(&self, error: Error) -> Error {
-        error.detail(if self.path().is_some() { "path" } else { "database" }, self.place())
+        match self.path() {
+            Some(path) => error.at(path),
+            None => error.detail("database", self.place()),
+        }
     }
 
     /// Which engine and where, for documents: members of an object.

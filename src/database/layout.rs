@@ -110,6 +110,8 @@ pub struct ColumnLayout {
     pub counter: bool,
     /// Whether a row that is written without it gets a value, which may be NULL where that is not refused.
     pub has_default: bool,
+    /// Whether the engine writes the time into it whenever another column of the row changes.
+    pub is_stamped: bool,
 }
 
 impl ColumnLayout {
@@ -230,6 +232,15 @@ impl TableLayout {
             Some(found) => quote(&found.name),
             None => quote(column),
         }
+    }
+
+    /// What an update of these columns has to set beside, so that all others stay as they are: `, stamp = stamp`.
+    pub fn unstamped(&self, changed: &[&str]) -> String {
+        let of_others = |column: &&ColumnLayout| {
+            column.is_stamped && changed.iter().all(|name| !column.name.eq_ignore_ascii_case(name))
+        };
+        let names = self.columns.iter().filter(of_others).map(|column| quote(&column.name));
+        names.map(|name| format!(", {name} = {name}")).collect()
     }
 
     /// Whether the database computes the column with this name, in any letter case.

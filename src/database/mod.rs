@@ -33,6 +33,7 @@ mod sqlite_insert;
 mod sqlite_layout;
 mod sqlite_read;
 mod sqlite_references;
+mod sqlite_url;
 mod sqlite_walk;
 mod url;
 mod watched;
@@ -42,7 +43,7 @@ pub use cell_buffer::CellBuffer;
 pub use chunk::Chunk;
 pub use connection::{
     Cells, Change, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction,
-    Watches,
+    Watches, Write,
 };
 pub use glob::Glob;
 pub use handle::{Database, OpenOptions};

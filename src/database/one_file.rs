@@ -57,6 +57,6 @@ pub fn replaced(path: &Path) -> Error {
 
 fn refusal(message: &str, path: &Path) -> Error {
     Error::new(Status::Mismatch, Domain::Database, message)
-        .detail("path", path.display())
+        .at(path)
         .hint("open it again; this call has changed nothing")
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rusqlite::OpenFlags;
 
 use super::connection::{
-    Change, Connection, Copied, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction, WithCursors,
+    Change, Connection, Copied, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction, WithCursors, Write,
 };
 use super::guard;
 use super::layout::{Affinity, ColumnLayout, Layout, TableLayout};
@@ -21,7 +21,7 @@ use super::sqlite_error::translate;
 use super::sqlite_insert::{SqliteInserter, has_triggers, is_huge};
 use super::sqlite_read::{self, ReadGuard};
 use super::watched::Watched;
-use super::{sqlite_check, sqlite_copy, sqlite_cursors, sqlite_layout, sqlite_references};
+use super::{sqlite_check, sqlite_copy, sqlite_cursors, sqlite_insert, sqlite_layout, sqlite_references};
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
 use crate::schema::{Table, Value, ValueRef, create_statement, quote};
@@ -156,7 +156,7 @@ impl SqliteConnection {
         connection.configure(writes)?;
         if writes && connection.inner.is_readonly("main").map_err(wrap)? {
             return Err(Error::new(Status::Io, Domain::Database, "the database can only be read")
-                .detail("path", path.display())
+                .at(path)
                 .hint("check the permissions of the file and of its folder"));
         }
         Ok(connection)
@@ -295,7 +295,18 @@ impl Change for SqliteChange<'_> {
             }
             Ok(changed)
         };
-        run().map(|changed| changed as u64).map_err(|error| self.connection.wrap(error))
+        let error = match run() {
+            Ok(changed) => return Ok(changed as u64),
+            Err(error) => self.connection.wrap(error),
+        };
+        if self.connection.inner.is_autocommit() {
+            // Whoever goes on after it would write for good.
+            let message = "a trigger, or a rule of a table, has undone the whole transaction; nothing was changed";
+            return Err(Error::new(Status::Mismatch, Domain::Database, message)
+                .hint("RAISE(ROLLBACK) or OR ROLLBACK in a trigger does that; remove the trigger")
+                .caused_by(error));
+        }
+        Err(error)
     }
 }
 
@@ -307,10 +318,9 @@ impl Connection for SqliteConnection {
     fn layout(&self) -> Result<Layout> {
         // Outside of a transaction: wait for a lock, and read one state.
         let _state = if self.inner.is_autocommit() { Some(Transaction::read(self)?) } else { None };
-        let path = self.waits.path.display();
         sqlite_layout::read(&self.inner, &|error| self.wrap(error)).map_err(|error| {
             let named = error.details().iter().any(|detail| detail.key == "path");
-            if named { error } else { error.detail("path", path) }
+            if named { error } else { error.at(&self.waits.path) }
         })
     }
 
@@ -413,6 +423,10 @@ impl Connection for SqliteConnection {
         Ok(Box::new(SqliteChange { connection: self, statement }))
     }
 
+    fn opening(&self, write: Write, table: &TableLayout) -> Result<String> {
+        sqlite_insert::opening(self, write, table)
+    }
+
     fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>> {
         Ok(Box::new(SqliteInserter::new(self, table, columns)?))
     }
@@ -463,6 +477,11 @@ impl Connection for SqliteConnection {
 
     fn has_triggers(&self, table: &TableLayout) -> Result<bool> {
         has_triggers(self, table)
+    }
+
+    fn can_be_meddled_with(&self) -> Result<bool> {
+        // Every statement of ours says what becomes of rows that are in each other's way, but those of triggers.
+        sqlite_insert::has_any_trigger(self)
     }
 
     fn stored_as(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Result<Option<Value>> {

@@ -82,7 +82,7 @@ pub(super) fn ask_sqlite(connection: &SqliteConnection, depth: Depth) -> Result<
         return Ok(());
     }
     let error = Error::new(Status::Corrupt, Domain::Database, "the database is damaged")
-        .detail("path", connection.waits.path.display())
+        .at(&connection.waits.path)
         .hint("run PRAGMA integrity_check in the sqlite3 shell; REINDEX mends indexes, everything else needs a backup");
     Err(problems.into_iter().fold(error, |error, problem| error.detail("problem", problem)))
 }

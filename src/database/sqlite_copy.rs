@@ -209,7 +209,7 @@ fn same_page_size(target: &SqliteConnection, source: &SqliteConnection) -> Resul
     }
     let message = format!("pages of {here} bytes cannot replace pages of {there} bytes in a database in WAL mode");
     Err(Error::new(Status::Unsupported, Domain::Database, message)
-        .detail("path", target.waits.path.display())
+        .at(&target.waits.path)
         .hint("run PRAGMA journal_mode = DELETE on it, do this again, then PRAGMA journal_mode = WAL"))
 }
 

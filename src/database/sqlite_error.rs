@@ -10,7 +10,7 @@ use crate::error::{Domain, Error, Status};
 /// The error of a statement on the database at `path`.
 pub fn translate(error: rusqlite::Error, path: &Path) -> Error {
     let rusqlite::Error::SqliteFailure(failure, message) = error else {
-        return Error::internal(Domain::Database, format!("SQLite: {error}")).detail("path", path.display());
+        return Error::internal(Domain::Database, format!("SQLite: {error}")).at(path);
     };
     if failure.extended_code == rusqlite::ffi::SQLITE_READONLY_DBMOVED {
         return replaced(path).vendor(failure.extended_code);
@@ -37,8 +37,7 @@ pub fn translate(error: rusqlite::Error, path: &Path) -> Error {
         said => format!("{said} ({text})"),
     };
     let described = described.replace(['\n', '\r'], " ");
-    let built =
-        Error::new(status, Domain::Database, described).vendor(failure.extended_code).detail("path", path.display());
+    let built = Error::new(status, Domain::Database, described).vendor(failure.extended_code).at(path);
     let built = match (failure.code, constraint_place(&text)) {
         (ErrorCode::ConstraintViolation, Some((table, column))) => {
             built.detail("table", table).detail("column", column)

@@ -57,7 +57,7 @@ impl SqliteFile {
             return Ok(());
         }
         Err(Error::new(Status::Corrupt, Domain::Database, "the database is truncated: it ends in the middle of a page")
-            .detail("path", self.path.display())
+            .at(&self.path)
             .hint("copy the file again, or restore a backup"))
     }
 
@@ -65,7 +65,7 @@ impl SqliteFile {
     /// can also be what is left of a call that created them and was cut off before it wrote a row.
     fn create_schema(&self, exists: bool) -> Result<bool> {
         let allowed = self.options.create_beside;
-        let named = |error: Error| error.detail("path", self.path.display());
+        let named = |error: Error| error.at(&self.path);
         if exists {
             let reader = self.reader()?;
             let _state = Transaction::read(reader)?;
@@ -207,7 +207,7 @@ fn check_path(path: &Path, create: bool) -> Result<Option<Metadata>> {
     match std::fs::metadata(path) {
         Ok(meta) if meta.is_dir() => {
             Err(Error::argument(Domain::Database, "url", "the path is a directory, not a database file")
-                .detail("path", path.display())
+                .at(path)
                 .hint("give the path of the file in it"))
         }
         // Opening a pipe would wait for somebody to write into it.
@@ -216,7 +216,7 @@ fn check_path(path: &Path, create: bool) -> Result<Option<Metadata>> {
             "url",
             "the path is a pipe, a socket or a device, not a database file",
         )
-        .detail("path", path.display())
+        .at(path)
         .hint("pass the path of the SQLite file")),
         Ok(meta) => Ok(Some(meta)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound && create => {
@@ -225,16 +225,16 @@ fn check_path(path: &Path, create: bool) -> Result<Option<Metadata>> {
                 return Ok(None);
             }
             Err(Error::new(Status::NotFound, Domain::Database, "the folder for the new database does not exist")
-                .detail("path", path.display())
+                .at(path)
                 .hint("create the folder first"))
         }
         Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
             Err(Error::new(Status::NotFound, Domain::Database, "there is no database at this path")
-                .detail("path", path.display())
+                .at(path)
                 .hint("check the path; EXPMIG_OPEN_CREATE creates a new database"))
         }
         Err(error) => Err(Error::new(Status::Io, Domain::Database, format!("the path cannot be looked at: {error}"))
-            .detail("path", path.display())
+            .at(path)
             .hint("check the permissions of the folders above it")),
     }
 }

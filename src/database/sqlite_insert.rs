@@ -2,7 +2,7 @@
 
 use rusqlite::Statement;
 
-use super::connection::Inserter;
+use super::connection::{Inserter, Write};
 use super::layout::TableLayout;
 use super::sqlite::SqliteConnection;
 use super::sqlite_cell::Cell;
@@ -36,10 +36,10 @@ impl<'c> SqliteInserter<'c> {
         let names: Vec<String> = columns.iter().map(|column| quote(column)).collect();
         let width = columns.len().max(1);
         // After a failure everything is rolled back, so SQLite need not be able to undo one statement alone (ABORT): with
-        // several rows that would copy every page it touches. But the policy would hold inside of triggers too.
-        let (policy, rows) = match has_triggers(connection, table)? {
-            true => ("", 1),
-            false => (" OR FAIL", ROWS.min(MOST_PARAMETERS / width).max(1)),
+        // several rows that would copy every page it touches.
+        let (policy, rows) = match policy(connection, table)? {
+            Policy::Own => (" OR FAIL", ROWS.min(MOST_PARAMETERS / width).max(1)),
+            shared => (shared.abort(), 1),
         };
         Ok(SqliteInserter {
             connection,
@@ -64,6 +64,53 @@ impl<'c> SqliteInserter<'c> {
         }
         Ok(())
     }
+}
+
+/// How a statement of ours overrides what a table says of rows that are in each other's way (`UNIQUE ... ON CONFLICT REPLACE`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Policy {
+    /// It says so itself.
+    Own,
+    /// So it does, although the policy then holds for the statements of the table's triggers, too, whatever these say.
+    Imposed,
+    /// There is nothing to override, and triggers that have a policy of their own keep it.
+    None,
+}
+
+impl Policy {
+    /// For a statement that is undone alone if it fails.
+    fn abort(self) -> &'static str {
+        match self {
+            Policy::Own | Policy::Imposed => " OR ABORT",
+            Policy::None => "",
+        }
+    }
+}
+
+fn policy(connection: &SqliteConnection, table: &TableLayout) -> Result<Policy> {
+    if !has_triggers(connection, table)? {
+        return Ok(Policy::Own);
+    }
+    // SQLite tells it nowhere but in the text of the declaration. The word can stand there for another reason, which does no harm.
+    let sql = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = ?1 COLLATE NOCASE AND sql LIKE '%conflict%'";
+    let says = connection.inner.query_row(sql, [&table.name], |row| row.get::<_, i64>(0));
+    let says = says.map_err(|error| connection.wrap(error))?;
+    Ok(if says > 0 { Policy::Imposed } else { Policy::None })
+}
+
+/// How a statement begins that writes into a table.
+pub fn opening(connection: &SqliteConnection, write: Write, table: &TableLayout) -> Result<String> {
+    let (policy, name) = (policy(connection, table)?.abort(), quote(&table.name));
+    Ok(match write {
+        Write::Insert => format!("INSERT{policy} INTO {name}"),
+        Write::Update => format!("UPDATE{policy} {name}"),
+    })
+}
+
+/// Whether any table has a trigger.
+pub fn has_any_trigger(connection: &SqliteConnection) -> Result<bool> {
+    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'trigger')";
+    connection.inner.query_row(sql, [], |row| row.get(0)).map_err(|error| connection.wrap(error))
 }
 
 /// Whether the table has a trigger.

@@ -126,6 +126,7 @@ fn columns(
             declared,
             not_null: number("notnull")? != 0,
             has_default: !matches!(from_sqlite(row.get_ref("dflt_value").map_err(wrap)?), ValueRef::Null),
+            is_stamped: false,
         });
     }
     if found.key.len() != 1 || !has_rowid {

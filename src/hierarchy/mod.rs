@@ -5,6 +5,7 @@
 //! Memory: a few dozen bytes per run and a bit per metric or artifact, whatever the number of rows.
 
 mod apart;
+mod census;
 mod copied;
 mod experiments;
 mod ids;
@@ -19,6 +20,7 @@ mod strangers;
 mod walk;
 
 pub use apart::{Apart, link_order, walk_apart};
+pub use census::{Census, grown_by};
 pub use copied::{Block, Blocks, keeps_keys};
 pub use experiments::{ExperimentSummary, experiment_exists, list_experiments, unknown_experiment};
 pub use ids::{IdSet, Ids};

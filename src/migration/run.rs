@@ -7,11 +7,12 @@ use super::options::{Helpers, MigrateOptions, Strategy};
 use super::prove::{all_copied, of_copy, prove};
 use super::result::{IdMap, MigrationResult, TableCount};
 use super::sides::{Prepared, Sides, Validated};
-use crate::database::{Database, Filled, Kinds, MissingColumn, Transaction, Watches, cannot_add};
+use crate::database::{Database, Filled, Kinds, MissingColumn, Transaction, Watches, Write, cannot_add};
 use crate::digest::{Digester, ExperimentDigest, OnDuplicate};
 use crate::error::{Domain, Error, NAMED, Result, Status};
+use crate::hierarchy::{Census, grown_by};
 use crate::progress::Job;
-use crate::schema::{Entity, Value, quote};
+use crate::schema::{Entity, Value};
 use crate::validation::Report;
 
 /// Copies an experiment; `None` as the target is the source's own database.
@@ -210,6 +211,7 @@ fn write(
     options: &MigrateOptions,
     job: &Arc<Job>,
 ) -> Result<MigrationResult> {
+    let census = Census::take(sides.target, &sides.target_layout)?;
     add_columns(sides, &prepared)?;
     let sides = &*sides;
     let whole = prepared.selection.problems.count == 0 && prepared.fit.count == 0;
@@ -250,6 +252,7 @@ fn write(
         touch(sides, into)?;
     }
     let target_digest = prove(sides, selection, &copied, (&prepared.expected, ids), options, job)?;
+    census.check(Domain::Migration, |table| grown_by(&copied, table))?;
     warnings.extend(transformation.iter().flat_map(|done| done.warnings.iter().cloned()));
     if ids.reused {
         warnings.push("the highest id was in use, so free ids below it were taken".to_owned());
@@ -364,8 +367,8 @@ fn touch(sides: &Sides<'_>, experiment: i64) -> Result<()> {
     let table = sides.target_layout.entity(Entity::Experiment)?;
     let column = table.quoted("update_time");
     let now = chrono::Utc::now().naive_utc().format("%Y-%m-%dT%H:%M:%S%.6f").to_string();
-    let sql =
-        format!("UPDATE {} SET {column} = ?1 WHERE {} = ?2 AND {column} < ?1", quote(&table.name), table.quoted("id"));
+    let (update, others) = (sides.target.opening(Write::Update, table)?, table.unstamped(&["update_time"]));
+    let sql = format!("{update} SET {column} = ?1{others} WHERE {} = ?2 AND {column} < ?1", table.quoted("id"));
     sides.target.execute(&sql, &[Value::Text(now.into_bytes()), Value::Integer(experiment)])?;
     Ok(())
 }

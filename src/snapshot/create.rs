@@ -106,7 +106,7 @@ fn reserve(folder: &Folder) -> Result<Reservation<'_>> {
         }
     }
     Err(Error::new(Status::Limit, Domain::Snapshot, format!("there are {MOST_IN_A_SECOND} snapshots of this second"))
-        .detail("path", folder.path().display())
+        .at(folder.path())
         .hint("try again in a second"))
 }
 

@@ -19,7 +19,7 @@ pub fn io(what: &str, path: &Path, error: &std::io::Error) -> Error {
 /// A snapshot that is not as it was made.
 pub fn corrupt(message: impl Into<String>, path: &Path) -> Error {
     Error::new(Status::Corrupt, Domain::Snapshot, message)
-        .detail("path", path.display())
+        .at(path)
         .hint("use another snapshot; this one can be deleted")
 }
 

@@ -97,7 +97,7 @@ impl Folder {
         }
         Err(Error::new(Status::NotFound, Domain::Snapshot, format!("there is no snapshot {id}"))
             .detail("snapshot_id", &id)
-            .detail("path", self.0.display())
+            .at(&self.0)
             .hint("list the snapshots; a relative folder is that of the working directory when the manager was made"))
     }
 }

@@ -125,7 +125,7 @@ impl Snapshot {
             Some(newer) if newer > VERSION => {
                 let message = format!("the manifest has format {newer}; this version reads {VERSION}");
                 return Err(Error::new(Status::Unsupported, Domain::Snapshot, message)
-                    .detail("path", path.display())
+                    .at(path)
                     .hint("use a newer version of the library"));
             }
             _ => return Err(broken(format!("{:?} is not its format", format.schema))),

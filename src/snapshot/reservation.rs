@@ -63,7 +63,7 @@ impl<'f> Reservation<'f> {
             std::thread::sleep(PAUSE);
         }
         Err(Error::new(Status::Busy, Domain::Snapshot, format!("the snapshot {id} is being made or deleted"))
-            .detail("path", folder.lock(id).display())
+            .at(folder.lock(id))
             .hint("try again"))
     }
 

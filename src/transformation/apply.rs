@@ -14,7 +14,7 @@ use super::undo_log::UndoLog;
 use super::write::Writer;
 use crate::database::{Connection, Database, Layout, Row, Transaction, Watches};
 use crate::error::{Domain, Error, Result, Status};
-use crate::hierarchy::scan_leaves;
+use crate::hierarchy::{Census, grown_by, scan_leaves};
 use crate::progress::Job;
 use crate::schema::{Entity, OWN_TABLES, ValueRef, quote};
 
@@ -51,11 +51,18 @@ pub fn transform(
             (layout, chosen) = choose()?;
         }
     }
+    let census = match options.dry_run {
+        true => None,
+        false => Some(Census::take(connection, &layout)?),
+    };
     let mut result = run(connection, &layout, chosen, plan, &options, &job)?;
     if options.dry_run || result.updated == 0 {
         // Also the empty entry of the undo log goes.
         drop(transaction);
     } else {
+        let metrics = layout.entity(Entity::Metric)?.schema.name;
+        let copied = [(metrics, result.copied)];
+        census.map_or(Ok(()), |census| census.check(Domain::Transformation, |table| grown_by(&copied, table)))?;
         job.begin("committing")?;
         transaction.commit()?;
     }

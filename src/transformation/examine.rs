@@ -265,6 +265,7 @@ mod tests {
                 not_null: false,
                 counter: false,
                 has_default: false,
+                is_stamped: false,
             };
             for value in &values {
                 let asked = connection.stored_as(&column, value.borrow()).unwrap().unwrap();

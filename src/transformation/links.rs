@@ -2,7 +2,7 @@
 
 use super::selection::{MetricLinks, Owners};
 use super::undo_log::{MovedLink, UndoLog};
-use crate::database::{Change, Connection, Layout, Next};
+use crate::database::{Change, Connection, Layout, Next, Write};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::IdSet;
 use crate::progress::Job;
@@ -18,14 +18,20 @@ pub fn link_keys(links: &MetricLinks<'_>) -> Vec<&'static Column> {
 }
 
 /// `UPDATE EPOCH_METRIC SET metric_id = ?1 WHERE metric_id = ?2 AND epoch_idx IS ?3 AND ...`
-pub fn move_statement(connection: &dyn Connection, links: &MetricLinks<'_>) -> String {
+pub fn move_statement(connection: &dyn Connection, links: &MetricLinks<'_>) -> Result<String> {
     let metric = links.table.quoted(links.metric_column.name);
     let keys: String = link_keys(links)
         .iter()
         .enumerate()
         .map(|(at, key)| format!(" AND {}", connection.same(&links.table.quoted(key.name), &format!("?{}", at + 3))))
         .collect();
-    format!("UPDATE {} SET {metric} = ?1 WHERE {metric} = ?2{keys}", quote(&links.table.name))
+    Ok(format!("{} WHERE {metric} = ?2{keys}", moving(connection, links)?))
+}
+
+/// `UPDATE EPOCH_METRIC SET metric_id = ?1`
+fn moving(connection: &dyn Connection, links: &MetricLinks<'_>) -> Result<String> {
+    let (column, update) = (links.metric_column.name, connection.opening(Write::Update, links.table)?);
+    Ok(format!("{update} SET {} = ?1{}", links.table.quoted(column), links.table.unstamped(&[column])))
 }
 
 /// A link that leads to a row that was copied.
@@ -55,9 +61,11 @@ pub fn move_links(
         let columns: String = keys.iter().map(|key| format!(", {}", links.table.quoted(key.name))).collect();
         let name = quote(&links.table.name);
         let sql = format!("SELECT {row}, {owner}, {metric}{columns} FROM {name} WHERE {owner} BETWEEN ?1 AND ?2");
-        let by_row = |rowid: &str| format!("UPDATE {name} SET {metric} = ?1 WHERE {rowid} = ?2");
-        let statement = links.table.rowid.map_or_else(|| move_statement(connection, &links), by_row);
-        let mut mover = Mover { statement: connection.prepare_change(&statement)?, table: links.table.schema.name };
+        let move_one = match links.table.rowid {
+            Some(rowid) => format!("{} WHERE {rowid} = ?2", moving(connection, &links)?),
+            None => move_statement(connection, &links)?,
+        };
+        let mut mover = Mover { statement: connection.prepare_change(&move_one)?, table: links.table.schema.name };
         let mut found: Vec<Found> = Vec::new();
         connection.query(&sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
             job.pulse()?;

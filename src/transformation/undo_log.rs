@@ -1,9 +1,9 @@
 //! What is kept of a transformation, so that it can be undone: in tables of our own, in the same transaction.
 
-use crate::database::{Connection, Inserter, Layout, TableLayout};
+use crate::database::{Connection, Inserter, Layout, TableLayout, Write};
 use crate::digest::encode_value;
 use crate::error::{Domain, Error, Result};
-use crate::schema::{Table, UNDO, UNDO_LINK, UNDO_TRANSFORM, Value, ValueRef, quote};
+use crate::schema::{Table, UNDO, UNDO_LINK, UNDO_TRANSFORM, Value, ValueRef};
 
 /// How many parts of a link's key beside the metric there is room for.
 pub const LINK_KEYS: usize = 3;
@@ -145,8 +145,8 @@ impl<'c> UndoLog<'c> {
     pub fn finish(self, copied: u64) -> Result<()> {
         let table = &self.transforms;
         let sql = format!(
-            "UPDATE {} SET {} = ?1, {} = ?2 WHERE {} = ?3",
-            quote(&table.name),
+            "{} SET {} = ?1, {} = ?2 WHERE {} = ?3",
+            self.connection.opening(Write::Update, table)?,
             table.quoted("row_count"),
             table.quoted("copied"),
             table.quoted("id")

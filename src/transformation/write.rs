@@ -4,7 +4,7 @@ use super::examine::CELLS;
 use super::metric::Metric;
 use super::result::Noted;
 use super::undo_log::{Fingerprint, Touched, UndoLog, fingerprint};
-use crate::database::{Change, Connection, Next, TableLayout};
+use crate::database::{Change, Connection, Next, TableLayout, Write};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::IdSet;
 use crate::schema::{Role, Value, ValueRef, quote};
@@ -220,8 +220,8 @@ impl<'c> Writer<'c> {
             Some(prepared) => prepared,
             None => {
                 let sql = match copy {
-                    Some(_) => copy_statement(&self.table, one.changed),
-                    None => update_statement(&self.table, one.changed),
+                    Some(_) => copy_statement(self.connection, &self.table, one.changed)?,
+                    None => update_statement(self.connection, &self.table, one.changed)?,
                 };
                 place.insert(self.connection.prepare_change(&sql)?)
             }
@@ -283,14 +283,16 @@ fn cells(changed: u8, first: usize) -> impl Iterator<Item = (&'static str, Strin
 }
 
 /// `UPDATE METRIC SET total_val = ?2 WHERE id = ?1`
-pub fn update_statement(table: &TableLayout, changed: u8) -> String {
+pub fn update_statement(connection: &dyn Connection, table: &TableLayout, changed: u8) -> Result<String> {
     let set: Vec<String> =
         cells(changed, 2).map(|(name, parameter)| format!("{} = {parameter}", table.quoted(name))).collect();
-    format!("UPDATE {} SET {} WHERE {} = ?1", quote(&table.name), set.join(", "), table.quoted("id"))
+    let names: Vec<&str> = cells(changed, 2).map(|(name, _)| name).collect();
+    let (update, others) = (connection.opening(Write::Update, table)?, table.unstamped(&names));
+    Ok(format!("{update} SET {}{others} WHERE {} = ?1", set.join(", "), table.quoted("id")))
 }
 
 /// `INSERT INTO METRIC (id, type, total_val, ...) SELECT ?2, type, ?3, ... FROM METRIC WHERE id = ?1`
-fn copy_statement(table: &TableLayout, changed: u8) -> String {
+fn copy_statement(connection: &dyn Connection, table: &TableLayout, changed: u8) -> Result<String> {
     let names: Vec<String> = table.columns.iter().map(|column| quote(&column.name)).collect();
     let selected: Vec<String> = table
         .columns
@@ -305,10 +307,11 @@ fn copy_statement(table: &TableLayout, changed: u8) -> String {
         })
         .collect();
     let name = quote(&table.name);
-    format!(
-        "INSERT INTO {name} ({}) SELECT {} FROM {name} WHERE {} = ?1",
+    Ok(format!(
+        "{} ({}) SELECT {} FROM {name} WHERE {} = ?1",
+        connection.opening(Write::Insert, table)?,
         names.join(", "),
         selected.join(", "),
         table.quoted("id")
-    )
+    ))
 }

@@ -62,6 +62,8 @@ static void what_is_not_there(void)
 {
     NOT_OPENED(EXPMIG_NOT_FOUND, "missing.db", 0, 5000);
     NOT_OPENED(EXPMIG_NOT_FOUND, "sqlite:missing.db", EXPMIG_OPEN_READONLY, 5000);
+    NOT_OPENED(EXPMIG_NOT_FOUND, "sqlite:///missing.db", 0, 5000);
+    NOT_OPENED(EXPMIG_NOT_FOUND, "file:missing.db?mode=ro", 0, 5000);
     NOT_OPENED(EXPMIG_NOT_FOUND, "small.db/inside.db", 0, 5000);
     NOT_OPENED(EXPMIG_NOT_FOUND, "no/folder.db", EXPMIG_OPEN_CREATE, 5000);
     CHECK(access("missing.db", F_OK) != 0 && access("no", F_OK) != 0);

@@ -27,6 +27,8 @@ static void of_a_missing_file(void)
     CHECK_HAS(expmig_error_hint(err), "EXPMIG_OPEN_CREATE");
     CHECK_INT(expmig_error_vendor_code(err), 0);
     CHECK_HAS(detail("path"), "/no/such.db");
+    CHECK(detail("path")[0] == '/');
+    CHECK_HAS(expmig_error_message(err), detail("path"));
     CHECK_HAS(expmig_error_to_json(err), "\"domain\":\"DATABASE\"");
     CHECK_HAS(expmig_error_to_json(err), "/no/such.db");
     /* Borrowed: the same pointer each time. */
@@ -82,6 +84,8 @@ static void odd_text(void)
     const char *byte;
     FAILS(EXPMIG_NOT_FOUND, expmig_database_open("Zw\xc3\xb6lf\n\"q\".db", NULL, &database, &err));
     CHECK_HAS(detail("path"), "Zw\xc3\xb6lf\n\"q\".db");
+    for (byte = expmig_error_message(err); *byte != 0; byte++)
+        CHECK((unsigned char)*byte >= 0x20);
     for (byte = expmig_error_to_json(err); *byte != 0; byte++)
         CHECK((unsigned char)*byte >= 0x20);
     FAILS_ON("url", expmig_database_open("caf\xe9.db", NULL, &database, &err));

@@ -150,7 +150,8 @@ static void files(const expmig_manager *manager)
     expmig_export_options options = export_options();
     struct stat there;
     FAILS(EXPMIG_ALREADY_EXISTS, expmig_export_experiment_to_file(manager, 1, "document.json", NULL, &err));
-    CHECK_TEXT(detail("path"), "document.json");
+    CHECK_HAS(detail("path"), "/document.json");
+    CHECK_HAS(expmig_error_message(err), detail("path"));
     options.flags = EXPMIG_EXPORT_REPLACE;
     options.file_mode = 0640;
     OK(expmig_export_experiment_to_file(manager, 2, "document.json", &options, &err));

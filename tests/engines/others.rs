@@ -1,8 +1,11 @@
 //! What is somebody else's: tables that refer to ours, triggers, and what a schema does beside what it is told.
 
-use expmig::{JobOptions, RestoreOptions, SnapshotOptions, Status};
+use expmig::{
+    ExportOptions, ImportOptions, JobOptions, Manager, MetricSelection, MigrateOptions, RestoreOptions,
+    SnapshotOptions, Status, Strategy, TransformOptions, TransformationResult, UndoOptions,
+};
 
-use super::support::{Folder, details};
+use super::support::{Folder, SMALL, SMALL_BATCHES, details};
 use super::{Engine, Place, digest};
 
 /// The options of a restore without a safety snapshot.
@@ -122,4 +125,220 @@ pub fn a_restore_without_the_right_to_see_who_refers_says_so(engine: Engine) {
     place.execute(&format!("GRANT SELECT ON {elsewhere}.NOTE TO {user}"));
     let done = limited.open().restore_snapshot(&id, alone()).unwrap_or_else(|error| panic!("{}", error.to_json()));
     assert!(done.warnings.is_empty(), "{:?}", done.warnings);
+}
+
+/// What a call answered that must have changed nothing.
+#[track_caller]
+fn refused<T>(place: &Place, what: &str, act: impl FnOnce(&Manager) -> expmig::Result<T>) -> expmig::Error {
+    let before = place.dump();
+    let Err(error) = act(&place.open()) else { panic!("{what}: it was done") };
+    assert!(place.dump() == before, "{what}: something was changed, {}", error.to_json());
+    error
+}
+
+fn all() -> MetricSelection {
+    MetricSelection::default()
+}
+
+fn scale(manager: &Manager, selection: &MetricSelection, factor: &str) -> expmig::Result<TransformationResult> {
+    let params = format!("{{\"factor\": {factor}, \"target\": \"total\"}}");
+    manager.transform_metrics_by(selection, "scale", Some(&params), TransformOptions::default())
+}
+
+/// Rows in a file where METRIC has another rule for rows that are in each other's way.
+fn with_rule(folder: &Folder, name: &str, rule: &str, rows: &[&str]) -> Place {
+    let place = Engine::Sqlite.place(folder, name);
+    let schema = super::support::schema(2);
+    let metric = schema.find("TABLE METRIC (").expect("the table");
+    let end = metric + schema[metric..].find(");\n").expect("its end");
+    let script = format!("{}, {rule}{}", &schema[..end], &schema[end..]);
+    place.execute(&(script + &rows.concat()));
+    place
+}
+
+pub fn rules_for_rows_in_each_others_way_delete_nothing(engine: Engine) {
+    let Engine::Sqlite = engine else { return };
+    let folder = Folder::new();
+    let document = engine.small(&folder, "whole").open().export_to_string(1, ExportOptions::default()).unwrap();
+    for (nth, (clause, trigger)) in ["REPLACE", "IGNORE", "ROLLBACK", "FAIL"]
+        .into_iter()
+        .flat_map(|clause| [(clause, false), (clause, true)])
+        .enumerate()
+    {
+        let what = format!("{clause}, trigger {trigger}");
+        let place = with_rule(
+            &folder,
+            &format!("a{nth}"),
+            &format!("UNIQUE (type, total_val) ON CONFLICT {clause}"),
+            &[SMALL, SMALL_BATCHES],
+        );
+        if trigger {
+            place.execute("CREATE TABLE seen (x, y); CREATE TRIGGER t AFTER INSERT ON METRIC BEGIN INSERT INTO seen VALUES (new.id, 1); END;
+                CREATE TRIGGER u AFTER UPDATE ON METRIC BEGIN INSERT INTO seen VALUES (new.id, 2); END");
+        }
+        for strategy in super::support::STRATEGIES {
+            let options = MigrateOptions { strategy, ..MigrateOptions::default() };
+            let error = refused(&place, &what, |manager| manager.migrate_experiment(1, None, options));
+            // CONSERVATIVE stops at an artifact that is linked to nothing.
+            assert!(matches!(error.status(), Status::Constraint | Status::Validation), "{what}: {}", error.to_json());
+        }
+        let error =
+            refused(&place, &what, |manager| manager.import_from_string(document.as_bytes(), ImportOptions::default()));
+        assert_eq!(error.status(), Status::Constraint, "{what}: {}", error.to_json());
+        // 33 becomes what 32 is.
+        let only = |id| MetricSelection { experiments: None, metrics: Some(vec![id]) };
+        refused(&place, &what, |manager| scale(manager, &only(33), "2"));
+        let rules = r#"{"metric_transformations": [{"metric_type": "loss", "transformation": "scale", "params": {"factor": 2}}],
+            "global_settings": {"rollback_on_error": false, "backup_original": false}}"#;
+        let done = place.open().transform_metrics(&only(33), rules, TransformOptions::default()).unwrap();
+        assert_eq!((done.updated, done.failed.count), (0, 1), "{what}");
+        assert_eq!(place.cell("SELECT count(*) FROM METRIC"), "Integer(8)", "{what}");
+        // A copy becomes what a stranger is.
+        place
+            .execute("INSERT INTO EPOCH_METRIC VALUES (1, 21, 36); INSERT INTO METRIC VALUES (40, 'loss', 36.0, NULL)");
+        let first = MetricSelection { experiments: Some(vec![1]), metrics: None };
+        refused(&place, &what, |manager| scale(manager, &first, "4"));
+        // By now a stranger is what undoing would bring back.
+        let id = scale(&place.open(), &all(), "3").unwrap().transform_id.expect("an id");
+        place.execute("INSERT INTO METRIC VALUES (41, 'loss', 1.5, NULL)");
+        let error = refused(&place, &what, |manager| manager.undo_transform(id, UndoOptions::default()));
+        assert_eq!(error.status(), Status::Constraint, "{what}: {}", error.to_json());
+        place.execute("DELETE FROM METRIC WHERE id = 41");
+        place.open().undo_transform(id, UndoOptions::default()).unwrap();
+    }
+    // A missing value is no reason to write another one.
+    let place = with_rule(&folder, "null", "note TEXT NOT NULL ON CONFLICT REPLACE DEFAULT 'made up'", &[]);
+    let source = engine.small(&folder, "source");
+    source.execute("ALTER TABLE METRIC ADD COLUMN note TEXT");
+    for strategy in super::support::STRATEGIES {
+        let (source, options) = (source.open(), MigrateOptions { strategy, ..MigrateOptions::default() });
+        refused(&place, "NOT NULL", |manager| source.migrate_experiment(1, Some(manager), options));
+    }
+}
+
+pub fn triggers_that_add_or_remove_rows_of_ours_stop_every_call_that_writes(engine: Engine) {
+    let folder = Folder::new();
+    let source = engine.small(&folder, "source");
+    // CONSERVATIVE takes no warnings, and this one is linked to nothing.
+    source.execute("DELETE FROM ARTIFACT WHERE id = 57");
+    let document = source.open().export_to_string(1, ExportOptions::default()).unwrap();
+    let body = |statement: &str| match engine {
+        Engine::Sqlite => format!("BEGIN {statement}; END"),
+        Engine::Server(_) => format!("FOR EACH ROW {statement}"),
+    };
+    for statement in [
+        "DELETE FROM EPOCH_ARTIFACT WHERE epoch_trial_run_id = 22",
+        "INSERT INTO ARTIFACT VALUES (-1000 - NEW.id, 'x', 'y')",
+    ] {
+        let place = engine.small(&folder, &format!("a{}", statement.len()));
+        place.execute("DELETE FROM ARTIFACT WHERE id = 57");
+        place.execute(&format!("CREATE TRIGGER meddles AFTER INSERT ON TRIAL_RUN {}", body(statement)));
+        for strategy in super::support::STRATEGIES {
+            let options = || MigrateOptions { strategy, ..MigrateOptions::default() };
+            let from = source.open();
+            let error = refused(&place, statement, |to| from.migrate_experiment(1, Some(to), options()));
+            assert_eq!(error.status(), Status::Mismatch, "{statement}: {}", error.to_json());
+            let error = refused(&place, statement, |manager| manager.migrate_experiment(1, None, options()));
+            assert_eq!(error.status(), Status::Mismatch, "{statement}: {}", error.to_json());
+        }
+        let error = refused(&place, statement, |manager| {
+            manager.import_from_string(document.as_bytes(), ImportOptions::default())
+        });
+        assert_eq!(error.status(), Status::Mismatch, "{statement}: {}", error.to_json());
+        place.execute("DROP TRIGGER meddles");
+        let id = scale(&place.open(), &all(), "2").unwrap().transform_id.expect("an id");
+        place.execute(&format!("CREATE TRIGGER meddles AFTER UPDATE ON METRIC {}", body(statement)));
+        let error = refused(&place, statement, |manager| scale(manager, &all(), "2"));
+        assert_eq!(error.status(), Status::Mismatch, "{statement}: {}", error.to_json());
+        let error = refused(&place, statement, |manager| manager.undo_transform(id, UndoOptions::default()));
+        assert_eq!(error.status(), Status::Mismatch, "{statement}: {}", error.to_json());
+        place.execute("DROP TRIGGER meddles");
+        place.open().undo_transform(id, UndoOptions::default()).unwrap();
+    }
+}
+
+pub fn triggers_that_leave_our_rows_alone_are_somebodys_own_affair(engine: Engine) {
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a");
+    let body = match engine {
+        Engine::Sqlite => "BEGIN INSERT OR IGNORE INTO SEEN VALUES (new.trial_id, 1); END",
+        Engine::Server(_) => "FOR EACH ROW INSERT IGNORE INTO SEEN VALUES (NEW.trial_id, 1)",
+    };
+    place.execute("CREATE TABLE SEEN (id BIGINT PRIMARY KEY, x INT)");
+    place.execute(&format!("CREATE TRIGGER looks AFTER INSERT ON TRIAL_RUN {body}"));
+    let manager = place.open();
+    let done =
+        manager.migrate_experiment(1, None, MigrateOptions::default()).unwrap_or_else(|e| panic!("{}", e.to_json()));
+    assert_eq!(done.source_digest, done.target_digest);
+    assert_eq!(place.cell("SELECT count(*) FROM SEEN"), "Integer(2)");
+}
+
+pub fn a_trigger_that_undoes_the_transaction_ends_the_call(engine: Engine) {
+    let Engine::Sqlite = engine else { return };
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a");
+    place.execute(
+        "CREATE TRIGGER refuses BEFORE UPDATE ON METRIC WHEN new.id = 33 BEGIN SELECT RAISE(ROLLBACK, 'no'); END",
+    );
+    let rules = r#"{"metric_transformations": [{"metric_type": "loss", "transformation": "scale", "params": {"factor": 2}}],
+        "global_settings": {"rollback_on_error": false, "backup_original": false}}"#;
+    let error = refused(&place, "RAISE(ROLLBACK)", |manager| {
+        manager.transform_metrics(&all(), rules, TransformOptions::default())
+    });
+    assert_eq!(error.status(), Status::Mismatch, "{}", error.to_json());
+    // One that undoes a statement alone refuses a metric alone.
+    place.execute("DROP TRIGGER refuses; CREATE TRIGGER refuses BEFORE UPDATE ON METRIC WHEN new.id = 33 BEGIN SELECT RAISE(ABORT, 'no'); END");
+    let done = place.open().transform_metrics(&all(), rules, TransformOptions::default()).unwrap();
+    assert_eq!((done.updated, done.failed.count), (3, 1));
+}
+
+pub fn an_account_that_is_not_shown_triggers_is_not_fooled_by_them(engine: Engine) {
+    let Engine::Server(kind) = engine else { return };
+    let folder = Folder::new();
+    let (source, place) = (engine.small(&folder, "source"), engine.small(&folder, "a"));
+    let (ours, user) = (place.schema(), format!("u{}", place.schema()));
+    place.execute(&format!(
+        "CREATE USER {user} IDENTIFIED BY 'p';\nGRANT SELECT, INSERT, UPDATE, DELETE ON {ours}.* TO {user}"
+    ));
+    let limited =
+        Place { engine, url: kind.shared().unwrap().url_as(&user, "p", ours), snapshots: place.snapshots.clone() };
+    let from = source.open();
+    let aggressive = || MigrateOptions { strategy: Strategy::Aggressive, ..MigrateOptions::default() };
+    from.migrate_experiment(1, Some(&limited.open()), aggressive()).unwrap_or_else(|e| panic!("{}", e.to_json()));
+    place.execute("CREATE TRIGGER meddles AFTER INSERT ON TRIAL_RUN FOR EACH ROW DELETE FROM EPOCH_ARTIFACT WHERE epoch_trial_run_id = 22");
+    let error = refused(&limited, "hidden", |to| from.migrate_experiment(1, Some(to), aggressive()));
+    assert_eq!(error.status(), Status::Mismatch, "{}", error.to_json());
+}
+
+pub fn columns_that_the_server_stamps_keep_their_value(engine: Engine) {
+    let Engine::Server(_) = engine else { return };
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a");
+    for table in ["METRIC", "EPOCH_METRIC", "BATCH_METRIC", "EXPERIMENT"] {
+        place.execute(&format!(
+            "ALTER TABLE {table} ADD COLUMN stamp DATETIME NOT NULL DEFAULT '2001-01-01' ON UPDATE CURRENT_TIMESTAMP"
+        ));
+    }
+    place.execute("INSERT INTO EPOCH_METRIC (epoch_idx, epoch_trial_run_id, metric_id) VALUES (1, 21, 36);\nINSERT INTO BATCH_METRIC (batch_idx, epoch_idx, trial_run_id, metric_id) VALUES (1, 0, 21, 36)");
+    let stamped = || {
+        ["METRIC", "EPOCH_METRIC", "BATCH_METRIC", "EXPERIMENT"]
+            .map(|table| place.cell(&format!("SELECT count(*) FROM {table} WHERE stamp <> '2001-01-01'")))
+    };
+    let before = place.dump();
+    let manager = place.open();
+    let first = MetricSelection { experiments: Some(vec![1]), metrics: None };
+    let done = scale(&manager, &first, "2").unwrap_or_else(|e| panic!("{}", e.to_json()));
+    assert_eq!(done.copied, 1);
+    assert_eq!(stamped(), ["Integer(0)"; 4]);
+    manager
+        .undo_transform(done.transform_id.unwrap(), UndoOptions::default())
+        .unwrap_or_else(|e| panic!("{}", e.to_json()));
+    let ours = |dump: Vec<(String, Vec<Vec<String>>)>| {
+        dump.into_iter().filter(|(table, _)| !table.starts_with("EXPMIG_")).collect::<Vec<_>>()
+    };
+    assert_eq!(ours(place.dump()), ours(before));
+    // The experiment that trials are appended to is changed on purpose, but this is not a part of it.
+    let into = MigrateOptions { target_experiment: Some(2), ..MigrateOptions::default() };
+    manager.migrate_experiment(1, None, into).unwrap_or_else(|e| panic!("{}", e.to_json()));
+    assert_eq!(stamped()[3], "Integer(0)");
 }

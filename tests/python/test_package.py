@@ -29,7 +29,7 @@ class Names(binding.Case):
 
     def test_type_checkers_and_the_program_see_the_same_names(self):
         source = (binding.BINDING / "expmig" / "__init__.py").read_text()
-        self.assertEqual(set(re.findall(r"(\w+) as \1", source)), set(expmig.__all__) | {"__version__"})
+        self.assertEqual(set(re.findall(r"(\w+) as \1", source)), set(expmig.__all__) | {"__version__", "ConnectionError"})
 
     def test_everything_public_says_what_it_does_and_is_annotated(self):
         looked_at = 0
@@ -107,7 +107,7 @@ class Names(binding.Case):
         from expmig.errors import error_of
         report = {"message": "m", "hint": None, "details": [], "retryable": False, "vendor_code": 0, "sqlstate": None, "cause": None}
         for domain, status, kind in (
-            ("DATABASE", "IO", "DataMigrationError"), ("VALIDATION", "NOT_FOUND", "ValidationError"), ("SNAPSHOT", "CORRUPT", "SnapshotError"),
+            ("DATABASE", "IO", "DatabaseError"), ("VALIDATION", "NOT_FOUND", "ValidationError"), ("SNAPSHOT", "CORRUPT", "SnapshotError"),
             ("TRANSFORMATION", "VALIDATION", "TransformationError"), ("IMPORT_EXPORT", "VALIDATION", "ImportExportError"),
             ("MIGRATION", "VALIDATION", "ValidationError"), ("MIGRATION", "LOSSY", "DataMigrationError"), ("NEWER", "NEWER", "DataMigrationError"),
         ):
@@ -144,9 +144,9 @@ class Compatibility(binding.Case):
         printed = binding.run(self.PROGRAM.format(""))
         self.assertEqual(eval(printed), sorted(SPECIFIED - {"DatabaseManager"}))
 
-    def other_package(self):
+    def other_package(self, *more):
         (self.folder / "experiment_manager" / "db").mkdir(parents=True)
-        for name, text in (("__init__", ""), ("other", "there = True"), ("db/__init__", ""), ("db/manager", "class DatabaseManager: pass")):
+        for name, text in (("__init__", ""), ("other", "there = True"), ("db/__init__", ""), *more):
             (self.folder / "experiment_manager" / f"{name}.py").write_text(text)
         return f"import sys; sys.path.insert(0, {str(self.folder)!r})\n"
 
@@ -160,12 +160,65 @@ except ImportError as error:
     assert "replace=True" in str(error)
 else:
     raise AssertionError
-import experiment_manager.db.manager
-assert experiment_manager.db.manager.DatabaseManager is not expmig.DatabaseManager
+import experiment_manager.other
+assert "experiment_manager.db.manager" not in sys.modules
+""")
+
+    TRACKER = ("db/manager", "class DatabaseManager: pass")
+
+    def test_a_tracker_without_the_module_gets_it_and_keeps_its_own_manager(self):
+        program = self.other_package(self.TRACKER) + """
+import expmig
+expmig.install_as_experiment_manager()
+expmig.install_as_experiment_manager()
+from experiment_manager.db.manager import DatabaseManager
+from experiment_manager.db.data_migration import DataMigrationManager
+import experiment_manager.db.data_migration as module
+import experiment_manager
+assert DatabaseManager is not expmig.DatabaseManager and DataMigrationManager is expmig.DataMigrationManager
+assert experiment_manager.db.data_migration is module
+"""
+        binding.run(program)
+        # The tracker's folder without an __init__.py, as it is installed.
+        (self.folder / "experiment_manager" / "db" / "__init__.py").unlink()
+        binding.run(program)
+
+    def test_a_tracker_with_a_module_of_its_own_is_asked_about(self):
+        binding.run(self.other_package(self.TRACKER, ("db/data_migration", "")) + """
+import expmig
+try:
+    expmig.install_as_experiment_manager()
+except ImportError as error:
+    assert "db.data_migration of its own" in str(error) and "replace=True" in str(error)
+else:
+    raise AssertionError
+from experiment_manager.db.manager import DatabaseManager
+assert DatabaseManager is not expmig.DatabaseManager
+""")
+
+    def test_the_errors_of_the_manager_module_are_there_and_are_what_is_raised(self):
+        binding.run("""
+import expmig
+expmig.install_as_experiment_manager()
+from experiment_manager.db.manager import ConnectionError, DatabaseError, DatabaseManager, QueryError
+from experiment_manager.db.data_migration import DataMigrationError
+assert issubclass(ConnectionError, DatabaseError) and issubclass(QueryError, DatabaseError) and issubclass(DatabaseError, DataMigrationError)
+try:
+    DatabaseManager("missing.db", use_sqlite=True, host="localhost", user="root", password="secret")
+except ConnectionError as error:
+    assert (error.status, error.__context__ is None or error.__suppress_context__) == ("NOT_FOUND", True)
+    assert "/missing.db" in error.message and "secret" not in str(error.details)
+with DatabaseManager("experiments.db", use_sqlite=True, host="localhost", user="root", password="") as db:
+    try:
+        db.query("SELECT nothing FROM EXPERIMENT")
+    except QueryError as error:
+        assert error.domain == "DATABASE"
+    else:
+        raise AssertionError
 """)
 
     def test_with_replace_the_rest_of_that_package_stays(self):
-        before = self.other_package()
+        before = self.other_package(self.TRACKER)
         program = "\n".join(line[8:] for line in self.PROGRAM.format("replace=True").split("\n"))
         binding.run(before + program + "\nimport experiment_manager.other\nassert experiment_manager.other.there\n")
 
@@ -227,7 +280,7 @@ class Arguments(binding.Case):
         self.assertEqual(expmig.SnapshotManager(db, "elsewhere").snapshot_dir, str(self.folder / "elsewhere"))
         with self.assertRaises(ValueError):
             expmig.SnapshotManager(self.migrator, "elsewhere")
-        for wrong in ({"host": "h", "use_sqlite": True}, {"isolation": "fork"}):
+        for wrong in ({"port": 1, "use_sqlite": True}, {"isolation": "fork"}):
             with self.assertRaises(ValueError):
                 expmig.DatabaseManager(self.path, **wrong)
 

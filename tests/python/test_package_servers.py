@@ -12,6 +12,8 @@ import threading
 import time
 import traceback
 import unittest
+import urllib.parse
+from pathlib import Path
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import binding
@@ -72,17 +74,36 @@ class Reaching(Case):
         self.assertEqual(mysql_url("x", unix_socket="s", ssl_ca="ca.pem"), f"mysql://root@localhost/x?socket={folder}%2Fs&ssl-ca={folder}%2Fca.pem")
 
     def test_every_argument_for_servers_says_that_this_is_one(self):
-        for given in ({"host": "h"}, {"user": "u"}, {"password": "p"}, {"password": str}, {"port": 1}, {"unix_socket": "s"}, {"ssl_mode": "required"},
-                      {"ssl_ca": "c"}, {"connect_timeout": 1}, {"read_timeout": 1}):
+        for given in ({"port": 1}, {"unix_socket": "s"}, {"ssl_mode": "required"}, {"ssl_ca": "c"}, {"connect_timeout": 1}, {"read_timeout": 1}):
             (name,) = given
             with self.assertRaisesRegex(ValueError, f"^{name} is for MySQL servers"):
                 expmig.DatabaseManager(self.path, use_sqlite=True, **given)
         self.fails("CONNECTION", expmig.DatabaseManager, "x", unix_socket=self.folder / "nobody.sock")
 
-    def test_a_url_in_the_place_of_a_schema_is_not_repeated(self):
-        with self.assertRaises(ValueError) as caught:
-            expmig.DatabaseManager(f"mysql://me:{PASSWORD}@host/schema")
-        self.assertNotIn("p@ss", str(caught.exception))
+    def test_nothing_of_a_url_that_is_refused_is_repeated(self):
+        for url in (f"mysql://me:{PASSWORD}@host/schema", f"mysql+pymysql://me:{PASSWORD}@host", f"mysql+pymysql:/me:{PASSWORD}@host/x",
+                    f"postgresql://me:{PASSWORD}@host/x", f"mssql+pyodbc://me:{PASSWORD}@host/x", f"sqlite://{PASSWORD}"):
+            for named in ({}, {"create": True}, {"use_sqlite": False}, {"isolation": "process"}, {"use_sqlite": True}, {"host": "127.0.0.1"}):
+                # A path with one slash after sqlite: is one.
+                for written in (url, Path(url))[:1 if url.startswith("sqlite") else 2]:
+                    with self.subTest(url=url, **named), self.assertRaises((ValueError, expmig.ConnectionError)) as caught:
+                        expmig.DatabaseManager(written, **named)
+                    said = "".join(traceback.format_exception(caught.exception)) + repr(getattr(caught.exception, "details", ""))
+                    self.assertNotIn("p@ss", said.replace(url, ""))
+            self.assertEqual(list(self.folder.iterdir()), [self.path], "no file has its name")
+
+    def test_a_url_opens_what_the_arguments_would(self):
+        self.create().close()
+        password = urllib.parse.quote(PASSWORD, safe="")
+        plain = f"mysql://{USER}@127.0.0.1:{SERVER.port}/{self.schema}"
+        for url in (f"mysql+pymysql://{USER}:{password}@127.0.0.1:{SERVER.port}/{self.schema}?charset=utf8mb4", plain.replace("mysql", "mariadb", 1)):
+            for isolation in (None, "process"):
+                db = expmig.DatabaseManager(url, password=None if password in url else PASSWORD, isolation=isolation)
+                self.addCleanup(db.close)
+                self.assertEqual((db.use_sqlite, db.database_path, db.experiments()), (False, plain, []))
+                self.assertNotIn(password, repr(db) + repr(vars(db)))
+        with self.assertRaisesRegex(ValueError, "host is given too"):
+            expmig.DatabaseManager(url, host="127.0.0.1")
 
     def test_arguments_that_cannot_be_are_named(self):
         for named, kind, message in (

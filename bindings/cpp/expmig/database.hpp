@@ -5,12 +5,14 @@
 #include "options.hpp"
 #include "value.hpp"
 
+#include <algorithm>
+
 namespace expmig {
 
 /** May be used from any thread; calls wait for each other. Managers that were made of it keep what they need. */
 class database {
 public:
-    /** Opens what exists. `url`: the path of a SQLite file, "sqlite:" and the path, or "mysql://user@host/schema" (docs/servers.md). */
+    /** Opens what exists. `url`: the path of a SQLite file, another way to write it, or "mysql://user@host/schema" (expmig_database_open has all). */
     static database open(std::string_view url, const open_options &options = {}) {
         detail::call call;
         const detail::open_arguments settings(options, call);
@@ -21,7 +23,10 @@ public:
 
     /** As open, of a file, whatever its name is. */
     static database open_file(const std::filesystem::path &path, const open_options &options = {}) {
-        return open("sqlite:" + detail::utf8(path), options);
+        const std::string name = detail::utf8(path);
+        // Behind "sqlite:", two slashes begin a URL.
+        const bool doubled = name.rfind("//", 0) == 0;
+        return open("sqlite:" + (doubled ? name.substr(std::min(name.find_first_not_of('/'), name.size()) - 1) : name), options);
     }
 
     /** What it is: JSON, schema "expmig.database/1". */

@@ -33,6 +33,9 @@ _NAMES = {
     "CancelToken": "_call",
     "build_info": "_library",
     "DataMigrationError": "errors",
+    "DatabaseError": "errors",
+    "ConnectionError": "errors",
+    "QueryError": "errors",
     "ValidationError": "errors",
     "SnapshotError": "errors",
     "TransformationError": "errors",
@@ -41,7 +44,8 @@ _NAMES = {
     "__version__": "_version",
 }
 
-__all__ = [name for name in _NAMES if not name.startswith("_")]
+# Star imports keep Python's own ConnectionError.
+__all__ = [name for name in _NAMES if not name.startswith("_") and name != "ConnectionError"]
 
 if TYPE_CHECKING:
     from typing import Any
@@ -53,8 +57,11 @@ if TYPE_CHECKING:
     from .compatibility import install_as_experiment_manager as install_as_experiment_manager
     from .database import DatabaseManager as DatabaseManager, Row as Row, shares_sqlite as shares_sqlite
     from .errors import (
+        ConnectionError as ConnectionError,
+        DatabaseError as DatabaseError,
         DataMigrationError as DataMigrationError,
         ImportExportError as ImportExportError,
+        QueryError as QueryError,
         SnapshotError as SnapshotError,
         TransformationError as TransformationError,
         ValidationError as ValidationError,

@@ -44,7 +44,7 @@ class Database:
     """An open database."""
 
     def __init__(
-        self, url: str, *, password: Secret | None, readonly: bool, create: bool, create_beside: bool, allow_shared_process: bool,
+        self, url: str | Secret, *, password: Secret | None, readonly: bool, create: bool, create_beside: bool, allow_shared_process: bool,
         busy_timeout_ms: int,
     ) -> None:
         options = options_of(
@@ -59,7 +59,7 @@ class Database:
         )
         database = null(c.expmig_database)
         with Call() as call:
-            call.run(lib.expmig_database_open, text(url, "database_path"), byref(options), byref(database))
+            call.run(lib.expmig_database_open, url.encoded() if isinstance(url, Secret) else text(url, "database_path"), byref(options), byref(database))
             self.handle = Handle("database", database, lib.expmig_database_close)
 
     def info(self) -> dict[str, Any]:

@@ -55,8 +55,9 @@ class Child:
         self._busy = False
         self._closing = False
         self._owner = os.getpid()
-        # Objects that are to be closed.
+        # Objects that are to be closed, and those that nobody can use any more, closed or not.
         self._ended: set[int] = set()
+        self._gone: set[int] = set()
         self._functions: dict[int, Callable[..., Any]] = {}
         self._next = 0
 
@@ -70,6 +71,9 @@ class Child:
     def end(self, number: int) -> None:
         """Closes one of the child's objects; while the child does a call of this thread, with its next one."""
         with self._lock:
+            if number in self._gone:
+                return
+            self._gone.add(number)
             self._ended.add(number)
             if not self._busy and not self._closing and not self.connection.closed:
                 try:
@@ -100,7 +104,7 @@ class Child:
                     "a call was made from inside a callback of the same database", status="MISUSE", domain="DATABASE",
                     hint="let the callback return first",
                 )
-            if number in self._ended or self._owner != os.getpid() or self._closing or self.connection.closed:
+            if number in self._gone or self._owner != os.getpid() or self._closing or self.connection.closed:
                 raise DataMigrationError("the database is closed", status="MISUSE", domain="DATABASE", hint="make a new one")
             self._busy = True
             try:

@@ -3,10 +3,13 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
+from importlib.machinery import all_suffixes
 from types import ModuleType
 
-MANAGER = ("DatabaseManager",)
+PACKAGE = "experiment_manager"
+MANAGER = ("DatabaseManager", "DatabaseError", "ConnectionError", "QueryError")
 DATA_MIGRATION = (
     "DataMigrationManager", "MigrationStrategy", "MigrationProgress", "MigrationResult", "TransformationResult", "DataValidator",
     "HierarchyPreserver", "SnapshotManager", "MetricTransformer", "DataMigrationError", "ValidationError", "SnapshotError",
@@ -23,28 +26,45 @@ def install_as_experiment_manager(replace: bool = False) -> None:
         from experiment_manager.db.data_migration import DataMigrationManager
         from experiment_manager.db.manager import DatabaseManager
 
-    If another package of the name experiment_manager can be imported, that is an ImportError, as its own DatabaseManager would disappear;
-    with ``replace`` those two modules are replaced, and the rest of that package stays. Calling it again does nothing.
+    Where Experiment Manager is installed without a db.data_migration, as its newer versions are, only that module is added, and its own
+    DatabaseManager stays, which DataMigrationManager takes. If it has the module, or another package of that name is installed, that is an
+    ImportError; with ``replace`` both modules are replaced, and the rest of the package stays. Calling it again does nothing.
     """
-    if getattr(sys.modules.get("experiment_manager.db.data_migration"), "__expmig__", False):
+    if getattr(sys.modules.get(f"{PACKAGE}.db.data_migration"), "__expmig__", False):
         return
-    other = "experiment_manager" in sys.modules or importlib.util.find_spec("experiment_manager") is not None
+    other = PACKAGE in sys.modules or importlib.util.find_spec(PACKAGE) is not None
+    names = (("manager", MANAGER), ("data_migration", DATA_MIGRATION))
     if other and not replace:
-        raise ImportError(
-            "there is another package named experiment_manager; replace=True puts expmig in the place of its db.data_migration and db.manager"
-        )
-    package = parent("experiment_manager", other)
-    db = parent("experiment_manager.db", other)
+        if has_module("db.data_migration"):
+            raise ImportError(f"{PACKAGE} has a db.data_migration of its own; replace=True puts expmig in the place of it and of its db.manager")
+        if not has_module("db.manager"):
+            raise ImportError(
+                f"there is another package named {PACKAGE}; replace=True puts expmig in the place of its db.data_migration and db.manager"
+            )
+        names = (("data_migration", DATA_MIGRATION),)
+    package = parent(PACKAGE, other)
+    db = parent(f"{PACKAGE}.db", other)
     package.db = db  # type: ignore[attr-defined]
     import expmig
-    for name, exported in (("manager", MANAGER), ("data_migration", DATA_MIGRATION)):
-        module = ModuleType(f"experiment_manager.db.{name}", f"expmig under the name of experiment_manager.db.{name}.")
+    for name, exported in names:
+        module = ModuleType(f"{PACKAGE}.db.{name}", f"expmig under the name of {PACKAGE}.db.{name}.")
         for one in exported:
             setattr(module, one, getattr(expmig, one))
         module.__all__ = list(exported)  # type: ignore[attr-defined]
         module.__expmig__ = True  # type: ignore[attr-defined]
         sys.modules[module.__name__] = module
         setattr(db, name, module)
+
+
+def has_module(name: str) -> bool:
+    """Whether the other package has a module, without running any code of it."""
+    if f"{PACKAGE}.{name}" in sys.modules:
+        return True
+    spec = getattr(sys.modules.get(PACKAGE), "__spec__", None) or importlib.util.find_spec(PACKAGE)
+    places = [] if spec is None else spec.submodule_search_locations or []
+    # Python's own finder would import the packages above it.
+    files = [os.path.join(place, *name.split(".")) for place in places]
+    return any(os.path.isfile(file + suffix) for file in files for suffix in all_suffixes()) or any(map(os.path.isdir, files))
 
 
 def parent(name: str, other: bool) -> ModuleType:

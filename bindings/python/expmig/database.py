@@ -7,7 +7,9 @@ import threading
 import weakref
 from typing import Any, Callable, Sequence, Tuple
 
-from .errors import SHARED_PROCESS_HINT, DataMigrationError
+from ._address import address_of
+from ._server import secret
+from .errors import SHARED_PROCESS_HINT, ConnectionError, DatabaseError, DataMigrationError, QueryError
 
 
 class Row(Tuple[Any, ...]):
@@ -38,8 +40,11 @@ class Row(Tuple[Any, ...]):
 class DatabaseManager:
     """An open database of Experiment Manager. It is opened at once and never created by a mistyped path.
 
-    ``database_path``: the path of a SQLite file; the name of a schema of a MySQL or MariaDB server if ``use_sqlite`` is False.
-    ``use_sqlite``: None is True unless ``host`` or another argument for servers is given.
+    ``database_path``: the path of a SQLite file; the name of a schema of a MySQL or MariaDB server if ``use_sqlite`` is False; or the URL of
+    either, "sqlite:///x.db", "file:x.db?mode=ro" or "mysql://user@host/schema", as the library takes it. After a URL the attribute has the path,
+    or the URL without the password.
+    ``use_sqlite``: None is True unless ``host`` or another argument for servers is given. With True, ``host``, ``user`` and ``password`` are
+    left unread, as in Experiment Manager.
     ``readonly``: refuse everything that writes.
     ``create``: create the file or the schema if it is missing, and the tables in one that is empty; refused where other tables are.
     ``create_beside``: as ``create``, and create the tables also beside those of others, which are left alone.
@@ -61,7 +66,7 @@ class DatabaseManager:
     ``read_timeout``: how many seconds the server may stay silent; None is as long as it likes.
 
     It may be used from any thread; calls on one database wait for each other. ``close`` it, or use it in a ``with`` statement; the managers
-    that were made of it are closed with it. Raises DataMigrationError.
+    that were made of it are closed with it. Raises ConnectionError, which is a DatabaseError, which is a DataMigrationError.
     """
 
     def __init__(
@@ -93,32 +98,32 @@ class DatabaseManager:
             "host": host, "user": user, "port": port, "unix_socket": unix_socket, "ssl_mode": ssl_mode, "ssl_ca": ssl_ca,
             "connect_timeout": connect_timeout, "read_timeout": read_timeout,
         }
-        given = [name for name, value in {**server, "password": password}.items() if value is not None]
-        if use_sqlite is None:
-            if path.startswith(("mysql:", "mariadb:")):
-                # There can be a password in it, so it is not repeated.
-                raise ValueError("database_path is a URL; pass the name of the schema, and the rest as host, user, password and so on")
-            use_sqlite = not given
-        if use_sqlite and given:
-            raise ValueError(f"{given[0]} is for MySQL servers; use_sqlite says that this is a SQLite file")
         if isolation not in (None, "process"):
             raise ValueError(f'isolation must be None or "process", not {isolation!r}')
-        self.use_sqlite = bool(use_sqlite)
+        address = address_of(path, use_sqlite, password, server)
+        self.use_sqlite = address.use_sqlite
         self.readonly = readonly
         self.isolation = isolation
-        self.database_path = path
         self._asked: dict[str, Any] = {
-            "url": "sqlite:" + os.path.abspath(path), "password": None, "readonly": readonly, "create": create,
-            "create_beside": create_beside, "allow_shared_process": allow_shared_process,
-            "busy_timeout_ms": round(timeout * 1000),
+            "url": address.url, "password": None if self.use_sqlite else secret(password), "readonly": readonly, "create": create,
+            "create_beside": create_beside, "allow_shared_process": allow_shared_process, "busy_timeout_ms": round(timeout * 1000),
         }
-        if not use_sqlite:
-            from ._server import mysql_url, secret
-            self._asked.update(url=mysql_url(path, **server), password=secret(password))
         self._engines: weakref.WeakSet[Engine] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._closed = False
-        self._database = self._open()
+        try:
+            self._database = self._open()
+        except DatabaseError as error:
+            raise error.as_a(ConnectionError) from error.__cause__
+        self.database_path = address.written if address.written is not None else self._place()
+
+    def _place(self) -> str:
+        """Where a database is that was opened by a URL, without a password."""
+        info = self.info()
+        if self.use_sqlite:
+            # The same file also for a child process that is started later, in another folder.
+            self._asked["url"] = "sqlite:" + info["path"]
+        return str(info["path"] if self.use_sqlite else info["url"])
 
     def _open(self) -> Any:
         if self.isolation == "process":
@@ -126,7 +131,7 @@ class DatabaseManager:
             return Child().open(self._asked)
         from ._native import Database
         if self.use_sqlite and not self._asked["allow_shared_process"]:
-            refuse_another_sqlite(self._asked["url"])
+            refuse_another_sqlite(str(self._asked["url"]))
         return Database(**self._asked)
 
     def info(self) -> dict[str, Any]:
@@ -134,9 +139,12 @@ class DatabaseManager:
         return dict(self._database.info())
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        """The rows of one SELECT, which can only read, on a consistent state. ``parameters``: a value for each ``?``, in their order: None, int,
+        """The rows of one SELECT, which can only read, on a consistent state. Raises QueryError. ``parameters``: a value for each ``?``, in their order: None, int,
         float, str or bytes. Text that is not UTF-8 comes with surrogates, as from os.fsdecode."""
-        columns, rows = self._database.query(sql, list(parameters))
+        try:
+            columns, rows = self._database.query(sql, list(parameters))
+        except DatabaseError as error:
+            raise error.as_a(QueryError) from error.__cause__
         return [Row(columns, values) for values in rows]
 
     def experiments(self) -> list[dict[str, Any]]:
@@ -221,9 +229,39 @@ def engine_of(owner: Any, snapshot_dir: str | os.PathLike[str] = "snapshots") ->
     if isinstance(owner, DatabaseManager):
         return Engine(owner, snapshot_dir)
     engine = getattr(owner, "_engine", None)
-    if not isinstance(engine, Engine):
-        raise TypeError(f"a DatabaseManager is needed, not {type(owner).__name__}")
-    return engine
+    return engine if isinstance(engine, Engine) else Engine(adopted(owner), snapshot_dir)
+
+
+def adopted(owner: Any) -> DatabaseManager:
+    """A DatabaseManager for the database that Experiment Manager's own DatabaseManager has open.
+
+    A file is opened in a child process, as this one has it open through Python's sqlite3; what its connection has not committed yet is not
+    seen. A schema of a server is reached with what its connection was made with."""
+    connection = getattr(owner, "connection", None)
+    if connection is None or not hasattr(owner, "use_sqlite"):
+        raise TypeError(f"a DatabaseManager is needed, expmig's or Experiment Manager's, not {type(owner).__module__}.{type(owner).__qualname__}")
+    readonly = bool(getattr(owner, "readonly", False))
+    if owner.use_sqlite:
+        cursor = connection.cursor()
+        cursor.row_factory = None
+        files = [file for _, name, file in cursor.execute("PRAGMA database_list") if name == "main"]
+        if not any(files):
+            raise DataMigrationError(
+                "the DatabaseManager has a database in memory, which another process cannot open", status="UNSUPPORTED", domain="DATABASE",
+                hint="give it the path of a file",
+            )
+        return DatabaseManager(files[0], use_sqlite=True, readonly=readonly, isolation="process")
+    socket = getattr(connection, "unix_socket", None) or None
+    try:
+        return DatabaseManager(
+            connection.database, use_sqlite=False, readonly=readonly, host=connection.server_host, port=connection.server_port,
+            user=connection.user, password=connection._password or None, unix_socket=socket,
+        )
+    except AttributeError as missing:
+        raise TypeError(
+            f"the connection of this DatabaseManager is no mysql.connector connection: it has no {missing.name or 'such attribute'}; make an "
+            "expmig.DatabaseManager for the schema"
+        ) from None
 
 
 LEVELS = {1: 40, 2: 30, 3: 20, 4: 10}

@@ -79,6 +79,12 @@ class DataMigrationError(Exception):
             group[key] = value
         return found
 
+    def as_a(self, kind: type[DataMigrationError]) -> DataMigrationError:
+        """The same as an error of another class."""
+        made = kind(self.message)
+        made.__dict__.update(self.__dict__)
+        return made
+
     def _validation_error(self, group: dict[str, str]) -> dict[str, Any]:
         rest = {key: value for key, value in group.items() if key not in ("kind", "table", "row", "problem")}
         return {
@@ -91,6 +97,18 @@ class DataMigrationError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class DatabaseError(DataMigrationError):
+    """The database could not be opened, read or written."""
+
+
+class ConnectionError(DatabaseError):  # noqa: A001: the name that Experiment Manager has for it
+    """The database could not be opened."""
+
+
+class QueryError(DatabaseError):
+    """A query of the caller's failed."""
 
 
 class ValidationError(DataMigrationError):
@@ -110,6 +128,7 @@ class ImportExportError(DataMigrationError):
 
 
 BY_DOMAIN = {
+    "DATABASE": DatabaseError,
     "VALIDATION": ValidationError,
     "SNAPSHOT": SnapshotError,
     "TRANSFORMATION": TransformationError,

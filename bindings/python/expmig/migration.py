@@ -5,10 +5,10 @@ import os
 from typing import Any, Callable, Dict, Iterable, List, Optional, Union
 
 from . import _json
-from .database import DatabaseManager, Engine, engine_of
+from .database import DatabaseManager, Engine, adopted, engine_of
 from .errors import DataMigrationError, ImportExportError
 from .metric import Metric
-from .progress import MigrationStrategy, ProgressCallback, reporting_to
+from .progress import MigrationProgress, MigrationStrategy, ProgressCallback, reporting_to
 from .results import MigrationResult, TransformationResult
 from .snapshots import SnapshotManager
 from .transformation import MetricTransformer, Rules, json_of
@@ -22,8 +22,10 @@ class DataMigrationManager:
     """Validates, snapshots, migrates, transforms, exports and imports the experiments of a database. Whatever writes does all of it or
     changes nothing.
 
-    ``db_manager``: a DatabaseManager. ``snapshot_dir``: the folder for snapshots, which the first one creates; a relative path is that of the
-    working directory now. ``enable_logging``: hand log records to the logger "expmig".
+    ``db_manager``: a DatabaseManager, or Experiment Manager's own, whose database is opened a second time: a file in a child process, as
+    ``isolation="process"`` does it. ``snapshot_dir``: the folder for snapshots, which the first one creates; a relative path is that of the
+    working directory now. ``enable_logging``: hand log records to the logger "expmig". ``migration_dir`` is there for old callers only: nothing
+    is read or written there.
 
     ``progress_callback`` of the methods is called with a MigrationProgress on the thread that made the call; an exception in it cancels
     the call and is raised when everything has been rolled back. What it answers does not matter. ``cancel`` is a CancelToken.
@@ -32,11 +34,16 @@ class DataMigrationManager:
     closed with its DatabaseManager, by ``close``, or at the end of a ``with`` statement.
     """
 
-    def __init__(self, db_manager: DatabaseManager, snapshot_dir: Path = "snapshots", enable_logging: bool = True) -> None:
-        if not isinstance(db_manager, DatabaseManager):
-            raise TypeError(f"a DatabaseManager is needed, not {type(db_manager).__name__}")
+    def __init__(
+        self, db_manager: Any, snapshot_dir: Path = "snapshots", enable_logging: bool = True, *, migration_dir: Optional[Path] = None,
+    ) -> None:
+        own = isinstance(db_manager, DatabaseManager)
+        database = db_manager if own else adopted(db_manager)
         self.db_manager = db_manager
-        self._engine = Engine(db_manager, snapshot_dir, enable_logging)
+        self._adopted: Optional[DatabaseManager] = None if own else database
+        self._engine = Engine(database, snapshot_dir, enable_logging)
+        self._listeners: List[ProgressCallback] = []
+        self._progress: Optional[MigrationProgress] = None
         self._validator = DataValidator(self)
         self.hierarchy_preserver = HierarchyPreserver(self)
         self.snapshot_manager = SnapshotManager(self)
@@ -57,6 +64,8 @@ class DataMigrationManager:
     def close(self) -> None:
         """Closes this manager; its database stays open. Calls of other threads that have begun end first."""
         self._engine.close()
+        if self._adopted is not None:
+            self._adopted.close()
 
     def __enter__(self) -> DataMigrationManager:
         return self
@@ -356,17 +365,60 @@ class DataMigrationManager:
         if other is None:
             return None
         engine = engine_of(other)
-        if engine.database.isolation == "process" and self.db_manager.isolation is None:
+        if engine.database.isolation == "process" and self._engine.database.isolation is None:
             raise DataMigrationError(
                 "the other database is open in a process of its own, this one is not", status="INVALID_ARGUMENT", domain="MIGRATION",
                 hint='open both with isolation="process", or none',
             )
         return engine.manager
 
-    @staticmethod
-    def _job(progress_callback: Optional[ProgressCallback], cancel: Any) -> Any:
+    def _job(self, progress_callback: Optional[ProgressCallback], cancel: Any) -> Any:
         from ._call import Job
-        return Job(reporting_to(progress_callback), cancel)
+        listeners = [*self._listeners, *([] if progress_callback is None else [progress_callback])]
+        if progress_callback is not None and not callable(progress_callback):
+            raise TypeError(f"progress_callback must be callable, not {type(progress_callback).__name__}")
+
+        def heard(progress: MigrationProgress) -> None:
+            self._progress = progress
+            for listener in listeners:
+                listener(progress)
+        return Job(reporting_to(heard) if listeners else None, cancel)
+
+    # What programs for Experiment Manager's own migration module call
+
+    def add_progress_callback(self, callback: ProgressCallback) -> None:
+        """Has a callback called with the progress of every later call of this manager, as ``progress_callback`` of that call would be."""
+        if not callable(callback):
+            raise TypeError(f"callback must be callable, not {type(callback).__name__}")
+        self._listeners.append(callback)
+
+    def get_migration_status(self) -> Optional[MigrationProgress]:
+        """The last progress that a callback was called with; None before the first."""
+        return self._progress
+
+    def batch_transform_metrics(
+        self,
+        experiment_ids: Optional[Iterable[int]] = None,
+        transformation_rules: Optional[Rules] = None,
+        batch_size: int = 1000,
+        create_snapshot: bool = True,
+        progress_callback: Optional[ProgressCallback] = None,
+    ) -> TransformationResult:
+        """As transform_metrics, after a snapshot of the whole database unless ``create_snapshot`` is false. Rules are those of
+        transform_metrics; functions by label, as that module took them, are a TypeError: register_transformation takes a function."""
+        if isinstance(transformation_rules, dict) and any(callable(rule) for rule in transformation_rules.values()):
+            raise TypeError(
+                "transformation_rules has functions in it; register_transformation gives a function a name, and a rules document names it "
+                "as a transformation"
+            )
+        if transformation_rules is None:
+            raise TypeError("batch_transform_metrics needs transformation_rules")
+        rules = json_of(transformation_rules, "transformation_rules")
+        # Whatever is wrong with the rules is said before a snapshot is made for them.
+        self.transform_metrics([], rules, batch_size, dry_run=True)
+        if create_snapshot:
+            self.snapshot_manager.create_snapshot("before a transformation of metrics")
+        return self.transform_metrics(experiment_ids, rules, batch_size, progress_callback)
 
 
 def document_bytes(document: Any) -> bytes:

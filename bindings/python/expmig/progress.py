@@ -34,12 +34,15 @@ class MigrationProgress:
     One item is one row of any table, for snapshots one page. ``completion_percentage`` is 0 until the total is known and exactly
     100 at the end; ``success_rate`` is 100 before the first item; ``estimated_completion`` is None until it can be estimated. ``errors``
     has the latest errors and those of ``add_error``; ``error_count`` counts all of the call's.
+
+    In one that a program makes itself, and counts on in, ``completion_percentage``, ``success_rate``, the remaining time and, after
+    ``update_eta``, ``estimated_completion`` follow from the items and the start time, unless they are given.
     """
 
     processed_items: int = 0
     total_items: int = 0
-    completion_percentage: float = 0.0
-    success_rate: float = 100.0
+    completion_percentage: float = None  # type: ignore[assignment]
+    success_rate: float = None  # type: ignore[assignment]
     current_operation: str = ""
     estimated_completion: Optional[datetime] = None
     errors: List[str] = field(default_factory=list)
@@ -53,16 +56,57 @@ class MigrationProgress:
 
     def get_elapsed_time(self) -> timedelta:
         """The time since the call began, until this report."""
-        return self.elapsed_time if self.elapsed_time is not None else now() - self.start_time
+        # A start time of the program's own may have no zone, and is local then.
+        return self.elapsed_time if self.elapsed_time is not None else now() - self.start_time.astimezone()
 
     def get_remaining_time(self) -> Optional[timedelta]:
         """The time that is still needed; None until that can be estimated, zero at the end."""
-        return self.remaining_time
+        if self.remaining_time is not None:
+            return self.remaining_time
+        if self.finished or 0 < self.total_items <= self.processed_items:
+            return timedelta(0)
+        if self.elapsed_time is not None or self.processed_items <= 0 or self.total_items <= 0:
+            return None
+        return self.get_elapsed_time() * ((self.total_items - self.processed_items) / self.processed_items)
+
+    def update_eta(self) -> None:
+        """Estimates ``estimated_completion`` anew, by the items done so far. A start time without a zone makes one without a zone."""
+        remaining = self.get_remaining_time()
+        if remaining is not None:
+            self.estimated_completion = (now() if self.start_time.tzinfo is not None else datetime.now()) + remaining
 
     def add_error(self, error: str) -> None:
         """Adds an error of the caller's, to this report and to the later ones of the call."""
         self.errors.append(error)
         self._added.append(error)
+
+
+def computed(name: str, compute: Callable[[MigrationProgress], float]) -> property:
+    """A field that is what was given for it, or else follows from the others."""
+    def get(progress: MigrationProgress) -> float:
+        given: Optional[float] = progress.__dict__.get(name)
+        return compute(progress) if given is None else given
+
+    def put(progress: MigrationProgress, value: Optional[float]) -> None:
+        progress.__dict__[name] = value
+
+    return property(get, put)
+
+
+def completion(progress: MigrationProgress) -> float:
+    if progress.total_items <= 0:
+        return 100.0 if progress.finished else 0.0
+    return min(100.0, 100.0 * progress.processed_items / progress.total_items)
+
+
+def success(progress: MigrationProgress) -> float:
+    if progress.processed_items <= 0:
+        return 100.0
+    return max(0.0, 100.0 * (progress.processed_items - progress.failed_items) / progress.processed_items)
+
+
+MigrationProgress.completion_percentage = computed("completion_percentage", completion)  # type: ignore[assignment]
+MigrationProgress.success_rate = computed("success_rate", success)  # type: ignore[assignment]
 
 
 ProgressCallback = Callable[[MigrationProgress], Any]

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any, Dict, List, Optional, Union
 
 from . import _json
-from .database import DatabaseManager, Engine, engine_of
+from .database import Engine, engine_of
 from .errors import SnapshotError
 from .progress import ProgressCallback, reporting_to
 
@@ -28,7 +28,7 @@ class SnapshotManager:
     """
 
     def __init__(self, db_manager: Any, snapshot_dir: Union[str, os.PathLike[str], None] = None) -> None:
-        if snapshot_dir is not None and not isinstance(db_manager, DatabaseManager):
+        if snapshot_dir is not None and (isinstance(db_manager, Engine) or hasattr(db_manager, "_engine")):
             raise ValueError("the snapshot_dir of a DataMigrationManager is said when that is made")
         self._engine: Engine = engine_of(db_manager, "snapshots" if snapshot_dir is None else snapshot_dir)
 

@@ -1,7 +1,8 @@
 """MetricTransformer: metrics changed by named rules."""
 from __future__ import annotations
 
-from typing import Any, Callable, Dict, Iterable, List, Optional, Union
+import math
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Union
 
 from . import _json
 from .database import Engine, engine_of
@@ -11,6 +12,40 @@ from .progress import ProgressCallback, reporting_to
 from .results import TransformationResult
 
 Rules = Union[str, Dict[str, Any], List[Dict[str, Any]]]
+AGGREGATES: Dict[str, Callable[[List[Any]], Any]] = {
+    "mean": lambda values: math.fsum(values) / len(values), "sum": sum, "max": max, "min": min,
+}
+
+
+def metric_json_problem(data: Any) -> Tuple[bool, Optional[str]]:
+    """Whether these are per-label values, and if not, why."""
+    if isinstance(data, (str, bytes)):
+        import json
+
+        def once(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
+            found = dict(pairs)
+            if len(found) < len(pairs):
+                raise ValueError("a key is there more than once")
+            return found
+
+        def no_number(name: str) -> Any:
+            raise ValueError(f"{name} is no number of JSON")
+        try:
+            data = json.loads(data, object_pairs_hook=once, parse_constant=no_number)
+        except (ValueError, RecursionError) as problem:
+            return False, f"Invalid JSON: {problem}"
+    if not isinstance(data, dict):
+        return False, f"Metric JSON must be a dictionary, not {type(data).__name__}"
+    for key, value in data.items():
+        if not isinstance(key, str):
+            return False, f"Metric keys must be strings, got {type(key)}"
+        if key.startswith("_"):
+            continue
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            return False, f"Metric values must be numeric, got {type(value)} for key '{key}'"
+        if not math.isfinite(value):
+            return False, f"Metric values must be finite, got {value} for key '{key}'"
+    return True, None
 
 
 def json_of(value: Any, name: str) -> str:
@@ -34,6 +69,33 @@ class MetricTransformer:
 
     def __init__(self, db_manager: Any) -> None:
         self._engine: Engine = engine_of(db_manager)
+
+    @staticmethod
+    def validate_metric_json(json_data: Union[str, Dict[str, Any]]) -> Tuple[bool, Optional[str]]:
+        """Whether per-label values, a dict or its JSON, are an object of numbers, and if not, why. As DataValidator has it
+        (docs/validation.md): true, false, null, NaN and repeated keys are no numbers, and keys that begin with ``_`` are reserved."""
+        return metric_json_problem(json_data)
+
+    @staticmethod
+    def transform_metric_format(metric_data: Dict[str, Any], transformation_rules: Dict[str, Callable[[Any], Any]]) -> Dict[str, Any]:
+        """A copy of per-label values in which each function has been applied to the label that it stands for. What a function raises is
+        raised. Labels without a function, and functions without a label, change nothing."""
+        return {
+            label: transformation_rules[label](value) if label in transformation_rules else value for label, value in metric_data.items()
+        }
+
+    @staticmethod
+    def aggregate_per_label_metrics(metrics: Iterable[Dict[str, Any]], aggregation_func: str = "mean") -> Dict[str, Any]:
+        """One value for each label that any of these dicts has, in the order in which they come: the "mean", "sum", "max" or "min" of
+        those that have it. Labels that begin with ``_`` hold no numbers, and are left out."""
+        if aggregation_func not in AGGREGATES:
+            raise ValueError(f"Unsupported aggregation function: {aggregation_func}; it is one of {', '.join(AGGREGATES)}")
+        values: Dict[str, List[Any]] = {}
+        for metric in metrics:
+            for label, value in metric.items():
+                if not label.startswith("_"):
+                    values.setdefault(label, []).append(value)
+        return {label: AGGREGATES[aggregation_func](found) for label, found in values.items()}
 
     def transform_metrics(
         self,

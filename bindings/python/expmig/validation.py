@@ -6,6 +6,7 @@ import threading
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 from .database import Engine, Row, engine_of
+from .errors import DataMigrationError
 from .progress import ProgressCallback, reporting_to
 
 Finding = Union[str, Dict[str, Any]]
@@ -138,11 +139,17 @@ class DataValidator:
 
         Answers a dict (docs/json-documents.md, "expmig.validation/1"): "timestamp", "foreign_key_violations" (per table), "json_metric_issues",
         "hierarchy_issues", "registered_check_issues", "issues", "counts" and "summary" with "overall_status" ("PASS" or "FAIL") and the
-        exact totals.
+        exact totals. As in Experiment Manager, "total_json_issues" is also there as "total_json_metric_issues", and the "message" of an issue of
+        metric JSON as "error".
         """
         job = self._job(progress_callback, cancel)
         wanted = None if scope is None else list(scope)
-        return dict(self._engine.manager.validate(wanted, experiment_id, issue_limit, job))
+        report = dict(self._engine.manager.validate(wanted, experiment_id, issue_limit, job))
+        # The names that these have in Experiment Manager.
+        report["summary"]["total_json_metric_issues"] = report["summary"]["total_json_issues"]
+        for issue in report["json_metric_issues"]:
+            issue["error"] = issue["message"]
+        return report
 
     def validate_foreign_keys(self, *, issue_limit: int = 1000) -> Dict[str, List[str]]:
         """The foreign keys that lead nowhere: per table that has any, a list of texts. That more were found than are listed is logged."""
@@ -153,7 +160,7 @@ class DataValidator:
         return dict(violations)
 
     def validate_json_metrics(self, *, issue_limit: int = 1000) -> List[Dict[str, Any]]:
-        """Metrics whose values are not as they should be: dicts with "kind", "severity", "table", "row", "column", "message" and "value".
+        """Metrics whose values are not as they should be: dicts with "kind", "severity", "table", "row", "column", "message" (also as "error") and "value".
         That more were found than are listed is logged."""
         report = self.validate_data_consistency(scope=["metric_json"], issue_limit=issue_limit)
         return self._engine.cut(report["json_metric_issues"], report["summary"]["total_json_issues"], "metric issues")
@@ -219,5 +226,36 @@ class HierarchyPreserver:
         is not valid."""
         found = self._engine.manager.hierarchy(experiment_id)
         return bool(found["valid"]), list(found["issues"])
+
+    def get_experiment_hierarchy(self, experiment_id: int) -> Dict[str, Any]:
+        """The rows of an experiment, as Experiment Manager's own module answered them: "experiment", and "trials" with "trial" and "runs", each
+        with "run", "epochs" and "results" (None where there are none). Raises DataMigrationError if there is no such experiment.
+        Meant for small experiments: it is all in memory, and one state only if nobody writes meanwhile."""
+        query = self._engine.database.query
+
+        def rows(sql: str) -> List[Dict[str, Any]]:
+            return [dict(zip(row.keys(), row)) for row in query(sql, [experiment_id])]
+
+        experiments = rows("SELECT * FROM EXPERIMENT WHERE id = ?")
+        if not experiments:
+            raise DataMigrationError(
+                f"Experiment {experiment_id} not found", status="NOT_FOUND", domain="DATABASE", details=[("experiment_id", str(experiment_id))],
+                hint="list the experiments",
+            )
+        of_trials = "trial_id IN (SELECT id FROM TRIAL WHERE experiment_id = ?)"
+        of_runs = f"trial_run_id IN (SELECT id FROM TRIAL_RUN WHERE {of_trials})"
+        results = {row["trial_run_id"]: row for row in rows(f"SELECT * FROM RESULTS WHERE {of_runs}")}
+        epochs: Dict[Any, List[Dict[str, Any]]] = {}
+        for row in rows(f"SELECT * FROM EPOCH WHERE {of_runs} ORDER BY trial_run_id, idx"):
+            epochs.setdefault(row["trial_run_id"], []).append(row)
+        runs: Dict[Any, List[Dict[str, Any]]] = {}
+        for row in rows(f"SELECT * FROM TRIAL_RUN WHERE {of_trials} ORDER BY id"):
+            made = {"run": row, "epochs": epochs.get(row["id"], []), "results": results.get(row["id"])}
+            runs.setdefault(row["trial_id"], []).append(made)
+        trials = rows("SELECT * FROM TRIAL WHERE experiment_id = ? ORDER BY id")
+        return {
+            "experiment": experiments[0],
+            "trials": [{"trial": trial, "runs": runs.get(trial["id"], [])} for trial in trials],
+        }
 
 

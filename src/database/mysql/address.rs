@@ -114,6 +114,8 @@ impl Address {
             match name.as_str() {
                 "socket" => address.socket = Some(value),
                 "ssl-ca" => address.ssl_ca = Some(PathBuf::from(value)),
+                // In other programs' URLs. Text is never converted here: what it asks for holds anyway.
+                "charset" if matches!(value.as_str(), "utf8mb4" | "utf8" | "utf8mb3") => {}
                 "ssl-mode" => ssl_mode = Some(ssl_mode_of(&value)?),
                 "connect-timeout-ms" => address.connect_timeout = milliseconds(&value, "connect-timeout-ms")?,
                 "read-timeout-ms" => {

@@ -15,10 +15,10 @@ use super::rows::{Buffered, MysqlCursor, Open};
 use super::session::{Door, Kind, Server};
 use super::store::{Stored, store};
 use super::tables::most;
-use super::{added_column, foreign_key, layout, read, references};
+use super::{added_column, foreign_key, layout, read, references, triggers};
 use crate::database::cell_buffer::CellBuffer;
 use crate::database::connection::{
-    Change, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, RowCounts, WithCursors,
+    Change, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, RowCounts, WithCursors, Write,
 };
 use crate::database::layout::{ColumnLayout, Layout, Storage, TableLayout};
 use crate::database::missing_column::MissingColumn;
@@ -44,6 +44,8 @@ pub struct MysqlConnection {
     pub(super) beside: Beside,
     /// Foreign keys are off.
     suspended: Cell<bool>,
+    /// The account is shown every trigger.
+    sees_triggers: Cell<Option<bool>>,
 }
 
 /// A value on its way to the server.
@@ -91,6 +93,7 @@ impl MysqlConnection {
             lock_name,
             beside: Beside::default(),
             suspended: Cell::new(false),
+            sees_triggers: Cell::new(None),
         })
     }
 
@@ -161,6 +164,16 @@ impl MysqlConnection {
     /// The name of the schema.
     pub fn schema(&self) -> &str {
         self.link.schema()
+    }
+
+    /// Whether the account is shown every trigger.
+    pub fn sees_triggers(&self) -> Result<bool> {
+        if let Some(known) = self.sees_triggers.get() {
+            return Ok(known);
+        }
+        let shown = triggers::are_shown(self)?;
+        self.sees_triggers.set(Some(shown));
+        Ok(shown)
     }
 
     /// Foreign keys as they are for every new connection. If this fails it is done before the next transaction.
@@ -394,6 +407,14 @@ impl Connection for MysqlConnection {
         Ok(Box::new(MysqlChange { connection: self, sql, order }))
     }
 
+    fn opening(&self, write: Write, table: &TableLayout) -> Result<String> {
+        let name = quote(&table.name);
+        Ok(match write {
+            Write::Insert => format!("INSERT INTO {name}"),
+            Write::Update => format!("UPDATE {name}"),
+        })
+    }
+
     fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>> {
         Ok(Box::new(MysqlInserter::new(self, table, columns)?))
     }
@@ -457,10 +478,11 @@ impl Connection for MysqlConnection {
     }
 
     fn has_triggers(&self, table: &TableLayout) -> Result<bool> {
-        let sql = "SELECT COUNT(*) FROM information_schema.TRIGGERS
-            WHERE EVENT_OBJECT_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE = ?1";
-        let count = (self as &dyn Connection).query_integer(sql, &[Value::Text(table.name.clone().into_bytes())])?;
-        Ok(count.unwrap_or(0) > 0)
+        triggers::any(self, Some(&table.name))
+    }
+
+    fn can_be_meddled_with(&self) -> Result<bool> {
+        triggers::any(self, None)
     }
 
     fn stored_as(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Result<Option<Value>> {

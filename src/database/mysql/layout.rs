@@ -161,6 +161,7 @@ fn columns(connection: &MysqlConnection, schema: &'static Table, table: &str) ->
             counter: extra.contains("auto_increment"),
             // MariaDB writes the default that is NULL as a text, but none of a column that refuses it.
             has_default: row.value(12)? != ValueRef::Null,
+            is_stamped: extra.contains("on update"),
         });
         Ok(Next::Row)
     })?;

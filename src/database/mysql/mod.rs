@@ -13,6 +13,7 @@
 //! - [`references`] finds the foreign keys that lead to our tables.
 //! - [`read`] lets other people's statements do nothing but read.
 //! - [`reserve`] keeps ids from others.
+//! - [`triggers`] knows whether writing sets off more than that.
 //! - [`added_column`] says how to add a column.
 //! - [`widen`] changes types that are too narrow. [`attributes`] is what a changed column has to keep, [`foreign_key`] what stands in
 //!   the way and is put back; [`remembered`] keeps a widening that was cut off from losing any.
@@ -45,6 +46,7 @@ mod settings;
 mod spool;
 mod store;
 mod tables;
+mod triggers;
 mod visible;
 mod widen;
 

@@ -19,9 +19,8 @@ impl FileSink {
     /// is replaced. The names of the files of `database` are refused.
     pub fn create(path: &Path, mode: u32, replace: bool, database: &Database) -> Result<FileSink> {
         let domain = Domain::ImportExport;
-        let argument = |name, message: &str, hint: &str| {
-            Err(Error::argument(domain, name, message).detail("path", path.display()).hint(hint))
-        };
+        let argument =
+            |name, message: &str, hint: &str| Err(Error::argument(domain, name, message).at(path).hint(hint));
         if mode & !0o777 != 0 {
             return argument(
                 "file_mode",

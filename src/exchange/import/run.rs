@@ -13,7 +13,7 @@ use super::walk::{Walk, Walked};
 use crate::database::{Connection, Database, Filled, Layout, Losses, Transaction, Watches};
 use crate::digest::{OnDuplicate, digest, twin};
 use crate::error::{Domain, Error, Result, Status};
-use crate::hierarchy::{Scope, Selection};
+use crate::hierarchy::{Census, Scope, Selection, grown_by};
 use crate::progress::Job;
 use crate::schema::Entity;
 use crate::validation::{Issue, IssueKind, Report, Severity};
@@ -30,6 +30,7 @@ pub fn import(database: &Database, document: &mut dyn Read, mut options: ImportO
     let layout = database.checked(connection.layout()?)?;
     // A trial is written when it was read whole, with everything below it.
     connection.allow_any_order(&layout)?;
+    let census = Census::take(connection, &layout)?;
     job.begin("importing")?;
     let may = May { add_columns: options.add_columns || database.was_created(), lose: options.allow_lossy };
     let mut target = Target::new(connection, layout, may, &job);
@@ -39,6 +40,7 @@ pub fn import(database: &Database, document: &mut dyn Read, mut options: ImportO
     if result.skipped {
         drop(writing);
     } else {
+        census.check(Domain::ImportExport, |table| grown_by(&result.tables, table))?;
         job.begin("committing")?;
         writing.commit()?;
     }

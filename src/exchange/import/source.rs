@@ -8,9 +8,7 @@ use crate::error::{Domain, Error, Result, Status};
 
 /// Opens a document. The target's own files are refused: closing them would drop SQLite's locks.
 pub fn read_file(path: &Path, target: &Database) -> Result<File> {
-    let refused = |what: &str, hint: &str| {
-        Err(Error::argument(Domain::ImportExport, "path", what).detail("path", path.display()).hint(hint))
-    };
+    let refused = |what: &str, hint: &str| Err(Error::argument(Domain::ImportExport, "path", what).at(path).hint(hint));
     if target.has_file(path) {
         return refused("the path is that of the database itself", "pass the path of an exported document");
     }
@@ -20,7 +18,7 @@ pub fn read_file(path: &Path, target: &Database) -> Result<File> {
     File::open(path).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory => {
             Error::new(Status::NotFound, Domain::ImportExport, "there is no document at this path")
-                .detail("path", path.display())
+                .at(path)
                 .hint("check the path")
         }
         _ => Error::from_io(Domain::ImportExport, "the document cannot be opened", path, &error),

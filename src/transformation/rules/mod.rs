@@ -96,10 +96,9 @@ impl Rules {
                 .hint(format!("the rules are an object with the key {TRANSFORMATIONS:?}, or the list alone")));
         }
         let fields = root.fields(&[TRANSFORMATIONS, SETTINGS])?;
-        Ok(Rules {
-            rules: rules(&fields.required(TRANSFORMATIONS)?, registered)?,
-            settings: fields.get(SETTINGS).map_or(Ok(Settings::default()), |node| settings(&node))?,
-        })
+        let list = fields.required(TRANSFORMATIONS)?;
+        let settings = fields.get(SETTINGS).map_or(Ok(Settings::default()), |node| settings(&node))?;
+        Ok(Rules { rules: rules(&list, registered)?, settings })
     }
 
     /// One transformation for metrics of every type, with the default settings. `params` is a JSON object; none is `{}`.
@@ -153,7 +152,13 @@ fn open<'a>(text: &'a [u8], parameter: &'static str) -> Result<Node<'a>> {
 }
 
 fn rules(list: &Node<'_>, registered: &dyn Fn(&str) -> bool) -> Result<Vec<Rule>> {
-    list.elements()?.iter().map(|entry| entry_rule(entry, registered)).collect()
+    let entries = list.elements()?;
+    if entries.is_empty() {
+        // Whoever gives rules means something by them.
+        let hint = "name at least one transformation; to change nothing, leave the rules out";
+        return Err(list.error("has no transformation in it").hint(hint));
+    }
+    entries.iter().map(|entry| entry_rule(entry, registered)).collect()
 }
 
 fn entry_rule(entry: &Node<'_>, registered: &dyn Fn(&str) -> bool) -> Result<Rule> {

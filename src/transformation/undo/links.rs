@@ -93,7 +93,7 @@ impl Undoing<'_> {
                 "SELECT {}, {}{keys} FROM {} WHERE {} = ?1 AND {} = ?2",
                 log.metric, log.original, log.name, log.transform, log.table
             );
-            let mut statement = self.connection.prepare_change(&move_statement(self.connection, &links))?;
+            let mut statement = self.connection.prepare_change(&move_statement(self.connection, &links)?)?;
             let params = [Value::Integer(self.entry.id), Value::Text(links.table.schema.name.into())];
             self.connection.query(&sql, &params, &mut |row| {
                 self.job.pulse()?;

@@ -16,7 +16,9 @@ use super::options::UndoOptions;
 use super::undo_list::{TransformEntry, find, remove};
 use crate::database::{Connection, Database, Layout, Transaction, Watches};
 use crate::error::{Domain, Error, Result, Status};
+use crate::hierarchy::{Census, grown_by};
 use crate::progress::Job;
+use crate::schema::Entity;
 use later::Later;
 
 /// How many metrics that cannot be restored are listed; an error names fewer.
@@ -73,8 +75,12 @@ pub fn undo(database: &Database, transform: i64, mut options: UndoOptions) -> Re
     let transaction = Transaction::write(connection)?;
     let layout = database.checked(connection.layout()?)?;
     let entry = find(connection, &layout, transform)?;
+    let census = Census::take(connection, &layout)?;
     let mut undoing = Undoing { connection, layout: &layout, entry: &entry, job: &job };
     let mut result = undoing.run(options.skip_changed)?;
+    let metrics = layout.entity(Entity::Metric)?.schema.name;
+    let removed = [(metrics, result.copies - result.copies_kept)];
+    census.check(Domain::Transformation, |table| -grown_by(&removed, table))?;
     job.begin("committing")?;
     transaction.commit()?;
     job.finish();

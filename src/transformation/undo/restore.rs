@@ -51,7 +51,10 @@ impl Restorer<'_> {
             };
             let statement = match place {
                 Some(prepared) => prepared,
-                None => place.insert(self.connection.prepare_change(&update_statement(self.table, changed))?),
+                None => {
+                    let sql = update_statement(self.connection, self.table, changed)?;
+                    place.insert(self.connection.prepare_change(&sql)?)
+                }
             };
             let mut params = vec![ValueRef::Integer(id)];
             let cells = old.iter().zip(CELLS).filter(|(_, (_, bit))| changed & bit != 0);
