@@ -252,17 +252,17 @@ fn a_database_that_others_hold_is_busy_and_stays_as_it_is() {
                 "{what}"
             );
             assert!(made.is_ok() || place.names() == names, "{what}: {:?}", place.names());
-            let restored = if safety { restore(&manager, &id) } else { restore_alone(&manager, &id) };
+            let result = if safety { restore(&manager, &id) } else { restore_alone(&manager, &id) };
             other.execute_batch("ROLLBACK").unwrap();
             if hinders_restore {
-                let error = restored.unwrap_err();
+                let error = result.unwrap_err();
                 assert_eq!((error.status(), error.retryable()), (Status::Busy, true), "{what}: {}", error.to_json());
                 assert_same(&place.dump(), &changed, &what);
                 restore(&manager, &id).unwrap();
             } else {
-                restored.unwrap();
+                result.unwrap();
             }
-            assert_same(&place.dump(), &before, &what);
+            assert_same(&place.dump(), &restored(&before, &changed), &what);
         }
     }
 }

@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use common::database::{Journal, assert_same, count, dump, journal_files, open, small, whole};
 use common::snapshot::*;
-use expmig::{CancelToken, Flow, JobOptions, Manager, OpenOptions, Progress, RestoreOptions, SnapshotOptions, Status};
+use expmig::{
+    CancelToken, Flow, JobOptions, Manager, OpenOptions, Progress, RestoreOptions, Severity, SnapshotOptions, Status,
+    ValidateOptions,
+};
 
 #[test]
 fn a_snapshot_has_every_table_and_comes_back_whole() {
@@ -23,7 +26,7 @@ fn a_snapshot_has_every_table_and_comes_back_whole() {
         change(&place.database());
         let changed = place.dump();
         let result = restore(&manager, &id).unwrap();
-        assert_same(&place.dump(), &before, &format!("restored, {journal:?}"));
+        assert_same(&place.dump(), &restored(&before, &changed), &format!("restored, {journal:?}"));
         let safety = result.safety_snapshot_id.unwrap();
         assert_same(&dump(&place.file(&safety)), &changed, "the safety snapshot");
         assert_eq!(place.names(), files_of(&[&id, &safety]));
@@ -92,8 +95,9 @@ fn databases_of_any_shape_come_back_as_they_were() {
         let id = create(&manager, "");
         verify(&manager, &id).unwrap_or_else(|error| panic!("{shape}: {}", error.to_json()));
         change(&place.database());
+        let changed = place.dump();
         restore(&manager, &id).unwrap_or_else(|error| panic!("{shape}: {}", error.to_json()));
-        assert_same(&place.dump(), &before, shape);
+        assert_same(&place.dump(), &restored(&before, &changed), shape);
         assert_eq!(settings(), then, "{shape}");
     }
 }
@@ -116,7 +120,7 @@ fn a_database_whose_pages_have_another_size_by_now_is_restored_in_rollback_mode_
             match restore(&manager, &id) {
                 Ok(_) => {
                     assert_eq!(journal, Journal::Rollback);
-                    assert_same(&place.dump(), &before, "restored");
+                    assert_same(&place.dump(), &restored(&before, &changed), "restored");
                     assert_eq!(manager.list_experiments().unwrap().len(), 2);
                 }
                 Err(error) => {
@@ -250,9 +254,10 @@ fn a_moved_database_and_a_moved_folder_still_work() {
         std::fs::rename(place.database(), &renamed).unwrap();
         for (path, how) in [(&renamed, "same_file"), (&copied, "same_content")] {
             change(path);
+            let changed = dump(path);
             let result = restore_alone(&manager(path, &folder, OpenOptions::default()), &id).unwrap();
             assert_eq!(result.to_json()["database"], how);
-            assert_same(&dump(path), &before, how);
+            assert_same(&dump(path), &restored(&before, &changed), how);
         }
     }
 }
@@ -282,7 +287,7 @@ fn another_databases_snapshot_is_refused_unless_forced() {
         let options = RestoreOptions { force: true, ..RestoreOptions::default() };
         let result = manager.restore_snapshot(&id, options).unwrap();
         assert_eq!(result.to_json()["database"], "another");
-        assert_same(&dump(&path), &ours, "forced");
+        assert_same(&dump(&path), &restored(&ours, &before), "forced");
         assert_same(&dump(&place.file(&result.safety_snapshot_id.unwrap())), &before, "the safety snapshot");
     }
 }
@@ -471,4 +476,143 @@ fn manifests_fit_their_schema() {
     let output = output.unwrap_or_else(|error| panic!("{}: {error}; run make test, which makes it", python.display()));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "2 manifests, 2 files");
+}
+
+// ---- the counters of AUTOINCREMENT -----------------------------------------------------------------------------------------
+
+fn counters(path: &Path) -> Vec<(String, i64)> {
+    let connection = open(path);
+    let mut statement =
+        connection.prepare("SELECT name, CAST(seq AS INTEGER) FROM sqlite_sequence ORDER BY name").unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
+const NEW_RUN: &str = "INSERT INTO TRIAL_RUN (trial_id, status, start_time, update_time)
+    SELECT min(id), 'started', '2023-12-01T10:00:00', '2023-12-01T10:00:00' FROM TRIAL";
+
+#[test]
+fn what_a_live_run_goes_on_writing_after_a_restore_is_never_the_next_runs() {
+    for journal in JOURNALS {
+        for (force, no_safety_snapshot) in [(false, false), (false, true), (true, true)] {
+            let place = Place::new(small, journal);
+            let manager = place.manager();
+            let id = create(&manager, "before the run");
+            if force {
+                // It is another database now.
+                open(&place.database()).execute_batch("UPDATE EXPERIMENT SET title = 'not ' || title").unwrap();
+                std::fs::copy(place.database(), place.path("copied")).unwrap();
+                std::fs::rename(place.path("copied"), place.database()).unwrap();
+            }
+            let manager = place.manager();
+            // The run is in the database when it is restored, and its program does not know.
+            let live = open(&place.database());
+            live.execute(NEW_RUN, []).unwrap();
+            let run = live.last_insert_rowid();
+            let options = RestoreOptions { force, no_safety_snapshot, ..RestoreOptions::default() };
+            manager.restore_snapshot(&id, options).unwrap();
+            assert_eq!(manager.validate(ValidateOptions::default()).unwrap().count(Severity::Error), 0);
+            for idx in 0..50 {
+                live.execute("INSERT INTO EPOCH VALUES (?1, ?2, '2023-12-01T10:00:00')", (idx, run)).unwrap();
+            }
+            live.execute(NEW_RUN, []).unwrap();
+            let next = live.last_insert_rowid();
+            assert!(next > run, "{journal:?}, {force}: {next} after {run}");
+            let epochs: i64 =
+                live.query_row("SELECT count(*) FROM EPOCH WHERE trial_run_id = ?1", [next], |row| row.get(0)).unwrap();
+            assert_eq!(epochs, 0);
+            let report = manager.validate(ValidateOptions::default()).unwrap();
+            assert!(!report.passed() && report.count(Severity::Error) >= 50, "the strays are told");
+        }
+    }
+}
+
+#[test]
+fn every_counter_is_the_greater_of_both_whichever_side_has_it() {
+    let cases = [
+        ("higher in the database", "seq = 10", "seq = 20", 20),
+        ("higher in the snapshot", "seq = 20", "seq = 10", 20),
+        ("the highest", "seq = 10", "seq = 9223372036854775807", i64::MAX),
+        ("below zero", "seq = 10", "seq = -5", 10),
+        ("text that is a number", "seq = 10", "seq = '20'", 20),
+        ("text that is none", "seq = 10", "seq = 'x'", 10),
+        ("nothing", "seq = 10", "seq = NULL", 10),
+        ("another case", "seq = 10", "name = 'metric', seq = 20", 20),
+    ];
+    for journal in JOURNALS {
+        for (what, here, there, wanted) in cases {
+            let place = Place::new(small, journal);
+            let set = |how: &str| {
+                open(&place.database())
+                    .execute_batch(&format!("UPDATE sqlite_sequence SET {how} WHERE name = 'METRIC'"))
+                    .unwrap()
+            };
+            set(here);
+            let manager = place.manager();
+            let id = create(&manager, "");
+            set(there);
+            restore(&manager, &id).unwrap();
+            let found = counters(&place.database()).into_iter().find(|(name, _)| name == "METRIC");
+            assert_eq!(found, Some(("METRIC".to_owned(), wanted)), "{what}, {journal:?}");
+        }
+        // Only one side has a counter, or a table.
+        let place = Place::new(small, journal);
+        let change = |sql: &str| open(&place.database()).execute_batch(sql).unwrap();
+        change(
+            "CREATE TABLE gone (id INTEGER PRIMARY KEY AUTOINCREMENT); INSERT INTO gone VALUES (5);
+             CREATE TABLE empty (id INTEGER PRIMARY KEY AUTOINCREMENT)",
+        );
+        let manager = place.manager();
+        let id = create(&manager, "");
+        change(
+            "DROP TABLE gone; INSERT INTO empty VALUES (7); CREATE TABLE later (id INTEGER PRIMARY KEY AUTOINCREMENT); INSERT INTO later VALUES (9)",
+        );
+        restore(&manager, &id).unwrap();
+        let found = counters(&place.database());
+        for counter in [("gone", 5), ("empty", 7), ("later", 9)] {
+            assert!(found.contains(&(counter.0.to_owned(), counter.1)), "{counter:?}: {found:?}");
+        }
+        // A table that comes back goes on where it was.
+        change("CREATE TABLE later (id INTEGER PRIMARY KEY AUTOINCREMENT); INSERT INTO later DEFAULT VALUES");
+        assert_eq!(open(&place.database()).query_row("SELECT id FROM later", [], |row| row.get(0)), Ok(10));
+    }
+}
+
+#[test]
+fn a_restore_over_a_database_without_counters_or_with_damaged_ones_is_done() {
+    let place = Place::new(small, Journal::Rollback);
+    let before = place.dump();
+    let id = create(&place.manager(), "");
+    // The page of the counters is no page.
+    let (page, size): (i64, i64) = open(&place.database())
+        .query_row("SELECT rootpage, (SELECT page_size FROM pragma_page_size) FROM sqlite_schema WHERE name = 'sqlite_sequence'", [], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })
+        .unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(place.database()).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &[0xff; 100], ((page - 1) * size) as u64).unwrap();
+    drop(file);
+    restore_alone(&place.manager(), &id).unwrap();
+    assert_same(&place.dump(), &before, "over damage");
+    // No table counts.
+    let rebuilt = place.path("other/experiments.db");
+    std::fs::create_dir(place.path("other")).unwrap();
+    whole(&rebuilt, Journal::Rollback);
+    let schema: Vec<String> = {
+        let connection = open(&rebuilt);
+        let mut statement = connection
+            .prepare("SELECT sql FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'")
+            .unwrap();
+        let rows = statement.query_map([], |row| row.get::<_, String>(0)).unwrap();
+        rows.map(|sql| sql.unwrap().replace("AUTOINCREMENT", "")).collect()
+    };
+    std::fs::remove_file(&rebuilt).unwrap();
+    std::fs::File::create(&rebuilt).unwrap();
+    open(&rebuilt).execute_batch(&schema.join(";")).unwrap();
+    let plain = manager(&rebuilt, &place.folder(), OpenOptions::default());
+    let options = || RestoreOptions { force: true, ..RestoreOptions::default() };
+    let result = plain.restore_snapshot(&id, options()).unwrap();
+    assert_same(&dump(&rebuilt), &before, "over a database without counters");
+    plain.restore_snapshot(&result.safety_snapshot_id.unwrap(), options()).unwrap();
+    assert!(!dump(&rebuilt).contains_key("sqlite_sequence"));
 }

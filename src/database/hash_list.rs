@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use super::id_table::{failed, temporary};
+use super::temporary::{failed, with_table};
 use crate::error::{Domain, Error, Result};
 
 /// What is kept for a number.
@@ -64,7 +64,7 @@ impl HashList {
     fn exchange(&mut self, mut page: Box<Page>, number: u64) -> Result<Box<Page>> {
         let disk = match &self.disk {
             Some(open) => open,
-            None => self.disk.insert(temporary("pages (id INTEGER PRIMARY KEY, hashes BLOB)")?),
+            None => self.disk.insert(with_table("pages (id INTEGER PRIMARY KEY, hashes BLOB)")?),
         };
         let id = |number: u64| number.cast_signed();
         if page.changed {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, params_from_iter, types};
 
-use super::id_table::{failed, temporary};
+use super::temporary::{failed, with_table};
 use crate::error::Result;
 
 /// Tells a row from another that claims to be the same one: a hash under a key that nobody knows.
@@ -90,7 +90,7 @@ impl IdMap {
     fn spill(&mut self) -> Result<()> {
         let older = match &self.older {
             Some(open) => open,
-            None => self.older.insert(temporary("runs (first INTEGER PRIMARY KEY, new INTEGER, fingerprints BLOB)")?),
+            None => self.older.insert(with_table("runs (first INTEGER PRIMARY KEY, new INTEGER, fingerprints BLOB)")?),
         };
         self.recent.sort_unstable_by_key(|run| run.first);
         let (recent, fingerprints) = (&self.recent, &self.fingerprints);

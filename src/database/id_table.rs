@@ -2,34 +2,16 @@
 
 use rusqlite::{Connection, OptionalExtension};
 
-use crate::error::{Domain, Error, Result, Status};
+use super::temporary::{failed, with_table};
+use crate::error::Result;
 
 /// A set of ids in a temporary table.
 pub struct IdTable(Connection);
 
-/// The error of a temporary table.
-pub(super) fn failed(error: rusqlite::Error) -> Error {
-    Error::new(Status::Io, Domain::Database, format!("a temporary table failed ({error})"))
-        .hint("free some space in the folder for temporary files")
-}
-
-/// SQLite's private database on disk, gone when closed, with this table in it.
-pub(super) fn temporary(table: &str) -> Result<Connection> {
-    let open = || -> rusqlite::Result<Connection> {
-        let connection = Connection::open("")?;
-        connection.execute_batch(&format!(
-            "PRAGMA cache_size = -4096; PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF; CREATE TABLE {table}; BEGIN",
-        ))?;
-        connection.set_prepared_statement_cache_capacity(4);
-        Ok(connection)
-    };
-    open().map_err(failed)
-}
-
 impl IdTable {
     /// An empty set.
     pub fn new() -> Result<IdTable> {
-        temporary("ids (id INTEGER PRIMARY KEY)").map(IdTable)
+        with_table("ids (id INTEGER PRIMARY KEY)").map(IdTable)
     }
 
     /// Adds an id; whether it is new.

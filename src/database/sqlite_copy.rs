@@ -10,11 +10,11 @@ use rusqlite::{OpenFlags, ffi};
 
 use super::connection::{Copied, Transaction};
 use super::sqlite::{SqliteConnection, of_commit};
+use super::sqlite_counters::{Content, Counters};
 use super::sqlite_error::translate;
+use super::sqlite_pages::{PAGES_PER_STEP, pages};
 use crate::error::{Domain, Error, Result, Status};
 
-/// Pages per step: a few milliseconds, in which nobody else can commit in rollback-journal mode.
-const PAGES_PER_STEP: i32 = 1024;
 /// How often writers may make the copy begin again before it keeps them from committing.
 const MOST_RESTARTS: u32 = 3;
 /// How often somebody may commit in the gap between what is kept and what is overwritten.
@@ -85,12 +85,6 @@ pub fn copy_out(source: &SqliteConnection, into: &Path, copied: Copied<'_>) -> R
     use_rollback_journal(into)
 }
 
-fn pages(backup: &Backup<'_, '_>) -> (u64, u64) {
-    let progress = backup.progress();
-    let number = |pages: i32| u64::try_from(pages).unwrap_or(0);
-    (number(progress.pagecount.saturating_sub(progress.remaining)), number(progress.pagecount))
-}
-
 /// Makes a copy a plain file, to be opened without a write-ahead log, as `PRAGMA journal_mode = DELETE` would.
 fn use_rollback_journal(path: &Path) -> Result<()> {
     let (offset, versions) = JOURNAL_VERSIONS;
@@ -101,9 +95,9 @@ fn use_rollback_journal(path: &Path) -> Result<()> {
         .map_err(|error| Error::from_io(Domain::Database, "the copy cannot be written", path, &error))
 }
 
-/// Replaces everything in `target` by what is in `source`, in one transaction of the target. `keep`, if there is one, is called
-/// when nobody but us can change the target any more, and again if somebody did all the same; `reader` is another connection to
-/// the target.
+/// Replaces everything in `target` by what is in `source`, in one transaction of the target; only its counters of AUTOINCREMENT are kept
+/// where they are higher. `keep`, if there is one, is called when nobody but us can change the target any more, and again if somebody
+/// did all the same; `reader` is another connection to the target.
 pub fn replace(
     target: &mut SqliteConnection,
     source: &SqliteConnection,
@@ -115,21 +109,29 @@ pub fn replace(
     if wal {
         same_page_size(target, source)?;
     }
+    let mut content = Content::new(source)?;
+    // What takes long, before others have to wait for it.
+    content.raise(counters(target)?, copied)?;
     for _ in 0..MOST_GAPS {
-        let version = match keep.as_mut() {
-            Some(keep) if wal => Some(keep_and_let_go(target, reader, keep)?),
-            Some(keep) => {
+        let held = if wal { Some(Transaction::write(target)?) } else { None };
+        let version = match &held {
+            Some(_) => Some(data_version(reader)?),
+            None => {
                 lock_out_writers(target)?;
-                keep()?;
                 None
             }
-            None => None,
         };
+        if let Some(keep) = keep.as_mut() {
+            keep()?;
+        }
+        content.raise(counters(target)?, copied)?;
+        // With a write-ahead log a lock cannot be kept from one transaction to the next.
+        drop(held);
         let unchanged = || match version {
             Some(version) => Ok(data_version(reader)? == version),
             None => Ok(true),
         };
-        if overwrite(target, source, &unchanged, copied)? {
+        if overwrite(target, content.source(), &unchanged, copied)? {
             tidy_up(target, wal);
             return Ok(());
         }
@@ -142,17 +144,14 @@ fn data_version(connection: &SqliteConnection) -> Result<i64> {
     connection.waiting(|inner| inner.query_row("PRAGMA data_version", [], |row| row.get(0)))
 }
 
-/// With a write-ahead log a lock cannot be kept from one transaction to the next. What was the state when it was let go?
-fn keep_and_let_go(
-    target: &SqliteConnection,
-    reader: &SqliteConnection,
-    keep: &mut dyn FnMut() -> Result<()>,
-) -> Result<i64> {
-    let held = Transaction::write(target)?;
-    let version = data_version(reader)?;
-    keep()?;
-    drop(held);
-    Ok(version)
+/// The counters of AUTOINCREMENT, inside the transaction that is running or in one of its own. A database that is so damaged that it
+/// cannot say them has to be restored all the same.
+fn counters(target: &SqliteConnection) -> Result<Option<Counters>> {
+    let _state = if target.inner.is_autocommit() { Some(Transaction::read(target)?) } else { None };
+    match Counters::of(target) {
+        Err(error) if error.status() == Status::Corrupt => Ok(None),
+        counters => counters,
+    }
 }
 
 /// In exclusive mode a lock outlives its transaction. This one lets others read; committing would take the one that does not.
@@ -165,12 +164,12 @@ fn lock_out_writers(target: &SqliteConnection) -> Result<()> {
 /// Whether it was done: not if `unchanged`, asked when the target is locked, says no.
 fn overwrite(
     target: &mut SqliteConnection,
-    source: &SqliteConnection,
+    source: &rusqlite::Connection,
     unchanged: &dyn Fn() -> Result<bool>,
     copied: Copied<'_>,
 ) -> Result<bool> {
     let waits = target.waits.clone();
-    let backup = Backup::new(&source.inner, &mut target.inner).map_err(|error| waits.wrap(error))?;
+    let backup = Backup::new(source, &mut target.inner).map_err(|error| waits.wrap(error))?;
     let since = Instant::now();
     // The first step copies nothing, but locks. Dropping the backup before its last step undoes it.
     let mut step = 0;

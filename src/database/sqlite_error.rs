@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::ErrorCode;
 
 use super::one_file::replaced;
+use super::temporary;
 use crate::error::{Domain, Error, Status};
 
 /// The error of a statement on the database at `path`.
@@ -12,6 +13,9 @@ pub fn translate(error: rusqlite::Error, path: &Path) -> Error {
     let rusqlite::Error::SqliteFailure(failure, message) = error else {
         return Error::internal(Domain::Database, format!("SQLite: {error}")).at(path);
     };
+    if failure.extended_code == rusqlite::ffi::SQLITE_IOERR_GETTEMPPATH {
+        return temporary::failed(rusqlite::Error::SqliteFailure(failure, message));
+    }
     if failure.extended_code == rusqlite::ffi::SQLITE_READONLY_DBMOVED {
         return replaced(path).vendor(failure.extended_code);
     }

@@ -142,3 +142,28 @@ pub fn run_child(input: &Value) {
         Err(error) => json!({"error": error.to_json()}),
     });
 }
+
+/// What a restore of a snapshot with this content makes of a database with the other: the counters of AUTOINCREMENT are never lowered.
+pub fn restored(snapshot: &Dump, over: &Dump) -> Dump {
+    const COUNTERS: &str = "sqlite_sequence";
+    let counters = |dump: &Dump| -> Vec<(String, i64)> {
+        let split = |row: &String| {
+            let (name, highest) = row.split_once(", ").unwrap().1.split_once(", ").unwrap();
+            (name.to_owned(), highest.parse().unwrap())
+        };
+        dump.get(COUNTERS).into_iter().flatten().map(split).collect()
+    };
+    let (mut kept, old) = (counters(snapshot), counters(over));
+    for (name, highest) in old {
+        match kept.iter_mut().find(|(kept, _)| *kept == name) {
+            Some((_, kept)) => *kept = highest.max(*kept),
+            None => kept.push((name, highest)),
+        }
+    }
+    let rows = kept.iter().zip(1..).map(|((name, highest), row)| format!("{row}, {name}, {highest}"));
+    let mut dump = snapshot.clone();
+    if dump.contains_key(COUNTERS) {
+        dump.insert(COUNTERS.to_owned(), rows.collect());
+    }
+    dump
+}

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::super::cell_buffer::CellBuffer;
-use super::super::id_table::{failed, temporary};
+use super::super::temporary::{failed, with_table};
 use crate::error::{Domain, Error, Result};
 use crate::schema::ValueRef;
 
@@ -39,7 +39,7 @@ impl Spool {
         }
         let disk = match &self.disk {
             Some(open) => open,
-            None => self.disk.insert(temporary("pieces (id INTEGER PRIMARY KEY, rows BLOB)")?),
+            None => self.disk.insert(with_table("pieces (id INTEGER PRIMARY KEY, rows BLOB)")?),
         };
         let write = || disk.prepare_cached("INSERT INTO pieces VALUES (?1, ?2)")?.execute((self.next.1, &self.back));
         write().map_err(failed)?;

@@ -1,0 +1,60 @@
+//! Private databases that SQLite keeps in its folder for temporary files, without a name, and that are gone when they are closed; and what
+//! is said when that folder fails.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, ffi};
+
+use crate::error::{Domain, Error, Result, Status};
+
+/// Where SQLite puts temporary files: the first of what these variables name and of these folders that it may write to.
+const VARIABLES: [&str; 2] = ["SQLITE_TMPDIR", "TMPDIR"];
+const FOLDERS: [&str; 4] = ["/var/tmp", "/usr/tmp", "/tmp", "."];
+
+const MEND: &str = "free some space there, or set TMPDIR to another folder before the program starts";
+const MEND_NONE: &str = "make one of them writable, or set TMPDIR to a folder that is before the program starts";
+
+fn candidates() -> impl Iterator<Item = PathBuf> {
+    // SQLite reads them when it starts; here they are read to name what it chose from.
+    let named = VARIABLES.iter().filter_map(std::env::var_os).map(PathBuf::from);
+    named.chain(FOLDERS.iter().map(PathBuf::from))
+}
+
+fn is_writable(folder: &Path) -> bool {
+    use rustix::fs::Access;
+    folder.is_dir() && rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK).is_ok()
+}
+
+/// The error of a temporary file: it names the folder, and no database.
+pub fn failed(error: rusqlite::Error) -> Error {
+    let code = error.sqlite_error().map(|failure| failure.extended_code);
+    let chosen =
+        candidates().find(|folder| is_writable(folder)).filter(|_| code != Some(ffi::SQLITE_IOERR_GETTEMPPATH));
+    let (message, hint) = match &chosen {
+        Some(folder) => (format!("a temporary file in {} failed ({error})", folder.display()), MEND),
+        None => {
+            let tried: Vec<String> = candidates().map(|folder| folder.display().to_string()).collect();
+            (format!("no folder for temporary files can be written to: {}", tried.join(", ")), MEND_NONE)
+        }
+    };
+    let built = Error::new(Status::Io, Domain::Database, message).hint(hint);
+    let built = chosen.iter().fold(built, |error, folder| error.detail("temporary_folder", folder.display()));
+    code.into_iter().fold(built, Error::vendor)
+}
+
+/// An empty database.
+pub fn empty() -> Result<Connection> {
+    Connection::open("").map_err(failed)
+}
+
+/// A database with this table in it, in a transaction that never ends.
+pub fn with_table(table: &str) -> Result<Connection> {
+    let connection = empty()?;
+    connection
+        .execute_batch(&format!(
+            "PRAGMA cache_size = -4096; PRAGMA synchronous = OFF; PRAGMA journal_mode = OFF; CREATE TABLE {table}; BEGIN",
+        ))
+        .map_err(failed)?;
+    connection.set_prepared_statement_cache_capacity(4);
+    Ok(connection)
+}
