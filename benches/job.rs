@@ -11,6 +11,7 @@
 //! bench_job verify DB FOLDER ID
 //! bench_job restore DB FOLDER ID
 //! bench_job import DB DOCUMENT
+//! bench_job compare DB EXPERIMENT EXPERIMENT
 //! bench_job idle DB
 //! ```
 
@@ -50,6 +51,7 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
        bench_job export DB EXPERIMENT FILE
        bench_job transform DB RULES_FILE
        bench_job undo DB TRANSFORM_ID
+       bench_job compare DB EXPERIMENT EXPERIMENT
        bench_job import DB DOCUMENT";
     let [command, path, ..] = arguments else { return Err(usage.into()) };
     let database = Database::open(path, OpenOptions { create: command == "import", ..OpenOptions::default() })?;
@@ -62,6 +64,11 @@ fn run(arguments: &[String]) -> Result<(), Failure> {
         "digest" => {
             let digest = manager.experiment_digest(experiment()?, JobOptions::default())?;
             println!("{}", expmig::digest::hex(&digest));
+            Ok(())
+        }
+        "compare" => {
+            let other = arguments.get(3).ok_or(usage)?.parse()?;
+            println!("{}", manager.compare_experiments(experiment()?, None, other, JobOptions::default())?);
             Ok(())
         }
         "validate" => {

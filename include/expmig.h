@@ -153,6 +153,12 @@ extern "C" {
 #define EXPMIG_RESTORE_NO_SAFETY_SNAPSHOT 2
 
 /**
+ * Clean up also the snapshots of a database that only resembles this one: for a database that was moved to another machine with its
+ * snapshots. Not beside the database of which it is a copy, whose snapshots they may be.
+ */
+#define EXPMIG_CLEANUP_CLAIM 1
+
+/**
  * Digests must agree afterwards; rows that hang on nothing stop it; odd values are warnings. The default.
  */
 #define EXPMIG_STRATEGY_BALANCED 0
@@ -507,6 +513,16 @@ typedef struct expmig_open_options {
      * Passed to `password_fn`. Since 0.1.0.
      */
     void *password_user_data;
+    /**
+     * The longest time for which reading keeps writers of a SQLite file in rollback-journal mode waiting, in milliseconds; default 2000.
+     * What takes longer is read from a private copy (docs/threading.md). 0: no limit, so no copy: reading in place, however long it takes.
+     * Since 0.1.0.
+     */
+    int64_t max_read_lock_ms;
+    /**
+     * The folder for private copies, UTF-8; NULL for the one where SQLite puts its temporary files. It need not outlive the call. Since 0.1.0.
+     */
+    const char *temp_dir;
 } expmig_open_options;
 
 /**
@@ -1628,7 +1644,8 @@ expmig_status expmig_snapshot_verify(const struct expmig_manager *manager,
  * expmig_string_free; NULL if it is not wanted.
  *
  * Answers EXPMIG_NOT_FOUND, EXPMIG_CORRUPT (the snapshot is damaged or altered), EXPMIG_UNSUPPORTED (a newer format, or pages of another
- * size in WAL mode), EXPMIG_MISMATCH (the snapshot is of another database; EXPMIG_RESTORE_FORCE), EXPMIG_BUSY (another process reads or
+ * size in WAL mode), EXPMIG_MISMATCH (the snapshot is of another database, or it
+ * is not certain that it is of this one, as after a copy; EXPMIG_RESTORE_FORCE), EXPMIG_BUSY (another process reads or
  * writes for longer than the busy timeout), EXPMIG_MISUSE (the database was opened read-only), EXPMIG_IO, EXPMIG_CANCELLED,
  * EXPMIG_CALLBACK, EXPMIG_SHARED_PROCESS, EXPMIG_SCHEMA, EXPMIG_LIMIT, EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed, but
  * a safety snapshot can be there. Since 0.1.0.
@@ -1656,7 +1673,8 @@ expmig_status expmig_snapshot_delete(const struct expmig_manager *manager,
                                      struct expmig_error **error);
 
 /**
- * Keeps the newest snapshots of this database and deletes its others. Snapshots of other databases and broken ones stay.
+ * Keeps the newest snapshots of this database and deletes its others. Snapshots of other databases and broken ones stay, and so do
+ * those of a database that only resembles this one, of which expmig_snapshot_cleanup_with tells.
  *
  * `keep_count`: how many to keep; 0 deletes all.
  * `deleted`: receives how many were deleted; NULL if it is not wanted.
@@ -1670,6 +1688,26 @@ expmig_status expmig_snapshot_cleanup(const struct expmig_manager *manager,
                                       int64_t keep_count,
                                       uint64_t *deleted,
                                       struct expmig_error **error);
+
+/**
+ * As expmig_snapshot_cleanup, and says how many snapshots it left because it is not certain that they are this database's: their
+ * database has the same name and experiments, but it is another file or server, as a copy is, or what a copy was made of.
+ *
+ * `keep_count`: how many to keep; 0 deletes all.
+ * `flags`: EXPMIG_CLEANUP_CLAIM, or 0.
+ * `deleted`: receives how many were deleted; NULL if it is not wanted.
+ * `left`: receives how many were left for lack of certainty, 0 with EXPMIG_CLEANUP_CLAIM; NULL if it is not wanted.
+ *
+ * Answers as expmig_snapshot_cleanup. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_snapshot_cleanup_with(const struct expmig_manager *manager,
+                                           int64_t keep_count,
+                                           uint32_t flags,
+                                           uint64_t *deleted,
+                                           uint64_t *left,
+                                           struct expmig_error **error);
 
 /**
  * Fills in the defaults. `size` is sizeof(expmig_migrate_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
@@ -1688,7 +1726,7 @@ expmig_status expmig_migrate_options_init(struct expmig_migrate_options *options
  * `options`: NULL for the defaults.
  * `plan_json`: receives a JSON object, schema "expmig.plan/1": rows per table, extra columns and tables, rows that hang on nothing, odd
  * values, with CONSERVATIVE what the validation finds, rows and values that do not fit, what the transformation rules would do,
- * duplicates in the target, digests, and bytes needed and free. The caller frees it with expmig_string_free.
+ * duplicates in the target, digests, for how long others are kept waiting, and bytes needed and free. The caller frees it with expmig_string_free.
  *
  * Data that would make the migration fail is no error here. Answers EXPMIG_NOT_FOUND (an experiment does not exist),
  * EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT.

@@ -162,7 +162,7 @@ fn descriptor(file: &File) -> PathBuf {
 }
 
 /// A name beside the file's that nobody else uses.
-fn hidden_name(path: &Path) -> PathBuf {
+pub fn hidden_name(path: &Path) -> PathBuf {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     path.with_file_name(format!(".expmig-{}-{count}.new", std::process::id()))

@@ -54,7 +54,7 @@ pub use manager::{FileOptions, JobOptions, LogLevel, Manager, ManagerOptions, Re
 pub use migration::{MigrateOptions, MigrationResult, Strategy};
 pub use progress::{CancelToken, Flow, Progress};
 pub use schema::{Value, ValueRef};
-pub use snapshot::{RestoreResult, Snapshot, SnapshotList};
+pub use snapshot::{Cleanup, RestoreResult, Snapshot, SnapshotList};
 pub use transformation::{
     MetricSelection, TransformOptions, TransformationResult, Transformations, UndoOptions, UndoResult,
 };

@@ -11,15 +11,13 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use crate::database::{Connection, Database, EachRow, Row, Transaction, Watches};
+use crate::database::{Connection, Database, EachRow, Watches};
 use crate::digest::{self, Hash};
 use crate::error::{Domain, Error, Result, Status};
-use crate::hierarchy::{
-    ExperimentSummary, Owner, Scope, Selection, Shape, Visitor, experiment_exists, list_experiments,
-};
+use crate::hierarchy::{CountRows, ExperimentSummary, Scope, Selection, experiment_exists, list_experiments};
 use crate::migration::{self, Helpers, MigrateOptions, MigrationResult};
 use crate::progress::{CancelToken, Job, ProgressSink};
-use crate::schema::{Entity, Value};
+use crate::schema::Value;
 use crate::snapshot::{self, Counting, Folder};
 use crate::transformation::Transformations;
 use crate::validation::{self, Check, Checks, Collector, Report, Scope as Sections, Severity, ValidateOptions};
@@ -70,23 +68,6 @@ pub struct JobOptions {
 impl JobOptions {
     fn job(self, domain: Domain) -> Arc<Job> {
         Job::new(domain, self.progress, self.cancel)
-    }
-}
-
-/// Counts the rows that are read.
-struct Counter<'j>(&'j Job);
-
-impl Visitor for Counter<'_> {
-    fn node(&mut self, _: Owner, _: &Shape<'_>, _: &dyn Row) -> Result<()> {
-        self.0.advance()
-    }
-
-    fn below_run(&mut self, _: usize, _: &Shape<'_>, _: &dyn Row) -> Result<()> {
-        self.0.advance()
-    }
-
-    fn link(&mut self, _: Owner, _: &Shape<'_>, _: &dyn Row, _: Option<u64>, _: (Entity, &Shape<'_>)) -> Result<()> {
-        self.0.advance()
     }
 }
 
@@ -145,10 +126,10 @@ impl<D: Borrow<Database>> Manager<D> {
 
     /// Reads one consistent state.
     fn reading<T>(&self, job: &Arc<Job>, read: impl FnOnce(&dyn Connection) -> Result<T>) -> Result<T> {
-        let connection = self.database().reader()?;
-        let _watches = Watches::new(job, [connection, connection]);
         job.begin("opening")?;
-        let _state = Transaction::read(connection)?;
+        let state = self.database().state(job)?;
+        let connection = state.connection();
+        let _watches = Watches::new(job, [connection, connection]);
         let value = read(connection)?;
         job.finish();
         Ok(value)
@@ -157,14 +138,41 @@ impl<D: Borrow<Database>> Manager<D> {
     /// Every experiment, by id.
     pub fn list_experiments(&self) -> Result<Vec<ExperimentSummary>> {
         let job = Job::unwatched(Domain::Database);
-        let list = self.reading(&job, |connection| list_experiments(connection, &self.database().layout()?));
+        let list = self.database().read_briefly(&job, |connection| {
+            let mut list = Vec::new();
+            list_experiments(connection, &self.database().checked(connection.layout()?)?, &mut |experiment| {
+                list.push(experiment);
+                Ok(())
+            })?;
+            Ok(list)
+        });
+        self.logged("list experiments", list)
+    }
+
+    /// As [`Manager::list_experiments`], as the text of a JSON object, schema `expmig.experiments/1`: it is written while they are read.
+    pub fn list_experiments_json(&self) -> Result<String> {
+        let job = Job::unwatched(Domain::Database);
+        let list = self.database().read_briefly(&job, |connection| {
+            let mut text = r#"{"schema":"expmig.experiments/1","experiments":["#.to_owned();
+            let mut comma = "";
+            list_experiments(connection, &self.database().checked(connection.layout()?)?, &mut |experiment| {
+                let one = serde_json::to_string(&experiment).map_err(|error| {
+                    Error::internal(Domain::Database, format!("an experiment is no JSON ({error})"))
+                })?;
+                text.extend([comma, &one]);
+                comma = ",";
+                Ok(())
+            })?;
+            text.push_str("]}");
+            Ok(text)
+        });
         self.logged("list experiments", list)
     }
 
     /// What the database is: engine, path, generation, extra columns and tables. Schema `expmig.database/1`.
     pub fn database_info(&self) -> Result<Json> {
         let job = Job::unwatched(Domain::Database);
-        let layout = self.reading(&job, |_| self.database().layout())?;
+        let layout = self.database().read_briefly(&job, |connection| self.database().checked(connection.layout()?))?;
         let mut extra_columns = Vec::new();
         for table in &layout.tables {
             for column in table.extra_columns() {
@@ -201,13 +209,14 @@ impl<D: Borrow<Database>> Manager<D> {
     pub fn experiment_digest(&self, experiment: i64, options: JobOptions) -> Result<Hash> {
         let job = options.job(Domain::Migration);
         let digest = self.reading(&job, |connection| {
-            let layout = self.database().layout()?;
+            let layout = self.database().checked(connection.layout()?)?;
             experiment_exists(connection, &layout, experiment)?;
             job.begin("counting")?;
             let mut selection = Selection::read(connection, &layout, experiment, Scope::default(), &job)?;
+            selection.refuse_odd_keys(Domain::Migration)?;
             job.set_total(selection.counts.iter().map(|counts| counts.rows + counts.unsound).sum());
             job.begin("digesting")?;
-            let mut counter = Counter(&job);
+            let mut counter = CountRows(&job);
             let digest = digest::digest(connection, &layout, &mut selection, None, &job, Some(&mut counter))?;
             // Read together with the links to them.
             (0..selection.metrics.len() + selection.artifacts.len()).try_for_each(|_| job.advance())?;

@@ -1,6 +1,8 @@
 //! The same behaviour on every engine: each scenario is a function that gets the engine, and runs on SQLite, on a private MariaDB
 //! server, and on MySQL where EXPMIG_TEST_MYSQLD names its binary.
 
+#[path = "engines/growth.rs"]
+mod growth;
 #[path = "engines/names.rs"]
 mod names;
 #[path = "engines/others.rs"]
@@ -18,6 +20,7 @@ use expmig::{
 };
 use std::path::PathBuf;
 
+use growth::*;
 use mysql::prelude::Queryable;
 use names::*;
 use others::*;
@@ -678,10 +681,18 @@ scenarios! {
     rules_are_applied_on_the_way,
     queries_read_and_do_nothing_else,
     registered_checks_run,
+    an_append_is_skipped_only_if_all_of_it_is_there,
+    what_a_document_claims_is_not_trusted,
+    one_twin_of_many_is_named,
+    look_alikes_are_told_apart,
+    a_comparison_names_what_differs,
     what_has_a_known_name_and_is_no_table_stops_every_call,
     a_view_in_the_place_of_the_version_is_nobodys,
     tables_are_created_where_nothing_else_is,
     somebody_elses_table_of_a_known_name_is_not_completed,
+    new_ids_are_above_every_id_that_is_mentioned,
+    a_trial_without_an_id_is_not_left_out_silently,
+    columns_with_the_names_of_a_rowid_are_kept,
     a_restore_leaves_the_tables_of_others_as_they_are,
     a_restore_is_read_back_whatever_triggers_do,
     a_restore_without_the_right_to_see_who_refers_says_so,
@@ -691,4 +702,7 @@ scenarios! {
     a_trigger_that_undoes_the_transaction_ends_the_call,
     an_account_that_is_not_shown_triggers_is_not_fooled_by_them,
     columns_that_the_server_stamps_keep_their_value,
+    a_copy_that_somebody_elses_table_refers_to_stays,
+    a_link_that_somebody_elses_table_refers_to_is_not_moved,
+    what_resembles_a_database_is_not_the_database,
 }

@@ -7,8 +7,8 @@ use std::path::Path;
 use common::child::{self, Job};
 use common::database::{Journal, count, open, small};
 use expmig::{
-    Database, ImportOptions, Manager, MetricSelection, MigrateOptions, OpenOptions, TransformOptions, UndoOptions,
-    ValidateOptions,
+    Database, ImportOptions, JobOptions, Manager, MetricSelection, MigrateOptions, OpenOptions, TransformOptions,
+    UndoOptions, ValidateOptions,
 };
 use serde_json::{Value, json};
 
@@ -33,6 +33,9 @@ fn child_process() {
     }
     if role == "import" {
         return import(&input);
+    }
+    if role == "compare" {
+        return compare(&input);
     }
     let job: Job = serde_json::from_value(input).unwrap();
     let (source, target) = job.open().unwrap();
@@ -66,6 +69,14 @@ fn transform(input: &Value) {
     child::say(&json!({
         "opened": opened, "peak": peak(), "updated": result.updated, "copied": result.copied, "restored": undone.restored,
     }));
+}
+
+/// Compares two experiments of a file and says what it took and what differs.
+fn compare(input: &Value) {
+    let manager = Manager::from(Database::open(input["path"].as_str().unwrap(), OpenOptions::default()).unwrap());
+    let opened = peak();
+    let report = manager.compare_experiments(1, None, 2, JobOptions::default()).unwrap();
+    child::say(&json!({"opened": opened, "peak": peak(), "difference": report["first_difference"]}));
 }
 
 /// A document of one run, made while it is read: so many epochs of twenty metrics each, which are linked to a batch of the epoch
@@ -236,6 +247,59 @@ fn migrating_200_000_metrics_within_a_file_takes_less_than_64_mib() {
 #[test]
 fn migrating_200_000_metrics_into_another_file_takes_less_than_64_mib() {
     migrate_large(true);
+}
+
+/// What a child process says that does this, and how many bytes it grew.
+fn watched(role: &str, input: &Value) -> (Value, u64) {
+    let output = child::command(role, input).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let said: Value = String::from_utf8(output.stdout).unwrap().lines().find_map(child::heard).unwrap();
+    let grown = said["peak"].as_u64().unwrap() - said["opened"].as_u64().unwrap();
+    println!("{role}: {} MiB above the opened library", grown / MIB);
+    (said, grown)
+}
+
+/// Experiments 1 and 2 get so many trials, each with a run, equal but for one thing in every one of them.
+fn many_trials(path: &Path, count: u64, change: &str) {
+    small(path, Journal::Rollback);
+    let time = "'2024-01-01T00:00:00', '2024-01-01T00:00:00'";
+    open(path)
+        .execute_batch(&format!(
+            "PRAGMA synchronous = OFF; BEGIN;
+             DELETE FROM EXPERIMENT; DELETE FROM TRIAL; DELETE FROM TRIAL_RUN; DELETE FROM EXPERIMENT_ARTIFACT;
+             INSERT INTO EXPERIMENT VALUES (1, 'many', NULL, {time}), (2, 'many', NULL, {time});
+             CREATE TEMP TABLE n AS WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {count} * 2) SELECT i FROM n;
+             INSERT INTO TRIAL SELECT 1000 + i, 't' || (i % {count}), 1 + i / {count}, {time} FROM n;
+             INSERT INTO TRIAL_RUN SELECT 1000 + i, 1000 + i, 'completed', {time} FROM n;
+             {change};
+             COMMIT"
+        ))
+        .unwrap();
+}
+
+#[test]
+fn comparing_100_000_trials_that_all_differ_takes_less_than_64_mib() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("many.db");
+    many_trials(&path, 100_000, "UPDATE TRIAL SET name = name || 'x' WHERE experiment_id = 2");
+    let (said, grown) = watched("compare", &json!({"path": path}));
+    assert_eq!(said["difference"]["difference"], json!({"column": "name", "a": "\"t0\"", "b": "\"t0x\""}), "{said}");
+    assert!(grown < 64 * MIB, "{said}");
+}
+
+#[test]
+fn comparing_runs_of_200_000_metrics_that_all_differ_takes_less_than_64_mib() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("many.db");
+    let change = "INSERT INTO METRIC (id, type, total_val) SELECT 5000000 + i, 'loss', i / 3.0 + (i < 200000) FROM n;
+                  INSERT INTO EPOCH SELECT 0, 1000 + i, '2024-01-01T00:00:00' FROM n WHERE i < 2;
+                  INSERT INTO EPOCH_METRIC SELECT 0, 1000 + i / 200000, 5000000 + i FROM n;
+                  DELETE FROM TRIAL_RUN WHERE id > 1001; DELETE FROM TRIAL WHERE id > 1001;
+                  UPDATE TRIAL SET name = 't', experiment_id = id - 999";
+    many_trials(&path, 200_000, change);
+    let (said, grown) = watched("compare", &json!({"path": path}));
+    assert_eq!(said["difference"]["node"], "EPOCH_METRIC", "{said}");
+    assert!(grown < 64 * MIB, "{said}");
 }
 
 /// More than a million bad rows: 400,000 metrics, as many links of other metrics to epochs that do not exist, 100,000 links of nothing

@@ -245,7 +245,8 @@ fn a_moved_database_and_a_moved_folder_still_work() {
         let id = create(&place.manager(), "");
         let text = std::fs::read_to_string(place.manifest(&id)).unwrap();
         assert!(!text.contains(place.0.path().to_str().unwrap()), "{text}");
-        // Renamed: the same file. Copied elsewhere under its name: the same content. The folder goes elsewhere as well.
+        // Renamed: the same file. Copied elsewhere under its name: the same content, which is not certain to be the same database.
+        // The folder goes elsewhere as well.
         let (renamed, folder) = (place.path("renamed.db"), place.path("moved/far/away"));
         std::fs::create_dir_all(folder.parent().unwrap()).unwrap();
         std::fs::rename(place.folder(), &folder).unwrap();
@@ -255,11 +256,37 @@ fn a_moved_database_and_a_moved_folder_still_work() {
         for (path, how) in [(&renamed, "same_file"), (&copied, "same_content")] {
             change(path);
             let changed = dump(path);
-            let result = restore_alone(&manager(path, &folder, OpenOptions::default()), &id).unwrap();
+            let manager = manager(path, &folder, OpenOptions::default());
+            if how == "same_content" {
+                let error = restore_alone(&manager, &id).unwrap_err();
+                assert_eq!((error.status(), detail(&error, "known")), (Status::Mismatch, how));
+            }
+            let force = how == "same_content";
+            let options = RestoreOptions { force, no_safety_snapshot: true, ..RestoreOptions::default() };
+            let result = manager.restore_snapshot(&id, options).unwrap();
             assert_eq!(result.to_json()["database"], how);
             assert_same(&dump(path), &restored(&before, &changed), how);
         }
     }
+}
+
+#[test]
+fn a_file_that_was_vacuumed_restored_or_moved_with_its_folder_is_the_same() {
+    let place = Place::new(small, Journal::Rollback);
+    let id = create(&place.manager(), "");
+    open(&place.database()).execute_batch("VACUUM").unwrap();
+    for _ in 0..2 {
+        assert_eq!(restore_alone(&place.manager(), &id).unwrap().to_json()["database"], "same_file");
+    }
+    let moved = place.path("moved");
+    std::fs::create_dir(&moved).unwrap();
+    let (database, folder) = (moved.join("experiments.db"), moved.join("snapshots"));
+    std::fs::rename(place.database(), &database).unwrap();
+    std::fs::rename(place.folder(), &folder).unwrap();
+    let manager = manager(&database, &folder, OpenOptions::default());
+    assert_eq!(restore_alone(&manager, &id).unwrap().to_json()["database"], "same_file");
+    let done = manager.cleanup_snapshots_with(0, false).unwrap();
+    assert_eq!((done.deleted, done.left), (1, 0));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Database handles.
 
 use std::ffi::{c_char, c_void};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,6 +50,12 @@ pub struct expmig_open_options {
     pub password_fn: expmig_password_fn,
     /// Passed to `password_fn`. Since 0.1.0.
     pub password_user_data: *mut c_void,
+    /// The longest time for which reading keeps writers of a SQLite file in rollback-journal mode waiting, in milliseconds; default 2000.
+    /// What takes longer is read from a private copy (docs/threading.md). 0: no limit, so no copy: reading in place, however long it takes.
+    /// Since 0.1.0.
+    pub max_read_lock_ms: i64,
+    /// The folder for private copies, UTF-8; NULL for the one where SQLite puts its temporary files. It need not outlive the call. Since 0.1.0.
+    pub temp_dir: *const c_char,
 }
 
 // SAFETY: repr(C), size first, integers, pointers and an optional function pointer.
@@ -59,12 +66,18 @@ unsafe impl SizedOptions for expmig_open_options {
         expmig_open_options {
             struct_size: size_of::<expmig_open_options>() as u32,
             flags: 0,
-            busy_timeout_ms: i64::try_from(OpenOptions::default().busy_timeout.as_millis()).unwrap_or(0),
+            busy_timeout_ms: milliseconds(OpenOptions::default().busy_timeout),
             password: std::ptr::null(),
             password_fn: None,
             password_user_data: std::ptr::null_mut(),
+            max_read_lock_ms: OpenOptions::default().max_read_lock.map_or(0, milliseconds),
+            temp_dir: std::ptr::null(),
         }
     }
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// # Safety
@@ -84,20 +97,28 @@ unsafe fn password(url: &str, options: &expmig_open_options) -> Result<Option<Pa
     }
 }
 
-fn open_options(options: &expmig_open_options) -> Result<OpenOptions> {
+/// # Safety
+/// The pointers are what the header asks for.
+unsafe fn open_options(options: &expmig_open_options) -> Result<OpenOptions> {
     const KNOWN: u32 =
         EXPMIG_OPEN_READONLY | EXPMIG_OPEN_CREATE | EXPMIG_OPEN_ALLOW_SHARED_PROCESS | EXPMIG_OPEN_CREATE_BESIDE;
     known_flags(options.flags, KNOWN, Domain::Database)?;
-    let Ok(busy_timeout) = u64::try_from(options.busy_timeout_ms) else {
-        return Err(Error::argument(Domain::Database, "busy_timeout_ms", "busy_timeout_ms is negative"));
+    let time = |milliseconds: i64, name: &'static str| match u64::try_from(milliseconds) {
+        Ok(milliseconds) => Ok(Duration::from_millis(milliseconds)),
+        Err(_) => Err(Error::argument(Domain::Database, name, format!("{name} is negative"))),
     };
+    let max_read_lock = time(options.max_read_lock_ms, "max_read_lock_ms")?;
+    // SAFETY: as the caller promises.
+    let temp_dir = unsafe { optional_text(options.temp_dir, "temp_dir", Domain::Database) }?;
     Ok(OpenOptions {
         read_only: options.flags & EXPMIG_OPEN_READONLY != 0,
         create: options.flags & EXPMIG_OPEN_CREATE != 0,
         create_beside: options.flags & EXPMIG_OPEN_CREATE_BESIDE != 0,
-        busy_timeout: Duration::from_millis(busy_timeout),
+        busy_timeout: time(options.busy_timeout_ms, "busy_timeout_ms")?,
         guard: options.flags & EXPMIG_OPEN_ALLOW_SHARED_PROCESS == 0,
         password: None,
+        max_read_lock: Some(max_read_lock).filter(|limit| !limit.is_zero()),
+        temp_dir: temp_dir.map(PathBuf::from),
     })
 }
 

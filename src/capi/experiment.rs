@@ -10,7 +10,7 @@ use super::guard::guard;
 use super::manager::expmig_manager;
 use super::progress::{expmig_job_options, job_options};
 use super::status::expmig_status;
-use super::text::give;
+use super::text::{give, give_owned};
 use crate::error::Domain;
 
 /// The size of a digest in bytes.
@@ -56,9 +56,7 @@ pub unsafe extern "C" fn expmig_experiment_list(
             let shared = Arc::clone(&handle(manager, "manager", Domain::Database)?.0);
             required(json, "json", Domain::Database)?;
             let entered = shared.database.enter(Domain::Database)?;
-            let experiments = shared.manager(&entered).list_experiments()?;
-            let list = serde_json::json!({"schema": "expmig.experiments/1", "experiments": experiments});
-            store(json, give(&list.to_string()));
+            store(json, give_owned(shared.manager(&entered).list_experiments_json()?));
             Ok(())
         })
     }

@@ -13,7 +13,7 @@ use super::manager::{Shared, expmig_manager};
 use super::options::{SizedOptions, init, known_flags, read};
 use super::progress::{expmig_progress_fn, sink, token};
 use super::status::expmig_status;
-use super::text::{c_string, give};
+use super::text::{c_string, give, owned_c_string};
 use crate::digest::OnDuplicate;
 use crate::error::{Domain, Error, Result, Status};
 use crate::migration::{MigrateOptions, MigrationResult, Strategy};
@@ -192,7 +192,7 @@ unsafe fn both(source: *const expmig_manager, target: *const expmig_manager) -> 
 /// `options`: NULL for the defaults.
 /// `plan_json`: receives a JSON object, schema "expmig.plan/1": rows per table, extra columns and tables, rows that hang on nothing, odd
 /// values, with CONSERVATIVE what the validation finds, rows and values that do not fit, what the transformation rules would do,
-/// duplicates in the target, digests, and bytes needed and free. The caller frees it with expmig_string_free.
+/// duplicates in the target, digests, for how long others are kept waiting, and bytes needed and free. The caller frees it with expmig_string_free.
 ///
 /// Data that would make the migration fail is no error here. Answers EXPMIG_NOT_FOUND (an experiment does not exist),
 /// EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT.
@@ -381,9 +381,7 @@ pub unsafe extern "C" fn expmig_migration_warning_at(result: *const expmig_migra
 /// warnings. Borrowed from the result. Never NULL. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_migration_to_json(result: *const expmig_migration) -> *const c_char {
-    unsafe {
-        of(result, c"null".as_ptr(), |r| r.json.get_or_init(|| c_string(&r.result.to_json().to_string())).as_ptr())
-    }
+    unsafe { of(result, c"null".as_ptr(), |r| r.json.get_or_init(|| owned_c_string(r.result.to_json_text())).as_ptr()) }
 }
 
 /// Frees a result and all that was borrowed from it. NULL is fine. Since 0.1.0.

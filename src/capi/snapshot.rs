@@ -19,6 +19,9 @@ use crate::manager::{JobOptions, RestoreOptions, SnapshotOptions};
 pub const EXPMIG_RESTORE_FORCE: u32 = 0x1;
 /// Take no snapshot of what is overwritten.
 pub const EXPMIG_RESTORE_NO_SAFETY_SNAPSHOT: u32 = 0x2;
+/// Clean up also the snapshots of a database that only resembles this one: for a database that was moved to another machine with its
+/// snapshots. Not beside the database of which it is a copy, whose snapshots they may be.
+pub const EXPMIG_CLEANUP_CLAIM: u32 = 0x1;
 
 /// What a caller can say about a new snapshot. Fill with expmig_snapshot_options_init.
 #[repr(C)]
@@ -273,7 +276,8 @@ pub unsafe extern "C" fn expmig_snapshot_verify(
 /// expmig_string_free; NULL if it is not wanted.
 ///
 /// Answers EXPMIG_NOT_FOUND, EXPMIG_CORRUPT (the snapshot is damaged or altered), EXPMIG_UNSUPPORTED (a newer format, or pages of another
-/// size in WAL mode), EXPMIG_MISMATCH (the snapshot is of another database; EXPMIG_RESTORE_FORCE), EXPMIG_BUSY (another process reads or
+/// size in WAL mode), EXPMIG_MISMATCH (the snapshot is of another database, or it
+/// is not certain that it is of this one, as after a copy; EXPMIG_RESTORE_FORCE), EXPMIG_BUSY (another process reads or
 /// writes for longer than the busy timeout), EXPMIG_MISUSE (the database was opened read-only), EXPMIG_IO, EXPMIG_CANCELLED,
 /// EXPMIG_CALLBACK, EXPMIG_SHARED_PROCESS, EXPMIG_SCHEMA, EXPMIG_LIMIT, EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed, but
 /// a safety snapshot can be there. Since 0.1.0.
@@ -325,7 +329,8 @@ pub unsafe extern "C" fn expmig_snapshot_delete(
     }
 }
 
-/// Keeps the newest snapshots of this database and deletes its others. Snapshots of other databases and broken ones stay.
+/// Keeps the newest snapshots of this database and deletes its others. Snapshots of other databases and broken ones stay, and so do
+/// those of a database that only resembles this one, of which expmig_snapshot_cleanup_with tells.
 ///
 /// `keep_count`: how many to keep; 0 deletes all.
 /// `deleted`: receives how many were deleted; NULL if it is not wanted.
@@ -346,6 +351,41 @@ pub unsafe extern "C" fn expmig_snapshot_cleanup(
             let shared = Arc::clone(&handle(manager, "manager", Domain::Snapshot)?.0);
             let entered = shared.database.enter(Domain::Snapshot)?;
             store(deleted, shared.manager(&entered).cleanup_snapshots(keep_count)?);
+            Ok(())
+        })
+    }
+}
+
+/// As expmig_snapshot_cleanup, and says how many snapshots it left because it is not certain that they are this database's: their
+/// database has the same name and experiments, but it is another file or server, as a copy is, or what a copy was made of.
+///
+/// `keep_count`: how many to keep; 0 deletes all.
+/// `flags`: EXPMIG_CLEANUP_CLAIM, or 0.
+/// `deleted`: receives how many were deleted; NULL if it is not wanted.
+/// `left`: receives how many were left for lack of certainty, 0 with EXPMIG_CLEANUP_CLAIM; NULL if it is not wanted.
+///
+/// Answers as expmig_snapshot_cleanup. Since 0.1.0.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_snapshot_cleanup_with(
+    manager: *const expmig_manager,
+    keep_count: i64,
+    flags: u32,
+    deleted: *mut u64,
+    left: *mut u64,
+    error: *mut *mut expmig_error,
+) -> expmig_status {
+    unsafe {
+        clear(deleted, 0);
+        clear(left, 0);
+        guard(error, Domain::Snapshot, || {
+            let shared = Arc::clone(&handle(manager, "manager", Domain::Snapshot)?.0);
+            known_flags(flags, EXPMIG_CLEANUP_CLAIM, Domain::Snapshot)?;
+            let entered = shared.database.enter(Domain::Snapshot)?;
+            let claim = flags & EXPMIG_CLEANUP_CLAIM != 0;
+            let done = shared.manager(&entered).cleanup_snapshots_with(keep_count, claim)?;
+            store(deleted, done.deleted);
+            store(left, done.left);
             Ok(())
         })
     }

@@ -7,7 +7,8 @@ pub fn c_string(text: &str) -> CString {
     owned_c_string(text.to_owned())
 }
 
-fn owned_c_string(text: String) -> CString {
+/// As [`c_string`], of what may be too large to be copied.
+pub fn owned_c_string(text: String) -> CString {
     match CString::new(text) {
         Ok(string) => string,
         // Without NULs it cannot fail again.

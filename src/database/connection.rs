@@ -136,6 +136,11 @@ pub trait Connection {
     /// From now on long statements and waits tick this job; `None` ends it.
     fn watch(&self, job: Option<Arc<Job>>);
 
+    /// From now on reading keeps nobody waiting, however long the caller takes from row to row. Not while a query is being read.
+    fn let_go(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Begins a transaction that reads one consistent state.
     fn begin_read(&self) -> Result<()>;
 
@@ -166,6 +171,12 @@ pub trait Connection {
     /// answers for them.
     fn suspend_foreign_keys(&self) -> Result<()>;
 
+    /// Until the transaction ends, rows that break a CHECK constraint are let in, where the engine can be told so: those that were there
+    /// before got in somehow.
+    fn suspend_checks(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Whether others can change rows while a transaction of this connection writes.
     fn has_other_writers(&self) -> bool;
 
@@ -191,6 +202,9 @@ pub trait Connection {
 
     /// Fails if what is written into the table could not be undone.
     fn check_undoes(&self, table: &TableLayout) -> Result<()>;
+
+    /// The tables of which no state can be kept while others write: their names, and those of their engines.
+    fn unsteady_tables(&self, layout: &Layout) -> Result<Vec<(String, String)>>;
 
     /// Makes those of these tables of expmig's own that are missing, for the transaction that is running and has written nothing
     /// yet. Where DDL would end the transaction it is begun anew after it, without letting another writer of ours in between, and
@@ -220,9 +234,14 @@ pub trait Connection {
     /// What the engine would read back if `value` were stored in this column of its own; `None` if the column refuses it.
     fn stored_as(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Result<Option<Value>>;
 
-    /// Adds a column with another database's declared type to a table; `false` if that would end the transaction, and nothing was
-    /// done.
-    fn add_column(&self, table: &TableLayout, column: &str, declared: &str) -> Result<bool>;
+    /// The first value of a column that the column would not take back as it is, where [`ColumnLayout::takes_back`] cannot tell.
+    fn first_not_taken_back(&self, _: &TableLayout, _: &ColumnLayout) -> Result<Option<Value>> {
+        Ok(None)
+    }
+
+    /// Adds a column to a table, of a type that keeps everything that this one, of another database, holds; `false` if that would end
+    /// the transaction, and nothing was done.
+    fn add_column(&self, table: &TableLayout, column: &ColumnLayout) -> Result<bool>;
 
     /// The statement, for a client of any settings, that adds columns which [`Connection::add_column`] does not.
     fn statement_to_add(&self, _: &TableLayout, _: &[MissingColumn<'_>]) -> Option<String> {

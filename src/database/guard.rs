@@ -54,6 +54,11 @@ fn descriptors(id: FileId) -> Option<HashSet<u32>> {
 pub struct Registration(Option<FileId>);
 
 impl Registration {
+    /// Of a file that nobody else can open.
+    pub fn of_none() -> Registration {
+        Registration(None)
+    }
+
     /// The file that was opened; `None` if its path has come to name another meanwhile.
     pub fn file(&self) -> Option<FileId> {
         self.0

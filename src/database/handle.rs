@@ -1,18 +1,19 @@
 //! The database handle: an address, how it may be used, and what is behind it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::connection::{Connection, Copied, Engine, Transaction};
+use super::connection::{Connection, Copied, Engine, Transaction, Watches};
 use super::layout::Layout;
 #[cfg(feature = "mysql")]
 use super::mysql::MysqlServer;
 use super::read::EachRow;
 use super::secret::Password;
 use super::sqlite_file::SqliteFile;
+use super::state::State;
 use super::url::Url;
 use super::widening::Widening;
 use crate::error::{Domain, Error, Result, Status};
@@ -34,18 +35,24 @@ pub struct OpenOptions {
     pub guard: bool,
     /// The password for a server, instead of one in the URL.
     pub password: Option<Password>,
+    /// The longest time for which reading keeps writers of a SQLite file in rollback-journal mode waiting: what takes longer is read from a
+    /// private copy. `None` reads in place, for as long as it takes.
+    pub max_read_lock: Option<Duration>,
+    /// The folder for private copies; `None` for the one where SQLite puts its temporary files.
+    pub temp_dir: Option<PathBuf>,
 }
 
 impl Default for OpenOptions {
     fn default() -> OpenOptions {
-        let busy_timeout = Duration::from_secs(5);
         OpenOptions {
             read_only: false,
             create: false,
             create_beside: false,
-            busy_timeout,
+            busy_timeout: Duration::from_secs(5),
             guard: false,
             password: None,
+            max_read_lock: Some(Duration::from_secs(2)),
+            temp_dir: None,
         }
     }
 }
@@ -117,6 +124,51 @@ impl Database {
     /// Whether a URL names a schema of a server.
     pub fn is_on_a_server(url: &str) -> bool {
         Url::is_server(url)
+    }
+
+    /// One consistent state, to be read for as long as that takes: writers of a file in rollback-journal mode are not kept waiting.
+    pub fn state(&self, job: &Arc<Job>) -> Result<State<'_>> {
+        match &self.backend {
+            Backend::Sqlite(file) => Ok(State::of_file(file.state(job)?)),
+            #[cfg(feature = "mysql")]
+            Backend::Mysql(server) => {
+                let reader = server.reader()?;
+                let _watches = Watches::new(job, [reader, reader]);
+                Ok(State::of_server(reader, Transaction::read(reader)?))
+            }
+        }
+    }
+
+    /// How long jobs read it, and what that means for those who write: `way`, and what a private copy takes.
+    pub fn describe_reading(&self) -> Result<Json> {
+        match &self.backend {
+            Backend::Sqlite(file) => file.describe_reading(),
+            #[cfg(feature = "mysql")]
+            Backend::Mysql(_) => Ok(json!({"way": "consistent_snapshot"})),
+        }
+    }
+
+    /// Whether others can read while a transaction writes, its commit included.
+    pub fn lets_readers_in(&self) -> Result<bool> {
+        match &self.backend {
+            Backend::Sqlite(file) => file.lets_readers_in(),
+            #[cfg(feature = "mysql")]
+            Backend::Mysql(_) => Ok(true),
+        }
+    }
+
+    /// Reads something short of one consistent state; twice, if it takes longer than writers may be kept waiting.
+    pub fn read_briefly<T>(&self, job: &Arc<Job>, read: impl Fn(&dyn Connection) -> Result<T>) -> Result<T> {
+        if let Backend::Sqlite(file) = &self.backend {
+            let reader = file.reader()?;
+            let _watches = Watches::new(job, [reader, reader]);
+            if let Some(done) = file.attempt(|reader| read(reader))? {
+                return Ok(done);
+            }
+        }
+        let state = self.state(job)?;
+        let _watches = Watches::new(job, [state.connection(), state.connection()]);
+        read(state.connection())
     }
 
     /// The connection for reading.
@@ -205,7 +257,11 @@ impl Database {
 
     /// Runs one SELECT with bound parameters, and hands over row after row. Whatever the SQL, it can only read: anything else is MISUSE.
     pub fn query(&self, sql: &str, params: &[Value], each: EachRow<'_>) -> Result<()> {
-        self.reader()?.prepare_read(sql)?.run(params, each)
+        match &self.backend {
+            Backend::Sqlite(file) => file.query(sql, params, each),
+            #[cfg(feature = "mysql")]
+            Backend::Mysql(server) => server.reader()?.prepare_read(sql)?.run(params, each),
+        }
     }
 
     /// Which engine it runs on.
@@ -244,12 +300,21 @@ impl Database {
         }
     }
 
-    /// What tells the server and the schema from others; `None` for a file.
+    /// Where the server and the schema are; `None` for a file. Two servers can say the same.
     pub fn server_identity(&self) -> Option<String> {
         match &self.backend {
             Backend::Sqlite(_) => None,
             #[cfg(feature = "mysql")]
             Backend::Mysql(server) => server.identity(),
+        }
+    }
+
+    /// What the server calls itself, which no other does, and the schema; `None` for a file, and where the server has no such name.
+    pub fn server_name(&self) -> Option<String> {
+        match &self.backend {
+            Backend::Sqlite(_) => None,
+            #[cfg(feature = "mysql")]
+            Backend::Mysql(server) => server.unique_name(),
         }
     }
 

@@ -35,6 +35,23 @@ impl Affinity {
         }
     }
 
+    /// Whether a column of this one type takes such a value as it is: the columns of a STRICT table.
+    fn is_kind_of(self, value: ValueRef<'_>) -> bool {
+        matches!(
+            (self, value),
+            (_, ValueRef::Null)
+                | (Affinity::Integer, ValueRef::Integer(_))
+                | (Affinity::Real, ValueRef::Real(_))
+                | (Affinity::Text, ValueRef::Text(_))
+                | (Affinity::Blob, ValueRef::Blob(_))
+        )
+    }
+
+    /// Whether integers stay integers.
+    pub fn is_exact(self) -> bool {
+        matches!(self, Affinity::Integer | Affinity::Numeric | Affinity::Blob)
+    }
+
     /// Whether a value is certainly stored as it is. If not, [`Connection::stored_as`](super::Connection::stored_as) knows.
     pub fn certainly_keeps(self, value: ValueRef<'_>) -> bool {
         // What no number has: text with it in it is not converted.
@@ -64,12 +81,23 @@ pub fn utf16_holds(value: ValueRef<'_>) -> bool {
     }
 }
 
+/// The type that, in a STRICT table, keeps every value as it is.
+pub const ANY: &str = "ANY";
+
 /// What decides what becomes of a value in a column.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Storage {
     Sqlite(Affinity),
+    /// A column of a SQLite table that is STRICT: it converts as the affinity says, and refuses what is of another type then. One of
+    /// type ANY keeps everything, as `Sqlite(Affinity::Blob)`.
+    Strict(Affinity),
     #[cfg(feature = "mysql")]
     Mysql(ColumnType),
+}
+
+/// The error of a table that has no ids.
+pub fn no_ids(name: &str) -> Error {
+    schema_error(format!("the column {name}.id is missing")).detail("table", name).detail("column", "id")
 }
 
 /// The error of a table whose ids are no key.
@@ -94,7 +122,7 @@ pub fn not_a_table(name: &str, kind: &str) -> Error {
 }
 
 /// A column that exists.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColumnLayout {
     /// The name, in the database's own letter case.
     pub name: String,
@@ -115,22 +143,55 @@ pub struct ColumnLayout {
 }
 
 impl ColumnLayout {
+    /// A column of some database, of which only the declared type is known.
+    ///
+    /// SQLite's types are what their affinity makes of them, but a server writes its own in small letters, and what they hold can be
+    /// something that the affinity of the same words would rewrite: `decimal(20,2)`, `enum('007')`.
+    pub fn elsewhere(name: &str, declared: &str) -> ColumnLayout {
+        let affinity = Affinity::of(declared);
+        let is_server = declared.bytes().any(|byte| byte.is_ascii_lowercase());
+        let integers = affinity == Affinity::Integer && !declared.contains(['\'', ' ']);
+        let known = !is_server || integers || matches!(affinity, Affinity::Text | Affinity::Blob);
+        ColumnLayout {
+            name: name.to_owned(),
+            schema: None,
+            declared: declared.to_owned(),
+            storage: Storage::Sqlite(if known { affinity } else { Affinity::Blob }),
+            not_null: false,
+            counter: false,
+            has_default: false,
+            is_stamped: false,
+        }
+    }
+
     /// Whether a value is certainly stored as it is. If not, [`Connection::stored_as`](super::Connection::stored_as) knows.
     #[inline]
     pub fn certainly_keeps(&self, value: ValueRef<'_>) -> bool {
         match &self.storage {
             Storage::Sqlite(affinity) => affinity.certainly_keeps(value),
+            Storage::Strict(affinity) => affinity.is_kind_of(value) && affinity.certainly_keeps(value),
             #[cfg(feature = "mysql")]
             Storage::Mysql(column) => column.certainly_keeps(value),
         }
     }
 
-    /// How SQLite converts values; `None` for a column of another engine.
+    /// Whether the column would take a value that was read from it back as it is, as far as can be told without the server.
+    #[cfg(feature = "mysql")]
+    pub fn takes_back(&self, value: ValueRef<'_>) -> bool {
+        !matches!(&self.storage, Storage::Mysql(column) if !column.takes_back(value))
+    }
+
+    /// Whether the column would take a value that was read from it back as it is.
+    #[cfg(not(feature = "mysql"))]
+    pub fn takes_back(&self, _: ValueRef<'_>) -> bool {
+        true
+    }
+
+    /// How SQLite converts values; `None` for a column that refuses some, or of another engine.
     pub fn affinity(&self) -> Option<Affinity> {
         match &self.storage {
             Storage::Sqlite(affinity) => Some(*affinity),
-            #[cfg(feature = "mysql")]
-            Storage::Mysql(_) => None,
+            _ => None,
         }
     }
 
@@ -140,6 +201,8 @@ impl ColumnLayout {
             (Storage::Sqlite(Affinity::Blob), _) => true,
             #[cfg(feature = "mysql")]
             (Storage::Sqlite(affinity), Storage::Mysql(column)) => column.is_kept_by(*affinity),
+            // What is of one type only, and converted by this affinity already.
+            (Storage::Sqlite(affinity), Storage::Strict(strict)) => affinity == strict || *strict == Affinity::Blob,
             // NaN cannot have come into a column, whatever its type.
             (here, there) => here == there && self.holds(),
         }
@@ -154,13 +217,28 @@ impl ColumnLayout {
     /// Whether of all that the other column holds nothing but -0.0 could change here.
     #[cfg(feature = "mysql")]
     pub fn takes_all_but_negative_zero_of(&self, other: &ColumnLayout) -> bool {
-        let numbers = Storage::Sqlite(Affinity::Real);
-        self.storage == numbers && matches!(other.storage, Storage::Mysql(ColumnType::Double | ColumnType::Float))
+        let numbers = matches!(self.storage, Storage::Sqlite(Affinity::Real) | Storage::Strict(Affinity::Real));
+        numbers && matches!(&other.storage, Storage::Mysql(column) if column.is_real())
     }
 
     #[cfg(not(feature = "mysql"))]
     fn holds(&self) -> bool {
         true
+    }
+
+    /// The type that a column of a SQLite table has to be declared with to keep everything that this one holds: its own, if that does,
+    /// else that of text, else none.
+    pub fn declared_in_sqlite(&self, strict: bool) -> &str {
+        if strict {
+            return ANY;
+        }
+        // Elsewhere it is a word of no meaning, which makes numbers of text.
+        let own = if self.declared.eq_ignore_ascii_case(ANY) { "" } else { self.declared.as_str() };
+        let keeps = |declared: &&str| {
+            let storage = Storage::Sqlite(Affinity::of(declared));
+            ColumnLayout { storage, ..ColumnLayout::elsewhere("", "") }.takes_all_of(self)
+        };
+        [own, "TEXT"].into_iter().find(keeps).unwrap_or_default()
     }
 
     /// Whether values of the type can be written at all.
@@ -172,7 +250,9 @@ impl ColumnLayout {
     /// Whether keys compare here as the integers that they are.
     pub fn holds_integers(&self) -> bool {
         match &self.storage {
-            Storage::Sqlite(affinity) => matches!(affinity, Affinity::Integer | Affinity::Numeric),
+            Storage::Sqlite(affinity) | Storage::Strict(affinity) => {
+                matches!(affinity, Affinity::Integer | Affinity::Numeric)
+            }
             #[cfg(feature = "mysql")]
             Storage::Mysql(column) => matches!(column, ColumnType::Integer { .. }),
         }
@@ -181,9 +261,11 @@ impl ColumnLayout {
     /// Whether the type makes the column no key for this role: text is nobody's key, every row would seem to hang on nothing.
     fn refuses_role(&self, role: Role) -> bool {
         match (&self.storage, role) {
-            (Storage::Sqlite(affinity), Role::Id) => matches!(affinity, Affinity::Text | Affinity::Real),
-            (Storage::Sqlite(affinity), Role::Parent(_)) => *affinity == Affinity::Text,
-            (Storage::Sqlite(_), Role::Index) => false,
+            (Storage::Sqlite(affinity) | Storage::Strict(affinity), Role::Id) => {
+                matches!(affinity, Affinity::Text | Affinity::Real)
+            }
+            (Storage::Sqlite(affinity) | Storage::Strict(affinity), Role::Parent(_)) => *affinity == Affinity::Text,
+            (Storage::Sqlite(_) | Storage::Strict(_), Role::Index) => false,
             #[cfg(feature = "mysql")]
             (Storage::Mysql(_), Role::Id | Role::Parent(_) | Role::Index) => !self.holds_integers(),
             (_, Role::Content) => false,
@@ -207,7 +289,7 @@ fn not_empty(beside: &[String]) -> Error {
 }
 
 /// A known table that exists.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TableLayout {
     pub schema: &'static Table,
     /// The name, in the database's own letter case.
@@ -255,7 +337,7 @@ impl TableLayout {
 }
 
 /// An extra column that gets its values from the database, and none from a job.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filled {
     pub table: &'static Table,
     pub column: ColumnLayout,
@@ -273,7 +355,7 @@ impl Filled {
 }
 
 /// Everything that exists.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// The known tables, parents before children.
     pub tables: Vec<TableLayout>,

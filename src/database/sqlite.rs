@@ -12,17 +12,18 @@ use super::connection::{
     Change, Connection, Copied, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction, WithCursors, Write,
 };
 use super::guard;
-use super::layout::{Affinity, ColumnLayout, Layout, TableLayout};
+use super::layout::{Affinity, ColumnLayout, Layout, Storage, TableLayout};
+use super::mentions::mentions;
 use super::one_file::{OneFile, replaced};
 use super::read::ReadStatement;
 use super::reference::References;
 use super::sqlite_cell::{Cell, SqliteRow, from_sqlite};
-use super::sqlite_error::translate;
+use super::sqlite_error::{missing_name, translate};
 use super::sqlite_insert::{SqliteInserter, has_triggers, is_huge};
 use super::sqlite_read::{self, ReadGuard};
 use super::watched::Watched;
-use super::{sqlite_check, sqlite_copy, sqlite_cursors, sqlite_insert, sqlite_layout, sqlite_references};
-use crate::error::{Domain, Error, Result, Status};
+use super::{sqlite_add, sqlite_check, sqlite_copy, sqlite_cursors, sqlite_insert, sqlite_layout, sqlite_references};
+use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::progress::Job;
 use crate::schema::{Table, Value, ValueRef, create_statement, quote};
 
@@ -56,9 +57,11 @@ pub enum Access {
 pub(super) struct Waits {
     pub path: PathBuf,
     busy_timeout: Duration,
-    watched: Arc<Watched>,
+    pub watched: Arc<Watched>,
     /// What the path has to name; `None` for a file that nobody else knows of.
     file: Option<OneFile>,
+    /// How long reading may keep writers of a database in rollback-journal mode waiting; `None` for as long as it takes.
+    pub read_limit: Option<Duration>,
 }
 
 impl Waits {
@@ -72,6 +75,11 @@ impl Waits {
         }
         std::thread::sleep(LOCK_PAUSE);
         Ok(())
+    }
+
+    /// Adds where the database is to an error.
+    pub fn name_in(&self, error: Error) -> Error {
+        error.detail("path", self.path.display())
     }
 
     /// The job that wants to know.
@@ -137,16 +145,13 @@ impl SqliteConnection {
         let handler = Arc::clone(&watched);
         let (inner, registration) = guard::open(path, check, || {
             let mut inner = rusqlite::Connection::open_with_flags(&name, flags).map_err(wrap)?;
-            // Waiting is done here, so that it can be cancelled and reported; SQLite itself must not wait.
-            inner.busy_timeout(Duration::ZERO).map_err(wrap)?;
-            let tick = move || handler.job().is_some_and(|job| job.tick());
-            inner.progress_handler(STEPS_PER_TICK, Some(tick)).map_err(wrap)?;
+            let_tick(&mut inner, handler).map_err(wrap)?;
             Ok(inner)
         })?;
         let writes = matches!(access, Access::Write | Access::Create);
         let mut connection = SqliteConnection {
             inner,
-            waits: Waits { path: path.to_owned(), busy_timeout, watched, file: None },
+            waits: Waits { path: path.to_owned(), busy_timeout, watched, file: None, read_limit: None },
             immutable: access == Access::Immutable,
             recovers: access == Access::Read,
             reads: None,
@@ -160,6 +165,31 @@ impl SqliteConnection {
                 .hint("check the permissions of the file and of its folder"));
         }
         Ok(connection)
+    }
+
+    /// A private copy of `source`, which goes in its place: for reading.
+    pub fn of_copy(mut inner: rusqlite::Connection, source: &SqliteConnection) -> Result<SqliteConnection> {
+        let watched = Arc::new(Watched::default());
+        let path = source.waits.path.clone();
+        let waits =
+            Waits { path, busy_timeout: Duration::ZERO, watched: Arc::clone(&watched), file: None, read_limit: None };
+        let_tick(&mut inner, watched).map_err(|error| waits.wrap(error))?;
+        let (immutable, recovers, reads, probe) = (false, false, None, RefCell::new(None));
+        let registration = guard::Registration::of_none();
+        let mut connection = SqliteConnection { inner, waits, immutable, recovers, reads, probe, registration };
+        connection.configure(false)?;
+        Ok(connection)
+    }
+
+    /// Reading is going to keep no writer of a database in rollback-journal mode waiting for longer than this.
+    pub fn limit_reading(&mut self, limit: Option<Duration>) {
+        self.waits.read_limit = limit;
+    }
+
+    /// Gives back what memory it can.
+    pub fn shrink(&self) {
+        // If this fails, it has a little more than it needs.
+        let _more = self.inner.execute_batch("PRAGMA shrink_memory");
     }
 
     /// From now on no transaction begins or commits once the path names another file than this one, which it has to be of. `None` is
@@ -208,7 +238,24 @@ impl SqliteConnection {
 
     /// An error of SQLite as ours.
     pub(super) fn wrap(&self, error: rusqlite::Error) -> Error {
-        self.waits.wrap(error)
+        let wrapped = self.waits.wrap(error);
+        if !matches!(wrapped.status(), Status::Schema | Status::Unsupported) {
+            return wrapped;
+        }
+        // If they cannot be read, the error names what is missing all the same.
+        let objects = missing_name(wrapped.message()).map(|name| self.objects_with(name).unwrap_or_default());
+        objects.unwrap_or_default().into_iter().fold(wrapped, |error, object| error.detail("object", object))
+    }
+
+    /// What in the schema has this name in its statement: `index NAME`.
+    fn objects_with(&self, name: &str) -> rusqlite::Result<Vec<String>> {
+        let sql = "SELECT type || ' ' || name FROM sqlite_schema
+            WHERE type <> 'view' AND instr(lower(sql), lower(?1)) > 0 LIMIT ?2";
+        let mut statement = self.inner.prepare(sql)?;
+        let limit = i64::try_from(NAMED).unwrap_or(i64::MAX);
+        let rows = statement
+            .query_map((name, limit), |row| Ok(from_sqlite(row.get_ref(0)?).readable().unwrap_or_default()))?;
+        rows.collect()
     }
 
     pub(super) fn bind(statement: &mut rusqlite::Statement<'_>, params: &[Value]) -> rusqlite::Result<()> {
@@ -223,18 +270,30 @@ impl SqliteConnection {
     }
 
     /// The highest id that the table has or had.
-    fn high_water(&self, table: &TableLayout) -> Result<i64> {
-        let highest = self.integer(&format!("SELECT max(id) FROM {}", quote(&table.name)))?.unwrap_or(0);
+    pub(super) fn high_water(&self, table: &TableLayout) -> Result<i64> {
+        let (id, name) = (table.quoted("id"), quote(&table.name));
+        let highest = match (self as &dyn Connection).query_integer(&format!("SELECT max({id}) FROM {name}"), &[])? {
+            Some(highest) => highest,
+            // There is none, or one that is no integer, which is above them all.
+            None => self.integer(&format!("SELECT max(CAST({id} AS INTEGER)) FROM {name}"))?.unwrap_or(0),
+        };
         let has_sequence =
             self.integer("SELECT count(*) FROM sqlite_schema WHERE name = 'sqlite_sequence'")? == Some(1);
         if !has_sequence {
             return Ok(highest.max(0));
         }
         let text = table.name.replace('\'', "''");
-        let sequence =
-            self.integer(&format!("SELECT max(seq) FROM sqlite_sequence WHERE name = '{text}' COLLATE NOCASE"))?;
+        let sequence = self.integer(&format!(
+            "SELECT max(CAST(seq AS INTEGER)) FROM sqlite_sequence WHERE name = '{text}' COLLATE NOCASE"
+        ))?;
         Ok(highest.max(sequence.unwrap_or(0)).max(0))
     }
+}
+
+/// Waiting is done here, so that it can be cancelled and reported; SQLite itself must not wait.
+fn let_tick(inner: &mut rusqlite::Connection, watched: Arc<Watched>) -> rusqlite::Result<()> {
+    inner.busy_timeout(Duration::ZERO)?;
+    inner.progress_handler(STEPS_PER_TICK, Some(move || watched.tick()))
 }
 
 /// The URI by which SQLite opens a file that nobody changes.
@@ -435,6 +494,10 @@ impl Connection for SqliteConnection {
         Ok(())
     }
 
+    fn unsteady_tables(&self, _: &Layout) -> Result<Vec<(String, String)>> {
+        Ok(Vec::new())
+    }
+
     fn make_tables(&self, tables: &[&'static Table]) -> Result<bool> {
         for table in self.layout()?.missing(tables)? {
             self.execute(&create_statement(table), &[])?;
@@ -452,13 +515,18 @@ impl Connection for SqliteConnection {
         if count <= room {
             return Ok((used.saturating_add(1), false));
         }
-        // The ids above are spent. Take the first gap among those in use that is wide enough, or what is above them all.
-        let name = quote(&table.name);
+        // The ids above are spent. Take the first gap among those in use or mentioned that is wide enough, or what is above them all.
+        let own = format!("SELECT CAST({} AS INTEGER) AS id FROM {}", table.quoted("id"), quote(&table.name));
+        let mentions = mentions(self, &self.layout()?)?;
+        let of_this = mentions.iter().filter(|mention| mention.of == table.schema.name);
+        let used = of_this.fold(own, |used, mention| {
+            format!("{used} UNION SELECT CAST({} AS INTEGER) FROM {}", mention.column, mention.table)
+        });
         let sql = format!(
-            "SELECT previous + 1 FROM (
-               SELECT id, lag(id, 1, 0) OVER (ORDER BY id) AS previous FROM {name} WHERE id > 0
+            "WITH used AS ({used}) SELECT previous + 1 FROM (
+               SELECT id, lag(id, 1, 0) OVER (ORDER BY id) AS previous FROM used WHERE id > 0
              ) WHERE id - previous - 1 >= ?1
-             UNION ALL SELECT highest + 1 FROM (SELECT max(0, coalesce(max(id), 0)) AS highest FROM {name})
+             UNION ALL SELECT highest + 1 FROM (SELECT max(0, coalesce(max(id), 0)) AS highest FROM used)
                WHERE {} - highest >= ?1 LIMIT 1",
             i64::MAX
         );
@@ -489,9 +557,16 @@ impl Connection for SqliteConnection {
             return Ok(Some(value.to_owned()));
         }
         // Asking SQLite itself is the one sure way to know how it converts. The declared type is somebody else's text, so
-        // only its affinity goes into the statement.
-        let declared = match Affinity::of(&column.declared) {
-            Affinity::Blob => return Ok(Some(value.to_owned())),
+        // only what it means goes into the statement.
+        let (affinity, table, strict) = match &column.storage {
+            Storage::Sqlite(Affinity::Blob) => return Ok(Some(value.to_owned())),
+            Storage::Strict(affinity) => (*affinity, "strict_probe", " STRICT"),
+            Storage::Sqlite(affinity) => (*affinity, "probe", ""),
+            #[cfg(feature = "mysql")]
+            Storage::Mysql(_) => return Err(Error::internal(Domain::Database, "a column of another engine")),
+        };
+        let declared = match affinity {
+            Affinity::Blob => "BLOB",
             Affinity::Text => "TEXT",
             Affinity::Numeric => "NUMERIC",
             Affinity::Integer => "INTEGER",
@@ -503,20 +578,21 @@ impl Connection for SqliteConnection {
             None => probe.insert(rusqlite::Connection::open_in_memory().map_err(|error| self.wrap(error))?),
         };
         let stored = || -> rusqlite::Result<Value> {
-            probe.execute_batch(&format!("CREATE TABLE IF NOT EXISTS probe_{declared} (v {declared})"))?;
-            let mut statement = probe.prepare(&format!("INSERT INTO probe_{declared} VALUES (?1) RETURNING v"))?;
+            let create = format!("CREATE TABLE IF NOT EXISTS {table}_{declared} (v {declared}){strict}");
+            probe.execute_batch(&create)?;
+            let mut statement = probe.prepare(&format!("INSERT INTO {table}_{declared} VALUES (?1) RETURNING v"))?;
             let read = statement.query_row([Cell(value)], |row| Ok(from_sqlite(row.get_ref(0)?).to_owned()))?;
-            probe.execute_batch(&format!("DELETE FROM probe_{declared}"))?;
+            probe.execute_batch(&format!("DELETE FROM {table}_{declared}"))?;
             Ok(read)
         };
-        stored().map(Some).map_err(|error| self.wrap(error))
+        match stored() {
+            Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => Ok(None),
+            stored => stored.map(Some).map_err(|error| self.wrap(error)),
+        }
     }
 
-    fn add_column(&self, table: &TableLayout, column: &str, declared: &str) -> Result<bool> {
-        // The type is text of somebody's, and could be any SQL; in quotes it is a type.
-        let declared = if declared.is_empty() { String::new() } else { quote(declared) };
-        self.execute(&format!("ALTER TABLE {} ADD COLUMN {} {declared}", quote(&table.name), quote(column)), &[])?;
-        Ok(true)
+    fn add_column(&self, table: &TableLayout, column: &ColumnLayout) -> Result<bool> {
+        sqlite_add::add_column(self, table, column).map(|()| true)
     }
 
     fn same(&self, left: &str, right: &str) -> String {

@@ -4,9 +4,10 @@ use std::fs::File;
 
 use super::connection::{Connection, Depth, Next, RowCounts};
 use super::sqlite::SqliteConnection;
+use super::sqlite_error::needs_the_application;
 use super::sqlite_walk::{Entries, Root, Walk};
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::ValueRef;
+use crate::schema::{ValueRef, quote};
 
 /// How many problems an error names.
 const NAMED: usize = 5;
@@ -36,8 +37,7 @@ pub fn check(connection: &SqliteConnection, depth: Depth) -> Result<RowCounts> {
     {
         return Ok(counts);
     }
-    ask_sqlite(connection, depth)?;
-    Ok(RowCounts::new())
+    ask_sqlite(connection, depth)
 }
 
 /// The rows of each table, if a walk through the file finds nothing odd. Only of files that nobody changes: others must not be
@@ -64,33 +64,64 @@ pub(super) fn walk(connection: &SqliteConnection) -> Result<Option<RowCounts>> {
     Ok(entries.map(|entries| tables.into_iter().filter_map(|table| count(&entries, table)).collect()))
 }
 
-pub(super) fn ask_sqlite(connection: &SqliteConnection, depth: Depth) -> Result<()> {
+/// The rows of the tables that were counted for that.
+pub(super) fn ask_sqlite(connection: &SqliteConnection, depth: Depth) -> Result<RowCounts> {
     connection.execute("PRAGMA ignore_check_constraints = ON", &[])?;
     let pragma = match depth {
         Depth::Structure => "quick_check",
         Depth::Everything => "integrity_check",
     };
-    let (mut problems, mut heard) = look(connection, pragma, MOST)?;
+    let (mut problems, mut heard) = match look(connection, &format!("{pragma}({MOST})")) {
+        Err(error) if needs_the_application(&error) => return table_by_table(connection, pragma, error),
+        looked => looked?,
+    };
     if problems.is_empty() && heard >= MOST {
         // All of them were of values; there may be others behind.
-        (problems, heard) = look(connection, pragma, i32::MAX)?;
+        (problems, heard) = look(connection, &format!("{pragma}({})", i32::MAX))?;
     }
     if heard == 0 {
         return Err(Error::internal(Domain::Database, format!("PRAGMA {pragma} says nothing")));
     }
     if problems.is_empty() {
-        return Ok(());
+        return Ok(RowCounts::new());
     }
+    Err(damaged(connection, problems))
+}
+
+/// Where an index or a rule needs what only the application has, SQLite checks nothing at all. So every table is checked for itself, and
+/// of those that it cannot check the structure has to do, which has to be sound throughout.
+fn table_by_table(connection: &SqliteConnection, pragma: &str, cannot: Error) -> Result<RowCounts> {
+    let walked = if connection.immutable { walk(connection)? } else { None };
+    let Some(counts) = walked else { return Err(cannot) };
+    let mut tables = Vec::new();
+    connection.query("SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage <> 0", &[], &mut |row| {
+        if let ValueRef::Text(name) = row.value(0)? {
+            tables.push(String::from_utf8_lossy(name).into_owned());
+        }
+        Ok(Next::Row)
+    })?;
+    for table in tables {
+        match look(connection, &format!("{pragma}({})", quote(&table))) {
+            Err(error) if needs_the_application(&error) => {}
+            Err(error) => return Err(error),
+            Ok((problems, _)) if problems.is_empty() => {}
+            Ok((problems, _)) => return Err(damaged(connection, problems)),
+        }
+    }
+    Ok(counts)
+}
+
+fn damaged(connection: &SqliteConnection, problems: Vec<String>) -> Error {
     let error = Error::new(Status::Corrupt, Domain::Database, "the database is damaged")
         .at(&connection.waits.path)
         .hint("run PRAGMA integrity_check in the sqlite3 shell; REINDEX mends indexes, everything else needs a backup");
-    Err(problems.into_iter().fold(error, |error, problem| error.detail("problem", problem)))
+    problems.into_iter().fold(error, |error, problem| error.detail("problem", problem))
 }
 
 /// The first problems, and how many lines SQLite said.
-fn look(connection: &SqliteConnection, pragma: &str, most: i32) -> Result<(Vec<String>, i32)> {
+fn look(connection: &SqliteConnection, pragma: &str) -> Result<(Vec<String>, i32)> {
     let (mut problems, mut heard) = (Vec::new(), 0);
-    connection.query(&format!("PRAGMA {pragma}({most})"), &[], &mut |row| {
+    connection.query(&format!("PRAGMA {pragma}"), &[], &mut |row| {
         heard += 1;
         let ValueRef::Text(text) = row.value(0)? else { return Ok(Next::Row) };
         let line = String::from_utf8_lossy(text);

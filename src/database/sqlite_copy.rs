@@ -3,7 +3,7 @@
 use std::fs::OpenOptions;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{OpenFlags, ffi};
@@ -12,11 +12,10 @@ use super::connection::{Copied, Transaction};
 use super::sqlite::{SqliteConnection, of_commit};
 use super::sqlite_counters::{Content, Counters};
 use super::sqlite_error::translate;
+use super::sqlite_pace::{Hold, Pace};
 use super::sqlite_pages::{PAGES_PER_STEP, pages};
 use crate::error::{Domain, Error, Result, Status};
 
-/// How often writers may make the copy begin again before it keeps them from committing.
-const MOST_RESTARTS: u32 = 3;
 /// How often somebody may commit in the gap between what is kept and what is overwritten.
 const MOST_GAPS: u32 = 5;
 /// A copy is written in pages of the largest size, whatever the size of its own: fewer calls of the system. The first page fixes it.
@@ -25,7 +24,8 @@ const WRITE_PRAGMAS: &str = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF
 /// Where the header of a file says which journal its readers and writers use, and what stands for a rollback journal.
 const JOURNAL_VERSIONS: (u64, [u8; 2]) = (18, [1, 1]);
 
-fn in_wal_mode(connection: &SqliteConnection) -> Result<bool> {
+/// Whether readers and writers are in nobody's way.
+pub fn in_wal_mode(connection: &SqliteConnection) -> Result<bool> {
     let mode: String = connection.waiting(|inner| inner.query_row("PRAGMA journal_mode", [], |row| row.get(0)))?;
     Ok(mode == "wal")
 }
@@ -35,7 +35,7 @@ fn busy() -> rusqlite::Error {
 }
 
 /// Codes that only the file being written can raise.
-fn of_writing(error: &rusqlite::Error) -> bool {
+pub fn of_writing(error: &rusqlite::Error) -> bool {
     const CODES: [i32; 5] = [
         ffi::SQLITE_FULL,
         ffi::SQLITE_IOERR_WRITE,
@@ -52,25 +52,43 @@ pub fn copy_out(source: &SqliteConnection, into: &Path, copied: Copied<'_>) -> R
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut target = rusqlite::Connection::open_with_flags(into, flags).map_err(at_target)?;
     target.execute_batch(WRITE_PRAGMAS).map_err(at_target)?;
-    // With a write-ahead log, reading keeps nobody from writing. With a rollback journal writers cannot commit meanwhile, so they
-    // first get their turn between the steps.
-    let mut held = if in_wal_mode(source)? { Some(Transaction::read(source)?) } else { None };
-    let backup = Backup::new(&source.inner, &mut target).map_err(at_target)?;
-    let (mut before, mut restarts, mut since) = (0, 0, Instant::now());
+    copy_pages(source, (&mut target, &at_target), copied)?;
+    target.close().map_err(|(_, error)| at_target(error))?;
+    use_rollback_journal(into)
+}
+
+/// An empty database that a copy is written into, and how its errors are told.
+pub type CopyTarget<'t> = (&'t mut rusqlite::Connection, &'t dyn Fn(rusqlite::Error) -> Error);
+
+/// Writes one consistent state into another database. Returns how often somebody's commit made it begin again.
+///
+/// With a write-ahead log, reading keeps nobody from writing. With a rollback journal writers cannot commit while a step is made, nor
+/// between two steps of a copy that is made in one hold; so they first get their turn between the steps, and no hold is longer than
+/// the connection's limit. While it lasts `copied` is not called: nobody knows how long that takes.
+pub fn copy_pages(source: &SqliteConnection, (target, at_target): CopyTarget<'_>, copied: Copied<'_>) -> Result<u32> {
+    let wal = in_wal_mode(source)?;
+    let mut held = if wal { Some(Transaction::read(source)?) } else { None };
+    let mut pace = Pace::new(source.waits.read_limit);
+    let backup = Backup::new(&source.inner, target).map_err(at_target)?;
+    let mut since = Instant::now();
     loop {
+        let began = Instant::now();
         match backup.step(PAGES_PER_STEP) {
             Ok(StepResult::Done) => break,
             Ok(StepResult::More) => {
                 let (done, total) = pages(&backup);
-                // Somebody committed: SQLite has begun again.
-                if done <= before && held.is_none() {
-                    restarts += 1;
-                    if restarts > MOST_RESTARTS {
-                        held = Some(Transaction::read(source)?);
+                since = Instant::now();
+                pace.step(done, total, (PAGES_PER_STEP.unsigned_abs().into(), began.elapsed()));
+                if !wal {
+                    match pace.next().map_err(|error| source.waits.name_in(error))? {
+                        Hold::Begin => held = Some(Transaction::read(source)?),
+                        Hold::End => held = None,
+                        Hold::AsItIs => {}
                     }
                 }
-                (before, since) = (done, Instant::now());
-                copied(done, total)?;
+                if wal || held.is_none() || source.waits.read_limit.is_none() {
+                    copied(done, total)?;
+                }
             }
             Ok(_) => source.waits.pause(since, busy())?,
             Err(error) if of_writing(&error) => return Err(at_target(error)),
@@ -78,11 +96,11 @@ pub fn copy_out(source: &SqliteConnection, into: &Path, copied: Copied<'_>) -> R
         }
     }
     let (_, total) = pages(&backup);
+    pace.step(total, total, (0, Duration::ZERO));
     drop(backup);
     drop(held);
     copied(total, total)?;
-    target.close().map_err(|(_, error)| at_target(error))?;
-    use_rollback_journal(into)
+    Ok(pace.restarts())
 }
 
 /// Makes a copy a plain file, to be opened without a write-ahead log, as `PRAGMA journal_mode = DELETE` would.

@@ -10,8 +10,11 @@ use crate::error::{Domain, Error, Status};
 
 /// The error of a statement on the database at `path`.
 pub fn translate(error: rusqlite::Error, path: &Path) -> Error {
-    let rusqlite::Error::SqliteFailure(failure, message) = error else {
-        return Error::internal(Domain::Database, format!("SQLite: {error}")).at(path);
+    let (failure, message) = match error {
+        rusqlite::Error::SqliteFailure(failure, message) => (failure, message),
+        // Of a statement that could not be prepared.
+        rusqlite::Error::SqlInputError { error, msg, .. } => (error, Some(msg)),
+        error => return Error::internal(Domain::Database, format!("SQLite: {error}")).at(path),
     };
     if failure.extended_code == rusqlite::ffi::SQLITE_IOERR_GETTEMPPATH {
         return temporary::failed(rusqlite::Error::SqliteFailure(failure, message));
@@ -34,7 +37,7 @@ pub fn translate(error: rusqlite::Error, path: &Path) -> Error {
             "the database needs recovery after a crash, which a connection that can only read cannot do",
             "open it for writing once",
         ),
-        _ => classify(failure.code),
+        _ => of_schema(failure.code, &text).unwrap_or_else(|| classify(failure.code)),
     };
     let described = match said {
         "" => text.clone(),
@@ -49,6 +52,42 @@ pub fn translate(error: rusqlite::Error, path: &Path) -> Error {
         _ => built,
     };
     if hint.is_empty() { built } else { built.hint(hint) }
+}
+
+/// What only the application that made the schema has.
+const OF_THE_APPLICATION: [&str; 4] =
+    ["no such collation sequence: ", "no such function: ", "unknown function: ", "no such module: "];
+/// What the schema's triggers and rules name, and is not there.
+const GONE: [&str; 3] = ["no such table: ", "no such column: ", "no such view: "];
+
+/// What SQLite says of things in the schema that cannot be used.
+fn of_schema(code: ErrorCode, text: &str) -> Option<(Status, &'static str, &'static str)> {
+    let begins = |list: &[&str]| code == ErrorCode::Unknown && list.iter().any(|start| text.starts_with(start));
+    if begins(&OF_THE_APPLICATION) || begins(&["unsafe use of "]) {
+        return Some((
+            Status::Unsupported,
+            "an index, a trigger or a rule of the schema needs what only the application has",
+            "drop it, call again, and let the application make it anew; or take another database: nothing was changed",
+        ));
+    }
+    let refers = code == ErrorCode::Unknown && text.contains(" has no column named ");
+    (begins(&GONE) || refers).then_some((
+        Status::Schema,
+        "a trigger or a rule of the schema names what is not there",
+        "drop or repair it: nothing was changed",
+    ))
+}
+
+/// What is missing, by the message of an error that [`of_schema`] made.
+pub fn missing_name(message: &str) -> Option<&str> {
+    let (_, rest) = OF_THE_APPLICATION.iter().chain(&GONE).find_map(|start| message.split_once(start))?;
+    let name = rest.trim_end_matches(['(', ')']);
+    Some(name.rsplit('.').next().unwrap_or(name)).filter(|name| !name.is_empty())
+}
+
+/// Whether a statement failed for the want of a function or a collation that only the application has.
+pub fn needs_the_application(error: &Error) -> bool {
+    error.status() == Status::Unsupported && OF_THE_APPLICATION.iter().any(|start| error.message().contains(start))
 }
 
 /// `NOT NULL constraint failed: METRIC.type` and `UNIQUE` name a table and a column; `CHECK` names neither.

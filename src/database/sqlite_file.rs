@@ -4,17 +4,28 @@ use std::cell::OnceCell;
 use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use serde_json::{Value as Json, json};
+
+use super::cell_buffer::CellBuffer;
 use super::connection::{Connection, Copied, Next, Transaction};
 use super::guard;
 use super::handle::{OpenOptions, has_no_experiment};
 use super::one_file::OneFile;
+use super::read::{EachRow, QueryRow};
+use super::spool::Spool;
 use super::sqlite::{Access, SqliteConnection, needs_recovery};
-use super::sqlite_copy;
+use super::sqlite_copy::{self, in_wal_mode};
+use super::sqlite_private::{Spare, free_bytes, is_needed, size_of};
+use super::sqlite_state::SqliteState;
+use super::temporary;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
 use crate::schema::{Entity, Value, ValueRef, create_statement};
+
+/// What a row that is put aside keeps of its memory.
+const MOST_BYTES: usize = 1 << 16;
 
 /// A SQLite file.
 pub struct SqliteFile {
@@ -25,6 +36,7 @@ pub struct SqliteFile {
     created: bool,
     reader: OnceCell<SqliteConnection>,
     writer: OnceCell<SqliteConnection>,
+    spare: Spare,
 }
 
 impl SqliteFile {
@@ -32,7 +44,13 @@ impl SqliteFile {
     pub fn open(path: PathBuf, options: &OpenOptions) -> Result<SqliteFile> {
         let exists = check_path(&path, options.creates())?;
         let (file, reader, writer) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        let mut file = SqliteFile { path, options: options.clone(), file, created: false, reader, writer };
+        // As the path: of the working directory at this moment.
+        let temp_dir = options.temp_dir.as_ref().map(std::path::absolute).transpose().map_err(|error| {
+            Error::argument(Domain::Database, "temp_dir", format!("the folder cannot be used: {error}"))
+                .hint("leave temp_dir out, or pass the path of a folder")
+        })?;
+        let options = OpenOptions { temp_dir, ..options.clone() };
+        let mut file = SqliteFile { path, options, file, created: false, reader, writer, spare: Spare::default() };
         if let Some(found) = &exists {
             file.file.get_or_init(|| OneFile::new(&file.path, found));
         }
@@ -92,10 +110,12 @@ impl SqliteFile {
 
     fn connect(&self, access: Access, job: Option<&Arc<Job>>) -> Result<SqliteConnection> {
         self.check_file()?;
-        let (busy_timeout, guard) = (self.options.busy_timeout, self.options.guard);
-        let mut connection = SqliteConnection::open(&self.path, access, busy_timeout, guard, job.cloned())?;
+        let options = &self.options;
+        let mut connection =
+            SqliteConnection::open(&self.path, access, options.busy_timeout, options.guard, job.cloned())?;
         let opened = connection.keep_to(self.file.get())?;
         self.file.get_or_init(|| opened);
+        connection.limit_reading(options.max_read_lock);
         Ok(connection)
     }
 
@@ -118,6 +138,98 @@ impl SqliteFile {
             other => other?,
         };
         Ok(self.reader.get_or_init(|| connection))
+    }
+
+    /// One state of the file, to be read for as long as that takes.
+    pub fn state(&self, job: &Arc<Job>) -> Result<SqliteState<'_>> {
+        let access = if self.options.read_only { Access::ReadOnly } else { Access::Read };
+        SqliteState::open(self.reader()?, &self.copy_folder(), (&self.spare, &|| self.connect(access, None)), job)
+    }
+
+    /// What `read` makes of one state, read in place; `None` if that would keep writers waiting for too long.
+    pub fn attempt<T>(&self, read: impl FnOnce(&SqliteConnection) -> Result<T>) -> Result<Option<T>> {
+        let reader = self.reader()?;
+        let _state = Transaction::read(reader)?;
+        let needed = is_needed(reader)?;
+        let limit = reader.waits.read_limit.filter(|_| needed);
+        let until = limit.and_then(|limit| Instant::now().checked_add(limit));
+        reader.waits.watched.stop_at(until);
+        let result = read(reader);
+        let late = reader.waits.watched.is_late();
+        reader.waits.watched.stop_at(None);
+        match result {
+            Err(_) if late => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// Runs one SELECT of somebody else's. Nobody knows how long `each` takes, so no lock is held meanwhile: the rows are put aside, or
+    /// read from a copy.
+    pub fn query(&self, sql: &str, params: &[Value], each: EachRow<'_>) -> Result<()> {
+        let reader = self.reader()?;
+        // Inside of another query's callback it is that one's state.
+        let state = if reader.inner.is_autocommit() { Some(Transaction::read(reader)?) } else { None };
+        if state.is_none() || !is_needed(reader)? {
+            return reader.prepare_read(sql)?.run(params, each);
+        }
+        drop(state);
+        let mut columns = Vec::new();
+        let aside = self.attempt(|reader| {
+            let (mut rows, mut cells) = (Spool::default(), CellBuffer::default());
+            reader.prepare_read(sql)?.run(params, &mut |row| {
+                if columns.is_empty() {
+                    columns = row.columns.to_vec();
+                }
+                cells.clear(MOST_BYTES);
+                row.values.iter().for_each(|value| cells.push(*value));
+                rows.push(&cells)?;
+                Ok(Next::Row)
+            })?;
+            Ok(rows)
+        })?;
+        let Some(mut rows) = aside else {
+            let job = Job::unwatched(Domain::Database);
+            let state = self.state(&job)?;
+            return state.prepare_read(sql)?.run(params, each);
+        };
+        let mut cells = CellBuffer::default();
+        while rows.pop(&mut cells)? {
+            let values: Vec<ValueRef<'_>> = cells.iter().collect();
+            if each(&QueryRow { columns: &columns, values: &values })? == Next::Stop {
+                break;
+            }
+            cells.clear(MOST_BYTES);
+        }
+        Ok(())
+    }
+
+    /// How jobs read it: in place, or from a private copy, and what that takes.
+    pub fn describe_reading(&self) -> Result<Json> {
+        let reader = self.reader()?;
+        if in_wal_mode(reader)? {
+            return Ok(json!({"way": "write_ahead_log"}));
+        }
+        let Some(limit) = self.options.max_read_lock else { return Ok(json!({"way": "in_place"})) };
+        let (bytes, folder) = (size_of(reader)?, self.copy_folder());
+        let free = free_bytes(&folder);
+        Ok(json!({
+            "way": "private_copy",
+            "max_read_lock_ms": u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
+            "copy_bytes": bytes,
+            "copy_folder": folder.to_string_lossy(),
+            "free_bytes": free,
+            "enough": free.map(|free| free >= bytes),
+        }))
+    }
+
+    /// Whether others can read while a transaction writes.
+    pub fn lets_readers_in(&self) -> Result<bool> {
+        in_wal_mode(self.reader()?)
+    }
+
+    /// Where a private copy goes.
+    pub fn copy_folder(&self) -> PathBuf {
+        temporary::folder(self.options.temp_dir.as_deref())
     }
 
     /// The connection for writing. Opening it may have to wait for a lock, which ticks the job.

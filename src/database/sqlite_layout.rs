@@ -2,7 +2,9 @@
 
 use rusqlite::{Connection, Row};
 
-use super::layout::{Affinity, ColumnLayout, Layout, Storage, TableLayout, ids_are_no_key, is_relied_on, not_a_table};
+use super::layout::{
+    ANY, Affinity, ColumnLayout, Layout, Storage, TableLayout, ids_are_no_key, is_relied_on, no_ids, not_a_table,
+};
 use super::sqlite_cell::from_sqlite;
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::{Table, ValueRef, own_table, quote, table};
@@ -10,7 +12,7 @@ use crate::schema::{Table, ValueRef, own_table, quote, table};
 type Sqlite<T> = rusqlite::Result<T>;
 
 /// The names of a row's rowid. A column with one of them hides it.
-const ROWID: [&str; 3] = ["rowid", "oid", "_rowid_"];
+pub const ROWID: [&str; 3] = ["rowid", "oid", "_rowid_"];
 
 /// The tables and columns that exist; `wrap` adds the path to SQLite's errors.
 pub fn read(connection: &Connection, wrap: &dyn Fn(rusqlite::Error) -> Error) -> Result<Layout> {
@@ -18,7 +20,7 @@ pub fn read(connection: &Connection, wrap: &dyn Fn(rusqlite::Error) -> Error) ->
     let mut own_tables = Vec::new();
     let mut extra_tables = Vec::new();
     let mut others = Vec::new();
-    for Named { name, kind, has_rowid } in names(connection).map_err(wrap)? {
+    for Named { name, kind, has_rowid, strict } in names(connection).map_err(wrap)? {
         if kind != "table" {
             if is_relied_on(&name) {
                 return Err(not_a_table(&name, what_is(&kind)));
@@ -31,9 +33,10 @@ pub fn read(connection: &Connection, wrap: &dyn Fn(rusqlite::Error) -> Error) ->
             extra_tables.push(name);
             continue;
         };
-        let Columns { columns, generated, key } = columns(connection, schema, (&name, has_rowid), wrap)?;
+        let Columns { columns, generated, key } = columns(connection, schema, (&name, has_rowid, strict), wrap)?;
         if schema.has_own_id() && known.is_some() && !unique_id(connection, &name, &key).map_err(wrap)? {
-            return Err(ids_are_no_key(&name));
+            let there = |column: &ColumnLayout| column.name.eq_ignore_ascii_case("id");
+            return Err(if columns.iter().any(there) { ids_are_no_key(&name) } else { no_ids(&name) });
         }
         let taken = |alias: &&str| {
             let named = |column: &String| column.eq_ignore_ascii_case(alias);
@@ -64,15 +67,17 @@ struct Named {
     name: String,
     kind: String,
     has_rowid: bool,
+    strict: bool,
 }
 
 /// Everything that can be read as a table and is not SQLite's own.
 fn names(connection: &Connection) -> Sqlite<Vec<Named>> {
     let mut statement = connection.prepare(
-        "SELECT name, type, wr FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
+        "SELECT name, type, wr, strict FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY name",
     )?;
     let rows = statement.query_map([], |row| {
-        Ok(Named { name: text(row, "name")?, kind: text(row, "type")?, has_rowid: row.get::<_, i64>("wr")? == 0 })
+        let (name, kind, strict) = (text(row, "name")?, text(row, "type")?, row.get("strict")?);
+        Ok(Named { name, kind, has_rowid: row.get::<_, i64>("wr")? == 0, strict })
     })?;
     rows.collect()
 }
@@ -94,7 +99,7 @@ struct Columns {
 fn columns(
     connection: &Connection,
     schema: &Table,
-    (table, has_rowid): (&str, bool),
+    (table, has_rowid, strict): (&str, bool, bool),
     wrap: &dyn Fn(rusqlite::Error) -> Error,
 ) -> Result<Columns> {
     let mut found = Columns { columns: Vec::new(), generated: Vec::new(), key: Vec::new() };
@@ -120,7 +125,7 @@ fn columns(
         found.columns.push(ColumnLayout {
             schema: schema.columns.iter().find(|column| column.name.eq_ignore_ascii_case(&name)),
             name,
-            storage: Storage::Sqlite(Affinity::of(&declared)),
+            storage: storage(&declared, strict),
             // The key of a table with rowids that is so declared is the rowid: see below.
             counter: in_key && declared.eq_ignore_ascii_case("INTEGER"),
             declared,
@@ -140,6 +145,15 @@ fn not_utf8(table: &str, column: &str) -> Error {
         .detail("table", table)
         .detail("column", column)
         .hint("rename the column (ALTER TABLE ... RENAME COLUMN)")
+}
+
+/// What a column of this type does to values.
+fn storage(declared: &str, strict: bool) -> Storage {
+    match strict {
+        false => Storage::Sqlite(Affinity::of(declared)),
+        true if declared.eq_ignore_ascii_case(ANY) => Storage::Sqlite(Affinity::Blob),
+        true => Storage::Strict(Affinity::of(declared)),
+    }
 }
 
 /// Whether `id` alone is the primary key or has a unique index.

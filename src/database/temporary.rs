@@ -25,6 +25,12 @@ fn is_writable(folder: &Path) -> bool {
     folder.is_dir() && rustix::fs::access(folder, Access::WRITE_OK | Access::EXEC_OK).is_ok()
 }
 
+/// The folder for files of our own that live as long as a call: the one that was asked for, else where SQLite puts its own.
+pub fn folder(named: Option<&Path>) -> PathBuf {
+    let chosen = || candidates().find(|folder| is_writable(folder)).unwrap_or_else(|| PathBuf::from("."));
+    named.map_or_else(chosen, Path::to_owned)
+}
+
 /// The error of a temporary file: it names the folder, and no database.
 pub fn failed(error: rusqlite::Error) -> Error {
     let code = error.sqlite_error().map(|failure| failure.extended_code);

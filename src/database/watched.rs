@@ -1,26 +1,45 @@
-//! The job that the long statements of a connection tick.
+//! The job that the long statements of a connection tick, and how long they may take.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use crate::progress::Job;
 
 /// The job, if there is one.
 #[derive(Default)]
-pub struct Watched(Mutex<Option<Arc<Job>>>);
+pub struct Watched {
+    job: Mutex<Option<Arc<Job>>>,
+    until: Mutex<Option<Instant>>,
+}
 
 impl Watched {
     /// With a job from the beginning.
     pub fn new(job: Option<Arc<Job>>) -> Watched {
-        Watched(Mutex::new(job))
+        Watched { job: Mutex::new(job), until: Mutex::default() }
     }
 
     /// The job.
     pub fn job(&self) -> Option<Arc<Job>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.job.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Another job, or none; returns the one before.
     pub fn set(&self, job: Option<Arc<Job>>) -> Option<Arc<Job>> {
-        std::mem::replace(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner), job)
+        std::mem::replace(&mut self.job.lock().unwrap_or_else(PoisonError::into_inner), job)
+    }
+
+    /// From now on statements are stopped at this time; or not.
+    pub fn stop_at(&self, until: Option<Instant>) {
+        *self.until.lock().unwrap_or_else(PoisonError::into_inner) = until;
+    }
+
+    /// Whether that time has come.
+    pub fn is_late(&self) -> bool {
+        self.until.lock().unwrap_or_else(PoisonError::into_inner).is_some_and(|until| Instant::now() >= until)
+    }
+
+    /// Whether a statement that is running has to stop.
+    pub fn tick(&self) -> bool {
+        self.is_late() || self.job().is_some_and(|job| job.tick())
     }
 }

@@ -2,13 +2,13 @@
 
 use super::encode::{Stored, encode_bytes, encode_row};
 use super::sum::{Hash, Sum};
-use crate::database::{Connection, HashList, Layout, Row};
+use crate::database::{Connection, HashList, Layout, Paged, Row};
 use crate::error::Result;
 use crate::hierarchy::{
     Apart, Owner, Rewrite, Selection, Shape, Through, Visitor, unknown_experiment, walk, walk_apart,
 };
 use crate::progress::Job;
-use crate::schema::Entity;
+use crate::schema::{Entity, ValueRef};
 
 /// The definition and its version, which is also a prefix of what is hashed.
 pub const ALGORITHM: &str = "expmig.digest/1";
@@ -16,7 +16,7 @@ pub const ALGORITHM: &str = "expmig.digest/1";
 const MISSING: Hash = [0; 32];
 
 /// The digests of one experiment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct ExperimentDigest {
     /// Of everything.
     pub experiment: Hash,
@@ -24,10 +24,23 @@ pub struct ExperimentDigest {
     pub body: Hash,
     /// Of the experiment's own row alone.
     pub row: Hash,
+    /// Of what hangs on the experiment itself.
+    pub own: Sum,
+    /// Of the trials.
+    pub trials: Sum,
+    /// How many runs there are.
+    pub runs: u64,
+}
+
+/// The digests of what an experiment consists of. There can be many.
+#[derive(Debug, Default)]
+pub struct NodeDigests {
     /// Of each trial, in the selection's order.
     pub trials: Vec<Hash>,
     /// Of each run, in the selection's order.
     pub runs: Vec<Hash>,
+    /// Of each link of the experiment itself, with the id of what it links.
+    pub own: Vec<(Hash, i64)>,
 }
 
 /// Reads the whole selection and digests it; with `stored`, as it would be stored elsewhere.
@@ -45,23 +58,42 @@ pub fn digest<'a>(
         true => walk_apart(connection, layout, selection, job, &mut digester)?,
         false => walk(connection, layout, selection, job, &mut digester)?,
     }
-    digester.finish(selection)
+    digester.finish(selection, job)
 }
 
-/// As [`digest`], of what the rows become: each value as `stored` says, each linked row as `rewrite` says before.
+/// As [`digest`], with the digests of the nodes.
+pub fn digest_nodes(
+    connection: &dyn Connection,
+    layout: &Layout,
+    selection: &mut Selection,
+    job: &Job,
+    also: Option<&mut dyn Visitor>,
+) -> Result<(ExperimentDigest, NodeDigests)> {
+    let mut digester = Digester::new(selection, None, also);
+    digester.nodes = Some(NodeDigests::default());
+    walk(connection, layout, selection, job, &mut digester)?;
+    digester.finish_nodes(selection, job)
+}
+
+/// As [`digest_nodes`], of what the rows become: each value as `stored` says, each linked row as `rewrite` says before. The nodes only
+/// if they are wanted.
 pub fn digest_as<'a>(
     connection: &dyn Connection,
     layout: &Layout,
     selection: &mut Selection,
     (stored, rewrite): (Stored<'a>, Option<&mut dyn Rewrite>),
     job: &Job,
-) -> Result<ExperimentDigest> {
-    let Some(rewrite) = rewrite else {
-        return digest(connection, layout, selection, Some(stored), job, None);
-    };
+    nodes: bool,
+) -> Result<(ExperimentDigest, NodeDigests)> {
     let mut digester = Digester::new(selection, Some(stored), None);
-    walk(connection, layout, selection, job, &mut Through { rewrite, visitor: &mut digester })?;
-    digester.finish(selection)
+    digester.nodes = nodes.then(NodeDigests::default);
+    match rewrite {
+        Some(rewrite) => {
+            walk(connection, layout, selection, job, &mut Through { rewrite, visitor: &mut digester })?;
+        }
+        None => walk(connection, layout, selection, job, &mut digester)?,
+    }
+    digester.finish_nodes(selection, job)
 }
 
 /// The digest of one row by itself.
@@ -71,11 +103,35 @@ pub fn row_digest(shape: &Shape<'_>, row: &dyn Row, stored: Option<Stored<'_>>) 
     Ok(*blake3::hash(&bytes).as_bytes())
 }
 
-/// What is known of a node before everything below it was added.
-#[derive(Clone, Copy, Default)]
-struct Node {
-    row: Hash,
-    below: Sum,
+/// The digest of a link and of what it links; `None` where that could be missing: it looks as a row of NULLs would.
+pub fn link_digest((shape, leaf): (&Shape<'_>, &Shape<'_>), row: &dyn Row) -> Result<Option<Hash>> {
+    let content = leaf.first..leaf.first + leaf.columns.len();
+    let mut known = false;
+    for at in content {
+        known |= row.value(at)? != ValueRef::Null;
+    }
+    if !known {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    encode_row(shape, row, None, &mut bytes)?;
+    bytes.extend_from_slice(&row_digest(leaf, row, None)?);
+    Ok(Some(*blake3::hash(&bytes).as_bytes()))
+}
+
+/// The size of what is known of a node before everything below it was added: the digest of its row, and the sum of what is below.
+const NODE: usize = size_of::<Hash>() + Sum::BYTES;
+
+/// What is known of trials or runs, by position: up to 4 MiB of it in memory.
+type Nodes = Paged<NODE, 455>;
+
+/// Adds to what is below a node.
+fn add_below(node: &mut [u8; NODE], hash: &Hash) {
+    if let Some(below) = node.last_chunk_mut() {
+        let mut sum = Sum::decode(below);
+        sum.add(hash);
+        *below = sum.encoded();
+    }
 }
 
 /// One bit per row.
@@ -129,8 +185,10 @@ pub struct Digester<'a> {
     also: Option<&'a mut dyn Visitor>,
     row: Option<Hash>,
     below: Sum,
-    trials: Vec<Node>,
-    runs: Vec<Node>,
+    trials: Nodes,
+    runs: Nodes,
+    /// `None` if only the whole is of interest.
+    nodes: Option<NodeDigests>,
     metrics: Leaves,
     artifacts: Leaves,
     buffer: Vec<u8>,
@@ -145,20 +203,13 @@ impl<'a> Digester<'a> {
             also,
             row: None,
             below: Sum::default(),
-            trials: vec![Node::default(); selection.trials.len()],
-            runs: vec![Node::default(); selection.runs.len()],
+            trials: Nodes::default(),
+            runs: Nodes::default(),
+            nodes: None,
             metrics: Leaves::new(selection.metrics.len()),
             artifacts: Leaves::new(selection.artifacts.len()),
             buffer: Vec::new(),
             leaf_buffer: Vec::new(),
-        }
-    }
-
-    fn below(&mut self, owner: Owner) -> Option<&mut Sum> {
-        match owner {
-            Owner::Experiment => Some(&mut self.below),
-            Owner::Trial(at) => self.trials.get_mut(at).map(|node| &mut node.below),
-            Owner::Run(at) => self.runs.get_mut(at).map(|node| &mut node.below),
         }
     }
 
@@ -169,10 +220,25 @@ impl<'a> Digester<'a> {
         }
     }
 
-    fn add(&mut self, owner: Owner, hash: &Hash) {
-        if let Some(sum) = self.below(owner) {
-            sum.add(hash);
+    fn add(&mut self, owner: Owner, hash: &Hash) -> Result<()> {
+        match owner {
+            Owner::Experiment => {
+                self.below.add(hash);
+                Ok(())
+            }
+            Owner::Trial(at) => self.trials.change(at as u64, |node| add_below(node, hash)),
+            Owner::Run(at) => self.runs.change(at as u64, |node| add_below(node, hash)),
         }
+    }
+
+    /// Adds a link, whose row stands in the buffer, with the digest of what it links and its id.
+    fn add_link(&mut self, owner: Owner, linked: &Hash, id: Option<i64>) -> Result<()> {
+        self.buffer.extend_from_slice(linked);
+        let hash = *blake3::hash(&self.buffer).as_bytes();
+        if let (Owner::Experiment, Some(nodes), Some(id)) = (owner, &mut self.nodes, id) {
+            nodes.own.push((hash, id));
+        }
+        self.add(owner, &hash)
     }
 
     /// Who also wants a link whose values are all usual ones, or not.
@@ -182,29 +248,32 @@ impl<'a> Digester<'a> {
         (!usual || self.stored.is_some() || !also.wants_odd_links_only()).then_some(also)
     }
 
-    /// `H(H(R(row)) ‖ sum(S))`.
-    fn node_hash(node: &Node) -> Hash {
-        let mut bytes = Vec::with_capacity(72);
-        bytes.extend_from_slice(&node.row);
-        node.below.encode(&mut bytes);
-        *blake3::hash(&bytes).as_bytes()
+    /// After every row of the selection.
+    pub fn finish(self, selection: &Selection, job: &Job) -> Result<ExperimentDigest> {
+        self.finish_nodes(selection, job).map(|(digest, _)| digest)
     }
 
-    /// After every row of the selection.
-    pub fn finish(self, selection: &Selection) -> Result<ExperimentDigest> {
+    fn finish_nodes(mut self, selection: &Selection, job: &Job) -> Result<(ExperimentDigest, NodeDigests)> {
         let Some(row) = self.row else {
             return Err(unknown_experiment(selection.experiment, &[]));
         };
-        let runs: Vec<Hash> = self.runs.iter().map(Self::node_hash).collect();
-        let mut trials = self.trials;
-        for (hash, trial) in runs.iter().zip(&selection.run_trial) {
-            if let Some(node) = trials.get_mut(*trial as usize) {
-                node.below.add(hash);
-            }
+        let mut nodes = self.nodes.take();
+        // `H(H(R(row)) ‖ sum(S))`: what is known of the node.
+        for (run, trial) in selection.run_trial.iter().enumerate() {
+            job.pulse()?;
+            let hash = *blake3::hash(&self.runs.get(run as u64)?).as_bytes();
+            self.trials.change(u64::from(*trial), |node| add_below(node, &hash))?;
+            nodes.iter_mut().for_each(|nodes| nodes.runs.push(hash));
         }
-        let trials: Vec<Hash> = trials.iter().map(Self::node_hash).collect();
+        let mut trials = Sum::default();
+        for trial in 0..selection.trials.len() as u64 {
+            job.pulse()?;
+            let hash = *blake3::hash(&self.trials.get(trial)?).as_bytes();
+            trials.add(&hash);
+            nodes.iter_mut().for_each(|nodes| nodes.trials.push(hash));
+        }
         let mut below = self.below;
-        trials.iter().for_each(|hash| below.add(hash));
+        below.add_all(&trials);
         let mut body = Vec::new();
         below.encode(&mut body);
         self.metrics.sum.encode(&mut body);
@@ -213,13 +282,15 @@ impl<'a> Digester<'a> {
         encode_bytes(ALGORITHM.as_bytes(), &mut whole);
         whole.extend_from_slice(&row);
         whole.extend_from_slice(&body);
-        Ok(ExperimentDigest {
+        let digest = ExperimentDigest {
             experiment: *blake3::hash(&whole).as_bytes(),
             body: *blake3::hash(&body).as_bytes(),
             row,
+            own: self.below,
             trials,
-            runs,
-        })
+            runs: selection.runs.len() as u64,
+        };
+        Ok((digest, nodes.unwrap_or_default()))
     }
 }
 
@@ -231,10 +302,15 @@ impl Visitor for Digester<'_> {
             also.node(owner, shape, row)?;
         }
         let hash = *blake3::hash(&self.buffer).as_bytes();
+        let set = |node: &mut [u8; NODE]| {
+            if let Some(row) = node.first_chunk_mut() {
+                *row = hash;
+            }
+        };
         match owner {
             Owner::Experiment => self.row = Some(hash),
-            Owner::Trial(at) => self.trials.iter_mut().skip(at).take(1).for_each(|node| node.row = hash),
-            Owner::Run(at) => self.runs.iter_mut().skip(at).take(1).for_each(|node| node.row = hash),
+            Owner::Trial(at) => self.trials.change(at as u64, set)?,
+            Owner::Run(at) => self.runs.change(at as u64, set)?,
         }
         Ok(())
     }
@@ -246,8 +322,7 @@ impl Visitor for Digester<'_> {
             also.below_run(run, shape, row)?;
         }
         let hash = *blake3::hash(&self.buffer).as_bytes();
-        self.add(Owner::Run(run), &hash);
-        Ok(())
+        self.add(Owner::Run(run), &hash)
     }
 
     fn link(
@@ -271,10 +346,8 @@ impl Visitor for Digester<'_> {
         if let Some(also) = self.interested(usual) {
             also.link(owner, shape, row, leaf, leaf_shape)?;
         }
-        self.buffer.extend_from_slice(&linked);
-        let hash = *blake3::hash(&self.buffer).as_bytes();
-        self.add(owner, &hash);
-        Ok(())
+        // The walk selects the linked row's id second.
+        self.add_link(owner, &linked, row.value(1)?.as_integer())
     }
 }
 
@@ -304,9 +377,7 @@ impl Apart for Digester<'_> {
         }
         self.buffer.clear();
         encode_row(shape, row, self.stored, &mut self.buffer)?;
-        self.buffer.extend_from_slice(&linked);
-        let hash = *blake3::hash(&self.buffer).as_bytes();
-        self.add(owner, &hash);
-        Ok(())
+        // The walk selects the linked row's id second.
+        self.add_link(owner, &linked, row.value(1)?.as_integer())
     }
 }

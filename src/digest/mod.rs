@@ -10,5 +10,5 @@ mod sum;
 
 pub use duplicates::{OnDuplicate, experiments_with_row, twin};
 pub use encode::{Stored, encode_value, same_content};
-pub use experiment::{ALGORITHM, Digester, ExperimentDigest, digest, digest_as, row_digest};
+pub use experiment::{ALGORITHM, Digester, ExperimentDigest, NodeDigests, digest, digest_as, digest_nodes, row_digest};
 pub use sum::{Hash, Sum, hex, parse_hex};

@@ -36,6 +36,9 @@ pub struct Sum {
 }
 
 impl Sum {
+    /// The size of what stands for it.
+    pub const BYTES: usize = 40;
+
     /// Adds one digest.
     #[inline]
     pub fn add(&mut self, hash: &Hash) {
@@ -49,12 +52,40 @@ impl Sum {
         }
     }
 
-    /// The bytes that stand for it in a parent's digest.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.count.to_le_bytes());
-        for word in self.words {
-            out.extend_from_slice(&word.to_le_bytes());
+    /// Adds every member of another multiset.
+    pub fn add_all(&mut self, other: &Sum) {
+        let count = self.count.wrapping_add(other.count);
+        let mut hash = Hash::default();
+        for (bytes, word) in hash.as_chunks_mut::<8>().0.iter_mut().zip(other.words) {
+            *bytes = word.to_le_bytes();
         }
+        self.add(&hash);
+        self.count = count;
+    }
+
+    /// How many members there are.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The multiset whose bytes these are.
+    pub fn decode(bytes: &[u8; Sum::BYTES]) -> Sum {
+        let mut words = bytes.as_chunks::<8>().0.iter().map(|word| u64::from_le_bytes(*word));
+        let mut next = || words.next().unwrap_or(0);
+        Sum { count: next(), words: [next(), next(), next(), next()] }
+    }
+
+    /// The bytes that stand for it in a parent's digest.
+    pub fn encoded(&self) -> [u8; Sum::BYTES] {
+        let mut bytes = [0; Sum::BYTES];
+        let words = std::iter::once(self.count).chain(self.words);
+        bytes.as_chunks_mut::<8>().0.iter_mut().zip(words).for_each(|(bytes, word)| *bytes = word.to_le_bytes());
+        bytes
+    }
+
+    /// As [`Sum::encoded`], behind others.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.encoded());
     }
 }
 
@@ -83,5 +114,18 @@ mod tests {
         sum.encode(&mut bytes);
         assert_eq!(bytes[..8], 2u64.to_le_bytes());
         assert_eq!(bytes[8..], [0; 32]);
+        assert_eq!(Sum::decode(&sum.encoded()), sum);
+    }
+
+    #[test]
+    fn multisets_are_added_as_their_members_are() {
+        let (mut one, mut other, mut both) = (Sum::default(), Sum::default(), Sum::default());
+        for at in 0..7u8 {
+            let hash = [at.wrapping_mul(0x9d) | 0x80; 32];
+            both.add(&hash);
+            if at % 2 == 0 { one.add(&hash) } else { other.add(&hash) }
+        }
+        one.add_all(&other);
+        assert_eq!((one, one.count()), (both, 7));
     }
 }

@@ -1,8 +1,7 @@
 //! The rows of a copy that was just written: known by the blocks of new ids it was given, so their keys need not be read.
 
-use super::ids::{IdSet, Ids};
-use super::problem::Problems;
-use super::selection::{Scope, Selection};
+use super::ids::IdSet;
+use super::selection::{Members, Scope, Selection};
 use crate::database::{Connection, Layout, TableLayout};
 use crate::error::{Domain, Error, Result};
 use crate::progress::Job;
@@ -42,20 +41,16 @@ impl Selection {
         let range = |(first, count): Block| first..=first.wrapping_add_unsigned(count).wrapping_sub(1);
         let scope = match blocks.appended {
             None => Scope::default(),
-            Some((trials, artifacts)) => {
-                Scope { trials: Some(range(trials)), artifacts: Some(range(artifacts)), sound_only: false }
-            }
+            Some((trials, artifacts)) => Scope {
+                trials: Some(Members::Range(range(trials))),
+                artifacts: Some(Members::Range(range(artifacts))),
+                sound_only: false,
+            },
         };
         let mut selection = Selection {
-            experiment,
-            scope,
-            trials: Ids::default(),
-            runs: Ids::default(),
-            run_trial: Vec::new(),
             metrics: IdSet::blocks(&blocks.metrics)?,
             artifacts: IdSet::blocks(&blocks.artifacts)?,
-            counts: Vec::new(),
-            problems: Problems::default(),
+            ..Selection::nothing(experiment, scope)
         };
         selection.read_nodes(connection, layout, job)?;
         Ok(selection)
@@ -105,7 +100,7 @@ impl Selection {
             Place::BelowRun => between(Role::Parent(Entity::Run), self.owner_bounds(LinkOwner::Run))?,
             Place::Link { owner, leaf } => {
                 between(Role::Parent(owner.entity()), self.owner_bounds(owner))?;
-                if let (LinkOwner::Experiment, Some(range)) = (owner, &self.scope.artifacts) {
+                if let (LinkOwner::Experiment, Some(Members::Range(range))) = (owner, &self.scope.artifacts) {
                     between(Role::Parent(leaf), Some((*range.start(), *range.end())))?;
                 }
             }

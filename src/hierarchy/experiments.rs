@@ -25,8 +25,12 @@ fn count(value: ValueRef<'_>) -> u64 {
     value.as_integer().and_then(|count| u64::try_from(count).ok()).unwrap_or(0)
 }
 
-/// Every experiment, by id.
-pub fn list_experiments(connection: &dyn Connection, layout: &Layout) -> Result<Vec<ExperimentSummary>> {
+/// Hands over every experiment, by id.
+pub fn list_experiments(
+    connection: &dyn Connection,
+    layout: &Layout,
+    each: &mut dyn FnMut(ExperimentSummary) -> Result<()>,
+) -> Result<()> {
     let (experiments, trials, runs) =
         (layout.entity(Entity::Experiment)?, layout.entity(Entity::Trial)?, layout.entity(Entity::Run)?);
     let columns: Vec<String> = ["id", "title", "desc", "start_time", "update_time"]
@@ -49,10 +53,9 @@ pub fn list_experiments(connection: &dyn Connection, layout: &Layout) -> Result<
         quote(&experiments.name),
         experiments.quoted("id"),
     );
-    let mut list = Vec::new();
     connection.query(&sql, &[], &mut |row| {
         if let Some(id) = row.value(0)?.as_integer() {
-            list.push(ExperimentSummary {
+            each(ExperimentSummary {
                 id,
                 title: row.value(1)?.readable(),
                 description: row.value(2)?.readable(),
@@ -60,11 +63,10 @@ pub fn list_experiments(connection: &dyn Connection, layout: &Layout) -> Result<
                 update_time: row.value(4)?.readable(),
                 trials: count(row.value(5)?),
                 runs: count(row.value(6)?),
-            });
+            })?;
         }
         Ok(Next::Row)
-    })?;
-    Ok(list)
+    })
 }
 
 /// Fails with the nearest ids unless the experiment exists.

@@ -5,51 +5,79 @@ use std::collections::HashMap;
 use crate::database::IdTable;
 use crate::error::Result;
 
-/// Sorted ids of trials or runs, found by binary search, at once where they have no gaps.
+/// Sorted ids of trials or runs. As far as they follow each other without a gap they take no memory; the others are found by binary
+/// search, at once where they have no gaps.
 #[derive(Debug, Default)]
-pub struct Ids(Vec<i64>);
+pub struct Ids {
+    /// The first id, and how many follow each other from there on, the first included.
+    first: i64,
+    solid: usize,
+    rest: Vec<i64>,
+}
 
 impl Ids {
+    /// This id alone.
+    pub fn one(id: i64) -> Ids {
+        Ids { first: id, solid: 1, rest: Vec::new() }
+    }
+
     /// Appends an id that is greater than all before.
     pub fn push(&mut self, id: i64) {
-        debug_assert!(self.0.last().is_none_or(|last| *last < id));
-        self.0.push(id);
+        debug_assert!(self.bounds().is_none_or(|(_, last)| last < id));
+        if self.solid == 0 {
+            self.first = id;
+        }
+        if self.rest.is_empty() && self.nth_solid(self.solid) == id {
+            self.solid += 1;
+        } else {
+            self.rest.push(id);
+        }
+    }
+
+    fn nth_solid(&self, at: usize) -> i64 {
+        self.first.wrapping_add_unsigned(at as u64)
     }
 
     /// The position of an id in the order of ids.
     #[inline]
     pub fn position(&self, id: i64) -> Option<usize> {
-        let first = *self.0.first()?;
-        let guess = id.checked_sub(first).and_then(|guess| usize::try_from(guess).ok());
-        if guess.is_some_and(|guess| self.0.get(guess) == Some(&id)) {
-            return guess;
+        let guess = |first: i64| id.checked_sub(first).and_then(|guess| usize::try_from(guess).ok());
+        let solid = guess(self.first);
+        if solid.is_some_and(|guess| guess < self.solid) {
+            return solid;
         }
-        self.0.binary_search(&id).ok()
+        let place = guess(*self.rest.first()?).filter(|guess| self.rest.get(*guess) == Some(&id));
+        let place = place.or_else(|| self.rest.binary_search(&id).ok())?;
+        Some(self.solid + place)
     }
 
     /// The id at this position.
     pub fn get(&self, position: usize) -> Option<i64> {
-        self.0.get(position).copied()
+        match position.checked_sub(self.solid) {
+            None => Some(self.nth_solid(position)),
+            Some(place) => self.rest.get(place).copied(),
+        }
     }
 
     /// The smallest and the greatest id.
     pub fn bounds(&self) -> Option<(i64, i64)> {
-        Some((*self.0.first()?, *self.0.last()?))
+        let last = self.solid.checked_sub(1)?;
+        Some((self.first, self.rest.last().copied().unwrap_or(self.nth_solid(last))))
     }
 
     /// How many ids there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.solid + self.rest.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.solid == 0
     }
 
     /// The ids, ascending.
     pub fn iter(&self) -> impl Iterator<Item = i64> + '_ {
-        self.0.iter().copied()
+        (0..self.solid).map(|at| self.nth_solid(at)).chain(self.rest.iter().copied())
     }
 }
 
@@ -322,14 +350,20 @@ mod tests {
 
     #[test]
     fn positions_are_found_with_and_without_gaps() {
-        let mut ids = Ids::default();
-        for id in [-5, -4, 7, i64::MAX] {
-            ids.push(id);
+        for list in
+            [&[][..], &[3], &[-5, -4, 7, i64::MAX], &[i64::MIN, 0, 1, 2, 9], &[i64::MAX - 1, i64::MAX], &[1, 2, 3]]
+        {
+            let mut ids = Ids::default();
+            list.iter().for_each(|id| ids.push(*id));
+            assert_eq!(ids.iter().collect::<Vec<_>>(), list);
+            assert_eq!((ids.len(), ids.is_empty()), (list.len(), list.is_empty()));
+            assert_eq!(ids.bounds(), list.first().copied().zip(list.last().copied()));
+            for id in [i64::MIN, -6, -5, -4, 0, 1, 2, 3, 4, 7, 9, i64::MAX - 1, i64::MAX] {
+                assert_eq!(ids.position(id), list.iter().position(|other| *other == id), "{id} in {list:?}");
+            }
+            for at in 0..=list.len() {
+                assert_eq!(ids.get(at), list.get(at).copied());
+            }
         }
-        assert_eq!(ids.position(-5), Some(0));
-        assert_eq!(ids.position(7), Some(2));
-        assert_eq!(ids.position(i64::MAX), Some(3));
-        assert_eq!(ids.position(i64::MIN), None);
-        assert_eq!(ids.position(0), None);
     }
 }

@@ -12,6 +12,8 @@ use crate::schema::{Column, Entity, Kind, LinkOwner, Place, Role, Table, ValueRe
 pub struct KeyQuery {
     pub table: &'static Table,
     pub sql: String,
+    /// The same for all rows, whatever they hang on.
+    pub whole: String,
     pub owner: LinkOwner,
     pub owner_at: usize,
     pub leaf: Option<(usize, Entity)>,
@@ -48,6 +50,7 @@ impl KeyQuery {
         let path = if order.is_empty() { None } else { path() };
         Ok(KeyQuery {
             table: schema,
+            whole: format!("SELECT {} FROM {} AS t", select.join(", "), quote(&found.name)),
             sql: format!(
                 "SELECT {} FROM {} AS t WHERE t.{owner_name} BETWEEN ?1 AND ?2{order}",
                 select.join(", "),
@@ -100,18 +103,23 @@ impl KeyQuery {
     pub fn problem(&self, row: &dyn Row) -> Result<Problem> {
         let table = self.table;
         let mut parts = Vec::new();
-        let mut null = None;
+        let (mut null, mut odd) = (None, None);
         for (at, column) in self.keys.iter().enumerate() {
             let value = row.value(at)?;
             if value == ValueRef::Null {
                 null = null.or(Some(column.name));
+            } else if matches!(column.role, Role::Parent(_)) && value.as_integer().is_none() {
+                odd = odd.or(Some(column.name));
             }
             parts.push(format!("{}={}", column.name, value.describe()));
         }
         let row = parts.join(", ");
-        let (kind, message) = match null {
-            Some(column) => (ProblemKind::NullKey, format!("{} ({row}): {column} is NULL", table.name)),
-            None => {
+        let (kind, message) = match (null, odd) {
+            (Some(column), _) => (ProblemKind::NullKey, format!("{} ({row}): {column} is NULL", table.name)),
+            (None, Some(column)) => {
+                (ProblemKind::KeyNotInteger, format!("{} ({row}): {column} is no integer", table.name))
+            }
+            (None, None) => {
                 let parents: Vec<&str> = table.references.iter().map(|reference| reference.table).collect();
                 let message =
                     format!("{} ({row}): the {} row it belongs to does not exist", table.name, parents.join(" or "));

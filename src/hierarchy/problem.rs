@@ -16,6 +16,8 @@ pub enum ProblemKind {
     DanglingReference,
     /// A part of its key is NULL.
     NullKey,
+    /// A key, or that of what it hangs on, is no integer.
+    KeyNotInteger,
 }
 
 impl ProblemKind {
@@ -24,6 +26,7 @@ impl ProblemKind {
         match self {
             ProblemKind::DanglingReference => "dangling_reference",
             ProblemKind::NullKey => "null_key",
+            ProblemKind::KeyNotInteger => "key_not_integer",
         }
     }
 }

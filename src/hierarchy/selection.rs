@@ -5,20 +5,38 @@ use std::ops::RangeInclusive;
 use super::ids::{IdSet, Ids};
 use super::keys::{KeyQuery, soundness};
 use super::leaves::scan_leaves;
+use super::odd::{self, Loose, Odd, may_be_loose, mend_keys};
 use super::presence::{Needs, Presence};
-use super::problem::Problems;
+use super::problem::{Problem, ProblemKind, Problems};
 use crate::database::{Cells, Connection, Layout, Next, Row, TableLayout};
-use crate::error::{Domain, Error, Result};
+use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
-use crate::schema::{Entity, LinkOwner, Place, Table, Value, quote};
+use crate::schema::{Entity, LinkOwner, Place, Table, Value, ValueRef, quote};
+
+/// Some ids.
+#[derive(Clone, Debug)]
+pub enum Members {
+    Range(RangeInclusive<i64>),
+    /// Ascending.
+    Listed(Vec<i64>),
+}
+
+impl Members {
+    fn contains(&self, id: i64) -> bool {
+        match self {
+            Members::Range(range) => range.contains(&id),
+            Members::Listed(ids) => ids.binary_search(&id).is_ok(),
+        }
+    }
+}
 
 /// Which part of an experiment.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
-    /// Only trials with ids in this range.
-    pub trials: Option<RangeInclusive<i64>>,
-    /// Of the experiment's own links, only those to artifacts with ids in this range.
-    pub artifacts: Option<RangeInclusive<i64>>,
+    /// Only these trials.
+    pub trials: Option<Members>,
+    /// Of the experiment's own links, only those to these artifacts.
+    pub artifacts: Option<Members>,
     /// Leave out metrics and artifacts that only links reach which cannot stand themselves.
     pub sound_only: bool,
 }
@@ -51,6 +69,7 @@ pub struct Selection {
     /// Every table of the layout that takes part, in its order.
     pub counts: Vec<Counts>,
     pub problems: Problems,
+    pub(super) odd: Odd,
 }
 
 impl Selection {
@@ -62,7 +81,46 @@ impl Selection {
         scope: Scope,
         job: &Job,
     ) -> Result<Selection> {
-        let mut selection = Selection {
+        let mut selection = Selection::nothing(experiment, scope);
+        selection.read_nodes(connection, layout, job)?;
+        selection.read_rest(connection, layout, job)?;
+        Ok(selection)
+    }
+
+    /// Finds what is below the trials of several experiments, and the place of each trial's own among these, whose ids ascend. Of what
+    /// hangs on experiments themselves only that of the first.
+    pub fn read_several(
+        connection: &dyn Connection,
+        layout: &Layout,
+        experiments: &[i64],
+        job: &Job,
+    ) -> Result<(Selection, Vec<usize>)> {
+        let (Some(low), Some(high)) = (experiments.first(), experiments.last()) else {
+            return Err(Error::internal(Domain::Database, "no experiments"));
+        };
+        let mut selection = Selection::nothing(*low, Scope::default());
+        let mut owners = Vec::new();
+        let table = layout.entity(Entity::Trial)?;
+        let (id, parent) = (table.quoted("id"), table.quoted("experiment_id"));
+        let sql =
+            format!("SELECT {id}, {parent} FROM {} WHERE {parent} BETWEEN ?1 AND ?2 ORDER BY {id}", quote(&table.name));
+        connection.query(&sql, &[Value::Integer(*low), Value::Integer(*high)], &mut |row| {
+            job.pulse()?;
+            let owner = row.value(1)?.as_integer().and_then(|owner| experiments.binary_search(&owner).ok());
+            if let (Some(id), Some(owner)) = (row.value(0)?.as_integer(), owner) {
+                selection.trials.push(id);
+                owners.push(owner);
+            }
+            Ok(Next::Row)
+        })?;
+        selection.read_runs(connection, layout, job)?;
+        selection.read_rest(connection, layout, job)?;
+        Ok((selection, owners))
+    }
+
+    /// Nothing yet.
+    pub(super) fn nothing(experiment: i64, scope: Scope) -> Selection {
+        Selection {
             experiment,
             scope,
             trials: Ids::default(),
@@ -72,30 +130,35 @@ impl Selection {
             artifacts: IdSet::default(),
             counts: Vec::new(),
             problems: Problems::default(),
-        };
-        selection.read_nodes(connection, layout, job)?;
-        let mut presence = Presence::new(layout, selection.runs.len());
+            odd: Odd::default(),
+        }
+    }
+
+    /// Finds the rows that hang on the trials and runs, and on the experiment.
+    fn read_rest(&mut self, connection: &dyn Connection, layout: &Layout, job: &Job) -> Result<()> {
+        let mut presence = Presence::new(layout, self.runs.len());
         for table in &layout.tables {
             match table.schema.place {
                 Place::Aside | Place::Leaf(_) => {}
                 Place::Node(entity) => {
-                    let rows = match entity {
-                        Entity::Trial => selection.trials.len() as u64,
-                        Entity::Run => selection.runs.len() as u64,
-                        _ => 1,
+                    let (rows, unsound) = match entity {
+                        Entity::Trial => (self.trials.len() as u64, self.odd.trial_count),
+                        Entity::Run => (self.runs.len() as u64, self.odd.run_count),
+                        _ => (1, 0),
                     };
-                    selection.counts.push(Counts { table: table.schema, rows, unsound: 0, in_order: false });
+                    self.counts.push(Counts { table: table.schema, rows, unsound, in_order: false });
                 }
                 Place::BelowRun | Place::Link { .. } => {
-                    selection.read_keys(connection, layout, table, &mut presence, job)?;
+                    self.read_keys(connection, layout, table, &mut presence, job)?;
+                    self.read_odd_keys(connection, table, job)?;
                 }
             }
         }
         drop(presence);
         for entity in [Entity::Metric, Entity::Artifact] {
-            selection.check_leaves(connection, layout, entity, job)?;
+            self.check_leaves(connection, layout, entity, job)?;
         }
-        Ok(selection)
+        Ok(())
     }
 
     /// All rows that can stand, of every table.
@@ -138,21 +201,64 @@ impl Selection {
 
     fn read_trials(&mut self, connection: &dyn Connection, layout: &Layout, job: &Job) -> Result<()> {
         let table = layout.entity(Entity::Trial)?;
-        let (id, parent) = (table.quoted("id"), table.quoted("experiment_id"));
+        let (id, parent, experiment) = (table.quoted("id"), table.quoted("experiment_id"), self.experiment);
         let sql = format!("SELECT {id} FROM {} WHERE {parent} = ?1 ORDER BY {id}", quote(&table.name));
         connection.query(&sql, &[Value::Integer(self.experiment)], &mut |row| {
             job.pulse()?;
-            if let Some(id) = row.value(0)?.as_integer()
-                && self.scope.trials.as_ref().is_none_or(|range| range.contains(&id))
-            {
-                self.trials.push(id);
+            match row.value(0)?.as_integer() {
+                Some(id) if self.scope.trials.as_ref().is_none_or(|wanted| wanted.contains(id)) => self.trials.push(id),
+                Some(_) => {}
+                None => {
+                    self.odd_node(table, Entity::Trial, (row.value(0)?, "experiment_id", ValueRef::Integer(experiment)))
+                }
             }
             Ok(Next::Row)
+        })?;
+        if !may_be_loose(table, "experiment_id") {
+            return Ok(());
+        }
+        odd::scan(connection, table, "experiment_id", job, &mut |id, above| {
+            if above.as_integer().is_none() && Loose::of(above) == Some(Loose::Integer(experiment)) {
+                self.odd_node(table, Entity::Trial, (id, "experiment_id", above));
+            }
         })
+    }
+
+    /// Notes a trial or a run that has no place in a copy. Of a part of an experiment nothing is known of its rest.
+    fn odd_node(&mut self, table: &TableLayout, entity: Entity, row: (ValueRef<'_>, &'static str, ValueRef<'_>)) {
+        if self.scope.trials.is_some() {
+            return;
+        }
+        let (count, ids) = match entity {
+            Entity::Trial => (&mut self.odd.trial_count, &mut self.odd.trials),
+            _ => (&mut self.odd.run_count, &mut self.odd.runs),
+        };
+        *count += 1;
+        ids.extend(Loose::of(row.0));
+        self.odd.rows += 1;
+        self.problems.add(|| odd::problem(table, row));
+        let parents = if entity == Entity::Trial { None } else { Some(&self.trials) };
+        let found = row.2.as_integer().is_some_and(|id| parents.is_none_or(|parents| parents.position(id).is_some()));
+        if !found {
+            self.odd.hidden.add(|| odd::problem(table, row));
+        }
     }
 
     fn read_runs(&mut self, connection: &dyn Connection, layout: &Layout, job: &Job) -> Result<()> {
         let table = layout.entity(Entity::Run)?;
+        if may_be_loose(table, "trial_id") || !self.odd.trials.is_empty() {
+            odd::scan(connection, table, "trial_id", job, &mut |id, above| {
+                let mine = match Loose::of(above) {
+                    Some(Loose::Integer(trial)) if above.as_integer().is_none() => {
+                        self.trials.position(trial).is_some()
+                    }
+                    _ => false,
+                };
+                if mine || Loose::of(above).is_some_and(|above| self.odd.trials.contains(&above)) {
+                    self.odd_node(table, Entity::Run, (id, "trial_id", above));
+                }
+            })?;
+        }
         let Some((low, high)) = self.trials.bounds() else {
             return Ok(());
         };
@@ -162,9 +268,13 @@ impl Selection {
         connection.query(&sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
             job.pulse()?;
             let trial = row.value(1)?.as_integer().and_then(|trial| self.trials.position(trial));
-            if let (Some(id), Some(trial)) = (row.value(0)?.as_integer(), trial) {
-                self.runs.push(id);
-                self.run_trial.push(u32::try_from(trial).map_err(|_| too_many_trials())?);
+            match (row.value(0)?.as_integer(), trial) {
+                (Some(id), Some(trial)) => {
+                    self.runs.push(id);
+                    self.run_trial.push(u32::try_from(trial).map_err(|_| too_many_trials())?);
+                }
+                (None, Some(_)) => self.odd_node(table, Entity::Run, (row.value(0)?, "trial_id", row.value(1)?)),
+                (_, None) => {}
             }
             Ok(Next::Row)
         })
@@ -178,7 +288,7 @@ impl Selection {
             LinkOwner::Experiment => {
                 let wanted = match (&self.scope.artifacts, leaf) {
                     (None, _) => true,
-                    (Some(range), Some(leaf)) => range.contains(&leaf),
+                    (Some(wanted), Some(leaf)) => wanted.contains(leaf),
                     (Some(_), None) => false,
                 };
                 (id? == self.experiment && wanted).then_some(0)
@@ -222,6 +332,63 @@ impl Selection {
         let counts = self.scan_keys(connection, &KeyQuery::new(table, sound)?, None, job)?;
         self.counts.extend(counts);
         Ok(())
+    }
+
+    /// Finds the rows of a table below the run, or of a junction table, that hang on a key that is no integer, or on what has one.
+    fn read_odd_keys(&mut self, connection: &dyn Connection, table: &TableLayout, job: &Job) -> Result<()> {
+        let query = KeyQuery::new(table, None)?;
+        let owner = query.keys.get(query.owner_at).map_or("", |column| column.name);
+        let above = match query.owner {
+            LinkOwner::Run => !self.odd.runs.is_empty(),
+            LinkOwner::Trial => !self.odd.trials.is_empty(),
+            LinkOwner::Experiment => false,
+        };
+        if self.scope.trials.is_some() || !(above || may_be_loose(table, owner)) {
+            return Ok(());
+        }
+        let mut found = 0;
+        connection.query(&query.whole, &[], &mut |row| {
+            job.pulse()?;
+            let value = row.value(query.owner_at)?;
+            let Some(key) = Loose::of(value) else { return Ok(Next::Row) };
+            let below = match query.owner {
+                LinkOwner::Run => self.odd.runs.contains(&key),
+                LinkOwner::Trial => self.odd.trials.contains(&key),
+                LinkOwner::Experiment => false,
+            };
+            let mine = match (value.as_integer(), key) {
+                (None, Loose::Integer(id)) => self.owner(query.owner, Some(id), None).is_some(),
+                _ => false,
+            };
+            if below || mine {
+                found += 1;
+                let problem = Problem { kind: ProblemKind::KeyNotInteger, ..query.problem(row)? };
+                self.odd.hidden.add(|| problem.clone());
+                self.problems.add(|| problem);
+            }
+            Ok(Next::Row)
+        })?;
+        self.odd.rows += found;
+        for counts in self.counts.iter_mut().filter(|counts| counts.table.name == table.schema.name) {
+            counts.unsound += found;
+        }
+        Ok(())
+    }
+
+    /// Of the rows whose keys, or those of what they hang on, are no integers: those that cannot be found by the id of what they hang on.
+    pub fn hidden(&self) -> &Problems {
+        &self.odd.hidden
+    }
+
+    /// Fails if rows of the experiment have keys that are no integers: whoever looks for them by their keys does not find them.
+    pub fn refuse_odd_keys(&self, domain: Domain) -> Result<()> {
+        if self.odd.rows == 0 {
+            return Ok(());
+        }
+        let message =
+            format!("{} rows of experiment {} have keys that are no integers", self.odd.rows, self.experiment);
+        let error = Error::new(Status::Validation, domain, message).detail("experiment_id", self.experiment);
+        Err(mend_keys(self.problems.name_in(error)))
     }
 
     /// Reads the keys and sorts the rows into those that can stand and those that cannot; `None` if that needs the database to

@@ -1,11 +1,25 @@
 //! Reading every row below an experiment with its contents, links together with what they link.
 
+use super::ids::Ids;
 use super::row_query::RowQuery;
 use super::selection::Selection;
 use crate::database::{ColumnLayout, Connection, Layout, Next, Row, TableLayout};
 use crate::error::Result;
 use crate::progress::Job;
 use crate::schema::{Entity, Place, Role, Value, quote};
+
+impl Selection {
+    /// What of it hangs on one node, whose position there comes second: not what is below it.
+    pub fn of_node(self, owner: Owner) -> (Selection, Owner) {
+        let one = |ids: &Ids, at: usize| ids.get(at).map_or_else(Ids::default, Ids::one);
+        let (trials, runs, owner) = match owner {
+            Owner::Experiment => (Ids::default(), Ids::default(), owner),
+            Owner::Trial(at) => (one(&self.trials, at), Ids::default(), Owner::Trial(0)),
+            Owner::Run(at) => (Ids::default(), one(&self.runs, at), Owner::Run(0)),
+        };
+        (Selection { trials, runs, run_trial: Vec::new(), counts: Vec::new(), ..self }, owner)
+    }
+}
 
 /// What a row hangs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,6 +133,23 @@ pub trait Visitor {
         leaf: Option<u64>,
         leaf_shape: (Entity, &Shape<'_>),
     ) -> Result<()>;
+}
+
+/// Counts the rows that are read.
+pub struct CountRows<'j>(pub &'j Job);
+
+impl Visitor for CountRows<'_> {
+    fn node(&mut self, _: Owner, _: &Shape<'_>, _: &dyn Row) -> Result<()> {
+        self.0.advance()
+    }
+
+    fn below_run(&mut self, _: usize, _: &Shape<'_>, _: &dyn Row) -> Result<()> {
+        self.0.advance()
+    }
+
+    fn link(&mut self, _: Owner, _: &Shape<'_>, _: &dyn Row, _: Option<u64>, _: (Entity, &Shape<'_>)) -> Result<()> {
+        self.0.advance()
+    }
 }
 
 /// Gives rows of metrics and artifacts other values while they are read for something else.

@@ -5,7 +5,7 @@ use std::borrow::Borrow;
 use super::{JobOptions, LogLevel, Manager};
 use crate::database::Database;
 use crate::error::{Domain, Result};
-use crate::snapshot::{self, Counting, Folder, RestoreResult, Snapshot, SnapshotList};
+use crate::snapshot::{self, Cleanup, Counting, Folder, RestoreResult, Snapshot, SnapshotList};
 
 /// What a caller can say about a new snapshot.
 #[derive(Default)]
@@ -88,7 +88,18 @@ impl<D: Borrow<Database>> Manager<D> {
 
     /// Keeps the newest `keep` snapshots of this database and deletes its others; returns how many.
     pub fn cleanup_snapshots(&self, keep: i64) -> Result<u64> {
-        let cleaned = self.folder().and_then(|folder| snapshot::cleanup(self.database(), &folder, keep));
+        Ok(self.cleanup_snapshots_with(keep, false)?.deleted)
+    }
+
+    /// As [`Manager::cleanup_snapshots`]; with `claim`, snapshots of a database that only resembles this one count as this one's, too:
+    /// for a database that was moved to another machine with its snapshots. Otherwise they are left, and counted.
+    pub fn cleanup_snapshots_with(&self, keep: i64, claim: bool) -> Result<Cleanup> {
+        let cleaned = self.folder().and_then(|folder| snapshot::cleanup(self.database(), &folder, keep, claim));
+        if let Ok(Cleanup { left: left @ 1.., .. }) = &cleaned {
+            self.log(LogLevel::Warning, &|| {
+                format!("left {left} snapshots of a database that resembles this one: it is not certain that they are its own")
+            });
+        }
         self.logged("clean up snapshots", cleaned)
     }
 }

@@ -68,7 +68,9 @@ impl<D: Borrow<Database>> Manager<D> {
     /// The transformations that can be undone, the newest first.
     pub fn list_transforms(&self) -> Result<Vec<TransformEntry>> {
         let job = JobOptions::default().job(Domain::Transformation);
-        let list = self.reading(&job, |connection| transformation::list(connection, &self.database().layout()?));
+        let list = self.database().read_briefly(&job, |connection| {
+            transformation::list(connection, &self.database().checked(connection.layout()?)?)
+        });
         self.logged("list transformations", list)
     }
 

@@ -1,4 +1,6 @@
 //! Where two experiments first differ, and how.
+//!
+//! First the digests, then only what differs: the rows of one node at most are looked at one by one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,10 +8,10 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use super::difference::{Cells, NodeRows, cell_difference, cells, first_row_difference};
-use crate::database::{Connection, Database, Layout, Row, Transaction, Watches};
-use crate::digest::{ExperimentDigest, Hash, digest, hex};
+use crate::database::{Connection, Database, Layout, State, Watches};
+use crate::digest::{ExperimentDigest, Hash, NodeDigests, digest_nodes, hex, row_digest};
 use crate::error::Result;
-use crate::hierarchy::{Owner, Scope, Selection, Shape, Visitor, experiment_exists};
+use crate::hierarchy::{CountRows, Ids, Owner, Scope, Selection, Shape, experiment_exists, scan_nodes};
 use crate::progress::Job;
 use crate::schema::Entity;
 
@@ -19,7 +21,7 @@ struct Side<'a> {
     layout: Layout,
     selection: Selection,
     digest: ExperimentDigest,
-    nodes: Nodes<'a>,
+    nodes: NodeDigests,
 }
 
 /// One side that is not read yet.
@@ -29,34 +31,6 @@ struct Counted<'a> {
     selection: Selection,
 }
 
-/// The cells of the experiment's row, of each trial and of each run. Counts the rows that are read.
-struct Nodes<'j> {
-    job: &'j Job,
-    experiment: Cells,
-    trials: HashMap<usize, Cells>,
-    runs: HashMap<usize, Cells>,
-}
-
-impl Visitor for Nodes<'_> {
-    fn node(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
-        let cells = cells(shape, row)?;
-        match owner {
-            Owner::Experiment => self.experiment = cells,
-            Owner::Trial(at) => drop(self.trials.insert(at, cells)),
-            Owner::Run(at) => drop(self.runs.insert(at, cells)),
-        }
-        self.job.advance()
-    }
-
-    fn below_run(&mut self, _: usize, _: &Shape<'_>, _: &dyn Row) -> Result<()> {
-        self.job.advance()
-    }
-
-    fn link(&mut self, _: Owner, _: &Shape<'_>, _: &dyn Row, _: Option<u64>, _: (Entity, &Shape<'_>)) -> Result<()> {
-        self.job.advance()
-    }
-}
-
 impl<'a> Counted<'a> {
     fn new(connection: &'a dyn Connection, experiment: i64, job: &Job) -> Result<Counted<'a>> {
         let layout = connection.layout()?;
@@ -64,6 +38,7 @@ impl<'a> Counted<'a> {
         experiment_exists(connection, &layout, experiment)?;
         job.begin("counting")?;
         let selection = Selection::read(connection, &layout, experiment, Scope::default(), job)?;
+        selection.refuse_odd_keys(crate::error::Domain::Migration)?;
         Ok(Counted { connection, layout, selection })
     }
 
@@ -71,11 +46,10 @@ impl<'a> Counted<'a> {
         self.selection.counts.iter().map(|counts| counts.rows + counts.unsound).sum()
     }
 
-    fn read(self, job: &'a Job) -> Result<Side<'a>> {
+    fn read(self, job: &Job) -> Result<Side<'a>> {
         let Counted { connection, layout, mut selection } = self;
         job.begin("digesting")?;
-        let mut nodes = Nodes { job, experiment: Cells::new(), trials: HashMap::new(), runs: HashMap::new() };
-        let digest = digest(connection, &layout, &mut selection, None, job, Some(&mut nodes))?;
+        let (digest, nodes) = digest_nodes(connection, &layout, &mut selection, job, Some(&mut CountRows(job)))?;
         // Read together with the links to them.
         (0..selection.metrics.len() + selection.artifacts.len()).try_for_each(|_| job.advance())?;
         Ok(Side { connection, layout, selection, digest, nodes })
@@ -88,28 +62,31 @@ pub fn compare(
     (other_database, other_experiment): (&Database, i64),
     job: &Arc<Job>,
 ) -> Result<Json> {
-    let connection = database.reader()?;
-    let same = database.is_same_as(other_database);
     other_database.refuse_replaced()?;
-    let other_connection = if same { connection } else { other_database.reader()? };
-    let _watches = Watches::new(job, [connection, other_connection]);
     job.begin("opening")?;
-    let _state = Transaction::read(connection)?;
-    let _other_state = if same { None } else { Some(Transaction::read(other_connection)?) };
+    let state = database.state(job)?;
+    let other_state = if database.is_same_as(other_database) { None } else { Some(other_database.state(job)?) };
+    let connection = state.connection();
+    let other_connection = other_state.as_ref().map_or(connection, State::connection);
+    let _watches = Watches::new(job, [connection, other_connection]);
     let a = Counted::new(connection, experiment, job)?;
     let b = Counted::new(other_connection, other_experiment, job)?;
     job.set_total(a.total() + b.total());
-    let (mut a, mut b) = (a.read(job)?, b.read(job)?);
+    let (a, b) = (a.read(job)?, b.read(job)?);
     let equal = a.digest.experiment == b.digest.experiment;
-    let difference = if equal { Json::Null } else { find_difference(&mut a, &mut b, job)? };
-    job.finish();
-    Ok(json!({
+    let mut report = json!({
         "schema": "expmig.comparison/1",
         "equal": equal,
         "a": {"experiment_id": experiment, "digest": hex(&a.digest.experiment), "tables": counts(&a)},
         "b": {"experiment_id": other_experiment, "digest": hex(&b.digest.experiment), "tables": counts(&b)},
-        "first_difference": difference,
-    }))
+        "first_difference": null,
+    });
+    if !equal && let Some(place) = report.get_mut("first_difference") {
+        job.begin("looking for the first difference")?;
+        *place = find_difference(a, b, job)?;
+    }
+    job.finish();
+    Ok(report)
 }
 
 fn counts(side: &Side<'_>) -> Json {
@@ -121,92 +98,112 @@ fn counts(side: &Side<'_>) -> Json {
         .into()
 }
 
-/// Positions on either side whose digests have no partner on the other.
-fn unmatched(a: &[(usize, Hash)], b: &[(usize, Hash)]) -> (Vec<usize>, Vec<usize>) {
-    let mut left: HashMap<Hash, Vec<usize>> = HashMap::new();
-    for (at, hash) in b {
-        left.entry(*hash).or_default().push(*at);
+/// Nodes of one kind of both sides: the digests of all, and the positions of those that are of interest, ascending.
+type Nodes<'n> = (&'n [Hash], &'n [usize]);
+
+/// The positions on either side whose digests have no partner on the other.
+fn unmatched((of_a, a): Nodes<'_>, (of_b, b): Nodes<'_>, job: &Job) -> Result<(Vec<usize>, Vec<usize>)> {
+    let hash = |hashes: &[Hash], at: usize| hashes.get(at).copied().unwrap_or_default();
+    let mut left: HashMap<Hash, usize> = HashMap::new();
+    for at in b {
+        job.pulse()?;
+        *left.entry(hash(of_b, *at)).or_default() += 1;
     }
-    let mut only_a = Vec::new();
-    for (at, hash) in a {
-        if left.get_mut(hash).and_then(Vec::pop).is_none() {
+    let mut take = |hash: Hash| match left.get_mut(&hash) {
+        Some(count) if *count > 0 => {
+            *count -= 1;
+            true
+        }
+        _ => false,
+    };
+    let (mut only_a, mut only_b) = (Vec::new(), Vec::new());
+    for at in a {
+        job.pulse()?;
+        if !take(hash(of_a, *at)) {
             only_a.push(*at);
         }
     }
-    let mut only_b: Vec<usize> = left.into_values().flatten().collect();
-    only_b.sort_unstable();
-    (only_a, only_b)
-}
-
-/// Of the unmatched nodes, the first of each side, paired by equal cells where there are such.
-fn pair(
-    only_a: &[usize],
-    only_b: &[usize],
-    a: &HashMap<usize, Cells>,
-    b: &HashMap<usize, Cells>,
-) -> (Option<usize>, Option<usize>) {
-    for of_a in only_a {
-        let twin = only_b.iter().find(|of_b| match (a.get(of_a), b.get(*of_b)) {
-            (Some(x), Some(y)) => cell_difference(x, y).is_none(),
-            _ => false,
-        });
-        if let Some(twin) = twin {
-            return (Some(*of_a), Some(*twin));
+    for at in b {
+        job.pulse()?;
+        if take(hash(of_b, *at)) {
+            only_b.push(*at);
         }
     }
-    (only_a.first().copied(), only_b.first().copied())
+    Ok((only_a, only_b))
 }
 
-fn numbered(hashes: &[Hash], keep: impl Fn(usize) -> bool) -> Vec<(usize, Hash)> {
-    hashes.iter().copied().enumerate().filter(|(at, _)| keep(*at)).collect()
+/// Of the unmatched nodes, the first of each side, paired by equal rows where there are such.
+fn pair(
+    (a, only_a): (&Side<'_>, &[usize]),
+    (b, only_b): (&Side<'_>, &[usize]),
+    entity: Entity,
+    job: &Job,
+) -> Result<(Option<usize>, Option<usize>)> {
+    let firsts = (only_a.first().copied(), only_b.first().copied());
+    if firsts.0.is_none() || firsts.1.is_none() {
+        return Ok(firsts);
+    }
+    let mut rows: HashMap<Hash, usize> = HashMap::new();
+    b.row_digests(entity, only_b, job, &mut |at, hash| {
+        rows.entry(hash).or_insert(at);
+    })?;
+    let mut paired = None;
+    a.row_digests(entity, only_a, job, &mut |at, hash| {
+        if paired.is_none()
+            && let Some(other) = rows.get(&hash)
+        {
+            paired = Some((Some(at), Some(*other)));
+        }
+    })?;
+    Ok(paired.unwrap_or(firsts))
 }
 
-fn find_difference(a: &mut Side<'_>, b: &mut Side<'_>, job: &Job) -> Result<Json> {
-    if let Some(cells) = cell_difference(&a.nodes.experiment, &b.nodes.experiment) {
+fn find_difference(a: Side<'_>, b: Side<'_>, job: &Job) -> Result<Json> {
+    if a.digest.row != b.digest.row
+        && let Some(cells) = a.cell_difference(&b, Entity::Experiment, (0, 0), job)?
+    {
         return Ok(json!({"node": "EXPERIMENT", "how": "another value", "difference": cells}));
     }
-    let (only_a, only_b) = unmatched(&numbered(&a.digest.trials, |_| true), &numbered(&b.digest.trials, |_| true));
-    let (of_a, of_b) = pair(&only_a, &only_b, &a.nodes.trials, &b.nodes.trials);
-    let id = |side: &Side<'_>, at: Option<usize>| at.and_then(|at| side.selection.trials.iter().nth(at));
-    let ids = json!({"a": id(a, of_a), "b": id(b, of_b)});
-    let (trial_a, trial_b) = match (of_a, of_b) {
-        (Some(x), Some(y)) => (x, y),
+    let all = |side: &Side<'_>| (0..side.selection.trials.len()).collect::<Vec<_>>();
+    let (trials_a, trials_b) = (all(&a), all(&b));
+    let (only_a, only_b) = unmatched((&a.nodes.trials, &trials_a), (&b.nodes.trials, &trials_b), job)?;
+    let found = pair((&a, &only_a), (&b, &only_b), Entity::Trial, job)?;
+    let ids = json!({"a": a.id(Entity::Trial, found.0), "b": b.id(Entity::Trial, found.1)});
+    let trials = match found {
+        (Some(of_a), Some(of_b)) => (of_a, of_b),
         (None, None) => return first_row_difference(a.rows(Owner::Experiment), b.rows(Owner::Experiment), job),
         (missing, _) => {
             let how = if missing.is_none() { "only in b" } else { "only in a" };
             return Ok(json!({"node": "TRIAL", "id": ids, "how": how}));
         }
     };
-    if let (Some(x), Some(y)) = (a.nodes.trials.get(&trial_a), b.nodes.trials.get(&trial_b))
-        && let Some(cells) = cell_difference(x, y)
-    {
+    if let Some(cells) = a.cell_difference(&b, Entity::Trial, trials, job)? {
         return Ok(json!({"node": "TRIAL", "id": ids, "how": "another value", "difference": cells}));
     }
-    find_below_trial(a, b, (trial_a, trial_b), job)
+    find_below_trial(a, b, trials, job)
 }
 
-fn find_below_trial(a: &mut Side<'_>, b: &mut Side<'_>, (trial_a, trial_b): (usize, usize), job: &Job) -> Result<Json> {
-    let runs = |side: &Side<'_>, trial: usize| {
-        numbered(&side.digest.runs, |at| side.selection.run_trial.get(at).is_some_and(|owner| *owner as usize == trial))
+fn find_below_trial(a: Side<'_>, b: Side<'_>, (trial_a, trial_b): (usize, usize), job: &Job) -> Result<Json> {
+    let runs = |side: &Side<'_>, trial: usize| -> Vec<usize> {
+        let owners = side.selection.run_trial.iter().enumerate();
+        owners.filter(|(_, owner)| **owner as usize == trial).map(|(at, _)| at).collect()
     };
-    let (only_a, only_b) = unmatched(&runs(a, trial_a), &runs(b, trial_b));
-    let (of_a, of_b) = pair(&only_a, &only_b, &a.nodes.runs, &b.nodes.runs);
-    let id = |side: &Side<'_>, at: Option<usize>| at.and_then(|at| side.selection.runs.iter().nth(at));
-    let ids = json!({"a": id(a, of_a), "b": id(b, of_b)});
-    let (run_a, run_b) = match (of_a, of_b) {
-        (Some(x), Some(y)) => (x, y),
+    let (runs_a, runs_b) = (runs(&a, trial_a), runs(&b, trial_b));
+    let (only_a, only_b) = unmatched((&a.nodes.runs, &runs_a), (&b.nodes.runs, &runs_b), job)?;
+    let found = pair((&a, &only_a), (&b, &only_b), Entity::Run, job)?;
+    let ids = json!({"a": a.id(Entity::Run, found.0), "b": b.id(Entity::Run, found.1)});
+    let runs = match found {
+        (Some(of_a), Some(of_b)) => (of_a, of_b),
         (None, None) => return first_row_difference(a.rows(Owner::Trial(trial_a)), b.rows(Owner::Trial(trial_b)), job),
         (missing, _) => {
             let how = if missing.is_none() { "only in b" } else { "only in a" };
             return Ok(json!({"node": "TRIAL_RUN", "id": ids, "how": how}));
         }
     };
-    if let (Some(x), Some(y)) = (a.nodes.runs.get(&run_a), b.nodes.runs.get(&run_b))
-        && let Some(cells) = cell_difference(x, y)
-    {
+    if let Some(cells) = a.cell_difference(&b, Entity::Run, runs, job)? {
         return Ok(json!({"node": "TRIAL_RUN", "id": ids, "how": "another value", "difference": cells}));
     }
-    let mut report = first_row_difference(a.rows(Owner::Run(run_a)), b.rows(Owner::Run(run_b)), job)?;
+    let mut report = first_row_difference(a.rows(Owner::Run(runs.0)), b.rows(Owner::Run(runs.1)), job)?;
     if let Some(object) = report.as_object_mut() {
         object.insert("trial_run_id".to_owned(), ids);
     }
@@ -214,8 +211,68 @@ fn find_below_trial(a: &mut Side<'_>, b: &mut Side<'_>, (trial_a, trial_b): (usi
 }
 
 impl<'a> Side<'a> {
+    fn ids(&self, entity: Entity) -> &Ids {
+        match entity {
+            Entity::Trial => &self.selection.trials,
+            _ => &self.selection.runs,
+        }
+    }
+
+    fn id(&self, entity: Entity, at: Option<usize>) -> Option<i64> {
+        self.ids(entity).get(at?)
+    }
+
+    /// Hands over the digests of the rows alone of the trials or runs at these positions, in their order.
+    fn row_digests(
+        &self,
+        entity: Entity,
+        positions: &[usize],
+        job: &Job,
+        each: &mut dyn FnMut(usize, Hash),
+    ) -> Result<()> {
+        let ids = self.ids(entity);
+        let id = |at: Option<&usize>| at.and_then(|at| ids.get(*at));
+        let shape = Shape::node(self.layout.entity(entity)?);
+        let bounds = id(positions.first()).zip(id(positions.last()));
+        scan_nodes(self.connection, &shape, bounds, job, &mut |id, row| {
+            if let Some(at) = ids.position(id)
+                && positions.binary_search(&at).is_ok()
+            {
+                each(at, row_digest(&shape, row, None)?);
+            }
+            Ok(())
+        })
+    }
+
+    /// The first column in which the rows of two nodes differ.
+    fn cell_difference(
+        &self,
+        other: &Side<'_>,
+        entity: Entity,
+        (mine, theirs): (usize, usize),
+        job: &Job,
+    ) -> Result<Option<Json>> {
+        Ok(cell_difference(&self.cells(entity, mine, job)?, &other.cells(entity, theirs, job)?))
+    }
+
+    /// The cells of a node's row.
+    fn cells(&self, entity: Entity, at: usize, job: &Job) -> Result<Cells> {
+        let id = match entity {
+            Entity::Experiment => Some(self.selection.experiment),
+            _ => self.id(entity, Some(at)),
+        };
+        let shape = Shape::node(self.layout.entity(entity)?);
+        let mut found = Cells::new();
+        scan_nodes(self.connection, &shape, id.zip(id), job, &mut |_, row| {
+            found = cells(&shape, row)?;
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
     /// What is needed to read the rows of one node.
-    fn rows(&mut self, owner: Owner) -> NodeRows<'_> {
-        NodeRows { connection: self.connection, layout: &self.layout, selection: &mut self.selection, owner }
+    fn rows(self, owner: Owner) -> NodeRows<'a> {
+        let (selection, owner) = self.selection.of_node(owner);
+        NodeRows { connection: self.connection, layout: self.layout, selection, owner }
     }
 }

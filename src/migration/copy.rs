@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use super::options::MigrateOptions;
 use super::result::IdMap;
 use super::sides::{Sides, prefixed_title};
-use crate::database::{Chunk, ColumnLayout, Layout, Next, Row, TableLayout};
+use crate::database::{Chunk, ColumnLayout, Layout, Mentioned, Next, Row, TableLayout};
 use crate::digest::Digester;
 use crate::error::{Domain, Error, Result};
 use crate::hierarchy::{Apart, Blocks, Owner, Rewrite, Selection, Shape, Visitor, link_order, scan_leaves, soundness};
@@ -30,8 +30,10 @@ impl NewIds {
     /// Reserves ids in the target for as long as its transaction lasts.
     pub fn allocate(sides: &Sides<'_>, selection: &Selection, into: Option<i64>) -> Result<NewIds> {
         let mut reused = false;
+        let mentioned = Mentioned::read(sides.target, &sides.target_layout, |_| true)?;
         let mut first = |entity: Entity, count: u64| -> Result<i64> {
-            let (id, low) = sides.target.allocate_ids(sides.target_layout.entity(entity)?, count, 0)?;
+            let table = sides.target_layout.entity(entity)?;
+            let (id, low) = sides.target.allocate_ids(table, count, mentioned.of(table.schema.name))?;
             reused |= low && count > 0;
             Ok(id)
         };

@@ -1,4 +1,7 @@
 //! The first row below one node that another node does not have.
+//!
+//! A node can have any number of rows, so they are not kept: a first pass sorts them into buckets and finds those in which the sides
+//! differ, a second one keeps the first few rows of these.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +13,11 @@ use crate::error::Result;
 use crate::hierarchy::{Owner, Selection, Shape, Visitor, walk};
 use crate::progress::Job;
 use crate::schema::{Entity, Place};
+
+/// Buckets of the first pass: 1 MiB.
+const BUCKETS: usize = 1 << 16;
+/// Rows that a later pass keeps.
+const MOST_KEPT: usize = 1024;
 
 /// The cells of a row: column, as the digest sees it, and as a person reads it.
 pub type Cells = Vec<(String, Vec<u8>, String)>;
@@ -46,57 +54,63 @@ pub fn cell_difference(a: &Cells, b: &Cells) -> Option<Json> {
 /// The rows that hang on one node of one side.
 pub struct NodeRows<'a> {
     pub connection: &'a dyn Connection,
-    pub layout: &'a Layout,
-    pub selection: &'a mut Selection,
+    pub layout: Layout,
+    /// Of this node alone.
+    pub selection: Selection,
     pub owner: Owner,
 }
 
-/// Where a row stands: table (by its place in the layout), and its key below the run.
-type RowPlace = (&'static str, String);
-
-/// A row, for a link with what it links.
+/// A row of a node, in the order in which differences are looked for: its table's place, its key below the run, and the digest of its
+/// content, for a link with that of what it links. Several links can stand at one key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Found {
+struct Element {
+    table: usize,
+    key: String,
     form: Vec<u8>,
-    cells: Cells,
-    shown: String,
 }
 
-/// The rows of one node by their place; several links can stand at one.
-#[derive(Default)]
-struct Collector {
-    owner: Option<Owner>,
-    rows: BTreeMap<RowPlace, Vec<Found>>,
-}
-
-impl Collector {
-    fn keep(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row, leaf: Option<&Shape<'_>>) -> Result<()> {
-        if self.owner != Some(owner) {
-            return Ok(());
-        }
-        let mut found = Found {
-            form: row_digest(shape, row, None)?.to_vec(),
-            cells: cells(shape, row)?,
-            shown: shape.describe(row)?,
-        };
+impl Element {
+    fn new(order: &[&str], shape: &Shape<'_>, row: &dyn Row, leaf: Option<&Shape<'_>>) -> Result<Element> {
+        let name = shape.table.schema.name;
+        let mut form = row_digest(shape, row, None)?.to_vec();
         if let Some(leaf) = leaf {
-            found.form.extend_from_slice(&row_digest(leaf, row, None)?);
-            found.cells.extend(cells(leaf, row)?);
-            let (table, content) = (leaf.table.schema.name, leaf.describe(row)?);
-            found.shown = format!("{} {table} {content}", found.shown).trim().to_owned();
+            form.extend_from_slice(&row_digest(leaf, row, None)?);
         }
-        self.rows.entry((shape.table.schema.name, shape.index_key(row)?)).or_default().push(found);
-        Ok(())
+        let table = order.iter().position(|other| *other == name).unwrap_or(order.len());
+        Ok(Element { table, key: shape.index_key(row)?, form })
+    }
+
+    fn stands_with(&self, other: &Element) -> bool {
+        self.table == other.table && self.key == other.key
+    }
+
+    /// The bucket, and what is added to it.
+    fn number(&self) -> (usize, u128) {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&(self.table as u64).to_le_bytes()).update(&(self.key.len() as u64).to_le_bytes());
+        hasher.update(self.key.as_bytes()).update(&self.form);
+        let hash = *hasher.finalize().as_bytes();
+        let number = hash.first_chunk().map_or(0, |bytes| u128::from_le_bytes(*bytes));
+        (number as usize % BUCKETS, number)
     }
 }
 
-impl Visitor for Collector {
+/// Receives a row of the node, and what it links.
+type EachRow<'e> = &'e mut dyn FnMut(&Shape<'_>, &dyn Row, Option<&Shape<'_>>) -> Result<()>;
+
+/// Hands the rows of one node over.
+struct OfNode<'e> {
+    owner: Owner,
+    each: EachRow<'e>,
+}
+
+impl Visitor for OfNode<'_> {
     fn node(&mut self, _: Owner, _: &Shape<'_>, _: &dyn Row) -> Result<()> {
         Ok(())
     }
 
     fn below_run(&mut self, run: usize, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
-        self.keep(Owner::Run(run), shape, row, None)
+        if self.owner == Owner::Run(run) { (self.each)(shape, row, None) } else { Ok(()) }
     }
 
     fn link(
@@ -107,22 +121,125 @@ impl Visitor for Collector {
         leaf: Option<u64>,
         other: (Entity, &Shape<'_>),
     ) -> Result<()> {
-        self.keep(owner, shape, row, leaf.map(|_| other.1))
+        if self.owner == owner { (self.each)(shape, row, leaf.map(|_| other.1)) } else { Ok(()) }
     }
 }
 
-fn collect(side: NodeRows<'_>, job: &Job) -> Result<BTreeMap<RowPlace, Vec<Found>>> {
-    let mut collector = Collector { owner: Some(side.owner), rows: BTreeMap::new() };
-    walk(side.connection, side.layout, side.selection, job, &mut collector)?;
-    for rows in collector.rows.values_mut() {
-        rows.sort();
+impl NodeRows<'_> {
+    fn read(&mut self, job: &Job, each: EachRow<'_>) -> Result<()> {
+        let mut visitor = OfNode { owner: self.owner, each };
+        walk(self.connection, &self.layout, &mut self.selection, job, &mut visitor)
     }
-    Ok(collector.rows)
+
+    /// A row of the node as a person reads it, and its cells.
+    fn show(&mut self, wanted: &Element, order: &[&str], job: &Job) -> Result<Option<(String, Cells)>> {
+        let mut found = None;
+        self.read(job, &mut |shape, row, leaf| {
+            if found.is_some() || Element::new(order, shape, row, leaf)? != *wanted {
+                return Ok(());
+            }
+            let (mut shown, mut content) = (shape.describe(row)?, cells(shape, row)?);
+            if let Some(leaf) = leaf {
+                content.extend(cells(leaf, row)?);
+                shown = format!("{shown} {} {}", leaf.table.schema.name, leaf.describe(row)?).trim().to_owned();
+            }
+            found = Some((shown, content));
+            Ok(())
+        })?;
+        Ok(found)
+    }
+}
+
+/// Receives a row of either node, with 1 or -1, and the buckets.
+type EachElement<'e> = &'e mut dyn FnMut(&mut [u128], Element, i64) -> Result<()>;
+
+/// Both nodes.
+struct Pair<'a> {
+    a: NodeRows<'a>,
+    b: NodeRows<'a>,
+    /// The tables.
+    order: Vec<&'static str>,
+    /// By bucket: not 0 where the nodes differ.
+    buckets: Vec<u128>,
+}
+
+impl Pair<'_> {
+    /// Hands every row of both nodes over, those of `a` with 1, those of `b` with -1.
+    fn read(&mut self, job: &Job, each: EachElement<'_>) -> Result<()> {
+        let Pair { a, b, order, buckets } = self;
+        for (side, sign) in [(a, 1), (b, -1)] {
+            side.read(job, &mut |shape, row, leaf| each(buckets, Element::new(order, shape, row, leaf)?, sign))?;
+        }
+        Ok(())
+    }
+
+    fn fill_buckets(&mut self, job: &Job) -> Result<()> {
+        self.read(job, &mut |buckets, element, sign| {
+            let (at, number) = element.number();
+            if let Some(bucket) = buckets.get_mut(at) {
+                *bucket = if sign > 0 { bucket.wrapping_add(number) } else { bucket.wrapping_sub(number) };
+            }
+            Ok(())
+        })
+    }
+
+    /// The first rows behind `after` that could differ, how often more each occurs in `a` than in `b`, and whether there are others.
+    fn window(&mut self, after: Option<&Element>, job: &Job) -> Result<(BTreeMap<Element, i64>, bool)> {
+        let mut kept: BTreeMap<Element, i64> = BTreeMap::new();
+        let mut others = false;
+        self.read(job, &mut |buckets, element, sign| {
+            let differs = buckets.get(element.number().0).is_some_and(|bucket| *bucket != 0);
+            if !differs || after.is_some_and(|after| element <= *after) {
+                return Ok(());
+            }
+            // What is left out once never comes back: there are enough before it.
+            if kept.len() == MOST_KEPT && kept.last_key_value().is_some_and(|(last, _)| element > *last) {
+                others = true;
+                return Ok(());
+            }
+            *kept.entry(element).or_default() += sign;
+            if kept.len() > MOST_KEPT {
+                kept.pop_last();
+                others = true;
+            }
+            Ok(())
+        })?;
+        Ok((kept, others))
+    }
+
+    /// The first row that occurs more often in `a`, and the first that does in `b`, of the first key where there is such a row.
+    fn surplus(&mut self, job: &Job) -> Result<[Option<Element>; 2]> {
+        self.fill_buckets(job)?;
+        let mut found: [Option<Element>; 2] = [None, None];
+        let mut after = None;
+        loop {
+            let (window, others) = self.window(after.as_ref(), job)?;
+            for (element, count) in window.iter().filter(|(_, count)| **count != 0) {
+                if found.iter().flatten().any(|first| !first.stands_with(element)) {
+                    return Ok(found);
+                }
+                let [of_a, of_b] = &mut found;
+                let place = if *count > 0 { of_a } else { of_b };
+                place.get_or_insert_with(|| element.clone());
+                if found.iter().all(Option::is_some) {
+                    return Ok(found);
+                }
+            }
+            after = match window.into_iter().next_back() {
+                Some((last, _)) if others => Some(last),
+                _ => return Ok(found),
+            };
+            if let (Some(first), Some(last)) = (found.iter().flatten().next(), &after)
+                && !first.stands_with(last)
+            {
+                return Ok(found);
+            }
+        }
+    }
 }
 
 /// The first row, in the order of tables and keys, that only one of the nodes has or that differs.
 pub fn first_row_difference(a: NodeRows<'_>, b: NodeRows<'_>, job: &Job) -> Result<Json> {
-    job.begin("looking for the first difference")?;
     let order: Vec<&str> = a
         .layout
         .tables
@@ -131,39 +248,32 @@ pub fn first_row_difference(a: NodeRows<'_>, b: NodeRows<'_>, job: &Job) -> Resu
         .filter(|table| table.schema.place != Place::Aside)
         .map(|table| table.schema.name)
         .collect();
-    let (of_a, of_b) = (collect(a, job)?, collect(b, job)?);
-    let rank = |place: &RowPlace| order.iter().position(|name| *name == place.0);
-    let first = of_a
-        .keys()
-        .chain(of_b.keys())
-        .filter(|place| of_a.get(*place) != of_b.get(*place))
-        .min_by_key(|place| (rank(place), (*place).clone()));
-    let Some(place) = first else {
+    let mut pair = Pair { a, b, order, buckets: vec![0; BUCKETS] };
+    let [of_a, of_b] = pair.surplus(job)?;
+    let Some(place) = of_a.as_ref().or(of_b.as_ref()) else {
         return Ok(json!({
             "node": "METRIC or ARTIFACT",
             "how": "the same rows are linked, but not shared in the same way",
         }));
     };
-    let (mine, theirs) = (of_a.get(place), of_b.get(place));
-    let report = match (surplus(mine, theirs), surplus(theirs, mine)) {
-        (Some(a), Some(b)) => match cell_difference(&a.cells, &b.cells) {
+    let table = pair.order.get(place.table).copied().unwrap_or_default();
+    let shown = |side: &mut NodeRows<'_>, element: &Option<Element>| match element {
+        Some(element) => side.show(element, &pair.order, job),
+        None => Ok(None),
+    };
+    let (mine, theirs) = (shown(&mut pair.a, &of_a)?, shown(&mut pair.b, &of_b)?);
+    let report = match (mine, theirs) {
+        (Some((shown_a, a)), Some((shown_b, b))) => match cell_difference(&a, &b) {
             Some(difference) => json!({"how": "another value", "difference": difference}),
             // A link to a row that does not exist has no cells.
-            None => json!({"how": "another value", "difference": {"a": a.shown, "b": b.shown}}),
+            None => json!({"how": "another value", "difference": {"a": shown_a, "b": shown_b}}),
         },
-        (Some(a), None) => json!({"how": "only in a", "difference": {"a": a.shown, "b": null}}),
-        (None, b) => json!({"how": "only in b", "difference": {"a": null, "b": b.map(|b| &b.shown)}}),
+        (Some((shown, _)), None) => json!({"how": "only in a", "difference": {"a": shown, "b": null}}),
+        (None, b) => json!({"how": "only in b", "difference": {"a": null, "b": b.map(|(shown, _)| shown)}}),
     };
-    let mut named = json!({"node": place.0, "row": place.1});
+    let mut named = json!({"node": table, "row": place.key});
     if let (Some(object), Json::Object(members)) = (named.as_object_mut(), report) {
         object.extend(members);
     }
     Ok(named)
-}
-
-/// The first of the sorted rows that occurs more often here than there.
-fn surplus<'r>(here: Option<&'r Vec<Found>>, there: Option<&Vec<Found>>) -> Option<&'r Found> {
-    let rows = here?;
-    let count = |rows: &[Found], wanted: &Found| rows.iter().filter(|row| row.form == wanted.form).count();
-    rows.iter().find(|row| count(rows, row) > there.map_or(0, |others| count(others, row)))
 }

@@ -31,8 +31,8 @@ pub struct Fit {
     pub first: Vec<Loss>,
     /// Of these, values that the target refuses altogether.
     pub refused: u64,
-    /// Columns to add to the target's tables: table and column definition.
-    pub added_columns: Vec<(&'static str, String, String)>,
+    /// Columns to add to the target's tables, as the source has them.
+    pub added_columns: Vec<(&'static str, ColumnLayout)>,
 }
 
 impl Fit {
@@ -91,8 +91,8 @@ impl Effective {
                         trimmed = true;
                         return false;
                     }
-                    if add_columns {
-                        fit.added_columns.push((name, column.name.clone(), column.declared.clone()));
+                    if add_columns && !other.generates(&column.name) {
+                        fit.added_columns.push((name, column.clone()));
                         return true;
                     }
                     changes.entry(name).or_default().insert(column.name.clone(), Change::Missing);
@@ -292,7 +292,9 @@ impl Finder<'_> {
                 continue;
             };
             match change {
-                Change::Missing if value != ValueRef::Null => loss("the target has no such column", None)?,
+                Change::Missing if value != ValueRef::Null => {
+                    loss("the target has no such column that can be written", None)?
+                }
                 Change::Refused if value == ValueRef::Null => {
                     loss("the target refuses NULL", None)?;
                     self.fit.refused += 1;

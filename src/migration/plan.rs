@@ -1,12 +1,13 @@
 //! What a migration would do. Reads only.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 
-use super::options::MigrateOptions;
+use super::options::{MigrateOptions, Strategy};
 use super::sides::{Prepared, Sides};
-use crate::database::{Connection, Database, Next, TableLayout, Transaction, Watches};
+use crate::database::{Connection, Database, Next, State, TableLayout, Watches};
 use crate::digest::{ALGORITHM, hex};
 use crate::error::{Domain, Result};
 use crate::progress::Job;
@@ -18,6 +19,9 @@ use crate::validation::RunChecks;
 const SAMPLE: u64 = 1000;
 /// What a row costs beside its cells in SQLite: record header, row id, cell pointer, page slack.
 const ROW_OVERHEAD: u64 = 16;
+/// How many times as long as reading the source a migration writes, reads back what it wrote and commits; and without reading back.
+const TIMES_PROVEN: u64 = 4;
+const TIMES_UNPROVEN: u64 = 3;
 
 /// The plan as a JSON object, schema `expmig.plan/1`.
 pub fn plan(
@@ -31,26 +35,61 @@ pub fn plan(
     let transformation = options.transformation(transformations)?;
     let job = Job::new(Domain::Migration, options.progress.take(), options.cancel.take());
     let target_database = target.unwrap_or(source);
-    let reader = source.reader()?;
-    let same = source.is_same_as(target_database);
     target_database.refuse_replaced()?;
-    let target_reader = if same { reader } else { target_database.reader()? };
-    let _watches = Watches::new(&job, [reader, target_reader]);
     job.begin("opening")?;
-    let _state = Transaction::read(reader)?;
-    let _target_state = if same { None } else { Some(Transaction::read(target_reader)?) };
+    let state = source.state(&job)?;
+    let target_state = if source.is_same_as(target_database) { None } else { Some(target_database.state(&job)?) };
+    let reader = state.connection();
+    let target_reader = target_state.as_ref().map_or(reader, State::connection);
+    let _watches = Watches::new(&job, [reader, target_reader]);
+    // Nobody knows how long checks and transformations of the user's own take.
+    reader.let_go()?;
+    target_reader.let_go()?;
     let sides =
         Sides::new((source, reader), (target_database, target_reader), experiment, &options, (transformation, true))?;
+    let since = Instant::now();
     let mut prepared = Prepared::new(&sides, &options, (checks, false), &job)?;
+    prepared.find_duplicates(&sides, &options, &job)?;
     if prepared.source_digest.is_none() {
         prepared.digest_source(&sides, &options, &job, (None, None))?;
     }
-    let report = describe(&sides, &prepared, &options, &job)?;
+    let locks = locks((source, target_database), &sides, &options, since.elapsed())?;
+    let report = describe(&sides, &prepared, (&options, locks), &job)?;
     job.finish();
     Ok(report)
 }
 
-fn describe(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions, job: &Arc<Job>) -> Result<Json> {
+/// How long others will be kept waiting, and the room that it takes to keep them waiting no longer. `read` is how long it took to read the
+/// source, which is what the time of a migration can be told from.
+fn locks(
+    (source, target): (&Database, &Database),
+    sides: &Sides<'_>,
+    options: &MigrateOptions,
+    read: Duration,
+) -> Result<Json> {
+    let times = match options.strategy {
+        Strategy::Aggressive => TIMES_UNPROVEN,
+        Strategy::Balanced | Strategy::Conservative => TIMES_PROVEN,
+    };
+    let read = u64::try_from(read.as_millis()).unwrap_or(u64::MAX);
+    let writes = !sides.target.has_other_writers();
+    Ok(json!({
+        "source": if sides.same { Json::Null } else { source.describe_reading()? },
+        "target": {
+            "way": if writes { "write_lock" } else { "row_locks" },
+            "write_lock_ms": writes.then(|| read.saturating_mul(times)),
+            "basis": writes.then(|| format!("{times} times the {read} ms that it took to read the source for this plan")),
+            "readers_wait": writes && !target.lets_readers_in()?,
+        },
+    }))
+}
+
+fn describe(
+    sides: &Sides<'_>,
+    prepared: &Prepared,
+    (options, locks): (&MigrateOptions, Json),
+    job: &Arc<Job>,
+) -> Result<Json> {
     job.begin("estimating the size")?;
     let mut bytes = 0;
     let mut total = 0;
@@ -74,7 +113,7 @@ fn describe(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions, jo
             table.extra_columns().map(|column| {
                 let there = sides.target_layout.table(table.schema.name).and_then(|t| t.position(&column.name));
                 let added =
-                    prepared.fit.added_columns.iter().any(|(t, c, _)| *t == table.schema.name && *c == column.name);
+                    prepared.fit.added_columns.iter().any(|(t, c)| *t == table.schema.name && c.name == column.name);
                 let fate = if there.is_some() {
                     "copied"
                 } else if added {
@@ -96,6 +135,7 @@ fn describe(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions, jo
         .collect();
     let duplicates: Json = prepared
         .duplicates
+        .found
         .iter()
         .map(|duplicate| json!({"experiment_id": duplicate.experiment, "proven": duplicate.proven}))
         .collect();
@@ -119,6 +159,7 @@ fn describe(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions, jo
             let (errors, warnings) = validated.stopping_count();
             json!({"errors": errors, "warnings": warnings, "issues": validated.stopping().collect::<Vec<_>>()})
         }),
+        "warnings": sides.warnings().collect::<Vec<_>>(),
         "lossy": prepared.fit.to_json(),
         "transformation": sides.rewriter.as_ref().map(|rewriter| rewriter.borrow().result().to_json()),
         "duplicates": duplicates,
@@ -127,6 +168,7 @@ fn describe(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions, jo
             "source": prepared.source_digest.as_ref().map(|digest| hex(&digest.experiment)),
             "as_stored": prepared.expected.as_ref().map(|digest| hex(&digest.experiment)),
         },
+        "locks": locks,
         "space": {"needed_bytes": bytes, "free_bytes": free, "enough": free.map(|free| free > bytes)},
     }))
 }

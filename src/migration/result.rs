@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::fit::Fit;
@@ -73,44 +74,84 @@ impl MigrationResult {
 
     /// The whole result, schema `expmig.migration/1`.
     pub fn to_json(&self) -> Json {
+        // Every key is text.
+        serde_json::to_value(self.document()).unwrap_or_default()
+    }
+
+    /// As [`MigrationResult::to_json`], as text, which takes far less memory where there are many trials and runs.
+    pub fn to_json_text(&self) -> String {
+        serde_json::to_string(&self.document()).unwrap_or_default()
+    }
+
+    fn document(&self) -> Document<'_> {
         let digest = |hash: &Option<Hash>| hash.as_ref().map(hex);
-        let pairs = |pairs: &[(i64, i64)]| -> Json { pairs.iter().map(|(old, new)| json!([old, new])).collect() };
         let block = |block: Option<(i64, u64)>| block.map(|(first, count)| json!({"first": first, "count": count}));
-        let tables: Json = self
-            .tables
-            .iter()
-            .map(|t| json!({"table": t.table, "source": t.source, "copied": t.copied, "failed": t.failed}))
-            .collect();
-        json!({
-            "schema": "expmig.migration/1",
-            "source_experiment_id": self.source_experiment_id,
-            "new_experiment_id": self.new_experiment_id,
-            "strategy": self.strategy.name(),
-            "skipped": self.skipped,
-            "items_processed": self.items_processed,
-            "items_failed": self.items_failed,
-            "items_total": self.items_total,
-            "success_rate": self.success_rate(),
-            "tables": tables,
-            "id_map": {
-                "experiment": [[self.source_experiment_id, self.new_experiment_id]],
-                "trial": pairs(&self.id_map.trials),
-                "trial_run": pairs(&self.id_map.runs),
-                "metric": block(self.id_map.metrics),
-                "artifact": block(self.id_map.artifacts),
+        Document {
+            schema: "expmig.migration/1",
+            source_experiment_id: self.source_experiment_id,
+            new_experiment_id: self.new_experiment_id,
+            strategy: self.strategy.name(),
+            skipped: self.skipped,
+            items_processed: self.items_processed,
+            items_failed: self.items_failed,
+            items_total: self.items_total,
+            success_rate: self.success_rate(),
+            tables: self
+                .tables
+                .iter()
+                .map(|t| json!({"table": t.table, "source": t.source, "copied": t.copied, "failed": t.failed}))
+                .collect(),
+            id_map: IdMapDocument {
+                experiment: [(self.source_experiment_id, self.new_experiment_id)],
+                trial: &self.id_map.trials,
+                trial_run: &self.id_map.runs,
+                metric: block(self.id_map.metrics),
+                artifact: block(self.id_map.artifacts),
             },
-            "digest": {
+            digest: json!({
                 "algorithm": ALGORITHM,
                 "source": digest(&self.source_digest),
                 "target": digest(&self.target_digest),
                 "as_stored": digest(&self.expected_digest),
-            },
-            "lossy": self.fit.to_json(),
-            "left_out": {"count": self.problems.count, "rows": self.problems.first},
-            "transformation": self.transformation.as_ref().map(TransformationResult::to_json),
-            "warnings": self.warnings,
-            "snapshot_id": self.snapshot_id,
-            "duration_ns": u64::try_from(self.duration.as_nanos()).unwrap_or(u64::MAX),
-        })
+            }),
+            lossy: self.fit.to_json(),
+            left_out: json!({"count": self.problems.count, "rows": self.problems.first}),
+            transformation: self.transformation.as_ref().map(TransformationResult::to_json),
+            warnings: &self.warnings,
+            snapshot_id: self.snapshot_id.as_deref(),
+            duration_ns: u64::try_from(self.duration.as_nanos()).unwrap_or(u64::MAX),
+        }
     }
+}
+
+/// The result as a document. The long lists are written from where they are.
+#[derive(Serialize)]
+struct Document<'r> {
+    schema: &'static str,
+    source_experiment_id: i64,
+    new_experiment_id: i64,
+    strategy: &'static str,
+    skipped: bool,
+    items_processed: u64,
+    items_failed: u64,
+    items_total: u64,
+    success_rate: f64,
+    tables: Json,
+    id_map: IdMapDocument<'r>,
+    digest: Json,
+    lossy: Json,
+    left_out: Json,
+    transformation: Option<Json>,
+    warnings: &'r [String],
+    snapshot_id: Option<&'r str>,
+    duration_ns: u64,
+}
+
+#[derive(Serialize)]
+struct IdMapDocument<'r> {
+    experiment: [(i64, i64); 1],
+    trial: &'r [(i64, i64)],
+    trial_run: &'r [(i64, i64)],
+    metric: Option<Json>,
+    artifact: Option<Json>,
 }

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 
 use super::copy::{Copier, NewIds};
+use super::duplicates::Duplicates;
+use super::fit::Fit;
 use super::options::{Helpers, MigrateOptions, Strategy};
 use super::prove::{all_copied, of_copy, prove};
 use super::result::{IdMap, MigrationResult, TableCount};
 use super::sides::{Prepared, Sides, Validated};
-use crate::database::{Database, Filled, Kinds, MissingColumn, Transaction, Watches, Write, cannot_add};
-use crate::digest::{Digester, ExperimentDigest, OnDuplicate};
+use crate::database::{
+    Connection, Database, Filled, Kinds, MissingColumn, State, Transaction, Watches, Write, cannot_add,
+};
+use crate::digest::{Digester, OnDuplicate};
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::hierarchy::{Census, grown_by};
 use crate::progress::Job;
@@ -31,14 +35,26 @@ pub fn migrate(
     let writer = target_database.writer(&job)?;
     source.refuse_replaced()?;
     // Within one database, one connection reads and writes: two would wait for each other.
-    let same = source.is_same_as(target_database);
-    let reader = if same { writer } else { source.reader()? };
-    let _watches = Watches::new(&job, [reader, writer]);
-    let writing = Transaction::write(writer)?;
-    let reading = if same { None } else { Some(Transaction::read(reader)?) };
+    let reading = if source.is_same_as(target_database) { None } else { Some(source.state(&job)?) };
+    let reader = reading.as_ref().map_or(writer, State::connection);
+    let watches = Watches::new(&job, [reader, writer]);
+    // Where a transaction that writes keeps all other writers out, it begins when the source was judged.
+    let late = reading.is_some() && !writer.has_other_writers();
+    let mut writing = if late { None } else { Some(begin(&job, (reader, writer))?) };
     let mut sides =
         Sides::new((source, reader), (target_database, writer), experiment, &options, (transformation, false))?;
-    let prepared = Prepared::new(&sides, &options, (helpers.checks, true), &job)?;
+    let mut prepared = Prepared::new(&sides, &options, (&mut *helpers.checks, true), &job)?;
+    let writing = match writing.take() {
+        Some(writing) => writing,
+        None => {
+            let writing = begin(&job, (reader, writer))?;
+            if !sides.look_again(target_database, &options)? {
+                prepared = Prepared::new(&sides, &options, (&mut *helpers.checks, true), &job)?;
+            }
+            writing
+        }
+    };
+    prepared.find_duplicates(&sides, &options, &job)?;
     if let Some(skipped) = judge(&sides, &prepared, &options, &job)? {
         drop(writing);
         job.finish();
@@ -54,6 +70,8 @@ pub fn migrate(
     job.begin("committing").map_err(kept)?;
     source.refuse_replaced().map_err(kept)?;
     writing.commit().map_err(kept)?;
+    drop(sides);
+    drop(watches);
     drop(reading);
     job.finish();
     let (processed, failed, total) = job.counts();
@@ -65,6 +83,13 @@ pub fn migrate(
         duration: job.elapsed(),
         ..result
     })
+}
+
+/// Begins the transaction that writes. For its lock, and for all that comes after, nobody else is kept waiting.
+fn begin<'c>(job: &Job, (reader, writer): (&dyn Connection, &'c dyn Connection)) -> Result<Transaction<'c>> {
+    job.begin("waiting for the target")?;
+    reader.let_go()?;
+    Transaction::write(writer)
 }
 
 /// Refuses what the strategy refuses. A result if the experiment is there and shall be skipped.
@@ -86,13 +111,16 @@ fn judge(
         .hint("repair them, or use the AGGRESSIVE strategy, which leaves them out and lists them");
         return Err(problems.name_in(error));
     }
+    if options.strategy == Strategy::Conservative {
+        sides.refuse_unsteady()?;
+    }
     if let Some(validated) = &prepared.validated {
         judge_validated(validated, experiment)?;
     }
     sides.refuse_failed()?;
     // First: what does not fit is not there either, whatever an earlier lossy copy has.
     judge_fit(sides, prepared, options)?;
-    if let Some(duplicate) = prepared.duplicates.first() {
+    if let Some(duplicate) = prepared.duplicates.found.first() {
         match options.on_duplicate {
             OnDuplicate::Copy => {}
             OnDuplicate::Error => {
@@ -179,7 +207,7 @@ fn skipped(
 ) -> MigrationResult {
     let mut warnings =
         vec![format!("the target had the experiment already, as experiment {existing}; nothing was written")];
-    warnings.extend(losses(prepared));
+    warnings.extend(losses(&prepared.fit));
     let expected = prepared.expected.as_ref().map(|digest| of_copy(digest, options));
     MigrationResult {
         source_experiment_id: experiment,
@@ -218,7 +246,6 @@ fn write(
     let mut trimmed = if whole { None } else { Some(prepared.copied_selection(sides, job)?) };
     let mut left_out = trimmed.as_ref().map_or_else(Vec::new, |kept| prepared.selection.left_out(kept));
     let problems = std::mem::take(&mut prepared.selection.problems);
-    let mut warnings = warnings(sides, &prepared, options, problems.count);
     let source_counts = prepared.selection.counts.clone();
     let selection = trimmed.as_mut().unwrap_or(&mut prepared.selection);
 
@@ -235,17 +262,19 @@ fn write(
         // What is left of it: the rows were read on the way.
         job.begin("digesting the source")?;
         all_copied(sides, &source_counts, &copied)?;
-        let found = digester.finish(selection)?;
-        prepared.expected.get_or_insert_with(|| ExperimentDigest { runs: Vec::new(), ..found.clone() });
+        let found = digester.finish(selection, job)?;
+        prepared.expected.get_or_insert(found);
         prepared.source_digest.get_or_insert(found);
     }
     if let Some(quality) = quality {
-        let report = quality.report(sides.experiment);
-        // Where they would be if they had been known before.
-        let at = prepared.duplicates.len().min(warnings.len());
-        warnings.splice(at..at, quality_warnings(&report));
-        prepared.quality = Some(report);
+        prepared.quality = Some(quality.report(sides.experiment));
     }
+    prepared.duplicates.compare(sides, prepared.expected.as_ref(), job)?;
+    let mut warnings =
+        warnings(&prepared.duplicates, (prepared.quality.as_ref(), &prepared.fit), options, problems.count);
+    warnings.extend(sides.warnings());
+    let written = |filled: &&Filled| source_counts.iter().any(|counts| counts.table.name == filled.table.name && counts.rows > 0);
+    warnings.extend(sides.target_layout.filled.iter().filter(written).map(Filled::warning));
     sides.refuse_failed()?;
     let transformation = sides.rewriter.as_ref().map(|rewriter| rewriter.borrow().result());
     if let Some(into) = options.target_experiment {
@@ -289,32 +318,37 @@ fn write(
     })
 }
 
-fn warnings(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions, left_out: u64) -> Vec<String> {
+fn warnings(
+    duplicates: &Duplicates,
+    (quality, fit): (Option<&Report>, &Fit),
+    options: &MigrateOptions,
+    left_out: u64,
+) -> Vec<String> {
     let mut warnings = Vec::new();
-    for duplicate in &prepared.duplicates {
+    for duplicate in &duplicates.found {
         warnings.push(match (duplicate.proven, options.target_experiment) {
             (true, None) => {
                 format!("the target had the same experiment already, as experiment {}", duplicate.experiment)
             }
-            (true, Some(_)) => format!("experiment {} had trials of the same content already", duplicate.experiment),
+            (true, Some(_)) => format!("experiment {} had all of the same content already", duplicate.experiment),
             (false, _) => format!(
                 "experiment {} of the target has the same title, description and times; its contents were not compared",
                 duplicate.experiment
             ),
         });
     }
-    warnings.extend(prepared.quality.iter().flat_map(quality_warnings));
+    if duplicates.others > 0 {
+        let others = duplicates.others;
+        warnings.push(format!("{others} more experiments of the target have the same title, description and times"));
+    }
+    warnings.extend(quality.iter().flat_map(|quality| quality_warnings(quality)));
     if left_out > 0 {
         warnings.push(format!("{left_out} rows hang on nothing and were left out"));
     }
-    warnings.extend(losses(prepared));
-    for (table, column, _) in &prepared.fit.added_columns {
-        warnings.push(format!("the column {table}.{column} was added to the target"));
+    warnings.extend(losses(fit));
+    for (table, column) in &fit.added_columns {
+        warnings.push(format!("the column {table}.{} was added to the target", column.name));
     }
-    let written = |filled: &&Filled| {
-        prepared.selection.counts.iter().any(|counts| counts.table.name == filled.table.name && counts.rows > 0)
-    };
-    warnings.extend(sides.target_layout.filled.iter().filter(written).map(Filled::warning));
     warnings
 }
 
@@ -329,16 +363,16 @@ fn quality_warnings(quality: &Report) -> Vec<String> {
 }
 
 /// Says how much was lost.
-fn losses(prepared: &Prepared) -> Option<String> {
-    let count = prepared.fit.count;
+fn losses(fit: &Fit) -> Option<String> {
+    let count = fit.count;
     (count > 0).then(|| format!("{count} rows or values were left out or changed, because the target cannot hold them"))
 }
 
 /// Adds the extra columns that the target lacks.
 fn add_columns(sides: &mut Sides<'_>, prepared: &Prepared) -> Result<()> {
-    for (table, column, declared) in &prepared.fit.added_columns {
+    for (table, column) in &prepared.fit.added_columns {
         let Some(there) = sides.target_layout.table(table) else { continue };
-        if !sides.target.add_column(there, column, declared)? {
+        if !sides.target.add_column(there, column)? {
             return Err(cannot_add(Domain::Migration, sides.target, &missing(sides, prepared)?));
         }
     }
@@ -351,13 +385,13 @@ fn add_columns(sides: &mut Sides<'_>, prepared: &Prepared) -> Result<()> {
 /// The extra columns that the target lacks, and what they have to hold.
 fn missing<'s>(sides: &'s Sides<'_>, prepared: &Prepared) -> Result<Vec<MissingColumn<'s>>> {
     let mut missing = Vec::new();
-    for (table, column, declared) in &prepared.fit.added_columns {
+    for (table, column) in &prepared.fit.added_columns {
         let (Some(there), Some(here)) = (sides.target_layout.table(table), sides.source_layout.table(table)) else {
             continue;
         };
-        let seen = Kinds::of(sides.source, here, column)?;
-        let kinds = if seen == Kinds::default() { Kinds::declared(declared) } else { seen };
-        missing.push(MissingColumn { table: there, name: column.clone(), kinds });
+        let seen = Kinds::of(sides.source, here, &column.name)?;
+        let kinds = if seen == Kinds::default() { Kinds::declared(&column.declared) } else { seen };
+        missing.push(MissingColumn { table: there, name: column.name.clone(), kinds });
     }
     Ok(missing)
 }

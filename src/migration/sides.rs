@@ -3,12 +3,12 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::duplicates::{Duplicate, find_duplicates};
+use super::duplicates::Duplicates;
 use super::fit::{Effective, Fit};
 use super::options::{MigrateOptions, Strategy};
 use crate::database::{ColumnLayout, Connection, Database, Layout, TableLayout};
 use crate::digest::{ExperimentDigest, OnDuplicate, Stored, digest, digest_as};
-use crate::error::{Domain, Error, Result};
+use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{Counts, Rewrite, Scope, Selection, experiment_exists};
 use crate::progress::Job;
 use crate::schema::{Entity, Value, ValueRef};
@@ -28,6 +28,8 @@ pub struct Sides<'a> {
     pub experiment: i64,
     /// Extra columns that the target lacks are added there.
     pub add_columns: bool,
+    /// Tables of the source that others can change while they are read, and their engines.
+    pub unsteady: Vec<(String, String)>,
     /// Transforms the metrics on their way.
     pub rewriter: Option<RefCell<Rewriter<'a>>>,
 }
@@ -49,25 +51,56 @@ impl<'a> Sides<'a> {
         let mut target_layout = read(target_database, target)?;
         leave_to_fill(&mut target_layout, &source_layout);
         experiment_exists(source, &source_layout, experiment)?;
-        if let Some(wanted) = options.target_experiment {
-            experiment_exists(target, &target_layout, wanted)
-                .map_err(|error| error.detail("parameter", "target_experiment_id"))?;
-            if same && wanted == experiment {
-                return Err(Error::argument(
-                    Domain::Migration,
-                    "target_experiment_id",
-                    format!("experiment {experiment} cannot be migrated into itself"),
-                )
-                .detail("experiment_id", experiment)
-                .hint("leave target_experiment_id out to create a new experiment"));
-            }
+        check_target(target, &target_layout, options)?;
+        if same && options.target_experiment == Some(experiment) {
+            return Err(Error::argument(
+                Domain::Migration,
+                "target_experiment_id",
+                format!("experiment {experiment} cannot be migrated into itself"),
+            )
+            .detail("experiment_id", experiment)
+            .hint("leave target_experiment_id out to create a new experiment"));
         }
         let add_columns = options.add_columns || target_database.was_created();
         let rewriter = match transformation {
             Some(plan) => Some(RefCell::new(Rewriter::new(source, &source_layout, plan, preview)?)),
             None => None,
         };
-        Ok(Sides { source, target, same, source_layout, target_layout, experiment, add_columns, rewriter })
+        let unsteady = source.unsteady_tables(&source_layout)?;
+        Ok(Sides { source, target, same, source_layout, target_layout, experiment, add_columns, unsteady, rewriter })
+    }
+
+    /// What is to be known of the source, whatever the experiment has.
+    pub fn warnings(&self) -> impl Iterator<Item = String> + '_ {
+        self.unsteady.iter().map(|(table, engine)| {
+            format!("{table} is of the engine {engine}, so it could change while it was read, and the copy be of no one state")
+        })
+    }
+
+    /// Fails if the source cannot be read as one state.
+    pub fn refuse_unsteady(&self) -> Result<()> {
+        if self.unsteady.is_empty() {
+            return Ok(());
+        }
+        let message =
+            "tables of the source can change while they are read, so no one state can be copied; nothing was changed";
+        let error = Error::new(Status::Validation, Domain::Validation, message)
+            .detail("experiment_id", self.experiment)
+            .hint("ALTER TABLE ... ENGINE = InnoDB, or use the BALANCED strategy, which warns, while nobody writes");
+        Err(self
+            .unsteady
+            .iter()
+            .fold(error, |error, (table, engine)| error.detail("table", table).detail("engine", engine)))
+    }
+
+    /// The target was looked at before its writers were locked out. Whether it still is as it was; if not, the source has to be judged
+    /// anew, by what it is now.
+    pub fn look_again(&mut self, database: &Database, options: &MigrateOptions) -> Result<bool> {
+        let layout = database.checked(self.target.layout()?)?;
+        check_target(self.target, &layout, options)?;
+        let unchanged = layout == self.target_layout;
+        self.target_layout = layout;
+        Ok(unchanged)
     }
 
     /// The target's layout has changed.
@@ -104,6 +137,12 @@ fn leave_to_fill(target: &mut Layout, source: &Layout) {
     target.leave_to_fill(|table, column| {
         source.table(table.name).is_some_and(|there| there.position(&column.name).is_some())
     });
+}
+
+/// Fails if trials shall be added to an experiment that does not exist.
+fn check_target(target: &dyn Connection, layout: &Layout, options: &MigrateOptions) -> Result<()> {
+    let Some(wanted) = options.target_experiment else { return Ok(()) };
+    experiment_exists(target, layout, wanted).map_err(|error| error.detail("parameter", "target_experiment_id"))
 }
 
 /// What the validator says of the source.
@@ -150,11 +189,11 @@ pub struct Prepared {
     pub source_digest: Option<ExperimentDigest>,
     /// What the copy has to be; `None` where nothing needs it.
     pub expected: Option<ExperimentDigest>,
-    pub duplicates: Vec<Duplicate>,
+    pub duplicates: Duplicates,
 }
 
 impl Prepared {
-    /// Reads the source, and of the target what is needed. Writes nothing.
+    /// Reads the source, and the target's schema. Writes nothing.
     ///
     /// With `defer`, what can be found out while the rows are copied is left for then.
     pub fn new(
@@ -196,7 +235,7 @@ impl Prepared {
             validated: None,
             source_digest: None,
             expected: None,
-            duplicates: Vec::new(),
+            duplicates: Duplicates::default(),
         };
         if let Some(mut quality) = quality {
             prepared.digest_source(sides, options, job, (exact, Some(&mut quality)))?;
@@ -205,9 +244,14 @@ impl Prepared {
         if options.strategy == Strategy::Conservative {
             prepared.validated = Some(Validated::read(sides, checks, job)?);
         }
-        job.begin("looking for the same experiment in the target")?;
-        prepared.duplicates = find_duplicates(sides, options, &mut prepared, job)?;
         Ok(prepared)
+    }
+
+    /// Looks for the same experiment in the target.
+    pub fn find_duplicates(&mut self, sides: &Sides<'_>, options: &MigrateOptions, job: &Arc<Job>) -> Result<()> {
+        job.begin("looking for the same experiment in the target")?;
+        self.duplicates = Duplicates::find(sides, options, self, job)?;
+        Ok(())
     }
 
     /// Computes both digests of the source; they are the same unless something changes on the way. Not the exact one if it is given.
@@ -220,24 +264,23 @@ impl Prepared {
     ) -> Result<()> {
         job.begin("digesting the source")?;
         let also = quality.map(|quality| quality as &mut dyn crate::hierarchy::Visitor);
-        let mut exact = match exact {
+        let exact = match exact {
             Some(exact) => exact,
             None => digest(sides.source, &sides.source_layout, &mut self.selection, None, job, also)?,
         };
-        // Only a comparison needs them, and there can be many.
-        exact.runs = Vec::new();
         let as_it_is = self.fit.count == 0
             && options.title_prefix.is_none()
             && sides.rewriter.is_none()
             && !self.effective.trimmed;
         self.expected = Some(if as_it_is && self.selection.problems.count == 0 {
-            exact.clone()
+            exact
         } else {
             let mut selection = self.copied_selection(sides, job)?;
             let stored = self.stored(sides, options);
             let stored: Stored<'_> = &stored;
             sides.rewriting(|rewrite| {
-                digest_as(sides.source, &self.effective.layout, &mut selection, (stored, rewrite), job)
+                let layout = &self.effective.layout;
+                digest_as(sides.source, layout, &mut selection, (stored, rewrite), job, false).map(|(digest, _)| digest)
             })?
         });
         self.source_digest = Some(exact);
@@ -285,5 +328,10 @@ impl MigrateOptions {
     /// Whether the duplicates have to be known by their contents.
     pub fn needs_duplicates(&self) -> bool {
         self.on_duplicate != OnDuplicate::Copy || self.strategy != Strategy::Aggressive
+    }
+
+    /// Whether a duplicate is only a reason to warn.
+    pub fn only_warns_of_duplicates(&self) -> bool {
+        self.on_duplicate == OnDuplicate::Copy
     }
 }

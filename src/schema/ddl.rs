@@ -13,10 +13,32 @@ fn list(names: &[&str]) -> String {
 
 /// The `CREATE TABLE` statement of a table, for SQLite, as the tracking application declares it.
 pub fn create_statement(table: &Table) -> String {
+    create(table, true, &|_| None, &[])
+}
+
+/// The same with more columns: names and types.
+pub fn create_statement_with(table: &Table, extra: &[(&str, String)]) -> String {
+    create(table, true, &|_| None, extra)
+}
+
+/// As [`create_statement`], with another declaration for the columns for which there is one; unless `keyed` without a key of several
+/// columns.
+pub fn create_statement_as(table: &Table, keyed: bool, declaration: &dyn Fn(&Column) -> Option<String>) -> String {
+    create(table, keyed, declaration, &[])
+}
+
+fn create(
+    table: &Table,
+    keyed: bool,
+    declaration: &dyn Fn(&Column) -> Option<String>,
+    extra: &[(&str, String)],
+) -> String {
+    let declared = |column: &Column| declaration(column).unwrap_or_else(|| column.sqlite.to_owned());
     let mut lines: Vec<String> =
-        table.columns.iter().map(|column| format!("{} {}", quote(column.name), column.sqlite)).collect();
+        table.columns.iter().map(|column| format!("{} {}", quote(column.name), declared(column))).collect();
+    lines.extend(extra.iter().map(|(name, declared)| format!("{} {declared}", quote(name))));
     let key_is_declared = table.columns.iter().any(|column| column.role == Role::Id);
-    if !key_is_declared {
+    if keyed && !key_is_declared {
         lines.push(format!("PRIMARY KEY ({})", list(table.primary_key)));
     }
     lines.extend(foreign_keys(table));

@@ -10,7 +10,10 @@ mod tables;
 mod timestamp;
 mod value;
 
-pub use ddl::{MYSQL_CHARSET, create_statement, create_statement_mysql, mysql_type, quote};
+pub use ddl::{
+    MYSQL_CHARSET, create_statement, create_statement_as, create_statement_mysql, create_statement_with, mysql_type,
+    quote,
+};
 pub use own_tables::{OWN_TABLES, UNDO, UNDO_LINK, UNDO_TRANSFORM, WIDENING, own_table};
 pub use tables::{Column, Entity, Kind, LinkOwner, Place, Reference, Role, TABLES, Table, table};
 pub use timestamp::{format_timestamp, parse_timestamp};

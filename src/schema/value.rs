@@ -72,7 +72,8 @@ impl ValueRef<'_> {
             ValueRef::Integer(value) => value.to_string(),
             ValueRef::Real(value) => format!("{value:?}"),
             ValueRef::Text(bytes) => {
-                let text = String::from_utf8_lossy(bytes);
+                // No character has more bytes. What follows may be huge.
+                let text = String::from_utf8_lossy(bytes.get(..4 * (MOST + 1)).unwrap_or(bytes));
                 let mut shown: String = text.chars().take(MOST).collect();
                 if shown.len() < text.len() {
                     shown.push('…');

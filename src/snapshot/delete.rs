@@ -27,22 +27,35 @@ fn remove_snapshot(folder: &Folder, id: &Id) -> Result<()> {
     sync_folder(folder.path())
 }
 
-/// Keeps the newest snapshots of this database, and deletes its others. Returns how many it deleted. Snapshots of other databases,
-/// and broken ones, of which it cannot be known whose they are, stay.
-pub fn cleanup(database: &Database, folder: &Folder, keep: i64) -> Result<u64> {
+/// What a cleanup did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Cleanup {
+    /// Snapshots that were deleted.
+    pub deleted: u64,
+    /// Snapshots that may be this database's, and were left because that is not certain.
+    pub left: u64,
+}
+
+/// Keeps the newest snapshots of this database, and deletes its others: those that are certainly its own, and with `claim` those,
+/// too, of a database that resembles it. Snapshots of other databases, and broken ones, of which it cannot be known whose they are,
+/// stay.
+pub fn cleanup(database: &Database, folder: &Folder, keep: i64, claim: bool) -> Result<Cleanup> {
     let Ok(keep) = usize::try_from(keep) else {
         return Err(Error::argument(Domain::Snapshot, "keep_count", format!("keep_count is negative: {keep}"))
             .hint("0 deletes all snapshots of this database"));
     };
     database.refuse_replaced()?;
     if look(folder.path())?.is_none() {
-        return Ok(0);
+        return Ok(Cleanup::default());
     }
     sweep(folder)?;
-    let mut ours = Vec::new();
+    let (mut ours, mut left) = (Vec::new(), 0);
     for snapshot in list(folder, None, None)?.snapshots {
-        if snapshot.database.is_of(database)? != Known::No {
-            ours.push(snapshot.id);
+        match snapshot.database.is_of(database)? {
+            Known::File => ours.push(snapshot.id),
+            Known::Content if claim => ours.push(snapshot.id),
+            Known::Content => left += 1,
+            Known::No => {}
         }
     }
     database.refuse_replaced()?;
@@ -55,5 +68,5 @@ pub fn cleanup(database: &Database, folder: &Folder, keep: i64) -> Result<u64> {
             Err(error) => return Err(error.detail("deleted", deleted)),
         }
     }
-    Ok(deleted)
+    Ok(Cleanup { deleted, left })
 }

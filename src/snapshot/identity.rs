@@ -1,8 +1,10 @@
-//! Of which database a snapshot is. Nothing is written into a database for that, and no path is kept: both may be moved.
+//! Of which database a snapshot is. Nothing is written into a database for that, and no path can be read in it: both may be moved.
 //!
-//! A database is the same if it is the same file, by inode and time of birth, or if it has the same name and at least one of its
-//! experiments is still there as it was.
+//! It is certainly the same if it is the very file, by inode and time of birth and one more of device and path, or the very schema
+//! of the very server. It resembles it if it has the same name and at least one of its experiments is still there as it was: so does
+//! a copy, and so does what a copy was made of.
 
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::time::UNIX_EPOCH;
 
@@ -25,8 +27,16 @@ pub struct Identity {
     pub engine: String,
     /// The name of the file, without the path; or of the schema.
     pub file_name: String,
-    /// A hash of what tells the file from others, if the file system can say; or the server and the schema.
+    /// A hash of the file's inode and time of birth, if the file system can say; or of where the server and the schema are.
     pub file: Option<String>,
+    /// Hashes of the file's device and inode, and of its path. Manifests of earlier versions have none of these three.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub device: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// A hash of what the server calls itself, and no other server does, and of the schema.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
     /// Some of its experiments.
     pub experiments: Vec<Fingerprint>,
 }
@@ -41,9 +51,9 @@ pub struct Fingerprint {
 /// How a database was known again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
-    /// It is the same file.
+    /// It is the very file, or the very schema of a server.
     File,
-    /// It was moved or copied.
+    /// It was moved in a way that leaves no trace, or it is a copy, or what a copy was made of.
     Content,
     /// It is another one.
     No,
@@ -67,16 +77,41 @@ fn hash(what: &str, bytes: &[u8]) -> String {
     hex(hasher.finalize().as_bytes())
 }
 
-/// Inodes are used again, but not at the same time.
-fn of_file(database: &Database) -> Option<String> {
-    let Some(path) = database.path() else {
-        return database.server_identity().map(|identity| hash("expmig.schema", identity.as_bytes()));
-    };
-    let meta = std::fs::metadata(path).ok()?;
-    let born = meta.created().ok()?.duration_since(UNIX_EPOCH).ok()?;
-    let mut bytes = meta.ino().to_le_bytes().to_vec();
-    bytes.extend_from_slice(&born.as_nanos().to_le_bytes());
-    Some(hash("expmig.file", &bytes))
+/// What tells a database from others.
+#[derive(Default)]
+struct Marks {
+    file: Option<String>,
+    device: Option<String>,
+    path: Option<String>,
+    server: Option<String>,
+}
+
+impl Marks {
+    fn of(database: &Database) -> Marks {
+        let Some(path) = database.path() else {
+            let [place, name] = [database.server_identity(), database.server_name()];
+            return Marks {
+                file: place.map(|place| hash("expmig.schema", place.as_bytes())),
+                server: name.map(|name| hash("expmig.server", name.as_bytes())),
+                ..Marks::default()
+            };
+        };
+        let Ok(meta) = std::fs::metadata(path) else { return Marks::default() };
+        let inode = meta.ino().to_le_bytes();
+        // Inodes are used again, but not at the same time.
+        let born = meta.created().ok().and_then(|born| born.duration_since(UNIX_EPOCH).ok());
+        let real = std::fs::canonicalize(path).ok();
+        Marks {
+            file: born.map(|born| hash("expmig.file", &[&inode[..], &born.as_nanos().to_le_bytes()].concat())),
+            device: Some(hash("expmig.device", &[meta.dev().to_le_bytes(), inode].concat())),
+            path: real.map(|real| hash("expmig.path", real.as_os_str().as_bytes())),
+            server: None,
+        }
+    }
+}
+
+fn same(one: &Option<String>, other: &Option<String>) -> bool {
+    one.is_some() && one == other
 }
 
 impl Identity {
@@ -91,12 +126,23 @@ impl Identity {
             })?;
         }
         experiments.sort_by_key(|found| found.id);
-        Ok(Identity {
-            engine: database.engine().name().to_owned(),
-            file_name: database.name(),
-            file: of_file(database),
-            experiments,
-        })
+        let Marks { file, device, path, server } = Marks::of(database);
+        let (engine, file_name) = (database.engine().name().to_owned(), database.name());
+        Ok(Identity { engine, file_name, file, device, path, server, experiments })
+    }
+
+    /// Whether these marks alone are certain. A file system that was cloned has the inodes and times of birth of the other one, and
+    /// after a start of the machine its devices can have other numbers.
+    fn is_certain(&self, now: &Marks) -> bool {
+        if now.server.is_some() || self.server.is_some() {
+            return same(&self.server, &now.server);
+        }
+        // A server that does not say who it is.
+        if now.device.is_none() {
+            return false;
+        }
+        let earlier = self.device.is_none() && self.path.is_none();
+        same(&self.file, &now.file) && (earlier || same(&self.device, &now.device) || same(&self.path, &now.path))
     }
 
     /// Why this cannot be an identity that was read from a manifest.
@@ -112,8 +158,12 @@ impl Identity {
         if self.engine != database.engine().name() {
             return Ok(Known::No);
         }
-        if self.file.is_some() && self.file == of_file(database) {
+        let now = Marks::of(database);
+        if self.is_certain(&now) {
             return Ok(Known::File);
+        }
+        if same(&self.file, &now.file) {
+            return Ok(Known::Content);
         }
         if self.file_name != database.name() {
             return Ok(Known::No);
@@ -128,7 +178,13 @@ impl Identity {
                 known |= found == *experiment;
             })?;
         }
-        Ok(if known { Known::Content } else { Known::No })
+        // Where no file has a time of birth, an inode in its place is one that may have been used again.
+        let unborn = self.file.is_none() && now.file.is_none();
+        Ok(match known {
+            true if unborn && same(&self.device, &now.device) && same(&self.path, &now.path) => Known::File,
+            true => Known::Content,
+            false => Known::No,
+        })
     }
 }
 

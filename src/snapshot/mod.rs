@@ -23,7 +23,7 @@ mod rows;
 mod verify;
 
 pub use create::{Request, create};
-pub use delete::{cleanup, delete};
+pub use delete::{Cleanup, cleanup, delete};
 pub use folder::Folder;
 pub use identity::{Fingerprint, Identity, Known};
 pub use list::{Broken, SnapshotList, details, list};

@@ -64,8 +64,12 @@ pub fn restore(
     let found = find(folder, asked)?;
     let id = &found.snapshot.id;
     let known = found.snapshot.database.is_of(database)?;
-    if known == Known::No && !force {
-        return Err(of_another(&found.snapshot, database));
+    if !force {
+        match known {
+            Known::File => {}
+            Known::Content => return Err(perhaps_of_another(&found.snapshot, database)),
+            Known::No => return Err(of_another(&found.snapshot, database)),
+        }
     }
     found.check(Depth::Structure, job, &mut pages).map_err(|error| error.detail("snapshot_id", id))?;
     pages.next("restoring")?;
@@ -125,6 +129,28 @@ fn no_safety(cause: Error) -> Error {
     )
     .hint("mend what the cause says, or restore without a safety snapshot (EXPMIG_RESTORE_NO_SAFETY_SNAPSHOT)")
     .caused_by(cause)
+}
+
+/// A copy has the same name and the same experiments, and so has what it was copied from.
+fn perhaps_of_another(snapshot: &Snapshot, database: &Database) -> Error {
+    let (what, place) = match database.path() {
+        Some(_) => ("file", "to another file system or machine"),
+        None => ("server", "to another server"),
+    };
+    let message = format!(
+        "the snapshot {} is of a database that resembles this one (its name or its place, and experiments), but it is not certain that it is the same {what}",
+        snapshot.id
+    );
+    let error = Error::new(Status::Mismatch, Domain::Snapshot, message).detail("snapshot_id", &snapshot.id);
+    database
+        .name_in(error)
+        .detail("snapshot_database", &snapshot.database.file_name)
+        .detail("snapshot_created_at", &snapshot.created_at)
+        .detail("known", Known::Content.name())
+        .hint(format!(
+            "if this database was moved {place}, or is a copy that shall become what the snapshot has, force it \
+             (EXPMIG_RESTORE_FORCE), which replaces everything in this one"
+        ))
 }
 
 fn of_another(snapshot: &Snapshot, database: &Database) -> Error {

@@ -2,6 +2,7 @@
 //!
 //! Only the tables of experiments and those of expmig's own are in it: a schema can hold others, which are left alone.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,7 +15,7 @@ use crate::digest::same_content;
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::Strangers;
 use crate::progress::Job;
-use crate::schema::{Kind, OWN_TABLES, ValueRef, create_statement, quote};
+use crate::schema::{Column, Kind, OWN_TABLES, Role, ValueRef, create_statement_as, quote};
 
 /// Cells and bytes that are written at once.
 const FULL_CELLS: usize = 8192;
@@ -22,23 +23,82 @@ const FULL_BYTES: usize = 1 << 20;
 
 /// Writes one consistent state of everything into the file at `into`, which is empty and ours. Does not flush it.
 pub fn copy_out(source: &dyn Connection, into: &Path, copied: Copied<'_>) -> Result<()> {
+    match write_out(source, into, true, copied) {
+        // Somebody's tables lack the keys that ours have, and hold a row twice.
+        Err(error) if error.status() == Status::Constraint => {
+            let emptied = File::options().write(true).open(into).and_then(|file| file.set_len(0));
+            emptied
+                .map_err(|error| Error::from_io(Domain::Snapshot, "the snapshot cannot be begun anew", into, &error))?;
+            write_out(source, into, false, copied)
+        }
+        written => written,
+    }
+}
+
+/// With `keyed`, into tables with the keys of the schema.
+fn write_out(source: &dyn Connection, into: &Path, keyed: bool, copied: Copied<'_>) -> Result<()> {
     let _state = Transaction::read(source)?;
     let layout = source.layout()?;
+    refuse_unsteady(source, &layout)?;
+    for table in all(&layout) {
+        for column in &table.columns {
+            if let Some(value) = source.first_not_taken_back(table, column)? {
+                return Err(not_taken_back(table, column, value.borrow()));
+            }
+        }
+    }
     let target = create_copy(into)?;
     let writing = Transaction::write(target.as_ref())?;
     for table in all(&layout) {
-        target.execute(&create_statement(table.schema), &[])?;
+        let declaration = |column: &Column| declaration(table, column, keyed);
+        target.execute(&create_statement_as(table.schema, keyed, &declaration), &[])?;
     }
     let mut there = target.layout()?;
     for table in all(&layout) {
         for extra in table.extra_columns() {
             // Without a type, so that every value stays what it is.
-            named(&there, table).map(|made| target.add_column(made, &extra.name, "")).transpose()?;
+            let untyped = ColumnLayout { declared: String::new(), ..extra.clone() };
+            named(&there, table).map(|made| target.add_column(made, &untyped)).transpose()?;
         }
     }
     there = target.layout()?;
-    copy_rows((source, &layout), (target.as_ref(), &there), false, copied)?;
+    copy_rows((source, &layout), (target.as_ref(), &there), Way::Out, copied)?;
     writing.commit()
+}
+
+/// Fails if a table could change while it is read: the snapshot would be of no one state, and could not be restored either.
+fn refuse_unsteady(source: &dyn Connection, layout: &Layout) -> Result<()> {
+    let unsteady = source.unsteady_tables(layout)?;
+    if unsteady.is_empty() {
+        return Ok(());
+    }
+    let message = "tables of the schema know no transactions: there is no one state of them to keep, and restoring it could not be undone";
+    let error = Error::new(Status::Unsupported, Domain::Snapshot, message)
+        .hint("ALTER TABLE ... ENGINE = InnoDB, or migrate the experiments into another database");
+    Err(unsteady
+        .into_iter()
+        .fold(error, |error, (table, engine)| error.detail("table", table).detail("engine", engine)))
+}
+
+/// How a column of the schema is declared in the file: as the schema says, unless that would rewrite or refuse what the server's column
+/// holds.
+fn declaration(table: &TableLayout, column: &Column, keyed: bool) -> Option<String> {
+    let found = table.columns.iter().find(|found| found.schema.is_some_and(|known| known.name == column.name))?;
+    let (declared, _) = column.sqlite.split_once(" NOT NULL").unwrap_or((column.sqlite, ""));
+    let kept = ColumnLayout { declared: declared.to_owned(), ..found.clone() };
+    let kept = kept.declared_in_sqlite(false);
+    if column.role == Role::Id || (keyed && kept == declared && (found.not_null || !column.is_required())) {
+        return None;
+    }
+    Some(format!("{kept}{}", if found.not_null { " NOT NULL" } else { "" }))
+}
+
+/// Which way rows go.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Out of the database, which has to take every value back.
+    Out,
+    Back,
 }
 
 /// Replaces everything in the database by what is in the file at `from`, in one transaction. `keep`, if there is one, is called when
@@ -65,6 +125,7 @@ pub fn replace(
     // What refers from our own tables comes from the snapshot, as it was.
     let strangers = Strangers::look(writer, &layout, |reference| !reference.is_ours)?;
     writer.suspend_foreign_keys()?;
+    writer.suspend_checks()?;
     // Whoever deletes every row keeps others from changing or adding any. They see the old ones until the end.
     for table in all(&layout).rev() {
         writer.delete_all(table)?;
@@ -72,7 +133,7 @@ pub fn replace(
     if let Some(keep) = keep {
         keep()?;
     }
-    let written = copy_rows((source.as_ref(), &from), (writer, &layout), true, copied)?;
+    let written = copy_rows((source.as_ref(), &from), (writer, &layout), Way::Back, copied)?;
     job.begin("reading back what was restored")?;
     read_back(writer, &layout, &written)?;
     strangers.check(Domain::Snapshot)?;
@@ -149,11 +210,11 @@ struct Written {
     content: Content,
 }
 
-/// With `proving`, what is written is known afterwards.
+/// On the way back, what is written is known afterwards.
 fn copy_rows(
     (source, from): (&dyn Connection, &Layout),
     (target, to): (&dyn Connection, &Layout),
-    proving: bool,
+    way: Way,
     copied: Copied<'_>,
 ) -> Result<Vec<Written>> {
     let mut total = 0;
@@ -162,7 +223,7 @@ fn copy_rows(
     }
     let (mut done, mut written) = (0, Vec::new());
     for table in all(from) {
-        written.push(copy_table((source, table), (target, to), proving, &mut |rows| {
+        written.push(copy_table((source, table), (target, to), way, &mut |rows| {
             done += rows;
             copied(done.min(total), total)
         })?);
@@ -174,7 +235,7 @@ fn copy_rows(
 fn copy_table(
     (source, table): (&dyn Connection, &TableLayout),
     (target, to): (&dyn Connection, &Layout),
-    proving: bool,
+    way: Way,
     copied: &mut dyn FnMut(u64) -> Result<()>,
 ) -> Result<Written> {
     let there = named(to, table);
@@ -197,15 +258,18 @@ fn copy_table(
                 }
                 continue;
             };
+            if way == Way::Out && !column.takes_back(value) {
+                return Err(not_taken_back(table, column, value));
+            }
             if !there.certainly_keeps(value) {
                 check(target, (table, column), there, value)?;
             }
             cells.push(value);
-            if proving {
+            if way == Way::Back {
                 content.cell(value, kind(there));
             }
         }
-        if proving {
+        if way == Way::Back {
             content.end_row();
         }
         if cells.len() >= FULL_CELLS || cells.byte_len() >= FULL_BYTES {
@@ -256,6 +320,21 @@ fn check(
     .detail("column", &column.name)
     .detail("value", value.describe())
     .hint("change the type of the column where the snapshot goes"))
+}
+
+/// A value that its own column would refuse, or store as another one.
+fn not_taken_back(table: &TableLayout, column: &ColumnLayout, value: ValueRef<'_>) -> Error {
+    let (table, declared) = (table.schema.name, &column.declared);
+    let message = format!(
+        "{table}.{} of type {declared} has {}, which it would not take back as it is: the snapshot could not be restored",
+        column.name,
+        value.describe()
+    );
+    Error::new(Status::Lossy, Domain::Snapshot, message)
+        .detail("table", table)
+        .detail("column", &column.name)
+        .detail("value", value.describe())
+        .hint("change the value, or the type of the column")
 }
 
 fn no_place(table: &TableLayout, column: &ColumnLayout) -> Error {

@@ -14,9 +14,9 @@ use super::undo_log::UndoLog;
 use super::write::Writer;
 use crate::database::{Connection, Database, Layout, Row, Transaction, Watches};
 use crate::error::{Domain, Error, Result, Status};
-use crate::hierarchy::{Census, grown_by, scan_leaves};
+use crate::hierarchy::{Census, Strangers, grown_by, scan_leaves};
 use crate::progress::Job;
-use crate::schema::{Entity, OWN_TABLES, ValueRef, quote};
+use crate::schema::{Entity, OWN_TABLES, Place, ValueRef, quote};
 
 /// Transforms the selected metrics in one transaction.
 pub fn transform(
@@ -28,15 +28,18 @@ pub fn transform(
     options.check()?;
     let job = Job::new(Domain::Transformation, options.progress.take(), options.cancel.take());
     job.begin("opening")?;
-    let connection = match options.dry_run {
-        true => database.reader()?,
-        false => database.writer(&job)?,
+    let state = if options.dry_run { Some(database.state(&job)?) } else { None };
+    let connection = match &state {
+        Some(state) => state.connection(),
+        None => database.writer(&job)?,
     };
     let _watches = Watches::new(&job, [connection, connection]);
-    let transaction = match options.dry_run {
-        true => Transaction::read(connection)?,
-        false => Transaction::write(connection)?,
+    let transaction = match &state {
+        Some(_) => None,
+        None => Some(Transaction::write(connection)?),
     };
+    // Nobody knows how long transformations of the user's own take.
+    connection.let_go()?;
     let choose = || {
         let layout = database.checked(connection.layout()?)?;
         job.begin("counting")?;
@@ -56,10 +59,8 @@ pub fn transform(
         false => Some(Census::take(connection, &layout)?),
     };
     let mut result = run(connection, &layout, chosen, plan, &options, &job)?;
-    if options.dry_run || result.updated == 0 {
-        // Also the empty entry of the undo log goes.
-        drop(transaction);
-    } else {
+    // Without a change the empty entry of the undo log goes too.
+    if let Some(transaction) = transaction.filter(|_| result.updated > 0) {
         let metrics = layout.entity(Entity::Metric)?.schema.name;
         let copied = [(metrics, result.copied)];
         census.map_or(Ok(()), |census| census.check(Domain::Transformation, |table| grown_by(&copied, table)))?;
@@ -107,7 +108,7 @@ fn run(
     };
     let writer = match options.dry_run {
         true => None,
-        false => Some(Writer::new(connection, table, options.batch_size, log, chosen.shared.len())?),
+        false => Some(Writer::new(connection, (layout, table), options.batch_size, log, chosen.shared.len())?),
     };
     let mut pass = Pass {
         steps: plan.steps,
@@ -129,7 +130,10 @@ fn run(
         let (mut copied, first, mut log) = writer.finish()?;
         if !copied.is_empty() {
             job.begin("moving links to the copies")?;
+            let strangers = Strangers::look(connection, layout, |found| matches!(found.to.place, Place::Link { .. }))?;
+            connection.suspend_foreign_keys()?;
             move_links(connection, layout, (&chosen.owners, &mut copied, first), log.as_mut(), job)?;
+            strangers.check(Domain::Transformation)?;
         }
         if let Some(log) = log.filter(|_| result.updated > 0) {
             result.transform_id = Some(log.id());

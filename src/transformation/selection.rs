@@ -2,9 +2,9 @@
 
 use crate::database::{Connection, Layout, Next, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
-use crate::hierarchy::{IdSet, Ids, experiment_exists, scan_leaves};
+use crate::hierarchy::{IdSet, Ids, Scope, Selection, experiment_exists, has_loose_keys, mend_keys, scan_leaves};
 use crate::progress::Job;
-use crate::schema::{Column, Entity, LinkOwner, Place, Value, quote};
+use crate::schema::{Column, Entity, LinkOwner, Place, Value, ValueRef, quote};
 
 /// How many unknown ids an error names.
 const NAMED: usize = 20;
@@ -221,7 +221,21 @@ fn owners(connection: &dyn Connection, layout: &Layout, experiments: &[i64], job
     }
     owners.trials = below(connection, layout.entity(Entity::Trial)?, Entity::Experiment, &owners.experiments, job)?;
     owners.runs = below(connection, layout.entity(Entity::Run)?, Entity::Trial, &owners.trials, job)?;
+    if has_loose_keys(layout) {
+        for experiment in owners.experiments.iter() {
+            let scope = Scope::default();
+            Selection::read(connection, layout, experiment, scope, job)?.refuse_odd_keys(Domain::Transformation)?;
+        }
+    }
     Ok(owners)
+}
+
+/// The error of a trial or a run that nothing finds by its id.
+fn no_integer(table: &TableLayout, id: ValueRef<'_>) -> Error {
+    let (name, id) = (table.schema.name, id.describe());
+    let message = format!("{name} (id={id}): the id is no integer, so nothing below it can be found");
+    let error = Error::new(Status::Validation, Domain::Transformation, message).detail("table", name);
+    mend_keys(error.detail("row", format!("id={id}")))
 }
 
 /// The rows of a table that hang on these.
@@ -236,8 +250,10 @@ fn below(connection: &dyn Connection, table: &TableLayout, parent: Entity, paren
     connection.query(&sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
         job.pulse()?;
         let hangs = row.value(1)?.as_integer().is_some_and(|parent| parents.position(parent).is_some());
-        if let (true, Some(id)) = (hangs, row.value(0)?.as_integer()) {
-            found.push(id);
+        match row.value(0)?.as_integer() {
+            Some(id) if hangs => found.push(id),
+            None if hangs => return Err(no_integer(table, row.value(0)?)),
+            _ => {}
         }
         Ok(Next::Row)
     })?;

@@ -4,7 +4,7 @@ use super::examine::CELLS;
 use super::metric::Metric;
 use super::result::Noted;
 use super::undo_log::{Fingerprint, Touched, UndoLog, fingerprint};
-use crate::database::{Change, Connection, Next, TableLayout, Write};
+use crate::database::{Change, Connection, Layout, Mentioned, Next, TableLayout, Write};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::IdSet;
 use crate::schema::{Role, Value, ValueRef, quote};
@@ -74,7 +74,7 @@ impl<'c> Writer<'c> {
     /// `most_copies` is how many rows may have to be copied.
     pub fn new(
         connection: &'c dyn Connection,
-        table: &TableLayout,
+        (layout, table): (&Layout, &TableLayout),
         batch_size: usize,
         log: Option<UndoLog<'c>>,
         most_copies: u64,
@@ -90,7 +90,13 @@ impl<'c> Writer<'c> {
             suspicious: connection.has_triggers(table)?,
             has_other_writers: connection.has_other_writers(),
             copied: IdSet::default(),
-            first_copy: connection.allocate_ids(table, most_copies, 0)?.0,
+            first_copy: match most_copies {
+                0 => 0,
+                _ => {
+                    let mentioned = Mentioned::read(connection, layout, |of| of == table.schema.name)?;
+                    connection.allocate_ids(table, most_copies, mentioned.of(table.schema.name))?.0
+                }
+            },
         })
     }
 

@@ -125,6 +125,8 @@ kinds! {
 
     /// A part of a key is NULL.
     NullKey = "null_key" Hierarchy Error,
+    /// An id, or that of what a row hangs on, is no integer.
+    KeyNotInteger = "key_not_integer" Hierarchy Error,
     /// The index of an epoch or of a batch is no integer.
     IndexNotInteger = "index_not_integer" Hierarchy Error,
     /// A row of the hierarchy hangs on nothing, and so does what is below it.

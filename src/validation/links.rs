@@ -172,7 +172,12 @@ fn read_leaves(
         pass.advance()?;
         let rank = match cell(cells, id_at).as_integer() {
             Some(id) => linked.ids.rank(id)?,
-            None => None,
+            None => {
+                if scope.hierarchy {
+                    null_keys(&scan, cells, collector);
+                }
+                None
+            }
         };
         match rank {
             Some(_) => found += 1,

@@ -179,8 +179,9 @@ pub fn report_missing(
     }
 }
 
-/// Reports the parts of the row's key and of its references that are NULL.
+/// Reports the parts of the row's key and of its references that are NULL or no integers.
 pub fn null_keys(scan: &TableScan<'_>, cells: &Cells<'_>, collector: &mut Collector) {
+    odd_keys(scan, cells, collector);
     let null = null_columns(scan, cells);
     if null.is_empty() {
         return;
@@ -192,6 +193,18 @@ pub fn null_keys(scan: &TableScan<'_>, cells: &Cells<'_>, collector: &mut Collec
         (Some(Cow::Owned(null.join(", "))), Some(ValueRef::Null)),
         || "is NULL, so the row belongs to nothing".to_owned(),
     );
+}
+
+/// Reports ids that are no integers: nothing finds the row, or what it hangs on, by them.
+fn odd_keys(scan: &TableScan<'_>, cells: &Cells<'_>, collector: &mut Collector) {
+    for (at, column) in scan.columns.iter().enumerate() {
+        let value = cell(cells, at);
+        if matches!(column.role, Role::Id | Role::Parent(_)) && value != ValueRef::Null && value.as_integer().is_none()
+        {
+            let found = (Some(column.name.into()), Some(value));
+            scan.report(collector, cells, IssueKind::KeyNotInteger, found, || "is no integer".to_owned());
+        }
+    }
 }
 
 /// The parts of the row's key and of its references that are NULL.

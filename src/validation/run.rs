@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::below_run::read_below_run;
+use super::issue::{Issue, IssueKind};
 use super::links::read_links;
 use super::names::read_names;
 use super::nodes::read_nodes;
@@ -12,9 +13,9 @@ use super::report::{Collector, Report};
 use super::shared::read_shared;
 use super::table_scan::Pass;
 use super::values::Values;
-use crate::database::{Connection, Database, Layout, Transaction, Watches};
+use crate::database::{Connection, Database, Layout, Watches};
 use crate::error::{Domain, Result};
-use crate::hierarchy::{Scope, Selection, experiment_exists};
+use crate::hierarchy::{Scope, Selection, experiment_exists, has_loose_keys};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, quote};
 
@@ -24,26 +25,19 @@ pub type RunChecks<'c> = &'c mut dyn FnMut(&dyn Connection, Option<i64>, &Arc<Jo
 /// Validates a database, or one experiment of it. Reads only.
 pub fn validate(database: &Database, mut options: ValidateOptions, checks: RunChecks<'_>) -> Result<Report> {
     let job = Job::new(Domain::Validation, options.progress.take(), options.cancel.take());
-    let connection = database.reader()?;
-    let watches = Watches::new(&job, [connection, connection]);
-    let report = read(database, connection, &options, checks, &job)?;
-    drop(watches);
+    let report = read(database, &options, checks, &job)?;
     // By now it is known exactly.
     job.set_total(job.counts().0);
     job.finish();
     Ok(report)
 }
 
-fn read(
-    database: &Database,
-    connection: &dyn Connection,
-    options: &ValidateOptions,
-    checks: RunChecks<'_>,
-    job: &Arc<Job>,
-) -> Result<Report> {
+fn read(database: &Database, options: &ValidateOptions, checks: RunChecks<'_>, job: &Arc<Job>) -> Result<Report> {
     job.begin("opening")?;
-    let _state = Transaction::read(connection)?;
-    let layout = database.layout()?;
+    let state = database.state(job)?;
+    let connection = state.connection();
+    let _watches = Watches::new(job, [connection, connection]);
+    let layout = database.checked(connection.layout()?)?;
     if let Some(experiment) = options.experiment {
         experiment_exists(connection, &layout, experiment).map_err(|error| error.in_domain(Domain::Validation))?;
     }
@@ -64,6 +58,8 @@ pub fn validate_state(
     read_tables(pass, &mut collector)?;
     if options.scope.registered_checks {
         job.begin("running registered checks")?;
+        // Nobody knows how long they take.
+        connection.let_go()?;
         checks(connection, options.experiment, job, &mut collector)?;
     }
     Ok(collector.report(options.scope, options.experiment))
@@ -92,6 +88,7 @@ fn read_tables(pass: Pass<'_>, collector: &mut Collector) -> Result<()> {
     }
     if scope.hierarchy {
         read_names(pass, collector)?;
+        read_odd_keys(pass, collector)?;
     }
     for leaf in [Entity::Metric, Entity::Artifact] {
         // Artifacts have no JSON.
@@ -103,6 +100,24 @@ fn read_tables(pass: Pass<'_>, collector: &mut Collector) -> Result<()> {
         if scope.hierarchy {
             read_shared(pass, &known, leaf, &mut linked, collector)?;
         }
+    }
+    Ok(())
+}
+
+/// Reports the rows of one experiment that no number between two others finds, because their keys are texts.
+fn read_odd_keys(pass: Pass<'_>, collector: &mut Collector) -> Result<()> {
+    let Some(experiment) = pass.experiment.filter(|_| has_loose_keys(pass.layout)) else { return Ok(()) };
+    let selection = Selection::read(pass.connection, pass.layout, experiment, Scope::default(), pass.job)?;
+    let kind = IssueKind::KeyNotInteger;
+    let hidden = selection.hidden();
+    // All are counted; of many only the first are known, and the last of these stands for the rest.
+    let known = hidden.first.iter().chain(std::iter::repeat_with(|| hidden.first.last()).map_while(|last| last));
+    for (problem, _) in known.zip(0..hidden.count) {
+        collector.add(kind, kind.severity(), problem.table, || {
+            let (row, message) = (problem.row.clone(), problem.message.clone());
+            let (severity, table) = (kind.severity(), problem.table.into());
+            Issue { kind, severity, table, row, column: None, message, value: None, check: None }
+        });
     }
     Ok(())
 }

@@ -118,6 +118,14 @@ static void passwords(void)
     options.busy_timeout_ms = -1;
     FAILS_ON("busy_timeout_ms", expmig_database_open("mysql://me@127.0.0.1:1/db", &options, &database, &err));
     options.busy_timeout_ms = 5000;
+    options.max_read_lock_ms = -1;
+    FAILS_ON("max_read_lock_ms", expmig_database_open("mysql://me@127.0.0.1:1/db", &options, &database, &err));
+    options.max_read_lock_ms = 2000;
+    options.temp_dir = "\xff";
+    FAILS_ON("temp_dir", expmig_database_open("mysql://me@127.0.0.1:1/db", &options, &database, &err));
+    options.temp_dir = "";
+    FAILS_ON("temp_dir", expmig_database_open("small.db", &options, &database, &err));
+    options.temp_dir = NULL;
     CHECK(database == NULL && asked == 0);
     FAILS(EXPMIG_CALLBACK, expmig_database_open("mysql://me@127.0.0.1:1/db", &options, &database, &err));
     CHECK(database == NULL && asked == 1);

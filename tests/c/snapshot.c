@@ -59,7 +59,7 @@ static void round_trip(void)
     expmig_restore_options restore = restore_options();
     char *id = NULL, *json = GARBAGE, prefixed[100], file[100];
     struct stat info;
-    uint64_t deleted = 77;
+    uint64_t deleted = 77, left = 77;
     copy_file("small.db", "round.db");
     manager = manager_in("round.db", "kept", 0);
     CHECK(stat("kept", &info) != 0);
@@ -113,6 +113,10 @@ static void round_trip(void)
     OK(expmig_snapshot_cleanup(manager, 0, NULL, &err));
     OK(expmig_snapshot_cleanup(manager, 0, &deleted, &err));
     CHECK_INT(deleted, 0);
+    OK(expmig_snapshot_cleanup_with(manager, 0, EXPMIG_CLEANUP_CLAIM, &deleted, &left, &err));
+    CHECK_INT(left, 0);
+    OK(expmig_snapshot_cleanup_with(manager, 0, 0, NULL, NULL, &err));
+    FAILS(EXPMIG_INVALID_ARGUMENT, expmig_snapshot_cleanup_with(manager, 0, 0x80, &deleted, &left, &err));
     expmig_string_free(id);
     id = create(manager, NULL);
     OK(expmig_snapshot_delete(manager, id, &err));
@@ -129,7 +133,7 @@ static void wrong_arguments(const expmig_manager *manager)
     expmig_snapshot_options options = snapshot_options();
     expmig_restore_options restore = restore_options();
     char *text = GARBAGE;
-    uint64_t deleted = 77;
+    uint64_t deleted = 77, left = 77;
     size_t i;
     FAILS_ON("manager", expmig_snapshot_create(NULL, "x", NULL, &text, &err));
     CHECK(text == NULL);

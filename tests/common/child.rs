@@ -136,7 +136,12 @@ pub struct Talker {
 
 impl Talker {
     pub fn start(role: &str, input: &Value) -> Talker {
-        let mut child = command(role, input).spawn().unwrap();
+        Talker::of(&mut command(role, input))
+    }
+
+    /// A process that speaks as a child does; its standard input and output are pipes.
+    pub fn of(command: &mut Command) -> Talker {
+        let mut child = command.spawn().unwrap();
         let input = Mutex::new(child.stdin.take());
         let lines = BufReader::new(child.stdout.take().expect("stdout is a pipe")).lines();
         let heard = Arc::new(Mutex::new(Vec::new()));

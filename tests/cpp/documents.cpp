@@ -116,6 +116,7 @@ static void snapshots_are_a_range() {
     CHECK(thrown_by<snapshot_error>([&] { small.verify_snapshot(first); }).status() == status::corrupt);
     small.delete_snapshot(first);
     CHECK_EQUAL(small.cleanup_snapshots(1), 1u);
+    CHECK_EQUAL(small.cleanup_snapshots(1, true).left, 0u);
     CHECK_EQUAL(small.snapshots().size(), 1u);
 
     const manager other(database::open("digits.db"), options);

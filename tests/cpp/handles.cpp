@@ -33,6 +33,16 @@ static void opens_by_url_and_by_path() {
     CHECK(made.experiments().empty());
 }
 
+static void a_private_copy_goes_where_it_shall_or_is_not_made() {
+    expmig::open_options options;
+    options.temp_dir = "no such folder";
+    const auto refused =
+        thrown_by<expmig::data_migration_error>([&] { manager(database::open("small.db", options)).validate(); });
+    CHECK(refused.status() == expmig::status::io);
+    options.max_read_lock = std::chrono::milliseconds(0);
+    CHECK(manager(database::open("small.db", options)).validate().passed());
+}
+
 static void a_file_has_nothing_to_widen() {
     const database opened = database::open("small.db");
     CHECK(has(opened.plan_widening(), "expmig.widening/1"));
@@ -171,6 +181,7 @@ static void threads_may_share_a_manager() {
 int main() {
     the_library_says_what_it_is();
     opens_by_url_and_by_path();
+    a_private_copy_goes_where_it_shall_or_is_not_made();
     a_file_has_nothing_to_widen();
     a_password_is_asked_for_before_the_server_is();
     outlive_each_other();

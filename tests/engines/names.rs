@@ -1,7 +1,8 @@
 //! Known names that no plain table has, and creating tables where others are.
 
 use expmig::{
-    Database, ExportOptions, JobOptions, MigrateOptions, OpenOptions, SnapshotOptions, Status, ValidateOptions,
+    Database, ExportOptions, ImportOptions, JobOptions, MigrateOptions, OpenOptions, RestoreOptions, SnapshotOptions,
+    Status, ValidateOptions,
 };
 
 use super::server::Kind;
@@ -137,5 +138,84 @@ pub fn somebody_elses_table_of_a_known_name_is_not_completed(engine: Engine) {
     let options = OpenOptions { create: true, ..OpenOptions::default() };
     let error = refused(&place, options, Status::Schema);
     assert_eq!(tables(&error), ["SCHEMA_VERSION"], "{}", error.to_json());
+    assert_eq!(place.dump(), before);
+}
+
+/// Foreign keys are not looked at, as in a schema that was filled from a dump.
+fn without_foreign_keys(engine: Engine, script: &str) -> String {
+    if engine == Engine::Sqlite { script.to_owned() } else { format!("SET foreign_key_checks = 0;\n{script}") }
+}
+
+pub fn new_ids_are_above_every_id_that_is_mentioned(engine: Engine) {
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a");
+    let manager = place.open();
+    let wanted = digest(&manager, 1);
+    // The next ids of a metric, of a run, of a trial and of an experiment.
+    place.execute(&without_foreign_keys(
+        engine,
+        "INSERT INTO EPOCH_METRIC VALUES (0, 24, 39), (0, 24, 41);\n\
+         INSERT INTO EPOCH VALUES (0, 25, '2023-12-01T10:01:00');\n\
+         INSERT INTO TRIAL_RUN VALUES (30, 14, 'orphan', '2023-12-01T10:00:01', '2023-12-01T10:30:00');\n\
+         INSERT INTO TRIAL VALUES (20, 'orphan', 3, '2023-12-01T10:00:01', '2023-12-01T10:30:00')",
+    ));
+    let orphans = "SELECT (SELECT COUNT(*) FROM EPOCH_METRIC AS l LEFT JOIN METRIC AS m ON m.id = l.metric_id WHERE m.id IS NULL) +
+        (SELECT COUNT(*) FROM EPOCH AS e LEFT JOIN TRIAL_RUN AS r ON r.id = e.trial_run_id WHERE r.id IS NULL) +
+        (SELECT COUNT(*) FROM TRIAL_RUN AS r LEFT JOIN TRIAL AS t ON t.id = r.trial_id WHERE t.id IS NULL) +
+        (SELECT COUNT(*) FROM TRIAL AS t LEFT JOIN EXPERIMENT AS e ON e.id = t.experiment_id WHERE e.id IS NULL)";
+    let before = place.cell(orphans);
+    let copy = migrated(&manager, None, 1, MigrateOptions::default());
+    assert_eq!(digest(&manager, copy), wanted);
+    let document = manager.export_to_string(1, ExportOptions::default()).expect("a document");
+    if engine == Engine::Sqlite {
+        let imported = manager.import_from_string(document.as_bytes(), ImportOptions::default());
+        let imported = imported.unwrap_or_else(|error| panic!("{}", error.to_json()));
+        assert_eq!(digest(&manager, imported.experiment_id), wanted);
+    }
+    // What dangled dangles still: no new row is in its place.
+    assert_eq!(place.cell(orphans), before);
+}
+
+pub fn a_trial_without_an_id_is_not_left_out_silently(engine: Engine) {
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a");
+    let unkeyed = "CREATE TABLE t2 (id INT UNIQUE, name VARCHAR(255), experiment_id INT, start_time VARCHAR(40), update_time VARCHAR(40));\n\
+        INSERT INTO t2 SELECT * FROM TRIAL;\nDROP TABLE TRIAL;\nALTER TABLE t2 RENAME TO TRIAL;\n\
+        INSERT INTO TRIAL VALUES (NULL, 'nobody', 1, '2023-12-01T10:00:01', '2023-12-01T10:30:00')";
+    place.execute(&without_foreign_keys(engine, unkeyed));
+    let (manager, before) = (place.open(), place.dump());
+    for error in [
+        manager.migrate_experiment(1, None, MigrateOptions::default()).err(),
+        manager.experiment_digest(1, JobOptions::default()).err(),
+        manager.export_to_string(1, ExportOptions::default()).err(),
+    ] {
+        let error = error.expect("a row without an id");
+        assert_eq!(error.status(), Status::Validation, "{}", error.to_json());
+        assert_eq!(tables(&error), ["TRIAL"]);
+    }
+    assert!(!manager.validate(ValidateOptions::default()).expect("a report").passed());
+    assert_eq!(place.dump(), before);
+}
+
+pub fn columns_with_the_names_of_a_rowid_are_kept(engine: Engine) {
+    // SQLite's own tables have them in tests/odd_schemas.rs.
+    let Engine::Server(_) = engine else { return };
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a");
+    for table in ["METRIC", "EPOCH_METRIC", "TRIAL"] {
+        place.execute(&format!(
+            "ALTER TABLE {table} ADD COLUMN rowid INT, ADD COLUMN oid INT, ADD COLUMN _rowid_ INT;\n\
+             UPDATE {table} SET rowid = 7, oid = 8, _rowid_ = 9"
+        ));
+    }
+    let (manager, before) = (place.open(), place.dump());
+    let wanted = digest(&manager, 1);
+    let target = Engine::Sqlite.place(&folder, "b").create();
+    assert_eq!(digest(&target, migrated(&manager, Some(&target), 1, MigrateOptions::default())), wanted);
+    let id = manager.create_snapshot("", SnapshotOptions::default());
+    let id = id.unwrap_or_else(|error| panic!("{}", error.to_json()));
+    manager.verify_snapshot(&id, JobOptions::default()).expect("as it was made");
+    place.execute("UPDATE METRIC SET rowid = 1");
+    manager.restore_snapshot(&id, RestoreOptions::default()).unwrap_or_else(|error| panic!("{}", error.to_json()));
     assert_eq!(place.dump(), before);
 }

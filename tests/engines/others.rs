@@ -5,6 +5,9 @@ use expmig::{
     SnapshotOptions, Status, Strategy, TransformOptions, TransformationResult, UndoOptions,
 };
 
+use mysql::prelude::Queryable;
+
+use super::server::Server;
 use super::support::{Folder, SMALL, SMALL_BATCHES, details};
 use super::{Engine, Place, digest};
 
@@ -324,7 +327,7 @@ pub fn columns_that_the_server_stamps_keep_their_value(engine: Engine) {
         ["METRIC", "EPOCH_METRIC", "BATCH_METRIC", "EXPERIMENT"]
             .map(|table| place.cell(&format!("SELECT count(*) FROM {table} WHERE stamp <> '2001-01-01'")))
     };
-    let before = place.dump();
+    let before = without_log(&place);
     let manager = place.open();
     let first = MetricSelection { experiments: Some(vec![1]), metrics: None };
     let done = scale(&manager, &first, "2").unwrap_or_else(|e| panic!("{}", e.to_json()));
@@ -333,12 +336,155 @@ pub fn columns_that_the_server_stamps_keep_their_value(engine: Engine) {
     manager
         .undo_transform(done.transform_id.unwrap(), UndoOptions::default())
         .unwrap_or_else(|e| panic!("{}", e.to_json()));
-    let ours = |dump: Vec<(String, Vec<Vec<String>>)>| {
-        dump.into_iter().filter(|(table, _)| !table.starts_with("EXPMIG_")).collect::<Vec<_>>()
-    };
-    assert_eq!(ours(place.dump()), ours(before));
+    assert_eq!(without_log(&place), before);
     // The experiment that trials are appended to is changed on purpose, but this is not a part of it.
     let into = MigrateOptions { target_experiment: Some(2), ..MigrateOptions::default() };
     manager.migrate_experiment(1, None, into).unwrap_or_else(|e| panic!("{}", e.to_json()));
     assert_eq!(stamped()[3], "Integer(0)");
+}
+
+/// Experiment 1 also links metric 36 of experiment 2, so that a transformation copies it, as metric 39.
+const SHARED: &str = "INSERT INTO EPOCH_METRIC VALUES (1, 21, 36)";
+
+pub fn a_copy_that_somebody_elses_table_refers_to_stays(engine: Engine) {
+    let folder = Folder::new();
+    let first = MetricSelection { experiments: Some(vec![1]), metrics: None };
+    for (nth, action) in ["ON DELETE CASCADE", "ON DELETE SET NULL", ""].into_iter().enumerate() {
+        let place = engine.small(&folder, &format!("a{nth}"));
+        place.execute(SHARED);
+        place.execute(&format!(
+            "CREATE TABLE NOTE (id INT PRIMARY KEY, m BIGINT, FOREIGN KEY (m) REFERENCES METRIC(id) {action})"
+        ));
+        let manager = place.open();
+        let transformed = || scale(&manager, &first, "2").unwrap_or_else(|e| panic!("{}", e.to_json()));
+        let undone = |id| {
+            let done = manager.undo_transform(id, UndoOptions::default()).unwrap_or_else(|e| panic!("{}", e.to_json()));
+            (done.copies, done.copies_kept)
+        };
+        // Of others that refer to something else it is no affair.
+        place.execute("INSERT INTO NOTE VALUES (1, 36)");
+        let done = transformed();
+        assert_eq!((done.copied, undone(done.transform_id.unwrap())), (1, (1, 0)), "{action}");
+        let done = transformed();
+        place.execute("INSERT INTO NOTE SELECT 2, max(id) FROM METRIC");
+        assert_eq!(undone(done.transform_id.unwrap()), (1, 1), "{action}");
+        assert_eq!(
+            place.cell("SELECT count(*) FROM NOTE AS n JOIN METRIC AS m ON m.id = n.m"),
+            "Integer(2)",
+            "{action}"
+        );
+        assert_eq!(place.cell("SELECT count(*) FROM EPOCH_METRIC WHERE metric_id = 36"), "Integer(2)", "{action}");
+    }
+}
+
+pub fn a_link_that_somebody_elses_table_refers_to_is_not_moved(engine: Engine) {
+    let folder = Folder::new();
+    let first = MetricSelection { experiments: Some(vec![1]), metrics: None };
+    for (nth, action) in ["ON UPDATE CASCADE", "ON UPDATE SET NULL", ""].into_iter().enumerate() {
+        let place = engine.small(&folder, &format!("a{nth}"));
+        place.execute(SHARED);
+        place.execute(&format!(
+            "CREATE TABLE NOTE (id INT PRIMARY KEY, e BIGINT, r BIGINT, m BIGINT,
+                FOREIGN KEY (e, r, m) REFERENCES EPOCH_METRIC(epoch_idx, epoch_trial_run_id, metric_id) {action})"
+        ));
+        place.execute("INSERT INTO NOTE VALUES (5, 1, 21, 36)");
+        // The tables of the undo log stay, empty, on a server.
+        let before = without_log(&place);
+        let error = scale(&place.open(), &first, "2").map(|done| done.to_json()).unwrap_err();
+        assert_eq!(error.status(), Status::Constraint, "{action}: {}", error.to_json());
+        assert_eq!(
+            (details(&error, "table"), details(&error, "row")),
+            (vec!["NOTE"], vec!["id=5"]),
+            "{}",
+            error.to_json()
+        );
+        assert_eq!(without_log(&place), before, "{action}");
+        place.execute("DELETE FROM NOTE");
+        let done = scale(&place.open(), &first, "2").unwrap();
+        // And not moved back.
+        place.execute("INSERT INTO NOTE SELECT 6, epoch_idx, epoch_trial_run_id, metric_id FROM EPOCH_METRIC WHERE metric_id = (SELECT max(id) FROM METRIC)");
+        let error = refused(&place, action, |manager| {
+            manager.undo_transform(done.transform_id.unwrap(), UndoOptions::default())
+        });
+        assert_eq!(error.status(), Status::Constraint, "{action}: {}", error.to_json());
+        assert_eq!(details(&error, "row"), ["id=6"], "{}", error.to_json());
+    }
+}
+
+/// Everything but the undo log.
+fn without_log(place: &Place) -> Vec<(String, Vec<Vec<String>>)> {
+    let counts = |table: &str| table == "sqlite_sequence" || table == "sqlite_schema";
+    place.dump().into_iter().filter(|(table, _)| !table.starts_with("EXPMIG_") && !counts(table)).collect()
+}
+
+/// A database that has the same name and the same rows, and where nothing tells that it is another one but that it is.
+fn twin(engine: Engine, folder: &Folder, place: &Place) -> (Place, Option<Server>) {
+    let rows = [SMALL, SMALL_BATCHES].concat();
+    match engine {
+        Engine::Sqlite => {
+            std::fs::create_dir(folder.path("copy")).unwrap();
+            let copy = folder.copy_of(std::path::Path::new(&place.url), "copy/a.db");
+            (Place { engine, url: copy.display().to_string(), snapshots: place.snapshots.clone() }, None)
+        }
+        Engine::Server(kind) => {
+            let server = Server::start(kind, &[]).expect("another server");
+            server.connect_as("root", "", None).query_drop(format!("CREATE SCHEMA {}", place.schema())).unwrap();
+            let twin = Place { engine, url: server.url(place.schema()), snapshots: place.snapshots.clone() };
+            drop(twin.create());
+            let mut client = server.connect(place.schema());
+            for statement in rows.split(";\n").map(str::trim).filter(|statement| !statement.is_empty()) {
+                client.query_drop(statement).unwrap();
+            }
+            (twin, Some(server))
+        }
+    }
+}
+
+pub fn what_resembles_a_database_is_not_the_database(engine: Engine) {
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a");
+    let (twin, _server) = twin(engine, &folder, &place);
+    let (original, copy) = (place.open(), twin.open());
+    let (of_original, of_copy) = (snapshot(&place), snapshot(&twin));
+    let cleanup = |manager: &Manager, claim| {
+        let done = manager.cleanup_snapshots_with(0, claim).unwrap_or_else(|error| panic!("{}", error.to_json()));
+        (done.deleted, done.left)
+    };
+    for (manager, id, name) in [(&original, &of_copy, "original"), (&copy, &of_original, "copy")] {
+        let error = manager.restore_snapshot(id, alone()).map(|done| done.to_json()).unwrap_err();
+        assert_eq!(error.status(), Status::Mismatch, "{name}: {}", error.to_json());
+        assert_eq!(details(&error, "known"), ["same_content"], "{name}: {}", error.to_json());
+        assert!(error.hint_text().unwrap().contains("EXPMIG_RESTORE_FORCE"), "{}", error.to_json());
+        let forced = manager.restore_snapshot(id, RestoreOptions { force: true, ..alone() });
+        assert_eq!(forced.unwrap_or_else(|error| panic!("{}", error.to_json())).to_json()["database"], "same_content");
+    }
+    let own = original.restore_snapshot(&of_original, alone()).unwrap_or_else(|error| panic!("{}", error.to_json()));
+    assert_eq!(own.to_json()["database"], "same_file");
+    assert_eq!(cleanup(&copy, false), (1, 1));
+    assert_eq!(cleanup(&copy, false), (0, 1));
+    assert_eq!(original.list_snapshots(None, None).unwrap().snapshots[0].id, of_original);
+    assert_eq!(cleanup(&copy, true), (1, 0));
+    // A manifest of an earlier version.
+    let id = snapshot(&place);
+    let path = place.snapshots.join(format!("{id}.json"));
+    let mut manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let database = manifest["database"].as_object_mut().unwrap();
+    database.retain(|key, _| !matches!(key.as_str(), "device" | "path" | "server"));
+    std::fs::write(&path, manifest.to_string()).unwrap();
+    let known = match engine {
+        Engine::Sqlite => {
+            assert_eq!(
+                copy.restore_snapshot(&id, alone()).map(|done| done.to_json()).unwrap_err().status(),
+                Status::Mismatch
+            );
+            "same_file"
+        }
+        Engine::Server(_) => {
+            let error = original.restore_snapshot(&id, alone()).map(|done| done.to_json()).unwrap_err();
+            assert_eq!(details(&error, "known"), ["same_content"], "{}", error.to_json());
+            "same_content"
+        }
+    };
+    let forced = original.restore_snapshot(&id, RestoreOptions { force: true, ..alone() }).unwrap();
+    assert_eq!(forced.to_json()["database"], known);
 }

@@ -58,7 +58,7 @@ class Names(binding.Case):
             (expmig.DataMigrationManager.import_experiment_data, "self experiment_data preserve_ids validate_before_import"),
             (expmig.SnapshotManager.create_snapshot, "self description metadata"),
             (expmig.SnapshotManager.list_snapshots, "self since pattern"),
-            (expmig.SnapshotManager.cleanup_old_snapshots, "self keep_count"),
+            (expmig.SnapshotManager.cleanup_old_snapshots, "self keep_count claim"),
             (expmig.MetricTransformer.transform_metrics, "self metric_ids transformation_type transformation_params"),
             (expmig.MetricTransformer.batch_transform_experiment, "self experiment_id transformations"),
             # Experiment Manager's own.

@@ -289,6 +289,33 @@ class InAChild(test_package_callbacks.Callbacks):
             expmig.DatabaseManager(self.path, isolation="thread")
 
 
+class PrivateCopies(binding.Case):
+    """Reading a file in rollback-journal mode keeps nobody waiting for longer than allowed."""
+
+    def test_they_go_where_they_shall_or_are_not_made(self):
+        for isolation in (None, "process"):
+            with expmig.DatabaseManager(self.path, temp_dir="no such folder", isolation=isolation) as database:
+                with self.assertRaisesRegex(expmig.DataMigrationError, "no such folder"):
+                    expmig.DataValidator(database).validate_foreign_keys()
+            with expmig.DatabaseManager(self.path, temp_dir="no such folder", max_read_lock=None, isolation=isolation) as database:
+                self.assertEqual(expmig.DataValidator(database).validate_foreign_keys(), {})
+        for nonsense in (0, -1, float("nan")):
+            with self.assertRaisesRegex(ValueError, "max_read_lock"):
+                expmig.DatabaseManager(self.path, max_read_lock=nonsense)
+
+    def test_a_training_commits_while_a_progress_callback_sleeps(self):
+        writes = textwrap.dedent("""
+            import sqlite3, sys
+            sqlite3.connect(sys.argv[1], timeout=0).execute("UPDATE EXPERIMENT SET title = title").connection.commit()
+            print("committed")
+        """)
+        said = []
+        with expmig.DatabaseManager(self.path) as database:
+            migrator = expmig.DataMigrationManager(database)
+            migrator.plan(1, progress_callback=lambda progress: said.append(binding.run(writes, self.path)))
+        self.assertEqual(set(said), {"committed\n"})
+
+
 class ChecksInAChild(test_package_checks.Checks):
     """Checks and transformations that run here, for a validation in a child process."""
 

@@ -131,6 +131,8 @@ impl Server {
         let template = kind.template(&binary);
         let folder = tempfile::Builder::new().prefix("expmig-server-").tempdir().expect("a folder").keep();
         run(Command::new("cp").args(["-a", "--sparse=always"]).arg(&template).arg(folder.join("data")));
+        // A server's own name, which MySQL makes anew where it is missing, as it has to be in a copy.
+        let _only_mysql = std::fs::remove_file(folder.join("data/auto.cnf"));
         let mut server = Server { kind, folder, port: 0, keeper: None };
         server.launch(&binary, options);
         let mut root = server.connect_as("root", "", None);

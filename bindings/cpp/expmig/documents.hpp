@@ -78,6 +78,12 @@ struct restore_result {
     std::string json{};
 };
 
+struct cleanup_result {
+    std::uint64_t deleted = 0;
+    /** Snapshots of a database that resembles this one, which were left because it is not certain that they are its own. */
+    std::uint64_t left = 0;
+};
+
 struct comparison {
     bool equal = false;
     /** With both digests, and the first difference. */

@@ -178,6 +178,15 @@ public:
         return deleted;
     }
 
+    /** The same; with claim, snapshots of a database that only resembles this one count as this one's, too. */
+    cleanup_result cleanup_snapshots(std::int64_t keep_count, bool claim) const {
+        cleanup_result done;
+        detail::call call;
+        call.finish(expmig_snapshot_cleanup_with(get(), keep_count, detail::flag(claim, EXPMIG_CLEANUP_CLAIM),
+                                                 &done.deleted, &done.left, call.error()));
+        return done;
+    }
+
     /** Copies an experiment within this database, and everything below it. */
     migration migrate(std::int64_t experiment_id, const migrate_options &options = {}) const {
         return migrate_into(nullptr, experiment_id, options);

@@ -52,6 +52,11 @@ struct open_options {
     std::optional<std::string> password{};
     /** Asked for it, once, where `password` is not given. What it throws comes out of open. */
     std::function<std::string()> ask_password{};
+    /** The longest time for which reading keeps writers of a SQLite file in rollback-journal mode waiting; what takes longer is read from a
+        private copy. 0: no limit, so no copy. */
+    std::optional<std::chrono::milliseconds> max_read_lock{};
+    /** The folder for private copies, instead of the one where SQLite puts its temporary files. */
+    std::optional<std::filesystem::path> temp_dir{};
     /** As create, and create the tables also beside those of others. */
     bool create_beside = false;
 };
@@ -199,13 +204,18 @@ inline const std::int64_t *ids(const std::vector<std::int64_t> &from) noexcept {
 
 class open_arguments {
 public:
-    open_arguments(const open_options &from, call &call) : call_(call), ask_(from.ask_password), password_(from.password) {
+    open_arguments(const open_options &from, call &call)
+        : call_(call), ask_(from.ask_password), password_(from.password),
+          temp_dir_(from.temp_dir ? std::optional(utf8(*from.temp_dir)) : std::nullopt) {
         options_.flags = flag(from.create, EXPMIG_OPEN_CREATE) | flag(from.create_beside, EXPMIG_OPEN_CREATE_BESIDE) |
                          flag(from.readonly, EXPMIG_OPEN_READONLY) |
                          flag(from.allow_shared_process, EXPMIG_OPEN_ALLOW_SHARED_PROCESS);
         if (from.busy_timeout)
             options_.busy_timeout_ms = from.busy_timeout->count();
+        if (from.max_read_lock)
+            options_.max_read_lock_ms = from.max_read_lock->count();
         options_.password = password_.get();
+        options_.temp_dir = temp_dir_.get();
         if (ask_) {
             options_.password_fn = ask;
             options_.password_user_data = this;
@@ -230,6 +240,7 @@ private:
     call &call_;
     const std::function<std::string()> &ask_;
     optional_c_text password_;
+    optional_c_text temp_dir_;
     std::optional<c_text> answer_;
     expmig_open_options options_ = defaults<expmig_open_options, expmig_open_options_init>();
 };

@@ -45,7 +45,7 @@ class Database:
 
     def __init__(
         self, url: str | Secret, *, password: Secret | None, readonly: bool, create: bool, create_beside: bool, allow_shared_process: bool,
-        busy_timeout_ms: int,
+        busy_timeout_ms: int, max_read_lock_ms: int, temp_dir: str | None,
     ) -> None:
         options = options_of(
             c.expmig_open_options,
@@ -56,6 +56,8 @@ class Database:
             ),
             busy_timeout_ms=integer(busy_timeout_ms, "timeout"),
             password=None if password is None else password.encoded(),
+            max_read_lock_ms=integer(max_read_lock_ms, "max_read_lock"),
+            temp_dir=None if temp_dir is None else path_text(temp_dir, "temp_dir"),
         )
         database = null(c.expmig_database)
         with Call() as call:
@@ -198,10 +200,11 @@ class Manager:
         with self.handle as manager, Call() as call:
             call.run(lib.expmig_snapshot_delete, manager, text(snapshot_id, "snapshot_id"))
 
-    def snapshot_cleanup(self, keep_count: int) -> int:
+    def snapshot_cleanup(self, keep_count: int, claim: bool) -> int:
         deleted = c_uint64()
         with self.handle as manager, Call() as call:
-            call.run(lib.expmig_snapshot_cleanup, manager, integer(keep_count, "keep_count"), byref(deleted))
+            asked = flags((claim, c.EXPMIG_CLEANUP_CLAIM))
+            call.run(lib.expmig_snapshot_cleanup_with, manager, integer(keep_count, "keep_count"), asked, byref(deleted), None)
         return deleted.value
 
     # Migration

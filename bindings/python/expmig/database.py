@@ -49,6 +49,9 @@ class DatabaseManager:
     ``create``: create the file or the schema if it is missing, and the tables in one that is empty; refused where other tables are.
     ``create_beside``: as ``create``, and create the tables also beside those of others, which are left alone.
     ``timeout``: how many seconds to wait for other connections' locks.
+    ``max_read_lock``: how many seconds reading may keep those who write into a SQLite file in rollback-journal mode waiting; what takes longer is
+    read from a private copy (docs/threading.md). None is no limit: the file is read in place.
+    ``temp_dir``: the folder for private copies; None is the one where SQLite puts its temporary files.
     ``isolation``: "process" does every call in a child process, which is the way to use expmig on a file that this process has open
     through Python's sqlite3 (docs/python.md); None does it here.
     ``allow_shared_process``: open the file here although this process has it open through another copy of SQLite, whose locks get lost.
@@ -90,6 +93,8 @@ class DatabaseManager:
         ssl_ca: str | os.PathLike[str] | None = None,
         connect_timeout: float | None = None,
         read_timeout: float | None = None,
+        max_read_lock: float | None = 2.0,
+        temp_dir: str | os.PathLike[str] | None = None,
     ) -> None:
         if recreate:
             raise ValueError("recreate=True would delete the database; delete the file yourself, and pass create=True")
@@ -100,6 +105,8 @@ class DatabaseManager:
         }
         if isolation not in (None, "process"):
             raise ValueError(f'isolation must be None or "process", not {isolation!r}')
+        if max_read_lock is not None and not max_read_lock >= 0.001:
+            raise ValueError(f"max_read_lock must be at least a millisecond, or None for no limit, not {max_read_lock!r}")
         address = address_of(path, use_sqlite, password, server)
         self.use_sqlite = address.use_sqlite
         self.readonly = readonly
@@ -107,6 +114,8 @@ class DatabaseManager:
         self._asked: dict[str, Any] = {
             "url": address.url, "password": None if self.use_sqlite else secret(password), "readonly": readonly, "create": create,
             "create_beside": create_beside, "allow_shared_process": allow_shared_process, "busy_timeout_ms": round(timeout * 1000),
+            "max_read_lock_ms": 0 if max_read_lock is None else round(max_read_lock * 1000),
+            "temp_dir": None if temp_dir is None else os.path.abspath(os.fsdecode(temp_dir)),
         }
         self._engines: weakref.WeakSet[Engine] = weakref.WeakSet()
         self._lock = threading.Lock()

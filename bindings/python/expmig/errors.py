@@ -12,6 +12,7 @@ PYTHON_NAMES = {
     "EXPMIG_OPEN_ALLOW_SHARED_PROCESS": "allow_shared_process=True",
     "EXPMIG_RESTORE_NO_SAFETY_SNAPSHOT": "safety_snapshot=False",
     "EXPMIG_RESTORE_FORCE": "force=True",
+    "EXPMIG_CLEANUP_CLAIM": "claim=True",
     "EXPMIG_EXPORT_SKIP_UNSOUND": "skip_unsound=True",
     "EXPMIG_IMPORT_ADD_COLUMNS": "add_columns=True",
     "EXPMIG_IMPORT_ALLOW_LOSSY": "allow_lossy=True",

@@ -117,9 +117,12 @@ class SnapshotManager:
         self._engine.manager.snapshot_delete(snapshot_id)
         return True
 
-    def cleanup_old_snapshots(self, keep_count: int = 10) -> int:
-        """Keeps the newest snapshots of this database, deletes its others, and answers how many it deleted."""
-        return int(self._engine.manager.snapshot_cleanup(keep_count))
+    def cleanup_old_snapshots(self, keep_count: int = 10, claim: bool = False) -> int:
+        """Keeps the newest snapshots of this database, deletes its others, and answers how many it deleted.
+
+        Snapshots of a database that only resembles this one, as a copy does, are left, and a warning is logged; with ``claim`` they
+        count as this one's, for a database that was moved to another machine with its snapshots."""
+        return int(self._engine.manager.snapshot_cleanup(keep_count, claim))
 
     @staticmethod
     def _job(progress_callback: Optional[ProgressCallback], cancel: Any) -> Any:

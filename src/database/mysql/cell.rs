@@ -4,9 +4,9 @@ use mysql::consts::ColumnType as Wire;
 use mysql::{Column, Row, Value};
 
 use super::super::cell_buffer::CellBuffer;
-use super::any_cell;
+use super::{any_cell, numbers};
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::ValueRef;
+use crate::schema::{self, Kind, Role, ValueRef, table};
 
 /// The character set of what is no text.
 const BINARY: u16 = 63;
@@ -20,6 +20,8 @@ enum Reading {
     Text,
     /// Digits that are an integer if they can be, else text.
     Decimal,
+    /// Digits that are a real number if that has the same, else as `Decimal`.
+    Number,
     /// Bytes are a number.
     Bits,
     Date,
@@ -29,14 +31,46 @@ enum Reading {
     Cell,
 }
 
+/// A column of a result set.
+struct Read {
+    reading: Reading,
+    name: String,
+    /// The table that it comes from, if it comes from one of experiments'.
+    table: Option<&'static str>,
+    /// What is beyond 63 bits is text: so nothing of a content is lost, but no key and no count is such a number.
+    is_content: bool,
+}
+
 /// How the columns of a result set are read.
-pub struct Columns(Vec<(Reading, String)>);
+pub struct Columns(Vec<Read>);
 
 impl Columns {
     pub fn of(columns: &[Column]) -> Columns {
-        let reading = |column: &Column| match column.column_type() {
+        Columns(columns.iter().map(Read::of).collect())
+    }
+
+    /// The names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|column| column.name.as_str())
+    }
+
+    /// Adds the cells of a row.
+    pub fn push(&self, row: Row, cells: &mut CellBuffer) -> Result<()> {
+        row.unwrap().into_iter().zip(&self.0).try_for_each(|(value, column)| column.push(value, cells))
+    }
+}
+
+impl Read {
+    fn of(column: &Column) -> Read {
+        // The server tells them by their own names, whatever the statement calls them.
+        let table = table(&column.org_table_str());
+        let known: Option<&schema::Column> = table.and_then(|table| table.column(&column.org_name_str()));
+        let reading = match column.column_type() {
             _ if any_cell::is_in(&column.org_table_str(), &column.org_name_str()) => Reading::Cell,
-            Wire::MYSQL_TYPE_NEWDECIMAL | Wire::MYSQL_TYPE_DECIMAL => Reading::Decimal,
+            Wire::MYSQL_TYPE_NEWDECIMAL | Wire::MYSQL_TYPE_DECIMAL => {
+                let is_real = known.is_some_and(|known| known.kind == Kind::Real);
+                if is_real { Reading::Number } else { Reading::Decimal }
+            }
             Wire::MYSQL_TYPE_BIT => Reading::Bits,
             Wire::MYSQL_TYPE_DATE | Wire::MYSQL_TYPE_NEWDATE => Reading::Date,
             Wire::MYSQL_TYPE_DATETIME
@@ -50,62 +84,67 @@ impl Columns {
             _ if column.character_set() != BINARY => Reading::Text,
             _ => Reading::Plain,
         };
-        Columns(columns.iter().map(|column| (reading(column), column.name_str().into_owned())).collect())
+        Read {
+            reading,
+            name: column.name_str().into_owned(),
+            table: table.map(|table| table.name),
+            is_content: table.is_some() && known.is_none_or(|known| known.role == Role::Content),
+        }
     }
 
-    /// The names.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(_, name)| name.as_str())
-    }
-
-    /// Adds the cells of a row.
-    pub fn push(&self, row: Row, cells: &mut CellBuffer) -> Result<()> {
-        for (value, (reading, name)) in row.unwrap().into_iter().zip(&self.0) {
-            push(value, *reading, name, cells)?;
+    fn push(&self, value: Value, cells: &mut CellBuffer) -> Result<()> {
+        let reading = self.reading;
+        match (value, reading) {
+            (Value::NULL, _) => cells.push(ValueRef::Null),
+            (Value::Int(number), _) => cells.push(ValueRef::Integer(number)),
+            (Value::UInt(number), _) => self.push_unsigned(number, cells)?,
+            (Value::Float(number), _) => cells.push(ValueRef::Real(f64::from(number))),
+            (Value::Double(number), _) => cells.push(ValueRef::Real(number)),
+            (Value::Bytes(bytes), Reading::Cell) => cells.push(any_cell::decode(&bytes, &self.name)?),
+            (Value::Bytes(bytes), Reading::Text) => cells.push(ValueRef::Text(&bytes)),
+            (Value::Bytes(bytes), Reading::Decimal) => cells.push(numbers::read_decimal(false, &bytes)),
+            (Value::Bytes(bytes), Reading::Number) => cells.push(numbers::read_decimal(true, &bytes)),
+            (Value::Bytes(bytes), Reading::Bits) => {
+                let number = bytes.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
+                self.push_unsigned(number, cells)?;
+            }
+            (Value::Bytes(bytes), _) => cells.push(ValueRef::Blob(&bytes)),
+            (Value::Date(year, month, day, hour, minute, second, micros), _) => {
+                let date = (year, month, day);
+                let time = (reading != Reading::Date).then_some((hour, minute, second, micros));
+                cells.push_text(|out| {
+                    date_text(date, time, out);
+                    Ok::<(), Error>(())
+                })?;
+            }
+            (Value::Time(negative, days, hours, minutes, seconds, micros), _) => {
+                let sign = if negative { "-" } else { "" };
+                let hours = days.saturating_mul(24).saturating_add(u32::from(hours));
+                let mut text = format!("{sign}{hours:02}:{minutes:02}:{seconds:02}");
+                if micros != 0 {
+                    text.push_str(&format!(".{micros:06}"));
+                }
+                cells.push(ValueRef::Text(text.as_bytes()));
+            }
         }
         Ok(())
     }
-}
 
-fn push(value: Value, reading: Reading, name: &str, cells: &mut CellBuffer) -> Result<()> {
-    match (value, reading) {
-        (Value::NULL, _) => cells.push(ValueRef::Null),
-        (Value::Int(number), _) => cells.push(ValueRef::Integer(number)),
-        (Value::UInt(number), _) => cells.push(ValueRef::Integer(signed(number, name)?)),
-        (Value::Float(number), _) => cells.push(ValueRef::Real(f64::from(number))),
-        (Value::Double(number), _) => cells.push(ValueRef::Real(number)),
-        (Value::Bytes(bytes), Reading::Cell) => cells.push(any_cell::decode(&bytes, name)?),
-        (Value::Bytes(bytes), Reading::Text) => cells.push(ValueRef::Text(&bytes)),
-        (Value::Bytes(bytes), Reading::Decimal) => {
-            match std::str::from_utf8(&bytes).ok().and_then(|digits| digits.parse().ok()) {
-                Some(number) => cells.push(ValueRef::Integer(number)),
-                None => cells.push(ValueRef::Text(&bytes)),
+    fn push_unsigned(&self, number: u64, cells: &mut CellBuffer) -> Result<()> {
+        match i64::try_from(number) {
+            Ok(number) => cells.push(ValueRef::Integer(number)),
+            Err(_) if self.is_content => cells.push(ValueRef::Text(number.to_string().as_bytes())),
+            Err(_) => {
+                let message = format!("{number} in the column {} has more than 63 bits", self.name);
+                let error = Error::new(Status::Limit, Domain::Database, message)
+                    .detail("column", &self.name)
+                    .detail("value", number)
+                    .hint("expmig holds keys and counts as integers of 64 bits with a sign; change the value");
+                return Err(self.table.into_iter().fold(error, |error, table| error.detail("table", table)));
             }
         }
-        (Value::Bytes(bytes), Reading::Bits) => {
-            let number = bytes.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
-            cells.push(ValueRef::Integer(signed(number, name)?));
-        }
-        (Value::Bytes(bytes), _) => cells.push(ValueRef::Blob(&bytes)),
-        (Value::Date(year, month, day, hour, minute, second, micros), _) => {
-            let date = (year, month, day);
-            let time = (reading != Reading::Date).then_some((hour, minute, second, micros));
-            cells.push_text(|out| {
-                date_text(date, time, out);
-                Ok::<(), Error>(())
-            })?;
-        }
-        (Value::Time(negative, days, hours, minutes, seconds, micros), _) => {
-            let sign = if negative { "-" } else { "" };
-            let hours = days.saturating_mul(24).saturating_add(u32::from(hours));
-            let mut text = format!("{sign}{hours:02}:{minutes:02}:{seconds:02}");
-            if micros != 0 {
-                text.push_str(&format!(".{micros:06}"));
-            }
-            cells.push(ValueRef::Text(text.as_bytes()));
-        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// As `format_timestamp` writes it; dates that are none, such as `0000-00-00`, by their digits. A good part of all values are times,
@@ -138,25 +177,20 @@ fn digits(number: u32, width: u32, out: &mut Vec<u8>) {
     }
 }
 
-fn signed(number: u64, name: &str) -> Result<i64> {
-    i64::try_from(number).map_err(|_| {
-        Error::new(Status::Limit, Domain::Database, format!("{number} in the column {name} has more than 63 bits"))
-            .detail("column", name)
-            .detail("value", number)
-            .hint("expmig holds integers of 64 bits with a sign; change the value")
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use mysql::Value;
 
-    use super::{CellBuffer, Reading, push};
+    use super::{CellBuffer, Read, Reading};
     use crate::schema::ValueRef;
+
+    fn column(reading: Reading, is_content: bool) -> Read {
+        Read { reading, name: "c".to_owned(), table: Some("METRIC"), is_content }
+    }
 
     fn read(value: Value, reading: Reading) -> crate::schema::Value {
         let mut cells = CellBuffer::default();
-        push(value, reading, "c", &mut cells).unwrap();
+        column(reading, true).push(value, &mut cells).unwrap();
         cells.get(0).to_owned()
     }
 
@@ -173,6 +207,12 @@ mod tests {
         assert_eq!(read(Value::Bytes(b"1.50".to_vec()), Reading::Decimal), text("1.50"));
         assert_eq!(read(Value::Bytes(vec![1, 2]), Reading::Bits), ValueRef::Integer(258).to_owned());
         assert_eq!(read(Value::Bytes(vec![0xff]), Reading::Plain), ValueRef::Blob(&[0xff]).to_owned());
-        assert!(push(Value::UInt(1 << 63), Reading::Plain, "c", &mut CellBuffer::default()).is_err());
+        assert_eq!(read(Value::Bytes(b"1.50".to_vec()), Reading::Number), ValueRef::Real(1.5).to_owned());
+        let large = "123456789012345678.25";
+        assert_eq!(read(Value::Bytes(large.into()), Reading::Number), text(large));
+        assert_eq!(read(Value::UInt(u64::MAX), Reading::Plain), text("18446744073709551615"));
+        assert_eq!(read(Value::Bytes(vec![0xff; 8]), Reading::Bits), text("18446744073709551615"));
+        let key = column(Reading::Plain, false).push(Value::UInt(1 << 63), &mut CellBuffer::default());
+        assert!(key.unwrap_err().details().iter().any(|detail| detail.key == "table" && detail.value == "METRIC"));
     }
 }

@@ -1,16 +1,17 @@
 //! The types of columns, as far as it matters what they do to a value.
 
+use super::members::members;
 use crate::database::layout::Affinity;
 
 /// What a text column can hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Charset {
     /// `utf8mb4`: everything.
     Utf8,
     /// `utf8mb3`: characters of at most three bytes.
     Utf8mb3,
-    /// Any other: ASCII, and what only the server knows.
-    Other,
+    /// Any other, by its name: ASCII, and what only the server knows.
+    Other(String),
 }
 
 /// The type of a column.
@@ -20,17 +21,52 @@ pub enum ColumnType {
         least: i64,
         most: u64,
     },
-    Float,
-    Double,
-    Decimal {
-        digits: u32,
-        scale: u32,
+    Float(Zero),
+    Double(Zero),
+    /// `FLOAT` (`single`) and `DOUBLE` with a number of digits, all of them and those after the point, or without a sign.
+    Rounded {
+        single: bool,
+        digits: Option<(u32, u32)>,
+        unsigned: bool,
+        zero: Zero,
     },
+    Decimal(Decimal),
     /// With as many digits of a second's fraction.
     DateTime {
         fraction: u32,
     },
+    /// The same, of a moment after 1970 in UTC.
+    Timestamp {
+        fraction: u32,
+    },
     Date,
+    /// Hours, minutes and seconds, of either sign.
+    Time {
+        fraction: u32,
+    },
+    /// `short`: `YEAR(2)`.
+    Year {
+        short: bool,
+    },
+    /// A number, whose bits they are.
+    Bits {
+        most: u64,
+    },
+    /// `ENUM`: one of its members; `SET` (`several`): some of them, in their order, with commas between.
+    Choice {
+        members: Vec<Vec<u8>>,
+        several: bool,
+    },
+    /// A type of MariaDB's with this name, whose values are written as text in the server's own form.
+    Formed(&'static str),
+    /// In the server's own bytes; the code of the one kind that is let in, or 0.
+    Geometry {
+        code: u32,
+    },
+    /// Numbers of 32 bits, in so many bytes at most.
+    Vector {
+        most: u64,
+    },
     Text {
         most_characters: u64,
         most_bytes: u64,
@@ -53,7 +89,31 @@ pub enum ColumnType {
     Other,
 }
 
-/// What `information_schema.COLUMNS` says of a column.
+/// What becomes of the sign of zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Zero {
+    /// There is none (MariaDB).
+    #[default]
+    Plain,
+    /// It is kept (MySQL).
+    Signed,
+}
+
+/// A `DECIMAL`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Decimal {
+    /// All of them.
+    pub digits: u32,
+    /// Those after the point.
+    pub scale: u32,
+    pub unsigned: bool,
+    /// `ZEROFILL`.
+    pub filled: bool,
+    /// In a column that is for real numbers: what is read is one, if that has the same digits.
+    pub number: bool,
+}
+
+/// What `information_schema.COLUMNS` says of a column, and what is known of the server.
 #[derive(Clone, Debug, Default)]
 pub struct Declared {
     /// `DATA_TYPE`, in lower case.
@@ -68,18 +128,57 @@ pub struct Declared {
     pub charset: Option<String>,
     /// Whether a check constraint lets in nothing but JSON.
     pub json: bool,
+    pub zero: Zero,
 }
+
+/// The kinds of geometry, by their codes.
+const GEOMETRIES: [(&str, u32); 9] = [
+    ("geometry", 0),
+    ("point", 1),
+    ("linestring", 2),
+    ("polygon", 3),
+    ("multipoint", 4),
+    ("multilinestring", 5),
+    ("multipolygon", 6),
+    ("geometrycollection", 7),
+    ("geomcollection", 7),
+];
+const FORMED: [&str; 3] = ["uuid", "inet4", "inet6"];
 
 impl ColumnType {
     /// Whether SQLite keeps everything that such a column can hold in a column of its own with this affinity.
     pub fn is_kept_by(&self, affinity: Affinity) -> bool {
-        matches!(
-            (affinity, self),
-            (Affinity::Blob, _)
-                | (Affinity::Numeric | Affinity::Integer, ColumnType::Integer { .. })
-                | (Affinity::Text, ColumnType::Text { .. } | ColumnType::Json | ColumnType::Binary { .. })
-                | (Affinity::Text, ColumnType::DateTime { .. } | ColumnType::Date)
-        )
+        match self {
+            // What is beyond 63 bits is text.
+            ColumnType::Integer { most, .. } | ColumnType::Bits { most } => {
+                affinity == Affinity::Blob || (affinity.is_exact() && *most <= i64::MAX.unsigned_abs())
+            }
+            ColumnType::Year { .. } => affinity.is_exact(),
+            ColumnType::Binary { .. } | ColumnType::Geometry { .. } | ColumnType::Vector { .. } => true,
+            ColumnType::Text { .. }
+            | ColumnType::Json
+            | ColumnType::DateTime { .. }
+            | ColumnType::Timestamp { .. }
+            | ColumnType::Date
+            | ColumnType::Time { .. }
+            | ColumnType::Choice { .. }
+            | ColumnType::Formed(_) => matches!(affinity, Affinity::Blob | Affinity::Text),
+            // Whole numbers are integers.
+            ColumnType::Decimal(Decimal { scale, number: false, .. }) if *scale > 0 => {
+                matches!(affinity, Affinity::Blob | Affinity::Text)
+            }
+            ColumnType::Float(_)
+            | ColumnType::Double(_)
+            | ColumnType::Rounded { .. }
+            | ColumnType::Decimal(_)
+            | ColumnType::Cell
+            | ColumnType::Other => affinity == Affinity::Blob,
+        }
+    }
+
+    /// Whether SQLite keeps everything but -0.0 in a column for real numbers.
+    pub fn is_real(&self) -> bool {
+        matches!(self, ColumnType::Float(_) | ColumnType::Double(_) | ColumnType::Rounded { .. })
     }
 
     /// The type with this description.
@@ -101,41 +200,85 @@ impl ColumnType {
             trimmed,
             json: declared.json,
         };
+        let fraction = small(declared.fraction);
+        let real = |single| match (digits(&declared.column_type), unsigned) {
+            (None, false) if single => ColumnType::Float(declared.zero),
+            (None, false) => ColumnType::Double(declared.zero),
+            (digits, unsigned) => ColumnType::Rounded { single, digits, unsigned, zero: declared.zero },
+        };
+        let choice = |several| match members(&declared.column_type) {
+            Some(members) if declared.charset.is_some() && declared.charset.as_deref() != Some("binary") => {
+                ColumnType::Choice { members, several }
+            }
+            _ => ColumnType::Other,
+        };
         match declared.data_type.as_str() {
             "tinyint" => integer(8),
             "smallint" => integer(16),
             "mediumint" => integer(24),
             "int" | "integer" => integer(32),
             "bigint" => integer(64),
-            // With a number of digits they round.
-            "float" if declared.column_type.eq_ignore_ascii_case("float") => ColumnType::Float,
-            "double" if declared.column_type.eq_ignore_ascii_case("double") => ColumnType::Double,
-            "decimal" if !unsigned => {
-                ColumnType::Decimal { digits: small(declared.precision), scale: small(declared.scale) }
-            }
-            "datetime" => ColumnType::DateTime { fraction: small(declared.fraction) },
+            "float" => real(true),
+            "double" => real(false),
+            "decimal" => ColumnType::Decimal(Decimal {
+                digits: small(declared.precision),
+                scale: small(declared.scale),
+                unsigned,
+                filled: attribute("zerofill"),
+                number: false,
+            }),
+            "datetime" => ColumnType::DateTime { fraction },
+            "timestamp" => ColumnType::Timestamp { fraction },
             "date" => ColumnType::Date,
+            "time" => ColumnType::Time { fraction },
+            "year" => ColumnType::Year { short: declared.column_type == "year(2)" },
+            "bit" => match declared.precision.map(|bits| 64 - bits.clamp(1, 64)) {
+                Some(free) => ColumnType::Bits { most: u64::MAX >> free },
+                None => ColumnType::Other,
+            },
             "char" => text(true),
             "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => text(false),
+            "enum" => choice(false),
+            "set" => choice(true),
             "binary" => ColumnType::Binary { most, padded: true },
             "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob" => ColumnType::Binary { most, padded: false },
             "json" => ColumnType::Json,
-            _ => ColumnType::Other,
+            "vector" => match arguments(&declared.column_type).and_then(|count| count.parse::<u64>().ok()) {
+                Some(count) => ColumnType::Vector { most: count.saturating_mul(4) },
+                None => ColumnType::Other,
+            },
+            other => {
+                let formed = FORMED.iter().find(|name| **name == other).map(|name| ColumnType::Formed(name));
+                let geometry = || GEOMETRIES.iter().find(|(name, _)| *name == other);
+                let geometry = || geometry().map(|(_, code)| ColumnType::Geometry { code: *code });
+                formed.or_else(geometry).unwrap_or(ColumnType::Other)
+            }
         }
     }
+}
+
+/// What stands in the parentheses of a type.
+fn arguments(column_type: &str) -> Option<&str> {
+    column_type.split_once('(')?.1.split_once(')').map(|(inside, _)| inside)
+}
+
+/// The digits of a `FLOAT` or `DOUBLE`, all of them and those after the point.
+fn digits(column_type: &str) -> Option<(u32, u32)> {
+    let (all, after) = arguments(column_type)?.split_once(',')?;
+    Some((all.parse().ok()?, after.parse().ok()?))
 }
 
 fn charset(name: Option<&str>) -> Charset {
     match name {
         Some("utf8mb4") => Charset::Utf8,
         Some("utf8" | "utf8mb3") => Charset::Utf8mb3,
-        _ => Charset::Other,
+        other => Charset::Other(other.unwrap_or_default().to_owned()),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Charset, ColumnType, Declared};
+    use super::{Charset, ColumnType, Declared, Zero};
 
     fn of(data_type: &str, column_type: &str) -> ColumnType {
         ColumnType::of(&Declared {
@@ -158,11 +301,20 @@ mod tests {
     }
 
     #[test]
-    fn what_rounds_in_its_own_way_is_not_written() {
-        assert_eq!(of("float", "float(7,3)"), ColumnType::Other);
-        assert_eq!(of("double", "double unsigned"), ColumnType::Other);
-        assert_eq!(of("timestamp", "timestamp(6)"), ColumnType::Other);
-        assert_eq!(of("enum", "enum('a','b')"), ColumnType::Other);
+    fn every_type_is_known_with_its_limits() {
+        let zero = Zero::Plain;
+        let rounded = |single, digits, unsigned| ColumnType::Rounded { single, digits, unsigned, zero };
+        assert_eq!(of("float", "float"), ColumnType::Float(zero));
+        assert_eq!(of("float", "float(7,3)"), rounded(true, Some((7, 3)), false));
+        assert_eq!(of("double", "double unsigned"), rounded(false, None, true));
+        assert_eq!(of("timestamp", "timestamp"), ColumnType::Timestamp { fraction: 0 });
+        assert_eq!(of("year", "year(2)"), ColumnType::Year { short: true });
+        assert_eq!(of("inet6", "inet6"), ColumnType::Formed("inet6"));
+        assert_eq!(of("geomcollection", "geomcollection"), ColumnType::Geometry { code: 7 });
+        assert_eq!(of("vector", "vector(3)"), ColumnType::Vector { most: 12 });
+        assert_eq!(of("xmltype", "xmltype"), ColumnType::Other);
+        let bits = Declared { data_type: "bit".into(), precision: Some(8), ..Declared::default() };
+        assert_eq!(ColumnType::of(&bits), ColumnType::Bits { most: 255 });
     }
 
     #[test]

@@ -44,6 +44,8 @@ pub struct MysqlConnection {
     pub(super) beside: Beside,
     /// Foreign keys are off.
     suspended: Cell<bool>,
+    /// So are CHECK constraints, where they can be.
+    pub(super) unchecked: Cell<bool>,
     /// The account is shown every trigger.
     sees_triggers: Cell<Option<bool>>,
 }
@@ -93,6 +95,7 @@ impl MysqlConnection {
             lock_name,
             beside: Beside::default(),
             suspended: Cell::new(false),
+            unchecked: Cell::new(false),
             sees_triggers: Cell::new(None),
         })
     }
@@ -182,6 +185,10 @@ impl MysqlConnection {
             self.waiting(|| self.link.command("SET SESSION foreign_key_checks = 1"))?;
             self.suspended.set(false);
         }
+        if self.unchecked.get() {
+            self.waiting(|| self.link.command("SET SESSION check_constraint_checks = 1"))?;
+            self.unchecked.set(false);
+        }
         Ok(())
     }
 
@@ -189,6 +196,7 @@ impl MysqlConnection {
     fn renew(&self) -> Result<()> {
         self.link.renew()?;
         self.suspended.set(false);
+        self.unchecked.set(false);
         Ok(())
     }
 
@@ -379,6 +387,15 @@ impl Connection for MysqlConnection {
         self.waiting(|| self.link.command("SET SESSION foreign_key_checks = 0"))
     }
 
+    fn suspend_checks(&self) -> Result<()> {
+        // MySQL checks always, so its tables have no row that breaks one.
+        if self.is_mariadb() {
+            self.unchecked.set(true);
+            self.waiting(|| self.link.command("SET SESSION check_constraint_checks = 0"))?;
+        }
+        Ok(())
+    }
+
     fn has_other_writers(&self) -> bool {
         true
     }
@@ -421,6 +438,10 @@ impl Connection for MysqlConnection {
 
     fn check_undoes(&self, table: &TableLayout) -> Result<()> {
         self.refuse_without_transactions(table)
+    }
+
+    fn unsteady_tables(&self, layout: &Layout) -> Result<Vec<(String, String)>> {
+        self.without_transactions(layout)
     }
 
     fn make_tables(&self, tables: &[&'static Table]) -> Result<bool> {
@@ -497,7 +518,11 @@ impl Connection for MysqlConnection {
         }
     }
 
-    fn add_column(&self, _: &TableLayout, _: &str, _: &str) -> Result<bool> {
+    fn first_not_taken_back(&self, table: &TableLayout, column: &ColumnLayout) -> Result<Option<Value>> {
+        self.one_way(table, column)
+    }
+
+    fn add_column(&self, _: &TableLayout, _: &ColumnLayout) -> Result<bool> {
         Ok(false)
     }
 

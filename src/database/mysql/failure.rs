@@ -181,6 +181,17 @@ fn classify(code: u16, state: &str) -> (Status, &'static str, &'static str) {
         1030 | 1015 | 1016 => {
             (Status::Io, "the server's storage failed; nothing was changed", "look into the server's error log")
         }
+        // Of Galera, Group Replication and MySQL's sql_require_primary_key.
+        1173 | 3098 | 3750 => (
+            Status::Schema,
+            "the server insists on a primary key, which a table lacks",
+            "add a primary key to the table (ALTER TABLE ... ADD PRIMARY KEY); nothing was changed",
+        ),
+        3921 | 3922 => (
+            Status::Unsupported,
+            "the server takes compressed connections only, which expmig does not make",
+            "add uncompressed to protocol_compression_algorithms on the server",
+        ),
         1034 | 1035 | 1194 | 1195 => (Status::Corrupt, "a table is damaged", "run CHECK TABLE on the server"),
         1153 | 1301 => (
             Status::Limit,
@@ -196,7 +207,7 @@ fn classify(code: u16, state: &str) -> (Status, &'static str, &'static str) {
         1048 | DUPLICATE | 1169 | 1216 | 1217 | 1451 | 1452 | 1557 | 1761 | 1762 | 3819 | 4025 | 1364 => {
             (Status::Constraint, "", "compare the target's schema with the source's")
         }
-        1264 | 1265 | 1292 | 1366 | 1406 | 1525 | 3140 | 3141 => {
+        1264 | 1265 | 1292 | 1366 | 1406 | 1525 | 3140 | 3141 | 3988 => {
             (Status::Constraint, "a value does not fit its column", "compare the target's schema with the source's")
         }
         4119 | 4120 => (
@@ -220,6 +231,21 @@ fn classify(code: u16, state: &str) -> (Status, &'static str, &'static str) {
 mod tests {
     use super::{Cause, MySqlError, translate};
     use crate::error::Status;
+
+    #[test]
+    fn what_a_server_insists_on_is_named() {
+        for (code, state, status) in [
+            (3098, "HY000", Status::Schema),
+            (3750, "HY000", Status::Schema),
+            (1173, "42000", Status::Schema),
+            (3922, "HY000", Status::Unsupported),
+        ] {
+            let error = MySqlError { state: state.to_owned(), message: "The table does not comply".to_owned(), code };
+            let error = translate(Cause::MySqlError(error), "mysql://there/schema");
+            assert_eq!((error.status(), error.vendor_code()), (status, Some(i32::from(code))));
+            assert!(error.hint_text().is_some(), "{}", error.to_json());
+        }
+    }
 
     #[test]
     fn whatever_makes_a_transaction_too_large_is_a_limit() {

@@ -8,6 +8,7 @@ use super::any_cell;
 use super::column_type::ColumnType;
 use super::connection::{MysqlConnection, wire};
 use super::load;
+use super::numbers::{large, plain};
 use super::store::{Stored, store};
 use crate::database::connection::{Connection, Inserter};
 use crate::database::layout::{ColumnLayout, Storage, TableLayout};
@@ -56,7 +57,7 @@ impl<'c> MysqlInserter<'c> {
             let found = table.columns.iter().find(|column| column.name == *name)?;
             match &found.storage {
                 Storage::Mysql(kind) => Some((found.clone(), kind.clone())),
-                Storage::Sqlite(_) => None,
+                _ => None,
             }
         };
         let Some(columns) = columns.iter().map(find).collect::<Option<Vec<_>>>() else {
@@ -89,13 +90,15 @@ impl<'c> MysqlInserter<'c> {
             return Ok(any_cell::encode(value).map(Value::Blob));
         }
         let stored = match store(kind, value) {
-            Stored::Same => return Ok(None),
+            Stored::Same => return Ok(sent(kind, value)),
             Stored::As(value) => Some(value),
             Stored::Refused => None,
+            // Here nothing is decided that the server could decide otherwise.
+            Stored::Ask if matches!(kind, ColumnType::Json | ColumnType::Formed(_)) => return Ok(None),
             Stored::Ask => self.connection.stored_as(column, value)?,
         };
         match stored {
-            Some(stored) => Ok(Some(stored)),
+            Some(stored) => Ok(sent(kind, stored.borrow()).or(Some(stored))),
             None => Err(Error::new(
                 Status::Constraint,
                 Domain::Database,
@@ -162,6 +165,17 @@ impl<'c> MysqlInserter<'c> {
         }
         let sql = format!("{}{}", self.head, vec![self.row.as_str(); rows].join(", "));
         self.connection.change(&sql, values).map(drop)
+    }
+}
+
+/// How a value is sent that the server would not understand as it is read.
+fn sent(kind: &ColumnType, value: ValueRef<'_>) -> Option<Value> {
+    match (kind, value) {
+        (ColumnType::Decimal(_), ValueRef::Real(number)) => Some(Value::Text(plain(number).into_bytes())),
+        (ColumnType::Bits { .. }, ValueRef::Text(digits)) => {
+            large(digits).map(|number| Value::Blob(number.to_be_bytes().to_vec()))
+        }
+        _ => None,
     }
 }
 

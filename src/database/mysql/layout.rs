@@ -2,11 +2,13 @@
 
 use std::collections::HashSet;
 
-use super::column_type::{ColumnType, Declared};
+use super::column_type::{ColumnType, Decimal, Declared, Zero};
 use super::connection::MysqlConnection;
 use super::visible;
 use crate::database::connection::{Connection, Next, Row};
-use crate::database::layout::{ColumnLayout, Layout, Storage, TableLayout, ids_are_no_key, is_relied_on, not_a_table};
+use crate::database::layout::{
+    ColumnLayout, Layout, Storage, TableLayout, ids_are_no_key, is_relied_on, no_ids, not_a_table,
+};
 use crate::error::{Error, Result};
 use crate::schema::{Column, Kind, Table, Value, ValueRef, own_table, table};
 
@@ -51,7 +53,8 @@ pub fn read(connection: &MysqlConnection) -> Result<Layout> {
         if let Some(schema) = table(&name) {
             let found = columns(connection, schema, &name)?;
             if schema.has_own_id() && !unique_id(connection, &name)? {
-                return Err(no_key(connection, &name));
+                let there = found.position("id").is_some();
+                return Err(if there { no_key(connection, &name) } else { no_ids(&name) });
             }
             tables.push(found);
         } else if let Some(schema) = own_table(&name) {
@@ -118,6 +121,7 @@ fn column_type(known: Option<&Column>, declared: &Declared) -> ColumnType {
     match (known.map(|column| column.kind), ColumnType::of(declared)) {
         (Some(Kind::Cell), ColumnType::Binary { padded: false, .. }) => ColumnType::Cell,
         (Some(Kind::Cell), _) => ColumnType::Other,
+        (Some(Kind::Real), ColumnType::Decimal(decimal)) => ColumnType::Decimal(Decimal { number: true, ..decimal }),
         (_, declared) => declared,
     }
 }
@@ -150,6 +154,7 @@ fn columns(connection: &MysqlConnection, schema: &'static Table, table: &str) ->
             fraction: number(9)?,
             charset: row.value(10)?.readable(),
             json: json.contains(&name.to_ascii_lowercase()),
+            zero: if connection.is_mariadb() { Zero::Plain } else { Zero::Signed },
         };
         let known = schema.columns.iter().find(|column| column.name.eq_ignore_ascii_case(&name));
         columns.push(ColumnLayout {

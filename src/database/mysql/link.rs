@@ -12,12 +12,12 @@ use mysql::prelude::{BinQuery, Queryable, WithParams};
 use mysql::{Binary, Error as Cause, Params, Pool, PooledConn, QueryResult, Value};
 
 use super::super::cell_buffer::CellBuffer;
+use super::super::spool::Spool;
 use super::super::watched::Watched;
 use super::cell::Columns;
 use super::failure::{is_lock_wait, translate};
 use super::loading::{Load, Loading, Refusal};
 use super::session::{Door, Server, Session};
-use super::spool::Spool;
 use crate::error::{Domain, Error, Result, Status};
 
 /// Who stops reading gets so many more rows before the server is asked to stop sending.

@@ -5,17 +5,23 @@ use std::io::Write;
 use super::column_type::ColumnType;
 use crate::schema::{ValueRef, quote};
 
-/// Whether a column's values come through as text. Bytes that are no text could be taken for a part of a character.
+/// Whether a column's values come through as text. Bytes that are no text could be taken for a part of a character, the digits of
+/// `BIT` for its bytes, and a year 0 for 2000.
 pub fn takes_text(column: &ColumnType) -> bool {
     matches!(
         column,
         ColumnType::Integer { .. }
-            | ColumnType::Float
-            | ColumnType::Double
-            | ColumnType::Decimal { .. }
+            | ColumnType::Float(_)
+            | ColumnType::Double(_)
+            | ColumnType::Rounded { .. }
+            | ColumnType::Decimal(_)
             | ColumnType::DateTime { .. }
+            | ColumnType::Timestamp { .. }
             | ColumnType::Date
+            | ColumnType::Time { .. }
             | ColumnType::Text { .. }
+            | ColumnType::Choice { .. }
+            | ColumnType::Formed(_)
             | ColumnType::Json
     )
 }

@@ -5,9 +5,10 @@
 //!
 //! - [`address`] is the URL, [`session`] a connection as we want it with the [`settings`] that it needs, [`failure`] the server's errors as ours.
 //! - A result set occupies its connection until it is read. [`link`] lets others go first: what is left of a result set is put
-//!   aside ([`spool`]: in memory, then on disk), so that every statement of a job runs in its one transaction.
+//!   aside (in memory, then on disk), so that every statement of a job runs in its one transaction.
 //! - [`layout`] reads what a schema has, [`visible`] proves that the account sees all of it; [`column_type`] and [`store`] know what a column makes of a value, so that nothing is
-//!   left to the server's conversions: what [`insert`] sends is what comes back, or it is refused.
+//!   left to the server's conversions: what [`insert`] sends is what comes back, or it is refused. [`numbers`], [`times`] and
+//!   [`members`] are parts of that.
 //!   [`any_cell`] is how a column of ours holds a cell of any type.
 //!   Many rows go by `LOAD DATA` where the server takes it ([`load`]), while the next are made ready ([`loading`]).
 //! - [`references`] finds the foreign keys that lead to our tables.
@@ -34,6 +35,8 @@ mod link;
 mod load;
 mod loading;
 mod locks;
+mod members;
+mod numbers;
 mod placeholders;
 mod read;
 mod references;
@@ -43,9 +46,9 @@ mod rows;
 mod server;
 mod session;
 mod settings;
-mod spool;
 mod store;
 mod tables;
+mod times;
 mod triggers;
 mod visible;
 mod widen;

@@ -148,10 +148,16 @@ impl MysqlServer {
 
     /// Whether both are the same schema of the same server, by whatever way.
     pub fn is_same_as(&self, other: &MysqlServer) -> bool {
-        self.identity().is_some_and(|here| other.identity() == Some(here))
+        self.identity().is_some_and(|here| other.identity() == Some(here)) && self.unique_name() == other.unique_name()
     }
 
-    /// What tells the server and the schema from others.
+    /// What the server calls itself, which no other does, and the schema.
+    pub fn unique_name(&self) -> Option<String> {
+        let server = self.open_reader().ok()?.server();
+        Some(format!("{}/{}", server.unique_name?, self.name()))
+    }
+
+    /// Where the server and the schema are.
     pub fn identity(&self) -> Option<String> {
         let server = self.open_reader().ok()?.server();
         Some(format!("{}/{}", server.identity, self.name()))

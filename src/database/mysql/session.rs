@@ -44,8 +44,10 @@ pub struct Server {
     pub lock_wait_undoes_all: bool,
     /// `LOAD DATA LOCAL` is allowed.
     pub local_infile: bool,
-    /// Tells the server from others.
+    /// Where it is.
     pub identity: String,
+    /// What it calls itself, which no other does, if it has such a name.
+    pub unique_name: Option<String>,
 }
 
 /// How to get to a schema.
@@ -174,7 +176,14 @@ impl Server {
         )?;
         let (max_packet, lock_wait_undoes_all, local_infile, host, port, folder) = facts.unwrap_or_default();
         let identity = format!("{host}:{port}:{folder}");
-        Ok(Server { kind, version, max_packet, lock_wait_undoes_all, local_infile, identity })
+        let own: Option<(String, String)> =
+            connection.query_first("SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_uuid', 'server_uid')")?;
+        let unique_name = own.map(|(_, name)| name).filter(|name| !name.is_empty()).map(|name| match kind {
+            Kind::Mysql => name,
+            // It is made of the machine's network address and the port, which two servers in containers can have alike.
+            Kind::MariaDb => format!("{name}@{identity}"),
+        });
+        Ok(Server { kind, version, max_packet, lock_wait_undoes_all, local_infile, identity, unique_name })
     }
 
     /// Fails on servers that are too old.

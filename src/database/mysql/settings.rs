@@ -9,9 +9,10 @@ use mysql::prelude::Queryable;
 use super::failure::{of_connecting, translate};
 use crate::error::{Domain, Error, Result, Status};
 
-/// What keeps the server from converting values, and lets names stand in double quotes.
+/// What keeps the server from converting values, and lets names stand in double quotes. Dates that are no day are let in: a column that
+/// has them takes them back, and no others are ever sent.
 const SQL_MODE: &str = "'ANSI_QUOTES,STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_BACKSLASH_ESCAPES,ERROR_FOR_DIVISION_BY_ZERO,\
-    NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION'";
+    ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION'";
 /// The largest number that a setting takes.
 const MOST: &str = "18446744073709551615";
 

@@ -2,7 +2,8 @@
 //! is sent is what comes back.
 
 use super::column_type::{Charset, ColumnType};
-use crate::schema::{Value, ValueRef, format_timestamp, json, parse_timestamp};
+use super::{numbers, times};
+use crate::schema::{Value, ValueRef, json};
 
 /// What would be read back.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,81 +26,86 @@ impl ColumnType {
     pub fn certainly_keeps(&self, value: ValueRef<'_>) -> bool {
         store(self, value) == Stored::Same
     }
+
+    /// Whether a value that was read from such a column goes back. What only the server knows is looked for in the whole column.
+    pub fn takes_back(&self, value: ValueRef<'_>) -> bool {
+        matches!(store(self, value), Stored::Same | Stored::Ask)
+    }
 }
 
 /// What becomes of a value in a column of this type.
 pub fn store(column: &ColumnType, value: ValueRef<'_>) -> Stored {
     match (column, value) {
         (_, ValueRef::Null) | (ColumnType::Cell, _) => Stored::Same,
-        (ColumnType::Integer { least, most }, value) => integer(*least, *most, value),
-        // MariaDB keeps no sign of zero, neither here nor in 32 bits.
-        (ColumnType::Double, ValueRef::Real(real)) if real == 0.0 && real.is_sign_negative() => {
-            Stored::As(Value::Real(0.0))
+        (ColumnType::Integer { least, most }, value) => numbers::integer(*least, *most, value),
+        (ColumnType::Bits { most }, value) => numbers::bits(*most, value),
+        (ColumnType::Year { short }, value) => numbers::year(*short, value),
+        (ColumnType::Double(zero), ValueRef::Real(real)) => numbers::double(*zero, real),
+        (ColumnType::Double(_), ValueRef::Integer(integer)) => Stored::As(Value::Real(integer as f64)),
+        (ColumnType::Float(zero), ValueRef::Real(real)) => numbers::single(*zero, real),
+        (ColumnType::Float(_), ValueRef::Integer(integer)) => Stored::As(Value::Real(f64::from(integer as f32))),
+        (ColumnType::Rounded { single, digits, unsigned, zero }, ValueRef::Real(real)) => {
+            numbers::rounded(*single, *digits, *unsigned, *zero, real)
         }
-        // The largest number is as near to an infinity as it gets.
-        (ColumnType::Double, ValueRef::Real(real)) if real.is_infinite() => {
-            Stored::As(Value::Real(f64::MAX.copysign(real)))
+        (ColumnType::Rounded { single, digits, unsigned, zero }, ValueRef::Integer(integer)) => {
+            let real = integer as f64;
+            match numbers::rounded(*single, *digits, *unsigned, *zero, real) {
+                Stored::Same => Stored::As(Value::Real(real)),
+                other => other,
+            }
         }
-        (ColumnType::Double, ValueRef::Real(real)) => keep(real.is_finite()),
-        (ColumnType::Double, ValueRef::Integer(integer)) => Stored::As(Value::Real(integer as f64)),
-        (ColumnType::Float, ValueRef::Real(real)) => single(real),
-        (ColumnType::Float, ValueRef::Integer(integer)) => Stored::As(Value::Real(f64::from(integer as f32))),
-        (ColumnType::Decimal { digits, scale: 0 }, ValueRef::Integer(integer)) => {
-            // 10 to the power of 19 and more has no i64 above it.
-            keep(10_u64.checked_pow(*digits).is_none_or(|limit| integer.unsigned_abs() < limit))
-        }
-        (ColumnType::Decimal { .. }, ValueRef::Integer(_) | ValueRef::Text(_)) => Stored::Ask,
-        (ColumnType::Decimal { .. }, ValueRef::Real(real)) if real.is_finite() => Stored::Ask,
-        (ColumnType::DateTime { fraction }, ValueRef::Text(text)) => time(*fraction, text),
-        (ColumnType::Date, ValueRef::Text(text)) => {
-            keep(text.len() == 10 && parse_timestamp(&[text, b"T00:00:00"].concat()).is_some())
-        }
+        (ColumnType::Decimal(decimal), value) => numbers::decimal(decimal, value),
+        (ColumnType::DateTime { fraction }, ValueRef::Text(text)) => times::date_time(*fraction, text),
+        (ColumnType::Timestamp { fraction }, ValueRef::Text(text)) => times::timestamp(*fraction, text),
+        (ColumnType::Date, ValueRef::Text(text)) => times::date(text),
+        (ColumnType::Time { fraction }, ValueRef::Text(text)) => times::time(*fraction, text),
         (ColumnType::Text { .. }, value) => as_text(column, value),
+        (ColumnType::Choice { members, several }, ValueRef::Text(text)) => keep(chosen(members, *several, text)),
+        (ColumnType::Formed(name), ValueRef::Text(text)) => formed(name, text),
         (ColumnType::Binary { most, padded }, ValueRef::Blob(blob)) => binary(*most, *padded, blob, true),
         (ColumnType::Binary { most, padded }, ValueRef::Text(text)) => binary(*most, *padded, text, false),
+        (ColumnType::Geometry { code }, ValueRef::Blob(blob)) => keep(is_geometry(*code, blob)),
+        (ColumnType::Vector { most }, ValueRef::Blob(blob)) => {
+            keep(!blob.is_empty() && blob.len() % 4 == 0 && blob.len() as u64 <= *most)
+        }
         (ColumnType::Json, ValueRef::Text(text)) if std::str::from_utf8(text).is_ok() => Stored::Ask,
         _ => Stored::Refused,
     }
 }
 
-fn keep(fits: bool) -> Stored {
+pub fn keep(fits: bool) -> Stored {
     if fits { Stored::Same } else { Stored::Refused }
 }
 
-fn integer(least: i64, most: u64, value: ValueRef<'_>) -> Stored {
-    let fits = |number: i64| number >= least && (number < 0 || number.unsigned_abs() <= most);
-    match value {
-        ValueRef::Integer(number) => keep(fits(number)),
-        ValueRef::Real(real) => match ValueRef::Real(real.round()).as_integer() {
-            Some(number) if fits(number) => Stored::As(Value::Integer(number)),
-            _ => Stored::Refused,
-        },
-        _ => Stored::Refused,
+/// Whether it is a member, or are members in their order.
+fn chosen(members: &[Vec<u8>], several: bool, text: &[u8]) -> bool {
+    if !several {
+        return members.iter().any(|member| member == text);
+    }
+    let mut rest = members.iter();
+    text.is_empty() || text.split(|byte| *byte == b',').all(|chosen| rest.any(|member| member == chosen))
+}
+
+/// The commonest of these forms is known here.
+fn formed(name: &str, text: &[u8]) -> Stored {
+    let hyphen = |at: usize| matches!(at, 8 | 13 | 18 | 23);
+    let fits = |(at, byte): (usize, &u8)| match hyphen(at) {
+        true => *byte == b'-',
+        false => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+    };
+    let is_uuid = name == "uuid" && text.len() == 36 && text.iter().enumerate().all(fits);
+    match text.is_ascii() {
+        _ if is_uuid => Stored::Same,
+        true => Stored::Ask,
+        false => Stored::Refused,
     }
 }
 
-fn single(real: f64) -> Stored {
-    let stored = f64::from((real as f32).clamp(f32::MIN, f32::MAX)) + 0.0;
-    if stored.is_nan() {
-        Stored::Refused
-    } else if stored.to_bits() == real.to_bits() {
-        Stored::Same
-    } else {
-        Stored::As(Value::Real(stored))
-    }
-}
-
-/// Digits of the fraction that the column has no room for are cut off: rounding could lead into another second, day or year.
-fn time(fraction: u32, text: &[u8]) -> Stored {
-    let Some(micros) = parse_timestamp(text) else { return Stored::Refused };
-    let step = 10_i64.pow(6_u32.saturating_sub(fraction));
-    // As it is read back: with a T, and a fraction of six digits or none.
-    let plain = text.get(10) == Some(&b'T') && (text.len() == 19) == (micros.rem_euclid(1_000_000) == 0);
-    if plain && matches!(text.len(), 19 | 26) && micros.rem_euclid(step) == 0 {
-        return Stored::Same;
-    }
-    let Some(form) = format_timestamp(micros - micros.rem_euclid(step)) else { return Stored::Refused };
-    Stored::As(Value::Text(form.into_bytes()))
+/// Whether it begins as the server's geometry does: four bytes for the reference system, the order of bytes, and the kind.
+fn is_geometry(code: u32, blob: &[u8]) -> bool {
+    let kind = blob.get(5..9).and_then(|bytes| bytes.first_chunk()).map(|bytes| u32::from_le_bytes(*bytes));
+    let kind = kind.filter(|_| blob.get(4) == Some(&1));
+    kind.is_some_and(|kind| (1..=7).contains(&kind) && (code == 0 || code == kind)) && blob.len() > 9
 }
 
 fn as_text(column: &ColumnType, value: ValueRef<'_>) -> Stored {
@@ -124,19 +130,19 @@ fn text_in(column: &ColumnType, bytes: &[u8]) -> Stored {
     };
     let Ok(text) = std::str::from_utf8(bytes) else { return Stored::Refused };
     let kept = if *trimmed { text.trim_end_matches(' ') } else { text };
-    let held = match charset {
+    let length = kept.len() as u64;
+    let known = match charset {
         Charset::Utf8 => true,
-        Charset::Utf8mb3 => kept.bytes().all(|byte| byte < 0xf0),
-        Charset::Other => true,
+        Charset::Utf8mb3 if kept.bytes().any(|byte| byte >= 0xf0) => return Stored::Refused,
+        Charset::Utf8mb3 => true,
+        // A character may take up to four bytes.
+        Charset::Other(_) => kept.is_ascii() && length.saturating_mul(4) <= *most_bytes,
     };
-    let too_long = text.len() as u64 > *most_bytes && kept.len() as u64 > *most_bytes;
-    if !held || too_long || (kept.len() as u64 > *most_characters && kept.chars().count() as u64 > *most_characters) {
+    let characters = || kept.chars().count() as u64;
+    if (known && length > *most_bytes) || (length > *most_characters && characters() > *most_characters) {
         return Stored::Refused;
     }
-    if *charset == Charset::Other && !kept.is_ascii() {
-        return Stored::Ask;
-    }
-    if *json && !plain_json(kept.as_bytes()) {
+    if !known || (*json && !plain_json(kept.as_bytes())) {
         return Stored::Ask;
     }
     if kept.len() == text.len() { Stored::Same } else { Stored::As(Value::Text(kept.as_bytes().to_vec())) }
@@ -164,7 +170,7 @@ fn binary(most: u64, padded: bool, bytes: &[u8], is_blob: bool) -> Stored {
 #[cfg(test)]
 mod tests {
     use super::{Stored, store};
-    use crate::database::mysql::column_type::{Charset, ColumnType};
+    use crate::database::mysql::column_type::{Charset, ColumnType, Decimal, Zero};
     use crate::schema::{Value, ValueRef};
 
     fn text(value: &str) -> ValueRef<'_> {
@@ -198,17 +204,17 @@ mod tests {
         assert_eq!(store(&int, ValueRef::Integer(2_147_483_648)), Stored::Refused);
         assert_eq!(store(&int, ValueRef::Real(1.5)), Stored::As(Value::Integer(2)));
         assert_eq!(store(&int, ValueRef::Real(f64::NAN)), Stored::Refused);
-        assert_eq!(store(&ColumnType::Double, ValueRef::Real(0.1)), Stored::Same);
-        assert_eq!(store(&ColumnType::Double, ValueRef::Real(f64::NAN)), Stored::Refused);
-        assert_eq!(store(&ColumnType::Double, ValueRef::Real(f64::NEG_INFINITY)), Stored::As(Value::Real(f64::MIN)));
-        assert_eq!(store(&ColumnType::Float, ValueRef::Real(0.5)), Stored::Same);
+        assert_eq!(store(&ColumnType::Double(Zero::Plain), ValueRef::Real(0.1)), Stored::Same);
+        assert_eq!(store(&ColumnType::Double(Zero::Plain), ValueRef::Real(f64::NAN)), Stored::Refused);
+        let least = Stored::As(Value::Real(f64::MIN));
+        assert_eq!(store(&ColumnType::Double(Zero::Plain), ValueRef::Real(f64::NEG_INFINITY)), least);
+        assert_eq!(store(&ColumnType::Float(Zero::Plain), ValueRef::Real(0.5)), Stored::Same);
         let rounded = Stored::As(Value::Real(f64::from(0.1_f32)));
-        assert_eq!(store(&ColumnType::Float, ValueRef::Real(0.1)), rounded);
+        assert_eq!(store(&ColumnType::Float(Zero::Plain), ValueRef::Real(0.1)), rounded);
         let largest = Stored::As(Value::Real(f64::from(f32::MAX)));
-        assert_eq!(store(&ColumnType::Float, ValueRef::Real(1e39)), largest);
-        assert_eq!(store(&ColumnType::Float, ValueRef::Real(f64::INFINITY)), largest);
-        assert_eq!(store(&ColumnType::Float, ValueRef::Real(f64::NAN)), Stored::Refused);
-        let decimal = ColumnType::Decimal { digits: 3, scale: 0 };
+        assert_eq!(store(&ColumnType::Float(Zero::Plain), ValueRef::Real(1e39)), largest);
+        assert_eq!(store(&ColumnType::Float(Zero::Plain), ValueRef::Real(f64::NAN)), Stored::Refused);
+        let decimal = ColumnType::Decimal(Decimal { digits: 3, ..Decimal::default() });
         assert_eq!(store(&decimal, ValueRef::Integer(-999)), Stored::Same);
         assert_eq!(store(&decimal, ValueRef::Integer(1000)), Stored::Refused);
     }
@@ -218,14 +224,15 @@ mod tests {
         let column =
             |charset, trimmed, json| ColumnType::Text { most_characters: 5, most_bytes: 20, charset, trimmed, json };
         let plain = column(Charset::Utf8, false, false);
+        let latin = || Charset::Other("latin1".to_owned());
         assert_eq!(store(&plain, text("äöü😀x")), Stored::Same);
         assert_eq!(store(&plain, text("abcdef")), Stored::Refused);
         assert_eq!(store(&plain, ValueRef::Text(b"\xff")), Stored::Refused);
         assert_eq!(store(&plain, ValueRef::Integer(12)), becomes("12"));
         assert_eq!(store(&plain, ValueRef::Blob(b"ab")), becomes("ab"));
         assert_eq!(store(&column(Charset::Utf8mb3, false, false), text("😀")), Stored::Refused);
-        assert_eq!(store(&column(Charset::Other, false, false), text("abc")), Stored::Same);
-        assert_eq!(store(&column(Charset::Other, false, false), text("é")), Stored::Ask);
+        assert_eq!(store(&column(latin(), false, false), text("abc")), Stored::Same);
+        assert_eq!(store(&column(latin(), false, false), text("é")), Stored::Ask);
         assert_eq!(store(&column(Charset::Utf8, true, false), text("ab  ")), becomes("ab"));
         let json = column(Charset::Utf8, false, true);
         assert_eq!(store(&json, text("[1]")), Stored::Same);

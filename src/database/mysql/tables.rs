@@ -1,11 +1,14 @@
 //! What a connection knows of its tables: whether they can undo, the ids that are free, what their columns make of a value.
 
-use super::column_type::ColumnType;
+use super::column_type::{Charset, ColumnType, Decimal};
 use super::connection::MysqlConnection;
-use crate::database::connection::Connection;
-use crate::database::layout::{Storage, TableLayout};
+use super::numbers::{filled, read_decimal};
+use super::store::Stored;
+use super::times::date_time;
+use crate::database::connection::{Connection, Next};
+use crate::database::layout::{ColumnLayout, Layout, Storage, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{Table, Value, ValueRef, create_statement_mysql, quote};
+use crate::schema::{Kind, Table, Value, ValueRef, create_statement_mysql, json, quote};
 
 /// The highest id that a column holds.
 pub fn most(table: &TableLayout) -> i64 {
@@ -16,13 +19,40 @@ pub fn most(table: &TableLayout) -> i64 {
     }
 }
 
+fn knows_transactions(engine: &str) -> bool {
+    ["InnoDB", "RocksDB"].iter().any(|known| engine.eq_ignore_ascii_case(known))
+}
+
+/// What JSON means, whatever its form.
+fn canonical(value: ValueRef<'_>) -> Option<Vec<u8>> {
+    let ValueRef::Text(text) = value else { return None };
+    let mut canonical = Vec::new();
+    json::canonicalize(text, &mut canonical).ok().map(|_| canonical)
+}
+
 impl MysqlConnection {
-    /// Fails if what is written into the table could not be undone.
-    pub fn refuse_without_transactions(&self, table: &TableLayout) -> Result<()> {
+    fn engine_of(&self, table: &TableLayout) -> Result<String> {
         let sql = "SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?1";
         let engine = self.first(sql, &[Value::Text(table.name.clone().into_bytes())])?;
-        let engine = engine.borrow().readable().unwrap_or_default();
-        if engine.eq_ignore_ascii_case("InnoDB") || engine.eq_ignore_ascii_case("RocksDB") {
+        Ok(engine.borrow().readable().unwrap_or_default())
+    }
+
+    /// The known tables, with their engines, that know no transactions.
+    pub fn without_transactions(&self, layout: &Layout) -> Result<Vec<(String, String)>> {
+        let mut found = Vec::new();
+        for table in &layout.tables {
+            let engine = self.engine_of(table)?;
+            if !knows_transactions(&engine) {
+                found.push((table.name.clone(), engine));
+            }
+        }
+        Ok(found)
+    }
+
+    /// Fails if what is written into the table could not be undone.
+    pub fn refuse_without_transactions(&self, table: &TableLayout) -> Result<()> {
+        let engine = self.engine_of(table)?;
+        if knows_transactions(&engine) {
             return Ok(());
         }
         Err(Error::new(
@@ -47,14 +77,38 @@ impl MysqlConnection {
     pub(super) fn ask(&self, column: &ColumnType, value: ValueRef<'_>) -> Result<Option<Value>> {
         let stored = match column {
             ColumnType::Json => self.first("SELECT CAST(CAST(?1 AS JSON) AS CHAR)", &[value.to_owned()]),
-            ColumnType::Decimal { digits, scale } => {
+            ColumnType::Decimal(decimal) => {
+                let Decimal { digits, scale, number, .. } = decimal;
                 let cast = format!("SELECT CAST(?1 AS DECIMAL({digits}, {scale}))");
-                self.first(&cast, &[value.to_owned()])
+                self.first(&cast, &[value.to_owned()]).map(|stored| match stored {
+                    Value::Text(digits) => read_decimal(*number, &filled(decimal, digits)).to_owned(),
+                    Value::Integer(whole) if *number => read_decimal(true, whole.to_string().as_bytes()).to_owned(),
+                    other => other,
+                })
             }
-            // MariaDB's JSON; other character sets stay refused but for ASCII.
-            ColumnType::Text { json: true, .. } => {
-                let valid = self.first("SELECT JSON_VALID(?1)", &[value.to_owned()])?;
-                return Ok((valid == Value::Integer(1)).then(|| value.to_owned()));
+            // Only newer versions know moments beyond 2038.
+            ColumnType::Timestamp { fraction } if self.is_mariadb() => {
+                let known = self.first("SELECT UNIX_TIMESTAMP(?1) > 0", &[value.to_owned()])?;
+                let ValueRef::Text(text) = value else { return Ok(None) };
+                return Ok(match date_time(*fraction, text) {
+                    _ if known != Value::Integer(1) => None,
+                    Stored::Same => Some(value.to_owned()),
+                    Stored::As(cut) => Some(cut),
+                    Stored::Refused | Stored::Ask => None,
+                });
+            }
+            ColumnType::Formed(name) => {
+                self.first(&format!("SELECT CAST(CAST(?1 AS {name}) AS CHAR)"), &[value.to_owned()])
+            }
+            ColumnType::Text { charset, trimmed, json, most_bytes, .. } => {
+                let ValueRef::Text(text) = value else { return Ok(None) };
+                let spaces = text.iter().rev().take_while(|byte| *trimmed && **byte == b' ').count();
+                let kept = Value::Text(text.get(..text.len() - spaces).unwrap_or_default().to_vec());
+                let held = !*json
+                    || self.unchecked.get()
+                    || self.first("SELECT JSON_VALID(?1)", std::slice::from_ref(&kept))? == Value::Integer(1);
+                let held = held && self.is_in_charset(charset, *most_bytes, &kept)?;
+                return Ok(held.then_some(kept));
             }
             _ => return Ok(None),
         };
@@ -78,6 +132,53 @@ impl MysqlConnection {
             WHERE EVENT_OBJECT_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE = ?1 AND EVENT_MANIPULATION = 'INSERT'";
         let name = Value::Text(table.name.clone().into_bytes());
         Ok((self as &dyn Connection).query_integer(sql, &[name])?.unwrap_or(0) > 0)
+    }
+
+    /// The first value of a column that comes out as something that does not make it when it goes in again: text of a character set that
+    /// has no code points for it, and in MySQL's JSON decimal numbers, of which a text makes binary ones.
+    pub(super) fn one_way(&self, table: &TableLayout, column: &ColumnLayout) -> Result<Option<Value>> {
+        let name = quote(&column.name);
+        let (out, back) = match &column.storage {
+            Storage::Mysql(ColumnType::Json) => {
+                let text = format!("CAST({name} AS CHAR)");
+                (text.clone(), format!("CAST(CAST({text} AS JSON) AS CHAR)"))
+            }
+            Storage::Mysql(ColumnType::Text { charset: Charset::Other(charset), .. }) => {
+                (name.clone(), format!("CONVERT(CONVERT({name} USING utf8mb4) USING {charset})"))
+            }
+            _ => return Ok(None),
+        };
+        let different = format!("NOT CAST({back} AS BINARY) <=> CAST({out} AS BINARY)");
+        let is_json = column.schema.is_some_and(|known| known.kind == Kind::Json);
+        let sql = format!("SELECT {name}, {back} FROM {} WHERE {different}", quote(&table.name));
+        let mut found = None;
+        self.query(&sql, &[], &mut |row| {
+            if is_json
+                && canonical(row.value(0)?).is_some_and(|json| Some(json) == row.value(1).ok().and_then(canonical))
+            {
+                return Ok(Next::Row);
+            }
+            found = Some(row.value(0)?.to_owned());
+            Ok(Next::Stop)
+        })?;
+        Ok(found)
+    }
+
+    /// Whether a text comes back from a character set, in which it has so many bytes at most.
+    fn is_in_charset(&self, charset: &Charset, most_bytes: u64, text: &Value) -> Result<bool> {
+        let Charset::Other(name) = charset else { return Ok(true) };
+        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            return Ok(false);
+        }
+        let there = format!("CONVERT(CAST(?1 AS CHAR CHARACTER SET utf8mb4) USING {name})");
+        let sql = format!("SELECT CONVERT({there} USING utf8mb4), OCTET_LENGTH({there})");
+        let mut held = false;
+        self.query(&sql, std::slice::from_ref(text), &mut |row| {
+            let short = row.value(1)?.as_integer().is_some_and(|length| length.unsigned_abs() <= most_bytes);
+            held = short && row.value(0)? == text.borrow();
+            Ok(Next::Stop)
+        })?;
+        Ok(held)
     }
 
     /// The highest id that the table has or had.

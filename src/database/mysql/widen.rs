@@ -245,8 +245,8 @@ fn wanted(schema: &Column, kind: &ColumnType) -> Wanted {
             // Numbers without a sign that need all bits have no wider type.
             *most == u64::MAX || (*least == i64::MIN && *most >= i64::MAX.unsigned_abs())
         }
-        (Kind::Real, ColumnType::Double) => true,
-        (Kind::Real, ColumnType::Float) => false,
+        (Kind::Real, ColumnType::Double(_)) => true,
+        (Kind::Real, ColumnType::Float(_)) => false,
         (Kind::Time, ColumnType::DateTime { fraction }) => *fraction >= 6,
         (Kind::Json, ColumnType::Json) => false,
         (Kind::Text | Kind::Json, ColumnType::Text { most_characters, charset, trimmed, json, .. }) => {

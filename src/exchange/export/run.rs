@@ -9,7 +9,7 @@ use super::output::Output;
 use super::sink::Sink;
 use super::stream::Stream;
 use super::tree::Tree;
-use crate::database::{Connection, Cursor, Database, Layout, Transaction, Watches};
+use crate::database::{Connection, Cursor, Database, Layout, Watches};
 use crate::digest::{Digester, Hash};
 use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::names::{FORMAT, METADATA};
@@ -28,6 +28,8 @@ pub struct ExportResult {
     pub left_out: TableRows,
     /// The digest in the document; `None` if it does not have everything of the experiment.
     pub digest: Option<Hash>,
+    /// Tables, with their engines, that others could change while they were read.
+    pub unsteady: Vec<(String, String)>,
 }
 
 /// Writes the document of an experiment, of one consistent state.
@@ -39,17 +41,20 @@ pub fn export(
 ) -> Result<ExportResult> {
     options.check()?;
     let job = Job::new(Domain::ImportExport, options.progress.take(), options.cancel.take());
-    let reader = database.reader()?;
-    let _watches = Watches::new(&job, [reader, reader]);
     job.begin("opening")?;
-    let state = Transaction::read(reader)?;
-    let whole = database.layout()?;
+    let state = database.state(&job)?;
+    let reader = state.connection();
+    let watches = Watches::new(&job, [reader, reader]);
+    let whole = database.checked(reader.layout()?)?;
     experiment_exists(reader, &whole, experiment).map_err(|error| error.in_domain(Domain::ImportExport))?;
     let layout = wanted(&whole, &options);
+    let unsteady = reader.unsteady_tables(&layout)?;
     job.begin("counting")?;
     let (mut selection, left_out) = select(reader, &layout, experiment, &options, &job)?;
     let complete = options.include_metrics && options.include_artifacts && left_out.is_empty();
 
+    // Nobody knows how long the sink takes.
+    reader.let_go()?;
     job.begin("exporting")?;
     let mut output = Output::new(sink, options.indent as usize);
     output.open(b'{');
@@ -65,11 +70,12 @@ pub fn export(
     output.value(&metadata(database, whole.generation(), &options, (&counts, &left_out), digest.as_ref()))?;
     output.close(b'}');
     let bytes = output.end()?;
+    drop(watches);
     drop(state);
     job.begin("finishing")?;
     sink.finish()?;
     job.finish();
-    Ok(ExportResult { bytes, counts, left_out, digest })
+    Ok(ExportResult { bytes, counts, left_out, digest, unsteady })
 }
 
 /// Whether metrics, or artifacts, are to be in the document.

@@ -96,7 +96,7 @@ impl<'a, 'c, 's> Tree<'a, 'c, 's> {
             }
             counts.push((known.table.name, node.written));
         }
-        let digest = self.digester.take().map(|digester| digester.finish(self.selection)).transpose()?;
+        let digest = self.digester.take().map(|digester| digester.finish(self.selection, self.job)).transpose()?;
         Ok((counts, digest.map(|digest| digest.experiment)))
     }
 

@@ -17,6 +17,7 @@ const MOST: u64 = 1 << 16;
 #[derive(Debug)]
 pub struct NewIds {
     entity: Entity,
+    above: i64,
     /// First ids, and how many follow each without a gap that were given.
     pub blocks: Vec<Block>,
     /// How many more of the last block were taken.
@@ -28,10 +29,11 @@ pub struct NewIds {
 }
 
 impl NewIds {
-    /// None so far.
-    pub fn new(entity: Entity) -> NewIds {
+    /// None so far. None will be given up to `above`.
+    pub fn new(entity: Entity, above: i64) -> NewIds {
         NewIds {
             entity,
+            above,
             blocks: Vec::new(),
             left: 0,
             more: if entity == Entity::Experiment { 1 } else { FIRST },
@@ -61,7 +63,7 @@ impl NewIds {
     fn take(&mut self, connection: &dyn Connection, layout: &Layout) -> Result<()> {
         let table = layout.entity(self.entity)?;
         // The rows before may not have been written yet.
-        let given = self.blocks.last().map_or(0, |(first, count)| first.wrapping_add_unsigned(count - 1));
+        let given = self.blocks.last().map_or(self.above, |(first, count)| first.wrapping_add_unsigned(count - 1));
         if !connection.has_other_writers() {
             self.more = ALL;
         }

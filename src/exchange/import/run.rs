@@ -10,8 +10,8 @@ use super::reader::Reader;
 use super::result::ImportResult;
 use super::target::{May, Target};
 use super::walk::{Walk, Walked};
-use crate::database::{Connection, Database, Filled, Layout, Losses, Transaction, Watches};
-use crate::digest::{OnDuplicate, digest, twin};
+use crate::database::{Database, Filled, Losses, Transaction, Watches};
+use crate::digest::{Hash, OnDuplicate, digest, experiments_with_row, twin};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{Census, Scope, Selection, grown_by};
 use crate::progress::Job;
@@ -53,8 +53,8 @@ pub fn import(database: &Database, document: &mut dyn Read, mut options: ImportO
 /// Refuses what has to be refused. The caller commits, unless the result says that it was skipped.
 fn judge(target: &Target<'_>, mut walked: Walked, options: &ImportOptions, job: &Arc<Job>) -> Result<ImportResult> {
     let (connection, layout, added) = (target.connection, &target.layout, &target.added);
-    if let Some(existing) = refuse_taken((connection, layout), &walked, options, job)? {
-        return Ok(skipped(&walked, existing));
+    if let Some(existing) = refuse_taken(target, &walked, options, job)? {
+        return Ok(existing);
     }
     check_counts(&walked)?;
     let mut notes = Vec::new();
@@ -71,11 +71,12 @@ fn judge(target: &Target<'_>, mut walked: Walked, options: &ImportOptions, job: 
         warnings(&times, is_about_times, count_about_times(&times), &mut notes);
     }
     job.begin("looking for the same experiment")?;
-    if let Some(existing) = twin(connection, layout, (walked.experiment, &found), job)? {
+    let alike = experiments_with_row(connection, layout, &found.row, Some(walked.experiment), job)?;
+    if let Some(existing) = twin(connection, layout, alike, &found, job)? {
         match options.on_duplicate {
             OnDuplicate::Copy => notes.push(format!("the database has the same experiment already: {existing}")),
             OnDuplicate::Skip => {
-                return Ok(ImportResult { digest: found.experiment, ..skipped(&walked, existing) });
+                return Ok(skipped(&walked, options, (existing, found.experiment)));
             }
             OnDuplicate::Error => return Err(exists(existing)),
         }
@@ -139,21 +140,26 @@ fn exists(existing: i64) -> Error {
         .hint("on_duplicate = skip returns its id instead")
 }
 
-/// Fails if ids that shall be preserved are taken. The id of the experiment if it is the same, and shall be skipped.
+/// Fails if ids that shall be preserved are taken. The result if the experiment is there and shall be skipped.
 fn refuse_taken(
-    (connection, layout): (&dyn Connection, &Layout),
+    target: &Target<'_>,
     walked: &Walked,
     options: &ImportOptions,
     job: &Arc<Job>,
-) -> Result<Option<i64>> {
+) -> Result<Option<ImportResult>> {
+    let (connection, layout) = (target.connection, &target.layout);
     let Some(taken) = walked.taken.as_ref().filter(|taken| taken.count > 0) else { return Ok(None) };
     // A call that is repeated finds the ids taken by what it imported before.
-    let own = taken.first.iter().any(|(table, id)| *table == "EXPERIMENT" && *id == walked.document_id);
-    if let (true, Some(expected)) = (own && options.on_duplicate != OnDuplicate::Copy, walked.metadata.digest) {
+    if walked.apart {
+        check_counts(walked)?;
+        job.begin("verifying the import")?;
+        walked.check_unlinked(connection, layout)?;
+        let (found, _) = prove(target, walked, false, job)?;
+        job.begin("looking for the same experiment")?;
         let mut there = Selection::read(connection, layout, walked.document_id, Scope::default(), job)?;
-        if digest(connection, layout, &mut there, None, job, None)?.experiment == expected {
+        if digest(connection, layout, &mut there, None, job, None)?.experiment == found.experiment {
             return match options.on_duplicate {
-                OnDuplicate::Skip => Ok(Some(walked.document_id)),
+                OnDuplicate::Skip => Ok(Some(skipped(walked, options, (walked.document_id, found.experiment)))),
                 _ => Err(exists(walked.document_id)),
             };
         }
@@ -168,20 +174,20 @@ fn refuse_taken(
         .fold(error, |error, (table, id)| error.detail("table", table).detail("row", format!("id={id}"))))
 }
 
-fn skipped(walked: &Walked, existing: i64) -> ImportResult {
+fn skipped(walked: &Walked, options: &ImportOptions, (existing, digest): (i64, Hash)) -> ImportResult {
     let note = format!("the database has the same experiment already: {existing}; nothing was written");
     ImportResult {
         document_experiment_id: walked.document_id,
         experiment_id: existing,
         skipped: true,
-        preserved_ids: walked.ids.is_none(),
+        preserved_ids: options.preserve_ids,
         items_processed: 0,
         tables: Vec::new(),
         unlinked_metrics: 0,
         id_map: None,
         source_database: walked.metadata.source_database.clone(),
         document_digest: walked.metadata.digest,
-        digest: walked.metadata.digest.unwrap_or_default(),
+        digest,
         added_columns: Vec::new(),
         lossy: Losses::default(),
         warnings: vec![note],

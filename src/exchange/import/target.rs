@@ -106,6 +106,11 @@ impl<'c> Target<'c> {
         self.blocked = true;
     }
 
+    /// Whether nothing was written yet, and may be.
+    pub fn is_untouched(&self) -> bool {
+        !self.blocked && self.sinks.iter().all(|sink| sink.rows == 0)
+    }
+
     /// Fails unless the target has the table.
     pub fn require(&self, object: &Object, reader: &Reader<'_>) -> Result<()> {
         if !self.at(object.at)?.columns.is_empty() {
@@ -282,8 +287,11 @@ impl<'c> Target<'c> {
         let is_it = |extra: &&Declared| extra.table_at == at && extra.column.eq_ignore_ascii_case(name);
         let declared = self.declared.iter().find(is_it).map_or_else(String::new, |extra| extra.declared.clone());
         let (table, schema) = (table.clone(), table.schema.name);
+        if table.generates(name) {
+            return Err(generated(schema, name));
+        }
         self.finish_table(at)?;
-        if !self.connection.add_column(&table, name, &declared)? {
+        if !self.connection.add_column(&table, &ColumnLayout::elsewhere(name, &declared))? {
             return Err(self.cannot_add(&table, name));
         }
         let filled = std::mem::take(&mut self.layout.filled);
@@ -374,6 +382,17 @@ impl<'c> Target<'c> {
             other => self.check(object, at, other.borrow(), reader),
         }
     }
+}
+
+/// The database computes a column that the document has values for.
+fn generated(table: &str, column: &str) -> Error {
+    let message = format!(
+        "the target's column {table}.{column} is generated, so the document's values cannot be written into it"
+    );
+    Error::new(Status::Schema, Domain::ImportExport, message)
+        .detail("table", table)
+        .detail("column", column)
+        .hint("import into another database, or make it an ordinary column; nothing was changed")
 }
 
 /// A column refuses NULL.

@@ -17,6 +17,8 @@ use super::read_value::ValueReader;
 use super::reader::{Number, Reader};
 use super::row::Row;
 use super::target::Target;
+use crate::database::Mentioned;
+use crate::digest::OnDuplicate;
 use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::names::{FORMAT, METADATA, table_key};
 use crate::hierarchy::IdSet;
@@ -57,6 +59,8 @@ pub struct Walked {
     pub rows: Vec<(&'static str, u64)>,
     /// The ids that were given; `None` if the document's were preserved.
     pub ids: Option<Vec<NewIds>>,
+    /// The experiment's id, which was to be preserved, is taken, and it got new ids to be compared with what has the id.
+    pub apart: bool,
     pub taken: Option<Taken>,
     pub judge: Option<Judge>,
     /// Of a document of the older tool: how many metrics the target had before.
@@ -73,6 +77,9 @@ pub struct Walk<'w, 'r, 'c> {
     rows: Vec<Row>,
     ids: Vec<NewIds>,
     taken: Option<Taken>,
+    /// Whether the content matters if the experiment's id is taken, and whether it is and the rows get new ids for that.
+    compares: bool,
+    apart: bool,
     judge: Option<Judge>,
     /// The ids of trials and runs.
     seen: [IdSet; 2],
@@ -104,14 +111,11 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
         options: &ImportOptions,
         job: &'c Job,
     ) -> Result<Walk<'w, 'r, 'c>> {
-        const ENTITIES: [Entity; 5] =
-            [Entity::Experiment, Entity::Trial, Entity::Run, Entity::Metric, Entity::Artifact];
-        let mut ids = Vec::new();
-        let mut taken = None;
+        let (mut ids, mut taken) = (Vec::new(), None);
         if options.preserve_ids {
             taken = Some(Taken::new(target.connection, &target.layout)?);
         } else {
-            ids.extend(ENTITIES.map(NewIds::new));
+            ids = new_ids(target)?;
         }
         Ok(Walk {
             reader,
@@ -121,6 +125,8 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
             rows: TABLES.iter().map(|_| Row::default()).collect(),
             ids,
             taken,
+            compares: options.on_duplicate != OnDuplicate::Copy,
+            apart: false,
             judge: options.validate_before_import.then(Judge::new),
             seen: Default::default(),
             leaves: Default::default(),
@@ -183,20 +189,25 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
             Some([Value::Integer(id)]) => *id,
             _ => return Err(Error::internal(Domain::ImportExport, "the experiment has no id")),
         };
-        let ids = self.taken.is_none().then_some(self.ids);
-        let (taken, judge, metrics_before) = (self.taken, self.judge, self.metrics_before);
-        Ok(Walked { document_id, experiment, metadata, rows, ids, taken, judge, metrics_before })
+        let ids = (!self.preserves()).then_some(self.ids);
+        let (taken, apart, judge, metrics_before) = (self.taken, self.apart, self.judge, self.metrics_before);
+        Ok(Walked { document_id, experiment, metadata, rows, ids, apart, taken, judge, metrics_before })
     }
 
     /// A row that is about to be read. It gets its id at once, unless it keeps its own: rows below may come first.
     fn frame(&mut self, object: &'static Object) -> Result<Frame> {
         let mut frame = Frame { object, document_id: None, claimed: None, key: None };
         if let Some(entity) = object.entity
-            && self.taken.is_none()
+            && !self.preserves()
         {
             frame.key = Some(smallvec![Value::Integer(self.next_id(entity)?)]);
         }
         Ok(frame)
+    }
+
+    /// Whether rows keep the ids that they have in the document.
+    fn preserves(&self) -> bool {
+        self.taken.is_some() && !self.apart
     }
 
     fn next_id(&mut self, entity: Entity) -> Result<i64> {
@@ -335,6 +346,8 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
             }
             if self.is_preserved(entity, id)? {
                 frame.key = Some(smallvec![Value::Integer(id)]);
+            } else if frame.key.is_none() {
+                frame.key = Some(smallvec![Value::Integer(self.next_id(entity)?)]);
             }
             return Ok(());
         }
@@ -357,10 +370,17 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
     /// Whether rows keep their ids; looks if this one is free.
     fn is_preserved(&mut self, entity: Entity, id: i64) -> Result<bool> {
         let Some(taken) = &mut self.taken else { return Ok(false) };
-        if taken.check((self.target.connection, &self.target.layout), entity, id, self.job)? {
-            self.target.block();
+        let is_taken = taken.check((self.target.connection, &self.target.layout), entity, id, self.job)?;
+        if is_taken && !self.apart {
+            if entity == Entity::Experiment && self.compares && self.target.is_untouched() {
+                // It may be the same one: only its content says so, whatever the document says of itself.
+                self.ids = new_ids(self.target)?;
+                self.apart = true;
+            } else {
+                self.target.block();
+            }
         }
-        Ok(true)
+        Ok(!self.apart)
     }
 
     /// What a row says it hangs on has to be what it stands below.
@@ -469,6 +489,14 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
             *place = row;
         }
     }
+}
+
+/// Gets ids for every entity, when they are needed.
+fn new_ids(target: &Target<'_>) -> Result<Vec<NewIds>> {
+    const ENTITIES: [Entity; 5] = [Entity::Experiment, Entity::Trial, Entity::Run, Entity::Metric, Entity::Artifact];
+    let mentioned = Mentioned::read(target.connection, &target.layout, |_| true)?;
+    let above = |entity| Ok(mentioned.of(target.layout.entity(entity)?.schema.name));
+    ENTITIES.into_iter().map(|entity| Ok(NewIds::new(entity, above(entity)?))).collect()
 }
 
 fn next_id(ids: &mut [NewIds], entity: Entity, target: &Target<'_>) -> Result<i64> {

@@ -3,7 +3,7 @@
 use super::Undoing;
 use crate::database::{Layout, Next};
 use crate::error::Result;
-use crate::hierarchy::IdSet;
+use crate::hierarchy::{IdSet, Strangers};
 use crate::schema::{Entity, UNDO_LINK, Value, ValueRef, quote};
 use crate::transformation::links::{link_keys, move_statement};
 use crate::transformation::selection::MetricLinks;
@@ -117,8 +117,8 @@ impl Undoing<'_> {
         Ok(())
     }
 
-    /// Removes the copies that nothing is linked to any more; returns how many stay.
-    pub fn remove_copies(&self, copies: &mut IdSet) -> Result<u64> {
+    /// Removes the copies that nothing is linked to any more, be it of ours or of others; returns how many stay.
+    pub fn remove_copies(&self, copies: &mut IdSet, strangers: &Strangers<'_>) -> Result<u64> {
         let mut kept = IdSet::default();
         for links in MetricLinks::all(self.layout)? {
             let sql =
@@ -133,8 +133,15 @@ impl Undoing<'_> {
                 Ok(Next::Row)
             })?;
         }
-        kept.freeze()?;
         let metrics = self.layout.entity(Entity::Metric)?;
+        strangers.referred_ids(metrics.schema.name, "id", &mut |id| {
+            self.job.pulse()?;
+            if copies.rank(id)?.is_some() {
+                kept.insert(id)?;
+            }
+            Ok(())
+        })?;
+        kept.freeze()?;
         let sql = format!("DELETE FROM {} WHERE {} = ?1", quote(&metrics.name), metrics.quoted("id"));
         let mut statement = self.connection.prepare_change(&sql)?;
         copies.for_each(&mut |id| {

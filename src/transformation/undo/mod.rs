@@ -16,9 +16,9 @@ use super::options::UndoOptions;
 use super::undo_list::{TransformEntry, find, remove};
 use crate::database::{Connection, Database, Layout, Transaction, Watches};
 use crate::error::{Domain, Error, Result, Status};
-use crate::hierarchy::{Census, grown_by};
+use crate::hierarchy::{Census, Strangers, grown_by};
 use crate::progress::Job;
-use crate::schema::Entity;
+use crate::schema::{Entity, Place, Table};
 use later::Later;
 
 /// How many metrics that cannot be restored are listed; an error names fewer.
@@ -101,6 +101,13 @@ impl Undoing<'_> {
         self.job.begin("looking for later changes")?;
         let mut later = self.later()?;
         let mut torn = self.torn_links()?;
+        // Of the rows that are removed or moved, if there were copies.
+        let wanted = |table: &Table| match table.place {
+            Place::Leaf(entity) | Place::Link { leaf: entity, .. } => entity == Entity::Metric,
+            _ => false,
+        };
+        let copied = self.entry.copied > 0;
+        let strangers = Strangers::look(self.connection, self.layout, |found| copied && wanted(found.to))?;
         self.job.begin("restoring metrics")?;
         let mut result = UndoResult { transform_id: self.entry.id, ..UndoResult::default() };
         let mut copies = self.restore(&mut later, &mut torn, skip_changed, &mut result)?;
@@ -109,8 +116,10 @@ impl Undoing<'_> {
         }
         if !copies.is_empty() {
             self.job.begin("moving links back")?;
+            self.connection.suspend_foreign_keys()?;
             self.move_links_back(&mut copies)?;
-            result.copies_kept = self.remove_copies(&mut copies)?;
+            result.copies_kept = self.remove_copies(&mut copies, &strangers)?;
+            strangers.check(Domain::Transformation)?;
         }
         remove(self.connection, self.layout, self.entry)?;
         Ok(result)

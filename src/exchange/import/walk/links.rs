@@ -63,7 +63,8 @@ impl Walk<'_, '_, '_> {
         let Some(column) = leaf.own_key else { return Ok(id) };
         let [metrics, artifacts] = &mut self.leaves;
         let leaves = if entity == Entity::Metric { metrics } else { artifacts };
-        let (preserve, ids, target) = (self.taken.is_some(), &mut self.ids, &*self.target);
+        let preserve = self.taken.is_some() && !self.apart;
+        let (ids, target) = (&mut self.ids, &*self.target);
         let (appearance, new) =
             leaves.look(id, column, row, || if preserve { Ok(id) } else { next_id(ids, entity, target) })?;
         match appearance {

@@ -2,8 +2,8 @@
 
 use rusqlite::Connection;
 
-use super::super::cell_buffer::CellBuffer;
-use super::super::temporary::{failed, with_table};
+use super::cell_buffer::CellBuffer;
+use super::temporary::{failed, with_table};
 use crate::error::{Domain, Error, Result};
 use crate::schema::ValueRef;
 

@@ -1,0 +1,320 @@
+//! One consistent state of a SQLite file, read in place as long as that keeps nobody waiting, and then from a private copy.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::connection::{
+    Change, Connection, Copied, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction, WithCursors, Write,
+};
+use super::layout::{ColumnLayout, Layout, TableLayout};
+use super::read::ReadStatement;
+use super::reference::References;
+use super::sqlite::SqliteConnection;
+use super::sqlite_private::{Empty, Making, Spare, is_needed, size_of};
+use crate::error::{Domain, Error, Result, Status};
+use crate::progress::Job;
+use crate::schema::{Table, Value, ValueRef};
+
+/// Up to this size a copy is made before anything else, which takes milliseconds.
+const SMALL: u64 = 4 << 20;
+/// Up to this size it is made on a second processor while the job begins to read: a few tenths of a second, in which writers wait.
+/// Larger ones are copied first, and writers have their turn meanwhile.
+const MOST_ASIDE: u64 = 256 << 20;
+/// The shares of the limit, in percent, after which no further statement is read in place, and after which writers are let in, whether the
+/// copy is ready or not.
+const LAST_STATEMENT: u32 = 25;
+const LAST_MOMENT: u32 = 90;
+
+/// One state of the database.
+pub struct SqliteState<'c> {
+    place: &'c SqliteConnection,
+    /// Dropped before the transactions that it looks at.
+    making: RefCell<Option<Making<'c>>>,
+    /// `None` when the copy has it.
+    in_place: Cell<Option<Transaction<'c>>>,
+    copy: OnceCell<SqliteConnection>,
+    since: Instant,
+    /// Statements that are being read in place.
+    open: Cell<usize>,
+    job: RefCell<Option<Arc<Job>>>,
+}
+
+/// A statement that is being read in place.
+struct Open<'s>(&'s Cell<usize>);
+
+impl<'s> Open<'s> {
+    fn new(open: &'s Cell<usize>) -> Open<'s> {
+        open.set(open.get() + 1);
+        Open(open)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
+}
+
+impl<'c> SqliteState<'c> {
+    /// The state as it is now. `connect` opens another connection for reading, if there is none to spare, and `folder` is where a copy goes. Nobody may be kept
+    /// waiting while a callback of the job runs, so a job that somebody watches has its copy from the beginning.
+    pub fn open(
+        place: &'c SqliteConnection,
+        folder: &Path,
+        (spare, connect): (&'c Spare, &dyn Fn() -> Result<SqliteConnection>),
+        job: &Arc<Job>,
+    ) -> Result<SqliteState<'c>> {
+        place.watch(Some(Arc::clone(job)));
+        let state = SqliteState::begin(place, folder, (spare, connect), job);
+        place.watch(None);
+        state
+    }
+
+    fn begin(
+        place: &'c SqliteConnection,
+        folder: &Path,
+        (spare, connect): (&'c Spare, &dyn Fn() -> Result<SqliteConnection>),
+        job: &Arc<Job>,
+    ) -> Result<SqliteState<'c>> {
+        let mut held = Some(Transaction::read(place)?);
+        let mut state = SqliteState {
+            place,
+            making: RefCell::default(),
+            in_place: Cell::default(),
+            copy: OnceCell::new(),
+            since: Instant::now(),
+            open: Cell::new(0),
+            job: RefCell::new(Some(Arc::clone(job))),
+        };
+        if is_needed(place)? {
+            let aside = !job.is_watched() && (SMALL..=MOST_ASIDE).contains(&size_of(place)?);
+            let empty = Empty::create(place, folder)?;
+            if aside {
+                state.making = RefCell::new(Some(Making::start(empty, spare, connect)?));
+            } else {
+                held = None;
+                let (copy, _) = empty.fill(place, &mut || job.check())?;
+                state.keep(copy)?;
+            }
+        }
+        state.in_place.set(held);
+        Ok(state)
+    }
+
+    fn keep(&self, copy: SqliteConnection) -> Result<()> {
+        copy.watch(self.job.borrow().clone());
+        // Only so that what asks for a transaction finds one.
+        copy.begin_read()?;
+        let kept = self.copy.set(copy);
+        kept.map_err(|_| Error::internal(Domain::Database, "a state with two copies"))
+    }
+
+    /// Whether others have been kept waiting for longer than this share of the limit.
+    fn is_later_than(&self, percent: u32) -> bool {
+        let limit = self.place.waits.read_limit.unwrap_or(Duration::MAX);
+        self.since.elapsed() > limit / 100 * percent
+    }
+
+    /// From now on nobody waits for us.
+    fn settle(&self) -> Result<()> {
+        let Some(making) = self.making.borrow_mut().take() else { return Ok(()) };
+        let job = self.job.borrow().clone();
+        while !making.is_done() && !(self.is_later_than(LAST_MOMENT) && making.has_begun()) {
+            job.as_deref().map_or(Ok(()), Job::check)?;
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let let_in = !making.is_done();
+        if let_in {
+            self.in_place.take();
+        }
+        let (copy, restarts) = making.finish(job.as_deref())?;
+        if let_in && restarts > 0 {
+            return Err(self.place.waits.name_in(
+                Error::new(
+                    Status::Busy,
+                    Domain::Database,
+                    "somebody committed before the private copy of the database was ready",
+                )
+                .hint("try again; or raise max_read_lock_ms, if those who write wait for longer"),
+            ));
+        }
+        self.keep(copy)?;
+        self.in_place.take();
+        self.place.shrink();
+        Ok(())
+    }
+
+    /// The connection for a statement that begins now.
+    fn at(&self) -> Result<&SqliteConnection> {
+        if let Some(copy) = self.copy.get() {
+            return Ok(copy);
+        }
+        let is_due = |making: &Making<'_>| making.is_done() || self.is_later_than(LAST_STATEMENT);
+        if self.open.get() == 0 && self.making.borrow().as_ref().is_some_and(is_due) {
+            self.settle()?;
+        }
+        Ok(self.copy.get().unwrap_or(self.place))
+    }
+}
+
+impl Connection for SqliteState<'_> {
+    fn engine(&self) -> Engine {
+        Engine::Sqlite
+    }
+
+    fn layout(&self) -> Result<Layout> {
+        self.at()?.layout()
+    }
+
+    fn watch(&self, job: Option<Arc<Job>>) {
+        self.place.watch(job.clone());
+        if let Some(copy) = self.copy.get() {
+            copy.watch(job.clone());
+        }
+        self.job.replace(job);
+    }
+
+    fn let_go(&self) -> Result<()> {
+        if self.open.get() > 0 && self.making.borrow().is_some() {
+            return Err(Error::internal(Domain::Database, "statements are being read in place"));
+        }
+        self.settle()
+    }
+
+    fn begin_read(&self) -> Result<()> {
+        Err(Error::internal(Domain::Database, "a state has one transaction"))
+    }
+
+    fn begin_write(&self) -> Result<()> {
+        self.begin_read()
+    }
+
+    fn commit(&self) -> Result<()> {
+        self.begin_read()
+    }
+
+    fn rollback(&self) {}
+
+    fn query(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
+        let connection = self.at()?;
+        let _open = Open::new(&self.open);
+        connection.query(sql, params, each)
+    }
+
+    fn query_locked(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
+        self.query(sql, params, each)
+    }
+
+    fn query_held(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
+        self.query(sql, params, each)
+    }
+
+    fn references(&self, layout: &Layout) -> Result<References> {
+        self.at()?.references(layout)
+    }
+
+    fn suspend_foreign_keys(&self) -> Result<()> {
+        self.at()?.suspend_foreign_keys()
+    }
+
+    fn has_other_writers(&self) -> bool {
+        false
+    }
+
+    fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()> {
+        // That takes as long as `body` likes.
+        if self.open.get() == 0 {
+            self.settle()?;
+        }
+        let connection = self.at()?;
+        let _open = Open::new(&self.open);
+        connection.read_together(queries, body)
+    }
+
+    fn prepare_read<'c>(&'c self, sql: &str) -> Result<Box<dyn ReadStatement + 'c>> {
+        self.let_go()?;
+        self.at()?.prepare_read(sql)
+    }
+
+    fn execute(&self, sql: &str, params: &[Value]) -> Result<u64> {
+        self.at()?.execute(sql, params)
+    }
+
+    fn prepare_change<'c>(&'c self, sql: &str) -> Result<Box<dyn Change + 'c>> {
+        self.at()?.prepare_change(sql)
+    }
+
+    fn opening(&self, write: Write, table: &TableLayout) -> Result<String> {
+        self.at()?.opening(write, table)
+    }
+
+    fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>> {
+        self.at()?.inserter(table, columns)
+    }
+
+    fn check_undoes(&self, table: &TableLayout) -> Result<()> {
+        self.at()?.check_undoes(table)
+    }
+
+    fn make_tables(&self, tables: &[&'static Table]) -> Result<bool> {
+        self.at()?.make_tables(tables)
+    }
+
+    fn delete_all(&self, table: &TableLayout) -> Result<()> {
+        self.at()?.delete_all(table)
+    }
+
+    fn unsteady_tables(&self, layout: &Layout) -> Result<Vec<(String, String)>> {
+        self.at()?.unsteady_tables(layout)
+    }
+
+    fn allocate_ids(&self, table: &TableLayout, count: u64, above: i64) -> Result<(i64, bool)> {
+        self.at()?.allocate_ids(table, count, above)
+    }
+
+    fn has_triggers(&self, table: &TableLayout) -> Result<bool> {
+        self.at()?.has_triggers(table)
+    }
+
+    fn can_be_meddled_with(&self) -> Result<bool> {
+        self.at()?.can_be_meddled_with()
+    }
+
+    fn stored_as(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Result<Option<Value>> {
+        self.place.stored_as(column, value)
+    }
+
+    fn add_column(&self, table: &TableLayout, column: &ColumnLayout) -> Result<bool> {
+        self.at()?.add_column(table, column)
+    }
+
+    fn same(&self, left: &str, right: &str) -> String {
+        self.place.same(left, right)
+    }
+
+    fn exactly(&self, expression: &str) -> String {
+        self.place.exactly(expression)
+    }
+
+    fn identical(&self, left: &str, right: &str) -> String {
+        self.place.identical(left, right)
+    }
+
+    fn byte_length(&self, expression: &str) -> String {
+        self.place.byte_length(expression)
+    }
+
+    fn copy_into(&self, into: &Path, copied: Copied<'_>) -> Result<()> {
+        self.at()?.copy_into(into, copied)
+    }
+
+    fn check_integrity(&self, depth: Depth) -> Result<RowCounts> {
+        self.at()?.check_integrity(depth)
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        self.place.free_bytes()
+    }
+}

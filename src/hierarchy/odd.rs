@@ -1,0 +1,110 @@
+//! Rows whose key, or the key of what they hang on, is no integer. Where columns have no declared type a text stays a text: `'1'` is not
+//! found by 1, yet a foreign key takes it for that, and so does whoever joins the tables. They cannot be copied, and nothing of them may
+//! be taken for absent.
+
+use std::collections::HashSet;
+
+use super::problem::{Problem, ProblemKind, Problems};
+use crate::database::{Connection, Layout, Next, Row, TableLayout};
+use crate::error::{Error, Result};
+use crate::progress::Job;
+use crate::schema::{Role, ValueRef, quote};
+
+/// What a key is, if texts are the numbers that they look like.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Loose {
+    Integer(i64),
+    /// By its bits.
+    Real(u64),
+    Text(Vec<u8>),
+    Blob(Vec<u8>),
+}
+
+impl Loose {
+    /// Of a cell; `None` for NULL.
+    pub fn of(value: ValueRef<'_>) -> Option<Loose> {
+        if let Some(integer) = value.as_integer() {
+            return Some(Loose::Integer(integer));
+        }
+        Some(match value {
+            ValueRef::Null => return None,
+            ValueRef::Integer(integer) => Loose::Integer(integer),
+            ValueRef::Real(real) => Loose::Real(real.to_bits()),
+            ValueRef::Blob(bytes) => Loose::Blob(bytes.to_vec()),
+            ValueRef::Text(bytes) => {
+                let text = std::str::from_utf8(bytes).unwrap_or_default().trim_matches([' ', '\t', '\n', '\r']);
+                match (text.parse::<i64>(), text.parse::<f64>()) {
+                    (Ok(integer), _) => Loose::Integer(integer),
+                    (_, Ok(real)) if real.is_finite() => match ValueRef::Real(real).as_integer() {
+                        Some(integer) => Loose::Integer(integer),
+                        None => Loose::Real(real.to_bits()),
+                    },
+                    _ => Loose::Text(bytes.to_vec()),
+                }
+            }
+        })
+    }
+}
+
+/// The trials and runs of an experiment that have no place in a copy, by their ids.
+#[derive(Debug, Default)]
+pub(super) struct Odd {
+    pub trials: HashSet<Loose>,
+    pub runs: HashSet<Loose>,
+    /// How many trials and runs these are, and rows of all tables together.
+    pub trial_count: u64,
+    pub run_count: u64,
+    pub rows: u64,
+    /// Those of them that nobody finds by the id of what they hang on.
+    pub hidden: Problems,
+}
+
+/// Whether a key of this table can be a text that looks like a number.
+pub(super) fn may_be_loose(table: &TableLayout, column: &str) -> bool {
+    table.columns.iter().any(|there| there.name.eq_ignore_ascii_case(column) && !there.holds_integers())
+}
+
+/// Whether keys of the layout can be.
+pub fn has_loose_keys(layout: &Layout) -> bool {
+    let is_key = |role: Role| matches!(role, Role::Id | Role::Parent(_));
+    layout
+        .tables
+        .iter()
+        .flat_map(|table| &table.columns)
+        .any(|column| column.schema.is_some_and(|known| is_key(known.role)) && !column.holds_integers())
+}
+
+/// Hands over the id, and the key of what they hang on, of the rows of TRIAL or TRIAL_RUN for which nothing says beforehand that these are
+/// integers.
+pub(super) fn scan(
+    connection: &dyn Connection,
+    table: &TableLayout,
+    parent: &str,
+    job: &Job,
+    each: &mut dyn FnMut(ValueRef<'_>, ValueRef<'_>),
+) -> Result<()> {
+    let sql = format!("SELECT {}, {} FROM {}", table.quoted("id"), table.quoted(parent), quote(&table.name));
+    connection.query(&sql, &[], &mut |row: &dyn Row| {
+        job.pulse()?;
+        each(row.value(0)?, row.value(1)?);
+        Ok(Next::Row)
+    })
+}
+
+/// What is wrong with a row of TRIAL or TRIAL_RUN.
+pub(super) fn problem(table: &TableLayout, (id, parent, above): (ValueRef<'_>, &'static str, ValueRef<'_>)) -> Problem {
+    let name = table.schema.name;
+    let row = format!("id={}, {parent}={}", id.describe(), above.describe());
+    let (kind, what) = match (id, id.as_integer(), above.as_integer()) {
+        (ValueRef::Null, ..) => (ProblemKind::NullKey, "id is NULL".to_owned()),
+        (_, None, _) => (ProblemKind::KeyNotInteger, "id is no integer".to_owned()),
+        (_, _, None) => (ProblemKind::KeyNotInteger, format!("{parent} is no integer")),
+        _ => (ProblemKind::KeyNotInteger, "what it belongs to has a key that is no integer".to_owned()),
+    };
+    Problem { kind, table: name, row: row.clone(), message: format!("{name} ({row}): {what}") }
+}
+
+/// Adds what to do about such rows to an error.
+pub fn mend_keys(error: Error) -> Error {
+    error.hint("give these rows integers as keys: UPDATE ... SET COLUMN = CAST(COLUMN AS INTEGER) makes 1 of '1'")
+}
