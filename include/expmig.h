@@ -304,6 +304,12 @@ extern "C" {
 #define EXPMIG_IMPORT_ALLOW_UNLINKED 8
 
 /**
+ * Let values be changed, or left out with the extra columns that they are of, where the database cannot hold them; the result lists
+ * them. Then the digest of the document cannot be that of what was written, and the rows alone are counted.
+ */
+#define EXPMIG_IMPORT_ALLOW_LOSSY 16
+
+/**
  * Say what would be done, with examples, and write nothing.
  */
 #define EXPMIG_TRANSFORM_DRY_RUN 1
@@ -2053,7 +2059,7 @@ expmig_status expmig_import_options_init(struct expmig_import_options *options,
  * Errors about the document have the details "json_path" and "offset" (in bytes). Answers EXPMIG_CORRUPT (not JSON, or cut off),
  * EXPMIG_VALIDATION (against the format; or values that are not what their columns are for), EXPMIG_UNSUPPORTED (a newer format; the
  * older tool's without EXPMIG_IMPORT_ALLOW_UNLINKED), EXPMIG_LIMIT (a value too large, nested too deep, no free ids), EXPMIG_LOSSY
- * (what the database cannot hold), EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (counts or digest), EXPMIG_ALREADY_EXISTS (a duplicate, or ids
+ * (what the database cannot hold, without EXPMIG_IMPORT_ALLOW_LOSSY), EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (counts or digest), EXPMIG_ALREADY_EXISTS (a duplicate, or ids
  * that are taken), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_SHARED_PROCESS, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
  * EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed. Since 0.1.0.
  */

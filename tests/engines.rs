@@ -554,6 +554,84 @@ fn registered_checks_run(engine: Engine) {
     assert_eq!(manager.migrate_experiment(1, None, conservative).unwrap_err().status(), Status::Validation);
 }
 
+/// An older file goes into a newer database, whose tables have columns of their own; and within that.
+fn columns_that_the_target_fills_itself_stop_nothing(engine: Engine) {
+    let folder = Folder::new();
+    let older = support::open(&folder.small("older.db", ""));
+    let newer = engine.small(&folder, "newer");
+    // What ALTER TABLE lets one add everywhere, and a key of a junction table's own.
+    newer.execute("ALTER TABLE METRIC ADD COLUMN unit VARCHAR(20) NOT NULL DEFAULT 'none';\nALTER TABLE TRIAL ADD COLUMN stars INTEGER NOT NULL DEFAULT 3;");
+    match engine {
+        Engine::Sqlite => newer.execute(
+            "ALTER TABLE RESULTS_METRIC RENAME TO old;
+             CREATE TABLE RESULTS_METRIC (nr INTEGER PRIMARY KEY, results_id INTEGER NOT NULL, metric_id INTEGER NOT NULL, UNIQUE (results_id, metric_id));
+             INSERT INTO RESULTS_METRIC (results_id, metric_id) SELECT results_id, metric_id FROM old; DROP TABLE old",
+        ),
+        Engine::Server(_) => newer.execute(
+            "ALTER TABLE RESULTS_METRIC ADD COLUMN nr BIGINT AUTO_INCREMENT UNIQUE;\nALTER TABLE EPOCH ADD COLUMN created TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP;",
+        ),
+    }
+    let target = newer.open();
+    for strategy in support::STRATEGIES {
+        let options = || MigrateOptions { strategy, ..MigrateOptions::default() };
+        let plan =
+            older.plan_migration(1, Some(&target), options()).unwrap_or_else(|error| panic!("{}", error.to_json()));
+        let filled = support::at(&plan, "/filled_columns").as_array().expect("a list").len();
+        assert_eq!(filled, if engine == Engine::Sqlite { 3 } else { 4 }, "{plan}");
+        let done =
+            older.migrate_experiment(1, Some(&target), options()).unwrap_or_else(|error| panic!("{}", error.to_json()));
+        for column in ["METRIC.unit", "TRIAL.stars", "RESULTS_METRIC.nr"] {
+            assert!(done.warnings.iter().any(|warning| warning.contains(column)), "{column}: {:?}", done.warnings);
+        }
+        let new = done.new_experiment_id;
+        assert_eq!(
+            newer.cell(&format!("SELECT MIN(stars) + MAX(stars) FROM TRIAL WHERE experiment_id = {new}")),
+            "Integer(6)"
+        );
+        // What was there is found again by what was asked for.
+        let again = MigrateOptions { on_duplicate: OnDuplicate::Skip, ..options() };
+        let skipped =
+            older.migrate_experiment(1, Some(&target), again).unwrap_or_else(|error| panic!("{}", error.to_json()));
+        assert!(skipped.skipped || strategy == expmig::Strategy::Aggressive, "{}", skipped.to_json());
+        // Within one database the values are there, and are copied; the numbers are new. (A server's TIMESTAMP is another matter.)
+        if engine == Engine::Sqlite {
+            let within =
+                target.migrate_experiment(new, None, options()).unwrap_or_else(|error| panic!("{}", error.to_json()));
+            assert!(
+                within.warnings.iter().any(|warning| warning.contains("RESULTS_METRIC.nr")),
+                "{:?}",
+                within.warnings
+            );
+            assert!(!within.warnings.iter().any(|warning| warning.contains("METRIC.unit")), "{:?}", within.warnings);
+        }
+    }
+    assert_eq!(newer.cell("SELECT COUNT(*) FROM METRIC WHERE unit <> 'none'"), "Integer(0)");
+    assert_eq!(newer.cell("SELECT COUNT(*) - COUNT(DISTINCT nr) FROM RESULTS_METRIC"), "Integer(0)");
+    let document = older.export_to_string(1, ExportOptions::default()).unwrap();
+    let imported = target
+        .import_from_string(document.as_bytes(), ImportOptions::default())
+        .unwrap_or_else(|error| panic!("{}", error.to_json()));
+    assert_eq!(Some(imported.digest), imported.document_digest);
+    assert!(imported.warnings.iter().any(|warning| warning.contains("METRIC.unit")), "{:?}", imported.warnings);
+    // A document that has the values brings them along, but for the numbers.
+    newer.execute(&format!("UPDATE TRIAL SET stars = 5 WHERE experiment_id = {};", imported.experiment_id));
+    if engine == Engine::Sqlite {
+        let document = target.export_to_string(imported.experiment_id, ExportOptions::default()).unwrap();
+        let again = target
+            .import_from_string(document.as_bytes(), ImportOptions::default())
+            .unwrap_or_else(|error| panic!("{}", error.to_json()));
+        assert_eq!(
+            newer.cell(&format!("SELECT MIN(stars) FROM TRIAL WHERE experiment_id = {}", again.experiment_id)),
+            "Integer(5)"
+        );
+        assert!(
+            again.warnings.iter().any(|warning| warning.contains("only rows were counted")),
+            "{:?}",
+            again.warnings
+        );
+    }
+}
+
 macro_rules! scenarios {
     ($($name:ident),* $(,)?) => {
         mod sqlite {
@@ -574,6 +652,7 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    columns_that_the_target_fills_itself_stop_nothing,
     lists_experiments,
     says_what_it_is,
     content_has_the_same_digest_everywhere,

@@ -28,6 +28,9 @@ pub const EXPMIG_IMPORT_ADD_COLUMNS: u32 = 0x4;
 /// Import what a document of the older command-line tool has. It does not say what its metrics belong to: they are imported and hang on
 /// nothing. Without this flag such a document is EXPMIG_UNSUPPORTED.
 pub const EXPMIG_IMPORT_ALLOW_UNLINKED: u32 = 0x8;
+/// Let values be changed, or left out with the extra columns that they are of, where the database cannot hold them; the result lists
+/// them. Then the digest of the document cannot be that of what was written, and the rows alone are counted.
+pub const EXPMIG_IMPORT_ALLOW_LOSSY: u32 = 0x10;
 
 /// Gives the next bytes of a document: at most `capacity` of them into `buffer`, and how many to `length`; 0 at the end. Answers
 /// EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL, or another value, which is the caller's own failure (EXPMIG_CALLBACK). Called on
@@ -84,7 +87,8 @@ unsafe fn import_options(options: *const expmig_import_options) -> Result<Import
     const KNOWN: u32 = EXPMIG_IMPORT_PRESERVE_IDS
         | EXPMIG_IMPORT_SKIP_VALIDATION
         | EXPMIG_IMPORT_ADD_COLUMNS
-        | EXPMIG_IMPORT_ALLOW_UNLINKED;
+        | EXPMIG_IMPORT_ALLOW_UNLINKED
+        | EXPMIG_IMPORT_ALLOW_LOSSY;
     let domain = Domain::ImportExport;
     // SAFETY: as the caller promises; so below.
     let options = unsafe { read(options, domain) }?;
@@ -101,6 +105,7 @@ unsafe fn import_options(options: *const expmig_import_options) -> Result<Import
         validate_before_import: options.flags & EXPMIG_IMPORT_SKIP_VALIDATION == 0,
         on_duplicate: on_duplicate(options.on_duplicate, domain)?,
         add_columns: options.flags & EXPMIG_IMPORT_ADD_COLUMNS != 0,
+        allow_lossy: options.flags & EXPMIG_IMPORT_ALLOW_LOSSY != 0,
         allow_unlinked: options.flags & EXPMIG_IMPORT_ALLOW_UNLINKED != 0,
         max_value_bytes,
         progress: sink(options.progress_fn, options.progress_user_data),
@@ -167,7 +172,7 @@ pub unsafe extern "C" fn expmig_import_options_init(options: *mut expmig_import_
 /// Errors about the document have the details "json_path" and "offset" (in bytes). Answers EXPMIG_CORRUPT (not JSON, or cut off),
 /// EXPMIG_VALIDATION (against the format; or values that are not what their columns are for), EXPMIG_UNSUPPORTED (a newer format; the
 /// older tool's without EXPMIG_IMPORT_ALLOW_UNLINKED), EXPMIG_LIMIT (a value too large, nested too deep, no free ids), EXPMIG_LOSSY
-/// (what the database cannot hold), EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (counts or digest), EXPMIG_ALREADY_EXISTS (a duplicate, or ids
+/// (what the database cannot hold, without EXPMIG_IMPORT_ALLOW_LOSSY), EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (counts or digest), EXPMIG_ALREADY_EXISTS (a duplicate, or ids
 /// that are taken), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_SHARED_PROCESS, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
 /// EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed. Since 0.1.0.
 #[must_use]

@@ -215,7 +215,8 @@ pub trait Connection {
     fn delete_all(&self, table: &TableLayout) -> Result<()>;
 
     /// The first of `count` ids in a row that were never used in this table and are above `above`, and whether they had to be taken
-    /// from below the highest id ever used. Valid while the write transaction lasts.
+    /// from below the highest id ever used. Nobody else gets them while the write transaction lasts; where others write meanwhile
+    /// the database is made to skip them, whatever becomes of the transaction.
     fn allocate_ids(&self, table: &TableLayout, count: u64, above: i64) -> Result<(i64, bool)>;
 
     /// Whether writing into this table makes the database do more than that.
@@ -238,6 +239,11 @@ pub trait Connection {
 
     /// The statement, for a client of any settings, that adds columns which [`Connection::add_column`] does not.
     fn statement_to_add(&self, _: &TableLayout, _: &[MissingColumn<'_>]) -> Option<String> {
+        None
+    }
+
+    /// What a user can do where columns are too narrow for what other engines hold, beside changing them by hand.
+    fn how_to_widen(&self) -> Option<&'static str> {
         None
     }
 

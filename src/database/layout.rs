@@ -139,6 +139,10 @@ pub struct ColumnLayout {
     pub refers: Option<Entity>,
     /// It has ids of several.
     pub torn: bool,
+    /// Whether the database itself numbers the rows of the table in this column.
+    pub counter: bool,
+    /// Whether a row that is written without it gets a value, which may be NULL where that is not refused.
+    pub has_default: bool,
     /// Whether the engine writes the time into it whenever another column of the row changes.
     pub is_stamped: bool,
 }
@@ -161,6 +165,8 @@ impl ColumnLayout {
             not_null: false,
             refers: None,
             torn: false,
+            counter: false,
+            has_default: false,
             is_stamped: false,
         }
     }
@@ -337,6 +343,24 @@ impl TableLayout {
     }
 }
 
+/// An extra column that gets its values from the database, and none from a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filled {
+    pub table: &'static Table,
+    pub column: ColumnLayout,
+}
+
+impl Filled {
+    /// What a job says of it.
+    pub fn warning(&self) -> String {
+        let (table, column) = (self.table.name, &self.column.name);
+        match self.column.counter {
+            true => format!("the target numbers its rows in the column {table}.{column} itself"),
+            false => format!("the target fills the column {table}.{column} with its default"),
+        }
+    }
+}
+
 /// Everything that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
@@ -352,6 +376,8 @@ pub struct Layout {
     pub beside: Vec<String>,
     /// Whether text is stored as UTF-16, which cannot hold every sequence of bytes.
     pub utf16: bool,
+    /// What [`Layout::leave_to_fill`] took away.
+    pub filled: Vec<Filled>,
 }
 
 impl Layout {
@@ -372,7 +398,37 @@ impl Layout {
         }
         mark(&mut tables, &foreign_keys);
         let beside = extra_tables.clone();
-        Ok(Layout { tables, own_tables, extra_tables, foreign_keys, beside, utf16: false })
+        Ok(Layout { tables, own_tables, extra_tables, foreign_keys, beside, utf16: false, filled: Vec::new() })
+    }
+
+    /// From now on without the extra columns that the database fills for a job that writes: those in which it numbers the rows, which
+    /// are its own, and those that refuse NULL and have a default, unless the job has values for them (`given`).
+    pub fn leave_to_fill(&mut self, given: impl Fn(&Table, &ColumnLayout) -> bool) {
+        for table in &mut self.tables {
+            let fills = |column: &mut ColumnLayout| {
+                let insists = column.not_null && column.has_default && !given(table.schema, column);
+                column.schema.is_none() && (column.counter || insists)
+            };
+            let taken = table.columns.extract_if(.., fills);
+            self.filled.extend(taken.map(|column| Filled { table: table.schema, column }));
+        }
+    }
+
+    /// Whether the database fills this column, and why.
+    pub fn filled(&self, table: &Table, column: &str) -> Option<&Filled> {
+        let mut filled = self.filled.iter();
+        filled.find(|filled| filled.table.name == table.name && filled.column.name.eq_ignore_ascii_case(column))
+    }
+
+    /// A job has values for a column after all.
+    pub fn give(&mut self, table: &Table, column: &str) {
+        let is_it = |filled: &mut Filled| {
+            filled.table.name == table.name && !filled.column.counter && filled.column.name.eq_ignore_ascii_case(column)
+        };
+        let given: Vec<Filled> = self.filled.extract_if(.., is_it).collect();
+        if let Some(there) = self.tables.iter_mut().find(|there| there.schema.name == table.name) {
+            there.columns.extend(given.into_iter().map(|filled| filled.column));
+        }
     }
 
     /// The layout of a known table, if the database has it.

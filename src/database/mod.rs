@@ -14,6 +14,7 @@ mod handle;
 mod id_map;
 mod id_table;
 mod layout;
+mod loss;
 mod mentions;
 mod missing_column;
 #[cfg(feature = "mysql")]
@@ -60,7 +61,8 @@ pub use glob::Glob;
 pub use handle::{Database, OpenOptions};
 pub use id_map::{Fingerprint, IdMap};
 pub use id_table::IdTable;
-pub use layout::{Affinity, ColumnLayout, Layout, Storage, TableLayout, utf16_holds};
+pub use layout::{Affinity, ColumnLayout, Filled, Layout, Storage, TableLayout, utf16_holds};
+pub use loss::{KEPT, Loss, Losses};
 pub use mentions::Mentioned;
 pub use missing_column::{Kinds, MissingColumn, cannot_add};
 pub use paged::{HashList, Paged};

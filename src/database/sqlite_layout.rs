@@ -36,7 +36,7 @@ pub fn read(connection: &Connection, wrap: &dyn Fn(rusqlite::Error) -> Error) ->
             extra_tables.push(name);
             continue;
         };
-        let Columns { columns, generated, key } = columns(connection, schema, (&name, strict), wrap)?;
+        let Columns { columns, generated, key } = columns(connection, schema, (&name, has_rowid, strict), wrap)?;
         if schema.has_own_id() && known.is_some() && !unique_id(connection, &name, &key).map_err(wrap)? {
             let there = |column: &ColumnLayout| column.name.eq_ignore_ascii_case("id");
             return Err(if columns.iter().any(there) { ids_are_no_key(&name) } else { no_ids(&name) });
@@ -102,7 +102,7 @@ struct Columns {
 fn columns(
     connection: &Connection,
     schema: &Table,
-    (table, strict): (&str, bool),
+    (table, has_rowid, strict): (&str, bool, bool),
     wrap: &dyn Fn(rusqlite::Error) -> Error,
 ) -> Result<Columns> {
     let mut found = Columns { columns: Vec::new(), generated: Vec::new(), key: Vec::new() };
@@ -116,7 +116,8 @@ fn columns(
         }
         let name = text(row, "name").map_err(wrap)?;
         let number = |column: &str| row.get::<_, i64>(column).map_err(wrap);
-        if number("pk")? > 0 {
+        let in_key = number("pk")? > 0;
+        if in_key {
             found.key.push(name.clone());
         }
         if number("hidden")? != 0 {
@@ -128,12 +129,18 @@ fn columns(
             schema: schema.columns.iter().find(|column| column.name.eq_ignore_ascii_case(&name)),
             name,
             storage: storage(&declared, strict),
+            // The key of a table with rowids that is so declared is the rowid: see below.
+            counter: in_key && declared.eq_ignore_ascii_case("INTEGER"),
             declared,
             not_null: number("notnull")? != 0,
             refers: None,
             torn: false,
+            has_default: !matches!(from_sqlite(row.get_ref("dflt_value").map_err(wrap)?), ValueRef::Null),
             is_stamped: false,
         });
+    }
+    if found.key.len() != 1 || !has_rowid {
+        found.columns.iter_mut().for_each(|column| column.counter = false);
     }
     Ok(found)
 }

@@ -11,12 +11,12 @@ use crate::schema::{Entity, LinkOwner, Place, Role, Table, Value, quote};
 pub type Block = (i64, u64);
 
 /// The ids that only a copy's rows have.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Blocks {
-    pub trials: Block,
-    pub runs: Block,
-    pub metrics: Block,
-    pub artifacts: Block,
+    pub metrics: Vec<Block>,
+    pub artifacts: Vec<Block>,
+    /// The trials and artifacts that are the copy's, of an experiment that has others too.
+    pub appended: Option<(Block, Block)>,
 }
 
 /// Whether all columns of keys have numeric types: then a key is equal to another in a copy if it was in the source, and reads
@@ -30,27 +30,26 @@ pub fn keeps_keys(layout: &Layout) -> bool {
 }
 
 impl Selection {
-    /// The rows of a copy. Reads trials and runs; whether all the others are there, [`Selection::miscounted`] says. With
-    /// `appended` the experiment has other rows too.
+    /// The rows of a copy. Reads trials and runs; whether all the others are there, [`Selection::miscounted`] says.
     pub fn of_copy(
         connection: &dyn Connection,
         layout: &Layout,
-        (experiment, appended): (i64, bool),
+        experiment: i64,
         blocks: &Blocks,
         job: &Job,
     ) -> Result<Selection> {
         let range = |(first, count): Block| first..=first.wrapping_add_unsigned(count).wrapping_sub(1);
-        let scope = match appended {
-            false => Scope::default(),
-            true => Scope {
-                trials: Some(Members::Range(range(blocks.trials))),
-                artifacts: Some(Members::Range(range(blocks.artifacts))),
+        let scope = match blocks.appended {
+            None => Scope::default(),
+            Some((trials, artifacts)) => Scope {
+                trials: Some(Members::Range(range(trials))),
+                artifacts: Some(Members::Range(range(artifacts))),
                 sound_only: false,
             },
         };
         let mut selection = Selection {
-            metrics: IdSet::block(blocks.metrics.0, blocks.metrics.1),
-            artifacts: IdSet::block(blocks.artifacts.0, blocks.artifacts.1),
+            metrics: IdSet::blocks(&blocks.metrics)?,
+            artifacts: IdSet::blocks(&blocks.artifacts)?,
             ..Selection::nothing(experiment, scope)
         };
         selection.read_nodes(connection, layout, job)?;

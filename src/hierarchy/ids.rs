@@ -129,6 +129,24 @@ impl IdSet {
         IdSet { count, bounds, solid: true, ..IdSet::default() }
     }
 
+    /// The frozen set of ids in blocks: a first one, and how many follow without a gap.
+    pub fn blocks(blocks: &[(i64, u64)]) -> Result<IdSet> {
+        match blocks {
+            [] => Ok(IdSet::block(0, 0)),
+            [(first, count)] => Ok(IdSet::block(*first, *count)),
+            _ => {
+                let mut set = IdSet::default();
+                for (first, count) in blocks {
+                    for at in 0..*count {
+                        set.insert(first.wrapping_add_unsigned(at))?;
+                    }
+                }
+                set.freeze()?;
+                Ok(set)
+            }
+        }
+    }
+
     /// Adds an id; whether it is new. Not for frozen sets.
     pub fn insert(&mut self, id: i64) -> Result<bool> {
         debug_assert!(!self.solid);

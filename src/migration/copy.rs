@@ -53,13 +53,13 @@ impl NewIds {
         })
     }
 
-    /// The ids of the copy's rows.
-    pub fn blocks(&self, selection: &Selection) -> Blocks {
+    /// The ids of the copy's rows; with `appended`, in an experiment that has others too.
+    pub fn blocks(&self, selection: &Selection, appended: bool) -> Blocks {
+        let artifacts = (self.artifacts, selection.artifacts.len());
         Blocks {
-            trials: (self.trials, selection.trials.len() as u64),
-            runs: (self.runs, selection.runs.len() as u64),
-            metrics: (self.metrics, selection.metrics.len()),
-            artifacts: (self.artifacts, selection.artifacts.len()),
+            metrics: vec![(self.metrics, selection.metrics.len())],
+            artifacts: vec![artifacts],
+            appended: appended.then(|| ((self.trials, selection.trials.len() as u64), artifacts)),
         }
     }
 

@@ -2,20 +2,16 @@
 
 use std::collections::HashMap;
 
-use serde::Serialize;
 use serde_json::json;
 
 use super::sides::Sides;
-use crate::database::{ColumnLayout, Connection, Layout, Row, TableLayout, utf16_holds};
+use crate::database::{ColumnLayout, Connection, KEPT, Layout, Loss, Row, TableLayout, utf16_holds};
 use crate::digest::{ExperimentDigest, digest, same_content};
 use crate::error::Result;
 use crate::hierarchy::{Owner, Selection, Shape, Through, Visitor, leads_out, scan_links, walk};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, Value, ValueRef, quote};
 use crate::validation::Quality;
-
-/// How many values are kept in full; all are counted.
-const KEPT: usize = 100;
 
 /// What happens to a column on the way.
 #[derive(Clone, Debug)]
@@ -28,18 +24,6 @@ enum Change {
     Refused,
     /// There the column has ids of other rows, and here it does not say so.
     Foreign,
-}
-
-/// Something that would be lost or changed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Loss {
-    pub table: &'static str,
-    /// The key of the row; absent for a whole table.
-    pub row: Option<String>,
-    pub column: Option<String>,
-    pub reason: &'static str,
-    pub value: Option<String>,
-    pub stored_as: Option<String>,
 }
 
 /// Everything that would be lost or changed: an exact count, and the first hundred.
@@ -80,6 +64,8 @@ pub struct Effective {
     utf16: bool,
     /// The experiment's own row is not copied.
     appended: bool,
+    /// Columns are left out because the target fills them itself.
+    pub trimmed: bool,
 }
 
 impl Effective {
@@ -89,6 +75,7 @@ impl Effective {
         let mut layout = source.clone();
         let mut changes: HashMap<&'static str, HashMap<String, Change>> = HashMap::new();
         let mut insisting = Vec::new();
+        let mut trimmed = false;
         layout.tables.retain_mut(|table| {
             let Some(other) = target.table(table.schema.name) else {
                 return false;
@@ -104,6 +91,10 @@ impl Effective {
             insisting.extend(only_there.filter(|column| column.not_null).map(|column| (name, column.name.clone())));
             table.columns.retain(|column| {
                 let Some(there) = other.columns.iter().find(|c| c.name.eq_ignore_ascii_case(&column.name)) else {
+                    if target.filled(table.schema, &column.name).is_some() {
+                        trimmed = true;
+                        return false;
+                    }
                     if add_columns && !other.generates(&column.name) {
                         fit.added_columns.push((name, column.clone()));
                         return true;
@@ -126,7 +117,7 @@ impl Effective {
             });
             true
         });
-        Effective { layout, changes, insisting, utf16: target.utf16, appended }
+        Effective { layout, changes, insisting, utf16: target.utf16, appended, trimmed }
     }
 
     /// What a value becomes in the target; `None` if it stays as it is, or is refused.

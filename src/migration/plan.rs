@@ -119,12 +119,20 @@ fn describe(
                     "copied"
                 } else if added {
                     "added"
+                } else if sides.target_layout.filled(table.schema, &column.name).is_some() {
+                    "filled by the target"
                 } else {
                     "missing in the target"
                 };
                 json!({"table": table.schema.name, "column": column.name, "type": column.declared, "fate": fate})
             })
         })
+        .collect();
+    let filled: Json = sides
+        .target_layout
+        .filled
+        .iter()
+        .map(|filled| json!({"table": filled.table.name, "column": filled.column.name, "counter": filled.column.counter}))
         .collect();
     let duplicates: Json = prepared
         .duplicates
@@ -147,6 +155,7 @@ fn describe(
         "items_total": total,
         "tables": tables,
         "extra_columns": extra_columns,
+        "filled_columns": filled,
         "extra_tables": sides.source_layout.extra_tables,
         "unsound": {"count": problems.count, "rows": problems.first},
         "odd_values": quality.map(|quality| json!({"count": quality.total(), "values": quality.issues()})),
@@ -154,7 +163,6 @@ fn describe(
             let (errors, warnings) = validated.stopping_count();
             json!({"errors": errors, "warnings": warnings, "issues": validated.stopping().collect::<Vec<_>>()})
         }),
-        "warnings": sides.warnings().collect::<Vec<_>>(),
         "lossy": prepared.fit.to_json(),
         "transformation": sides.rewriter.as_ref().map(|rewriter| rewriter.borrow().result().to_json()),
         "duplicates": duplicates,

@@ -30,8 +30,8 @@ pub fn prove(
 ) -> Result<Option<Hash>> {
     job.begin("verifying the copy")?;
     let appended = options.target_experiment.is_some();
-    let own = (ids.experiment, appended);
-    let mut copy = Selection::of_copy(sides.target, &sides.target_layout, own, &ids.blocks(selection), job)?;
+    let blocks = ids.blocks(selection, appended);
+    let mut copy = Selection::of_copy(sides.target, &sides.target_layout, ids.experiment, &blocks, job)?;
     if !(keeps_keys(&sides.source_layout) && keeps_keys(&sides.target_layout)) {
         // Ranges of ids would count rows that nobody finds by their ids, or below nothing.
         let scope = copy.scope.clone();
@@ -59,8 +59,8 @@ pub fn prove(
 
 /// Fails if rows of the copy name nothing by a foreign key of an extra column, which the database did not look for on the way.
 pub fn refuse_dangling(sides: &Sides<'_>, selection: &Selection, ids: NewIds, appended: bool, job: &Job) -> Result<()> {
-    let own = (ids.experiment, appended);
-    let mut copy = Selection::of_copy(sides.target, &sides.target_layout, own, &ids.blocks(selection), job)?;
+    let blocks = ids.blocks(selection, appended);
+    let mut copy = Selection::of_copy(sides.target, &sides.target_layout, ids.experiment, &blocks, job)?;
     match find_dangling(sides.target, &sides.target_layout, &mut copy, job)?.first() {
         None => Ok(()),
         Some(first) => Err(first.error(Domain::Migration).detail("experiment_id", sides.experiment)),

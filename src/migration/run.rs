@@ -9,7 +9,9 @@ use super::options::{Helpers, MigrateOptions, Strategy};
 use super::prove::{all_copied, of_copy, prove, refuse_dangling};
 use super::result::{IdMap, MigrationResult, TableCount};
 use super::sides::{Prepared, Sides, Validated};
-use crate::database::{Connection, Database, Kinds, MissingColumn, State, Transaction, Watches, Write, cannot_add};
+use crate::database::{
+    Connection, Database, Filled, Kinds, MissingColumn, State, Transaction, Watches, Write, cannot_add,
+};
 use crate::digest::{ALGORITHM, Digester, ExperimentDigest, OnDuplicate};
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::hierarchy::{Behind, Census, grown_by};
@@ -118,7 +120,7 @@ fn judge(
     }
     sides.refuse_failed()?;
     // First: what does not fit is not there either, whatever an earlier lossy copy has.
-    judge_fit(prepared, options, experiment)?;
+    judge_fit(sides, prepared, options)?;
     if let Some(duplicate) = prepared.duplicates.found.first() {
         match options.on_duplicate {
             OnDuplicate::Copy => {}
@@ -185,27 +187,29 @@ fn computed(table: &str, column: &str, rows: u64) -> String {
     format!("{table}.{column} is computed in the source and not in the target, where it has no value in {rows} rows")
 }
 
-fn judge_fit(prepared: &Prepared, options: &MigrateOptions, experiment: i64) -> Result<()> {
-    let fit = &prepared.fit;
+fn judge_fit(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions) -> Result<()> {
+    let (fit, experiment) = (&prepared.fit, sides.experiment);
     let (status, message, hint) = if fit.refused > 0 {
         let message =
             format!("the target refuses {} values of experiment {experiment}; nothing was changed", fit.refused);
-        (Status::Constraint, message, "change what the target refuses, or copy into a new database")
+        (Status::Constraint, message, "change what the target refuses, or copy into a new database".to_owned())
     } else if fit.count > 0 && !options.lossy_allowed() {
         let message = format!(
             "{} rows or values of experiment {experiment} do not fit the target; nothing was changed",
             fit.count
         );
-        let hint = "change the target's schema (EXPMIG_MIGRATE_ADD_COLUMNS adds missing columns), or allow the loss with \
-                    EXPMIG_MIGRATE_ALLOW_LOSSY";
         if fit.leaving == fit.count {
             let message = format!(
                 "{} links of experiment {experiment} lead to rows that are not copied; nothing was changed",
                 fit.count
             );
             let hint = "set them to NULL, or have that done in the copy with EXPMIG_MIGRATE_ALLOW_LOSSY";
-            (Status::Lossy, message, hint)
+            (Status::Lossy, message, hint.to_owned())
         } else {
+            let widen = sides.target.how_to_widen().unwrap_or("change the target's schema");
+            let hint = format!(
+                "{widen} (EXPMIG_MIGRATE_ADD_COLUMNS adds missing columns), or allow the loss with EXPMIG_MIGRATE_ALLOW_LOSSY"
+            );
             (Status::Lossy, message, hint)
         }
     } else {
@@ -310,6 +314,9 @@ fn write(
         warnings(&prepared.duplicates, (prepared.quality.as_ref(), &prepared.fit), options, problems.count);
     warnings.extend(sides.warnings());
     warnings.extend(behind);
+    let written =
+        |filled: &&Filled| source_counts.iter().any(|counts| counts.table.name == filled.table.name && counts.rows > 0);
+    warnings.extend(sides.target_layout.filled.iter().filter(written).map(Filled::warning));
     sides.refuse_failed()?;
     let transformation = sides.rewriter.as_ref().map(|rewriter| rewriter.borrow().result());
     if let Some(into) = options.target_experiment {
@@ -432,8 +439,7 @@ fn add_columns(sides: &mut Sides<'_>, prepared: &Prepared) -> Result<()> {
         }
     }
     if !prepared.fit.added_columns.is_empty() {
-        sides.target_layout = sides.target.layout()?;
-        sides.target_layout.take_links_of(&sides.source_layout);
+        sides.read_target_again()?;
     }
     Ok(())
 }

@@ -54,6 +54,7 @@ impl<'a> Sides<'a> {
         source_layout.check_links()?;
         target_layout.check_links()?;
         let undeclared = target_layout.take_links_of(&source_layout);
+        leave_to_fill(&mut target_layout, &source_layout);
         experiment_exists(source, &source_layout, experiment)?;
         check_target(target, &target_layout, options)?;
         if same && options.target_experiment == Some(experiment) {
@@ -114,10 +115,19 @@ impl<'a> Sides<'a> {
         let mut layout = database.checked(self.target.layout()?)?;
         layout.check_links()?;
         self.undeclared = layout.take_links_of(&self.source_layout);
+        leave_to_fill(&mut layout, &self.source_layout);
         check_target(self.target, &layout, options)?;
         let unchanged = layout == self.target_layout;
         self.target_layout = layout;
         Ok(unchanged)
+    }
+
+    /// The target's layout has changed.
+    pub fn read_target_again(&mut self) -> Result<()> {
+        self.target_layout = self.target.layout()?;
+        self.target_layout.take_links_of(&self.source_layout);
+        leave_to_fill(&mut self.target_layout, &self.source_layout);
+        Ok(())
     }
 
     /// Reads with the metrics as they will be in the copy.
@@ -139,6 +149,14 @@ impl<'a> Sides<'a> {
             None => Ok(()),
         }
     }
+}
+
+/// What the source has no column for, and what numbers the target's own rows, is the target's business: its defaults apply, and the
+/// proof is over what was asked for.
+fn leave_to_fill(target: &mut Layout, source: &Layout) {
+    target.leave_to_fill(|table, column| {
+        source.table(table.name).is_some_and(|there| there.position(&column.name).is_some())
+    });
 }
 
 /// Fails if trials shall be added to an experiment that does not exist.
@@ -220,6 +238,7 @@ impl Prepared {
         let as_it_is = options.target_experiment.is_none()
             && options.title_prefix.is_none()
             && sides.rewriter.is_none()
+            && !effective.trimmed
             && selection.problems.count == 0;
         let tables = |counts: &Counts| counts.rows == 0 || effective.layout.table(counts.table.name).is_some();
         let deferred = defer
@@ -278,7 +297,10 @@ impl Prepared {
             Some(exact) => exact,
             None => digest(sides.source, &sides.source_layout, &mut self.selection, None, job, also)?,
         };
-        let as_it_is = self.fit.count == 0 && options.title_prefix.is_none() && sides.rewriter.is_none();
+        let as_it_is = self.fit.count == 0
+            && options.title_prefix.is_none()
+            && sides.rewriter.is_none()
+            && !self.effective.trimmed;
         self.expected = Some(if as_it_is && self.selection.problems.count == 0 {
             exact
         } else {

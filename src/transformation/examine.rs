@@ -265,6 +265,8 @@ mod tests {
                 not_null: false,
                 refers: None,
                 torn: false,
+                counter: false,
+                has_default: false,
                 is_stamped: false,
             };
             for value in &values {

@@ -162,6 +162,8 @@ struct import_options {
     /** Check timestamps, numbers and per-label values; the structure is checked always. */
     bool validate = true;
     bool add_columns = false;
+    /** Let values change, or be left out, where the database cannot hold them; the result lists them. */
+    bool allow_lossy = false;
     /** Take documents of the older command-line tool, whose metrics hang on nothing then. */
     bool allow_unlinked = false;
     duplicates on_duplicate = duplicates::copy;
@@ -300,7 +302,8 @@ inline expmig_undo_options to_c(const undo_options &from, call &call) {
 inline expmig_import_options to_c(const import_options &from, call &call) {
     auto to = defaults<expmig_import_options, expmig_import_options_init>();
     to.flags = flag(from.preserve_ids, EXPMIG_IMPORT_PRESERVE_IDS) | flag(!from.validate, EXPMIG_IMPORT_SKIP_VALIDATION) |
-               flag(from.add_columns, EXPMIG_IMPORT_ADD_COLUMNS) | flag(from.allow_unlinked, EXPMIG_IMPORT_ALLOW_UNLINKED);
+               flag(from.add_columns, EXPMIG_IMPORT_ADD_COLUMNS) | flag(from.allow_unlinked, EXPMIG_IMPORT_ALLOW_UNLINKED) |
+               flag(from.allow_lossy, EXPMIG_IMPORT_ALLOW_LOSSY);
     to.on_duplicate = static_cast<std::int32_t>(from.on_duplicate);
     assign(to.max_value_bytes, from.max_value_bytes);
     call.watch(to, from);

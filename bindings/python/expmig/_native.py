@@ -252,7 +252,7 @@ class Manager:
 
     def _import(
         self, function: Any, document: tuple[Any, ...], job: Job, *, on_duplicate: str, max_value_bytes: int | None, preserve_ids: bool,
-        validate_before_import: bool, add_columns: bool, allow_unlinked: bool,
+        validate_before_import: bool, add_columns: bool, allow_lossy: bool, allow_unlinked: bool,
     ) -> dict[str, Any]:
         experiment_id, result = c_int64(), c_void_p()
         with self.handle as manager, Call(job) as call:
@@ -263,6 +263,7 @@ class Manager:
                 flags=flags(
                     (preserve_ids, c.EXPMIG_IMPORT_PRESERVE_IDS), (not validate_before_import, c.EXPMIG_IMPORT_SKIP_VALIDATION),
                     (add_columns, c.EXPMIG_IMPORT_ADD_COLUMNS), (allow_unlinked, c.EXPMIG_IMPORT_ALLOW_UNLINKED),
+                    (allow_lossy, c.EXPMIG_IMPORT_ALLOW_LOSSY),
                 ),
             )
             call.run(function, manager, *document, byref(options), byref(experiment_id), byref(result))

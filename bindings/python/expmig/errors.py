@@ -15,6 +15,7 @@ PYTHON_NAMES = {
     "EXPMIG_CLEANUP_CLAIM": "claim=True",
     "EXPMIG_EXPORT_SKIP_UNSOUND": "skip_unsound=True",
     "EXPMIG_IMPORT_ADD_COLUMNS": "add_columns=True",
+    "EXPMIG_IMPORT_ALLOW_LOSSY": "allow_lossy=True",
     "EXPMIG_IMPORT_ALLOW_UNLINKED": "allow_unlinked=True",
     "EXPMIG_IMPORT_SKIP_VALIDATION": "validate_before_import=False",
     "EXPMIG_MIGRATE_ALLOW_LOSSY": "allow_lossy=True",

@@ -276,6 +276,7 @@ class DataMigrationManager:
         *,
         on_duplicate: str = "copy",
         add_columns: bool = False,
+        allow_lossy: bool = False,
         allow_unlinked: bool = False,
         max_value_bytes: Optional[int] = None,
         progress_callback: Optional[ProgressCallback] = None,
@@ -285,13 +286,14 @@ class DataMigrationManager:
 
         ``preserve_ids``: keep the ids of the document; one that is taken is an error. ``validate_before_import``: refuse values that are not
         what their columns are for; the structure is always checked, and so is the digest of what was written. ``on_duplicate``: as in
-        migrate_experiment. ``add_columns``: add extra columns that the database lacks. ``allow_unlinked``: take
+        migrate_experiment. ``add_columns``: add extra columns that the database lacks. ``allow_lossy``: let values
+        change, or be left out, where the database cannot hold them; the answer of ``import_document`` lists them. ``allow_unlinked``: take
         documents of the older command-line tool, whose metrics hang on nothing then. ``max_value_bytes``: the most that a single value may
         have. Raises ImportExportError, ValidationError; nothing was changed then. ``import_document`` answers more.
         """
         return int(self.import_document(
             experiment_data, preserve_ids, validate_before_import, on_duplicate=on_duplicate, add_columns=add_columns,
-            allow_unlinked=allow_unlinked, max_value_bytes=max_value_bytes, progress_callback=progress_callback, cancel=cancel,
+            allow_lossy=allow_lossy, allow_unlinked=allow_unlinked, max_value_bytes=max_value_bytes, progress_callback=progress_callback, cancel=cancel,
         )["experiment_id"])
 
     def import_experiment_from_file(
@@ -302,6 +304,7 @@ class DataMigrationManager:
         *,
         on_duplicate: str = "copy",
         add_columns: bool = False,
+        allow_lossy: bool = False,
         allow_unlinked: bool = False,
         max_value_bytes: Optional[int] = None,
         progress_callback: Optional[ProgressCallback] = None,
@@ -311,7 +314,7 @@ class DataMigrationManager:
         done = self._engine.manager.import_file(
             os.path.abspath(os.fsdecode(path)), self._job(progress_callback, cancel), preserve_ids=preserve_ids,
             validate_before_import=validate_before_import, on_duplicate=on_duplicate, add_columns=add_columns,
-            allow_unlinked=allow_unlinked, max_value_bytes=max_value_bytes,
+            allow_lossy=allow_lossy, allow_unlinked=allow_unlinked, max_value_bytes=max_value_bytes,
         )
         return int(done["experiment_id"])
 
@@ -323,6 +326,7 @@ class DataMigrationManager:
         *,
         on_duplicate: str = "copy",
         add_columns: bool = False,
+        allow_lossy: bool = False,
         allow_unlinked: bool = False,
         max_value_bytes: Optional[int] = None,
         progress_callback: Optional[ProgressCallback] = None,
@@ -333,7 +337,7 @@ class DataMigrationManager:
         return dict(self._engine.manager.import_text(
             document_bytes(experiment_data), self._job(progress_callback, cancel), preserve_ids=preserve_ids,
             validate_before_import=validate_before_import, on_duplicate=on_duplicate, add_columns=add_columns,
-            allow_unlinked=allow_unlinked, max_value_bytes=max_value_bytes,
+            allow_lossy=allow_lossy, allow_unlinked=allow_unlinked, max_value_bytes=max_value_bytes,
         ))
 
     # What several of them need

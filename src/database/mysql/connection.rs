@@ -10,6 +10,7 @@ use mysql::Value as Wire;
 use super::insert::MysqlInserter;
 use super::link::{Failure, Link};
 use super::placeholders::plain;
+use super::reserve::Beside;
 use super::rows::{Buffered, MysqlCursor, Open};
 use super::session::{Door, Kind, Server};
 use super::store::{Stored, store};
@@ -40,6 +41,7 @@ pub struct MysqlConnection {
     /// Whether this connection holds the lock of this name.
     pub(super) locked: Cell<bool>,
     pub(super) lock_name: String,
+    pub(super) beside: Beside,
     /// Foreign keys are off.
     suspended: Cell<bool>,
     /// So are CHECK constraints, where they can be.
@@ -91,6 +93,7 @@ impl MysqlConnection {
             open: Cell::new(false),
             locked: Cell::new(false),
             lock_name,
+            beside: Beside::default(),
             suspended: Cell::new(false),
             unchecked: Cell::new(false),
             sees_triggers: Cell::new(None),
@@ -474,7 +477,9 @@ impl Connection for MysqlConnection {
     fn allocate_ids(&self, table: &TableLayout, count: u64, above: i64) -> Result<(i64, bool)> {
         let used = self.high_water(table)?.max(above);
         if count <= most(table).abs_diff(used.min(most(table))) {
-            return Ok((used.saturating_add(1), false));
+            let above = self.highest(table)?.max(above);
+            let first = self.reserve(table, count, above)?.unwrap_or(used.saturating_add(1));
+            return Ok((first, false));
         }
         Err(Error::new(
             Status::Limit,
@@ -515,6 +520,10 @@ impl Connection for MysqlConnection {
 
     fn statement_to_add(&self, table: &TableLayout, columns: &[MissingColumn<'_>]) -> Option<String> {
         Some(added_column::statement(table, columns))
+    }
+
+    fn how_to_widen(&self) -> Option<&'static str> {
+        Some("widen the target's columns with expmig_schema_widen")
     }
 
     fn same(&self, left: &str, right: &str) -> String {

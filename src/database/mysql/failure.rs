@@ -10,6 +10,7 @@ use crate::error::{Domain, Error, Status};
 /// The server's own numbers (https://dev.mysql.com/doc/mysql-errors/, https://mariadb.com/kb/en/mariadb-error-codes/).
 pub const LOCK_WAIT_TIMEOUT: u16 = 1205;
 const DEADLOCK: u16 = 1213;
+const DUPLICATE: u16 = 1062;
 pub const UNKNOWN_SCHEMA: u16 = 1049;
 
 /// The error of a statement or of connecting; `place` names the schema.
@@ -47,6 +48,11 @@ pub fn is_lock_wait(error: &Cause) -> bool {
     matches!(error, Cause::MySqlError(error) if error.code == LOCK_WAIT_TIMEOUT)
 }
 
+/// Whether the server undid a transaction because two waited for each other.
+pub fn is_deadlock(error: &Cause) -> bool {
+    matches!(error, Cause::MySqlError(error) if error.code == DEADLOCK)
+}
+
 /// Whether the server has no TLS to offer.
 pub fn lacks_tls(error: &Cause) -> bool {
     matches!(error, Cause::DriverError(DriverError::TlsNotSupported))
@@ -60,9 +66,22 @@ fn one_line(text: &str) -> String {
 const TOO_LARGE_FOR_GALERA: &str = "Maximum writeset size exceeded";
 const ERROR_DURING_COMMIT: u16 = 1180;
 
+/// Whether a row was refused because of its primary key. Those of ours are new, so somebody else's came between.
+fn takes_a_new_id(error: &MySqlError) -> bool {
+    // MariaDB names the index, MySQL the table too.
+    error.code == DUPLICATE && (error.message.ends_with("'PRIMARY'") || error.message.ends_with(".PRIMARY'"))
+}
+
 fn of_server(error: &MySqlError) -> Error {
     let code = if error.message.contains(TOO_LARGE_FOR_GALERA) { ERROR_DURING_COMMIT } else { error.code };
-    let (status, said, hint) = classify(code, &error.state);
+    let (status, said, hint) = match takes_a_new_id(error) {
+        true => (
+            Status::Busy,
+            "another client wrote a row with a key that this job had chosen; nothing was changed",
+            "try again",
+        ),
+        false => classify(code, &error.state),
+    };
     let text = one_line(&error.message);
     let message = if said.is_empty() { text } else { format!("{said} ({text})") };
     let built = Error::new(status, Domain::Database, message).vendor(i32::from(error.code)).with_sqlstate(&error.state);
@@ -185,7 +204,7 @@ fn classify(code: u16, state: &str) -> (Status, &'static str, &'static str) {
             "raise the server's limit (docs/servers.md names them)",
         ),
         1037 | 1038 | 1041 => (Status::Limit, "the server is out of memory", ""),
-        1048 | 1062 | 1169 | 1216 | 1217 | 1451 | 1452 | 1557 | 1761 | 1762 | 3819 | 4025 | 1364 => {
+        1048 | DUPLICATE | 1169 | 1216 | 1217 | 1451 | 1452 | 1557 | 1761 | 1762 | 3819 | 4025 | 1364 => {
             (Status::Constraint, "", "compare the target's schema with the source's")
         }
         1264 | 1265 | 1292 | 1366 | 1406 | 1525 | 3140 | 3141 | 3988 => {

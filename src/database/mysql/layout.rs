@@ -16,7 +16,8 @@ const TABLES: &str = "SELECT TABLE_NAME, UPPER(TABLE_TYPE), ENGINE FROM informat
     WHERE TABLE_SCHEMA = DATABASE() ORDER BY TABLE_NAME";
 const COLUMNS: &str =
     "SELECT COLUMN_NAME, LOWER(DATA_TYPE), COLUMN_TYPE, IS_NULLABLE, EXTRA, CHARACTER_MAXIMUM_LENGTH, \
-    CHARACTER_OCTET_LENGTH, NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION, CHARACTER_SET_NAME, LOWER(PRIVILEGES)
+    CHARACTER_OCTET_LENGTH, NUMERIC_PRECISION, NUMERIC_SCALE, DATETIME_PRECISION, CHARACTER_SET_NAME, LOWER(PRIVILEGES), \
+    COLUMN_DEFAULT
     FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?1 ORDER BY ORDINAL_POSITION";
 /// Unique indexes of one column, beside a second parameter that does not count.
 const UNIQUE: &str = "SELECT MAX(COLUMN_NAME) FROM information_schema.STATISTICS
@@ -134,7 +135,8 @@ fn columns(connection: &MysqlConnection, schema: &'static Table, table: &str) ->
             hidden = Some(text(row, 0)?);
             return Ok(Next::Stop);
         }
-        if text(row, 4)?.to_ascii_uppercase().contains("GENERATED") && !text(row, 4)?.contains("DEFAULT_GENERATED") {
+        let extra = text(row, 4)?.to_ascii_lowercase();
+        if extra.contains("generated") && !extra.contains("default_generated") {
             generated.push(text(row, 0)?);
             return Ok(Next::Row);
         }
@@ -163,7 +165,10 @@ fn columns(connection: &MysqlConnection, schema: &'static Table, table: &str) ->
             not_null: row.value(3)? == ValueRef::Text(b"NO"),
             refers: None,
             torn: false,
-            is_stamped: text(row, 4)?.to_ascii_lowercase().contains("on update"),
+            counter: extra.contains("auto_increment"),
+            // MariaDB writes the default that is NULL as a text, but none of a column that refuses it.
+            has_default: row.value(12)? != ValueRef::Null,
+            is_stamped: extra.contains("on update"),
         });
         Ok(Next::Row)
     })?;

@@ -131,6 +131,11 @@ impl Link {
         Ok(())
     }
 
+    /// Another connection to the same schema, for [`super::reserve`]: nothing that it writes stays.
+    pub fn beside(&self) -> Result<PooledConn> {
+        self.door.connect_beside()
+    }
+
     /// The connection, free for a statement: what was read is put aside, and what was gathered is loaded.
     fn free(&self, state: &mut State) -> std::result::Result<PooledConn, Failure> {
         let mut connection = self.back(state)?;

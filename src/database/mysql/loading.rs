@@ -65,22 +65,28 @@ impl Load {
         let loaded = connection.query_iter(&*self.sql).map(|done| (done.affected_rows(), done.warnings()));
         connection.set_local_infile_handler(None);
         let (rows, warnings) = loaded?;
-        if warnings > 0
-            && let Some((level, code, message)) = connection.query_first("SHOW WARNINGS LIMIT 1")?
-        {
-            let (_, message): (String, String) = (level, message);
-            // The SQLSTATE is not told.
-            return Err(Cause::MySqlError(mysql::MySqlError { state: "HY000".to_owned(), message, code }).into());
+        if warnings > 0 {
+            let first: Option<(String, u16, String)> = connection.query_first("SHOW WARNINGS LIMIT 1")?;
+            // A server may be set to keep none.
+            let (_, code, message) = first.unwrap_or_default();
+            let state = "HY000".to_owned(); // The SQLSTATE is not told.
+            if code > 0 {
+                return Err(Cause::MySqlError(mysql::MySqlError { state, message, code }).into());
+            }
+            return Err(self.refused(format!("the server warned {warnings} times of rows; nothing was changed")));
         }
         if rows == self.rows as u64 {
             return Ok(());
         }
-        let message = format!("of {} rows the server took {rows}; nothing was changed", self.rows);
-        Err(Refusal::Ours(
+        Err(self.refused(format!("of {} rows the server took {rows}; nothing was changed", self.rows)))
+    }
+
+    fn refused(&self, message: String) -> Refusal {
+        Refusal::Ours(
             Error::new(Status::Constraint, Domain::Database, message)
                 .detail("table", self.table)
                 .hint("compare the target's schema with the source's"),
-        ))
+        )
     }
 }
 

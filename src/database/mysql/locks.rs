@@ -70,6 +70,7 @@ impl MysqlConnection {
     }
 
     pub(super) fn unlock(&self) {
+        self.beside.close();
         if self.locked.replace(false) {
             // If this fails the lock ends with the connection.
             let _ends_later =

@@ -3,7 +3,7 @@
 //! Everything above this room speaks one SQL, which a session here is set up to understand: names in double quotes (`ANSI_QUOTES`),
 //! numbered parameters (`?1`, see [`placeholders`]), strict types. What differs stands behind the `Connection` trait.
 //!
-//! - [`address`] is the URL, [`session`] a connection as we want it, [`failure`] the server's errors as ours.
+//! - [`address`] is the URL, [`session`] a connection as we want it with the [`settings`] that it needs, [`failure`] the server's errors as ours.
 //! - A result set occupies its connection until it is read. [`link`] lets others go first: what is left of a result set is put
 //!   aside (in memory, then on disk), so that every statement of a job runs in its one transaction.
 //! - [`layout`] reads what a schema has, [`visible`] proves that the account sees all of it; [`column_type`] and [`store`] know what a column makes of a value, so that nothing is
@@ -13,6 +13,7 @@
 //!   Many rows go by `LOAD DATA` where the server takes it ([`load`]), while the next are made ready ([`loading`]).
 //! - [`references`] finds the foreign keys that lead to our tables.
 //! - [`read`] lets other people's statements do nothing but read.
+//! - [`reserve`] keeps ids from others.
 //! - [`triggers`] knows whether writing sets off more than that.
 //! - [`added_column`] says how to add a column.
 //! - [`widen`] changes types that are too narrow. [`attributes`] is what a changed column has to keep, [`foreign_key`] what stands in
@@ -40,9 +41,11 @@ mod placeholders;
 mod read;
 mod references;
 mod remembered;
+mod reserve;
 mod rows;
 mod server;
 mod session;
+mod settings;
 mod store;
 mod tables;
 mod times;

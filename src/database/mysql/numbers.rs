@@ -43,14 +43,18 @@ pub fn double(zero: Zero, real: f64) -> Stored {
     if real == 0.0 && real.is_sign_negative() && zero == Zero::Plain {
         return Stored::As(Value::Real(0.0));
     }
-    keep(real.is_finite())
+    // The largest number is as near to an infinity as it gets.
+    if real.is_infinite() {
+        return Stored::As(Value::Real(f64::MAX.copysign(real)));
+    }
+    keep(!real.is_nan())
 }
 
 /// A number of 32 bits.
 pub fn single(zero: Zero, real: f64) -> Stored {
-    let stored = f64::from(real as f32);
+    let stored = f64::from((real as f32).clamp(f32::MIN, f32::MAX));
     let stored = if zero == Zero::Plain { stored + 0.0 } else { stored };
-    if !stored.is_finite() { Stored::Refused } else { changed(real, stored) }
+    if stored.is_nan() { Stored::Refused } else { changed(real, stored) }
 }
 
 fn changed(real: f64, stored: f64) -> Stored {

@@ -8,17 +8,10 @@ use mysql::{Opts, OptsBuilder, Pool, PoolConstraints, PoolOpts, PooledConn, SslO
 
 use super::address::{Address, SslMode};
 use super::failure::{lacks_tls, of_connecting};
+use super::settings;
 use crate::database::secret::Secret;
 use crate::error::{Domain, Error, Result, Status};
 
-/// What keeps the server from converting values, and lets names stand in double quotes. Dates that are no day are let in: a column that
-/// has them takes them back, and no others are ever sent.
-const SQL_MODE: &str = "ANSI_QUOTES,STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_BACKSLASH_ESCAPES,ERROR_FOR_DIVISION_BY_ZERO,\
-    ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION";
-/// How long the server may take to read what we send, and to send what we are slow to read: other databases may be busy meanwhile.
-const NET_TIMEOUT_S: u32 = 3600;
-/// How long one statement waits for a lock. It is tried again until the busy timeout passes: in between the job is asked.
-const LOCK_WAIT_S: u32 = 1;
 /// After so much silence the system asks whether the other end is still there.
 const KEEPALIVE_MS: u32 = 30_000;
 /// Statements that a connection keeps prepared.
@@ -129,16 +122,32 @@ impl Door {
     /// Connects. Without `schema` to no schema at all.
     pub fn connect(&self, schema: bool) -> Result<Session> {
         self.check()?;
-        let begin = || -> mysql::Result<Session> {
+        let place = self.place();
+        let begin = || -> mysql::Result<(Pool, PooledConn)> {
             let pool = self.dial(schema)?;
-            let mut connection = pool.get_conn()?;
-            let server = set_up(&mut connection)?;
-            let id = connection.connection_id();
-            Ok(Session { pool, connection, id, server })
+            let connection = pool.get_conn()?;
+            Ok((pool, connection))
         };
-        let session = begin().map_err(|error| of_connecting(error, &self.place()))?;
+        let (pool, mut connection) = begin().map_err(|error| of_connecting(error, &place))?;
+        settings::impose(&mut connection, &place)?;
+        let server = Server::read(&mut connection).map_err(|error| of_connecting(error, &place))?;
+        let session = Session { pool, id: connection.connection_id(), connection, server };
         session.server.check().map_err(|error| error.detail("database", self.place()))?;
         Ok(session)
+    }
+
+    /// Connects to try rows that never stay: whatever a row lacks gets some value, and nothing else is looked at.
+    pub fn connect_beside(&self) -> Result<PooledConn> {
+        let Session { mut connection, server, .. } = self.connect(true)?;
+        let unchecked = match server.kind {
+            Kind::MariaDb => ", check_constraint_checks = 0",
+            Kind::Mysql => "",
+        };
+        let settings = "autocommit = 0, sql_mode = 'ANSI_QUOTES', foreign_key_checks = 0, auto_increment_offset = 1";
+        connection
+            .query_drop(format!("SET SESSION {settings}{unchecked}"))
+            .map_err(|error| of_connecting(error, &self.place()))?;
+        Ok(connection)
     }
 
     /// The driver reads the file with the authorities itself, and says little if it cannot.
@@ -157,40 +166,26 @@ impl Door {
     }
 }
 
-/// Sets everything that our statements depend on.
-fn set_up(connection: &mut PooledConn) -> mysql::Result<Server> {
-    connection.query_drop("SET NAMES utf8mb4 COLLATE utf8mb4_bin")?;
-    connection.query_drop(format!(
-        "SET SESSION sql_mode = '{SQL_MODE}', time_zone = '+00:00', autocommit = 1, foreign_key_checks = 1, unique_checks = 1, \
-         sql_safe_updates = 0, sql_select_limit = DEFAULT, sql_auto_is_null = 0, innodb_lock_wait_timeout = {LOCK_WAIT_S}, \
-         lock_wait_timeout = {LOCK_WAIT_S}, net_read_timeout = {NET_TIMEOUT_S}, net_write_timeout = {NET_TIMEOUT_S}, \
-         wait_timeout = 28800"
-    ))?;
-    connection.query_drop("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
-    connection.query_drop("SET SESSION TRANSACTION READ WRITE")?;
-    let version: Option<String> = connection.query_first("SELECT VERSION()")?;
-    let version = version.unwrap_or_default();
-    let kind = if version.contains("MariaDB") { Kind::MariaDb } else { Kind::Mysql };
-    connection.query_drop(match kind {
-        Kind::MariaDb => "SET SESSION max_statement_time = 0",
-        Kind::Mysql => "SET SESSION max_execution_time = 0, information_schema_stats_expiry = 0",
-    })?;
-    let facts: Option<(usize, bool, bool, String, u32, String)> = connection.query_first(
-        "SELECT @@max_allowed_packet, @@innodb_rollback_on_timeout, @@local_infile, @@hostname, @@port, @@datadir",
-    )?;
-    let (max_packet, lock_wait_undoes_all, local_infile, host, port, folder) = facts.unwrap_or_default();
-    let identity = format!("{host}:{port}:{folder}");
-    let own: Option<(String, String)> =
-        connection.query_first("SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_uuid', 'server_uid')")?;
-    let unique_name = own.map(|(_, name)| name).filter(|name| !name.is_empty()).map(|name| match kind {
-        Kind::Mysql => name,
-        // It is made of the machine's network address and the port, which two servers in containers can have alike.
-        Kind::MariaDb => format!("{name}@{identity}"),
-    });
-    Ok(Server { kind, version, max_packet, lock_wait_undoes_all, local_infile, identity, unique_name })
-}
-
 impl Server {
+    fn read(connection: &mut PooledConn) -> mysql::Result<Server> {
+        let version: Option<String> = connection.query_first("SELECT VERSION()")?;
+        let version = version.unwrap_or_default();
+        let kind = if version.contains("MariaDB") { Kind::MariaDb } else { Kind::Mysql };
+        let facts: Option<(usize, bool, bool, String, u32, String)> = connection.query_first(
+            "SELECT @@max_allowed_packet, @@innodb_rollback_on_timeout, @@local_infile, @@hostname, @@port, @@datadir",
+        )?;
+        let (max_packet, lock_wait_undoes_all, local_infile, host, port, folder) = facts.unwrap_or_default();
+        let identity = format!("{host}:{port}:{folder}");
+        let own: Option<(String, String)> =
+            connection.query_first("SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_uuid', 'server_uid')")?;
+        let unique_name = own.map(|(_, name)| name).filter(|name| !name.is_empty()).map(|name| match kind {
+            Kind::Mysql => name,
+            // It is made of the machine's network address and the port, which two servers in containers can have alike.
+            Kind::MariaDb => format!("{name}@{identity}"),
+        });
+        Ok(Server { kind, version, max_packet, lock_wait_undoes_all, local_infile, identity, unique_name })
+    }
+
     /// Fails on servers that are too old.
     fn check(&self) -> Result<()> {
         let mut numbers = self.version.split(['.', '-']).map_while(|part| part.parse::<u32>().ok());

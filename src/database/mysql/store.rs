@@ -205,11 +205,15 @@ mod tests {
         assert_eq!(store(&int, ValueRef::Real(1.5)), Stored::As(Value::Integer(2)));
         assert_eq!(store(&int, ValueRef::Real(f64::NAN)), Stored::Refused);
         assert_eq!(store(&ColumnType::Double(Zero::Plain), ValueRef::Real(0.1)), Stored::Same);
-        assert_eq!(store(&ColumnType::Double(Zero::Plain), ValueRef::Real(f64::INFINITY)), Stored::Refused);
+        assert_eq!(store(&ColumnType::Double(Zero::Plain), ValueRef::Real(f64::NAN)), Stored::Refused);
+        let least = Stored::As(Value::Real(f64::MIN));
+        assert_eq!(store(&ColumnType::Double(Zero::Plain), ValueRef::Real(f64::NEG_INFINITY)), least);
         assert_eq!(store(&ColumnType::Float(Zero::Plain), ValueRef::Real(0.5)), Stored::Same);
         let rounded = Stored::As(Value::Real(f64::from(0.1_f32)));
         assert_eq!(store(&ColumnType::Float(Zero::Plain), ValueRef::Real(0.1)), rounded);
-        assert_eq!(store(&ColumnType::Float(Zero::Plain), ValueRef::Real(1e39)), Stored::Refused);
+        let largest = Stored::As(Value::Real(f64::from(f32::MAX)));
+        assert_eq!(store(&ColumnType::Float(Zero::Plain), ValueRef::Real(1e39)), largest);
+        assert_eq!(store(&ColumnType::Float(Zero::Plain), ValueRef::Real(f64::NAN)), Stored::Refused);
         let decimal = ColumnType::Decimal(Decimal { digits: 3, ..Decimal::default() });
         assert_eq!(store(&decimal, ValueRef::Integer(-999)), Stored::Same);
         assert_eq!(store(&decimal, ValueRef::Integer(1000)), Stored::Refused);

@@ -120,6 +120,20 @@ impl MysqlConnection {
         }
     }
 
+    /// The highest id that the table has.
+    pub(super) fn highest(&self, table: &TableLayout) -> Result<i64> {
+        let sql = format!("SELECT MAX({}) FROM {}", table.quoted("id"), quote(&table.name));
+        Ok((self as &dyn Connection).query_integer(&sql, &[])?.unwrap_or(0))
+    }
+
+    /// Whether inserting into this table makes the server do more than that.
+    pub(super) fn has_triggers_on_insert(&self, table: &TableLayout) -> Result<bool> {
+        let sql = "SELECT COUNT(*) FROM information_schema.TRIGGERS
+            WHERE EVENT_OBJECT_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE = ?1 AND EVENT_MANIPULATION = 'INSERT'";
+        let name = Value::Text(table.name.clone().into_bytes());
+        Ok((self as &dyn Connection).query_integer(sql, &[name])?.unwrap_or(0) > 0)
+    }
+
     /// The first value of a column that comes out as something that does not make it when it goes in again: text of a character set that
     /// has no code points for it, and in MySQL's JSON decimal numbers, of which a text makes binary ones.
     pub(super) fn one_way(&self, table: &TableLayout, column: &ColumnLayout) -> Result<Option<Value>> {
@@ -170,9 +184,7 @@ impl MysqlConnection {
     /// The highest id that the table has or had.
     pub(super) fn high_water(&self, table: &TableLayout) -> Result<i64> {
         let connection: &dyn Connection = self;
-        let name = quote(&table.name);
-        let highest =
-            connection.query_integer(&format!("SELECT MAX({}) FROM {name}", table.quoted("id")), &[])?.unwrap_or(0);
+        let highest = self.highest(table)?;
         let sql =
             "SELECT AUTO_INCREMENT FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?1";
         let next = connection.query_integer(sql, &[Value::Text(table.name.clone().into_bytes())])?.unwrap_or(1);

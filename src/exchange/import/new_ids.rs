@@ -1,50 +1,86 @@
 //! The ids that imported rows get.
 
-use crate::database::{Connection, Layout, Mentioned};
+use crate::database::{Connection, Layout};
 use crate::error::{Domain, Error, NAMED, Result, Status};
-use crate::hierarchy::IdSet;
+use crate::hierarchy::{Block, IdSet};
 use crate::progress::Job;
 use crate::schema::{Entity, Value, quote};
 
-/// So many ids in a row are reserved for each table; how many rows there are is not known before they were read. No document is
-/// so large.
-const RESERVED: u64 = 1 << 40;
+/// How many rows there are is not known before they were read. Where nobody else writes meanwhile, so many ids in a row are taken at
+/// once: no document is so large, and those that get no row stay free.
+const ALL: u64 = 1 << 40;
+/// Where others write, what is taken is theirs no more: a few ids at first, twice as many each time, never more than this.
+const FIRST: u64 = 16;
+const MOST: u64 = 1 << 16;
 
-/// The ids of one table's new rows, one after the other.
-#[derive(Clone, Copy, Debug)]
+/// The ids of one table's new rows, in the order in which they are given.
+#[derive(Debug)]
 pub struct NewIds {
-    pub first: i64,
-    pub count: u64,
+    entity: Entity,
+    above: i64,
+    /// First ids, and how many follow each without a gap that were given.
+    pub blocks: Vec<Block>,
+    /// How many more of the last block were taken.
+    left: u64,
+    /// How many are taken next.
+    more: u64,
     /// The highest id was in use.
     pub reused: bool,
 }
 
 impl NewIds {
-    /// Reserves ids for as long as the transaction lasts.
-    pub fn allocate(
-        connection: &dyn Connection,
-        layout: &Layout,
-        entity: Entity,
-        mentioned: &Mentioned,
-    ) -> Result<NewIds> {
-        let table = layout.entity(entity)?;
-        let (first, reused) = connection.allocate_ids(table, RESERVED, mentioned.of(table.schema.name))?;
-        Ok(NewIds { first, count: 0, reused })
+    /// None so far. None will be given up to `above`.
+    pub fn new(entity: Entity, above: i64) -> NewIds {
+        NewIds {
+            entity,
+            above,
+            blocks: Vec::new(),
+            left: 0,
+            more: if entity == Entity::Experiment { 1 } else { FIRST },
+            reused: false,
+        }
+    }
+
+    /// Whose ids these are.
+    pub fn entity(&self) -> Entity {
+        self.entity
     }
 
     /// The next id.
-    pub fn next(&mut self) -> Result<i64> {
-        if self.count >= RESERVED {
-            return Err(Error::new(
-                Status::Limit,
-                Domain::ImportExport,
-                format!("there are more than {RESERVED} rows"),
-            )
-            .hint("split the experiment"));
+    pub fn next(&mut self, connection: &dyn Connection, layout: &Layout) -> Result<i64> {
+        if self.left == 0 {
+            self.take(connection, layout)?;
         }
-        let id = self.first.wrapping_add_unsigned(self.count);
-        self.count += 1;
+        let Some((first, count)) = self.blocks.last_mut() else {
+            return Err(Error::internal(Domain::ImportExport, "no ids were taken"));
+        };
+        let id = first.wrapping_add_unsigned(*count);
+        *count += 1;
+        self.left -= 1;
         Ok(id)
+    }
+
+    fn take(&mut self, connection: &dyn Connection, layout: &Layout) -> Result<()> {
+        let table = layout.entity(self.entity)?;
+        // The rows before may not have been written yet.
+        let given = self.blocks.last().map_or(self.above, |(first, count)| first.wrapping_add_unsigned(count - 1));
+        if !connection.has_other_writers() {
+            self.more = ALL;
+        }
+        let (first, reused) = loop {
+            match connection.allocate_ids(table, self.more, given) {
+                Err(error) if error.status() == Status::Limit && self.more > 1 => self.more /= 2,
+                taken => break taken?,
+            }
+        };
+        self.reused |= reused;
+        self.left = self.more;
+        self.more = (self.more * 2).min(MOST);
+        match self.blocks.last() {
+            Some((before, count)) if before.checked_add_unsigned(*count) == Some(first) => {}
+            _ => self.blocks.push((first, 0)),
+        }
+        Ok(())
     }
 }
 

@@ -14,6 +14,9 @@ pub struct ImportOptions {
     pub on_duplicate: OnDuplicate,
     /// Add the extra columns that the target's tables lack. In a database that this handle created they always are.
     pub add_columns: bool,
+    /// Let values be changed, or left out with the columns that they are of, where the target cannot hold them. They are counted and
+    /// listed.
+    pub allow_lossy: bool,
     /// Import what a document of the older command-line tool has. It does not say what its metrics belong to: they are imported and hang
     /// on nothing. Such documents are refused otherwise.
     pub allow_unlinked: bool,
@@ -30,6 +33,7 @@ impl Default for ImportOptions {
             validate_before_import: true,
             on_duplicate: OnDuplicate::default(),
             add_columns: false,
+            allow_lossy: false,
             allow_unlinked: false,
             max_value_bytes: 64 << 20,
             progress: None,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
+use crate::database::Losses;
 use crate::digest::{Hash, hex};
 
 /// What an import did.
@@ -22,9 +23,10 @@ pub struct ImportResult {
     pub tables: Vec<(&'static str, u64)>,
     /// Of these, metrics that hang on nothing, because a document of the older tool does not say what they belong to.
     pub unlinked_metrics: u64,
-    /// The new ids of trials, runs, metrics and artifacts: first id and how many, in the order of their first appearance in the
-    /// document. `None` if ids were preserved or nothing was written.
-    pub id_map: Option<[(i64, u64); 4]>,
+    /// The new ids of trials, runs, metrics and artifacts: first ids and how many follow each, in the order of their first
+    /// appearance in the document; more than one block only where another client of a server took ids between. `None` if ids were
+    /// preserved or nothing was written.
+    pub id_map: Option<[Vec<(i64, u64)>; 4]>,
     /// The file that the document says it was exported from.
     pub source_database: Option<String>,
     /// The digest in the document.
@@ -35,6 +37,8 @@ pub struct ImportResult {
     pub digest_algorithm: &'static str,
     /// Columns that were added to the target: table and name.
     pub added_columns: Vec<(&'static str, String)>,
+    /// What the target could not hold as it is.
+    pub lossy: Losses,
     pub warnings: Vec<String>,
     pub duration: Duration,
 }
@@ -43,7 +47,16 @@ impl ImportResult {
     /// The whole result, schema `expmig.import/1`.
     pub fn to_json(&self) -> Json {
         let tables: Json = self.tables.iter().map(|(table, rows)| json!({"table": table, "rows": rows})).collect();
-        let block = |(first, count): (i64, u64)| (count > 0).then(|| json!({"first": first, "count": count}));
+        let block = |(first, count): &(i64, u64)| json!({"first": first, "count": count});
+        let ids = |blocks: &[(i64, u64)]| match blocks {
+            [] => Json::Null,
+            [only] => block(only),
+            [(first, _), ..] => json!({
+                "first": first,
+                "count": blocks.iter().map(|(_, count)| count).sum::<u64>(),
+                "blocks": blocks.iter().map(block).collect::<Json>(),
+            }),
+        };
         let added: Json =
             self.added_columns.iter().map(|(table, column)| json!({"table": table, "column": column})).collect();
         json!({
@@ -55,11 +68,11 @@ impl ImportResult {
             "items_processed": self.items_processed,
             "tables": tables,
             "unlinked_metrics": self.unlinked_metrics,
-            "id_map": self.id_map.map(|[trials, runs, metrics, artifacts]| json!({
-                "trial": block(trials),
-                "trial_run": block(runs),
-                "metric": block(metrics),
-                "artifact": block(artifacts),
+            "id_map": self.id_map.as_ref().map(|[trials, runs, metrics, artifacts]| json!({
+                "trial": ids(trials),
+                "trial_run": ids(runs),
+                "metric": ids(metrics),
+                "artifact": ids(artifacts),
             })),
             "source_database": self.source_database,
             "digest": {
@@ -68,6 +81,7 @@ impl ImportResult {
                 "target": hex(&self.digest),
             },
             "added_columns": added,
+            "lossy": self.lossy.to_json(),
             "warnings": self.warnings,
             "duration_ns": u64::try_from(self.duration.as_nanos()).unwrap_or(u64::MAX),
         })

@@ -8,9 +8,9 @@ use super::options::ImportOptions;
 use super::prove::{check_counts, doubts, prove};
 use super::reader::Reader;
 use super::result::ImportResult;
-use super::target::Target;
+use super::target::{May, Target};
 use super::walk::{Walk, Walked};
-use crate::database::{Connection, Database, Layout, Transaction, Watches};
+use crate::database::{Database, Filled, Losses, Transaction, Watches};
 use crate::digest::{ALGORITHM, Hash, OnDuplicate, digest, experiments_with_row, twin};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{Census, Scope, Selection, grown_by};
@@ -30,12 +30,13 @@ pub fn import(database: &Database, document: &mut dyn Read, mut options: ImportO
     let layout = database.checked(connection.layout()?)?;
     let census = Census::take(connection, &layout)?;
     job.begin("importing")?;
-    let mut target = Target::new(connection, layout, options.add_columns || database.was_created(), &job);
+    let may = May { add_columns: options.add_columns || database.was_created(), lose: options.allow_lossy };
+    let mut target = Target::new(connection, layout, may, &job);
     let reader = Reader::new(document, options.max_value_bytes, &job);
     // Rows are written as the document has them, some before those that they belong to.
     let checks = connection.suspend_foreign_keys()?;
     let walked = Walk::new(reader, &mut target, &options, &job)?.read()?;
-    let result = judge((connection, &target.layout, checks), walked, &options, &target, &job)?;
+    let result = judge((&target, checks), walked, &options, &job)?;
     if result.skipped {
         drop(writing);
     } else {
@@ -51,13 +52,13 @@ pub fn import(database: &Database, document: &mut dyn Read, mut options: ImportO
 
 /// Refuses what has to be refused. The caller commits, unless the result says that it was skipped.
 fn judge(
-    (connection, layout, checks): (&dyn Connection, &Layout, bool),
+    (target, checks): (&Target<'_>, bool),
     mut walked: Walked,
     options: &ImportOptions,
-    target: &Target<'_>,
     job: &Arc<Job>,
 ) -> Result<ImportResult> {
-    if let Some(existing) = refuse_taken((connection, layout), &walked, options, job)? {
+    let (connection, layout, added) = (target.connection, &target.layout, &target.added);
+    if let Some(existing) = refuse_taken(target, &walked, options, job)? {
         return Ok(existing);
     }
     check_counts(&walked)?;
@@ -70,7 +71,7 @@ fn judge(
     }
     job.begin("verifying the import")?;
     walked.check_unlinked(connection, layout)?;
-    let (found, times) = prove((connection, layout, checks), &walked, options.validate_before_import, job)?;
+    let (found, times) = prove((target, checks), &walked, options.validate_before_import, job)?;
     if let Some(times) = times {
         warnings(&times, is_about_times, count_about_times(&times), &mut notes);
     }
@@ -92,14 +93,25 @@ fn judge(
         let rows = walked.unlinked();
         notes.push(format!("{rows} metrics hang on nothing: the document does not say what they belong to"));
     }
-    notes.extend(target.added.iter().map(|(table, column)| format!("the column {table}.{column} was added")));
+    if target.losses.count > 0 {
+        let count = target.losses.count;
+        notes.push(format!("{count} values were left out or changed, because the target cannot hold them"));
+    }
+    if target.is_unproven() {
+        notes.push(
+            "the digest of the document is over more than the target holds, so only rows were counted".to_owned(),
+        );
+    }
+    let written = |filled: &&Filled| walked.rows.iter().any(|(table, rows)| *table == filled.table.name && *rows > 0);
+    notes.extend(layout.filled.iter().filter(written).map(Filled::warning));
+    notes.extend(added.iter().map(|(table, column)| format!("the column {table}.{column} was added")));
     notes.extend(target.undeclared.iter().map(|(table, column)| {
         format!("the database does not declare {table}.{column} as a foreign key, as the document does")
     }));
-    if walked.ids.iter().flatten().any(|(_, ids)| ids.reused && ids.count > 0) {
+    if walked.ids.iter().flatten().any(|ids| ids.reused) {
         notes.push("the highest id was in use, so free ids below it were taken".to_owned());
     }
-    let blocks = [Entity::Trial, Entity::Run, Entity::Metric, Entity::Artifact].map(|entity| walked.block(entity));
+    let blocks = [Entity::Trial, Entity::Run, Entity::Metric, Entity::Artifact].map(|entity| walked.blocks(entity));
     Ok(ImportResult {
         document_experiment_id: walked.document_id,
         experiment_id: walked.experiment,
@@ -113,7 +125,8 @@ fn judge(
         document_digest: walked.metadata.digest,
         digest: found.experiment,
         digest_algorithm: found.algorithm(),
-        added_columns: target.added.clone(),
+        added_columns: added.clone(),
+        lossy: target.losses.clone(),
         warnings: notes,
         duration: job.elapsed(),
     })
@@ -141,18 +154,19 @@ fn exists(existing: i64) -> Error {
 
 /// Fails if ids that shall be preserved are taken. The result if the experiment is there and shall be skipped.
 fn refuse_taken(
-    (connection, layout): (&dyn Connection, &Layout),
+    target: &Target<'_>,
     walked: &Walked,
     options: &ImportOptions,
     job: &Arc<Job>,
 ) -> Result<Option<ImportResult>> {
+    let (connection, layout) = (target.connection, &target.layout);
     let Some(taken) = walked.taken.as_ref().filter(|taken| taken.count > 0) else { return Ok(None) };
     // A call that is repeated finds the ids taken by what it imported before.
     if walked.apart {
         check_counts(walked)?;
         job.begin("verifying the import")?;
         walked.check_unlinked(connection, layout)?;
-        let (found, _) = prove((connection, layout, false), walked, false, job)?;
+        let (found, _) = prove((target, false), walked, false, job)?;
         job.begin("looking for the same experiment")?;
         let mut there = Selection::read(connection, layout, walked.document_id, Scope::default(), job)?;
         if digest(connection, layout, &mut there, None, job, None)?.experiment == found.experiment {
@@ -188,6 +202,7 @@ fn skipped(walked: &Walked, options: &ImportOptions, (existing, digest): (i64, H
         digest,
         digest_algorithm: walked.metadata.algorithm.unwrap_or(ALGORITHM),
         added_columns: Vec::new(),
+        lossy: Losses::default(),
         warnings: vec![note],
         duration: std::time::Duration::ZERO,
     }

@@ -4,7 +4,7 @@ use super::objects::Object;
 use super::reader::Reader;
 use super::row::Row;
 use crate::database::{
-    Chunk, ColumnLayout, Connection, Kinds, Layout, MissingColumn, TableLayout, cannot_add, utf16_holds,
+    Chunk, ColumnLayout, Connection, Kinds, Layout, Loss, Losses, MissingColumn, TableLayout, cannot_add, utf16_holds,
 };
 use crate::digest::same_content;
 use crate::error::{Domain, Error, Result, Status};
@@ -40,13 +40,25 @@ pub struct Declared {
     pub refers: Option<Entity>,
 }
 
+/// What may be done where the target has no room.
+#[derive(Clone, Copy, Debug)]
+pub struct May {
+    /// Extra columns that are missing are added.
+    pub add_columns: bool,
+    /// Values are changed, or left out with their columns.
+    pub lose: bool,
+}
+
 /// The database that is written to.
 pub struct Target<'c> {
     pub connection: &'c dyn Connection,
     pub layout: Layout,
     job: &'c Job,
-    /// Extra columns that are missing are added.
-    may_add: bool,
+    may: May,
+    /// What the target cannot hold as it is.
+    pub losses: Losses,
+    /// Values came for a column that the target fills itself.
+    ignored: bool,
     /// By the table's place among the schema's.
     sinks: Vec<Sink<'c>>,
     declared: Vec<Declared>,
@@ -60,12 +72,16 @@ pub struct Target<'c> {
 
 impl<'c> Target<'c> {
     /// For as long as a write transaction lasts.
-    pub fn new(connection: &'c dyn Connection, layout: Layout, may_add: bool, job: &'c Job) -> Target<'c> {
+    pub fn new(connection: &'c dyn Connection, mut layout: Layout, may: May, job: &'c Job) -> Target<'c> {
+        // Until the document has values for them.
+        layout.leave_to_fill(|_, _| false);
         let mut target = Target {
             connection,
             layout,
             job,
-            may_add,
+            may,
+            losses: Losses::default(),
+            ignored: false,
             sinks: Vec::new(),
             declared: Vec::new(),
             added: Vec::new(),
@@ -113,19 +129,20 @@ impl<'c> Target<'c> {
         Err(error.hint("import into a database of generation 2, such as a new one; nothing was changed"))
     }
 
-    /// Fails unless the target stores this value of a column as it is.
+    /// Fails unless the target stores this value of a column as it is, or it may be lost.
     #[inline]
-    pub fn check(&self, object: &Object, at: usize, value: ValueRef<'_>, reader: &Reader<'_>) -> Result<()> {
+    pub fn check(&mut self, object: &Object, at: usize, value: ValueRef<'_>, reader: &Reader<'_>) -> Result<()> {
         let Some(column) = self.at(object.at)?.columns.get(at) else { return Ok(()) };
         if column.certainly_keeps(value) && !self.layout.utf16 {
             return Ok(());
         }
-        self.check_closely(object, column, value, reader)
+        let column = column.clone();
+        self.check_closely(object, &column, value, reader)
     }
 
     #[cold]
     fn check_closely(
-        &self,
+        &mut self,
         object: &Object,
         column: &ColumnLayout,
         value: ValueRef<'_>,
@@ -151,8 +168,45 @@ impl<'c> Target<'c> {
             return Ok(());
         }
         let stored = stored.borrow().describe();
+        if self.may.lose {
+            self.losses.add(|| Loss {
+                table: object.table.name,
+                row: Some(reader.path().to_string()),
+                column: Some(column.name.clone()),
+                reason: "the target's column type converts it",
+                value: Some(value.describe()),
+                stored_as: Some(stored),
+            });
+            return Ok(());
+        }
         let error = error(Status::Lossy, &format!("would be stored as {stored}")).detail("stored_as", stored);
-        Err(error.hint("change the type of the target's column, or the value; nothing was changed"))
+        let widen = self.connection.how_to_widen().map_or_else(String::new, |how| format!("{how}, or "));
+        Err(error.hint(format!(
+            "{widen}allow the loss with EXPMIG_IMPORT_ALLOW_LOSSY, or change the type of the target's column, or the value; \
+             nothing was changed"
+        )))
+    }
+
+    /// A value of a column that the target has not, or fills itself.
+    pub fn leave_out(&mut self, object: &Object, name: &str, value: ValueRef<'_>, reader: &Reader<'_>) -> Result<()> {
+        if self.layout.filled(object.table, name).is_some() {
+            self.ignored = true;
+            return Ok(());
+        }
+        self.losses.add(|| Loss {
+            table: object.table.name,
+            row: Some(reader.path().to_string()),
+            column: Some(one_line(name, 80)),
+            reason: "the target has no such column",
+            value: Some(value.describe()),
+            stored_as: None,
+        });
+        Ok(())
+    }
+
+    /// Whether the document has more than the target holds, so that their digests cannot be equal.
+    pub fn is_unproven(&self) -> bool {
+        self.ignored || self.losses.count > 0
     }
 
     /// The extra columns that the document has. Those that the target lacks are added, if that is allowed.
@@ -164,7 +218,14 @@ impl<'c> Target<'c> {
             self.renew(TABLES.iter().position(|known| known.name == table).unwrap_or(TABLES.len()))?;
         }
         for extra in self.declared.clone() {
-            if self.may_add && self.find_extra(extra.table_at, &extra.column)?.is_none() && self.has(extra.table_at)? {
+            self.give(extra.table_at, &extra.column)?;
+            let filled =
+                TABLES.get(extra.table_at).is_some_and(|table| self.layout.filled(table, &extra.column).is_some());
+            if self.may.add_columns
+                && !filled
+                && self.find_extra(extra.table_at, &extra.column)?.is_none()
+                && self.has(extra.table_at)?
+            {
                 self.add_column(extra.table_at, &extra.column)?;
             }
         }
@@ -250,15 +311,41 @@ impl<'c> Target<'c> {
         Ok(!self.at(at)?.columns.is_empty())
     }
 
+    /// The document has values for a column that the target would fill.
+    fn give(&mut self, at: usize, name: &str) -> Result<()> {
+        let Some(table) = TABLES.get(at) else { return Ok(()) };
+        if self.layout.filled(table, name).is_none_or(|filled| filled.column.counter) {
+            return Ok(());
+        }
+        self.finish_table(at)?;
+        self.layout.give(table, name);
+        self.begin_table(at)
+    }
+
+    /// Makes the sink of a table anew, whose columns have changed and whose rows are all written.
+    fn begin_table(&mut self, at: usize) -> Result<()> {
+        let rows = self.at(at)?.rows;
+        let table = TABLES.get(at).and_then(|table| self.layout.table(table.name));
+        let sink = Sink { rows, ..self.sink(table) };
+        if let Some(place) = self.sinks.get_mut(at) {
+            *place = sink;
+        }
+        Ok(())
+    }
+
     fn find_extra(&self, at: usize, name: &str) -> Result<Option<usize>> {
         let is_it = |column: &ColumnLayout| column.schema.is_none() && column.name.eq_ignore_ascii_case(name);
         Ok(self.at(at)?.columns.iter().position(is_it))
     }
 
-    /// The position of an extra column, which is added if it is missing.
-    pub fn extra_column(&mut self, object: &Object, name: &str, reader: &Reader<'_>) -> Result<usize> {
+    /// The position of an extra column, which is added if it is missing; `None` if its values are left out.
+    pub fn extra_column(&mut self, object: &Object, name: &str, reader: &Reader<'_>) -> Result<Option<usize>> {
         if let Some(at) = self.find_extra(object.at, name)? {
-            return Ok(at);
+            return Ok(Some(at));
+        }
+        if self.layout.filled(object.table, name).is_some() {
+            self.give(object.at, name)?;
+            return self.find_extra(object.at, name);
         }
         let table = object.table.name;
         if object.table.column(name).is_some() {
@@ -267,13 +354,18 @@ impl<'c> Target<'c> {
         if name.is_empty() || name.contains('\0') {
             return reader.invalid("a column cannot have this name");
         }
-        if !self.may_add {
+        if !self.may.add_columns && self.may.lose {
+            return Ok(None);
+        }
+        if !self.may.add_columns {
             let name = one_line(name, 80);
             let error = reader.error(Status::Lossy, format!("the target has no column {table}.{name}"));
             let error = error.detail("table", table).detail("column", name);
-            return Err(error.hint("EXPMIG_IMPORT_ADD_COLUMNS adds missing columns; nothing was changed"));
+            return Err(error.hint(
+                "EXPMIG_IMPORT_ADD_COLUMNS adds missing columns, EXPMIG_IMPORT_ALLOW_LOSSY leaves their values out; nothing was changed",
+            ));
         }
-        self.add_column(object.at, name)
+        self.add_column(object.at, name).map(Some)
     }
 
     fn add_column(&mut self, at: usize, name: &str) -> Result<usize> {
@@ -292,7 +384,11 @@ impl<'c> Target<'c> {
         if !self.connection.add_column(&table, &column)? {
             return Err(self.cannot_add(&table, name));
         }
+        let filled = std::mem::take(&mut self.layout.filled);
         self.layout = self.connection.layout()?;
+        self.layout.leave_to_fill(|table, column| {
+            !filled.iter().any(|there| there.table.name == table.name && there.column.name == column.name)
+        });
         self.take_links();
         self.added.push((schema, name.to_owned()));
         self.renew(at)?;
@@ -383,7 +479,7 @@ impl<'c> Target<'c> {
     }
 
     /// As [`Target::check`], for keys: nearly all are integers, which every table keeps.
-    pub fn check_key(&self, object: &Object, at: usize, value: &Value, reader: &Reader<'_>) -> Result<()> {
+    pub fn check_key(&mut self, object: &Object, at: usize, value: &Value, reader: &Reader<'_>) -> Result<()> {
         match value {
             Value::Integer(_) => Ok(()),
             other => self.check(object, at, other.borrow(), reader),

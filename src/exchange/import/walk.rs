@@ -59,7 +59,7 @@ pub struct Walked {
     /// Rows written, by table.
     pub rows: Vec<(&'static str, u64)>,
     /// The ids that were given; `None` if the document's were preserved.
-    pub ids: Option<Vec<(Entity, NewIds)>>,
+    pub ids: Option<Vec<NewIds>>,
     /// The experiment's id, which was to be preserved, is taken, and it got new ids to be compared with what has the id.
     pub apart: bool,
     pub taken: Option<Taken>,
@@ -76,7 +76,7 @@ pub struct Walk<'w, 'r, 'c> {
     values: ValueReader,
     /// Rows that are not in use, by table.
     rows: Vec<Row>,
-    ids: Vec<(Entity, NewIds)>,
+    ids: Vec<NewIds>,
     taken: Option<Taken>,
     /// Whether the content matters if the experiment's id is taken, and whether it is and the rows get new ids for that.
     compares: bool,
@@ -224,7 +224,7 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
     }
 
     fn next_id(&mut self, entity: Entity) -> Result<i64> {
-        next_id(&mut self.ids, entity)
+        next_id(&mut self.ids, entity, self.target)
     }
 
     /// Reads the rows of a table below a row.
@@ -445,7 +445,12 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
         if self.reader.take_null()? {
             return Ok(());
         }
-        let at = self.target.extra_column(object, name, &self.reader)?;
+        let Some(at) = self.target.extra_column(object, name, &self.reader)? else {
+            let mut left_out = Row::default();
+            self.values.read(&mut self.reader, None, left_out.values())?;
+            left_out.set(0);
+            return self.target.leave_out(object, name, left_out.get(0), &self.reader);
+        };
         if row.get(at) != ValueRef::Null {
             return self.reader.invalid(format!("the column {name:?} occurs twice"));
         }
@@ -489,14 +494,15 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
     /// The new id of a trial or a run that comes.
     fn id_of_row(&mut self, entity: Entity, id: i64, preserved: bool) -> Result<i64> {
         let Walk { ties, ids, target, .. } = self;
-        let mut next = || if preserved { Ok(id) } else { next_id(ids, entity) };
+        let target = &**target;
+        let mut next = || if preserved { Ok(id) } else { next_id(ids, entity, target) };
         if target.has_links() && entity != Entity::Experiment { ties.appear(entity, id, next) } else { next() }
     }
 
     /// The new id of a row that is named.
     fn id_of_named(&mut self, (entity, id): (Entity, i64), column: &str) -> Result<i64> {
         let preserved = self.preserves();
-        let Walk { ties, ids, reader, leaves: [metrics, artifacts], .. } = self;
+        let Walk { ties, ids, reader, target, leaves: [metrics, artifacts], .. } = self;
         let before = match entity {
             Entity::Metric => metrics.new_id(id)?,
             Entity::Artifact => artifacts.new_id(id)?,
@@ -505,7 +511,7 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
         if let Some(new) = before {
             return Ok(new);
         }
-        ties.mention((entity, id), column, reader, || if preserved { Ok(id) } else { next_id(ids, entity) })
+        ties.mention((entity, id), column, reader, || if preserved { Ok(id) } else { next_id(ids, entity, target) })
     }
 
     /// Gives the extra columns that name other rows the new ids of these.
@@ -524,7 +530,8 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
             let new = match entity {
                 Entity::Experiment => {
                     self.ties.mention_experiment(id, &column, &self.reader)?;
-                    self.ids.iter().find(|(of, _)| *of == entity).map_or(id, |(_, ids)| ids.first)
+                    let own = self.ids.iter().find(|ids| ids.entity() == entity);
+                    own.and_then(|ids| ids.blocks.first()).map_or(id, |(first, _)| *first)
                 }
                 _ => self.id_of_named((entity, id), &column)?,
             };
@@ -534,7 +541,7 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
     }
 
     /// Says what a row hangs on.
-    fn hang(&self, object: &Object, row: &mut Row, key: &[Value]) -> Result<()> {
+    fn hang(&mut self, object: &Object, row: &mut Row, key: &[Value]) -> Result<()> {
         for (at, value) in object.owner_columns.iter().zip(key) {
             self.target.check_key(object, *at, value, &self.reader)?;
             row.put(*at, value.borrow());
@@ -556,17 +563,17 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
     }
 }
 
-/// Reserves ids for every entity.
-fn new_ids(target: &Target<'_>) -> Result<Vec<(Entity, NewIds)>> {
+/// Gets ids for every entity, when they are needed.
+fn new_ids(target: &Target<'_>) -> Result<Vec<NewIds>> {
     const ENTITIES: [Entity; 5] = [Entity::Experiment, Entity::Trial, Entity::Run, Entity::Metric, Entity::Artifact];
     let mentioned = Mentioned::read(target.connection, &target.layout, |_| true)?;
-    let allocate = |entity| Ok((entity, NewIds::allocate(target.connection, &target.layout, entity, &mentioned)?));
-    ENTITIES.into_iter().map(allocate).collect()
+    let above = |entity| Ok(mentioned.of(target.layout.entity(entity)?.schema.name));
+    ENTITIES.into_iter().map(|entity| Ok(NewIds::new(entity, above(entity)?))).collect()
 }
 
-fn next_id(ids: &mut [(Entity, NewIds)], entity: Entity) -> Result<i64> {
-    match ids.iter_mut().find(|(of, _)| *of == entity) {
-        Some((_, ids)) => ids.next(),
+fn next_id(ids: &mut [NewIds], entity: Entity, target: &Target<'_>) -> Result<i64> {
+    match ids.iter_mut().find(|ids| ids.entity() == entity) {
+        Some(ids) => ids.next(target.connection, &target.layout),
         None => Err(Error::internal(Domain::ImportExport, format!("no ids were reserved for {entity:?}"))),
     }
 }

@@ -64,10 +64,11 @@ impl Walk<'_, '_, '_> {
         let Some(column) = leaf.own_key else { return Ok(id) };
         let [metrics, artifacts] = &mut self.leaves;
         let leaves = if entity == Entity::Metric { metrics } else { artifacts };
-        let (preserve, ids, ties) = (self.taken.is_some() && !self.apart, &mut self.ids, &mut self.ties);
-        let named = self.target.has_links();
+        let preserve = self.taken.is_some() && !self.apart;
+        let (ids, ties, target) = (&mut self.ids, &mut self.ties, &*self.target);
+        let named = target.has_links();
         let (appearance, new) = leaves.look(id, column, row, || {
-            let mut next = || if preserve { Ok(id) } else { next_id(ids, entity) };
+            let mut next = || if preserve { Ok(id) } else { next_id(ids, entity, target) };
             if named { ties.appear(entity, id, next) } else { next() }
         })?;
         match appearance {

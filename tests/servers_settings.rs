@@ -1,0 +1,362 @@
+//! Settings that a server has for everybody change nothing of what is read and written. On a private MariaDB server, and on MySQL where
+//! EXPMIG_TEST_MYSQLD names its binary.
+
+#[path = "support/server.rs"]
+mod server;
+mod support;
+
+use std::path::Path;
+use std::time::Duration;
+
+use expmig::{
+    Database, Error, Flow, Manager, ManagerOptions, MigrateOptions, OpenOptions, RestoreOptions, SnapshotOptions,
+    Status,
+};
+use mysql::Conn;
+use mysql::prelude::Queryable;
+use server::{Kind, PASSWORD, Server, USER, rows};
+use support::Folder;
+
+fn each_own(test: impl Fn(&Server)) {
+    for kind in [Kind::MariaDb, Kind::Mysql] {
+        match Server::start(kind, &["--max-connections=40"]) {
+            Some(server) => test(&server),
+            None => eprintln!("skipped on {kind:?}: EXPMIG_TEST_MYSQLD names no mysqld"),
+        }
+    }
+}
+
+fn try_open(url: &str, snapshots: &Path) -> Result<Manager, Error> {
+    let database = Database::open(url, OpenOptions::default())?;
+    let snapshot_dir = Some(snapshots.to_owned());
+    Ok(Manager::new(database, ManagerOptions { snapshot_dir, ..ManagerOptions::default() }))
+}
+
+fn done<T>(result: Result<T, Error>) -> T {
+    result.unwrap_or_else(|error| panic!("{}", error.to_json()))
+}
+
+/// Everything below an experiment, in words that are the same on every engine.
+fn content() -> [&'static str; 3] {
+    let all = "SELECT t.name, r.status, e.idx, m.type, CAST(m.total_val * 1000 AS DECIMAL(20, 0)), m.per_label_val FROM EXPERIMENT x
+        JOIN TRIAL t ON t.experiment_id = x.id JOIN TRIAL_RUN r ON r.trial_id = t.id JOIN EPOCH e ON e.trial_run_id = r.id
+        JOIN EPOCH_METRIC l ON l.epoch_idx = e.idx AND l.epoch_trial_run_id = r.id JOIN METRIC m ON m.id = l.metric_id
+        WHERE x.title = 'Digits' ORDER BY 1, 2, 3, 4, 5";
+    let batches = "SELECT e.idx, b.idx, m.total_val FROM BATCH_METRIC l JOIN METRIC m ON m.id = l.metric_id
+        JOIN BATCH b ON b.idx = l.batch_idx AND b.epoch_idx = l.epoch_idx AND b.trial_run_id = l.trial_run_id
+        JOIN EPOCH e ON e.idx = b.epoch_idx AND e.trial_run_id = b.trial_run_id ORDER BY 1, 2, 3";
+    let artifacts = "SELECT type, loc FROM ARTIFACT ORDER BY 1, 2";
+    [all, batches, artifacts]
+}
+
+/// What a SQLite file has, without what its numbers look like.
+fn of_file(path: &Path) -> Vec<String> {
+    let connection = support::sql(path);
+    let mut found = Vec::new();
+    for query in content() {
+        let query = query.replace("CAST(m.total_val * 1000 AS DECIMAL(20, 0))", "CAST(m.total_val * 1000 AS INTEGER)");
+        let mut statement = connection.prepare(&query).expect("the query");
+        let columns = statement.column_count();
+        let mut read = statement.query([]).expect("rows");
+        while let Some(row) = read.next().expect("a row") {
+            let cells: Vec<String> = (0..columns)
+                .map(|at| match row.get_ref(at).expect("a cell") {
+                    rusqlite::types::ValueRef::Null => "-".to_owned(),
+                    rusqlite::types::ValueRef::Integer(number) => number.to_string(),
+                    rusqlite::types::ValueRef::Real(number) => number.to_string(),
+                    rusqlite::types::ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+                    rusqlite::types::ValueRef::Blob(blob) => format!("{blob:?}"),
+                })
+                .collect();
+            found.push(cells.join("|"));
+        }
+    }
+    found
+}
+
+/// What a schema has, read with a connection whose settings are the server's as it was delivered.
+fn of_server(client: &mut Conn) -> Vec<String> {
+    let mut found = Vec::new();
+    for query in content() {
+        let read: Vec<mysql::Row> = client.query(query).expect("rows");
+        for row in read {
+            let cells: Vec<String> = row
+                .unwrap()
+                .into_iter()
+                .map(|value| match value {
+                    mysql::Value::NULL => "-".to_owned(),
+                    mysql::Value::Bytes(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+                    other => other.as_sql(true),
+                })
+                .collect();
+            found.push(cells.join("|"));
+        }
+    }
+    found
+}
+
+/// One schema, one file, and what both have to have in the end.
+struct Probe {
+    folder: Folder,
+    source: Manager,
+    schema: String,
+    wanted: Vec<String>,
+    /// Connected before anything was set.
+    client: Conn,
+    turn: u32,
+}
+
+impl Probe {
+    fn new(server: &Server) -> Probe {
+        let folder = Folder::new();
+        // One experiment, and only what hangs on it.
+        let path = folder.small("all.db", "DELETE FROM ARTIFACT WHERE id = 57");
+        let source = support::open(&path);
+        let alone = support::create(&folder.path("source.db"));
+        done(source.migrate_experiment(1, Some(&alone), MigrateOptions::default()));
+        drop((source, alone));
+        let path = folder.path("source.db");
+        let schema = server.schema();
+        let options = OpenOptions { create: true, ..OpenOptions::default() };
+        drop(Database::open(&server.url(&schema), options).expect("the tables"));
+        let client = server.connect(&schema);
+        Probe { source: support::open(&path), schema, wanted: of_file(&path), client, folder, turn: 0 }
+    }
+
+    fn empty(&mut self) {
+        let tables: Vec<String> = self.client.query("SHOW TABLES").expect("the tables");
+        self.client.query_drop("SET foreign_key_checks = 0").expect("off");
+        for table in tables {
+            self.client.query_drop(format!("DELETE FROM \"{table}\"")).expect("an empty table");
+        }
+        self.client.query_drop("SET foreign_key_checks = 1").expect("on");
+    }
+
+    /// Into the server, within it, out of it, a snapshot, and that restored.
+    fn run(&mut self, url: &str) -> Result<(), Error> {
+        self.turn += 1;
+        let snapshots = self.folder.path(&format!("snapshots{}", self.turn));
+        let target = try_open(url, &snapshots)?;
+        let new = self.source.migrate_experiment(1, Some(&target), MigrateOptions::default())?.new_experiment_id;
+        assert_eq!(of_server(&mut self.client), self.wanted, "written");
+        let back = self.folder.path(&format!("back{}.db", self.turn));
+        target.migrate_experiment(new, Some(&support::create(&back)), MigrateOptions::default())?;
+        assert_eq!(of_file(&back), self.wanted, "read");
+        let id = target.create_snapshot("", SnapshotOptions::default())?;
+        assert_eq!(of_file(&snapshots.join(format!("{id}.db"))), self.wanted, "in the snapshot");
+        let rules = r#"{"metric_transformations": [{"metric_type": "loss", "transformation": "scale", "params": {"factor": 2}}]}"#;
+        let changed = target.transform_metrics(&Default::default(), rules, Default::default())?;
+        target.undo_transform(changed.transform_id.expect("an undo log"), Default::default())?;
+        assert_eq!(of_server(&mut self.client), self.wanted, "undone");
+        target.restore_snapshot(&id, RestoreOptions { no_safety_snapshot: true, ..RestoreOptions::default() })?;
+        assert_eq!(of_server(&mut self.client), self.wanted, "restored");
+        Ok(())
+    }
+}
+
+/// Settings that did change what was read or written, or whether it was, and others of their kind.
+const HOSTILE: [&str; 40] = [
+    "sql_select_limit = 3",
+    "completion_type = 2",
+    "max_join_size = 1",
+    "sql_big_selects = 0",
+    "sql_safe_updates = 1",
+    "sql_auto_is_null = 1",
+    "autocommit = 0",
+    "transaction_read_only = 1",
+    "tx_read_only = 1",
+    "transaction_isolation = 'READ-UNCOMMITTED'",
+    "tx_isolation = 'READ-UNCOMMITTED'",
+    "sql_mode = 'NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT,PAD_CHAR_TO_FULL_LENGTH,NO_UNSIGNED_SUBTRACTION,REAL_AS_FLOAT'",
+    "time_zone = '-07:30'",
+    "foreign_key_checks = 0",
+    "unique_checks = 0",
+    "check_constraint_checks = 0",
+    "max_error_count = 0",
+    "sql_notes = 0",
+    "max_sort_length = 64",
+    "group_concat_max_len = 4",
+    "div_precision_increment = 0",
+    "sql_quote_show_create = 0",
+    "default_storage_engine = 'MyISAM'",
+    "old_mode = 'NO_DUP_KEY_WARNINGS_WITH_IGNORE,ZERO_DATE_TIME_CAST'",
+    "system_versioning_asof = '2001-01-01 00:00:00'",
+    "max_statement_time = 0.000001",
+    "max_execution_time = 1",
+    "innodb_lock_wait_timeout = 1",
+    "auto_increment_increment = 7",
+    "auto_increment_offset = 3",
+    "explicit_defaults_for_timestamp = 0",
+    "sql_generate_invisible_primary_key = 1",
+    "show_gipk_in_create_table_and_information_schema = 0",
+    "information_schema_stats_expiry = 31536000",
+    "character_set_client = latin1",
+    "character_set_results = latin1",
+    "character_set_connection = latin1",
+    "collation_connection = 'latin1_german2_ci'",
+    "idle_transaction_timeout = 1",
+    "idle_write_transaction_timeout = 1",
+];
+
+#[test]
+fn whatever_a_server_sets_for_everybody_the_same_is_read_and_written() {
+    each_own(|server| {
+        let mut probe = Probe::new(server);
+        let mut root = server.connect_as("root", "", None);
+        let set = HOSTILE.iter().filter(|setting| root.query_drop(format!("SET GLOBAL {setting}")).is_ok()).count();
+        assert!(set > 25, "{set}");
+        let url = server.url(&probe.schema);
+        done(probe.run(&url));
+    });
+}
+
+#[test]
+fn what_a_server_does_to_each_new_connection_is_undone() {
+    each_own(|server| {
+        let mut probe = Probe::new(server);
+        let mut root = server.connect_as("root", "", None);
+        root.query_drop("CREATE USER plain IDENTIFIED BY 'x'").expect("an account");
+        root.query_drop(format!("GRANT ALL ON {}.* TO plain", probe.schema)).expect("its rights");
+        root.query_drop("SET GLOBAL init_connect = 'SET SESSION sql_select_limit = 2, sql_mode = \"\", autocommit = 0, completion_type = 1, foreign_key_checks = 0'")
+            .expect("a setting");
+        let url = server.url_as("plain", "x", &probe.schema);
+        done(probe.run(&url));
+    });
+}
+
+#[test]
+fn a_job_that_pauses_outlives_the_servers_patience_with_idle_transactions() {
+    each_own(|server| {
+        let mut root = server.connect_as("root", "", None);
+        for name in [
+            "idle_transaction_timeout",
+            "idle_write_transaction_timeout",
+            "idle_readonly_transaction_timeout",
+            "wait_timeout",
+        ] {
+            // MySQL has none of them but the last.
+            let _not_there = root.query_drop(format!("SET GLOBAL {name} = 1"));
+        }
+        let probe = Probe::new(server);
+        let target = done(try_open(&server.url(&probe.schema), &probe.folder.path("snapshots")));
+        let mut paused = false;
+        let progress = Box::new(move |progress: &expmig::Progress| {
+            if progress.operation == "verifying the copy" && !std::mem::replace(&mut paused, true) {
+                std::thread::sleep(Duration::from_millis(2500));
+            }
+            Flow::Continue
+        });
+        let options = MigrateOptions { progress: Some(progress), ..MigrateOptions::default() };
+        done(probe.source.migrate_experiment(1, Some(&target), options));
+    });
+}
+
+/// The most hostile values of a setting: what is farthest from what it is.
+fn hostile_values(kind: Kind, client: &mut Conn, name: &str, value: &str) -> Vec<String> {
+    let mut values = Vec::new();
+    if kind == Kind::MariaDb {
+        let sql = "SELECT variable_type, enum_value_list, numeric_min_value, numeric_max_value FROM information_schema.system_variables
+            WHERE variable_name = ?";
+        let found: Option<(String, Option<String>, Option<String>, Option<String>)> =
+            client.exec_first(sql, (name,)).expect("what is known of it");
+        let (declared, listed, least, most) = found.unwrap_or_default();
+        let listed: Vec<String> = listed.iter().flat_map(|list| list.split(',')).map(str::to_owned).collect();
+        match declared.as_str() {
+            "SET" | "FLAGSET" => {
+                values.extend(listed.iter().map(|one| format!("'{one}'")));
+                values.extend([format!("'{}'", listed.join(",")), "''".to_owned()]);
+            }
+            _ => values.extend(listed.into_iter().map(|one| format!("'{one}'"))),
+        }
+        values.extend(least.into_iter().chain(most));
+    } else {
+        match value {
+            "ON" | "OFF" => values.extend(["0".to_owned(), "1".to_owned()]),
+            number if number.parse::<f64>().is_ok() => {
+                values.extend(["0", "1", "4", "18446744073709551615"].map(str::to_owned))
+            }
+            // The number of a value of a list.
+            _ => values.extend((0..12).map(|at| at.to_string())),
+        }
+    }
+    let more = match name.to_ascii_lowercase().as_str() {
+        "sql_mode" => vec![
+            "'ANSI'",
+            "'ORACLE'",
+            "'TRADITIONAL'",
+            "'PAD_CHAR_TO_FULL_LENGTH,NO_ZERO_DATE,ALLOW_INVALID_DATES,HIGH_NOT_PRECEDENCE,IGNORE_SPACE'",
+        ],
+        "time_zone" => vec!["'+13:00'", "'-12:30'"],
+        "default_storage_engine" | "storage_engine" => vec!["'MyISAM'", "'MEMORY'"],
+        "system_versioning_asof" => vec!["'1999-01-01 00:00:00'"],
+        character if character.starts_with("character_set_") => {
+            vec!["'latin1'", "'ucs2'", "'utf16'", "'sjis'", "'binary'"]
+        }
+        collation if collation.starts_with("collation_") => vec!["'latin1_german2_ci'", "'utf8mb4_general_ci'"],
+        "optimizer_switch" => {
+            let off: Vec<String> =
+                value.split(',').filter_map(|one| one.split_once('=')).map(|(one, _)| format!("{one}=off")).collect();
+            values.push(format!("'{}'", off.join(",")));
+            values.push(format!("'{}'", off.join(",").replace("=off", "=on")));
+            vec![]
+        }
+        _ => vec![],
+    };
+    values.extend(more.into_iter().map(str::to_owned));
+    values
+}
+
+#[test]
+#[ignore = "takes minutes: make large"]
+fn no_setting_of_a_server_changes_what_is_read_or_written_unnoticed() {
+    each_own(|server| {
+        let mut probe = Probe::new(server);
+        let mut root = server.connect_as("root", "", None);
+        root.query_drop("SET SESSION sql_mode = ''").expect("a mode");
+        let all: Vec<(String, String)> = root.query("SHOW GLOBAL VARIABLES").expect("the settings");
+        let of_session: Vec<(String, String)> = root.query("SHOW SESSION VARIABLES").expect("the settings");
+        let url = server.url(&probe.schema);
+        let (mut tried, mut refused) = (0, Vec::new());
+        for (name, value) in all {
+            let settable = of_session.iter().any(|(session, _)| *session == name)
+                && root.query_drop(format!("SET SESSION {name} = @@SESSION.{name}")).is_ok();
+            if !settable {
+                continue;
+            }
+            root.query_drop(format!("SET @before = @@GLOBAL.{name}")).expect("a value");
+            for hostile in hostile_values(server.kind, &mut root, &name, &value) {
+                if root.query_drop(format!("SET GLOBAL {name} = {hostile}")).is_err() {
+                    continue;
+                }
+                tried += 1;
+                let ran = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| probe.run(&url)));
+                root.query_drop(format!("SET GLOBAL {name} = @before"))
+                    .unwrap_or_else(|error| panic!("{name}: {error}"));
+                match ran {
+                    Ok(Ok(())) => {}
+                    Ok(Err(error)) => {
+                        eprintln!("{name} = {hostile}: {}", error.to_json());
+                        refused.push((name.clone(), hostile, error.status()));
+                    }
+                    Err(_) => panic!("{:?}: {name} = {hostile}: other rows", server.kind),
+                }
+                probe.empty();
+            }
+        }
+        eprintln!("{:?}: {tried} values tried, refused: {refused:#?}", server.kind);
+        assert!(tried > 150, "{tried}");
+        let unnamed: Vec<_> = refused.iter().filter(|(.., status)| *status == Status::Internal).collect();
+        assert!(unnamed.is_empty(), "{unnamed:?}");
+    });
+}
+
+#[test]
+fn rows_are_read_as_the_tests_read_them() {
+    // What the others compare with is no accident.
+    each_own(|server| {
+        let mut probe = Probe::new(server);
+        assert!(probe.wanted.len() > 10 && of_server(&mut probe.client).is_empty());
+        let mut other = server.connect_as(USER, PASSWORD, Some(&probe.schema));
+        assert_eq!(rows(&mut other, "SELECT 1"), [["Integer(1)"]]);
+    });
+}
