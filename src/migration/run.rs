@@ -273,7 +273,8 @@ fn write(
     let mut warnings =
         warnings(&prepared.duplicates, (prepared.quality.as_ref(), &prepared.fit), options, problems.count);
     warnings.extend(sides.warnings());
-    let written = |filled: &&Filled| source_counts.iter().any(|counts| counts.table.name == filled.table.name && counts.rows > 0);
+    let written =
+        |filled: &&Filled| source_counts.iter().any(|counts| counts.table.name == filled.table.name && counts.rows > 0);
     warnings.extend(sides.target_layout.filled.iter().filter(written).map(Filled::warning));
     sides.refuse_failed()?;
     let transformation = sides.rewriter.as_ref().map(|rewriter| rewriter.borrow().result());

@@ -96,7 +96,8 @@ impl<'a> Sides<'a> {
     /// The target was looked at before its writers were locked out. Whether it still is as it was; if not, the source has to be judged
     /// anew, by what it is now.
     pub fn look_again(&mut self, database: &Database, options: &MigrateOptions) -> Result<bool> {
-        let layout = database.checked(self.target.layout()?)?;
+        let mut layout = database.checked(self.target.layout()?)?;
+        leave_to_fill(&mut layout, &self.source_layout);
         check_target(self.target, &layout, options)?;
         let unchanged = layout == self.target_layout;
         self.target_layout = layout;
