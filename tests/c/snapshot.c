@@ -133,7 +133,7 @@ static void wrong_arguments(const expmig_manager *manager)
     expmig_snapshot_options options = snapshot_options();
     expmig_restore_options restore = restore_options();
     char *text = GARBAGE;
-    uint64_t deleted = 77, left = 77;
+    uint64_t deleted = 77;
     size_t i;
     FAILS_ON("manager", expmig_snapshot_create(NULL, "x", NULL, &text, &err));
     CHECK(text == NULL);
