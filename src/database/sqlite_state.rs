@@ -121,7 +121,11 @@ impl<'c> SqliteState<'c> {
     fn settle(&self) -> Result<()> {
         let Some(making) = self.making.borrow_mut().take() else { return Ok(()) };
         let job = self.job.borrow().clone();
-        while !making.is_done() && !(self.is_later_than(LAST_MOMENT) && making.has_begun()) {
+        loop {
+            let too_late = self.is_later_than(LAST_MOMENT) && making.has_begun();
+            if too_late || making.is_done() {
+                break;
+            }
             job.as_deref().map_or(Ok(()), Job::check)?;
             std::thread::sleep(Duration::from_millis(1));
         }

@@ -148,7 +148,8 @@ int main(void)
     CHECK_INIT(expmig_export_options, expmig_export_options_init);
     CHECK_INIT(expmig_issue, expmig_issue_init);
 
-#define KNOWN_FLAGS (EXPMIG_OPEN_READONLY | EXPMIG_OPEN_CREATE | EXPMIG_OPEN_ALLOW_SHARED_PROCESS)
+#define KNOWN_FLAGS \
+    (EXPMIG_OPEN_READONLY | EXPMIG_OPEN_CREATE | EXPMIG_OPEN_ALLOW_SHARED_PROCESS | EXPMIG_OPEN_CREATE_BESIDE)
 #undef FIRST_SIZE
 #define FIRST_SIZE(type) offsetof(type, password)
     CHECK_READ(expmig_open_options, expmig_open_options_init,
