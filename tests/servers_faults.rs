@@ -4,7 +4,6 @@
 
 #[path = "support/proxy.rs"]
 mod proxy;
-#[allow(dead_code, reason = "the validation ledger uses all of it")]
 #[path = "support/server.rs"]
 mod server;
 mod support;

@@ -257,8 +257,8 @@ fn hostile_values(kind: Kind, client: &mut Conn, name: &str, value: &str) -> Vec
     if kind == Kind::MariaDb {
         let sql = "SELECT variable_type, enum_value_list, numeric_min_value, numeric_max_value FROM information_schema.system_variables
             WHERE variable_name = ?";
-        let found: Option<(String, Option<String>, Option<String>, Option<String>)> =
-            client.exec_first(sql, (name,)).expect("what is known of it");
+        type Known = (String, Option<String>, Option<String>, Option<String>);
+        let found: Option<Known> = client.exec_first(sql, (name,)).expect("what is known of it");
         let (declared, listed, least, most) = found.unwrap_or_default();
         let listed: Vec<String> = listed.iter().flat_map(|list| list.split(',')).map(str::to_owned).collect();
         match declared.as_str() {

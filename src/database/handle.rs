@@ -159,12 +159,16 @@ impl Database {
 
     /// Reads something short of one consistent state; twice, if it takes longer than writers may be kept waiting.
     pub fn read_briefly<T>(&self, job: &Arc<Job>, read: impl Fn(&dyn Connection) -> Result<T>) -> Result<T> {
-        if let Backend::Sqlite(file) = &self.backend {
-            let reader = file.reader()?;
-            let _watches = Watches::new(job, [reader, reader]);
-            if let Some(done) = file.attempt(|reader| read(reader))? {
-                return Ok(done);
+        match &self.backend {
+            Backend::Sqlite(file) => {
+                let reader = file.reader()?;
+                let _watches = Watches::new(job, [reader, reader]);
+                if let Some(done) = file.attempt(|reader| read(reader))? {
+                    return Ok(done);
+                }
             }
+            #[cfg(feature = "mysql")]
+            Backend::Mysql(_) => {}
         }
         let state = self.state(job)?;
         let _watches = Watches::new(job, [state.connection(), state.connection()]);

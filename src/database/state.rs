@@ -1,6 +1,8 @@
 //! One consistent state of a database, to be read for as long as that takes.
 
-use super::connection::{Connection, Transaction};
+use super::connection::Connection;
+#[cfg(feature = "mysql")]
+use super::connection::Transaction;
 use super::sqlite_state::SqliteState;
 
 /// What is behind it.
