@@ -225,6 +225,12 @@ pub trait Connection {
     /// Whether writing into any table could change rows that were not named, or whether that cannot be known.
     fn can_be_meddled_with(&self) -> Result<bool>;
 
+    /// How a value for a column has to be given to a statement that runs more than once, where the engine would otherwise take the type of
+    /// the first for that of the next; `None` for as it is.
+    fn as_sent(&self, _column: &ColumnLayout, _value: ValueRef<'_>) -> Option<Value> {
+        None
+    }
+
     /// What the engine would read back if `value` were stored in this column of its own; `None` if the column refuses it.
     fn stored_as(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Result<Option<Value>>;
 

@@ -214,9 +214,11 @@ impl<'c> Writer<'c> {
     /// Changes the row, or writes a copy of it with this id.
     fn write(&mut self, one: &Pending, copy: Option<i64>) -> Result<()> {
         let cells = one.new.iter().zip(CELLS).filter(|(_, (_, bit))| one.changed & bit != 0);
+        let cells: Vec<(&Value, &str)> = cells.map(|(value, (name, _))| (value, name)).collect();
+        let sent = as_sent(self.connection, &self.table, &cells);
         let mut params = vec![ValueRef::Integer(one.id)];
         params.extend(copy.map(ValueRef::Integer));
-        params.extend(cells.map(|(value, _)| value.borrow()));
+        params.extend(sent.iter().zip(&cells).map(|(sent, (value, _))| sent.as_ref().unwrap_or(value).borrow()));
         let place =
             self.statements.get_mut(usize::from(copy.is_some())).and_then(|all| all.get_mut(usize::from(one.changed)));
         let Some(place) = place else {
@@ -250,6 +252,15 @@ fn select_cells(table: &TableLayout) -> String {
     let [(total, _), (labels, _)] = CELLS;
     let [total, labels, id] = [total, labels, "id"].map(|column| table.quoted(column));
     format!("SELECT {total}, {labels}, {id} FROM {}", quote(&table.name))
+}
+
+/// How cells, each with its column, are given to a statement; `None` for as they are.
+pub fn as_sent(connection: &dyn Connection, table: &TableLayout, cells: &[(&Value, &str)]) -> Vec<Option<Value>> {
+    let sent = |(value, name): &(&Value, &str)| {
+        let column = table.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))?;
+        connection.as_sent(column, value.borrow())
+    };
+    cells.iter().map(sent).collect()
 }
 
 /// Whether a cell is certainly stored as it is in its column of METRIC.

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use mysql::Value as Wire;
 
-use super::insert::MysqlInserter;
+use super::column_type::ColumnType;
+use super::insert::{MysqlInserter, sent};
 use super::link::{Failure, Link};
 use super::placeholders::plain;
 use super::reserve::Beside;
@@ -496,6 +497,17 @@ impl Connection for MysqlConnection {
 
     fn can_be_meddled_with(&self) -> Result<bool> {
         triggers::any(self, None)
+    }
+
+    fn as_sent(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Option<Value> {
+        match (&column.storage, value) {
+            // MySQL would take the digits of the next row for a number of that kind.
+            (Storage::Mysql(ColumnType::Decimal(_)), ValueRef::Integer(number)) => {
+                Some(Value::Text(number.to_string().into_bytes()))
+            }
+            (Storage::Mysql(kind), value) => sent(kind, value),
+            _ => None,
+        }
     }
 
     fn stored_as(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Result<Option<Value>> {

@@ -169,7 +169,7 @@ impl<'c> MysqlInserter<'c> {
 }
 
 /// How a value is sent that the server would not understand as it is read.
-fn sent(kind: &ColumnType, value: ValueRef<'_>) -> Option<Value> {
+pub fn sent(kind: &ColumnType, value: ValueRef<'_>) -> Option<Value> {
     match (kind, value) {
         (ColumnType::Decimal(_), ValueRef::Real(number)) => Some(Value::Text(plain(number).into_bytes())),
         (ColumnType::Bits { .. }, ValueRef::Text(digits)) => {

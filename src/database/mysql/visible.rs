@@ -8,7 +8,7 @@ use crate::error::{Domain, Error, Result, Status};
 use crate::schema::{TABLES, Value, quote};
 
 /// A table that no schema has. Who is told that it does not exist may read the whole schema.
-const NO_TABLE: &str = "EXPMIG_NO_SUCH_TABLE";
+const NO_TABLE: &str = "expmig_no_such_table";
 /// There is no such table.
 const NO_SUCH_TABLE: i32 = 1146;
 /// There may be, but the account has no right to know.

@@ -9,7 +9,7 @@ use crate::hierarchy::IdSet;
 use crate::schema::{Entity, UNDO, Value, ValueRef};
 use crate::transformation::examine::CELLS;
 use crate::transformation::undo_log::{Fingerprint, fingerprint};
-use crate::transformation::write::{certainly_keeps, changed_otherwise, read_back, update_statement};
+use crate::transformation::write::{as_sent, certainly_keeps, changed_otherwise, read_back, update_statement};
 
 /// Rows read, and bytes, before they are written.
 const FULL_ROWS: usize = 4096;
@@ -58,7 +58,9 @@ impl Restorer<'_> {
             };
             let mut params = vec![ValueRef::Integer(id)];
             let cells = old.iter().zip(CELLS).filter(|(_, (_, bit))| changed & bit != 0);
-            params.extend(cells.map(|(cell, _)| cell.borrow()));
+            let cells: Vec<(&Value, &str)> = cells.map(|(cell, (name, _))| (cell, name)).collect();
+            let sent = as_sent(self.connection, self.table, &cells);
+            params.extend(sent.iter().zip(&cells).map(|(sent, (cell, _))| sent.as_ref().unwrap_or(cell).borrow()));
             if statement.run(&params)? != 1 {
                 return Err(changed_otherwise("the database did not change the row").detail("row", format!("id={id}")));
             }
