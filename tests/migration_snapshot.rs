@@ -64,8 +64,12 @@ fn within_one_database_the_snapshot_is_the_state_before() {
         manager.migrate_experiment(2, None, with(Strategy::Conservative)).expect("a copy").snapshot_id.expect("one");
     let description = manager.snapshot_details(&id).expect("details").description;
     assert!(description.contains("experiment 2"), "{description}");
+    let changed = dump(&path);
     manager.restore_snapshot(&id, RestoreOptions::default()).expect("restored");
-    assert!(dump(&path) == before);
+    // All but the counters of ids, which never go back.
+    let mut wanted = before;
+    wanted.extend(changed.into_iter().filter(|(table, _)| table == "sqlite_sequence"));
+    assert!(dump(&path) == wanted);
 }
 
 #[test]

@@ -103,7 +103,7 @@ impl Trial {
         let whole: Vec<&str> = whole.iter().map(String::as_str).collect();
         assert_eq!(place.names(), files_of(&whole), "{what}: debris");
         if self.act == Act::Restore {
-            restore_alone(&manager, &self.id).unwrap_or_else(|error| panic!("{what}: {}", error.to_json()));
+            restore_into_copy(&manager, &self.id, false).unwrap_or_else(|error| panic!("{what}: {}", error.to_json()));
             assert_same(&place.dump(), &self.restored, &format!("{what}: the next restore"));
         }
         happened

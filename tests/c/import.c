@@ -270,7 +270,7 @@ static void bad_arguments(const expmig_manager *manager, const char *document)
     REFUSED("path", expmig_import_experiment_from_file(manager, "caf\xe9", NULL, &id, &json, &err));
     REFUSED("read_fn", expmig_import_experiment(manager, NULL, NULL, NULL, &id, &json, &err));
     FAILS_ON("experiment_id", expmig_import_experiment(manager, give, &g, NULL, NULL, NULL, &err));
-    options.flags = 0x10;
+    options.flags = 0x20;
     REFUSED("flags", expmig_import_experiment_from_string(manager, document, length, &options, &id, &json, &err));
     options = import_options();
     options.on_duplicate = 3;

@@ -115,6 +115,12 @@ pub fn change(database: &Path) {
         .unwrap();
 }
 
+/// As [`restore_alone`], or with a safety snapshot, into a database that is a copy of the snapshot's.
+pub fn restore_into_copy(manager: &Manager, id: &str, safely: bool) -> Result<RestoreResult, Error> {
+    let options = RestoreOptions { force: true, no_safety_snapshot: !safely, ..RestoreOptions::default() };
+    manager.restore_snapshot(id, options)
+}
+
 /// A child process that makes or restores a snapshot, as `run_child` does it.
 pub fn command(place: &Place, act: &str, id: &str) -> std::process::Command {
     let input = json!({"database": place.database(), "folder": place.folder(), "act": act, "id": id});
@@ -131,8 +137,8 @@ pub fn run_child(input: &Value) {
         let id = input["id"].as_str().unwrap();
         match input["act"].as_str().unwrap() {
             "create" => manager.create_snapshot("by a child", SnapshotOptions::default()),
-            "restore" => restore_alone(&manager, id).map(|result| result.snapshot_id),
-            "restore safely" => restore(&manager, id).map(|result| result.snapshot_id),
+            "restore" => restore_into_copy(&manager, id, false).map(|result| result.snapshot_id),
+            "restore safely" => restore_into_copy(&manager, id, true).map(|result| result.snapshot_id),
             "delete" => manager.delete_snapshot(id).map(|()| id.to_owned()),
             other => panic!("no act {other}"),
         }

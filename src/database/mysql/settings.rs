@@ -102,7 +102,6 @@ const SETTINGS: &[Setting] = &[
     wished("lc_messages", "'en_US'"),
     wished("show_create_table_skip_secondary_engine", "0"),
     wished("sql_generate_invisible_primary_key", "0"),
-    wished("sql_require_primary_key", "0"),
     wished("innodb_strict_mode", "1"),
 ];
 
