@@ -358,7 +358,8 @@ impl Change for SqliteChange<'_> {
             Ok(changed) => return Ok(changed as u64),
             Err(error) => self.connection.wrap(error),
         };
-        if self.connection.inner.is_autocommit() {
+        // After an error of the device SQLite itself undoes everything.
+        if error.status() == Status::Constraint && self.connection.inner.is_autocommit() {
             // Whoever goes on after it would write for good.
             let message = "a trigger, or a rule of a table, has undone the whole transaction; nothing was changed";
             return Err(Error::new(Status::Mismatch, Domain::Database, message)
