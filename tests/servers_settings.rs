@@ -332,11 +332,12 @@ fn hostile_values(kind: Kind, client: &mut Conn, name: &str, value: &str) -> Vec
     values
 }
 
-/// Whether each session has this setting for itself, be it that only the server gives it a value.
+/// Whether each session has this setting for itself, be it that only the server gives it a value. Others are about the whole server: the
+/// size of its logs, for example, which would fill the disk.
 fn of_sessions(client: &mut Conn, name: &str) -> bool {
     /// ER_GLOBAL_VARIABLE
     const FOR_EVERYBODY: u16 = 1229;
-    match client.query_drop(format!("SET SESSION {name} = @@SESSION.{name}")) {
+    match client.query_drop(format!("SET SESSION {name} = DEFAULT")) {
         Err(mysql::Error::MySqlError(error)) => error.code != FOR_EVERYBODY,
         _ => true,
     }

@@ -104,6 +104,7 @@ const SETTINGS: &[Setting] = &[
     needed("net_write_timeout", "3600"),
     needed("wait_timeout", "28800"),
     wished("max_session_mem_used", "9223372036854775807"),
+    wished("tmp_disk_table_size", MOST),
     wished("max_error_count", "64"),
     wished("lc_messages", "'en_US'"),
     wished("show_create_table_skip_secondary_engine", "0"),
