@@ -345,7 +345,7 @@ fn of_sessions(client: &mut Conn, name: &str) -> bool {
 
 /// The server's own rules and limits: whoever sets them so wants statements to be refused. The refusal names the setting, or says what is
 /// in the way, and nothing is changed.
-const MAY_REFUSE: &[&str] = &["max_allowed_packet", "max_session_mem_used"];
+const MAY_REFUSE: &[&str] = &["max_allowed_packet", "max_session_mem_used", "max_user_connections"];
 
 #[test]
 #[ignore = "takes minutes: make large"]

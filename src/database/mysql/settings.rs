@@ -53,6 +53,8 @@ const SETTINGS: &[Setting] = &[
     needed("transaction_isolation", "'REPEATABLE-READ'"),
     needed("tx_read_only", "0"),
     needed("transaction_read_only", "0"),
+    // Rows that are written are locked and looked at once more, which tells what changed; the server would only say that something did.
+    needed("innodb_snapshot_isolation", "0"),
     // Which rows are read.
     needed("sql_select_limit", MOST),
     needed("max_join_size", MOST),
