@@ -9,6 +9,8 @@ mod links;
 mod names;
 #[path = "engines/others.rs"]
 mod others;
+#[path = "engines/required.rs"]
+mod required;
 #[path = "support/server.rs"]
 mod server;
 mod support;
@@ -27,6 +29,7 @@ use links::*;
 use mysql::prelude::Queryable;
 use names::*;
 use others::*;
+use required::*;
 use server::{Kind, dump, rows};
 use support::{Folder, SMALL_ROWS};
 use undo::*;
@@ -693,6 +696,13 @@ scenarios! {
     the_digest_knows_where_links_lead,
     a_link_that_leads_out_stops_or_is_cut,
     a_document_carries_links,
+    a_row_that_has_to_name_what_is_not_copied_stops_or_is_left_out,
+    rows_that_name_each_other_go_together,
+    a_comparison_names_the_link_that_differs,
+    links_of_several_columns_lead_to_rows_of_the_copy,
+    links_of_an_older_schema_are_carried,
+    links_of_shared_metrics_lead_out_of_one_experiment_only,
+    an_experiment_that_has_to_name_another_is_not_copied,
     links_to_nothing_are_dangling_references,
     imports_more_links_than_wait_in_memory,
     what_hangs_on_the_experiment_and_stays_is_said,

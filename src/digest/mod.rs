@@ -15,4 +15,5 @@ pub use experiment::{
     ALGORITHM, ALGORITHM_WITH_LINKS, Digester, Ended, ExperimentDigest, NodeDigests, digest, digest_as, digest_nodes,
     row_digest,
 };
+pub use links::Bare;
 pub use sum::{Hash, Sum, hex, parse_hex};

@@ -140,8 +140,14 @@ fn scan_owned(
     let Some(bounds) = selection.owner_bounds(query.owner) else { return Ok(()) };
     let sql = format!("{} AND {}", query.sql, have_links(table));
     let leaf = query.leaf.as_ref().map(|(entity, _)| *entity);
+    let barring = query.barring(selection);
     connection.query(&sql, &range(bounds), &mut |row| {
         job.pulse()?;
+        if let Some(barring) = &barring
+            && barring.bars(row)?
+        {
+            return Ok(Next::Row);
+        }
         let leaf_id = if leaf.is_some() { row.value(1)?.as_integer() } else { None };
         let Some(position) = selection.owner(query.owner, row.value(0)?.as_integer(), leaf_id) else {
             return Ok(Next::Row);

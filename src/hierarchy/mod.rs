@@ -21,6 +21,7 @@ mod run_keys;
 mod selection;
 mod strangers;
 mod walk;
+mod without;
 
 pub use apart::{Apart, link_order, walk_apart};
 pub use behind::{Behind, computed_only_here};
@@ -41,3 +42,4 @@ pub use run_keys::RunKeys;
 pub use selection::{Counts, Members, Scope, Selection};
 pub use strangers::Strangers;
 pub use walk::{CountRows, Owner, Rewrite, Shape, Through, Visitor, row_order, scan_nodes, walk};
+pub use without::{Barring, Fate, Without};

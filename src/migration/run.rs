@@ -203,7 +203,8 @@ fn judge_fit(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions) -
                 "{} links of experiment {experiment} lead to rows that are not copied; nothing was changed",
                 fit.count
             );
-            let hint = "set them to NULL, or have that done in the copy with EXPMIG_MIGRATE_ALLOW_LOSSY";
+            let hint = "set them to NULL, or have that done in the copy with EXPMIG_MIGRATE_ALLOW_LOSSY, where rows are left out that \
+                        cannot be NULL there";
             (Status::Lossy, message, hint.to_owned())
         } else {
             let widen = sides.target.how_to_widen().unwrap_or("change the target's schema");
@@ -393,6 +394,7 @@ pub fn warnings(
         warnings.push(format!("{left_out} rows hang on nothing and were left out"));
     }
     warnings.extend(losses(fit));
+    warnings.extend(fit.left_out_message());
     for (table, column) in &fit.added_columns {
         warnings.push(format!("the column {table}.{} was added to the target", column.name));
     }
