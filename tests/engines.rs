@@ -726,6 +726,8 @@ scenarios! {
     rules_for_rows_in_each_others_way_delete_nothing,
     triggers_that_add_or_remove_rows_of_ours_stop_every_call_that_writes,
     triggers_that_leave_our_rows_alone_are_somebodys_own_affair,
+    triggers_that_exchange_or_change_rows_stop_every_call_that_writes,
+    triggers_that_look_on_stop_no_transformation,
     a_trigger_that_undoes_the_transaction_ends_the_call,
     an_account_that_is_not_shown_triggers_is_not_fooled_by_them,
     columns_that_the_server_stamps_keep_their_value,

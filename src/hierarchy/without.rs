@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::links::{Linking, Target, scan_links};
 use super::row_query::RowQuery;
 use super::selection::{Scope, Selection};
+use super::strangers::append;
 use super::walk::{Owner, Shape};
 use crate::database::{ColumnLayout, Connection, Layout, Row, TableLayout};
 use crate::error::Result;
@@ -61,16 +62,7 @@ fn key(positions: &[usize], row: &dyn Row) -> Result<Key> {
     let mut key = Key::new();
     for at in positions {
         let value = row.value(*at)?;
-        let number = value.as_integer().map(i64::to_le_bytes);
-        let (tag, bytes): (u8, &[u8]) = match (&number, &value) {
-            (Some(number), _) => (1, number),
-            (None, ValueRef::Text(bytes)) => (2, bytes),
-            (None, ValueRef::Blob(bytes)) => (3, bytes),
-            (None, _) => (0, &[]),
-        };
-        key.push(tag);
-        key.extend_from_slice(&bytes.len().to_le_bytes());
-        key.extend_from_slice(bytes);
+        append(value.as_integer().map_or(value, ValueRef::Integer), &mut key);
     }
     Ok(key)
 }

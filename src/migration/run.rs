@@ -12,9 +12,9 @@ use super::sides::{Prepared, Sides, Validated};
 use crate::database::{
     Connection, Database, Filled, Kinds, MissingColumn, State, Transaction, Watches, Write, cannot_add,
 };
-use crate::digest::{ALGORITHM, Digester, ExperimentDigest, OnDuplicate};
+use crate::digest::{ALGORITHM, Census, Digester, ExperimentDigest, OnDuplicate, grown_by};
 use crate::error::{Domain, Error, NAMED, Result, Status};
-use crate::hierarchy::{Behind, Census, grown_by};
+use crate::hierarchy::Behind;
 use crate::progress::Job;
 use crate::schema::{Entity, Value};
 use crate::validation::Report;
@@ -276,8 +276,8 @@ fn write(
     options: &MigrateOptions,
     job: &Arc<Job>,
 ) -> Result<MigrationResult> {
-    let census = Census::take(sides.target, &sides.target_layout)?;
     add_columns(sides, &prepared)?;
+    let census = Census::take(sides.target, &sides.target_layout, options.target_experiment, job)?;
     let sides = &*sides;
     let whole = prepared.selection.problems.count == 0 && prepared.fit.count == 0;
     let mut trimmed = if whole { None } else { Some(prepared.copied_selection(sides, job)?) };
@@ -327,7 +327,7 @@ fn write(
         refuse_dangling(sides, selection, ids, options.target_experiment.is_some(), job)?;
     }
     let target_digest = prove(sides, selection, &copied, (&prepared.expected, ids), options, job)?;
-    census.check(Domain::Migration, |table| grown_by(&copied, table))?;
+    census.check(Domain::Migration, job, |table| grown_by(&copied, table))?;
     warnings.extend(transformation.iter().flat_map(|done| done.warnings.iter().cloned()));
     if ids.reused {
         warnings.push("the highest id was in use, so free ids below it were taken".to_owned());

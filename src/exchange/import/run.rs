@@ -11,9 +11,9 @@ use super::result::ImportResult;
 use super::target::{May, Target};
 use super::walk::{Walk, Walked};
 use crate::database::{Database, Filled, Losses, Transaction, Watches};
-use crate::digest::{ALGORITHM, Hash, OnDuplicate, digest, experiments_with_row, twin};
+use crate::digest::{ALGORITHM, Census, Hash, OnDuplicate, digest, experiments_with_row, grown_by, twin};
 use crate::error::{Domain, Error, Result, Status};
-use crate::hierarchy::{Census, Scope, Selection, grown_by};
+use crate::hierarchy::{Scope, Selection};
 use crate::progress::Job;
 use crate::schema::Entity;
 use crate::validation::{Issue, IssueKind, Report, Severity};
@@ -28,7 +28,7 @@ pub fn import(database: &Database, document: &mut dyn Read, mut options: ImportO
     let _watches = Watches::new(&job, [connection, connection]);
     let writing = Transaction::write(connection)?;
     let layout = database.checked(connection.layout()?)?;
-    let census = Census::take(connection, &layout)?;
+    let census = Census::take(connection, &layout, None, &job)?;
     job.begin("importing")?;
     let may = May { add_columns: options.add_columns || database.was_created(), lose: options.allow_lossy };
     let mut target = Target::new(connection, layout, may, &job);
@@ -40,7 +40,7 @@ pub fn import(database: &Database, document: &mut dyn Read, mut options: ImportO
     if result.skipped {
         drop(writing);
     } else {
-        census.check(Domain::ImportExport, |table| grown_by(&result.tables, table))?;
+        census.check(Domain::ImportExport, &job, |table| grown_by(&result.tables, table))?;
         job.begin("committing")?;
         writing.commit()?;
     }

@@ -4,6 +4,7 @@ use super::later::Later;
 use super::logged::Logged;
 use super::{ChangedSince, LISTED, UndoResult, Undoing};
 use crate::database::{Change, Connection, Next, TableLayout};
+use crate::digest::Census;
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::IdSet;
 use crate::schema::{Entity, UNDO, Value, ValueRef};
@@ -18,6 +19,7 @@ const FULL_BYTES: usize = 1 << 20;
 /// Writes old cells back, chunk by chunk.
 struct Restorer<'a> {
     connection: &'a dyn Connection,
+    census: &'a Census<'a>,
     table: &'a TableLayout,
     statements: [Option<Box<dyn Change + 'a>>; 4],
     /// Somebody else has a say in what is written, so it is read back.
@@ -61,7 +63,9 @@ impl Restorer<'_> {
             let cells: Vec<(&Value, &str)> = cells.map(|(cell, (name, _))| (cell, name)).collect();
             let sent = as_sent(self.connection, self.table, &cells);
             params.extend(sent.iter().zip(&cells).map(|(sent, (cell, _))| sent.as_ref().unwrap_or(cell).borrow()));
-            if statement.run(&params)? != 1 {
+            let own = [Value::Integer(id)];
+            let own: (&str, &[Value]) = ("id = ?1", &own);
+            if self.census.around(self.table.schema.name, (own, own), || statement.run(&params))? != 1 {
                 return Err(changed_otherwise("the database did not change the row").detail("row", format!("id={id}")));
             }
             if let Some(wanted) = wanted {
@@ -86,6 +90,7 @@ impl Undoing<'_> {
         self.connection.check_undoes(metrics)?;
         let mut restorer = Restorer {
             connection: self.connection,
+            census: self.census,
             table: metrics,
             statements: Default::default(),
             suspicious: self.connection.has_triggers(metrics)?,
