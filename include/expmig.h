@@ -305,7 +305,9 @@ extern "C" {
 
 /**
  * Let values be changed, or left out with the extra columns that they are of, where the database cannot hold them; the result lists
- * them. Then the digest of the document cannot be that of what was written, and the rows alone are counted.
+ * them. Then the digest of the document cannot be that of what was written, and the rows alone are counted. Foreign keys of extra columns
+ * that name rows which the document does not have become NULL, or their rows are left out, with all that hangs on them, where the
+ * database refuses NULL there.
  */
 #define EXPMIG_IMPORT_ALLOW_LOSSY 16
 

@@ -3,6 +3,8 @@
 
 #[path = "engines/growth.rs"]
 mod growth;
+#[path = "engines/hostile.rs"]
+mod hostile;
 #[path = "engines/links.rs"]
 mod links;
 #[path = "engines/names.rs"]
@@ -25,6 +27,7 @@ use expmig::{
 use std::path::PathBuf;
 
 use growth::*;
+use hostile::*;
 use links::*;
 use mysql::prelude::Queryable;
 use names::*;
@@ -698,6 +701,7 @@ scenarios! {
     a_document_carries_links,
     a_row_that_has_to_name_what_is_not_copied_stops_or_is_left_out,
     rows_that_name_each_other_go_together,
+    links_of_a_document_to_rows_that_it_has_not_are_cut_if_that_is_allowed,
     a_comparison_names_the_link_that_differs,
     links_of_several_columns_lead_to_rows_of_the_copy,
     links_of_an_older_schema_are_carried,
@@ -734,4 +738,10 @@ scenarios! {
     a_copy_that_somebody_elses_table_refers_to_stays,
     a_link_that_somebody_elses_table_refers_to_is_not_moved,
     what_resembles_a_database_is_not_the_database,
+    a_view_in_the_place_of_a_table_stops_every_other_call_too,
+    columns_that_a_star_does_not_show_are_copied,
+    rows_that_hang_on_nothing_are_nobodys_in_every_call_that_gives_ids,
+    a_snapshot_of_links_of_every_kind_comes_back,
+    a_strict_table_takes_a_document_as_it_is,
+    partitions_and_computed_columns_change_nothing,
 }

@@ -40,4 +40,4 @@ pub use run_keys::RunKeys;
 pub use selection::{Counts, Members, Scope, Selection};
 pub use strangers::{Strangers, append as append_value};
 pub use walk::{CountRows, Owner, Rewrite, Shape, Through, Visitor, row_order, scan_nodes, walk};
-pub use without::{Barring, Fate, Without};
+pub use without::{Barring, Fate, LEFT_OUT, Without, left_out_message};

@@ -11,7 +11,7 @@ use super::walk::{Owner, Shape};
 use crate::database::{ColumnLayout, Connection, Layout, Row, TableLayout};
 use crate::error::Result;
 use crate::progress::Job;
-use crate::schema::{Entity, Place, Role, Table, ValueRef, table};
+use crate::schema::{Entity, Place, Role, Table, Value, ValueRef, table};
 
 /// The key of a row below a run, or of a junction table, as bytes.
 type Key = Vec<u8>;
@@ -120,6 +120,12 @@ impl Shape<'_> {
         selection.barring(self.table.schema, &|name| self.position(name))
     }
 
+    /// The columns of the key of a row that [`RowQuery`] selects of a table below the runs, or of a junction table, and what they have.
+    pub fn key(&self, row: &dyn Row) -> Result<Vec<(&'static str, Value)>> {
+        let key = self.table.schema.primary_key.iter().filter_map(|name| Some((*name, self.position(name)?)));
+        key.map(|(name, at)| Ok((name, row.value(at)?.to_owned()))).collect()
+    }
+
     /// Where a column is among the cells that [`RowQuery`] selects.
     fn position(&self, name: &str) -> Option<usize> {
         let schema = self.table.schema;
@@ -145,6 +151,14 @@ impl Linking<'_> {
         }
     }
 
+    /// The columns of the row's key, and what they have.
+    pub fn key(&self) -> Result<Vec<(&'static str, Value)>> {
+        match self.shape.table.schema.place {
+            Place::Node(_) | Place::Leaf(_) => Ok(vec![("id", self.row.value(0)?.to_owned())]),
+            _ => self.shape.key(self.row),
+        }
+    }
+
     /// Where the key is of a row that has none of its own.
     fn own_key(&self) -> Option<Vec<usize>> {
         let schema = self.shape.table.schema;
@@ -167,6 +181,22 @@ fn target(target: Target) -> Option<Node> {
         Target::Run(at) => Some((number(Entity::Run), at as u64)),
         Target::Leaf(entity, rank) => Some((number(entity), rank)),
     }
+}
+
+/// What is said of a link that must not be NULL in the target.
+pub const LEFT_OUT: &str = "no row: the target refuses NULL there, so the row is left out with all that hangs on it";
+
+/// What is said of the rows that are left out, by table.
+pub fn left_out_message(left_out: &[(&'static str, u64)]) -> Option<String> {
+    let tables: Vec<String> = left_out.iter().map(|(table, rows)| format!("{rows} of {table}")).collect();
+    (!tables.is_empty()).then(|| {
+        let rows = left_out.iter().map(|(_, rows)| rows).sum::<u64>();
+        format!(
+            "{rows} rows were left out ({}), because links of theirs, or of what they hang on, lead to rows that are not copied, \
+             and the target refuses NULL there",
+            tables.join(", ")
+        )
+    })
 }
 
 /// What becomes of a row.

@@ -9,7 +9,9 @@ use super::sides::Sides;
 use crate::database::{ColumnLayout, Connection, KEPT, Layout, Loss, Row, TableLayout, utf16_holds};
 use crate::digest::{ExperimentDigest, digest, same_content};
 use crate::error::Result;
-use crate::hierarchy::{Fate, Owner, Scope, Selection, Shape, Through, Visitor, Without, leads_out, scan_links, walk};
+use crate::hierarchy::{
+    Fate, LEFT_OUT, Owner, Scope, Selection, Shape, Through, Visitor, Without, leads_out, scan_links, walk,
+};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, Value, ValueRef, quote};
 use crate::validation::Quality;
@@ -55,19 +57,6 @@ impl Fit {
     pub fn to_json(&self) -> serde_json::Value {
         let left_out: Json = self.left_out.iter().map(|(table, rows)| ((*table).to_owned(), json!(rows))).collect();
         json!({"count": self.count, "values": self.first, "rows_left_out": left_out})
-    }
-
-    /// What is said of the rows that are left out.
-    pub fn left_out_message(&self) -> Option<String> {
-        let tables: Vec<String> = self.left_out.iter().map(|(table, rows)| format!("{rows} of {table}")).collect();
-        (!tables.is_empty()).then(|| {
-            let rows = self.left_out.iter().map(|(_, rows)| rows).sum::<u64>();
-            format!(
-                "{rows} rows were left out ({}), because links of theirs, or of what they hang on, lead to rows that are not copied, \
-                 and the target refuses NULL there",
-                tables.join(", ")
-            )
-        })
     }
 }
 
@@ -312,9 +301,6 @@ impl Effective {
         })
     }
 }
-
-/// What is said of a link that must not be NULL in the target.
-const LEFT_OUT: &str = "no row: the target refuses NULL there, so the row is left out with all that hangs on it";
 
 /// Two that see the same rows.
 struct Both<'b, 'f>(&'b mut Finder<'f>, &'b mut Quality);

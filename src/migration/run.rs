@@ -14,7 +14,7 @@ use crate::database::{
 };
 use crate::digest::{ALGORITHM, Census, Digester, ExperimentDigest, OnDuplicate, grown_by};
 use crate::error::{Domain, Error, NAMED, Result, Status};
-use crate::hierarchy::Behind;
+use crate::hierarchy::{Behind, left_out_message};
 use crate::progress::Job;
 use crate::schema::{Entity, Value};
 use crate::validation::Report;
@@ -394,7 +394,7 @@ pub fn warnings(
         warnings.push(format!("{left_out} rows hang on nothing and were left out"));
     }
     warnings.extend(losses(fit));
-    warnings.extend(fit.left_out_message());
+    warnings.extend(left_out_message(&fit.left_out));
     for (table, column) in &fit.added_columns {
         warnings.push(format!("the column {table}.{} was added to the target", column.name));
     }

@@ -232,3 +232,81 @@ pub fn an_experiment_that_has_to_name_another_is_not_copied(engine: Engine) {
         assert_eq!(place.dump(), before, "{strategy:?}");
     }
 }
+
+/// The objects of a list in a document, everywhere below.
+fn each_object(json: &mut Json, key: &str, change: &mut dyn FnMut(&mut Json)) {
+    if let Some(members) = json.as_object_mut() {
+        for (name, value) in members {
+            if name == key {
+                value.as_array_mut().into_iter().flatten().for_each(&mut *change);
+            }
+            each_object(value, key, change);
+        }
+    } else if let Some(items) = json.as_array_mut() {
+        items.iter_mut().for_each(|item| each_object(item, key, change));
+    }
+}
+
+pub fn links_of_a_document_to_rows_that_it_has_not_are_cut_if_that_is_allowed(engine: Engine) {
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a").insisting();
+    place.execute(
+        "UPDATE EXPERIMENT SET best_trial_id = 12 WHERE id = 1;\nUPDATE TRIAL_RUN SET best_metric = 32 WHERE id = 21;\n\
+         UPDATE TRIAL_RUN SET best_metric = 33 WHERE id = 22",
+    );
+    let manager = place.open();
+    let mut document: Json = serde_json::from_str(&ok(manager.export_to_string(1, ExportOptions::default()))).unwrap();
+    for null in [false, true] {
+        each_object(&mut document, "trials", &mut |trial| {
+            if trial["id"] == 12 {
+                trial["extra_columns"]["parent_id"] = if null { Json::Null } else { json!(77) };
+            }
+        });
+        each_object(&mut document, "metrics", &mut |metric| {
+            if metric["id"] == 35 {
+                metric["extra_columns"]["run_id"] = json!(24);
+            }
+        });
+        each_object(&mut document, "trial_runs", &mut |run| {
+            if run["id"] == 21 {
+                run["epochs"][0]["extra_columns"]["seen_in"] = json!(999);
+            }
+        });
+        let text = document.to_string();
+        let other = engine.place(&folder, &format!("other{null}"));
+        drop(other.create());
+        let (other, preserved) = (other.insisting(), engine.place(&folder, &format!("preserved{null}")));
+        drop(preserved.create());
+        let preserved = preserved.insisting();
+        // Rows with the numbers that the links have are somebody else's.
+        let before = place.dump();
+        let error = manager.import_from_string(text.as_bytes(), ImportOptions::default()).unwrap_err();
+        assert!(matches!(error.status(), Status::Validation | Status::Constraint), "{}", error.to_json());
+        assert_eq!(place.dump(), before);
+        let mut digests = Vec::new();
+        for (there, preserve_ids) in [(&place, false), (&other, false), (&preserved, true)] {
+            let options = ImportOptions { allow_lossy: true, preserve_ids, ..ImportOptions::default() };
+            let target = there.open();
+            let done = ok(target.import_from_string(text.as_bytes(), options));
+            has_the_rest(there, done.experiment_id);
+            let said = done.to_json();
+            assert_eq!(said["lossy"]["count"], 5, "{said}");
+            assert!(
+                done.warnings.iter().any(|warning| warning.starts_with("15 rows were left out")),
+                "{:?}",
+                done.warnings
+            );
+            digests.push(digest(&target, done.experiment_id));
+        }
+        assert!(digests.iter().all(|found| *found == digests[0]));
+        // What was there before is as it was.
+        assert_eq!(digest(&manager, 2), digest(&engine.small(&folder, &format!("small{null}")).insisting().open(), 2));
+    }
+    // With ids that are taken nothing is written, and nothing of somebody else's is cut.
+    place.execute("UPDATE TRIAL SET parent_id = 13 WHERE id = 12");
+    let before = place.dump();
+    let options = ImportOptions { allow_lossy: true, preserve_ids: true, ..ImportOptions::default() };
+    let error = manager.import_from_string(document.to_string().as_bytes(), options).unwrap_err();
+    assert_eq!(error.status(), Status::AlreadyExists, "{}", error.to_json());
+    assert_eq!(place.dump(), before);
+}

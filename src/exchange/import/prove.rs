@@ -49,7 +49,7 @@ pub fn prove(
     job: &Job,
 ) -> Result<(ExperimentDigest, Option<Report>)> {
     let (connection, layout) = (target.connection, &target.layout);
-    let mut copy = if walked.ids.is_some() && keeps_keys(layout) {
+    let mut copy = if walked.ids.is_some() && walked.left_out.is_empty() && keeps_keys(layout) {
         let blocks = Blocks {
             metrics: walked.blocks(Entity::Metric),
             artifacts: walked.blocks(Entity::Artifact),
