@@ -744,4 +744,7 @@ scenarios! {
     a_snapshot_of_links_of_every_kind_comes_back,
     a_strict_table_takes_a_document_as_it_is,
     partitions_and_computed_columns_change_nothing,
+    what_hangs_on_an_experiment_from_elsewhere_is_said,
+    exact_values_go_through_a_document_into_a_new_file,
+    links_to_what_is_unique_and_no_id_are_kept_or_named,
 }

@@ -6,7 +6,7 @@ use super::copy::{Copier, NewIds};
 use super::duplicates::Duplicates;
 use super::fit::Fit;
 use super::options::{Helpers, MigrateOptions, Strategy};
-use super::prove::{all_copied, of_copy, prove, refuse_dangling};
+use super::prove::{all_copied, look_for_dangling, of_copy, prove};
 use super::result::{IdMap, MigrationResult, TableCount};
 use super::sides::{Prepared, Sides, Validated};
 use crate::database::{
@@ -293,7 +293,8 @@ fn write(
     problems.fail_rows(job, left_out.iter().map(|(_, count)| count).sum())?;
     let ids = NewIds::allocate(sides, selection, options.target_experiment)?;
     // A link can lead to a row that comes later.
-    let may_dangle = sides.target_layout.extra_keys().next().is_some() && sides.target.suspend_foreign_keys()?;
+    let may_dangle = sides.target_layout.extra_keys().next().is_some();
+    let enforced = may_dangle && sides.target.suspend_foreign_keys()?;
     let copier = Copier { sides, layout: &prepared.effective.layout, options, ids, job };
     let mut quality = prepared.deferred.take();
     let mut digester =
@@ -324,7 +325,9 @@ fn write(
         touch(sides, into)?;
     }
     if may_dangle {
-        refuse_dangling(sides, selection, ids, options.target_experiment.is_some(), job)?;
+        let refuses = enforced || !options.lossy_allowed();
+        let appended = options.target_experiment.is_some();
+        warnings.extend(look_for_dangling(sides, selection, (ids, appended), refuses, job)?);
     }
     let target_digest = prove(sides, selection, &copied, (&prepared.expected, ids), options, job)?;
     census.check(Domain::Migration, job, |table| grown_by(&copied, table))?;

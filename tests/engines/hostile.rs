@@ -15,7 +15,7 @@ fn ok<T>(result: expmig::Result<T>) -> T {
 
 const DOUBLE: &str = r#"{"factor": 2, "target": "total"}"#;
 
-/// Rows that hang on nothing, or that have other keys than integers, are no affair of who asks for something else.
+/// The options of a restore without a safety snapshot.
 fn alone() -> RestoreOptions {
     RestoreOptions { no_safety_snapshot: true, ..RestoreOptions::default() }
 }
@@ -122,13 +122,6 @@ pub fn rows_that_hang_on_nothing_are_nobodys_in_every_call_that_gives_ids(engine
     let appended = MigrateOptions { target_experiment: Some(2), ..MigrateOptions::default() };
     let result = ok(manager.migrate_experiment(1, None, appended));
     assert_eq!(result.target_digest, result.expected_digest);
-    place.execute(
-        &format!(
-            "DELETE FROM TRIAL WHERE id IN ({})",
-            result.id_map.trials.iter().map(|(_, new)| new.to_string()).collect::<Vec<_>>().join(", ")
-        )
-        .replace("DELETE", if engine == Engine::Sqlite { "DELETE" } else { "SET foreign_key_checks = 0;\nDELETE" }),
-    );
     // A metric that is copied because both have it.
     place.execute("INSERT INTO EPOCH_METRIC VALUES (1, 21, 36)");
     let selection = MetricSelection { experiments: Some(vec![1]), metrics: None };
@@ -261,4 +254,144 @@ pub fn partitions_and_computed_columns_change_nothing(engine: Engine) {
     assert_eq!(digest(&manager, imported.experiment_id), was);
     ok(manager.restore_snapshot(&snapshot, alone()));
     assert_eq!(place.dump(), before);
+}
+
+pub fn what_hangs_on_an_experiment_from_elsewhere_is_said(engine: Engine) {
+    let Engine::Server(kind) = engine else { return };
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a");
+    let (server, ours) = (kind.shared().unwrap(), place.schema());
+    let (elsewhere, user) = (server.schema(), format!("u{ours}"));
+    place.execute(&format!(
+        "CREATE TABLE {elsewhere}.NOTE (id INT PRIMARY KEY, e BIGINT, FOREIGN KEY (e) REFERENCES {ours}.EXPERIMENT(id));\n\
+         INSERT INTO {elsewhere}.NOTE VALUES (1, 1), (2, 1), (3, 2);\nCREATE USER {user} IDENTIFIED BY 'p';\nGRANT ALL ON {ours}.* TO {user}"
+    ));
+    let manager = place.open();
+    let said = format!("2 rows of {elsewhere}.NOTE");
+    let result = ok(manager.migrate_experiment(1, None, MigrateOptions::default()));
+    assert!(result.warnings.iter().any(|warning| warning.contains(&said)), "{:?}", result.warnings);
+    let options = MigrateOptions { strategy: Strategy::Conservative, ..MigrateOptions::default() };
+    let error = manager.migrate_experiment(1, None, options).unwrap_err();
+    assert_eq!(error.status(), Status::Validation, "{}", error.to_json());
+    let document: serde_json::Value =
+        serde_json::from_str(&ok(manager.export_to_string(1, ExportOptions::default()))).unwrap();
+    assert_eq!(document["metadata"]["left_out"][format!("{elsewhere}.NOTE")], 2, "{}", document["metadata"]);
+    // Who may see that there is one, and not what it has, says so.
+    place.execute(&format!("GRANT PROCESS ON *.* TO {user};\nGRANT REFERENCES ON {elsewhere}.NOTE TO {user}"));
+    let limited = super::Place { engine, url: server.url_as(&user, "p", ours), snapshots: place.snapshots.clone() };
+    let result = ok(limited.open().migrate_experiment(1, None, MigrateOptions::default()));
+    assert!(
+        result.warnings.iter().any(|warning| warning.contains(&format!("{elsewhere}.NOTE"))),
+        "{:?}",
+        result.warnings
+    );
+}
+
+pub fn exact_values_go_through_a_document_into_a_new_file(engine: Engine) {
+    let Engine::Server(_) = engine else { return };
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a");
+    let values = [
+        ("exact", "DECIMAL(20,2)", "123456789012345678.25", "123456789012345678.25"),
+        ("padded", "DECIMAL(10,3)", "1.5", "1.500"),
+        ("chosen", "ENUM('007','08')", "'007'", "007"),
+        ("big", "BIGINT UNSIGNED", "9223372036854775807", "9223372036854775807"),
+        ("spent", "TIME", "'-12:30:00'", "-12:30:00"),
+        ("code", "CHAR(5)", "'00123'", "00123"),
+    ];
+    for (name, kind, value, _) in values {
+        place.execute(&format!("ALTER TABLE TRIAL ADD COLUMN {name} {kind};\nUPDATE TRIAL SET {name} = {value}"));
+    }
+    let manager = place.open();
+    let document = ok(manager.export_to_string(1, ExportOptions::default()));
+    let file = Engine::Sqlite.place(&folder, "file");
+    let target = file.create();
+    let imported = ok(target.import_from_string(document.as_bytes(), ImportOptions::default()));
+    assert_eq!((imported.lossy.count, digest(&target, imported.experiment_id)), (0, digest(&manager, 1)));
+    for (name, .., wanted) in values {
+        let cell = file.cell(&format!("SELECT {name} FROM TRIAL LIMIT 1"));
+        assert!(
+            cell.contains(wanted) || wanted.trim_end_matches('0').ends_with("1.5") && cell.contains("1.5"),
+            "{name}: {cell}"
+        );
+    }
+    // And back into the schema that it came from.
+    let text = ok(target.export_to_string(imported.experiment_id, ExportOptions::default()));
+    let back = ok(manager.import_from_string(text.as_bytes(), ImportOptions::default()));
+    assert_eq!(digest(&manager, back.experiment_id), digest(&manager, 1));
+    let new = migrated(&target, Some(&manager), imported.experiment_id, MigrateOptions::default());
+    assert_eq!(digest(&manager, new), digest(&manager, 1));
+}
+
+pub fn links_to_what_is_unique_and_no_id_are_kept_or_named(engine: Engine) {
+    let folder = Folder::new();
+    let declare = |place: &super::Place| match engine {
+        Engine::Sqlite => place.execute(
+            "ALTER TABLE TRIAL ADD COLUMN code TEXT; CREATE UNIQUE INDEX CODES ON TRIAL (code);
+             ALTER TABLE METRIC ADD COLUMN of_code TEXT REFERENCES TRIAL(code)",
+        ),
+        Engine::Server(_) => place.execute(
+            "ALTER TABLE TRIAL ADD COLUMN code VARCHAR(20) UNIQUE;\n\
+             ALTER TABLE METRIC ADD COLUMN of_code VARCHAR(20), ADD FOREIGN KEY (of_code) REFERENCES TRIAL(code)",
+        ),
+    };
+    let place = engine.small(&folder, "a");
+    declare(&place);
+    place.execute(
+        "UPDATE TRIAL SET code = concat('code ', id);\nUPDATE METRIC SET of_code = 'code 12' WHERE id IN (31, 34)"
+            .replace(
+                "concat('code ', id)",
+                if engine == Engine::Sqlite { "'code ' || id" } else { "concat('code ', id)" },
+            )
+            .as_str(),
+    );
+    let manager = place.open();
+    let was = digest(&manager, 1);
+    // Two rows cannot have one code: named, and nothing is changed.
+    let before = place.dump();
+    for strategy in super::support::STRATEGIES {
+        let options = MigrateOptions { strategy, ..MigrateOptions::default() };
+        let error = manager.migrate_experiment(1, None, options).unwrap_err();
+        assert!(matches!(error.status(), Status::Constraint | Status::Validation), "{}", error.to_json());
+        assert!(error.hint_text().is_some(), "{}", error.to_json());
+        assert_eq!(place.dump(), before);
+    }
+    let other = engine.place(&folder, "other");
+    drop(other.create());
+    declare(&other);
+    let target = other.open();
+    let new = migrated(&manager, Some(&target), 1, MigrateOptions::default());
+    assert_eq!(digest(&target, new), was);
+    let leads = "SELECT count(*) FROM METRIC m JOIN TRIAL t ON t.code = m.of_code WHERE t.code = 'code 12'";
+    assert_eq!(other.cell(leads), "Integer(2)");
+    // One that leads out of the experiment is named, too.
+    place.execute("UPDATE METRIC SET of_code = 'code 13' WHERE id = 31");
+    let third = engine.place(&folder, "third");
+    drop(third.create());
+    declare(&third);
+    let target = third.open();
+    let before = third.dump();
+    for strategy in [Strategy::Balanced, Strategy::Aggressive] {
+        let options = MigrateOptions { strategy, ..MigrateOptions::default() };
+        match manager.migrate_experiment(1, Some(&target), options) {
+            Err(error) => {
+                assert_eq!(super::support::details(&error, "column"), ["of_code"], "{}", error.to_json());
+                assert_eq!(third.dump(), before);
+            }
+            // A file enforces no foreign keys, so that it can be as in the source; it is said.
+            Ok(done) => {
+                assert_eq!((engine, strategy), (Engine::Sqlite, Strategy::Aggressive));
+                assert!(done.warnings.iter().any(|warning| warning.contains("by of_code")), "{:?}", done.warnings);
+            }
+        }
+    }
+    let document = ok(manager.export_to_string(1, ExportOptions::default()));
+    let fourth = engine.place(&folder, "fourth");
+    drop(fourth.create());
+    declare(&fourth);
+    let before = fourth.dump();
+    let imported = fourth.open().import_from_string(document.as_bytes(), ImportOptions::default());
+    let error = imported.map(|done| done.to_json()).unwrap_err();
+    assert_eq!(super::support::details(&error, "column"), ["of_code"], "{}", error.to_json());
+    assert_eq!(fourth.dump(), before);
 }

@@ -59,7 +59,9 @@ pub fn prove(
     } else {
         Selection::read(connection, layout, walked.experiment, Scope::default(), job)?
     };
-    if checks && let Some(dangling) = find_dangling(connection, layout, &mut copy, job)?.first() {
+    if (checks || !target.may_lose())
+        && let Some(dangling) = find_dangling(connection, layout, &mut copy, job)?.first()
+    {
         return Err(dangling.error(Domain::ImportExport));
     }
     let mut quality = validate.then(|| Quality::new(&copy));
