@@ -12,7 +12,7 @@ mod sum;
 
 pub use census::{Census, grown_by};
 pub use duplicates::{OnDuplicate, experiments_with_row, twin};
-pub use encode::{Stored, encode_value, same_content};
+pub use encode::{Stored, encode_apart, encode_value, same_content};
 pub use experiment::{
     ALGORITHM, ALGORITHM_WITH_LINKS, Digester, Ended, ExperimentDigest, NodeDigests, digest, digest_as, digest_nodes,
     row_digest,
