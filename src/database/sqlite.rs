@@ -167,12 +167,10 @@ impl SqliteConnection {
         Ok(connection)
     }
 
-    /// A private copy of `source`, which goes in its place: for reading.
-    pub fn of_copy(mut inner: rusqlite::Connection, source: &SqliteConnection) -> Result<SqliteConnection> {
+    /// A private copy of the database at `path`, which goes in its place: for reading. `file` is what has to be there, if that matters.
+    pub fn of_copy(mut inner: rusqlite::Connection, path: PathBuf, file: Option<OneFile>) -> Result<SqliteConnection> {
         let watched = Arc::new(Watched::default());
-        let path = source.waits.path.clone();
-        let waits =
-            Waits { path, busy_timeout: Duration::ZERO, watched: Arc::clone(&watched), file: None, read_limit: None };
+        let waits = Waits { path, busy_timeout: Duration::ZERO, watched: Arc::clone(&watched), file, read_limit: None };
         let_tick(&mut inner, watched).map_err(|error| waits.wrap(error))?;
         let (immutable, recovers, reads, probe) = (false, false, None, RefCell::new(None));
         let registration = guard::Registration::of_none();
@@ -182,6 +180,11 @@ impl SqliteConnection {
     }
 
     /// Reading is going to keep no writer of a database in rollback-journal mode waiting for longer than this.
+    /// Whether it is of a copy that was made because the file itself cannot be read in place.
+    pub fn is_of_copy(&self) -> bool {
+        self.waits.file.as_ref().is_some_and(OneFile::is_copied)
+    }
+
     pub fn limit_reading(&mut self, limit: Option<Duration>) {
         self.waits.read_limit = limit;
     }
