@@ -864,9 +864,37 @@ fn tables_without_transactions_are_not_written_and_read_with_a_warning() {
         assert!(error.to_json().to_string().contains("MyISAM"), "{}", error.to_json());
         let exported =
             source.export_experiment(1, &mut Vec::new(), expmig::ExportOptions::default()).expect("a document");
-        assert_eq!(exported.unsteady, [("BATCH_ARTIFACT".to_owned(), "MyISAM".to_owned())]);
+        let unsteady: Vec<_> = exported.unsteady.iter().map(|table| (&*table.table, &*table.engine)).collect();
+        assert_eq!(unsteady, [("BATCH_ARTIFACT", "MyISAM")]);
         let done = source.migrate_experiment(1, Some(&target), MigrateOptions::default()).expect("a migration");
         assert!(done.warnings.iter().any(|warning| said(&warning.as_str().into())), "{:?}", done.warnings);
+        let compared = source.compare_experiments(1, Some(&target), done.new_experiment_id, JobOptions::default());
+        let compared: serde_json::Value =
+            serde_json::from_str(&compared.expect("a comparison").to_string()).expect("JSON");
+        assert!(said(&compared["warnings"]) && compared["equal"] == true, "{compared}");
+        let report = source.validate(expmig::ValidateOptions::default()).expect("a report");
+        assert!(said(&report.to_json()["warnings"]), "{}", report.to_json());
+        let said_there = target.validate(expmig::ValidateOptions::default()).expect("a report").to_json();
+        assert_eq!(said_there["warnings"], serde_json::json!([]));
+        // A digest is no document: the log says it.
+        let logged: Arc<Mutex<Vec<String>>> = Arc::default();
+        let lines = Arc::clone(&logged);
+        let log = move |level: expmig::LogLevel, line: &str| {
+            if level == expmig::LogLevel::Warning {
+                lines.lock().expect("the lines").push(line.to_owned());
+            }
+        };
+        let options = ManagerOptions { log: Some(Box::new(log)), ..ManagerOptions::default() };
+        let database = Database::open(&server.url(&name), OpenOptions::default()).expect("the schema");
+        Manager::new(database, options).experiment_digest(1, JobOptions::default()).expect("a digest");
+        let logged = logged.lock().expect("the lines").join("; ");
+        assert!(said(&logged.as_str().into()), "{logged}");
+        // What the error said, in an ordinary client.
+        let mut ordinary = server.connect_as("root", "", Some(&name));
+        for statement in support::details(&error, "statement") {
+            ordinary.query_drop(statement).unwrap_or_else(|error| panic!("{error}: {statement}"));
+        }
+        open(&server.url(&name)).migrate_experiment(1, None, MigrateOptions::default()).expect("a copy");
     });
 }
 

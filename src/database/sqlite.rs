@@ -21,6 +21,7 @@ use super::sqlite_cell::{Cell, SqliteRow, from_sqlite};
 use super::sqlite_error::{missing_name, translate};
 use super::sqlite_insert::{SqliteInserter, has_triggers, is_huge};
 use super::sqlite_read::{self, ReadGuard};
+use super::unsteady::Unsteady;
 use super::watched::Watched;
 use super::{sqlite_add, sqlite_check, sqlite_copy, sqlite_cursors, sqlite_insert, sqlite_layout, sqlite_references};
 use crate::error::{Domain, Error, NAMED, Result, Status};
@@ -498,7 +499,7 @@ impl Connection for SqliteConnection {
         Ok(())
     }
 
-    fn unsteady_tables(&self, _: &Layout) -> Result<Vec<(String, String)>> {
+    fn unsteady_tables(&self, _: &Layout) -> Result<Vec<Unsteady>> {
         Ok(Vec::new())
     }
 

@@ -149,7 +149,7 @@ fn not_utf8(table: &str, column: &str) -> Error {
     Error::new(Status::Schema, Domain::Database, format!("{table} has a column whose name is not UTF-8"))
         .detail("table", table)
         .detail("column", column)
-        .hint("rename the column (ALTER TABLE ... RENAME COLUMN)")
+        .hint("rename the column")
 }
 
 /// What a column of this type does to values.

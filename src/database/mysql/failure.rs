@@ -185,7 +185,7 @@ fn classify(code: u16, state: &str) -> (Status, &'static str, &'static str) {
         1173 | 3098 | 3750 => (
             Status::Schema,
             "the server insists on a primary key, which a table lacks",
-            "add a primary key to the table (ALTER TABLE ... ADD PRIMARY KEY); nothing was changed",
+            "add a primary key to the table; nothing was changed",
         ),
         3921 | 3922 => (
             Status::Unsupported,
@@ -213,7 +213,7 @@ fn classify(code: u16, state: &str) -> (Status, &'static str, &'static str) {
         4119 | 4120 => (
             Status::Unsupported,
             "the table is system-versioned, so the server does not let it be changed",
-            "SET system_versioning_alter_history = KEEP, and run the statement by hand",
+            "run SET SESSION system_versioning_alter_history = KEEP, and then the statement, in a session of your own",
         ),
         1146 => (Status::Schema, "a table is gone", "check the schema"),
         1054 => (Status::Schema, "a column is gone", "check the schema"),

@@ -9,7 +9,7 @@ use super::output::Output;
 use super::sink::Sink;
 use super::stream::Stream;
 use super::tree::Tree;
-use crate::database::{Connection, Cursor, Database, Layout, Watches};
+use crate::database::{Connection, Cursor, Database, Layout, Unsteady, Watches};
 use crate::digest::{Digester, Ended, ExperimentDigest, Hash};
 use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::names::{FORMAT, METADATA};
@@ -32,8 +32,8 @@ pub struct ExportResult {
     pub cut_links: Vec<(&'static str, String, u64)>,
     /// The digest in the document; `None` if it does not have everything of the experiment.
     pub digest: Option<Hash>,
-    /// Tables, with their engines, that others could change while they were read.
-    pub unsteady: Vec<(String, String)>,
+    /// Tables that others could change while they were read.
+    pub unsteady: Vec<Unsteady>,
 }
 
 /// Writes the document of an experiment, of one consistent state.
