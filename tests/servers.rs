@@ -899,6 +899,48 @@ fn tables_without_transactions_are_not_written_and_read_with_a_warning() {
 }
 
 #[test]
+fn what_a_schema_of_a_server_refuses_is_no_fault_of_ours() {
+    let _alone = alone();
+    each(|server| {
+        for (made, status) in [
+            (
+                "CREATE TRIGGER t BEFORE INSERT ON EPOCH FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no more'",
+                Status::Constraint,
+            ),
+            ("CREATE TRIGGER t BEFORE INSERT ON EPOCH FOR EACH ROW SIGNAL SQLSTATE '02001'", Status::Constraint),
+            (
+                "CREATE TRIGGER t BEFORE INSERT ON EPOCH FOR EACH ROW SIGNAL SQLSTATE 'XX123' SET MYSQL_ERRNO = 9876",
+                Status::Unsupported,
+            ),
+            ("CREATE TRIGGER t AFTER INSERT ON METRIC FOR EACH ROW SET @x = no_such_function(1)", Status::Schema),
+            (
+                "CREATE TRIGGER t AFTER INSERT ON METRIC FOR EACH ROW INSERT INTO no_such_table VALUES (1)",
+                Status::Schema,
+            ),
+            ("CREATE TRIGGER t AFTER INSERT ON METRIC FOR EACH ROW INSERT INTO ARTIFACT VALUES (1)", Status::Schema),
+            ("CREATE TRIGGER t AFTER INSERT ON METRIC FOR EACH ROW UPDATE METRIC SET type = 'x'", Status::Schema),
+            ("CREATE DEFINER = 'gone'@'%' TRIGGER t AFTER INSERT ON METRIC FOR EACH ROW SET @x = 1", Status::Schema),
+        ] {
+            let name = schema(server, true);
+            let mut root = server.connect_as("root", "", Some(&name));
+            root.query_drop(made).unwrap_or_else(|error| panic!("{error}: {made}"));
+            let manager = open(&server.url(&name));
+            let mut client = server.connect(&name);
+            let before = dump(&mut client);
+            for strategy in [Strategy::Balanced, Strategy::Aggressive] {
+                let done = manager.migrate_experiment(1, None, support::with(strategy));
+                assert!(done.is_err(), "{made}: {strategy:?}");
+                let error = failed(done, status);
+                assert!(error.vendor_code().is_some(), "{made}: {}", error.to_json());
+            }
+            let document = manager.export_to_string(1, ExportOptions::default()).expect("a document");
+            failed(manager.import_from_string(document.as_bytes(), ImportOptions::default()).map(drop), status);
+            assert_eq!(dump(&mut client), before, "{made}");
+        }
+    });
+}
+
+#[test]
 fn what_a_server_insists_on_is_named() {
     each_own(&[], |server| {
         let name = schema(server, true);

@@ -18,7 +18,7 @@ use super::one_file::{OneFile, replaced};
 use super::read::ReadStatement;
 use super::reference::References;
 use super::sqlite_cell::{Cell, SqliteRow, from_sqlite};
-use super::sqlite_error::{missing_name, translate};
+use super::sqlite_error::{may_be_of_a_rule, missing_name, of_rule, translate};
 use super::sqlite_insert::{SqliteInserter, has_triggers, is_huge};
 use super::sqlite_read::{self, ReadGuard};
 use super::unsteady::Unsteady;
@@ -180,12 +180,12 @@ impl SqliteConnection {
         Ok(connection)
     }
 
-    /// Reading is going to keep no writer of a database in rollback-journal mode waiting for longer than this.
     /// Whether it is of a copy that was made because the file itself cannot be read in place.
     pub fn is_of_copy(&self) -> bool {
         self.waits.file.as_ref().is_some_and(OneFile::is_copied)
     }
 
+    /// Reading is going to keep no writer of a database in rollback-journal mode waiting for longer than this.
     pub fn limit_reading(&mut self, limit: Option<Duration>) {
         self.waits.read_limit = limit;
     }
@@ -243,6 +243,13 @@ impl SqliteConnection {
     /// An error of SQLite as ours.
     pub(super) fn wrap(&self, error: rusqlite::Error) -> Error {
         let wrapped = self.waits.wrap(error);
+        if may_be_of_a_rule(&wrapped) {
+            // If they cannot be read, it is not known that there are any.
+            let rules = self.rules(wrapped.message()).unwrap_or_default();
+            if !rules.is_empty() {
+                return rules.into_iter().fold(of_rule(&wrapped), |error, rule| error.detail("object", rule));
+            }
+        }
         if !matches!(wrapped.status(), Status::Schema | Status::Unsupported) {
             return wrapped;
         }
@@ -251,10 +258,24 @@ impl SqliteConnection {
         objects.unwrap_or_default().into_iter().fold(wrapped, |error, object| error.detail("object", object))
     }
 
+    /// What in the schema is computed when something is written, as far as it can be what a message is about.
+    fn rules(&self, message: &str) -> rusqlite::Result<Vec<String>> {
+        let part = if message.contains("JSON") { "json" } else { "" };
+        let sql = "SELECT type || ' ' || name FROM sqlite_schema
+            WHERE instr(lower(sql), ?1) > 0 AND (type = 'trigger' OR type = 'index' AND (sql LIKE '%(%(%' OR sql LIKE '%WHERE%')
+                OR type = 'table' AND (sql LIKE '%CHECK%(%' OR sql LIKE '%AS%(%' OR sql LIKE '%DEFAULT%(%'))
+            ORDER BY type = 'table', type LIMIT ?2";
+        self.named_in_schema(sql, part)
+    }
+
     /// What in the schema has this name in its statement: `index NAME`.
     fn objects_with(&self, name: &str) -> rusqlite::Result<Vec<String>> {
         let sql = "SELECT type || ' ' || name FROM sqlite_schema
             WHERE type <> 'view' AND instr(lower(sql), lower(?1)) > 0 LIMIT ?2";
+        self.named_in_schema(sql, name)
+    }
+
+    fn named_in_schema(&self, sql: &str, name: &str) -> rusqlite::Result<Vec<String>> {
         let mut statement = self.inner.prepare(sql)?;
         let limit = i64::try_from(NAMED).unwrap_or(i64::MAX);
         let rows = statement

@@ -11,7 +11,7 @@ use crate::schema::{Place, Value, quote};
 pub struct Behind {
     /// The table, with its schema where that is another one.
     pub table: String,
-    /// `None` where the account may not count them.
+    /// `None` where they cannot be counted: the account may not, or no statement can name the table.
     pub rows: Option<u64>,
 }
 
@@ -40,7 +40,8 @@ impl Behind {
             };
             found.push(Behind { table: first.table.clone(), rows });
         }
-        found.extend(references.hidden.into_iter().map(|table| Behind { table, rows: None }));
+        let unseen = references.hidden.into_iter().chain(references.unnamed);
+        found.extend(unseen.map(|table| Behind { table, rows: None }));
         Ok(found)
     }
 
@@ -48,7 +49,7 @@ impl Behind {
     pub fn message(&self) -> String {
         match self.rows {
             Some(rows) => format!("{rows} rows of {} hang on the experiment and stay where they are", self.table),
-            None => format!("rows of {} may hang on the experiment: the account may not read the table", self.table),
+            None => format!("rows of {} may hang on the experiment: the table cannot be read", self.table),
         }
     }
 }

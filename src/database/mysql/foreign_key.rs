@@ -8,7 +8,6 @@ use crate::database::connection::{Connection, Next};
 use crate::database::foreign_key as declared;
 use crate::database::foreign_key::TableName;
 use crate::error::{Error, Result};
-use crate::schema::quote;
 
 /// A row for each column, of the keys that begin or end in the schema.
 const COLUMNS: &str = "SELECT k.CONSTRAINT_NAME, k.TABLE_SCHEMA = DATABASE() AND k.REFERENCED_TABLE_SCHEMA = DATABASE(),
@@ -181,7 +180,7 @@ pub fn declared(connection: &MysqlConnection) -> Result<Vec<declared::ForeignKey
             Some((last, key)) if *last == name && key.table == table => key.columns.push(pair),
             _ => {
                 let parent = TableName { schema: row.value(3)?.readable(), name: text(4)? };
-                found.push((name, declared::ForeignKey { table, parent, columns: vec![pair] }));
+                found.push((name, declared::ForeignKey { table, parent, columns: vec![pair], unnamed: false }));
             }
         }
         Ok(Next::Row)
