@@ -899,6 +899,64 @@ fn tables_without_transactions_are_not_written_and_read_with_a_warning() {
 }
 
 #[test]
+fn what_hangs_on_an_experiment_from_another_schema_is_said_also_where_it_may_not_be_read() {
+    let _alone = alone();
+    each(|server| {
+        let (name, other) = (schema(server, true), server.schema());
+        let mut root = server.connect_as("root", "", Some(&other));
+        root.query_drop(format!(
+            "CREATE TABLE remarks (n INT PRIMARY KEY, trial BIGINT, FOREIGN KEY (trial) REFERENCES {name}.TRIAL(id)) ENGINE = InnoDB"
+        ))
+        .expect("a table");
+        root.query_drop("INSERT INTO remarks VALUES (1, 11), (2, 12), (3, 13), (4, NULL)").expect("rows");
+        let reader = |rights: &[&str]| {
+            let (user, url) = account(server, &name, &["*"], "SELECT, INSERT, UPDATE, DELETE, TRIGGER, EVENT");
+            let mut root = server.connect_as("root", "", None);
+            for right in rights {
+                root.query_drop(format!("GRANT {right} TO '{user}'@'%'"))
+                    .unwrap_or_else(|error| panic!("{error}: {right}"));
+            }
+            url
+        };
+        // Who may read the table is told how many rows; who may see that it is there, that there may be some.
+        let table = format!("{other}.remarks");
+        for (rights, said, rows) in [
+            (
+                vec![format!("SELECT ON {other}.*")],
+                format!("2 rows of {table} hang on the experiment"),
+                serde_json::json!(2),
+            ),
+            (
+                vec!["PROCESS ON *.*".to_owned()],
+                format!("rows of {table} may hang on the experiment"),
+                serde_json::Value::Null,
+            ),
+        ] {
+            let rights: Vec<&str> = rights.iter().map(String::as_str).collect();
+            let manager = open(&reader(&rights));
+            let error =
+                failed(manager.migrate_experiment(1, None, support::with(Strategy::Conservative)), Status::Validation);
+            assert_eq!(detail(&error, "table"), Some(table.as_str()), "{}", error.to_json());
+            let plan = manager.plan_migration(1, None, MigrateOptions::default()).expect("a plan").to_string();
+            assert!(plan.contains(&said), "{said}: {plan}");
+            let done = manager.migrate_experiment(1, None, MigrateOptions::default()).expect("a copy");
+            assert!(done.warnings.iter().any(|warning| warning.starts_with(&said)), "{said}: {:?}", done.warnings);
+            let document = manager.export_to_string(1, ExportOptions::default()).expect("a document");
+            let json: serde_json::Value = serde_json::from_str(&document).expect("JSON");
+            assert_eq!(json["metadata"]["left_out"], serde_json::json!({table.as_str(): rows}));
+        }
+        // Experiment 2 has a row of it, too, and what hangs on nothing is nobody's.
+        let manager = open(&reader(&[&format!("SELECT ON {other}.*")]));
+        let done = manager.migrate_experiment(2, None, MigrateOptions::default()).expect("a copy");
+        assert!(
+            done.warnings.iter().any(|warning| warning.starts_with(&format!("1 rows of {table}"))),
+            "{:?}",
+            done.warnings
+        );
+    });
+}
+
+#[test]
 fn what_a_schema_of_a_server_refuses_is_no_fault_of_ours() {
     let _alone = alone();
     each(|server| {

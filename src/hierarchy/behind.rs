@@ -130,15 +130,19 @@ fn count(
     Ok(rows)
 }
 
-/// Columns that are computed here and plain there, where nothing fills them: table, column, and how many rows the selection has.
-pub fn computed_only_here(layout: &Layout, there: &Layout, selection: &Selection) -> Vec<(&'static str, String, u64)> {
+/// Columns that are computed: table, column, and how many rows the selection has.
+pub fn computed(layout: &Layout, selection: &Selection) -> Vec<(&'static str, String, u64)> {
     let mut found = Vec::new();
     for counts in selection.counts.iter().filter(|counts| counts.rows > 0) {
-        let (Some(here), Some(other)) = (layout.table(counts.table.name), there.table(counts.table.name)) else {
-            continue;
-        };
-        let plain = here.generated.iter().filter(|name| other.position(name).is_some());
-        found.extend(plain.map(|name| (counts.table.name, name.clone(), counts.rows)));
+        let generated = layout.table(counts.table.name).into_iter().flat_map(|table| &table.generated);
+        found.extend(generated.map(|name| (counts.table.name, name.clone(), counts.rows)));
     }
+    found
+}
+
+/// Of these, those that are plain there, where nothing fills them.
+pub fn computed_only_here(layout: &Layout, there: &Layout, selection: &Selection) -> Vec<(&'static str, String, u64)> {
+    let mut found = computed(layout, selection);
+    found.retain(|(table, name, _)| there.table(table).is_some_and(|there| there.position(name).is_some()));
     found
 }
