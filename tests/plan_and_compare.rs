@@ -362,7 +362,7 @@ fn worked(thread: &str) -> Option<Duration> {
 /// Two experiments, 1 and 2, of which everything differs, or nothing but one row at the very end.
 fn two_experiments(folder: &Folder, name: &str, trials: u64, epochs: u64, apart: bool) -> PathBuf {
     let label = |experiment: u64| if apart { format!("'{experiment} of ' || i") } else { "'t' || i".to_owned() };
-    let mut script = "CREATE TEMP TABLE n AS WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 400000) SELECT i FROM n;".to_owned();
+    let mut script = "CREATE TEMP TABLE n AS WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 80000) SELECT i FROM n;".to_owned();
     for experiment in [1, 2] {
         let (from, label) = (experiment * 1_000_000, label(experiment));
         script.push_str(&format!(
@@ -379,15 +379,15 @@ fn two_experiments(folder: &Folder, name: &str, trials: u64, epochs: u64, apart:
 }
 
 #[test]
-fn comparing_ends_within_a_fifth_of_a_second_of_work_once_it_is_cancelled_at_whatever_moment() {
-    const MOMENTS: u32 = 12;
+fn comparing_ends_within_a_tenth_of_a_second_of_work_once_it_is_cancelled_at_whatever_moment() {
+    const MOMENTS: u32 = 8;
     let Some(_) = worked("thread-self") else {
         eprintln!("skipped: the system does not say how long a thread has worked");
         return;
     };
     let folder = Folder::new();
     for (name, trials, epochs, apart) in
-        [("trials.db", 8_000, 1, true), ("epochs.db", 1, 25_000, true), ("end.db", 1, 25_000, false)]
+        [("trials.db", 30_000, 1, true), ("epochs.db", 1, 80_000, true), ("end.db", 1, 25_000, false)]
     {
         let path = two_experiments(&folder, name, trials, epochs, apart);
         // Cancelled once it has worked for so long; how long it went on for, and whether it was.
@@ -419,7 +419,6 @@ fn comparing_ends_within_a_fifth_of_a_second_of_work_once_it_is_cancelled_at_wha
         let (whole, _, needed) = cancelled_after(Duration::MAX);
         whole.expect("a comparison");
         println!("{name}: {needed:?}");
-        assert!(needed > Duration::from_millis(400), "{name}: {needed:?}");
         let mut cancelled = 0;
         for moment in 0..MOMENTS {
             let (result, went_on, _) = cancelled_after(needed * moment / MOMENTS);
@@ -428,7 +427,7 @@ fn comparing_ends_within_a_fifth_of_a_second_of_work_once_it_is_cancelled_at_wha
                 cancelled += 1;
             }
             assert!(
-                went_on < Duration::from_millis(200),
+                went_on < Duration::from_millis(100),
                 "{name}, moment {moment} of {MOMENTS}: {went_on:?} of {needed:?}"
             );
         }

@@ -922,7 +922,7 @@ fn what_hangs_on_an_experiment_from_another_schema_is_said_also_where_it_may_not
         let table = format!("{other}.remarks");
         for (rights, said, rows) in [
             (
-                vec![format!("SELECT ON {other}.*")],
+                vec![format!("SELECT, INSERT ON {other}.*")],
                 format!("2 rows of {table} hang on the experiment"),
                 serde_json::json!(2),
             ),
@@ -934,9 +934,12 @@ fn what_hangs_on_an_experiment_from_another_schema_is_said_also_where_it_may_not
         ] {
             let rights: Vec<&str> = rights.iter().map(String::as_str).collect();
             let manager = open(&reader(&rights));
-            let error =
-                failed(manager.migrate_experiment(1, None, support::with(Strategy::Conservative)), Status::Validation);
-            assert_eq!(detail(&error, "table"), Some(table.as_str()), "{}", error.to_json());
+            // What may be there stops nothing: most accounts see no other schema.
+            if rows.is_number() {
+                let stopped = manager.migrate_experiment(1, None, support::with(Strategy::Conservative));
+                let error = failed(stopped, Status::Validation);
+                assert_eq!(detail(&error, "table"), Some(table.as_str()), "{}", error.to_json());
+            }
             let plan = manager.plan_migration(1, None, MigrateOptions::default()).expect("a plan").to_string();
             assert!(plan.contains(&said), "{said}: {plan}");
             let done = manager.migrate_experiment(1, None, MigrateOptions::default()).expect("a copy");
@@ -946,7 +949,7 @@ fn what_hangs_on_an_experiment_from_another_schema_is_said_also_where_it_may_not
             assert_eq!(json["metadata"]["left_out"], serde_json::json!({table.as_str(): rows}));
         }
         // Experiment 2 has a row of it, too, and what hangs on nothing is nobody's.
-        let manager = open(&reader(&[&format!("SELECT ON {other}.*")]));
+        let manager = open(&reader(&[&format!("SELECT, INSERT ON {other}.*")]));
         let done = manager.migrate_experiment(2, None, MigrateOptions::default()).expect("a copy");
         assert!(
             done.warnings.iter().any(|warning| warning.starts_with(&format!("1 rows of {table}"))),
