@@ -80,7 +80,17 @@ const TYPES: &[Sample] = &[
     ("ENUM('007','a''b','c\\\\d','x,y','é','')", &["'007'", "'a''b'", "'c\\\\d'", "'x,y'", "'é'", "''"]),
     ("ENUM('1','2') CHARACTER SET latin1", &["'2'"]),
     ("SET('a','1.50','c')", &["'c,a'", "''", "'1.50'"]),
-    ("JSON", &["'{\"b\": 1, \"a\": [0.5, \"x\"]}'", "'1.5'", "'\"007\"'", "'null'"]),
+    (
+        "JSON",
+        &[
+            "'{\"b\": 1, \"a\": [0.5, \"x\"]}'",
+            "'1.5'",
+            "'\"007\"'",
+            "'null'",
+            "'{\"b\": [18446744073709551615, -9223372036854775808], \"a\": 1, \"a\": 2, \"é😀\": \"\\u00e9\"}'",
+            "'[-0.0, 1e16, 3.0, 123456789012345678901234567890, 1.5e-7, {}]'",
+        ],
+    ),
     ("GEOMETRY", &["ST_GeomFromText('POINT(1 2)')"]),
     ("POINT", &["ST_GeomFromText('POINT(-1.5 2)')"]),
     ("LINESTRING", &["ST_GeomFromText('LINESTRING(0 0,1 1)')"]),
@@ -105,6 +115,10 @@ const OF_MYSQL: &[Sample] = &[
     ("POINT SRID 4326", &["ST_GeomFromText('POINT(1 2)', 4326)"]),
 ];
 
+/// What a server has beside, since some version.
+const OF_NEWER: &[(Kind, (u32, u32), Sample)] =
+    &[(Kind::MariaDb, (11, 7), ("VECTOR(3)", &["VEC_FromText('[1,2,3]')", "VEC_FromText('[0.5,-1,0]')"]))];
+
 /// How many rows take all values of each type.
 const ROWS: usize = 6;
 
@@ -118,7 +132,10 @@ fn each(test: impl Fn(&'static Server)) {
 }
 
 fn samples(server: &Server) -> impl Iterator<Item = &'static Sample> {
-    TYPES.iter().chain(if server.kind == Kind::MariaDb { OF_MARIADB } else { OF_MYSQL })
+    let (kind, version) = (server.kind, server.version());
+    let newer =
+        OF_NEWER.iter().filter(move |(of, since, _)| *of == kind && version >= *since).map(|(.., sample)| sample);
+    TYPES.iter().chain(if kind == Kind::MariaDb { OF_MARIADB } else { OF_MYSQL }).chain(newer)
 }
 
 fn client(server: &Server, schema: &str) -> Conn {
@@ -306,14 +323,17 @@ fn what_could_not_be_restored_is_refused_by_name_when_the_snapshot_is_made() {
     each(|server| {
         let invalid = "ALTER TABLE TRIAL ADD COLUMN mood ENUM('good','bad') NOT NULL DEFAULT 'good';\n\
              UPDATE TRIAL SET mood = 'strange' WHERE id = 12";
-        let decimal = "ALTER TABLE TRIAL ADD COLUMN mood JSON;\n\
-             UPDATE TRIAL SET mood = JSON_OBJECT('a', CAST(1.50 AS DECIMAL(4,2))) WHERE id = 12";
-        // MariaDB's JSON is the text that it was given.
-        let cases = match server.kind {
-            Kind::MariaDb => vec![invalid],
-            Kind::Mysql => vec![invalid, decimal],
+        let json = |value: &str| {
+            format!(
+                "ALTER TABLE TRIAL ADD COLUMN mood JSON;\nUPDATE TRIAL SET mood = JSON_OBJECT('a', {value}) WHERE id = 12"
+            )
         };
-        for changes in cases {
+        let mut cases = vec![invalid.to_owned()];
+        // MariaDB's JSON is the text that it was given.
+        if server.kind == Kind::Mysql {
+            cases.extend(ONLY_IN_JSON.iter().map(|(value, _)| json(value)));
+        }
+        for changes in &cases {
             let folder = Folder::new();
             let name = small(server, changes);
             let manager = manager(&server.url(&name), OpenOptions::default(), Some(&folder));
@@ -325,6 +345,88 @@ fn what_could_not_be_restored_is_refused_by_name_when_the_snapshot_is_made() {
             run(&mut client(server, &name), "ALTER TABLE TRIAL DROP COLUMN mood");
             done(manager.create_snapshot("not odd", SnapshotOptions::default()));
         }
+    });
+}
+
+/// What MySQL's JSON holds and no text makes: as SQL, and what a text makes of it if that is other text.
+const ONLY_IN_JSON: &[(&str, Option<&str>)] = &[
+    ("CAST(1.50 AS DECIMAL(4,2))", Some(r#"{"a": 1.5}"#)),
+    ("CAST('0.12345678901234567890' AS DECIMAL(30,20))", Some("0.12345678901234568")),
+    ("CAST('18446744073709551616' AS DECIMAL(30,0))", Some("1.8446744073709552e19")),
+    ("CAST('2023-12-01' AS DATE)", None),
+    ("CAST('10:00:00' AS TIME)", None),
+    ("CAST('2023-12-01 10:00:00.5' AS DATETIME(6))", None),
+    ("x'00ff'", None),
+    ("b'101'", None),
+];
+
+#[test]
+fn what_only_a_server_has_within_json_is_listed_before_anything_is_written() {
+    each(|server| {
+        for (value, stored) in ONLY_IN_JSON.iter().filter(|_| server.kind == Kind::Mysql) {
+            let with = format!(
+                "ALTER TABLE TRIAL ADD COLUMN mood JSON;\nUPDATE TRIAL SET mood = JSON_OBJECT('a', 1.5e0, 'b', '2023-12-01');\n\
+                 UPDATE TRIAL SET mood = JSON_OBJECT('a', {value}) WHERE id = 12"
+            );
+            let name = small(server, &with);
+            let source = open(&server.url(&name));
+            let there = small(server, "ALTER TABLE TRIAL ADD COLUMN mood JSON");
+            let target = open(&server.url(&there));
+            let before = dump(&mut client(server, &there));
+            for to in [Some(&target), None] {
+                let error = failed(source.migrate_experiment(1, to, MigrateOptions::default()), Status::Lossy);
+                let said = error.to_json().to_string();
+                assert!(said.contains("mood") && said.contains("TRIAL") && said.contains("12"), "{said}");
+                let stored_as = support::details(&error, "stored_as").join(" ").replace('\\', "");
+                assert!(stored.is_none_or(|stored| stored_as.contains(stored)), "{said}");
+            }
+            assert_eq!(dump(&mut client(server, &there)), before);
+            let plan = done(source.plan_migration(1, Some(&target), MigrateOptions::default()));
+            assert_eq!(plan["lossy"]["count"], 1, "{plan}");
+            let options = MigrateOptions { allow_lossy: true, ..MigrateOptions::default() };
+            let result = done(source.migrate_experiment(1, Some(&target), options)).to_json();
+            assert_eq!(result["lossy"]["count"], 1, "{result}");
+            // Of the other experiment nothing is lost.
+            done(source.migrate_experiment(2, Some(&target), MigrateOptions::default()));
+            // A file keeps the text.
+            let folder = Folder::new();
+            migrate(&source, &create(folder.path("a.db").to_str().expect("a path")), 1, Strategy::Balanced);
+        }
+        // MariaDB's JSON is text, which goes as it is.
+        if server.kind == Kind::MariaDb {
+            let with = "ALTER TABLE TRIAL ADD COLUMN mood JSON;\n\
+                 UPDATE TRIAL SET mood = '{ \"b\": 1.50, \"a\": 0.12345678901234567890, \"b\": 18446744073709551616 }'";
+            let name = small(server, with);
+            let there = small(server, "ALTER TABLE TRIAL ADD COLUMN mood JSON");
+            migrate(&open(&server.url(&name)), &open(&server.url(&there)), 1, Strategy::Conservative);
+            let found = rows(&mut client(server, &there), "SELECT DISTINCT mood FROM TRIAL WHERE mood IS NOT NULL");
+            let wanted = rows(&mut client(server, &name), "SELECT DISTINCT mood FROM TRIAL");
+            assert_eq!(found, wanted);
+        }
+    });
+}
+
+#[test]
+fn digits_that_only_a_server_has_within_a_metrics_values_are_listed() {
+    each(|server| {
+        let json = "ALTER TABLE METRIC MODIFY per_label_val JSON";
+        let with = "UPDATE METRIC SET per_label_val = JSON_OBJECT('a', CAST('0.12345678901234567890' AS DECIMAL(30,20)), 'b', \
+             CAST(1.50 AS DECIMAL(4,2))) WHERE id = 31";
+        let name = small(server, &format!("{json};\n{with}"));
+        let there = small(server, json);
+        let (source, target) = (open(&server.url(&name)), open(&server.url(&there)));
+        if server.kind == Kind::MariaDb {
+            migrate(&source, &target, 1, Strategy::Balanced);
+            return;
+        }
+        let error = failed(source.migrate_experiment(1, Some(&target), MigrateOptions::default()), Status::Lossy);
+        assert!(error.to_json().to_string().contains("per_label_val"), "{}", error.to_json());
+        let options = MigrateOptions { allow_lossy: true, ..MigrateOptions::default() };
+        let result = done(source.migrate_experiment(1, Some(&target), options)).to_json();
+        assert_eq!(result["lossy"]["count"], 1, "{result}");
+        // 1.50 is 1.5 there: what counts is the number.
+        run(&mut client(server, &name), &with.replace("0.12345678901234567890", "0.250"));
+        migrate(&source, &open(&server.url(&small(server, json))), 1, Strategy::Conservative);
     });
 }
 

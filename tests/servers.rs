@@ -1229,3 +1229,94 @@ fn a_server_without_tls_is_refused_where_it_is_wanted() {
         assert!(error.message().contains("TLS"), "{}", error.to_json());
     }
 }
+
+/// Engines whose tables are a way to another server or to files, as far as this server has them: the engine, and how a table is declared.
+fn engines_of_others(server: &Server, root: &mut mysql::Conn) -> Vec<(&'static str, &'static str)> {
+    let connection = "CONNECTION = 'mysql://plain:x@127.0.0.1:{port}/{schema}/moved'";
+    let federated = ("FEDERATED", connection);
+    let all = match server.kind {
+        Kind::Mysql => return vec![federated],
+        Kind::MariaDb => [
+            ("ha_federatedx", federated),
+            (
+                "ha_connect",
+                ("CONNECT", "TABLE_TYPE = MYSQL CONNECTION = 'mysql://plain:x@127.0.0.1:{port}/{schema}/moved'"),
+            ),
+        ],
+    };
+    let installed = all.into_iter().filter(|(plugin, _)| match root.query_drop(format!("INSTALL SONAME '{plugin}'")) {
+        Ok(()) => true,
+        Err(error) => {
+            eprintln!("skipped: {error}");
+            false
+        }
+    });
+    installed.map(|(_, engine)| engine).collect()
+}
+
+#[test]
+fn a_known_table_whose_rows_are_on_another_server_is_refused_and_others_of_that_kind_left_alone() {
+    for (kind, options) in [(Kind::MariaDb, ["--skip-ssl"].as_slice()), (Kind::Mysql, ["--federated"].as_slice())] {
+        let Some(server) = Server::start(kind, options) else { continue };
+        let mut root = server.connect_as("root", "", None);
+        root.query_drop("CREATE USER plain IDENTIFIED BY 'x'").expect("an account");
+        root.query_drop("GRANT ALL ON *.* TO plain").expect("its rights");
+        for (engine, declared) in engines_of_others(&server, &mut root) {
+            let folder = Folder::new();
+            let schema = server.schema();
+            let target = create(&server.url(&schema));
+            let source = support::open(&folder.small("a.db", ""));
+            let id = source
+                .migrate_experiment(1, Some(&target), MigrateOptions::default())
+                .unwrap_or_else(|error| panic!("{}", error.to_json()))
+                .new_experiment_id;
+            let digest = target.experiment_digest(id, JobOptions::default()).expect("a digest");
+            let mut client = server.connect_as("root", "", Some(&schema));
+            let declared = |port: u16| declared.replace("{port}", &port.to_string()).replace("{schema}", &schema);
+            // MariaDB makes no such table for a session whose names stand in double quotes.
+            let mut run = |statement: String| {
+                client.query_drop(&statement).unwrap_or_else(|error| panic!("{error}: {statement}"));
+            };
+            // One of somebody else's, of a server that is gone.
+            run("CREATE TABLE moved (batch_idx BIGINT NOT NULL, epoch_idx BIGINT NOT NULL, trial_run_id BIGINT NOT NULL, metric_id BIGINT NOT NULL)".to_owned());
+            let like = "(batch_idx BIGINT NOT NULL, epoch_idx BIGINT NOT NULL, trial_run_id BIGINT NOT NULL, metric_id BIGINT NOT NULL)";
+            run(format!("CREATE TABLE strange {like} ENGINE = {engine} {}", declared(server.port)));
+            run("INSERT INTO moved SELECT * FROM BATCH_METRIC".to_owned());
+            let reopened = open(&server.url(&schema));
+            let here = || reopened.experiment_digest(id, JobOptions::default());
+            assert_eq!(here().unwrap_or_else(|error| panic!("{}", error.to_json())), digest);
+            for (name, status) in [("BATCH_METRIC", Status::Schema), ("METRIC", Status::Schema)] {
+                run("SET foreign_key_checks = 0".to_owned());
+                run(format!("ALTER TABLE {name} RENAME TO was_{name}"));
+                run(format!("CREATE TABLE {name} {like} ENGINE = {engine} {}", declared(server.port)));
+                for error in [
+                    try_open(&server.url(&schema), OpenOptions::default()).err(),
+                    here().err(),
+                    reopened.migrate_experiment(id, None, MigrateOptions::default()).err(),
+                    reopened.export_to_string(id, ExportOptions::default()).err(),
+                ] {
+                    let error = error.expect("a refusal");
+                    assert_eq!(error.status(), status, "{}", error.to_json());
+                    assert!(error.message().contains(engine) && error.message().contains(name), "{}", error.to_json());
+                }
+                run(format!("DROP TABLE {name}"));
+                run(format!("ALTER TABLE was_{name} RENAME TO {name}"));
+            }
+            // What it led to is gone: it cannot be opened any more, and is nobody's business either.
+            run("DROP TABLE moved".to_owned());
+            assert_eq!(here().unwrap_or_else(|error| panic!("{}", error.to_json())), digest);
+            let database = Database::open(&server.url(&schema), OpenOptions::default()).expect("the schema");
+            let options = ManagerOptions { snapshot_dir: Some(folder.path("snapshots")), ..ManagerOptions::default() };
+            let writing = Manager::new(database, options);
+            let write = || -> Result<(), Error> {
+                let snapshot = writing.create_snapshot("", SnapshotOptions::default())?;
+                writing.migrate_experiment(id, None, MigrateOptions::default())?;
+                writing.restore_snapshot(&snapshot, RestoreOptions::default())?;
+                assert_eq!(here()?, digest);
+                Ok(())
+            };
+            write().unwrap_or_else(|error| panic!("{}", error.to_json()));
+            eprintln!("{kind:?}: {engine}");
+        }
+    }
+}

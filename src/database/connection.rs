@@ -235,9 +235,14 @@ pub trait Connection {
     /// What the engine would read back if `value` were stored in this column of its own; `None` if the column refuses it.
     fn stored_as(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Result<Option<Value>>;
 
-    /// The first value of a column that the column would not take back as it is, where [`ColumnLayout::takes_back`] cannot tell.
-    fn first_not_taken_back(&self, _: &TableLayout, _: &ColumnLayout) -> Result<Option<Value>> {
-        Ok(None)
+    /// Shows the values of a column that the column would not take back as they are, where [`ColumnLayout::takes_back`] cannot tell.
+    fn each_not_taken_back(
+        &self,
+        _: &TableLayout,
+        _: &ColumnLayout,
+        _found: &mut dyn FnMut(ValueRef<'_>) -> Result<Next>,
+    ) -> Result<()> {
+        Ok(())
     }
 
     /// Adds a column to a table, of a type that keeps everything that this one, of another database, holds; `false` if that would end

@@ -1,11 +1,11 @@
 //! What the target cannot hold as it is: found before the first write.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
 
 use super::sides::Sides;
-use crate::database::{ColumnLayout, Connection, KEPT, Layout, Loss, Row, TableLayout, utf16_holds};
+use crate::database::{ColumnLayout, Connection, KEPT, Layout, Loss, Next, Row, TableLayout, utf16_holds};
 use crate::digest::{ExperimentDigest, digest, same_content};
 use crate::error::Result;
 use crate::hierarchy::{Owner, Selection, Shape, Through, Visitor, leads_out, scan_links, walk};
@@ -20,6 +20,8 @@ enum Change {
     Missing,
     /// The target's type converts some values.
     Converted(ColumnLayout),
+    /// The target's type is the same, but does not take back all that was read from it: the values with these marks.
+    Rewritten(ColumnLayout, HashSet<u64>),
     /// The target refuses NULL.
     Refused,
     /// There the column has ids of other rows, and here it does not say so.
@@ -37,6 +39,16 @@ pub struct Fit {
     pub leaving: u64,
     /// Columns to add to the target's tables, as the source has them.
     pub added_columns: Vec<(&'static str, ColumnLayout)>,
+}
+
+/// What tells a value from others, without keeping it.
+fn mark(value: ValueRef<'_>) -> u64 {
+    let hash = match value {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => blake3::hash(bytes),
+        // No other values are read from types that do not take them back.
+        _ => return 0,
+    };
+    hash.as_bytes().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
 impl Fit {
@@ -120,6 +132,32 @@ impl Effective {
         Effective { layout, changes, insisting, utf16: target.utf16, appended, trimmed }
     }
 
+    /// Looks in the tables that are copied for values that a column of the same type would not take back.
+    pub fn find_rewritten(&mut self, source: &dyn Connection, target: &Layout, selection: &Selection) -> Result<()> {
+        let copied = |table: &TableLayout| {
+            let rows = selection.counts.iter().any(|counts| counts.table.name == table.schema.name && counts.rows > 0);
+            rows && !(self.appended && is_own_row(table))
+        };
+        for table in self.layout.tables.iter().filter(|table| copied(table)) {
+            let Some(other) = target.table(table.schema.name) else { continue };
+            let changes = self.changes.entry(table.schema.name).or_default();
+            for column in &table.columns {
+                let there = other.columns.iter().find(|there| there.name.eq_ignore_ascii_case(&column.name));
+                let Some(there) = there.filter(|there| there.storage == column.storage) else { continue };
+                let mut marks = HashSet::new();
+                source.each_not_taken_back(table, column, &mut |value| {
+                    marks.insert(mark(value));
+                    Ok(Next::Row)
+                })?;
+                if !marks.is_empty() {
+                    changes.insert(column.name.clone(), Change::Rewritten(there.clone(), marks));
+                }
+            }
+        }
+        self.changes.retain(|_, changes| !changes.is_empty());
+        Ok(())
+    }
+
     /// What a value becomes in the target; `None` if it stays as it is, or is refused.
     pub fn stored(
         &self,
@@ -133,6 +171,7 @@ impl Effective {
         }
         match self.changes.get(table.schema.name).and_then(|changes| changes.get(&column.name)) {
             Some(Change::Converted(there)) if !there.certainly_keeps(value) => target.stored_as(there, value),
+            Some(Change::Rewritten(there, marks)) if marks.contains(&mark(value)) => target.stored_as(there, value),
             _ => Ok(None),
         }
     }
@@ -343,13 +382,17 @@ impl Finder<'_> {
                     loss("the target refuses NULL", None)?;
                     self.fit.refused += 1;
                 }
-                Change::Converted(there) => {
+                Change::Converted(there) | Change::Rewritten(there, _) => {
                     if value == ValueRef::Null && there.not_null {
                         loss("the target refuses NULL", None)?;
                         self.fit.refused += 1;
                         continue;
                     }
-                    if there.certainly_keeps(value) {
+                    let (rewritten, kept) = match change {
+                        Change::Rewritten(_, marks) => (true, !marks.contains(&mark(value))),
+                        _ => (false, there.certainly_keeps(value)),
+                    };
+                    if kept {
                         continue;
                     }
                     let Some(stored) = self.target.stored_as(there, value)? else {
@@ -360,6 +403,11 @@ impl Finder<'_> {
                     let kind = column.schema.map(|known| known.kind);
                     if !same_content(value, stored.borrow(), kind) {
                         loss("the target's column type converts it", Some(stored.borrow().describe()))?;
+                    } else if rewritten {
+                        loss(
+                            "what is written to the target's column is text, which does not tell of which type it is",
+                            None,
+                        )?;
                     }
                 }
                 Change::Missing | Change::Refused | Change::Foreign => {}

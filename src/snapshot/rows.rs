@@ -42,9 +42,7 @@ fn write_out(source: &dyn Connection, into: &Path, keyed: bool, copied: Copied<'
     refuse_unsteady(source, &layout)?;
     for table in all(&layout) {
         for column in &table.columns {
-            if let Some(value) = source.first_not_taken_back(table, column)? {
-                return Err(not_taken_back(table, column, value.borrow()));
-            }
+            source.each_not_taken_back(table, column, &mut |value| Err(not_taken_back(table, column, value)))?;
         }
     }
     let target = create_copy(into)?;

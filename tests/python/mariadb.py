@@ -1,4 +1,5 @@
-"""A private MariaDB server for a test, in a folder of its own: nothing of the system is touched."""
+"""A private server for a test, in a folder of its own: nothing of the system is touched. MariaDB is the one that EXPMIG_TEST_MARIADBD
+names, or the system's; MySQL only the one that EXPMIG_TEST_MYSQLD names."""
 import contextlib
 import os
 import pwd
@@ -10,6 +11,22 @@ import time
 from pathlib import Path
 
 STARTS_WITHIN = 60.0
+
+
+def mariadbd():
+    return os.environ.get("EXPMIG_TEST_MARIADBD") or program("mariadbd")
+
+
+def install_db():
+    """What makes MariaDB's data folders: beside that server, or the system's."""
+    folder = Path(mariadbd()).parent
+    beside = (folder / name for name in ("mariadb-install-db", "../bin/mariadb-install-db", "../scripts/mariadb-install-db"))
+    return next((str(path) for path in beside if path.exists()), None) or program("mariadb-install-db")
+
+
+def kinds():
+    """The kinds of servers that there are here."""
+    return ["mariadb"] + (["mysql"] if os.environ.get("EXPMIG_TEST_MYSQLD") else [])
 
 
 def program(name):
@@ -44,15 +61,19 @@ def certificates(folder):
 
 
 @contextlib.contextmanager
-def server(*options, with_certificates=False):
+def server(*options, with_certificates=False, kind="mariadb"):
     """Starts a server, and ends it. With certificates, its folder has them."""
     user = pwd.getpwuid(os.getuid()).pw_name
     with tempfile.TemporaryDirectory(prefix="expmig-mariadb-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        install = [
-            program("mariadb-install-db"), "--no-defaults", f"--datadir={folder}/data", f"--user={user}",
-            "--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=16M",
-        ]
+        common = ["--no-defaults", f"--datadir={folder}/data", f"--user={user}"]
+        if kind == "mysql":
+            binary = os.environ["EXPMIG_TEST_MYSQLD"]
+            install = [binary, *common, "--initialize-insecure", f"--log-error={folder}/errors"]
+            options = (*options, "--mysqlx=OFF", "--secure-file-priv=")
+        else:
+            binary = mariadbd()
+            install = [install_db(), *common, "--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=16M"]
         subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
         if with_certificates:
             certificates(folder)
@@ -61,7 +82,7 @@ def server(*options, with_certificates=False):
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         running = subprocess.Popen([
-            program("mariadbd"), "--no-defaults", f"--user={user}", f"--datadir={folder}/data", f"--socket={folder}/socket",
+            binary, *common, f"--socket={folder}/socket",
             f"--port={port}", "--bind-address=127.0.0.1", f"--pid-file={folder}/pid", f"--log-error={folder}/errors", "--skip-log-bin",
             "--innodb-buffer-pool-size=64M", "--character-set-server=utf8mb4", *options,
         ], stderr=subprocess.DEVNULL)
@@ -69,7 +90,7 @@ def server(*options, with_certificates=False):
             end = time.monotonic() + STARTS_WITHIN
             while not (folder / "socket").exists():
                 if running.poll() is not None or time.monotonic() > end:
-                    raise AssertionError(f"mariadbd did not start:\n{(folder / 'errors').read_text()}")
+                    raise AssertionError(f"{kind} did not start:\n{(folder / 'errors').read_text()}")
                 time.sleep(0.05)
             yield Server(folder, port)
         finally:

@@ -5,6 +5,7 @@ import io
 import logging
 import os
 import re
+import struct
 import sys
 import typing
 import unittest
@@ -250,23 +251,74 @@ class Reference(binding.Case):
         printed = self.run_block("# Apply transformations")
         self.assertRegex(printed, r"^Transformed [1-9][0-9]* metrics\nSuccess rate: 100.0%\n$")
 
-    def test_example_3(self):
-        """Against a private MariaDB server."""
+    def research(self):
+        """The experiment 42 of example 3."""
         self.copy("research.db")
         for statement in ("UPDATE EXPERIMENT SET id = 42 WHERE id = 3", "UPDATE TRIAL SET experiment_id = 42 WHERE experiment_id = 3",
                           "UPDATE EXPERIMENT_ARTIFACT SET experiment_id = 42 WHERE experiment_id = 3"):
             binding.sql("research.db", statement)
-        credentials = [("secure_password", "p@ss/word:1")]
-        with mariadb.server() as server:
-            server.sql("CREATE DATABASE production; CREATE USER migrator@'127.0.0.1' IDENTIFIED BY 'p@ss/word:1'; "
-                       "GRANT ALL ON production.* TO migrator@'127.0.0.1';")
-            expmig.DatabaseManager("production", host="127.0.0.1", user="migrator", password="p@ss/word:1", port=server.port, create=True).close()
-            printed = self.run_block("# Source database (SQLite)", ('"prod-db.company.com"', f'"127.0.0.1", port={server.port}'), *credentials)
-            new_id = self.names["new_id"]
-            self.assertEqual(printed, f"Migrated experiment 42 to production as experiment {new_id}\n")
-            self.assertTrue(self.names["source_migrator"].compare(42, new_id, self.names["target_migrator"])["equal"])
+
+    def example_3(self, server, *replaced):
+        """Imports it once more: its id there."""
+        try:
+            printed = self.run_block(
+                "# Source database (SQLite)", ('"prod-db.company.com"', f'"127.0.0.1", port={server.port}'), ("secure_password", "p@ss/word:1"), *replaced)
+            self.assertEqual(printed, f"Migrated experiment 42 to production as experiment {self.names['new_id']}\n")
+            return self.names["new_id"], self.names["source_migrator"].compare(42, self.names["new_id"], self.names["target_migrator"])["equal"]
+        finally:
             self.names["source_db"].close()
             self.names["target_db"].close()
+
+    @contextlib.contextmanager
+    def production(self, kind):
+        """A server with an empty schema, and the example's account."""
+        with mariadb.server(kind=kind) as server:
+            server.sql("CREATE DATABASE production; CREATE USER migrator@'%' IDENTIFIED BY 'p@ss/word:1'; GRANT ALL ON production.* TO migrator@'%';"
+                       "CREATE USER migrator@localhost IDENTIFIED BY 'p@ss/word:1'; GRANT ALL ON production.* TO migrator@localhost;")
+            yield server
+
+    def test_example_3(self):
+        """Against private servers."""
+        self.research()
+        for kind in mariadb.kinds():
+            with self.subTest(kind), self.production(kind) as server:
+                expmig.DatabaseManager("production", host="127.0.0.1", user="migrator", password="p@ss/word:1", port=server.port, create=True).close()
+                self.assertEqual(self.example_3(server), (1, True))
+
+    def test_example_3_into_the_tables_of_the_tracker_itself(self):
+        """They have INT ids, DATETIME without a fraction and FLOAT: what does not fit is said first, with the two ways out."""
+        self.research()
+        tables = (binding.ROOT / "tests" / "data" / "tracker_mysql.sql").read_text(encoding="utf-8")
+        of_metrics = ("WITH RECURSIVE x AS (SELECT r.id FROM TRIAL_RUN r JOIN TRIAL t ON t.id = r.trial_id WHERE t.experiment_id = {0}) "
+                      "SELECT m.id, m.type, {1} FROM METRIC m WHERE m.id IN (SELECT metric_id FROM EPOCH_METRIC WHERE epoch_trial_run_id IN (SELECT id FROM x) "
+                      "UNION SELECT metric_id FROM BATCH_METRIC WHERE trial_run_id IN (SELECT id FROM x) "
+                      "UNION SELECT metric_id FROM RESULTS_METRIC WHERE results_id IN (SELECT id FROM x)) ORDER BY 1")
+
+        def single(number):
+            return struct.unpack("f", struct.pack("f", number))[0]
+
+        wanted = sorted((kind, single(value)) for _, kind, value in binding.sql("research.db", of_metrics.format(42, "m.total_val")))
+        for kind in mariadb.kinds():
+            with self.subTest(kind), self.production(kind) as server:
+                server.sql(f"USE production; {tables}")
+                with self.assertRaises(expmig.DataMigrationError) as caught:
+                    self.example_3(server)
+                self.assertEqual(caught.exception.status, "LOSSY")
+                for way in ("schema_widen", "allow_lossy=True"):
+                    self.assertIn(way, caught.exception.hint)
+                self.assertEqual(server.sql("SELECT count(*) FROM production.EXPERIMENT").strip(), "0")
+                # As much of it as fits.
+                exactly = "validate_before_import=True"
+                new_id, equal = self.example_3(server, (exactly, f"{exactly}, allow_lossy=True"))
+                self.assertIs(equal, False)
+                lines = server.sql("USE production; " + of_metrics.format(new_id, "CAST(m.total_val AS DOUBLE)")).splitlines()
+                found = sorted((kind, float(value)) for _, kind, value in (line.split("\t") for line in lines))
+                self.assertEqual(found, wanted)
+                # All of it, in wider columns, as the example is written.
+                db = expmig.DatabaseManager("production", host="127.0.0.1", user="migrator", password="p@ss/word:1", port=server.port)
+                db.schema_widen(apply=True)
+                db.close()
+                self.assertIs(self.example_3(server)[1], True)
 
     def test_progress_callbacks(self):
         manager = self.initialize()

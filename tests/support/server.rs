@@ -27,24 +27,7 @@ pub enum Kind {
 }
 
 /// The tables as the tracking application declares them on MySQL.
-const ORIGINAL: &str = "
-    CREATE TABLE EXPERIMENT (id INT AUTO_INCREMENT PRIMARY KEY, title VARCHAR(255) NOT NULL, \"desc\" TEXT, start_time DATETIME NOT NULL, update_time DATETIME NOT NULL);
-    CREATE TABLE TRIAL (id INT AUTO_INCREMENT PRIMARY KEY, name VARCHAR(255) NOT NULL, experiment_id INT NOT NULL, start_time DATETIME NOT NULL, update_time DATETIME NOT NULL, FOREIGN KEY (experiment_id) REFERENCES EXPERIMENT(id));
-    CREATE TABLE TRIAL_RUN (id INT AUTO_INCREMENT PRIMARY KEY, trial_id INT NOT NULL, status VARCHAR(50) NOT NULL, start_time DATETIME NOT NULL, update_time DATETIME NOT NULL, FOREIGN KEY (trial_id) REFERENCES TRIAL(id));
-    CREATE TABLE RESULTS (trial_run_id INT, time DATETIME NOT NULL, PRIMARY KEY (trial_run_id), FOREIGN KEY (trial_run_id) REFERENCES TRIAL_RUN(id));
-    CREATE TABLE EPOCH (idx INT, trial_run_id INT, time DATETIME NOT NULL, PRIMARY KEY (idx, trial_run_id), FOREIGN KEY (trial_run_id) REFERENCES TRIAL_RUN(id));
-    CREATE TABLE BATCH (idx INT, epoch_idx INT, trial_run_id INT, time DATETIME NOT NULL, PRIMARY KEY (idx, epoch_idx, trial_run_id), FOREIGN KEY (epoch_idx, trial_run_id) REFERENCES EPOCH(idx, trial_run_id));
-    CREATE TABLE METRIC (id INT AUTO_INCREMENT PRIMARY KEY, type VARCHAR(50) NOT NULL, total_val FLOAT NOT NULL, per_label_val JSON);
-    CREATE TABLE ARTIFACT (id INT AUTO_INCREMENT PRIMARY KEY, type VARCHAR(50) NOT NULL, loc VARCHAR(255) NOT NULL);
-    CREATE TABLE EXPERIMENT_ARTIFACT (experiment_id INT, artifact_id INT, PRIMARY KEY (experiment_id, artifact_id), FOREIGN KEY (experiment_id) REFERENCES EXPERIMENT(id), FOREIGN KEY (artifact_id) REFERENCES ARTIFACT(id));
-    CREATE TABLE TRIAL_ARTIFACT (trial_id INT, artifact_id INT, PRIMARY KEY (trial_id, artifact_id), FOREIGN KEY (trial_id) REFERENCES TRIAL(id), FOREIGN KEY (artifact_id) REFERENCES ARTIFACT(id));
-    CREATE TABLE TRIAL_RUN_ARTIFACT (trial_run_id INT, artifact_id INT, PRIMARY KEY (trial_run_id, artifact_id), FOREIGN KEY (trial_run_id) REFERENCES TRIAL_RUN(id), FOREIGN KEY (artifact_id) REFERENCES ARTIFACT(id));
-    CREATE TABLE RESULTS_METRIC (results_id INT, metric_id INT, PRIMARY KEY (results_id, metric_id), FOREIGN KEY (results_id) REFERENCES RESULTS(trial_run_id), FOREIGN KEY (metric_id) REFERENCES METRIC(id));
-    CREATE TABLE RESULTS_ARTIFACT (results_id INT, artifact_id INT, PRIMARY KEY (results_id, artifact_id), FOREIGN KEY (results_id) REFERENCES RESULTS(trial_run_id), FOREIGN KEY (artifact_id) REFERENCES ARTIFACT(id));
-    CREATE TABLE EPOCH_METRIC (epoch_idx INT, epoch_trial_run_id INT, metric_id INT, PRIMARY KEY (epoch_idx, epoch_trial_run_id, metric_id), FOREIGN KEY (epoch_idx, epoch_trial_run_id) REFERENCES EPOCH(idx, trial_run_id), FOREIGN KEY (metric_id) REFERENCES METRIC(id));
-    CREATE TABLE EPOCH_ARTIFACT (epoch_idx INT, epoch_trial_run_id INT, artifact_id INT, PRIMARY KEY (epoch_idx, epoch_trial_run_id, artifact_id), FOREIGN KEY (epoch_idx, epoch_trial_run_id) REFERENCES EPOCH(idx, trial_run_id), FOREIGN KEY (artifact_id) REFERENCES ARTIFACT(id));
-    CREATE TABLE BATCH_METRIC (batch_idx INT, epoch_idx INT, trial_run_id INT, metric_id INT, PRIMARY KEY (batch_idx, epoch_idx, trial_run_id, metric_id), FOREIGN KEY (batch_idx, epoch_idx, trial_run_id) REFERENCES BATCH(idx, epoch_idx, trial_run_id), FOREIGN KEY (metric_id) REFERENCES METRIC(id));
-    CREATE TABLE BATCH_ARTIFACT (batch_idx INT, epoch_idx INT, trial_run_id INT, artifact_id INT, PRIMARY KEY (batch_idx, epoch_idx, trial_run_id, artifact_id), FOREIGN KEY (batch_idx, epoch_idx, trial_run_id) REFERENCES BATCH(idx, epoch_idx, trial_run_id), FOREIGN KEY (artifact_id) REFERENCES ARTIFACT(id))";
+const ORIGINAL: &str = include_str!("../data/tracker_mysql.sql");
 
 /// A running server.
 pub struct Server {
@@ -76,6 +59,9 @@ impl Kind {
         match self {
             Kind::Mysql => std::env::var_os("EXPMIG_TEST_MYSQLD").map(PathBuf::from),
             Kind::MariaDb => {
+                if let Some(named) = std::env::var_os("EXPMIG_TEST_MARIADBD") {
+                    return Some(PathBuf::from(named));
+                }
                 let found =
                     ["/usr/sbin/mariadbd", "/usr/libexec/mariadbd", "/usr/local/bin/mariadbd", "/usr/bin/mariadbd"];
                 let found = found.iter().map(PathBuf::from).find(|path| path.exists());
@@ -86,7 +72,7 @@ impl Kind {
 
     fn initialise(self, binary: &Path, data: &Path) {
         match self {
-            Kind::MariaDb => run(Command::new("mariadb-install-db")
+            Kind::MariaDb => run(Command::new(installer(binary))
                 .arg("--no-defaults")
                 .arg(format!("--datadir={}", data.display()))
                 .arg(format!("--user={}", user()))
@@ -98,10 +84,13 @@ impl Kind {
         }
     }
 
-    /// A data folder as it is after the installation; made once.
+    /// A data folder as it is after the installation; made once for each version.
     fn template(self, binary: &Path) -> PathBuf {
         let base = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
-        let template = base.join(format!("{self:?}-template"));
+        let output = Command::new(binary).args(["--no-defaults", "--version"]).output().expect("its version");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let version = said.split_whitespace().skip_while(|word| *word != "Ver").nth(1).expect("its version");
+        let template = base.join(format!("{self:?}-{version}-template"));
         if !template.exists() {
             let draft = tempfile::tempdir_in(&base).expect("a folder for the template").keep();
             self.initialise(binary, &draft.join("data"));
@@ -118,6 +107,14 @@ impl Kind {
         static SERVERS: [OnceLock<Option<Server>>; 2] = [OnceLock::new(), OnceLock::new()];
         SERVERS[usize::from(self == Kind::Mysql)].get_or_init(|| Server::start(self, &[])).as_ref()
     }
+}
+
+/// What makes MariaDB's data folders: beside the server that EXPMIG_TEST_MARIADBD names, or the system's.
+fn installer(binary: &Path) -> PathBuf {
+    let folder = binary.parent().unwrap_or(Path::new("/"));
+    let beside = ["mariadb-install-db", "../bin/mariadb-install-db", "../scripts/mariadb-install-db"];
+    let found = beside.iter().map(|name| folder.join(name)).find(|path| path.exists());
+    found.unwrap_or_else(|| PathBuf::from("mariadb-install-db"))
 }
 
 fn free_port() -> u16 {
@@ -178,6 +175,14 @@ impl Server {
         }
     }
 
+    /// Its version, as far as it matters.
+    pub fn version(&self) -> (u32, u32) {
+        let text: String =
+            self.connect_as("root", "", None).query_first("SELECT VERSION()").expect("a version").expect("one");
+        let mut numbers = text.split(['.', '-']).map_while(|part| part.parse().ok());
+        (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+    }
+
     pub fn socket(&self) -> PathBuf {
         self.folder.join("s.sock")
     }
@@ -214,7 +219,7 @@ impl Server {
     pub fn original(&self) -> String {
         let name = self.schema();
         let mut client = self.connect(&name);
-        for statement in ORIGINAL.split(';') {
+        for statement in ORIGINAL.split(';').map(str::trim).filter(|statement| !statement.is_empty()) {
             client.query_drop(statement).unwrap_or_else(|error| panic!("{error}: {statement}"));
         }
         name

@@ -523,8 +523,13 @@ impl Connection for MysqlConnection {
         }
     }
 
-    fn first_not_taken_back(&self, table: &TableLayout, column: &ColumnLayout) -> Result<Option<Value>> {
-        self.one_way(table, column)
+    fn each_not_taken_back(
+        &self,
+        table: &TableLayout,
+        column: &ColumnLayout,
+        found: &mut dyn FnMut(ValueRef<'_>) -> Result<Next>,
+    ) -> Result<()> {
+        self.one_way(table, column, found)
     }
 
     fn add_column(&self, _: &TableLayout, _: &ColumnLayout) -> Result<bool> {

@@ -66,6 +66,14 @@ fn one_line(text: &str) -> String {
 const TOO_LARGE_FOR_GALERA: &str = "Maximum writeset size exceeded";
 const ERROR_DURING_COMMIT: u16 = 1180;
 
+/// An option of the server's is in the way: most of all that it takes no writes.
+const OPTION_PREVENTS: u16 = 1290;
+
+/// Whether it is memory that a setting keeps from the session.
+fn keeps_memory(error: &MySqlError) -> bool {
+    error.code == OPTION_PREVENTS && error.message.contains("max-session-mem-used")
+}
+
 /// Whether a row was refused because of its primary key. Those of ours are new, so somebody else's came between.
 fn takes_a_new_id(error: &MySqlError) -> bool {
     // MariaDB names the index, MySQL the table too.
@@ -74,13 +82,20 @@ fn takes_a_new_id(error: &MySqlError) -> bool {
 
 fn of_server(error: &MySqlError) -> Error {
     let code = if error.message.contains(TOO_LARGE_FOR_GALERA) { ERROR_DURING_COMMIT } else { error.code };
-    let (status, said, hint) = match takes_a_new_id(error) {
-        true => (
+    let (status, said, hint) = if takes_a_new_id(error) {
+        (
             Status::Busy,
             "another client wrote a row with a key that this job had chosen; nothing was changed",
             "try again",
-        ),
-        false => classify(code, &error.state),
+        )
+    } else if keeps_memory(error) {
+        (
+            Status::Limit,
+            "the server gives a session too little memory; nothing was changed",
+            "raise max_session_mem_used",
+        )
+    } else {
+        classify(code, &error.state)
     };
     let text = one_line(&error.message);
     let message = if said.is_empty() { text } else { format!("{said} ({text})") };
@@ -170,7 +185,7 @@ fn classify(code: u16, state: &str) -> (Status, &'static str, &'static str) {
             "a statement took longer than the server allows",
             "raise max_execution_time or max_statement_time",
         ),
-        1290 | 1792 | 1836 | 3100 => {
+        OPTION_PREVENTS | 1792 | 1836 | 3100 => {
             (Status::Io, "the server takes no writes now", "it is read-only; use the primary server")
         }
         1021 | 1026 | 1114 | 1534 | 3675 => (
@@ -203,7 +218,16 @@ fn classify(code: u16, state: &str) -> (Status, &'static str, &'static str) {
             "the transaction is larger than the server takes; nothing was changed",
             "raise the server's limit (docs/servers.md names them)",
         ),
-        1037 | 1038 | 1041 => (Status::Limit, "the server is out of memory", ""),
+        1038 => (
+            Status::Limit,
+            "the server has too little memory for sorting; nothing was changed",
+            "raise sort_buffer_size on the server",
+        ),
+        1037 | 1041 => (
+            Status::Limit,
+            "the server is out of memory; nothing was changed",
+            "try again when less is going on there, or give the server more memory",
+        ),
         1048 | DUPLICATE | 1169 | 1216 | 1217 | 1451 | 1452 | 1557 | 1761 | 1762 | 3819 | 4025 | 1364 => {
             (Status::Constraint, "", "compare the target's schema with the source's")
         }
@@ -262,6 +286,18 @@ mod tests {
             let error = translate(Cause::MySqlError(error), "mysql://there/schema");
             assert_eq!((error.status(), error.vendor_code()), (status, Some(i32::from(code))));
             assert!(error.hint_text().is_some(), "{}", error.to_json());
+        }
+    }
+
+    #[test]
+    fn memory_that_a_setting_keeps_back_is_not_called_a_server_that_takes_no_writes() {
+        for (option, status) in [("--read-only", Status::Io), ("--max-session-mem-used", Status::Limit)] {
+            let message = format!("The server is running with the {option} option so it cannot execute this statement");
+            let error = translate(
+                Cause::MySqlError(MySqlError { state: "HY000".to_owned(), message, code: 1290 }),
+                "mysql://there/schema",
+            );
+            assert_eq!((error.status(), error.retryable()), (status, false), "{}", error.to_json());
         }
     }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::connection::MysqlConnection;
+use super::key_columns::{self, Keys};
 use super::names::backticked;
 use crate::database::connection::{Connection, Next};
 use crate::database::foreign_key as declared;
@@ -17,11 +18,9 @@ const COLUMNS: &str = "SELECT k.CONSTRAINT_NAME, k.TABLE_SCHEMA = DATABASE() AND
     WHERE (k.TABLE_SCHEMA = DATABASE() OR k.REFERENCED_TABLE_SCHEMA = DATABASE()) AND k.REFERENCED_TABLE_NAME IS NOT NULL
     ORDER BY k.TABLE_SCHEMA, k.TABLE_NAME, k.CONSTRAINT_NAME, k.ORDINAL_POSITION";
 
-/// A row for each column of the keys that begin in the schema. Who may only read sees them here, but not their rules.
-const DECLARED: &str = "SELECT TABLE_NAME, CONSTRAINT_NAME, COLUMN_NAME,
-        NULLIF(REFERENCED_TABLE_SCHEMA, DATABASE()), REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME
-    FROM information_schema.KEY_COLUMN_USAGE WHERE TABLE_SCHEMA = DATABASE() AND REFERENCED_TABLE_NAME IS NOT NULL
-    ORDER BY TABLE_NAME, CONSTRAINT_NAME, ORDINAL_POSITION";
+/// Of each column of a key.
+const DECLARED: &str = "TABLE_NAME, CONSTRAINT_NAME, COLUMN_NAME, NULLIF(REFERENCED_TABLE_SCHEMA, DATABASE()), \
+    REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME";
 /// The plain indexes that a table may have because of foreign keys, a row for each column.
 const INDEXES: &str = "SELECT TABLE_NAME, INDEX_NAME, COLUMN_NAME FROM information_schema.STATISTICS s
     WHERE TABLE_SCHEMA = DATABASE() AND NON_UNIQUE = 1 AND INDEX_TYPE = 'BTREE' AND INDEX_COMMENT = '' AND NOT EXISTS (
@@ -172,7 +171,7 @@ pub fn read(connection: &MysqlConnection) -> Result<Vec<ForeignKey>> {
 /// The foreign keys of the schema's tables.
 pub fn declared(connection: &MysqlConnection) -> Result<Vec<declared::ForeignKey>> {
     let mut found: Vec<(String, declared::ForeignKey)> = Vec::new();
-    connection.query(DECLARED, &[], &mut |row| {
+    key_columns::each(connection, Keys::FromHere, DECLARED, &mut |row| {
         let text = |at: usize| Ok::<_, Error>(row.value(at)?.readable().unwrap_or_default());
         let table = TableName::here(text(0)?);
         let (name, pair) = (text(1)?, (text(2)?, text(5)?));

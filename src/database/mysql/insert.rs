@@ -65,7 +65,7 @@ impl<'c> MysqlInserter<'c> {
         };
         let width = columns.len().max(1);
         let head = format!("INSERT INTO {} ({}) VALUES ", quote(&table.name), names.join(", "));
-        let row = format!("({})", vec!["?"; width].join(", "));
+        let row = format!("({})", columns.iter().map(|(_, kind)| placeholder(kind)).collect::<Vec<_>>().join(", "));
         let rows = ROWS.min(MOST_PARAMETERS / width).max(1);
         let loads = connection.server().local_infile && columns.iter().all(|(_, kind)| load::takes_text(kind));
         Ok(MysqlInserter {
@@ -176,6 +176,14 @@ pub fn sent(kind: &ColumnType, value: ValueRef<'_>) -> Option<Value> {
             large(digits).map(|number| Value::Blob(number.to_be_bytes().to_vec()))
         }
         _ => None,
+    }
+}
+
+/// What stands for a value in a statement. A parameter is text, of which MariaDB makes no vector.
+fn placeholder(kind: &ColumnType) -> &'static str {
+    match kind {
+        ColumnType::Vector { .. } => "CAST(? AS BINARY)",
+        _ => "?",
     }
 }
 

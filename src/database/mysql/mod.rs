@@ -30,6 +30,7 @@ mod connection;
 mod failure;
 mod foreign_key;
 mod insert;
+mod key_columns;
 mod layout;
 mod link;
 mod load;

@@ -1,15 +1,15 @@
 //! The foreign keys of a server that lead to the tables that the schema knows.
 
 use super::connection::MysqlConnection;
+use super::key_columns::{self, Keys};
 use crate::database::connection::{Connection, Next};
 use crate::database::layout::Layout;
 use crate::database::reference::{Reference, References};
 use crate::error::{Error, Result};
 use crate::schema::{Value, quote, table};
 
-const REFERENCES: &str = "SELECT TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_NAME,
-    REFERENCED_COLUMN_NAME, TABLE_SCHEMA = DATABASE() FROM information_schema.KEY_COLUMN_USAGE
-    WHERE REFERENCED_TABLE_SCHEMA = DATABASE() ORDER BY TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, ORDINAL_POSITION";
+const REFERENCES: &str = "TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_NAME, \
+    REFERENCED_COLUMN_NAME, TABLE_SCHEMA = DATABASE()";
 const KEY: &str = "SELECT COLUMN_NAME FROM information_schema.STATISTICS
     WHERE TABLE_SCHEMA = ?1 AND TABLE_NAME = ?2 AND INDEX_NAME = 'PRIMARY' ORDER BY SEQ_IN_INDEX";
 /// The account lacks the right PROCESS.
@@ -19,7 +19,7 @@ const DENIED: i32 = 1227;
 pub fn read(connection: &MysqlConnection, layout: &Layout) -> Result<References> {
     let mut found: Vec<([String; 3], Reference)> = Vec::new();
     let mut all = Vec::new();
-    connection.query(REFERENCES, &[], &mut |row| {
+    key_columns::each(connection, Keys::ToHere, REFERENCES, &mut |row| {
         let text = |at| Ok::<_, Error>(row.value(at)?.readable().unwrap_or_default());
         let id = [text(0)?, text(1)?, text(2)?];
         let (from, to, to_column) = (text(3)?, text(4)?, text(5)?);

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use mysql::consts::CapabilityFlags;
 use mysql::prelude::Queryable;
-use mysql::{Opts, OptsBuilder, Pool, PoolConstraints, PoolOpts, PooledConn, SslOpts};
+use mysql::{DriverError, Error as Cause, Opts, OptsBuilder, Pool, PoolConstraints, PoolOpts, PooledConn, SslOpts};
 
 use super::address::{Address, SslMode};
-use super::failure::{lacks_tls, of_connecting};
+use super::failure::{lacks_tls, of_connecting, translate};
 use super::settings;
 use crate::database::secret::Secret;
 use crate::error::{Domain, Error, Result, Status};
@@ -16,6 +16,8 @@ use crate::error::{Domain, Error, Result, Status};
 const KEEPALIVE_MS: u32 = 30_000;
 /// Statements that a connection keeps prepared.
 const STATEMENTS: usize = 32;
+/// What every server takes in one packet that takes our statements at all.
+const SMALL_PACKET: usize = 1 << 16;
 
 /// Which server it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +73,7 @@ impl Door {
         self.address.to_string()
     }
 
-    fn options(&self, schema: bool, ssl: Option<SslOpts>) -> Opts {
+    fn options(&self, schema: bool, packet: Option<usize>, ssl: Option<SslOpts>) -> Opts {
         let address = &self.address;
         let host = if address.host.contains(':') { format!("[{}]", address.host) } else { address.host.clone() };
         let once = PoolConstraints::new(1, 1).unwrap_or_default();
@@ -89,6 +91,7 @@ impl Door {
             .read_timeout(address.read_timeout)
             .write_timeout(address.read_timeout)
             .stmt_cache_size(STATEMENTS)
+            .max_allowed_packet(packet)
             // An UPDATE counts the rows that it finds, as in SQLite.
             .additional_capabilities(CapabilityFlags::CLIENT_FOUND_ROWS)
             .ssl_opts(ssl)
@@ -96,7 +99,8 @@ impl Door {
             .into()
     }
 
-    fn dial(&self, schema: bool) -> mysql::Result<Pool> {
+    /// Without `packet` the driver asks the server how much it takes in one packet.
+    fn dial(&self, schema: bool, packet: Option<usize>) -> mysql::Result<(Pool, PooledConn)> {
         let address = &self.address;
         let authorities = || match &address.ssl_ca {
             Some(path) => SslOpts::default().with_root_cert_path(Some(path.clone())),
@@ -111,26 +115,35 @@ impl Door {
         };
         // The driver has TLS over TCP only, which a socket does not need.
         let ssl = ssl.filter(|_| address.socket.is_none() || address.ssl_mode != SslMode::Preferred);
-        match Pool::new(self.options(schema, ssl)) {
+        let pool = match Pool::new(self.options(schema, packet, ssl)) {
             Err(error) if address.ssl_mode == SslMode::Preferred && lacks_tls(&error) => {
-                Pool::new(self.options(schema, None))
+                Pool::new(self.options(schema, packet, None))?
             }
-            dialled => dialled,
-        }
+            dialled => dialled?,
+        };
+        let connection = pool.get_conn()?;
+        Ok((pool, connection))
     }
 
     /// Connects. Without `schema` to no schema at all.
     pub fn connect(&self, schema: bool) -> Result<Session> {
         self.check()?;
         let place = self.place();
-        let begin = || -> mysql::Result<(Pool, PooledConn)> {
-            let pool = self.dial(schema)?;
-            let connection = pool.get_conn()?;
-            Ok((pool, connection))
-        };
-        let (pool, mut connection) = begin().map_err(|error| of_connecting(error, &place))?;
+        let connecting = |error| of_connecting(error, &place);
+        let (pool, mut connection) = match self.dial(schema, None) {
+            // The driver asks before anything can be set, and got no row: sql_select_limit is 0 for everybody. What it asks for is
+            // found out on a connection with our settings.
+            Err(Cause::DriverError(DriverError::SetupError)) => {
+                let (_pool, mut connection) = self.dial(schema, Some(SMALL_PACKET)).map_err(connecting)?;
+                settings::impose(&mut connection, &place)?;
+                let server = Server::read(&mut connection).map_err(|error| translate(error, &place))?;
+                self.dial(schema, Some(server.max_packet))
+            }
+            dialled => dialled,
+        }
+        .map_err(connecting)?;
         settings::impose(&mut connection, &place)?;
-        let server = Server::read(&mut connection).map_err(|error| of_connecting(error, &place))?;
+        let server = Server::read(&mut connection).map_err(|error| translate(error, &place))?;
         let session = Session { pool, id: connection.connection_id(), connection, server };
         session.server.check().map_err(|error| error.detail("database", self.place()))?;
         Ok(session)
@@ -146,7 +159,7 @@ impl Door {
         let settings = "autocommit = 0, sql_mode = 'ANSI_QUOTES', foreign_key_checks = 0, auto_increment_offset = 1";
         connection
             .query_drop(format!("SET SESSION {settings}{unchecked}"))
-            .map_err(|error| of_connecting(error, &self.place()))?;
+            .map_err(|error| translate(error, &self.place()))?;
         Ok(connection)
     }
 
@@ -162,7 +175,8 @@ impl Door {
     /// Asks the server, over another connection, to stop what the connection with this id is doing.
     pub fn interrupt(&self, id: u32) {
         // If it cannot be asked, the statement runs to its end.
-        let _asked = self.dial(false).and_then(|pool| pool.get_conn()?.query_drop(format!("KILL QUERY {id}")));
+        let kill = format!("KILL QUERY {id}");
+        let _asked = self.dial(false, Some(SMALL_PACKET)).and_then(|(_pool, mut other)| other.query_drop(kill));
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use mysql::PooledConn;
 use mysql::prelude::Queryable;
 
-use super::failure::{of_connecting, translate};
+use super::failure::translate;
 use crate::error::{Domain, Error, Result, Status};
 
 /// What keeps the server from converting values, and lets names stand in double quotes. Dates that are no day are let in: a column that
@@ -23,14 +23,20 @@ pub struct Setting {
     /// Nothing is read or written before it has this value. The others only matter to statements that fail without them, or have
     /// another guard, and some servers let only administrators set them.
     needed: bool,
+    /// More is as good.
+    least: bool,
 }
 
 const fn needed(name: &'static str, value: &'static str) -> Setting {
-    Setting { name, value, needed: true }
+    Setting { name, value, needed: true, least: false }
 }
 
 const fn wished(name: &'static str, value: &'static str) -> Setting {
-    Setting { name, value, needed: false }
+    Setting { name, value, needed: false, least: false }
+}
+
+const fn at_least(name: &'static str, value: &'static str) -> Setting {
+    Setting { name, value, needed: false, least: true }
 }
 
 /// What every statement of ours is written for, and those that people run by themselves.
@@ -50,6 +56,8 @@ const SETTINGS: &[Setting] = &[
     needed("transaction_isolation", "'REPEATABLE-READ'"),
     needed("tx_read_only", "0"),
     needed("transaction_read_only", "0"),
+    // Rows that are written are locked and looked at once more, which tells what changed; the server would only say that something did.
+    needed("innodb_snapshot_isolation", "0"),
     // Which rows are read.
     needed("sql_select_limit", MOST),
     needed("max_join_size", MOST),
@@ -101,11 +109,14 @@ const SETTINGS: &[Setting] = &[
     needed("net_write_timeout", "3600"),
     needed("wait_timeout", "28800"),
     wished("max_session_mem_used", "9223372036854775807"),
+    wished("tmp_disk_table_size", MOST),
     wished("max_error_count", "64"),
     wished("lc_messages", "'en_US'"),
     wished("show_create_table_skip_secondary_engine", "0"),
     wished("sql_generate_invisible_primary_key", "0"),
     wished("innodb_strict_mode", "1"),
+    // Less makes statements fail.
+    at_least("sort_buffer_size", "262144"),
 ];
 
 impl Setting {
@@ -118,7 +129,7 @@ impl Setting {
             _ => shown.to_owned(),
         };
         if let (Ok(shown), Ok(wanted)) = (shown.parse::<f64>(), wanted.parse::<f64>()) {
-            return shown == wanted;
+            return shown == wanted || self.least && shown > wanted;
         }
         let parts = |text: &str| {
             let mut parts: Vec<String> = text.split(',').map(str::to_ascii_uppercase).collect();
@@ -152,7 +163,8 @@ fn others(shown: &HashMap<String, String>) -> impl Iterator<Item = (&'static Set
 
 /// Gives every setting our value, and looks whether it has it.
 pub fn impose(connection: &mut PooledConn, place: &str) -> Result<()> {
-    let connecting = |error| of_connecting(error, place);
+    // What is at the other end is a server: it may take too little in one packet for our statements.
+    let failed = |error| translate(error, place);
     // The statements below have to be understood, whatever the server's own character set; and showing settings may be limited like
     // any other query. Each server has its own comments that it runs.
     let first = format!(
@@ -160,9 +172,9 @@ pub fn impose(connection: &mut PooledConn, place: &str) -> Result<()> {
          /*M!100101 , max_statement_time = 0 */ /*!80000 , max_execution_time = 0 */"
     );
     for statement in ["SET NAMES utf8mb4 COLLATE utf8mb4_bin", first.as_str()] {
-        connection.query_drop(statement).map_err(connecting)?;
+        connection.query_drop(statement).map_err(failed)?;
     }
-    let before = shown(connection).map_err(connecting)?;
+    let before = shown(connection).map_err(failed)?;
     let needed: Vec<&Setting> = others(&before).map(|(setting, _)| setting).filter(|setting| setting.needed).collect();
     if !needed.is_empty() {
         let values: Vec<String> =
@@ -172,7 +184,7 @@ pub fn impose(connection: &mut PooledConn, place: &str) -> Result<()> {
             for setting in &needed {
                 connection
                     .query_drop(setting.statement())
-                    .map_err(|error| translate(error, place).detail("setting", setting.name))?;
+                    .map_err(|error| failed(error).detail("setting", setting.name))?;
             }
         }
     }
@@ -180,7 +192,7 @@ pub fn impose(connection: &mut PooledConn, place: &str) -> Result<()> {
         // Where it is refused, it stays as it is: see above.
         let _as_it_is = connection.query_drop(setting.statement());
     }
-    let after = shown(connection).map_err(connecting)?;
+    let after = shown(connection).map_err(failed)?;
     match others(&after).find(|(setting, _)| setting.needed) {
         None => Ok(()),
         Some((setting, value)) => {
@@ -196,7 +208,7 @@ pub fn impose(connection: &mut PooledConn, place: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{SETTINGS, needed};
+    use super::{SETTINGS, at_least, needed};
 
     #[test]
     fn values_are_known_in_every_form_that_servers_show() {
@@ -205,6 +217,7 @@ mod tests {
         assert!(needed("use_secondary_engine", "'OFF'").is("OFF") && !needed("use_secondary_engine", "'OFF'").is("ON"));
         assert!(needed("m", "'B,A'").is("a,b") && !needed("m", "'B,A'").is("a"));
         assert!(needed("old_mode", "''").is("") && !needed("old_mode", "''").is("X"));
+        assert!(at_least("s", "4").is("5") && at_least("s", "4").is("4") && !at_least("s", "4").is("3"));
         let mut names: Vec<&str> = SETTINGS.iter().map(|setting| setting.name).collect();
         names.sort_unstable();
         names.dedup();

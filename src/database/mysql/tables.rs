@@ -151,34 +151,43 @@ impl MysqlConnection {
         Ok((self as &dyn Connection).query_integer(sql, &[name])?.unwrap_or(0) > 0)
     }
 
-    /// The first value of a column that comes out as something that does not make it when it goes in again: text of a character set that
-    /// has no code points for it, and in MySQL's JSON decimal numbers, of which a text makes binary ones.
-    pub(super) fn one_way(&self, table: &TableLayout, column: &ColumnLayout) -> Result<Option<Value>> {
+    /// Shows the values of a column that come out as something that does not make them when it goes in again: text of a character set
+    /// that has no code points for it, and in MySQL's JSON decimal numbers, of which a text makes binary ones, and dates, times and
+    /// bytes, of which it makes strings.
+    pub(super) fn one_way(
+        &self,
+        table: &TableLayout,
+        column: &ColumnLayout,
+        found: &mut dyn FnMut(ValueRef<'_>) -> Result<Next>,
+    ) -> Result<()> {
         let name = quote(&column.name);
-        let (out, back) = match &column.storage {
+        let differs = |back: &str, out: &str| format!("NOT CAST({back} AS BINARY) <=> CAST({out} AS BINARY)");
+        let (back, different) = match &column.storage {
             Storage::Mysql(ColumnType::Json) => {
                 let text = format!("CAST({name} AS CHAR)");
-                (text.clone(), format!("CAST(CAST({text} AS JSON) AS CHAR)"))
+                let again = format!("CAST({text} AS JSON)");
+                let back = format!("CAST({again} AS CHAR)");
+                // Its text does not tell a date from a string, its value does not tell 1.50 from 1.5.
+                let different = format!("({} OR NOT {again} <=> {name})", differs(&back, &text));
+                (back, different)
             }
             Storage::Mysql(ColumnType::Text { charset: Charset::Other(charset), .. }) => {
-                (name.clone(), format!("CONVERT(CONVERT({name} USING utf8mb4) USING {charset})"))
+                let back = format!("CONVERT(CONVERT({name} USING utf8mb4) USING {charset})");
+                let different = differs(&back, &name);
+                (back, different)
             }
-            _ => return Ok(None),
+            _ => return Ok(()),
         };
-        let different = format!("NOT CAST({back} AS BINARY) <=> CAST({out} AS BINARY)");
         let is_json = column.schema.is_some_and(|known| known.kind == Kind::Json);
         let sql = format!("SELECT {name}, {back} FROM {} WHERE {different}", quote(&table.name));
-        let mut found = None;
         self.query(&sql, &[], &mut |row| {
             if is_json
                 && canonical(row.value(0)?).is_some_and(|json| Some(json) == row.value(1).ok().and_then(canonical))
             {
                 return Ok(Next::Row);
             }
-            found = Some(row.value(0)?.to_owned());
-            Ok(Next::Stop)
-        })?;
-        Ok(found)
+            found(row.value(0)?)
+        })
     }
 
     /// Whether a text comes back from a character set, in which it has so many bytes at most.
