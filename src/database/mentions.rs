@@ -4,7 +4,7 @@
 use super::connection::{Connection, Next};
 use super::layout::Layout;
 use crate::error::Result;
-use crate::schema::{Place, Role, TABLES, Table, ValueRef, quote};
+use crate::schema::{Place, Role, TABLES, Table, Value, ValueRef, quote};
 
 /// A column that has ids of another table's rows.
 pub struct Mention {
@@ -37,6 +37,58 @@ pub fn mentions(connection: &dyn Connection, layout: &Layout) -> Result<Vec<Ment
     Ok(found)
 }
 
+/// The highest id that a table's rows have; 0 if that is no number.
+fn highest_of(connection: &dyn Connection, layout: &Layout, of: &str) -> Result<i64> {
+    let Some(table) = layout.table(of) else { return Ok(0) };
+    let sql = format!("SELECT max({}) FROM {}", table.quoted("id"), quote(&table.name));
+    Ok(connection.query_integer(&sql, &[])?.unwrap_or(0))
+}
+
+/// Reads what one table mentions above the ids that are `there`: mostly nothing, which an engine finds sooner than a maximum. Whether
+/// all of it is numbers.
+fn read_above(
+    connection: &dyn Connection,
+    of_table: &[Mention],
+    there: &[i64],
+    highest: &mut Vec<(&'static str, i64)>,
+) -> Result<bool> {
+    let Some(first) = of_table.first() else { return Ok(true) };
+    let columns: Vec<&str> = of_table.iter().map(|mention| mention.column.as_str()).collect();
+    let above: Vec<String> = (1..).zip(&columns).map(|(at, column)| format!("{column} > ?{at}")).collect();
+    let sql = format!("SELECT {} FROM {} WHERE {}", columns.join(", "), first.table, above.join(" OR "));
+    let params: Vec<Value> = there.iter().map(|id| Value::Integer(*id)).collect();
+    let mut found: Vec<i64> = there.to_vec();
+    let mut odd = false;
+    connection.query(&sql, &params, &mut |row| {
+        for (at, found) in found.iter_mut().enumerate() {
+            match row.value(at)? {
+                ValueRef::Null => {}
+                value => match value.as_integer() {
+                    Some(id) => *found = id.max(*found),
+                    None => odd = true,
+                },
+            }
+        }
+        Ok(if odd { Next::Stop } else { Next::Row })
+    })?;
+    highest.extend(of_table.iter().zip(found).map(|(mention, id)| (mention.of, id)));
+    Ok(!odd)
+}
+
+/// Reads all that one table mentions, as the numbers that it stands for.
+fn read_all(connection: &dyn Connection, of_table: &[Mention], highest: &mut Vec<(&'static str, i64)>) -> Result<()> {
+    let Some(first) = of_table.first() else { return Ok(()) };
+    let columns: Vec<String> =
+        of_table.iter().map(|mention| format!("max(CAST({} AS SIGNED INTEGER))", mention.column)).collect();
+    let sql = format!("SELECT {} FROM {}", columns.join(", "), first.table);
+    connection.query(&sql, &[], &mut |row| {
+        for (at, mention) in of_table.iter().enumerate() {
+            highest.extend(row.value(at)?.as_integer().map(|id| (mention.of, id)));
+        }
+        Ok(Next::Stop)
+    })
+}
+
 /// The highest ids that are mentioned, by table.
 pub struct Mentioned(Vec<(&'static str, i64)>);
 
@@ -47,30 +99,17 @@ impl Mentioned {
         mentions.retain(|mention| wanted(mention.of));
         let mut highest = Vec::new();
         for of_table in mentions.chunk_by(|a, b| a.table == b.table) {
-            let Some(first) = of_table.first() else { continue };
-            // Text is greater than all numbers, and may be one.
-            for form in ["max(COLUMN)", "max(CAST(COLUMN AS INTEGER))"] {
-                let columns: Vec<String> =
-                    of_table.iter().map(|mention| form.replace("COLUMN", &mention.column)).collect();
-                let sql = format!("SELECT {} FROM {}", columns.join(", "), first.table);
-                let mut odd = false;
-                connection.query(&sql, &[], &mut |row| {
-                    for (at, mention) in of_table.iter().enumerate() {
-                        let value = row.value(at)?;
-                        odd |= value.as_integer().is_none() && value != ValueRef::Null;
-                        highest.extend(value.as_integer().map(|id| (mention.of, id)));
-                    }
-                    Ok(Next::Stop)
-                })?;
-                if !odd {
-                    break;
-                }
+            let there = of_table.iter().map(|mention| highest_of(connection, layout, mention.of));
+            let there = there.collect::<Result<Vec<i64>>>()?;
+            highest.extend(of_table.iter().zip(&there).map(|(mention, id)| (mention.of, *id)));
+            if !read_above(connection, of_table, &there, &mut highest)? {
+                read_all(connection, of_table, &mut highest)?;
             }
         }
         Ok(Mentioned(highest))
     }
 
-    /// The highest id of a table's rows that is mentioned; 0 if none is.
+    /// The highest id of a table's rows that is mentioned, or that one of them has; 0 if none is.
     pub fn of(&self, table: &str) -> i64 {
         self.0.iter().filter(|(of, _)| *of == table).map(|(_, id)| *id).max().unwrap_or(0).max(0)
     }

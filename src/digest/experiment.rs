@@ -70,7 +70,7 @@ pub fn digest<'a>(
         true => walk_apart(connection, layout, selection, job, &mut digester)?,
         false => walk(connection, layout, selection, job, &mut digester)?,
     }
-    digester.end().finish((connection, layout), selection, stored, job)
+    digester.end()?.finish((connection, layout), selection, stored, job)
 }
 
 /// As [`digest`], with the digests of the nodes.
@@ -84,7 +84,7 @@ pub fn digest_nodes(
     let mut digester = Digester::new(selection, layout, None, also);
     digester.nodes = Some(NodeDigests::default());
     walk(connection, layout, selection, job, &mut digester)?;
-    digester.end().finish_nodes((connection, layout), selection, None, job)
+    digester.end()?.finish_nodes((connection, layout), selection, None, job)
 }
 
 /// As [`digest_nodes`], of what the rows become: each value as `stored` says, each linked row as `rewrite` says before. The nodes only
@@ -105,7 +105,7 @@ pub fn digest_as<'a>(
         }
         None => walk(connection, layout, selection, job, &mut digester)?,
     }
-    digester.end().finish_nodes((connection, layout), selection, Some(stored), job)
+    digester.end()?.finish_nodes((connection, layout), selection, Some(stored), job)
 }
 
 /// The digest of one row by itself.
@@ -139,9 +139,16 @@ type Nodes = Paged<NODE, 455>;
 
 /// Adds to what is below a node.
 fn add_below(node: &mut [u8; NODE], hash: &Hash) {
+    let mut more = Sum::default();
+    more.add(hash);
+    add_all_below(node, &more);
+}
+
+/// Adds several to what is below a node.
+fn add_all_below(node: &mut [u8; NODE], more: &Sum) {
     if let Some(below) = node.last_chunk_mut() {
         let mut sum = Sum::decode(below);
-        sum.add(hash);
+        sum.add_all(more);
         *below = sum.encoded();
     }
 }
@@ -199,6 +206,8 @@ pub struct Digester<'a> {
     below: Sum,
     trials: Nodes,
     runs: Nodes,
+    /// What is not yet added below its owner: rows of one owner mostly follow each other.
+    pending: (Owner, Sum),
     /// `None` if only the whole is of interest.
     nodes: Option<NodeDigests>,
     metrics: Leaves,
@@ -224,6 +233,7 @@ impl<'a> Digester<'a> {
             below: Sum::default(),
             trials: Nodes::default(),
             runs: Nodes::default(),
+            pending: (Owner::Experiment, Sum::default()),
             nodes: None,
             metrics: Leaves::new(selection.metrics.len()),
             artifacts: Leaves::new(selection.artifacts.len()),
@@ -240,23 +250,36 @@ impl<'a> Digester<'a> {
         }
     }
 
+    #[inline]
     fn add(&mut self, owner: Owner, hash: &Hash) -> Result<()> {
-        match owner {
+        if self.pending.0 != owner {
+            self.add_pending()?;
+            self.pending.0 = owner;
+        }
+        self.pending.1.add(hash);
+        Ok(())
+    }
+
+    fn add_pending(&mut self) -> Result<()> {
+        let more = std::mem::take(&mut self.pending.1);
+        match self.pending.0 {
+            _ if more.is_empty() => Ok(()),
             Owner::Experiment => {
-                self.below.add(hash);
+                self.below.add_all(&more);
                 Ok(())
             }
-            Owner::Trial(at) => self.trials.change(at as u64, |node| add_below(node, hash)),
-            Owner::Run(at) => self.runs.change(at as u64, |node| add_below(node, hash)),
+            Owner::Trial(at) => self.trials.change(at as u64, |node| add_all_below(node, &more)),
+            Owner::Run(at) => self.runs.change(at as u64, |node| add_all_below(node, &more)),
         }
     }
 
-    /// Adds a link, whose row stands in the buffer, with the digest of what it links and its id.
-    fn add_link(&mut self, owner: Owner, linked: &Hash, id: Option<i64>) -> Result<()> {
+    /// Adds a link, whose row stands in the buffer, with the digest of what it links.
+    fn add_link(&mut self, owner: Owner, linked: &Hash, row: &dyn Row) -> Result<()> {
         self.buffer.extend_from_slice(linked);
         let hash = *blake3::hash(&self.buffer).as_bytes();
-        if let (Owner::Experiment, Some(nodes), Some(id)) = (owner, &mut self.nodes, id) {
-            nodes.own.push((hash, id));
+        if let (Owner::Experiment, Some(nodes)) = (owner, &mut self.nodes) {
+            // The walk selects the linked row's id second.
+            nodes.own.extend(row.value(1)?.as_integer().map(|id| (hash, id)));
         }
         self.add(owner, &hash)
     }
@@ -269,8 +292,9 @@ impl<'a> Digester<'a> {
     }
 
     /// After every row of the selection.
-    pub fn end(self) -> Ended {
-        Ended {
+    pub fn end(mut self) -> Result<Ended> {
+        self.add_pending()?;
+        Ok(Ended {
             row: self.row,
             below: self.below,
             trials: self.trials,
@@ -278,7 +302,7 @@ impl<'a> Digester<'a> {
             nodes: self.nodes,
             metrics: self.metrics,
             artifacts: self.artifacts,
-        }
+        })
     }
 }
 
@@ -450,8 +474,7 @@ impl Visitor for Digester<'_> {
         if let Some(also) = self.interested(usual) {
             also.link(owner, shape, row, leaf, leaf_shape)?;
         }
-        // The walk selects the linked row's id second.
-        self.add_link(owner, &linked, row.value(1)?.as_integer())
+        self.add_link(owner, &linked, row)
     }
 }
 
@@ -481,7 +504,6 @@ impl Apart for Digester<'_> {
         }
         self.buffer.clear();
         encode_row(shape, row, self.stored, &mut self.buffer)?;
-        // The walk selects the linked row's id second.
-        self.add_link(owner, &linked, row.value(1)?.as_integer())
+        self.add_link(owner, &linked, row)
     }
 }

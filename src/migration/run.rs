@@ -302,7 +302,7 @@ fn write(
         // What is left of it: the rows were read on the way.
         job.begin("digesting the source")?;
         all_copied(sides, &source_counts, &copied)?;
-        let found = digester.end().finish((sides.source, &sides.source_layout), selection, None, job)?;
+        let found = digester.end()?.finish((sides.source, &sides.source_layout), selection, None, job)?;
         prepared.expected.get_or_insert(found);
         prepared.source_digest.get_or_insert(found);
     }

@@ -8,6 +8,7 @@ use crate::database::{Change, Connection, Layout, Mentioned, Next, TableLayout, 
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::IdSet;
 use crate::schema::{Role, Value, ValueRef, quote};
+use smallvec::SmallVec;
 
 /// A chunk is also written when it has this many bytes of text and blobs, or this many rows.
 const FULL_BYTES: usize = 1 << 20;
@@ -214,7 +215,7 @@ impl<'c> Writer<'c> {
     /// Changes the row, or writes a copy of it with this id.
     fn write(&mut self, one: &Pending, copy: Option<i64>) -> Result<()> {
         let cells = one.new.iter().zip(CELLS).filter(|(_, (_, bit))| one.changed & bit != 0);
-        let cells: Vec<(&Value, &str)> = cells.map(|(value, (name, _))| (value, name)).collect();
+        let cells: SmallVec<[(&Value, &str); CELLS.len()]> = cells.map(|(value, (name, _))| (value, name)).collect();
         let sent = as_sent(self.connection, &self.table, &cells);
         let mut params = vec![ValueRef::Integer(one.id)];
         params.extend(copy.map(ValueRef::Integer));
@@ -255,7 +256,11 @@ fn select_cells(table: &TableLayout) -> String {
 }
 
 /// How cells, each with its column, are given to a statement; `None` for as they are.
-pub fn as_sent(connection: &dyn Connection, table: &TableLayout, cells: &[(&Value, &str)]) -> Vec<Option<Value>> {
+pub fn as_sent(
+    connection: &dyn Connection,
+    table: &TableLayout,
+    cells: &[(&Value, &str)],
+) -> SmallVec<[Option<Value>; CELLS.len()]> {
     let sent = |(value, name): &(&Value, &str)| {
         let column = table.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))?;
         connection.as_sent(column, value.borrow())

@@ -80,7 +80,7 @@ pub fn read_nodes(
         Role::Parent(above) => Some(above),
         _ => None,
     });
-    let id_at = scan.at(|column| column.role == Role::Id).unwrap_or(0);
+    let id_at = scan.own_id.unwrap_or(0);
     let id_column = scan.columns.get(id_at).copied();
     let bounds = match (pass.experiment, owner, above) {
         (None, ..) => None,
@@ -131,6 +131,7 @@ pub fn read_nodes(
 }
 
 /// Reports a foreign key that names nothing. With `hangs`, the row's place in the hierarchy is below what it names.
+#[inline]
 pub fn check_parent(
     pass: Pass<'_>,
     known: &Known,
@@ -199,7 +200,7 @@ pub fn null_keys(scan: &TableScan<'_>, cells: &Cells<'_>, collector: &mut Collec
 
 /// Reports an id that is no integer: nothing finds the row by it.
 fn odd_keys(scan: &TableScan<'_>, cells: &Cells<'_>, collector: &mut Collector) {
-    let Some(at) = scan.at(|column| column.role == Role::Id) else { return };
+    let Some(at) = scan.own_id else { return };
     let value = cell(cells, at);
     if value != ValueRef::Null && value.as_integer().is_none() {
         let found = (scan.columns.get(at).map(|column| column.name.into()), Some(value));
@@ -208,7 +209,15 @@ fn odd_keys(scan: &TableScan<'_>, cells: &Cells<'_>, collector: &mut Collector) 
 }
 
 /// Reports the ids in a foreign key that are texts, look like integers, and lead somewhere all the same.
+#[inline]
 fn odd_references(scan: &TableScan<'_>, parent: &ParentRef, cells: &Cells<'_>, collector: &mut Collector) {
+    if parent.places.iter().any(|at| matches!(cell(cells, *at), ValueRef::Text(_))) {
+        disguised_references(scan, parent, cells, collector);
+    }
+}
+
+#[cold]
+fn disguised_references(scan: &TableScan<'_>, parent: &ParentRef, cells: &Cells<'_>, collector: &mut Collector) {
     for at in &parent.places {
         let (value, column) = (cell(cells, *at), scan.columns.get(*at));
         let Some(column) = column.filter(|column| matches!(column.role, Role::Parent(_))) else { continue };

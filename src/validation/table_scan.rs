@@ -8,7 +8,7 @@ use super::report::Collector;
 use crate::database::{Connection, Layout, Next, Row, TableLayout};
 use crate::error::{Domain, Error, Result};
 use crate::progress::Job;
-use crate::schema::{Column, Value, ValueRef, quote};
+use crate::schema::{Column, Role, Value, ValueRef, quote};
 
 /// The cells of the columns that a scan reads, in their order. Each is asked of the database once.
 pub type Cells<'r> = [ValueRef<'r>];
@@ -59,6 +59,8 @@ pub struct TableScan<'l> {
     pub columns: Vec<&'static Column>,
     /// Where the primary key is among them.
     key: Vec<usize>,
+    /// Where the row's own id is among them, if it has one.
+    pub own_id: Option<usize>,
 }
 
 impl<'l> TableScan<'l> {
@@ -72,7 +74,8 @@ impl<'l> TableScan<'l> {
             .collect();
         let at = |name: &&str| columns.iter().position(|column| column.name == *name);
         let key = schema.primary_key.iter().filter_map(at).collect();
-        TableScan { table, columns, key }
+        let own_id = columns.iter().position(|column| column.role == Role::Id);
+        TableScan { table, columns, key, own_id }
     }
 
     /// Where a column is in the rows that are read.

@@ -98,7 +98,7 @@ impl<'a, 'c, 's> Tree<'a, 'c, 's> {
             }
             counts.push((known.table.name, node.written));
         }
-        Ok((counts, self.digester.take().map(Digester::end)))
+        Ok((counts, self.digester.take().map(Digester::end).transpose()?))
     }
 
     /// Writes the current row of a table, and everything that hangs on it.

@@ -62,6 +62,8 @@ pub struct Target<'c> {
     /// By the table's place among the schema's.
     sinks: Vec<Sink<'c>>,
     declared: Vec<Declared>,
+    /// Whether rows name others of the document in extra columns: known before each of them is asked.
+    has_links: bool,
     /// The columns that were added.
     pub added: Vec<(&'static str, String)>,
     /// Those that have ids of other rows in the document, and do not declare it in the target.
@@ -84,10 +86,12 @@ impl<'c> Target<'c> {
             ignored: false,
             sinks: Vec::new(),
             declared: Vec::new(),
+            has_links: false,
             added: Vec::new(),
             undeclared: Vec::new(),
             blocked: false,
         };
+        target.look_for_links();
         target.sinks = TABLES.iter().map(|table| target.sink(target.layout.table(table.name))).collect();
         target
     }
@@ -212,6 +216,7 @@ impl<'c> Target<'c> {
     /// The extra columns that the document has. Those that the target lacks are added, if that is allowed.
     pub fn declare(&mut self, declared: Vec<Declared>, reader: &Reader<'_>) -> Result<()> {
         self.declared = declared;
+        self.look_for_links();
         self.refuse_other_links(reader)?;
         self.undeclared = self.take_links();
         for (table, _) in self.undeclared.clone() {
@@ -292,9 +297,13 @@ impl<'c> Target<'c> {
         taken
     }
 
+    fn look_for_links(&mut self) {
+        self.has_links = self.layout.has_links() || self.declared.iter().any(|extra| extra.refers.is_some());
+    }
+
     /// Whether rows name others of the document in extra columns.
     pub fn has_links(&self) -> bool {
-        self.layout.has_links() || self.declared.iter().any(|extra| extra.refers.is_some())
+        self.has_links
     }
 
     /// The extra columns of a table that have ids of other rows, by position, and whose.
@@ -386,6 +395,7 @@ impl<'c> Target<'c> {
         }
         let filled = std::mem::take(&mut self.layout.filled);
         self.layout = self.connection.layout()?;
+        self.look_for_links();
         self.layout.leave_to_fill(|table, column| {
             !filled.iter().any(|there| there.table.name == table.name && there.column.name == column.name)
         });
