@@ -1,5 +1,6 @@
 # make demo    build the library and the C examples, and run the main job on real data
-# make test    run every test; installs what is missing on Debian and Ubuntu (a random test that fails says by which EXPMIG_TEST_SEED it is repeated)
+# make test    run every test; installs what is missing on Debian and Ubuntu (a random test that fails says by which EXPMIG_TEST_SEED it is repeated).
+#              EXPMIG_TEST_MYSQLD names a MySQL server to run them on too, EXPMIG_TEST_MARIADBD another MariaDB server than the system's
 # make large   the tests that take minutes and gigabytes of disk: a document of 2 GiB in less than 64 MiB of memory, a training beside jobs on
 #              2,000,000 metrics, every setting of a server at its most hostile, twenty migrations beside a tracker that writes
 # make fuzz    looks for documents that break the import, for FUZZ_SECONDS (600); needs cargo-fuzz (fuzz/README.md)

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use crate::database::{Connection, Database, EachRow, Watches};
+use crate::database::{Connection, Database, EachRow, Reading, Watches};
 use crate::digest::{self, Hash};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{CountRows, ExperimentSummary, Scope, Selection, experiment_exists, list_experiments};
@@ -127,7 +127,7 @@ impl<D: Borrow<Database>> Manager<D> {
     /// Reads one consistent state.
     fn reading<T>(&self, job: &Arc<Job>, read: impl FnOnce(&dyn Connection) -> Result<T>) -> Result<T> {
         job.begin("opening")?;
-        let state = self.database().state(job)?;
+        let state = self.database().state(Reading::Passes, job)?;
         let connection = state.connection();
         let _watches = Watches::new(job, [connection, connection]);
         let value = read(connection)?;

@@ -407,6 +407,41 @@ fn what_only_a_server_has_within_json_is_listed_before_anything_is_written() {
 }
 
 #[test]
+fn characters_that_only_a_servers_character_set_has_are_listed_wherever_they_go() {
+    each(|server| {
+        let declared = "ALTER TABLE TRIAL ADD COLUMN mood VARCHAR(9) CHARACTER SET cp1251";
+        // Nobody knows what this is; read it is a question mark.
+        let name = small(
+            server,
+            &format!("{declared};\nUPDATE TRIAL SET mood = 'Привет?';\nUPDATE TRIAL SET mood = x'98' WHERE id = 12"),
+        );
+        let folder = Folder::new();
+        let source = manager(&server.url(&name), OpenOptions::default(), Some(&folder));
+        let same = small(server, declared);
+        let wide = small(server, &declared.replace("cp1251", "utf8mb4"));
+        let path = folder.path("a.db");
+        let file = create(path.to_str().expect("a path"));
+        support::execute(&path, "ALTER TABLE TRIAL ADD COLUMN mood TEXT");
+        let new = create(folder.path("b.db").to_str().expect("a path"));
+        for (at, target) in [open(&server.url(&same)), open(&server.url(&wide)), file, new].iter().enumerate() {
+            let error = failed(source.migrate_experiment(1, Some(target), MigrateOptions::default()), Status::Lossy);
+            assert_eq!(support::details(&error, "column"), ["mood"], "{at}: {}", error.to_json());
+            assert_eq!(support::details(&error, "row"), ["id=12"], "{at}: {}", error.to_json());
+            let options = MigrateOptions { allow_lossy: true, ..MigrateOptions::default() };
+            let result = done(source.migrate_experiment(1, Some(target), options)).to_json();
+            assert_eq!(result["lossy"]["count"], 1, "{at}: {result}");
+            migrate(&source, target, 2, Strategy::Balanced);
+        }
+        let error = failed(source.create_snapshot("odd", SnapshotOptions::default()), Status::Lossy);
+        assert_eq!(support::details(&error, "column"), ["mood"], "{}", error.to_json());
+        // Every byte of this one is a character.
+        let latin = "ALTER TABLE TRIAL ADD COLUMN mood VARCHAR(9) CHARACTER SET latin1";
+        let name = small(server, &format!("{latin};\nUPDATE TRIAL SET mood = x'7f80818d8f909dff'"));
+        migrate(&open(&server.url(&name)), &open(&server.url(&small(server, latin))), 1, Strategy::Balanced);
+    });
+}
+
+#[test]
 fn digits_that_only_a_server_has_within_a_metrics_values_are_listed() {
     each(|server| {
         let json = "ALTER TABLE METRIC MODIFY per_label_val JSON";

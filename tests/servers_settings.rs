@@ -294,6 +294,8 @@ fn hostile_values(kind: Kind, client: &mut Conn, name: &str, value: &str) -> Vec
             values.extend(["0", "1", "4", "0.000001", "4294967295", "18446744073709551615"].map(str::to_owned))
         }
         _ if kind == Kind::MariaDb => values.extend(listed(client, name)),
+        // Switches are all turned off, and on, below.
+        _ if value.contains('=') => {}
         // The number of a value of a list.
         _ => values.extend((0..12).map(|at| at.to_string())),
     }

@@ -40,6 +40,15 @@ pub enum Next {
     Stop,
 }
 
+/// How a state is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// Some passes, one after the other, as fast as the machine can.
+    Passes,
+    /// For as long as something else takes, such as writing.
+    Beside,
+}
+
 /// How closely stored data is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {

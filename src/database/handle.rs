@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::connection::{Connection, Copied, Engine, Transaction, Watches};
+use super::connection::{Connection, Copied, Engine, Reading, Transaction, Watches};
 use super::layout::Layout;
 #[cfg(feature = "mysql")]
 use super::mysql::MysqlServer;
@@ -127,9 +127,9 @@ impl Database {
     }
 
     /// One consistent state, to be read for as long as that takes: writers of a file in rollback-journal mode are not kept waiting.
-    pub fn state(&self, job: &Arc<Job>) -> Result<State<'_>> {
+    pub fn state(&self, reading: Reading, job: &Arc<Job>) -> Result<State<'_>> {
         match &self.backend {
-            Backend::Sqlite(file) => Ok(State::of_file(file.state(job)?)),
+            Backend::Sqlite(file) => Ok(State::of_file(file.state(reading, job)?)),
             #[cfg(feature = "mysql")]
             Backend::Mysql(server) => {
                 let reader = server.reader()?;
@@ -170,7 +170,7 @@ impl Database {
             #[cfg(feature = "mysql")]
             Backend::Mysql(_) => {}
         }
-        let state = self.state(job)?;
+        let state = self.state(Reading::Beside, job)?;
         let _watches = Watches::new(job, [state.connection(), state.connection()]);
         read(state.connection())
     }

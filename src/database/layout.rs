@@ -182,6 +182,18 @@ impl ColumnLayout {
         }
     }
 
+    /// Whether what is read of a value tells all of it.
+    #[cfg(feature = "mysql")]
+    pub fn is_read_whole(&self) -> bool {
+        !matches!(&self.storage, Storage::Mysql(column) if !column.is_read_whole())
+    }
+
+    /// Whether what is read of a value tells all of it.
+    #[cfg(not(feature = "mysql"))]
+    pub fn is_read_whole(&self) -> bool {
+        true
+    }
+
     /// Whether the column would take a value that was read from it back as it is, as far as can be told without the server.
     #[cfg(feature = "mysql")]
     pub fn takes_back(&self, value: ValueRef<'_>) -> bool {

@@ -57,8 +57,8 @@ mod widening;
 pub use cell_buffer::CellBuffer;
 pub use chunk::Chunk;
 pub use connection::{
-    Cells, Change, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction,
-    Watches, Write,
+    Cells, Change, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Reading, Row, RowCounts,
+    Transaction, Watches, Write,
 };
 pub use foreign_key::{ForeignKey, TableName};
 pub use glob::Glob;

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value as Json, json};
 
 use super::cell_buffer::CellBuffer;
-use super::connection::{Connection, Copied, Next, Transaction};
+use super::connection::{Connection, Copied, Next, Reading, Transaction};
 use super::guard;
 use super::handle::{OpenOptions, has_no_experiment};
 use super::one_file::OneFile;
@@ -20,7 +20,7 @@ use super::sqlite_aside;
 use super::sqlite_beside;
 use super::sqlite_copy::{self, in_wal_mode};
 use super::sqlite_private::{Spare, free_bytes, is_needed, size_of};
-use super::sqlite_state::SqliteState;
+use super::sqlite_state::{Copying, SqliteState};
 use super::temporary;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
@@ -171,9 +171,15 @@ impl SqliteFile {
     }
 
     /// One state of the file, to be read for as long as that takes.
-    pub fn state(&self, job: &Arc<Job>) -> Result<SqliteState<'_>> {
+    pub fn state(&self, reading: Reading, job: &Arc<Job>) -> Result<SqliteState<'_>> {
         let access = if self.options.read_only { Access::ReadOnly } else { Access::Read };
-        SqliteState::open(self.reader()?, &self.copy_folder(), (&self.spare, &|| self.connect(access, None)), job)
+        let connect = Box::new(move || self.connect(access, None));
+        SqliteState::open(
+            self.reader()?,
+            Copying { folder: self.copy_folder(), spare: &self.spare, connect },
+            reading,
+            job,
+        )
     }
 
     /// What `read` makes of one state, read in place; `None` if that would keep writers waiting for too long.
@@ -219,7 +225,7 @@ impl SqliteFile {
         })?;
         let Some(mut rows) = aside else {
             let job = Job::unwatched(Domain::Database);
-            let state = self.state(&job)?;
+            let state = self.state(Reading::Beside, &job)?;
             return state.prepare_read(sql)?.run(params, each);
         };
         let mut cells = CellBuffer::default();

@@ -1,12 +1,13 @@
 //! One consistent state of a SQLite file, read in place as long as that keeps nobody waiting, and then from a private copy.
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::connection::{
-    Change, Connection, Copied, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction, WithCursors, Write,
+    Change, Connection, Copied, Depth, Engine, Inserter, Next, Query, Reading, Row, RowCounts, Transaction,
+    WithCursors, Write,
 };
 use super::layout::{ColumnLayout, Layout, TableLayout};
 use super::read::ReadStatement;
@@ -18,19 +19,38 @@ use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
 use crate::schema::{Table, Value, ValueRef};
 
-/// Up to this size a copy is made before anything else, which takes milliseconds.
-const SMALL: u64 = 4 << 20;
-/// Up to this size it is made on a second processor while the job begins to read: a few tenths of a second, in which writers wait.
+/// Up to this size a pass over the whole file, or a copy of it, takes some tenths of a second on a slow machine. So it is copied only if a
+/// job does not get by with what it can read until then.
+const SMALL: u64 = 64 << 20;
+/// Up to this size the copy is made on a second processor while the job begins to read: a few tenths of a second, in which writers wait.
 /// Larger ones are copied first, and writers have their turn meanwhile.
 const MOST_ASIDE: u64 = 256 << 20;
-/// The shares of the limit, in percent, after which no further statement is read in place, and after which writers are let in, whether the
-/// copy is ready or not.
+/// The shares of the limit, in percent, after which a copy is begun that was not needed before, after which no further statement is read in
+/// place, and after which writers are let in, whether the copy is ready or not.
+const FIRST_COPY: u32 = 10;
 const LAST_STATEMENT: u32 = 25;
 const LAST_MOMENT: u32 = 90;
+
+/// What it takes to copy the file.
+pub struct Copying<'c> {
+    /// Where the copy goes.
+    pub folder: PathBuf,
+    /// A connection for reading, if there is one to spare, and what opens one.
+    pub spare: &'c Spare,
+    pub connect: Box<dyn Fn() -> Result<SqliteConnection> + 'c>,
+}
+
+impl<'c> Copying<'c> {
+    fn start(&self, place: &SqliteConnection) -> Result<Making<'c>> {
+        Making::start(Empty::create(place, &self.folder)?, self.spare, &*self.connect)
+    }
+}
 
 /// One state of the database.
 pub struct SqliteState<'c> {
     place: &'c SqliteConnection,
+    /// The copy was not begun yet.
+    later: RefCell<Option<Copying<'c>>>,
     /// Dropped before the transactions that it looks at.
     making: RefCell<Option<Making<'c>>>,
     /// `None` when the copy has it.
@@ -59,29 +79,30 @@ impl Drop for Open<'_> {
 }
 
 impl<'c> SqliteState<'c> {
-    /// The state as it is now. `connect` opens another connection for reading, if there is none to spare, and `folder` is where a copy goes. Nobody may be kept
-    /// waiting while a callback of the job runs, so a job that somebody watches has its copy from the beginning.
+    /// The state as it is now. Nobody may be kept waiting while a callback of the job runs, so a job that somebody watches has its copy from
+    /// the beginning.
     pub fn open(
         place: &'c SqliteConnection,
-        folder: &Path,
-        (spare, connect): (&'c Spare, &dyn Fn() -> Result<SqliteConnection>),
+        copying: Copying<'c>,
+        reading: Reading,
         job: &Arc<Job>,
     ) -> Result<SqliteState<'c>> {
         place.watch(Some(Arc::clone(job)));
-        let state = SqliteState::begin(place, folder, (spare, connect), job);
+        let state = SqliteState::begin(place, copying, reading, job);
         place.watch(None);
         state
     }
 
     fn begin(
         place: &'c SqliteConnection,
-        folder: &Path,
-        (spare, connect): (&'c Spare, &dyn Fn() -> Result<SqliteConnection>),
+        copying: Copying<'c>,
+        reading: Reading,
         job: &Arc<Job>,
     ) -> Result<SqliteState<'c>> {
         let mut held = Some(Transaction::read(place)?);
-        let mut state = SqliteState {
+        let state = SqliteState {
             place,
+            later: RefCell::default(),
             making: RefCell::default(),
             in_place: Cell::default(),
             copy: OnceCell::new(),
@@ -90,18 +111,28 @@ impl<'c> SqliteState<'c> {
             job: RefCell::new(Some(Arc::clone(job))),
         };
         if is_needed(place)? {
-            let aside = !job.is_watched() && (SMALL..=MOST_ASIDE).contains(&size_of(place)?);
-            let empty = Empty::create(place, folder)?;
-            if aside {
-                state.making = RefCell::new(Some(Making::start(empty, spare, connect)?));
-            } else {
+            let bytes = size_of(place)?;
+            if job.is_watched() || bytes > MOST_ASIDE {
+                let empty = Empty::create(place, &copying.folder)?;
                 held = None;
                 let (copy, _) = empty.fill(place, &mut || job.check())?;
                 state.keep(copy)?;
+            } else if bytes > SMALL || reading == Reading::Beside {
+                state.making.replace(Some(copying.start(place)?));
+            } else {
+                state.later.replace(Some(copying));
             }
         }
         state.in_place.set(held);
         Ok(state)
+    }
+
+    /// Begins to copy, if that is still to do.
+    fn begin_copy(&self) -> Result<()> {
+        let Some(copying) = self.later.borrow_mut().take() else { return Ok(()) };
+        let making = copying.start(self.place)?;
+        self.making.replace(Some(making));
+        Ok(())
     }
 
     fn keep(&self, copy: SqliteConnection) -> Result<()> {
@@ -120,6 +151,7 @@ impl<'c> SqliteState<'c> {
 
     /// From now on nobody waits for us.
     fn settle(&self) -> Result<()> {
+        self.begin_copy()?;
         let Some(making) = self.making.borrow_mut().take() else { return Ok(()) };
         let job = self.job.borrow().clone();
         loop {
@@ -156,6 +188,9 @@ impl<'c> SqliteState<'c> {
         if let Some(copy) = self.copy.get() {
             return Ok(copy);
         }
+        if self.later.borrow().is_some() && self.is_later_than(FIRST_COPY) {
+            self.begin_copy()?;
+        }
         let is_due = |making: &Making<'_>| making.is_done() || self.is_later_than(LAST_STATEMENT);
         if self.open.get() == 0 && self.making.borrow().as_ref().is_some_and(is_due) {
             self.settle()?;
@@ -182,7 +217,7 @@ impl Connection for SqliteState<'_> {
     }
 
     fn let_go(&self) -> Result<()> {
-        if self.open.get() > 0 && self.making.borrow().is_some() {
+        if self.open.get() > 0 && (self.making.borrow().is_some() || self.later.borrow().is_some()) {
             return Err(Error::internal(Domain::Database, "statements are being read in place"));
         }
         self.settle()

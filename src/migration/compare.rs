@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use super::difference::{Cells, NodeRows, cell_difference, cells, first_row_difference};
-use crate::database::{Connection, Database, Layout, State, Watches};
+use crate::database::{Connection, Database, Layout, Reading, State, Watches};
 use crate::digest::{ExperimentDigest, Hash, NodeDigests, digest_nodes, hex, row_digest};
 use crate::error::Result;
 use crate::hierarchy::{CountRows, Ids, Owner, Scope, Selection, Shape, experiment_exists, scan_nodes};
@@ -64,8 +64,9 @@ pub fn compare(
 ) -> Result<Json> {
     other_database.refuse_replaced()?;
     job.begin("opening")?;
-    let state = database.state(job)?;
-    let other_state = if database.is_same_as(other_database) { None } else { Some(other_database.state(job)?) };
+    let state = database.state(Reading::Passes, job)?;
+    let other_state =
+        if database.is_same_as(other_database) { None } else { Some(other_database.state(Reading::Passes, job)?) };
     let connection = state.connection();
     let other_connection = other_state.as_ref().map_or(connection, State::connection);
     let _watches = Watches::new(job, [connection, other_connection]);

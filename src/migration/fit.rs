@@ -20,8 +20,9 @@ enum Change {
     Missing,
     /// The target's type converts some values.
     Converted(ColumnLayout),
-    /// The target's type is the same, but does not take back all that was read from it: the values with these marks.
-    Rewritten(ColumnLayout, HashSet<u64>),
+    /// What is read does not tell all of the values with these marks. Others stay as they are if the target's column is the `same`, or
+    /// keeps them.
+    Untold { there: ColumnLayout, marks: HashSet<u64>, same: bool },
     /// The target refuses NULL.
     Refused,
     /// There the column has ids of other rows, and here it does not say so.
@@ -132,8 +133,8 @@ impl Effective {
         Effective { layout, changes, insisting, utf16: target.utf16, appended, trimmed }
     }
 
-    /// Looks in the tables that are copied for values that a column of the same type would not take back.
-    pub fn find_rewritten(&mut self, source: &dyn Connection, target: &Layout, selection: &Selection) -> Result<()> {
+    /// Looks in the tables that are copied for values that are not all in what is read of them.
+    pub fn find_untold(&mut self, source: &dyn Connection, target: &Layout, selection: &Selection) -> Result<()> {
         let copied = |table: &TableLayout| {
             let rows = selection.counts.iter().any(|counts| counts.table.name == table.schema.name && counts.rows > 0);
             rows && !(self.appended && is_own_row(table))
@@ -143,14 +144,20 @@ impl Effective {
             let changes = self.changes.entry(table.schema.name).or_default();
             for column in &table.columns {
                 let there = other.columns.iter().find(|there| there.name.eq_ignore_ascii_case(&column.name));
-                let Some(there) = there.filter(|there| there.storage == column.storage) else { continue };
+                // A column that is added keeps whatever comes.
+                let added = ColumnLayout::elsewhere(&column.name, "");
+                let there = there.unwrap_or(&added);
+                let same = there.storage == column.storage;
+                if !same && column.is_read_whole() {
+                    continue;
+                }
                 let mut marks = HashSet::new();
                 source.each_not_taken_back(table, column, &mut |value| {
                     marks.insert(mark(value));
                     Ok(Next::Row)
                 })?;
                 if !marks.is_empty() {
-                    changes.insert(column.name.clone(), Change::Rewritten(there.clone(), marks));
+                    changes.insert(column.name.clone(), Change::Untold { there: there.clone(), marks, same });
                 }
             }
         }
@@ -171,7 +178,11 @@ impl Effective {
         }
         match self.changes.get(table.schema.name).and_then(|changes| changes.get(&column.name)) {
             Some(Change::Converted(there)) if !there.certainly_keeps(value) => target.stored_as(there, value),
-            Some(Change::Rewritten(there, marks)) if marks.contains(&mark(value)) => target.stored_as(there, value),
+            Some(Change::Untold { there, marks, same })
+                if marks.contains(&mark(value)) || !(*same || there.certainly_keeps(value)) =>
+            {
+                target.stored_as(there, value)
+            }
             _ => Ok(None),
         }
     }
@@ -382,17 +393,17 @@ impl Finder<'_> {
                     loss("the target refuses NULL", None)?;
                     self.fit.refused += 1;
                 }
-                Change::Converted(there) | Change::Rewritten(there, _) => {
+                Change::Converted(there) | Change::Untold { there, .. } => {
                     if value == ValueRef::Null && there.not_null {
                         loss("the target refuses NULL", None)?;
                         self.fit.refused += 1;
                         continue;
                     }
-                    let (rewritten, kept) = match change {
-                        Change::Rewritten(_, marks) => (true, !marks.contains(&mark(value))),
-                        _ => (false, there.certainly_keeps(value)),
+                    let (untold, kept) = match change {
+                        Change::Untold { marks, same, .. } => (marks.contains(&mark(value)), *same),
+                        _ => (false, false),
                     };
-                    if kept {
+                    if !untold && (kept || there.certainly_keeps(value)) {
                         continue;
                     }
                     let Some(stored) = self.target.stored_as(there, value)? else {
@@ -403,11 +414,8 @@ impl Finder<'_> {
                     let kind = column.schema.map(|known| known.kind);
                     if !same_content(value, stored.borrow(), kind) {
                         loss("the target's column type converts it", Some(stored.borrow().describe()))?;
-                    } else if rewritten {
-                        loss(
-                            "what is written to the target's column is text, which does not tell of which type it is",
-                            None,
-                        )?;
+                    } else if untold {
+                        loss("its text, which is all that is read, does not tell it from others", None)?;
                     }
                 }
                 Change::Missing | Change::Refused | Change::Foreign => {}

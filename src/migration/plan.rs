@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 use super::options::{MigrateOptions, Strategy};
 use super::run::{algorithm, left_behind, warnings};
 use super::sides::{Prepared, Sides};
-use crate::database::{Connection, Database, Next, State, TableLayout, Watches};
+use crate::database::{Connection, Database, Next, Reading, State, TableLayout, Watches};
 use crate::digest::hex;
 use crate::error::{Domain, Result};
 use crate::progress::Job;
@@ -38,8 +38,9 @@ pub fn plan(
     let target_database = target.unwrap_or(source);
     target_database.refuse_replaced()?;
     job.begin("opening")?;
-    let state = source.state(&job)?;
-    let target_state = if source.is_same_as(target_database) { None } else { Some(target_database.state(&job)?) };
+    let state = source.state(Reading::Beside, &job)?;
+    let target_state =
+        if source.is_same_as(target_database) { None } else { Some(target_database.state(Reading::Beside, &job)?) };
     let reader = state.connection();
     let target_reader = target_state.as_ref().map_or(reader, State::connection);
     let _watches = Watches::new(&job, [reader, target_reader]);

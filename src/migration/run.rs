@@ -10,7 +10,7 @@ use super::prove::{all_copied, of_copy, prove, refuse_dangling};
 use super::result::{IdMap, MigrationResult, TableCount};
 use super::sides::{Prepared, Sides, Validated};
 use crate::database::{
-    Connection, Database, Filled, Kinds, MissingColumn, State, Transaction, Watches, Write, cannot_add,
+    Connection, Database, Filled, Kinds, MissingColumn, Reading, State, Transaction, Watches, Write, cannot_add,
 };
 use crate::digest::{ALGORITHM, Digester, ExperimentDigest, OnDuplicate};
 use crate::error::{Domain, Error, NAMED, Result, Status};
@@ -35,7 +35,7 @@ pub fn migrate(
     let writer = target_database.writer(&job)?;
     source.refuse_replaced()?;
     // Within one database, one connection reads and writes: two would wait for each other.
-    let reading = if source.is_same_as(target_database) { None } else { Some(source.state(&job)?) };
+    let reading = if source.is_same_as(target_database) { None } else { Some(source.state(Reading::Beside, &job)?) };
     let reader = reading.as_ref().map_or(writer, State::connection);
     let watches = Watches::new(&job, [reader, writer]);
     // Where a transaction that writes keeps all other writers out, it begins when the source was judged.

@@ -226,7 +226,7 @@ impl Prepared {
         let mut effective = Effective::new(&sides.source_layout, &sides.target_layout, ways, &mut fit);
         let mut selection =
             Selection::read(sides.source, &sides.source_layout, sides.experiment, Scope::default(), job)?;
-        effective.find_rewritten(sides.source, &sides.target_layout, &selection)?;
+        effective.find_untold(sides.source, &sides.target_layout, &selection)?;
         let behind = Behind::find(sides.source, &sides.source_layout, &mut selection, job)?;
         let computed = computed_only_here(&sides.source_layout, &sides.target_layout, &selection);
         let mut quality = (options.strategy != Strategy::Aggressive).then(|| Quality::new(&selection));

@@ -12,7 +12,7 @@ use super::selection::{Chosen, MetricLinks, MetricSelection};
 use super::steps::Steps;
 use super::undo_log::UndoLog;
 use super::write::Writer;
-use crate::database::{Connection, Database, Layout, Row, Transaction, Watches};
+use crate::database::{Connection, Database, Layout, Reading, Row, Transaction, Watches};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{Census, Strangers, grown_by, scan_leaves};
 use crate::progress::Job;
@@ -28,7 +28,7 @@ pub fn transform(
     options.check()?;
     let job = Job::new(Domain::Transformation, options.progress.take(), options.cancel.take());
     job.begin("opening")?;
-    let state = if options.dry_run { Some(database.state(&job)?) } else { None };
+    let state = if options.dry_run { Some(database.state(Reading::Beside, &job)?) } else { None };
     let connection = match &state {
         Some(state) => state.connection(),
         None => database.writer(&job)?,

@@ -77,6 +77,8 @@ impl Checks {
         if checks.is_empty() {
             return Ok(());
         }
+        // Nobody knows how long they take.
+        connection.let_go()?;
         let layout = connection.layout()?;
         let known = layout.tables.iter().map(|table| table.schema.name.to_owned());
         let tables: Vec<String> = known.chain(layout.extra_tables.iter().cloned()).collect();

@@ -14,7 +14,7 @@ use super::report::{Collector, Report};
 use super::shared::read_shared;
 use super::table_scan::Pass;
 use super::values::Values;
-use crate::database::{Connection, Database, Layout, Watches};
+use crate::database::{Connection, Database, Layout, Reading, Watches};
 use crate::error::{Domain, Result};
 use crate::hierarchy::{Scope, Selection, experiment_exists, has_loose_keys};
 use crate::progress::Job;
@@ -35,7 +35,7 @@ pub fn validate(database: &Database, mut options: ValidateOptions, checks: RunCh
 
 fn read(database: &Database, options: &ValidateOptions, checks: RunChecks<'_>, job: &Arc<Job>) -> Result<Report> {
     job.begin("opening")?;
-    let state = database.state(job)?;
+    let state = database.state(Reading::Passes, job)?;
     let connection = state.connection();
     let _watches = Watches::new(job, [connection, connection]);
     let layout = database.checked(connection.layout()?)?;
@@ -62,8 +62,6 @@ pub fn validate_state(
     read_tables(pass, &mut collector)?;
     if options.scope.registered_checks {
         job.begin("running registered checks")?;
-        // Nobody knows how long they take.
-        connection.let_go()?;
         checks(connection, options.experiment, job, &mut collector)?;
     }
     Ok(collector.report(options.scope, options.experiment))

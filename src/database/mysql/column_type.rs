@@ -181,6 +181,12 @@ impl ColumnType {
         matches!(self, ColumnType::Float(_) | ColumnType::Double(_) | ColumnType::Rounded { .. })
     }
 
+    /// Whether what is read of a value tells all of it: a character set can have characters that no other has.
+    pub fn is_read_whole(&self) -> bool {
+        let ColumnType::Text { charset: Charset::Other(charset), .. } = self else { return true };
+        charset == "latin1" || charset == "ascii"
+    }
+
     /// The type with this description.
     pub fn of(declared: &Declared) -> ColumnType {
         let attribute = |word: &str| declared.column_type.to_ascii_lowercase().split(' ').any(|part| part == word);

@@ -171,7 +171,9 @@ impl MysqlConnection {
                 let different = format!("({} OR NOT {again} <=> {name})", differs(&back, &text));
                 (back, different)
             }
-            Storage::Mysql(ColumnType::Text { charset: Charset::Other(charset), .. }) => {
+            Storage::Mysql(kind @ ColumnType::Text { charset: Charset::Other(charset), .. })
+                if !kind.is_read_whole() =>
+            {
                 let back = format!("CONVERT(CONVERT({name} USING utf8mb4) USING {charset})");
                 let different = differs(&back, &name);
                 (back, different)

@@ -9,7 +9,7 @@ use super::output::Output;
 use super::sink::Sink;
 use super::stream::Stream;
 use super::tree::Tree;
-use crate::database::{Connection, Cursor, Database, Layout, Unsteady, Watches};
+use crate::database::{Connection, Cursor, Database, Layout, Reading, Unsteady, Watches};
 use crate::digest::{Digester, Ended, ExperimentDigest, Hash};
 use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::names::{FORMAT, METADATA};
@@ -48,7 +48,7 @@ pub fn export(
     options.check()?;
     let job = Job::new(Domain::ImportExport, options.progress.take(), options.cancel.take());
     job.begin("opening")?;
-    let state = database.state(&job)?;
+    let state = database.state(Reading::Beside, &job)?;
     let reader = state.connection();
     let watches = Watches::new(&job, [reader, reader]);
     let whole = database.checked(reader.layout()?)?;
