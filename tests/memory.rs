@@ -7,8 +7,8 @@ use std::path::Path;
 use common::child::{self, Job};
 use common::database::{Journal, count, open, small};
 use expmig::{
-    Database, ImportOptions, JobOptions, Manager, MetricSelection, MigrateOptions, OpenOptions, TransformOptions,
-    UndoOptions, ValidateOptions,
+    Database, ExportOptions, FileOptions, ImportOptions, JobOptions, Manager, ManagerOptions, MetricSelection,
+    MigrateOptions, OpenOptions, RestoreOptions, SnapshotOptions, TransformOptions, UndoOptions, ValidateOptions,
 };
 use serde_json::{Value, json};
 
@@ -37,12 +37,23 @@ fn child_process() {
     if role == "compare" {
         return compare(&input);
     }
+    if role == "list" {
+        return list(&input);
+    }
+    if role == "one value" {
+        return one_value(&input);
+    }
     let job: Job = serde_json::from_value(input).unwrap();
     let (source, target) = job.open().unwrap();
     let opened = peak();
     let result = source.migrate_experiment(job.experiment, target.as_ref(), MigrateOptions::default()).unwrap();
     let metrics = result.tables.iter().find(|counts| counts.table == "METRIC").unwrap().copied;
-    child::say(&json!({"opened": opened, "peak": peak(), "metrics": metrics}));
+    let migrated = peak();
+    let text = result.to_json_text();
+    child::say(&json!({
+        "opened": opened, "peak": migrated, "metrics": metrics, "with_json": peak(), "json": text.len(),
+        "runs": result.id_map.runs.len(),
+    }));
 }
 
 /// Validates a file and says what it took and what was found.
@@ -77,6 +88,57 @@ fn compare(input: &Value) {
     let opened = peak();
     let report = manager.compare_experiments(1, None, 2, JobOptions::default()).unwrap();
     child::say(&json!({"opened": opened, "peak": peak(), "difference": report["first_difference"]}));
+}
+
+/// Lists the experiments of a file.
+fn list(input: &Value) {
+    let manager = Manager::from(Database::open(input["path"].as_str().unwrap(), OpenOptions::default()).unwrap());
+    let opened = peak();
+    let text = manager.list_experiments_json().unwrap();
+    child::say(&json!({"opened": opened, "peak": peak(), "json": text.len()}));
+}
+
+/// Does something with an experiment that has one huge value.
+fn one_value(input: &Value) {
+    let open = |name: &str, create| {
+        let options = OpenOptions { create, ..OpenOptions::default() };
+        let database = Database::open(input[name].as_str().unwrap(), options).unwrap();
+        let snapshot_dir = Some(Path::new(input["snapshots"].as_str().unwrap()).to_owned());
+        Manager::new(database, ManagerOptions { snapshot_dir, ..ManagerOptions::default() })
+    };
+    let document = Path::new(input["document"].as_str().unwrap());
+    let call = input["call"].as_str().unwrap();
+    let source = open("path", false);
+    let target = matches!(call, "migrate" | "import").then(|| open("target", true));
+    let opened = peak();
+    match (call, &target) {
+        ("digest", _) => drop(source.experiment_digest(1, JobOptions::default()).unwrap()),
+        ("export", _) => {
+            let file = FileOptions { replace: true, ..FileOptions::default() };
+            source.export_to_file(1, document, file, ExportOptions::default()).unwrap();
+        }
+        ("import", Some(target)) => drop(target.import_from_file(document, ImportOptions::default()).unwrap()),
+        ("migrate", target) => {
+            drop(source.migrate_experiment(1, target.as_ref(), MigrateOptions::default()).unwrap());
+        }
+        ("migrate within", _) => drop(source.migrate_experiment(1, None, MigrateOptions::default()).unwrap()),
+        ("compare", _) => drop(source.compare_experiments(1, None, 4, JobOptions::default()).unwrap()),
+        ("validate", _) => drop(source.validate(ValidateOptions::default()).unwrap()),
+        ("snapshot", _) => drop(source.create_snapshot("", SnapshotOptions::default()).unwrap()),
+        ("restore", _) => {
+            let listed = source.list_snapshots(None, None).unwrap();
+            drop(source.restore_snapshot(&listed.snapshots[0].id, RestoreOptions::default()).unwrap());
+        }
+        ("transform", _) => {
+            let selection = MetricSelection { experiments: Some(vec![1]), metrics: None };
+            let factor = Some(r#"{"factor": 3}"#);
+            let result = source.transform_metrics_by(&selection, "scale", factor, TransformOptions::default()).unwrap();
+            assert_eq!((result.updated, result.copied), (1, 0));
+        }
+        ("undo", _) => assert_eq!(source.undo_transform(1, UndoOptions::default()).unwrap().restored, 1),
+        _ => panic!("{call}"),
+    }
+    child::say(&json!({"opened": opened, "peak": peak()}));
 }
 
 /// A document of one run, made while it is read: so many epochs of twenty metrics each, which are linked to a batch of the epoch
@@ -275,6 +337,116 @@ fn many_trials(path: &Path, count: u64, change: &str) {
              COMMIT"
         ))
         .unwrap();
+}
+
+/// Migrates so many trials with a run each, and reads the result as JSON.
+fn migrate_trials(count: u64, most: u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("many.db");
+    many_trials(
+        &source,
+        count,
+        "DELETE FROM TRIAL_RUN WHERE trial_id IN (SELECT id FROM TRIAL WHERE experiment_id = 2)",
+    );
+    open(&source).execute_batch("DELETE FROM TRIAL WHERE experiment_id = 2").unwrap();
+    for target in [None, Some(folder.path().join("target.db"))] {
+        let busy_timeout = std::time::Duration::from_secs(5);
+        let job = Job { source: source.clone(), experiment: 1, target, skip: false, busy_timeout };
+        let (said, grown) = watched("memory", &serde_json::to_value(&job).unwrap());
+        let number = |key: &str| said[key].as_u64().unwrap();
+        assert_eq!(number("runs"), count, "{said}");
+        assert!(grown < most, "{said}");
+        let with_json = number("with_json") - number("opened");
+        println!("with the JSON of {} MiB: {} MiB", number("json") / MIB, with_json / MIB);
+        assert!(with_json < grown + 3 * number("json"), "{said}");
+    }
+}
+
+#[test]
+fn migrating_100_000_trials_and_runs_takes_less_than_64_mib() {
+    migrate_trials(100_000, 64 * MIB);
+}
+
+#[test]
+#[ignore = "takes a minute: make large"]
+fn migrating_400_000_trials_and_runs_takes_less_than_76_mib() {
+    migrate_trials(400_000, 76 * MIB);
+}
+
+#[test]
+fn a_list_of_100_000_experiments_takes_three_times_its_size_and_32_mib() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("many.db");
+    let time = "'2024-01-01T00:00:00', '2024-01-01T00:00:00'";
+    let experiments = format!(
+        "INSERT INTO EXPERIMENT SELECT 1000 + i, 'experiment ' || i, 'what it is about', {time} FROM n;
+         UPDATE TRIAL SET experiment_id = id; UPDATE TRIAL_RUN SET trial_id = id"
+    );
+    many_trials(&path, 50_000, &experiments);
+    let (said, grown) = watched("list", &json!({"path": path}));
+    let size = said["json"].as_u64().unwrap();
+    assert!(size > 10_000_000, "{said}");
+    assert!(grown < 32 * MIB + 3 * size, "{said}");
+}
+
+/// Does everything that copies a value with one of so many bytes, in a column of each kind.
+fn huge_values(kinds: &[&str], bytes: u64) {
+    let count = bytes / 46;
+    let label = format!(
+        "'{{' || (SELECT group_concat('\"label_of_a_class_' || i || '\": ' || (i / 7.0), ', ') FROM n WHERE i < {count}) || '}}'"
+    );
+    let mut too_large: Vec<String> = Vec::new();
+    for (kind, change) in [
+        ("labels", format!("UPDATE METRIC SET per_label_val = {label} WHERE id = 5000000")),
+        ("text", format!("UPDATE EXPERIMENT SET \"desc\" = hex(zeroblob({bytes} / 2)) WHERE id = 1")),
+        ("blob", format!("UPDATE METRIC SET unit = zeroblob({bytes}) WHERE id = 5000000")),
+    ] {
+        if !kinds.contains(&kind) {
+            continue;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("huge.db");
+        let metric = "INSERT INTO METRIC (id, type, total_val) VALUES (5000000, 'loss', 1); INSERT INTO EPOCH VALUES (0, 1000, '2024-01-01T00:00:00');
+                      INSERT INTO EPOCH_METRIC VALUES (0, 1000, 5000000)";
+        many_trials(&path, count, &format!("{metric}; {change}"));
+        open(&path).execute_batch("DELETE FROM TRIAL_RUN WHERE id > 1000; DELETE FROM TRIAL WHERE id > 1000").unwrap();
+        let document = folder.path().join("huge.json");
+        let calls = [
+            "digest",
+            "export",
+            "migrate",
+            "import",
+            "migrate within",
+            "validate",
+            "transform",
+            "compare",
+            "undo",
+            "snapshot",
+            "restore",
+        ];
+        for call in calls {
+            let (target, snapshots) = (folder.path().join(format!("{call}.db")), folder.path().join("snapshots"));
+            print!("{kind}, {call}, ");
+            let input =
+                json!({"path": path, "document": document, "target": target, "call": call, "snapshots": snapshots});
+            let (said, grown) = watched("one value", &input);
+            if grown >= 32 * MIB + 3 * bytes {
+                too_large.push(format!("{kind}, {call}: {said}"));
+            }
+        }
+    }
+    assert!(too_large.is_empty(), "{too_large:#?}");
+}
+
+#[test]
+fn labels_of_8_mib_take_three_times_their_size_and_32_mib() {
+    huge_values(&["labels"], 8 * MIB);
+}
+
+#[test]
+#[ignore = "takes minutes: make large"]
+fn a_value_of_48_mib_takes_three_times_its_size_and_32_mib() {
+    huge_values(&["labels", "text", "blob"], 48 * MIB);
 }
 
 #[test]

@@ -45,16 +45,30 @@ impl<'a> Chunk<'a> {
 
     /// Keeps one row; the columns at its end that got no value are NULL.
     pub fn push(&mut self, values: &[ValueRef<'_>]) -> Result<()> {
-        self.push_all(values.iter().copied());
-        Ok(())
+        self.push_all(values.iter().copied())
     }
 
     /// As [`Chunk::push`].
     #[inline]
-    pub fn push_all<'v>(&mut self, values: impl Iterator<Item = ValueRef<'v>>) {
+    pub fn push_all<'v>(&mut self, values: impl Iterator<Item = ValueRef<'v>> + Clone) -> Result<()> {
+        if values.clone().any(|value| value.is_huge()) {
+            return self.write_through(values);
+        }
         let end = self.cells.len() + self.width;
         values.for_each(|value| self.cells.push(value));
         (self.cells.len()..end).for_each(|_| self.cells.push(ValueRef::Null));
+        Ok(())
+    }
+
+    /// Writes a row with a huge value at once, so that there is no copy of it.
+    #[cold]
+    fn write_through<'v>(&mut self, values: impl Iterator<Item = ValueRef<'v>>) -> Result<()> {
+        self.flush()?;
+        let mut row: Vec<ValueRef<'_>> = values.collect();
+        row.resize(self.width, ValueRef::Null);
+        self.inserter.insert(&row)?;
+        self.written += 1;
+        self.job.advance_by(1)
     }
 
     /// Writes the rows if there are enough of them.

@@ -133,6 +133,12 @@ pub trait Inserter {
 pub trait Change {
     /// Runs it with these parameters; returns how many rows it changed.
     fn run(&mut self, params: &[ValueRef<'_>]) -> Result<u64>;
+
+    /// As [`Change::run`], with parameters that are not needed afterwards: nothing is kept of huge ones that the engine has taken over.
+    fn run_owned(&mut self, params: Vec<Value>) -> Result<u64> {
+        let params: Vec<ValueRef<'_>> = params.iter().map(Value::borrow).collect();
+        self.run(&params)
+    }
 }
 
 /// One connection. Methods take `&self` so that a query can write while it reads, where the engine can.

@@ -367,14 +367,13 @@ struct SqliteChange<'c> {
     statement: rusqlite::Statement<'c>,
 }
 
-impl Change for SqliteChange<'_> {
-    fn run(&mut self, params: &[ValueRef<'_>]) -> Result<u64> {
-        let mut run = || -> rusqlite::Result<usize> {
-            for (index, value) in params.iter().enumerate() {
-                self.statement.raw_bind_parameter(index + 1, Cell(*value))?;
-            }
+impl SqliteChange<'_> {
+    /// Runs the statement with what is bound to it, which it then forgets if that is huge.
+    fn run_bound(&mut self, bound: rusqlite::Result<bool>) -> Result<u64> {
+        let run = || -> rusqlite::Result<usize> {
+            let forgets = bound?;
             let changed = self.statement.raw_execute()?;
-            if params.iter().any(is_huge) {
+            if forgets {
                 self.statement.clear_bindings();
             }
             Ok(changed)
@@ -392,6 +391,32 @@ impl Change for SqliteChange<'_> {
                 .caused_by(error));
         }
         Err(error)
+    }
+}
+
+impl Change for SqliteChange<'_> {
+    fn run(&mut self, params: &[ValueRef<'_>]) -> Result<u64> {
+        let mut bind = || -> rusqlite::Result<bool> {
+            for (index, value) in params.iter().enumerate() {
+                self.statement.raw_bind_parameter(index + 1, Cell(*value))?;
+            }
+            Ok(params.iter().any(is_huge))
+        };
+        let bound = bind();
+        self.run_bound(bound)
+    }
+
+    fn run_owned(&mut self, params: Vec<Value>) -> Result<u64> {
+        let bind = || -> rusqlite::Result<bool> {
+            let mut forgets = false;
+            for (index, value) in params.into_iter().enumerate() {
+                self.statement.raw_bind_parameter(index + 1, Cell(value.borrow()))?;
+                forgets |= is_huge(&value.borrow());
+            }
+            Ok(forgets)
+        };
+        let bound = bind();
+        self.run_bound(bound)
     }
 }
 

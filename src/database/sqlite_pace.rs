@@ -6,8 +6,10 @@ use crate::error::{Domain, Error, Result, Status};
 
 /// How often writers may make the copy begin again before it keeps them from committing.
 const MOST_RESTARTS: u32 = 3;
-/// How often they may where keeping them for so long is not allowed.
+/// How often they may where keeping them for so long is not allowed, and for how long at least it is tried all the same: a machine
+/// that is busy now need not be so in a moment.
 const MOST_TRIES: u32 = 10;
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the copy does before its next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,15 +32,18 @@ pub struct Pace {
     restarts: u32,
     done: u64,
     total: u64,
-    /// Pages copied in all tries, and the time that took.
+    /// Pages copied since it began again, and the time that took.
     copied: u64,
     spent: Duration,
+    since: Instant,
+    patience: Duration,
 }
 
 impl Pace {
     pub fn new(limit: Option<Duration>) -> Pace {
         let (restarts, done, total, copied) = (0, 0, 0, 0);
-        Pace { limit, held: None, overran: false, restarts, done, total, copied, spent: Duration::ZERO }
+        let (spent, since, patience) = (Duration::ZERO, Instant::now(), PATIENCE);
+        Pace { limit, held: None, overran: false, restarts, done, total, copied, spent, since, patience }
     }
 
     /// A step has come so far. It copied this many pages, in this time.
@@ -46,6 +51,7 @@ impl Pace {
         // Somebody committed: SQLite has begun again.
         if self.total > 0 && (done <= self.done || total != self.total) {
             self.restarts += 1;
+            (self.copied, self.spent) = (0, Duration::ZERO);
         }
         (self.done, self.total) = (done, total);
         self.copied += pages;
@@ -79,7 +85,7 @@ impl Pace {
             self.held = Some(Instant::now());
             return Ok(Hold::Begin);
         };
-        if self.restarts <= MOST_TRIES {
+        if self.restarts <= MOST_TRIES || self.since.elapsed() < self.patience {
             return Ok(Hold::AsItIs);
         }
         let message = format!(
@@ -108,7 +114,7 @@ mod tests {
 
     /// A copy of 100 pages in `took`, and somebody commits each time.
     fn disturbed(limit: Option<Duration>, took: Duration, times: u32) -> Pace {
-        let mut pace = Pace::new(limit);
+        let mut pace = Pace { patience: Duration::ZERO, ..Pace::new(limit) };
         for _ in 0..=times {
             pace.step(100, TOTAL, (100, took));
         }
@@ -135,6 +141,15 @@ mod tests {
         let details: Vec<(&str, &str)> = error.details().iter().map(|d| (d.key.as_ref(), d.value.as_str())).collect();
         assert_eq!(details, [("copy_ms", "1100"), ("max_read_lock_ms", "1000")]);
         assert_eq!(disturbed(None, SLOW, MOST_RESTARTS + 1).next().unwrap(), Hold::Begin);
+    }
+
+    #[test]
+    fn a_machine_that_is_busy_for_a_moment_is_waited_for() {
+        let mut pace = Pace { patience: Duration::from_secs(60), ..disturbed(LIMIT, SLOW, MOST_TRIES + 1) };
+        assert_eq!(pace.next().unwrap(), Hold::AsItIs);
+        // Again somebody has committed, and by now a copy is fast.
+        pace.step(100, TOTAL, (100, FAST));
+        assert_eq!(pace.next().unwrap(), Hold::Begin);
     }
 
     #[test]

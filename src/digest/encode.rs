@@ -60,6 +60,21 @@ pub fn encode_value(value: ValueRef<'_>, kind: Option<Kind>, out: &mut Vec<u8>) 
     }
 }
 
+/// As [`encode_value`] for an extra column, but the bytes of a text or a blob, which come last, are answered rather than appended.
+pub fn encode_apart<'v>(value: ValueRef<'v>, out: &mut Vec<u8>) -> &'v [u8] {
+    let (tag, bytes) = match value {
+        ValueRef::Text(bytes) => (TEXT, bytes),
+        ValueRef::Blob(bytes) => (BLOB, bytes),
+        other => {
+            encode_value(other, None, out);
+            return &[];
+        }
+    };
+    out.push(tag);
+    out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+    bytes
+}
+
 /// Whether two values are the same to the digest, as the content of a column of this kind.
 pub fn same_content(a: ValueRef<'_>, b: ValueRef<'_>, kind: Option<Kind>) -> bool {
     let form = |value| {
@@ -154,7 +169,7 @@ fn encode_cell(
 
 #[cfg(test)]
 mod tests {
-    use super::{ValueRef, encode_value};
+    use super::{ValueRef, encode_apart, encode_value};
     use crate::schema::Kind;
 
     fn form(value: ValueRef<'_>, kind: Kind) -> Vec<u8> {
@@ -177,6 +192,23 @@ mod tests {
         );
         assert_eq!(form(ValueRef::Real(9.3e18), Kind::Integer)[0], 2);
         assert_eq!(form(ValueRef::Real(f64::INFINITY), Kind::Integer)[0], 2);
+    }
+
+    #[test]
+    fn bytes_apart_are_the_same_form() {
+        for value in [
+            ValueRef::Null,
+            ValueRef::Integer(7),
+            ValueRef::Real(0.5),
+            ValueRef::Text(b""),
+            ValueRef::Text(b"ab"),
+            ValueRef::Blob(b"ab"),
+        ] {
+            let (mut whole, mut apart) = (Vec::new(), Vec::new());
+            encode_value(value, None, &mut whole);
+            let bytes = encode_apart(value, &mut apart);
+            assert_eq!([&apart, bytes].concat(), whole);
+        }
     }
 
     #[test]

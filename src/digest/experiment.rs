@@ -198,6 +198,19 @@ impl Leaves {
     }
 }
 
+/// A buffer keeps this much memory: one huge value must not keep its own for the rest of the experiment.
+const KEPT: usize = 1 << 16;
+
+/// The digest of what stands in a buffer, which is done with.
+fn hash_of(buffer: &mut Vec<u8>) -> Hash {
+    let hash = *blake3::hash(buffer).as_bytes();
+    if buffer.capacity() > KEPT {
+        buffer.clear();
+        buffer.shrink_to(KEPT);
+    }
+    hash
+}
+
 /// Digests rows that are handed to it as [`walk`] does it, in any order, or as [`walk_apart`] does it, linked rows before their links.
 pub struct Digester<'a> {
     stored: Option<Stored<'a>>,
@@ -276,7 +289,7 @@ impl<'a> Digester<'a> {
     /// Adds a link, whose row stands in the buffer, with the digest of what it links.
     fn add_link(&mut self, owner: Owner, linked: &Hash, row: &dyn Row) -> Result<()> {
         self.buffer.extend_from_slice(linked);
-        let hash = *blake3::hash(&self.buffer).as_bytes();
+        let hash = hash_of(&mut self.buffer);
         if let (Owner::Experiment, Some(nodes)) = (owner, &mut self.nodes) {
             // The walk selects the linked row's id second.
             nodes.own.extend(row.value(1)?.as_integer().map(|id| (hash, id)));
@@ -423,10 +436,10 @@ impl Visitor for Digester<'_> {
     fn node(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
         self.buffer.clear();
         encode_row(shape, row, self.stored, &mut self.buffer)?;
+        let hash = hash_of(&mut self.buffer);
         if let Some(also) = self.also.as_deref_mut() {
             also.node(owner, shape, row)?;
         }
-        let hash = *blake3::hash(&self.buffer).as_bytes();
         let set = |node: &mut [u8; NODE]| {
             if let Some(row) = node.first_chunk_mut() {
                 *row = hash;
@@ -443,10 +456,10 @@ impl Visitor for Digester<'_> {
     fn below_run(&mut self, run: usize, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
         self.buffer.clear();
         encode_row(shape, row, self.stored, &mut self.buffer)?;
+        let hash = hash_of(&mut self.buffer);
         if let Some(also) = self.also.as_deref_mut() {
             also.below_run(run, shape, row)?;
         }
-        let hash = *blake3::hash(&self.buffer).as_bytes();
         self.add(Owner::Run(run), &hash)
     }
 
@@ -463,7 +476,7 @@ impl Visitor for Digester<'_> {
         if let Some(rank) = leaf {
             self.leaf_buffer.clear();
             usual = encode_row(leaf_shape.1, row, self.stored, &mut self.leaf_buffer)?;
-            linked = *blake3::hash(&self.leaf_buffer).as_bytes();
+            linked = hash_of(&mut self.leaf_buffer);
             self.leaves(leaf_shape.0).link(rank, &linked);
             if self.keeps_leaves {
                 self.leaves(leaf_shape.0).hashes.set(rank, &linked)?;
@@ -482,7 +495,7 @@ impl Apart for Digester<'_> {
     fn leaf(&mut self, leaf: (Entity, u64), shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
         self.leaf_buffer.clear();
         let usual = encode_row(shape, row, self.stored, &mut self.leaf_buffer)?;
-        let hash = *blake3::hash(&self.leaf_buffer).as_bytes();
+        let hash = hash_of(&mut self.leaf_buffer);
         if let Some(also) = self.interested(usual) {
             also.odd_leaf(leaf, shape, row)?;
         }

@@ -10,7 +10,7 @@ mod links;
 mod sum;
 
 pub use duplicates::{OnDuplicate, experiments_with_row, twin};
-pub use encode::{Stored, encode_value, same_content};
+pub use encode::{Stored, encode_apart, encode_value, same_content};
 pub use experiment::{
     ALGORITHM, ALGORITHM_WITH_LINKS, Digester, Ended, ExperimentDigest, NodeDigests, digest, digest_as, digest_nodes,
     row_digest,

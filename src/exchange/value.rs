@@ -97,15 +97,19 @@ fn write_real(value: f64, out: &mut Vec<u8>) -> Result<()> {
 }
 
 fn write_base64(bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    /// A multiple of three, so that no piece but the last is padded.
+    const PIECE: usize = 3 << 14;
     out.push(b'"');
-    out.extend_from_slice(STANDARD.encode(bytes).as_bytes());
+    for piece in bytes.chunks(PIECE) {
+        out.extend_from_slice(STANDARD.encode(piece).as_bytes());
+    }
     out.push(b'"');
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Slot, write_value};
+    use super::{Engine, STANDARD, Slot, write_value};
     use crate::schema::ValueRef::{Blob, Integer, Null, Real, Text};
 
     #[test]
@@ -132,6 +136,10 @@ mod tests {
             (Blob(b"null"), [r#"{"$blob":"bnVsbA=="}"#; 3]),
             (Blob(b""), [r#"{"$blob":""}"#; 3]),
         ];
+        let long: Vec<u8> = (0..100_000u32).map(|at| at.wrapping_mul(2_654_435_761).to_be_bytes()[0]).collect();
+        let mut out = Vec::new();
+        write_value(Slot::Text, Blob(&long), &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), format!(r#"{{"$blob":"{}"}}"#, STANDARD.encode(&long)));
         for (value, expected) in cases {
             for (slot, expected) in [Slot::Text, Slot::Number, Slot::Json].into_iter().zip(expected) {
                 let mut out = Vec::new();

@@ -8,19 +8,23 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use crate::database::{Connection, Layout, Row};
-use crate::digest::{encode_value, row_digest};
+use crate::digest::{Hash, encode_value, row_digest};
 use crate::error::Result;
 use crate::hierarchy::{Owner, Selection, Shape, Visitor, walk};
 use crate::progress::Job;
-use crate::schema::{Entity, Place};
+use crate::schema::{Entity, Place, ValueRef};
 
 /// Buckets of the first pass: 1 MiB.
 const BUCKETS: usize = 1 << 16;
 /// Rows that a later pass keeps.
 const MOST_KEPT: usize = 1024;
 
-/// The cells of a row: column, as the digest sees it, and as a person reads it.
-pub type Cells = Vec<(String, Vec<u8>, String)>;
+/// The cells of a row: column, what is the same for cells that are the same to the digest, and as a person reads it.
+pub type Cells = Vec<(String, Hash, String)>;
+
+fn hash(form: &[u8]) -> Hash {
+    *blake3::hash(form).as_bytes()
+}
 
 /// The cells of a row's content.
 pub fn cells(shape: &Shape<'_>, row: &dyn Row) -> Result<Cells> {
@@ -29,17 +33,21 @@ pub fn cells(shape: &Shape<'_>, row: &dyn Row) -> Result<Cells> {
         let value = row.value(shape.first + at)?;
         let mut form = Vec::new();
         encode_value(value, column.schema.map(|known| known.kind), &mut form);
-        cells.push((column.name.to_ascii_lowercase(), form, value.describe()));
+        cells.push((column.name.to_ascii_lowercase(), hash(&form), value.describe()));
     }
     Ok(cells)
 }
 
 /// The first column in which two rows differ.
 pub fn cell_difference(a: &Cells, b: &Cells) -> Option<Json> {
-    let value = |cells: &Cells, column: &str| -> Option<(Vec<u8>, String)> {
-        cells.iter().find(|(name, ..)| name == column).map(|(_, form, shown)| (form.clone(), shown.clone()))
+    let value = |cells: &Cells, column: &str| -> Option<(Hash, String)> {
+        cells.iter().find(|(name, ..)| name == column).map(|(_, form, shown)| (*form, shown.clone()))
     };
-    let null = || (vec![0], "NULL".to_owned());
+    let null = || {
+        let mut form = Vec::new();
+        encode_value(ValueRef::Null, None, &mut form);
+        (hash(&form), ValueRef::Null.describe())
+    };
     let columns =
         a.iter().map(|cell| &cell.0).chain(b.iter().map(|cell| &cell.0).filter(|name| value(a, name).is_none()));
     for column in columns {

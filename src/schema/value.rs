@@ -33,7 +33,16 @@ impl Value {
     }
 }
 
+/// A text or a blob of so many bytes is not copied without need, and not kept when it was used.
+const HUGE: usize = 1 << 20;
+
 impl ValueRef<'_> {
+    /// Whether every copy of the cell counts.
+    #[inline]
+    pub fn is_huge(&self) -> bool {
+        matches!(self, ValueRef::Text(bytes) | ValueRef::Blob(bytes) if bytes.len() >= HUGE)
+    }
+
     /// The same cell, owned.
     pub fn to_owned(self) -> Value {
         match self {

@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use super::examine::{CELLS, Examiner, Verdict};
 use super::links::{move_links, refuse_tied};
-use super::metric::Metric;
 use super::options::TransformOptions;
 use super::plan::Plan;
 use super::result::{Noted, Sample, TransformationResult};
 use super::selection::{Chosen, MetricLinks, MetricSelection};
 use super::steps::Steps;
 use super::undo_log::UndoLog;
-use super::write::Writer;
+use super::write::{Writer, Written};
 use crate::database::{Connection, Database, Layout, Reading, Row, Transaction, Watches};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{Census, Strangers, grown_by, scan_leaves};
@@ -226,14 +225,14 @@ impl Pass<'_, '_> {
     }
 
     fn changed(&mut self, changed: u8, kind: ValueRef<'_>, old: [ValueRef<'_>; 2], shared: bool) -> Result<()> {
-        let metric: &Metric = self.examiner.metric();
         let hopeless = self.all_or_nothing && self.result.failed.count > 0;
         match &mut self.writer {
             Some(writer) if !hopeless => {
-                writer.push(metric, changed, old, shared);
-                if writer.is_full() { self.flush() } else { Ok(()) }
+                let written = writer.push(self.examiner.metric_mut(), changed, old, shared)?;
+                self.note(written)
             }
             _ => {
+                let metric = self.examiner.metric();
                 if self.result.wants_sample() {
                     self.result.samples.push(Sample::new(kind, old, metric));
                 }
@@ -247,6 +246,14 @@ impl Pass<'_, '_> {
     fn flush(&mut self) -> Result<()> {
         let Some(writer) = &mut self.writer else { return Ok(()) };
         let written = writer.flush()?;
+        self.note(written)
+    }
+
+    /// Counts what was written.
+    fn note(&mut self, written: Written) -> Result<()> {
+        if written.updated == 0 && written.refused.is_empty() {
+            return Ok(());
+        }
         self.result.updated += written.updated;
         self.result.copied += written.copied;
         self.job.advance_by(written.updated)?;

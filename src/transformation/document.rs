@@ -14,6 +14,9 @@ pub struct Document {
     pub span: Range<usize>,
     /// Of an object or an array.
     pub items: Vec<Item>,
+    /// The items of huge texts are not kept.
+    passes: bool,
+    passed: bool,
 }
 
 /// A member of an object, or an element of an array, whose key is empty and stands where the value begins.
@@ -28,14 +31,31 @@ pub struct Item {
 
 impl Default for Document {
     fn default() -> Document {
-        Document { shape: Shape::Null, span: 0..0, items: Vec::new() }
+        Document { shape: Shape::Null, span: 0..0, items: Vec::new(), passes: false, passed: false }
     }
 }
 
+/// A text of so many bytes is huge.
+const HUGE: usize = 1 << 20;
+
+/// Reads a member of an object.
+fn member(lexer: &mut Lexer<'_>) -> Result<Item> {
+    let (from, to, escaped) = lexer.raw_key()?;
+    let start = lexer.offset();
+    let shape = lexer.skip_value(1)?;
+    Ok(Item { key: from..to, escaped, value: start..lexer.offset(), shape })
+}
+
 impl Document {
+    /// One of which only the labels are asked for: those of a huge text are read anew then, rather than kept.
+    pub fn of_labels() -> Document {
+        Document { passes: true, ..Document::default() }
+    }
+
     /// Reads a text: all of it is found to be JSON, or nothing is to be used.
     pub fn read(&mut self, text: &str) -> Result<()> {
         self.items.clear();
+        self.passed = self.passes && text.len() >= HUGE;
         let mut lexer = Lexer::new(text);
         lexer.skip_space();
         let start = lexer.offset();
@@ -61,10 +81,10 @@ impl Document {
             return Ok(());
         }
         loop {
-            let (from, to, escaped) = lexer.raw_key()?;
-            let start = lexer.offset();
-            let shape = lexer.skip_value(1)?;
-            self.items.push(Item { key: from..to, escaped, value: start..lexer.offset(), shape });
+            let item = member(lexer)?;
+            if !self.passed {
+                self.items.push(item);
+            }
             if lexer.ended(b'}')? {
                 return Ok(());
             }
@@ -81,16 +101,48 @@ impl Document {
             lexer.skip_space();
             let start = lexer.offset();
             let shape = lexer.skip_value(1)?;
-            self.items.push(Item { key: start..start, escaped: false, value: start..lexer.offset(), shape });
+            if !self.passed {
+                self.items.push(Item { key: start..start, escaped: false, value: start..lexer.offset(), shape });
+            }
             if lexer.ended(b']')? {
                 return Ok(());
             }
         }
     }
 
-    /// The members that are labels: their keys do not begin with `_`.
-    pub fn labels<'a>(&'a self, text: &'a str) -> impl Iterator<Item = &'a Item> {
-        self.items.iter().filter(move |item| !item.is_reserved(text))
+    /// The members of an object that are labels: their keys do not begin with `_`.
+    pub fn labels<'a>(&'a self, text: &'a str) -> impl Iterator<Item = Cow<'a, Item>> {
+        let kept = self.items.iter().map(Cow::Borrowed);
+        let is_passed = self.passed && self.shape == Shape::Object;
+        let again = is_passed.then(|| Again::new(text)).into_iter().flatten().map(Cow::Owned);
+        kept.chain(again).filter(move |item| !item.is_reserved(text))
+    }
+}
+
+/// The members of an object that was read before.
+struct Again<'a>(Lexer<'a>);
+
+impl Again<'_> {
+    fn new(text: &str) -> Again<'_> {
+        let mut lexer = Lexer::new(text);
+        lexer.skip_space();
+        lexer.take(b'{');
+        Again(lexer)
+    }
+}
+
+impl Iterator for Again<'_> {
+    type Item = Item;
+
+    fn next(&mut self) -> Option<Item> {
+        self.0.skip_space();
+        if self.0.peek() == Some(b'}') {
+            return None;
+        }
+        let item = member(&mut self.0).ok()?;
+        self.0.skip_space();
+        self.0.take(b',');
+        Some(item)
     }
 }
 
@@ -241,6 +293,31 @@ mod tests {
         assert!(document.read("[1").is_err());
         document.read("7").unwrap();
         assert!((document.items.len(), document.shape) == (0, Shape::Number));
+    }
+
+    #[test]
+    fn the_labels_of_a_huge_text_are_the_same_though_they_are_not_kept() {
+        let members =
+            |count| (0..count).map(|at| format!("\"_{at}\" : 1 ,\"k{at}\\n\":[{at}, {{}}] ")).collect::<Vec<_>>();
+        for (count, kept) in [(0, true), (3, true), (50_000, false)] {
+            let text = format!(" {{ {}}} ", members(count).join(","));
+            let mut passing = Document::of_labels();
+            passing.read(&text).unwrap();
+            assert_eq!(passing.items.len(), if kept { 2 * count } else { 0 });
+            let keeping = read(&text);
+            let labels = |document: &Document| -> Vec<_> {
+                document
+                    .labels(&text)
+                    .map(|item| (item.key(&text).into_owned(), item.value.clone(), item.shape))
+                    .collect()
+            };
+            assert!(labels(&passing) == labels(&keeping));
+            assert_eq!(labels(&keeping).len(), count);
+        }
+        let array = format!("[{}1]", "1, ".repeat(500_000));
+        let mut passing = Document::of_labels();
+        passing.read(&array).unwrap();
+        assert_eq!((passing.shape, passing.labels(&array).count()), (Shape::Array, 0));
     }
 
     #[test]

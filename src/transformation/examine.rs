@@ -82,6 +82,11 @@ impl<'a> Examiner<'a> {
         &self.metric
     }
 
+    /// As [`Examiner::metric`], for who takes its cells.
+    pub fn metric_mut(&mut self) -> &mut Metric {
+        &mut self.metric
+    }
+
     /// Applies these rules to a metric with this id, type, total and per-label values.
     pub fn examine(
         &mut self,

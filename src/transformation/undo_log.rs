@@ -1,7 +1,7 @@
 //! What is kept of a transformation, so that it can be undone: in tables of our own, in the same transaction.
 
 use crate::database::{Connection, Inserter, Layout, TableLayout, Write};
-use crate::digest::encode_value;
+use crate::digest::{encode_apart, encode_value};
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::{Table, UNDO, UNDO_LINK, UNDO_TRANSFORM, Value, ValueRef};
 
@@ -14,9 +14,21 @@ pub type Fingerprint = [u8; 16];
 /// Of the cells as they are, byte for byte.
 pub fn fingerprint(cells: [ValueRef<'_>; 2]) -> Fingerprint {
     let mut bytes = Vec::new();
-    cells.into_iter().for_each(|cell| encode_value(cell, None, &mut bytes));
+    let hash = if cells.iter().any(ValueRef::is_huge) {
+        // Without a copy of them.
+        let mut hasher = blake3::Hasher::new();
+        for cell in cells {
+            bytes.clear();
+            let apart = encode_apart(cell, &mut bytes);
+            hasher.update(&bytes).update(apart);
+        }
+        hasher.finalize()
+    } else {
+        cells.into_iter().for_each(|cell| encode_value(cell, None, &mut bytes));
+        blake3::hash(&bytes)
+    };
     let mut short = Fingerprint::default();
-    short.copy_from_slice(blake3::hash(&bytes).as_bytes().first_chunk::<16>().unwrap_or(&[0; 16]));
+    short.copy_from_slice(hash.as_bytes().first_chunk::<16>().unwrap_or(&[0; 16]));
     short
 }
 
@@ -162,5 +174,20 @@ impl<'c> UndoLog<'c> {
         let copied = i64::try_from(copied).unwrap_or(i64::MAX);
         let params = [Value::Integer(self.rows), Value::Integer(copied), Value::Integer(self.id)];
         self.connection.execute(&sql, &params).map(|_| ())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ValueRef, encode_value, fingerprint};
+
+    #[test]
+    fn the_fingerprint_of_huge_cells_is_that_of_their_whole_form() {
+        let huge = vec![b'x'; (1 << 20) + 1];
+        for cells in [[ValueRef::Text(&huge), ValueRef::Null], [ValueRef::Real(1.5), ValueRef::Blob(&huge)]] {
+            let mut whole = Vec::new();
+            cells.into_iter().for_each(|cell| encode_value(cell, None, &mut whole));
+            assert_eq!(fingerprint(cells), blake3::hash(&whole).as_bytes()[..16]);
+        }
     }
 }

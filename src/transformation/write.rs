@@ -8,7 +8,6 @@ use crate::database::{Change, Connection, Layout, Mentioned, Next, TableLayout, 
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::IdSet;
 use crate::schema::{Role, Value, ValueRef, quote};
-use smallvec::SmallVec;
 
 /// A chunk is also written when it has this many bytes of text and blobs, or this many rows.
 const FULL_BYTES: usize = 1 << 20;
@@ -101,30 +100,40 @@ impl<'c> Writer<'c> {
         })
     }
 
-    /// Takes a metric that changed. `old` are the cells that it has, `shared` that it has to be copied.
-    pub fn push(&mut self, metric: &Metric, changed: u8, old: [ValueRef<'_>; 2], shared: bool) {
+    /// Takes a metric that changed, and its cells. `old` are the cells that it has, `shared` that it has to be copied. Writes the chunk
+    /// if it is full.
+    pub fn push(&mut self, metric: &mut Metric, changed: u8, old: [ValueRef<'_>; 2], shared: bool) -> Result<Written> {
         let seen = self.has_other_writers.then(|| fingerprint(old));
         let cells = [metric.total_val.borrow(), metric.per_label_val.borrow()];
-        let kept = |(cell, (_, bit)): (ValueRef<'_>, (&str, u8))| match changed & bit {
-            0 => Value::Null,
-            _ => cell.to_owned(),
+        let keeps = |(cell, (name, bit)): (ValueRef<'_>, (&str, u8))| {
+            changed & bit == 0 || certainly_keeps(&self.table, name, cell)
         };
-        let both = |[total, labels]: [ValueRef<'_>; 2]| {
-            let [of_total, of_labels] = CELLS;
-            [kept((total, of_total)), kept((labels, of_labels))]
-        };
-        let new = both(cells);
-        let old = self.log.is_some().then(|| both(old));
-        let keeps = |(cell, (name, _)): (&Value, (&str, u8))| certainly_keeps(&self.table, name, cell.borrow());
-        let uncertain = self.suspicious || !new.iter().zip(CELLS).all(keeps);
+        let uncertain = self.suspicious || !cells.into_iter().zip(CELLS).all(keeps);
         let needed = self.log.is_some() || uncertain;
         let written = needed.then(|| fingerprint(cells));
-        self.bytes += size(&new) + old.as_ref().map_or(0, size);
-        self.pending.push(Pending { id: metric.id, shared, changed, new, old, written, uncertain, seen });
+        let changes = |at: usize| CELLS.get(at).is_some_and(|(_, bit)| changed & bit != 0);
+        let take = |at: usize, cell: &mut Value| match changes(at) {
+            true => std::mem::replace(cell, Value::Null),
+            false => Value::Null,
+        };
+        let new = [take(0, &mut metric.total_val), take(1, &mut metric.per_label_val)];
+        let [total, labels] = old;
+        let kept = |at: usize, cell| if changes(at) { cell } else { ValueRef::Null };
+        let old = self.log.is_some().then(|| [kept(0, total), kept(1, labels)]);
+        let mut one = Pending { id: metric.id, shared, changed, new, old: None, written, uncertain, seen };
+        let huge = one.new.iter().map(Value::borrow).chain(old.into_iter().flatten()).any(|cell| cell.is_huge());
+        if huge && !self.has_other_writers {
+            let mut done = self.flush()?;
+            self.write_through(one, old, &mut done)?;
+            return Ok(done);
+        }
+        one.old = old.map(|old| old.map(ValueRef::to_owned));
+        self.bytes += size(&one.new) + one.old.as_ref().map_or(0, size);
+        self.pending.push(one);
+        if self.is_full() { self.flush() } else { Ok(Written::default()) }
     }
 
-    /// Whether the chunk should be written now.
-    pub fn is_full(&self) -> bool {
+    fn is_full(&self) -> bool {
         self.pending.len() >= self.most_rows || self.bytes >= FULL_BYTES
     }
 
@@ -137,42 +146,65 @@ impl<'c> Writer<'c> {
     /// Writes the chunk.
     pub fn flush(&mut self) -> Result<Written> {
         let mut done = Written::default();
-        let pending = std::mem::take(&mut self.pending);
+        let mut pending = std::mem::take(&mut self.pending);
         self.bytes = 0;
         if self.has_other_writers {
             pending.chunks(LOCKED_AT_ONCE).try_for_each(|chunk| self.lock(chunk))?;
         }
         let mut touched = Vec::with_capacity(pending.len());
-        for one in &pending {
-            let copy = one.shared.then(|| self.first_copy.wrapping_add_unsigned(self.copied.len()));
-            match self.write(one, copy) {
-                Ok(()) => {}
-                Err(error) if error.status() == Status::Constraint => {
-                    done.refused.push(self.refused(one.id, &error)?);
-                    continue;
-                }
-                Err(error) => return Err(error.detail("row", format!("id={}", one.id))),
-            }
-            done.updated += 1;
-            if copy.is_some() {
-                self.copied.insert(one.id)?;
-                done.copied += 1;
-            }
-            if let Some(written) = &one.written {
-                if one.uncertain {
-                    read_back(self.connection, &self.table, copy.unwrap_or(one.id), written)?;
-                }
-                if let Some(old) = &one.old {
-                    let (metric, original) = (copy.unwrap_or(one.id), copy.map(|_| one.id));
-                    let old = old.each_ref().map(Value::borrow);
-                    touched.push(Touched { metric, original, changed: one.changed, old, written });
-                }
-            }
+        for one in &mut pending {
+            let new = std::mem::replace(&mut one.new, [Value::Null, Value::Null]);
+            let one: &Pending = one;
+            let old = one.old.as_ref().map(|old| old.each_ref().map(Value::borrow));
+            touched.extend(self.settle(one, new, old, &mut done)?);
         }
-        if let (Some(log), false) = (&mut self.log, touched.is_empty()) {
-            log.add(&touched)?;
-        }
+        self.keep(&touched)?;
         Ok(done)
+    }
+
+    /// Writes a metric with huge cells at once: the old ones are where they were read, so that there is no copy of them, and the new
+    /// ones are gone before the old ones are kept.
+    fn write_through(&mut self, mut one: Pending, old: Option<[ValueRef<'_>; 2]>, done: &mut Written) -> Result<()> {
+        let new = std::mem::replace(&mut one.new, [Value::Null, Value::Null]);
+        let touched = self.settle(&one, new, old, done)?;
+        self.keep(touched.as_slice())
+    }
+
+    fn keep(&mut self, touched: &[Touched<'_>]) -> Result<()> {
+        match &mut self.log {
+            Some(log) if !touched.is_empty() => log.add(touched),
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes the new cells of a metric, and counts it; what the undo log has to keep.
+    fn settle<'v>(
+        &mut self,
+        one: &'v Pending,
+        new: [Value; 2],
+        old: Option<[ValueRef<'v>; 2]>,
+        done: &mut Written,
+    ) -> Result<Option<Touched<'v>>> {
+        let copy = one.shared.then(|| self.first_copy.wrapping_add_unsigned(self.copied.len()));
+        match self.write(one, new, copy) {
+            Ok(()) => {}
+            Err(error) if error.status() == Status::Constraint => {
+                done.refused.push(self.refused(one.id, &error)?);
+                return Ok(None);
+            }
+            Err(error) => return Err(error.detail("row", format!("id={}", one.id))),
+        }
+        done.updated += 1;
+        if copy.is_some() {
+            self.copied.insert(one.id)?;
+            done.copied += 1;
+        }
+        let Some(written) = &one.written else { return Ok(None) };
+        if one.uncertain {
+            read_back(self.connection, &self.table, copy.unwrap_or(one.id), written)?;
+        }
+        let (metric, original) = (copy.unwrap_or(one.id), copy.map(|_| one.id));
+        Ok(old.map(|old| Touched { metric, original, changed: one.changed, old, written }))
     }
 
     /// Keeps everybody from changing these rows from now on; fails if somebody did since they were read.
@@ -213,13 +245,12 @@ impl<'c> Writer<'c> {
     }
 
     /// Changes the row, or writes a copy of it with this id.
-    fn write(&mut self, one: &Pending, copy: Option<i64>) -> Result<()> {
-        let cells = one.new.iter().zip(CELLS).filter(|(_, (_, bit))| one.changed & bit != 0);
-        let cells: SmallVec<[(&Value, &str); CELLS.len()]> = cells.map(|(value, (name, _))| (value, name)).collect();
-        let sent = as_sent(self.connection, &self.table, &cells);
-        let mut params = vec![ValueRef::Integer(one.id)];
-        params.extend(copy.map(ValueRef::Integer));
-        params.extend(sent.iter().zip(&cells).map(|(sent, (value, _))| sent.as_ref().unwrap_or(value).borrow()));
+    fn write(&mut self, one: &Pending, new: [Value; 2], copy: Option<i64>) -> Result<()> {
+        let mut params = vec![Value::Integer(one.id)];
+        params.extend(copy.map(Value::Integer));
+        for (value, (name, _)) in new.into_iter().zip(CELLS).filter(|(_, (_, bit))| one.changed & bit != 0) {
+            params.push(as_sent(self.connection, &self.table, (value.borrow(), name)).unwrap_or(value));
+        }
         let place =
             self.statements.get_mut(usize::from(copy.is_some())).and_then(|all| all.get_mut(usize::from(one.changed)));
         let Some(place) = place else {
@@ -235,7 +266,7 @@ impl<'c> Writer<'c> {
                 place.insert(self.connection.prepare_change(&sql)?)
             }
         };
-        match statement.run(&params)? {
+        match statement.run_owned(params)? {
             1 => Ok(()),
             _ => Err(changed_otherwise("the database did not change the row")),
         }
@@ -255,17 +286,10 @@ fn select_cells(table: &TableLayout) -> String {
     format!("SELECT {total}, {labels}, {id} FROM {}", quote(&table.name))
 }
 
-/// How cells, each with its column, are given to a statement; `None` for as they are.
-pub fn as_sent(
-    connection: &dyn Connection,
-    table: &TableLayout,
-    cells: &[(&Value, &str)],
-) -> SmallVec<[Option<Value>; CELLS.len()]> {
-    let sent = |(value, name): &(&Value, &str)| {
-        let column = table.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))?;
-        connection.as_sent(column, value.borrow())
-    };
-    cells.iter().map(sent).collect()
+/// How a cell, with its column, is given to a statement; `None` for as it is.
+pub fn as_sent(connection: &dyn Connection, table: &TableLayout, (value, name): (ValueRef<'_>, &str)) -> Option<Value> {
+    let column = table.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))?;
+    connection.as_sent(column, value)
 }
 
 /// Whether a cell is certainly stored as it is in its column of METRIC.

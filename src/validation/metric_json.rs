@@ -47,7 +47,12 @@ struct Object {
 
 impl MetricJson {
     /// Says what is wrong with a text: for each kind, one line that continues "per_label_val ...".
-    pub fn check(&mut self, bytes: &[u8], mut found: impl FnMut(IssueKind, String)) {
+    pub fn check(&mut self, bytes: &[u8], found: impl FnMut(IssueKind, String)) {
+        self.look(bytes, found);
+        self.keys.shrink();
+    }
+
+    fn look(&mut self, bytes: &[u8], mut found: impl FnMut(IssueKind, String)) {
         let text = match std::str::from_utf8(bytes) {
             Ok(text) => text,
             Err(error) => {

@@ -8,6 +8,8 @@ use crate::exchange::value::{write_json, write_string};
 
 /// How much is handed over at once, more or less.
 const CHUNK: usize = 64 * 1024;
+/// What is not kept until the object ends.
+const HUGE: usize = 1 << 20;
 
 /// JSON on its way to a sink.
 pub struct Output<'s> {
@@ -109,6 +111,12 @@ impl<'s> Output<'s> {
     /// Hands over what there is, if that is enough.
     pub fn pass_on(&mut self) -> Result<()> {
         if self.buffer.len() < CHUNK { Ok(()) } else { self.hand_over() }
+    }
+
+    /// Hands over what there is, if it is too much to be kept while something else is done.
+    #[inline]
+    pub fn pass_on_huge(&mut self) -> Result<()> {
+        if self.buffer.len() < HUGE { Ok(()) } else { self.hand_over() }
     }
 
     fn hand_over(&mut self) -> Result<()> {

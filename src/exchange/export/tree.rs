@@ -125,6 +125,8 @@ impl<'a, 'c, 's> Tree<'a, 'c, 's> {
             _ => Some(self.selection.experiment),
         };
         stream.fields.write(row, parent.unwrap_or_default(), self.selection, self.output)?;
+        // The digest makes its own form of a huge value; there need not be two more.
+        self.output.pass_on_huge()?;
         if let Some(digester) = &mut self.digester {
             match (&stream.query.leaf, head.run()) {
                 (Some((entity, shape)), _) => {

@@ -88,14 +88,12 @@ impl<'r> Input<'r> {
         self.base += keep as u64;
         self.at = self.at.saturating_sub(keep);
         self.end -= keep;
+        self.shrink();
         let Some(reader) = &mut self.reader else { return Ok(false) };
-        // One huge value must not keep its memory.
-        if self.end < PIECE && self.buffer.len() > 4 * PIECE {
-            self.buffer.truncate(2 * PIECE);
-            self.buffer.shrink_to_fit();
-        }
         if self.buffer.len() < self.end + PIECE {
-            self.buffer.resize((self.end * 2).max(2 * PIECE), 0);
+            // In small steps: what is added is written, and so takes memory.
+            self.buffer.reserve_exact((self.end / 4).max(2 * PIECE));
+            self.buffer.resize(self.end + (self.end / 4).max(2 * PIECE), 0);
         }
         loop {
             self.job.check()?;
@@ -112,6 +110,26 @@ impl<'r> Input<'r> {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(unreadable(error, self.offset_of(self.end))),
             }
+        }
+    }
+
+    /// One huge value must not keep its memory.
+    fn shrink(&mut self) {
+        if self.end < PIECE && self.buffer.len() > 4 * PIECE {
+            self.buffer.truncate(2 * PIECE);
+            self.buffer.shrink_to_fit();
+        }
+    }
+
+    /// Lets go of what was passed over, if that was huge.
+    #[inline]
+    pub fn let_go(&mut self) {
+        if self.at > 4 * PIECE && self.reader.is_some() {
+            self.buffer.copy_within(self.at..self.end, 0);
+            self.base += self.at as u64;
+            self.end -= self.at;
+            self.at = 0;
+            self.shrink();
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use super::row::Row;
+use super::row::{KEPT_BYTES, Row};
 use crate::database::{Fingerprint, IdMap};
 use crate::error::{Domain, Error, Result};
 use crate::hierarchy::IdSet;
@@ -75,7 +75,12 @@ impl Leaves {
             }
             self.buffer.extend_from_slice(bytes);
         }
-        self.key.hash_one(self.buffer.as_slice()).to_le_bytes()
+        let hash = self.key.hash_one(self.buffer.as_slice());
+        if self.buffer.capacity() > KEPT_BYTES {
+            self.buffer.clear();
+            self.buffer.shrink_to(KEPT_BYTES);
+        }
+        hash.to_le_bytes()
     }
 }
 

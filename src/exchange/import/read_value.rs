@@ -87,6 +87,7 @@ impl ValueReader {
         if let Some(known) = std::str::from_utf8(bytes).ok().and_then(embedded) {
             into.push(ValueRef::Text(bytes));
             self.usual = known.of_numbers;
+            reader.let_go();
             return Ok(());
         }
         let kept = bytes.to_vec();
@@ -157,7 +158,7 @@ impl ValueReader {
         reader.string(&mut coded)?;
         self.text.clear();
         STANDARD
-            .decode_vec(coded, &mut self.text)
+            .decode_vec(&coded, &mut self.text)
             .map_err(|error| reader.error_at(offset, Status::Validation, format!("this is not base 64: {error}")))
     }
 }

@@ -351,7 +351,14 @@ impl<'r> Reader<'r> {
     pub fn string_here(&mut self, out: &mut Vec<u8>) -> Result<()> {
         self.input.pass();
         let token = self.string_token()?;
-        self.decode(&token, out)
+        self.decode(&token, out)?;
+        self.input.let_go();
+        Ok(())
+    }
+
+    /// Lets go of a value that was handed over raw.
+    pub fn let_go(&mut self) {
+        self.input.let_go();
     }
 
     /// A string of a few bytes.

@@ -57,7 +57,7 @@ impl Row {
     }
 
     /// The values of all columns up to the last that was given one.
-    pub fn iter(&self) -> impl Iterator<Item = ValueRef<'_>> {
+    pub fn iter(&self) -> impl Iterator<Item = ValueRef<'_>> + Clone {
         (0..self.width()).map(|column| self.get(column))
     }
 }

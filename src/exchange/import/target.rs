@@ -465,9 +465,8 @@ impl<'c> Target<'c> {
                 })
             }
         };
-        chunk.push_all(row.iter());
         sink.rows += 1;
-        chunk.flush_if_full().map_err(|error| near(error, reader.offset()))
+        chunk.push_all(row.iter()).and_then(|()| chunk.flush_if_full()).map_err(|error| near(error, reader.offset()))
     }
 
     /// Writes the rows of a table that wait.

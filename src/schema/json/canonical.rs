@@ -138,7 +138,11 @@ fn canonical_value(lexer: &mut Lexer<'_>, out: &mut Vec<u8>, depth: usize) -> Re
         }
         Some(b'{') => {
             lexer.take(b'{');
-            canonical_object(lexer, out, depth + 1)
+            // Deeper ones would be read once more for each level.
+            match depth == 0 && lexer.is_huge(HUGE) {
+                true => canonical_huge_object(lexer, out, depth + 1),
+                false => canonical_object(lexer, out, depth + 1),
+            }
         }
         Some(_) => lexer.fail("not a JSON value"),
         None => lexer.fail("the document ends too early"),
@@ -169,6 +173,66 @@ fn patch_count(out: &mut [u8], at: usize, count: u64) {
     if let Some(place) = out.get_mut(at..at + 8) {
         place.copy_from_slice(&count.to_le_bytes());
     }
+}
+
+/// An object in a text of more bytes than this is read twice rather than copied, if its members are not in order.
+const HUGE: usize = 1 << 20;
+
+/// Where the members of an object stand, in the order of their keys, those of the same key in that of the text; and where the object
+/// ends. The lexer is behind the brace.
+fn sorted_members(lexer: &mut Lexer<'_>, depth: usize) -> Result<(Vec<usize>, usize)> {
+    let mut members = Vec::new();
+    lexer.skip_space();
+    if lexer.take(b'}') {
+        return Ok((members, lexer.offset()));
+    }
+    let (mut before, mut key) = (Vec::new(), Vec::new());
+    let mut sorted = true;
+    loop {
+        members.push(lexer.offset());
+        key.clear();
+        lexer.key(&mut key)?;
+        sorted &= members.len() == 1 || before <= key;
+        std::mem::swap(&mut before, &mut key);
+        lexer.skip_value(depth)?;
+        if lexer.ended(b'}')? {
+            break;
+        }
+    }
+    let end = lexer.offset();
+    if !sorted {
+        let (mut left, mut right) = (before, key);
+        let mut key_at = |at: usize, key: &mut Vec<u8>| {
+            key.clear();
+            lexer.go_to(at);
+            // It was read before.
+            let _known = lexer.key(key);
+        };
+        members.sort_by(|a, b| {
+            key_at(*a, &mut left);
+            key_at(*b, &mut right);
+            left.cmp(&right)
+        });
+    }
+    Ok((members, end))
+}
+
+/// As [`canonical_object`], of a huge object of which there shall be no second copy.
+fn canonical_huge_object(lexer: &mut Lexer<'_>, out: &mut Vec<u8>, depth: usize) -> Result<()> {
+    let (members, end) = sorted_members(lexer, depth)?;
+    // Growing step by step would leave holes where it was before.
+    out.reserve(2 * end);
+    out.push(b'o');
+    out.extend_from_slice(&(members.len() as u64).to_le_bytes());
+    for member in members {
+        lexer.go_to(member);
+        lexer.open_key()?;
+        canonical_bytes(lexer, out)?;
+        lexer.colon()?;
+        canonical_value(lexer, out, depth)?;
+    }
+    lexer.go_to(end);
+    Ok(())
 }
 
 /// Where a member stands in the output, and where its key ends.
@@ -273,6 +337,29 @@ mod tests {
             assert!(!is_object_of_numbers(&form(text).unwrap()), "{text}");
         }
         assert!(!is_object_of_numbers(b"") && !is_object_of_numbers(b"o"));
+    }
+
+    #[test]
+    fn huge_objects_have_the_same_form() {
+        for (key, sorted) in [("k", true), ("\\u00e4\\n", false)] {
+            let member = |at: usize| {
+                format!(
+                    " \"{key}{}\" : [{at}, {{\"b\": null, \"a\": \"x\"}}, 1.50e3]",
+                    if sorted { at + 100_000 } else { at % 777 }
+                )
+            };
+            let members: Vec<String> = (0..40_000).map(member).collect();
+            let text = format!("{{{}}} ", members.join(" ,"));
+            assert!(text.len() > super::HUGE);
+            let mut small = Vec::new();
+            let mut lexer = super::Lexer::new(&text);
+            lexer.take(b'{');
+            super::canonical_object(&mut lexer, &mut small, 1).unwrap();
+            assert!(form(&text) == Ok(small), "{key}");
+            let cut = &text[..text.len() - 9];
+            assert_eq!(form(cut).unwrap_err().reason, "the document ends too early");
+            assert!(form(&text.replacen("1.50e3", "1.50e3000000000", 1)).is_err());
+        }
     }
 
     #[test]

@@ -15,6 +15,16 @@ impl Keys {
         self.ends.clear();
     }
 
+    /// Lets go of the memory that one huge object took.
+    pub fn shrink(&mut self) {
+        const KEPT: usize = 1 << 16;
+        if self.bytes.capacity() > KEPT || self.ends.capacity() > KEPT {
+            self.clear();
+            self.bytes.shrink_to(KEPT);
+            self.ends.shrink_to(KEPT);
+        }
+    }
+
     /// Reads a key and its colon.
     pub fn read(&mut self, lexer: &mut Lexer<'_>) -> Result<()> {
         lexer.key(&mut self.bytes)?;

@@ -17,6 +17,16 @@ impl<'a> Lexer<'a> {
         Lexer { text: text.as_bytes(), at: 0 }
     }
 
+    /// Whether the whole text has more bytes than this.
+    pub(super) fn is_huge(&self, most: usize) -> bool {
+        self.text.len() > most
+    }
+
+    /// Goes to an offset.
+    pub(super) fn go_to(&mut self, offset: usize) {
+        self.at = offset;
+    }
+
     /// The offset of the next byte.
     pub fn offset(&self) -> usize {
         self.at

@@ -27,7 +27,7 @@ impl Aggregate {
         let functions =
             [("mean", Function::Mean), ("sum", Function::Sum), ("min", Function::Min), ("max", Function::Max)];
         let function = params.fields(&["function"])?.required("function")?.word(&functions)?;
-        Ok(Aggregate { function, document: Document::default() })
+        Ok(Aggregate { function, document: Document::of_labels() })
     }
 
     fn outcome(&mut self, metric: &Metric) -> std::result::Result<Outcome, String> {
@@ -37,7 +37,7 @@ impl Aggregate {
         let mut so_far: Option<Decimal> = None;
         let mut count = 0;
         for item in self.document.labels(&text) {
-            let number = numbers::label(item, &text)?;
+            let number = numbers::label(&item, &text)?;
             count += 1;
             so_far = Some(match so_far {
                 None => number,

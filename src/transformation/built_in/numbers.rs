@@ -83,8 +83,8 @@ fn labels(
     let mut rewriting = Rewriting::new(text);
     let mut spelled = String::new();
     for item in document.labels(text) {
-        let old = label(item, text)?;
-        let number = new(&old).ok_or_else(|| too_long(item, text))?;
+        let old = label(&item, text)?;
+        let number = new(&old).ok_or_else(|| too_long(&item, text))?;
         if number != old {
             spelled.clear();
             number.spell(&mut spelled);

@@ -22,7 +22,7 @@ impl Round {
         Ok(Round {
             digits: fields.required("digits")?.integer(-MOST_DIGITS, MOST_DIGITS)?,
             target: Target::read(fields.get(Target::KEY))?,
-            document: Document::default(),
+            document: Document::of_labels(),
         })
     }
 }

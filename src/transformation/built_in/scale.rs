@@ -26,7 +26,7 @@ impl Scale {
             factor: factor.map_or(Ok(Decimal::integer(1)), |node| node.decimal())?,
             offset: offset.map_or(Ok(Decimal::integer(0)), |node| node.decimal())?,
             target: Target::read(fields.get(Target::KEY))?,
-            document: Document::default(),
+            document: Document::of_labels(),
         })
     }
 }

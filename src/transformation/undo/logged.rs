@@ -10,6 +10,8 @@ use crate::transformation::undo_log::{fingerprint, own};
 /// A row of the log, and what has become of its metric.
 pub struct Logged<'r> {
     pub metric: i64,
+    /// Its own id.
+    pub id: i64,
     pub original: Option<i64>,
     pub changed: u8,
     pub old: [ValueRef<'r>; 2],
@@ -24,7 +26,7 @@ pub struct Logged<'r> {
 
 impl<'r> Logged<'r> {
     pub fn read(row: &'r dyn Row) -> Result<Logged<'r>> {
-        let mut cells = [ValueRef::Null; 13];
+        let mut cells = [ValueRef::Null; 14];
         row.values(&mut cells)?;
         let [
             metric,
@@ -40,10 +42,12 @@ impl<'r> Logged<'r> {
             source_total,
             source_labels,
             alike,
+            id,
         ] = cells;
         let there = |id: ValueRef<'_>, cells| (id != ValueRef::Null).then_some(cells);
         Ok(Logged {
             metric: metric.as_integer().unwrap_or(0),
+            id: id.as_integer().unwrap_or(0),
             original: original.as_integer(),
             changed: changed.as_integer().and_then(|bits| u8::try_from(bits).ok()).unwrap_or(0),
             old: [total, labels],
@@ -86,6 +90,14 @@ impl<'r> Logged<'r> {
 }
 
 impl Undoing<'_> {
+    /// What a metric had, by the id of its row in the log.
+    pub fn old_query(&self) -> Result<String> {
+        let rows = own(self.layout, &UNDO)?;
+        let [(total, _), (labels, _)] = CELLS;
+        let [total, labels, id] = [total, labels, "id"].map(|column| rows.quoted(column));
+        Ok(format!("SELECT {total}, {labels} FROM {} WHERE {id} = ?1", quote(&rows.name)))
+    }
+
     /// The logged rows, each with what its metric is now, and that of the original of a copy.
     pub fn restore_query(&self, metrics: &TableLayout) -> Result<String> {
         let rows = own(self.layout, &UNDO)?;
@@ -109,7 +121,7 @@ impl Undoing<'_> {
             .collect();
         let name = quote(&metrics.name);
         Ok(format!(
-            "SELECT {}, m.{id}, m.{total}, m.{labels}, o.{id}, o.{total}, o.{labels}, 1{alike} FROM {} AS u
+            "SELECT {}, m.{id}, m.{total}, m.{labels}, o.{id}, o.{total}, o.{labels}, 1{alike}, u.{rowid} FROM {} AS u
              LEFT JOIN {name} AS m ON m.{id} = u.{} LEFT JOIN {name} AS o ON o.{id} = u.{}
              WHERE u.{rowid} >= ?1 AND u.{rowid} < ?2 ORDER BY u.{rowid}",
             logged.join(", "),

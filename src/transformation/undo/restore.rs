@@ -1,5 +1,7 @@
 //! Giving metrics back what they had.
 
+use smallvec::{SmallVec, smallvec};
+
 use super::later::Later;
 use super::logged::Logged;
 use super::{ChangedSince, LISTED, UndoResult, Undoing};
@@ -24,6 +26,8 @@ struct Restorer<'a> {
     suspicious: bool,
     pending: Vec<(i64, u8, [Value; 2], Option<Fingerprint>)>,
     bytes: usize,
+    /// Those with huge cells, which are read once more, each alone: the row in the log, the metric, which cells change.
+    huge: Vec<(i64, i64, u8, Option<Fingerprint>)>,
 }
 
 impl Restorer<'_> {
@@ -31,6 +35,10 @@ impl Restorer<'_> {
         let mut cells = logged.old.into_iter().zip(CELLS).filter(|(_, (_, bit))| logged.changed & bit != 0);
         let uncertain = self.suspicious || !cells.all(|(old, (name, _))| certainly_keeps(self.table, name, old));
         let wanted = logged.now.filter(|_| uncertain).map(|now| fingerprint(logged.before(now)));
+        if logged.old.iter().any(ValueRef::is_huge) {
+            self.huge.push((logged.id, logged.metric, logged.changed, wanted));
+            return Ok(());
+        }
         for cell in logged.old {
             if let ValueRef::Text(bytes) | ValueRef::Blob(bytes) = cell {
                 self.bytes += bytes.len();
@@ -42,32 +50,35 @@ impl Restorer<'_> {
 
     fn flush(&mut self) -> Result<()> {
         self.bytes = 0;
-        for (id, changed, old, wanted) in self.pending.drain(..) {
-            let Some(place) = self.statements.get_mut(usize::from(changed)).filter(|_| changed != 0) else {
-                let message = format!("the undo log has no cells of metric {id}");
-                let error = Error::new(Status::Corrupt, Domain::Transformation, message);
-                return Err(somebody_changed(error, UNDO.name));
-            };
-            let statement = match place {
-                Some(prepared) => prepared,
-                None => {
-                    let sql = update_statement(self.connection, self.table, changed)?;
-                    place.insert(self.connection.prepare_change(&sql)?)
-                }
-            };
-            let mut params = vec![ValueRef::Integer(id)];
-            let cells = old.iter().zip(CELLS).filter(|(_, (_, bit))| changed & bit != 0);
-            let cells: Vec<(&Value, &str)> = cells.map(|(cell, (name, _))| (cell, name)).collect();
-            let sent = as_sent(self.connection, self.table, &cells);
-            params.extend(sent.iter().zip(&cells).map(|(sent, (cell, _))| sent.as_ref().unwrap_or(cell).borrow()));
-            if statement.run(&params)? != 1 {
-                return Err(changed_otherwise("the database did not change the row").detail("row", format!("id={id}")));
-            }
-            if let Some(wanted) = wanted {
-                read_back(self.connection, self.table, id, &wanted)?;
-            }
+        for (id, changed, old, wanted) in std::mem::take(&mut self.pending) {
+            self.write((id, changed), old.each_ref().map(Value::borrow), wanted)?;
         }
         Ok(())
+    }
+
+    /// Writes the old cells of a metric.
+    fn write(&mut self, (id, changed): (i64, u8), old: [ValueRef<'_>; 2], wanted: Option<Fingerprint>) -> Result<()> {
+        let Some(place) = self.statements.get_mut(usize::from(changed)).filter(|_| changed != 0) else {
+            let message = format!("the undo log has no cells of metric {id}");
+            let error = Error::new(Status::Corrupt, Domain::Transformation, message);
+            return Err(somebody_changed(error, UNDO.name));
+        };
+        let statement = match place {
+            Some(prepared) => prepared,
+            None => {
+                let sql = update_statement(self.connection, self.table, changed)?;
+                place.insert(self.connection.prepare_change(&sql)?)
+            }
+        };
+        let cells = old.into_iter().zip(CELLS).filter(|(_, (_, bit))| changed & bit != 0);
+        let sent = cells.map(|(cell, (name, _))| (cell, as_sent(self.connection, self.table, (cell, name))));
+        let sent: SmallVec<[(ValueRef<'_>, Option<Value>); 2]> = sent.collect();
+        let mut params: SmallVec<[ValueRef<'_>; 3]> = smallvec![ValueRef::Integer(id)];
+        params.extend(sent.iter().map(|(cell, sent)| sent.as_ref().map_or(*cell, Value::borrow)));
+        if statement.run(&params)? != 1 {
+            return Err(changed_otherwise("the database did not change the row").detail("row", format!("id={id}")));
+        }
+        wanted.map_or(Ok(()), |wanted| read_back(self.connection, self.table, id, &wanted))
     }
 }
 
@@ -90,6 +101,7 @@ impl Undoing<'_> {
             suspicious: self.connection.has_triggers(metrics)?,
             pending: Vec::new(),
             bytes: 0,
+            huge: Vec::new(),
         };
         let mut copies = IdSet::default();
         let params = [Value::Integer(self.entry.first_row), Value::Integer(self.entry.end_row())];
@@ -126,6 +138,14 @@ impl Undoing<'_> {
             return Err(somebody_changed(error, UNDO.name));
         }
         restorer.flush()?;
+        let huge = std::mem::take(&mut restorer.huge);
+        let sql = self.old_query()?;
+        for (row, metric, changed, wanted) in huge {
+            self.connection.query(&sql, &[Value::Integer(row)], &mut |row| {
+                restorer.write((metric, changed), [row.value(0)?, row.value(1)?], wanted)?;
+                Ok(Next::Stop)
+            })?;
+        }
         copies.freeze()?;
         Ok(copies)
     }
