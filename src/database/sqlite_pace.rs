@@ -11,6 +11,10 @@ const MOST_RESTARTS: u32 = 3;
 const MOST_TRIES: u32 = 10;
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// What can be done where others commit too often for a copy.
+pub const WAYS_OUT: &str = "try again when there is less to do; or raise max_read_lock_ms, if those who write wait for longer; or put \
+                            the database into WAL mode, where nobody waits and no copy is made";
+
 /// What the copy does before its next step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Hold {
@@ -96,10 +100,7 @@ impl Pace {
         Err(Error::new(Status::Busy, Domain::Database, message)
             .detail("copy_ms", expected.as_millis())
             .detail("max_read_lock_ms", limit.as_millis())
-            .hint(
-                "try again when there is less to do; or raise max_read_lock_ms, if those who write wait for longer; or put the \
-                 database into WAL mode",
-            ))
+            .hint(WAYS_OUT))
     }
 }
 

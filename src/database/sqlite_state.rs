@@ -13,6 +13,7 @@ use super::layout::{ColumnLayout, Layout, TableLayout};
 use super::read::ReadStatement;
 use super::reference::References;
 use super::sqlite::SqliteConnection;
+use super::sqlite_pace::WAYS_OUT;
 use super::sqlite_private::{Empty, Making, Spare, is_needed, size_of};
 use super::unsteady::Unsteady;
 use crate::error::{Domain, Error, Result, Status};
@@ -174,7 +175,8 @@ impl<'c> SqliteState<'c> {
                     Domain::Database,
                     "somebody committed before the private copy of the database was ready",
                 )
-                .hint("try again; or raise max_read_lock_ms, if those who write wait for longer"),
+                .detail("max_read_lock_ms", self.place.waits.read_limit.unwrap_or_default().as_millis())
+                .hint(WAYS_OUT),
             ));
         }
         self.keep(copy)?;
