@@ -305,7 +305,9 @@ extern "C" {
 
 /**
  * Let values be changed, or left out with the extra columns that they are of, where the database cannot hold them; the result lists
- * them. Then the digest of the document cannot be that of what was written, and the rows alone are counted.
+ * them. Then the digest of the document cannot be that of what was written, and the rows alone are counted. Foreign keys of extra columns
+ * that name rows which the document does not have become NULL, or their rows are left out, with all that hangs on them, where the
+ * database refuses NULL there.
  */
 #define EXPMIG_IMPORT_ALLOW_LOSSY 16
 
@@ -1496,7 +1498,8 @@ EXPMIG_API void expmig_manager_free(struct expmig_manager *manager);
 
 /**
  * Lists the experiments, as a JSON object, schema "expmig.experiments/1": {"experiments": [{"id", "title", "description",
- * "start_time", "update_time", "trials", "runs"}, ...]}, by id.
+ * "start_time", "update_time", "trials", "runs"}, ...], "unlisted": {"count", "rows"}}, by id. Experiments whose id is no integer, which
+ * no call can name, are "unlisted".
  *
  * `json`: receives a string that the caller frees with expmig_string_free.
  *

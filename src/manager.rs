@@ -14,7 +14,7 @@ use serde_json::{Value as Json, json};
 use crate::database::{Connection, Database, EachRow, Reading, Watches};
 use crate::digest::{self, Hash};
 use crate::error::{Domain, Error, Result, Status};
-use crate::hierarchy::{CountRows, ExperimentSummary, Scope, Selection, experiment_exists, list_experiments};
+use crate::hierarchy::{CountRows, ExperimentSummary, Problems, Scope, Selection, experiment_exists, list_experiments};
 use crate::migration::{self, Helpers, MigrateOptions, MigrationResult};
 use crate::progress::{CancelToken, Job, ProgressSink};
 use crate::schema::Value;
@@ -135,15 +135,18 @@ impl<D: Borrow<Database>> Manager<D> {
         Ok(value)
     }
 
-    /// Every experiment, by id.
+    /// Every experiment, by id. Those whose id is no integer cannot be among them: [`Manager::list_experiments_json`] says which these
+    /// are, and the log.
     pub fn list_experiments(&self) -> Result<Vec<ExperimentSummary>> {
         let job = Job::unwatched(Domain::Database);
         let list = self.database().read_briefly(&job, |connection| {
             let mut list = Vec::new();
-            list_experiments(connection, &self.database().checked(connection.layout()?)?, &mut |experiment| {
-                list.push(experiment);
-                Ok(())
-            })?;
+            let unlisted =
+                list_experiments(connection, &self.database().checked(connection.layout()?)?, &mut |experiment| {
+                    list.push(experiment);
+                    Ok(())
+                })?;
+            self.warn_of(&unlisted);
             Ok(list)
         });
         self.logged("list experiments", list)
@@ -155,7 +158,8 @@ impl<D: Borrow<Database>> Manager<D> {
         let list = self.database().read_briefly(&job, |connection| {
             let mut text = r#"{"schema":"expmig.experiments/1","experiments":["#.to_owned();
             let mut comma = "";
-            list_experiments(connection, &self.database().checked(connection.layout()?)?, &mut |experiment| {
+            let layout = self.database().checked(connection.layout()?)?;
+            let unlisted = list_experiments(connection, &layout, &mut |experiment| {
                 let one = serde_json::to_string(&experiment).map_err(|error| {
                     Error::internal(Domain::Database, format!("an experiment is no JSON ({error})"))
                 })?;
@@ -163,10 +167,21 @@ impl<D: Borrow<Database>> Manager<D> {
                 comma = ",";
                 Ok(())
             })?;
-            text.push_str("]}");
+            self.warn_of(&unlisted);
+            let unlisted = json!({"count": unlisted.count, "rows": unlisted.first});
+            text.push_str(&format!(r#"],"unlisted":{unlisted}}}"#));
             Ok(text)
         });
         self.logged("list experiments", list)
+    }
+
+    /// Logs which experiments are not in a list.
+    fn warn_of(&self, unlisted: &Problems) {
+        if unlisted.count > 0 {
+            let first = || unlisted.first.first().map_or("", |problem| problem.message.as_str());
+            let count = unlisted.count;
+            self.log(LogLevel::Warning, &|| format!("{count} experiments cannot be listed, the first: {}", first()));
+        }
     }
 
     /// What the database is: engine, path, generation, extra columns and tables. Schema `expmig.database/1`.

@@ -3,12 +3,16 @@
 
 #[path = "engines/growth.rs"]
 mod growth;
+#[path = "engines/hostile.rs"]
+mod hostile;
 #[path = "engines/links.rs"]
 mod links;
 #[path = "engines/names.rs"]
 mod names;
 #[path = "engines/others.rs"]
 mod others;
+#[path = "engines/required.rs"]
+mod required;
 #[path = "support/server.rs"]
 mod server;
 mod support;
@@ -23,10 +27,12 @@ use expmig::{
 use std::path::PathBuf;
 
 use growth::*;
+use hostile::*;
 use links::*;
 use mysql::prelude::Queryable;
 use names::*;
 use others::*;
+use required::*;
 use server::{Kind, dump, rows};
 use support::{Folder, SMALL_ROWS};
 use undo::*;
@@ -693,6 +699,14 @@ scenarios! {
     the_digest_knows_where_links_lead,
     a_link_that_leads_out_stops_or_is_cut,
     a_document_carries_links,
+    a_row_that_has_to_name_what_is_not_copied_stops_or_is_left_out,
+    rows_that_name_each_other_go_together,
+    links_of_a_document_to_rows_that_it_has_not_are_cut_if_that_is_allowed,
+    a_comparison_names_the_link_that_differs,
+    links_of_several_columns_lead_to_rows_of_the_copy,
+    links_of_an_older_schema_are_carried,
+    links_of_shared_metrics_lead_out_of_one_experiment_only,
+    an_experiment_that_has_to_name_another_is_not_copied,
     links_to_nothing_are_dangling_references,
     imports_more_links_than_wait_in_memory,
     what_hangs_on_the_experiment_and_stays_is_said,
@@ -716,10 +730,21 @@ scenarios! {
     rules_for_rows_in_each_others_way_delete_nothing,
     triggers_that_add_or_remove_rows_of_ours_stop_every_call_that_writes,
     triggers_that_leave_our_rows_alone_are_somebodys_own_affair,
+    triggers_that_exchange_or_change_rows_stop_every_call_that_writes,
+    triggers_that_look_on_stop_no_transformation,
     a_trigger_that_undoes_the_transaction_ends_the_call,
     an_account_that_is_not_shown_triggers_is_not_fooled_by_them,
     columns_that_the_server_stamps_keep_their_value,
     a_copy_that_somebody_elses_table_refers_to_stays,
     a_link_that_somebody_elses_table_refers_to_is_not_moved,
     what_resembles_a_database_is_not_the_database,
+    a_view_in_the_place_of_a_table_stops_every_other_call_too,
+    columns_that_a_star_does_not_show_are_copied,
+    rows_that_hang_on_nothing_are_nobodys_in_every_call_that_gives_ids,
+    a_snapshot_of_links_of_every_kind_comes_back,
+    a_strict_table_takes_a_document_as_it_is,
+    partitions_and_computed_columns_change_nothing,
+    what_hangs_on_an_experiment_from_elsewhere_is_said,
+    exact_values_go_through_a_document_into_a_new_file,
+    links_to_what_is_unique_and_no_id_are_kept_or_named,
 }

@@ -133,6 +133,74 @@ fn without_odd_rows_tables_without_types_are_as_all_others() {
     assert_eq!(support::digest(&path, copy), wanted);
 }
 
+#[test]
+fn experiments_that_nobody_can_name_are_not_missing_from_a_list_silently() {
+    let folder = Folder::new();
+    let path = untyped(
+        &folder,
+        "a.db",
+        "INSERT INTO EXPERIMENT SELECT 'abc', 'text', \"desc\", start_time, update_time FROM EXPERIMENT WHERE id = 1;
+         INSERT INTO EXPERIMENT SELECT 2.5, 'real', \"desc\", start_time, update_time FROM EXPERIMENT WHERE id = 1;
+         INSERT INTO EXPERIMENT SELECT NULL, 'null', \"desc\", start_time, update_time FROM EXPERIMENT WHERE id = 1;
+         INSERT INTO EXPERIMENT SELECT '7', 'digits', \"desc\", start_time, update_time FROM EXPERIMENT WHERE id = 1",
+    );
+    let text = open(&path).list_experiments_json().expect("a list");
+    let list: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    let ids: Vec<_> = list["experiments"].as_array().unwrap().iter().map(|one| one["id"].as_i64()).collect();
+    assert_eq!(ids, [Some(1), Some(2)]);
+    assert_eq!(list["unlisted"]["count"], 4, "{text}");
+    for (row, kind) in [
+        ("id=\"abc\"", "key_not_integer"),
+        ("id=2.5", "key_not_integer"),
+        ("id=NULL", "null_key"),
+        ("id=\"7\"", "key_not_integer"),
+    ] {
+        let rows = list["unlisted"]["rows"].as_array().unwrap();
+        assert!(rows.iter().any(|one| one["row"] == row && one["kind"] == kind), "{row}: {text}");
+    }
+    // Validation finds the same.
+    let report = open(&path).validate(ValidateOptions::default()).expect("a report");
+    let found = report.issues().iter().filter(|issue| issue.table == "EXPERIMENT").count();
+    assert_eq!(found, 4, "{}", report.to_json());
+    // Where ids are integers there is nothing to say.
+    let plain = folder.small("plain.db", "");
+    assert!(open(&plain).list_experiments_json().expect("a list").ends_with(r#""unlisted":{"count":0,"rows":[]}}"#));
+}
+
+#[test]
+fn metrics_that_nobody_can_name_are_not_left_out_of_a_transformation() {
+    let folder = Folder::new();
+    let double = r#"{"factor": 2, "target": "total"}"#;
+    let first = MetricSelection { experiments: Some(vec![1]), metrics: None };
+    for (at, (change, by_experiment)) in [
+        ("UPDATE METRIC SET id = 'abc' WHERE id = 32", false),
+        (
+            "UPDATE METRIC SET id = 1.5 WHERE id = 32; UPDATE EPOCH_METRIC SET metric_id = 1.5 WHERE metric_id = 32",
+            true,
+        ),
+        ("UPDATE METRIC SET id = NULL WHERE id = 32", false),
+        (
+            "UPDATE METRIC SET id = '32' WHERE id = 32; UPDATE EPOCH_METRIC SET metric_id = '32' WHERE metric_id = 32",
+            true,
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let path = untyped(&folder, &format!("a{at}.db"), change);
+        let before = dump(&path);
+        let mut selections = vec![MetricSelection::default()];
+        selections.extend(by_experiment.then(|| first.clone()));
+        for selection in selections {
+            let done = open(&path).transform_metrics_by(&selection, "scale", Some(double), TransformOptions::default());
+            let error = done.map(|done| done.to_json()).expect_err(change);
+            named(&error, Status::Validation);
+            assert!(details(&error, "row").concat().contains("id="), "{}", error.to_json());
+            assert_eq!(dump(&path), before, "{change}");
+        }
+    }
+}
+
 /// Rows that mention ids above the highest, which nobody has.
 const ORPHANS: [&str; 5] = [
     "INSERT INTO TRIAL VALUES (99, 'orphan', 3, '2023-12-01T10:00:01', '2023-12-01T10:30:00')",

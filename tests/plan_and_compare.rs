@@ -85,7 +85,7 @@ fn a_plan_lists_what_would_be_lost() {
             {"table": "BATCH_METRIC", "row": null, "column": null, "reason": "the target has no such table", "value": "3 rows", "stored_as": null},
             {"table": "BATCH_ARTIFACT", "row": null, "column": null, "reason": "the target has no such table", "value": "1 rows", "stored_as": null},
             {"table": "METRIC", "row": "id=31", "column": "unit", "reason": "the target has no such column", "value": "\"%\"", "stored_as": null},
-        ]});
+        ], "rows_left_out": {}});
         assert_eq!(at(&plan, "/lossy"), &expected);
         assert_ne!(at(&plan, "/digest/source"), at(&plan, "/digest/as_stored"));
     }

@@ -37,7 +37,8 @@ pub unsafe fn clear_digest(out: *mut u8) {
 }
 
 /// Lists the experiments, as a JSON object, schema "expmig.experiments/1": {"experiments": [{"id", "title", "description",
-/// "start_time", "update_time", "trials", "runs"}, ...]}, by id.
+/// "start_time", "update_time", "trials", "runs"}, ...], "unlisted": {"count", "rows"}}, by id. Experiments whose id is no integer, which
+/// no call can name, are "unlisted".
 ///
 /// `json`: receives a string that the caller frees with expmig_string_free.
 ///

@@ -29,7 +29,9 @@ pub const EXPMIG_IMPORT_ADD_COLUMNS: u32 = 0x4;
 /// nothing. Without this flag such a document is EXPMIG_UNSUPPORTED.
 pub const EXPMIG_IMPORT_ALLOW_UNLINKED: u32 = 0x8;
 /// Let values be changed, or left out with the extra columns that they are of, where the database cannot hold them; the result lists
-/// them. Then the digest of the document cannot be that of what was written, and the rows alone are counted.
+/// them. Then the digest of the document cannot be that of what was written, and the rows alone are counted. Foreign keys of extra columns
+/// that name rows which the document does not have become NULL, or their rows are left out, with all that hangs on them, where the
+/// database refuses NULL there.
 pub const EXPMIG_IMPORT_ALLOW_LOSSY: u32 = 0x10;
 
 /// Gives the next bytes of a document: at most `capacity` of them into `buffer`, and how many to `length`; 0 at the end. Answers

@@ -1,7 +1,7 @@
 //! The digests of nodes, from the leaves up, in one pass.
 
 use super::encode::{Stored, encode_bytes, encode_row};
-use super::links::{Known, Links, with_links};
+use super::links::{Bare, Links, with_links};
 use super::sum::{Hash, Sum};
 use crate::database::{Connection, HashList, Layout, Paged, Row};
 use crate::error::Result;
@@ -45,7 +45,7 @@ impl ExperimentDigest {
 }
 
 /// The digests of what an experiment consists of. There can be many.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct NodeDigests {
     /// Of each trial, in the selection's order.
     pub trials: Vec<Hash>,
@@ -53,6 +53,8 @@ pub struct NodeDigests {
     pub runs: Vec<Hash>,
     /// Of each link of the experiment itself, with the id of what it links.
     pub own: Vec<(Hash, i64)>,
+    /// Of the rows without the links of extra columns, where there are such columns.
+    pub bare: Bare,
 }
 
 /// Reads the whole selection and digests it; with `stored`, as it would be stored elsewhere.
@@ -354,9 +356,9 @@ impl Ended {
         selection: &mut Selection,
         stored: Option<Stored<'_>>,
         job: &Job,
-    ) -> Result<Links> {
+    ) -> Result<(Links, Bare)> {
         if !layout.has_links() {
-            return Ok(Links::default());
+            return Ok(Default::default());
         }
         let (mut trials, mut runs, mut bare) = (HashList::default(), HashList::default(), Nodes::default());
         for trial in 0..selection.trials.len() as u64 {
@@ -371,9 +373,11 @@ impl Ended {
         for trial in 0..selection.trials.len() as u64 {
             trials.set(trial, &node_hash(&mut bare, trial)?)?;
         }
-        let (metrics, artifacts) = (&mut self.metrics.hashes, &mut self.artifacts.hashes);
-        let known = Known { trials: &mut trials, runs: &mut runs, metrics, artifacts };
-        known.links((connection, layout), selection, stored, job)
+        let [metrics, artifacts] =
+            [&mut self.metrics, &mut self.artifacts].map(|leaves| std::mem::take(&mut leaves.hashes));
+        let mut rows = Bare { trials, runs, metrics, artifacts };
+        let links = rows.links((connection, layout), selection, stored, job)?;
+        Ok((links, rows))
     }
 
     fn finish_nodes(
@@ -386,7 +390,7 @@ impl Ended {
         let Some(row) = self.row else {
             return Err(unknown_experiment(selection.experiment, &[]));
         };
-        let mut links = self.links(from, selection, stored, job)?;
+        let (mut links, bare) = self.links(from, selection, stored, job)?;
         let mut nodes = self.nodes.take();
         for (run, trial) in selection.run_trial.iter().enumerate() {
             job.pulse()?;
@@ -428,6 +432,7 @@ impl Ended {
             runs: selection.runs.len() as u64,
             linked: links.any,
         };
+        let nodes = nodes.map(|nodes| NodeDigests { bare, ..nodes });
         Ok((digest, nodes.unwrap_or_default()))
     }
 }

@@ -8,12 +8,13 @@ use crate::hierarchy::{Linking, Owner, Selection, Target, scan_links};
 use crate::progress::Job;
 use crate::schema::{Entity, Place};
 
-/// What is known of the rows without their links.
-pub struct Known<'k> {
-    pub trials: &'k mut HashList,
-    pub runs: &'k mut HashList,
-    pub metrics: &'k mut HashList,
-    pub artifacts: &'k mut HashList,
+/// The digests of the rows without their links.
+#[derive(Default)]
+pub struct Bare {
+    pub trials: HashList,
+    pub runs: HashList,
+    pub metrics: HashList,
+    pub artifacts: HashList,
 }
 
 /// Sums by position: some 2 MiB of them in memory.
@@ -32,10 +33,10 @@ pub struct Links {
     pub any: bool,
 }
 
-impl Known<'_> {
+impl Bare {
     /// Reads every row that has links. With `stored`, as they would be stored elsewhere, where links that lead out are NULL.
     pub fn links(
-        mut self,
+        &mut self,
         (connection, layout): (&dyn Connection, &Layout),
         selection: &mut Selection,
         stored: Option<Stored<'_>>,
@@ -71,7 +72,7 @@ impl Known<'_> {
     }
 
     /// The digest of a row by itself; of a link with what it links.
-    fn row(&mut self, linking: &Linking<'_>, stored: Option<Stored<'_>>, buffer: &mut Vec<u8>) -> Result<Hash> {
+    pub fn row(&mut self, linking: &Linking<'_>, stored: Option<Stored<'_>>, buffer: &mut Vec<u8>) -> Result<Hash> {
         let place = linking.shape.table.schema.place;
         if let (Place::Leaf(_), Some(leaf)) = (place, linking.leaf) {
             return self.leaf(leaf);
@@ -93,7 +94,7 @@ impl Known<'_> {
     }
 
     /// Stands for what a link leads to.
-    fn target(&mut self, target: Option<Target>) -> Result<Hash> {
+    pub fn target(&mut self, target: Option<Target>) -> Result<Hash> {
         match target {
             None => Ok(Hash::default()),
             Some(Target::Experiment) => {

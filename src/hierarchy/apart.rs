@@ -96,8 +96,14 @@ fn walk_bare_links(
 ) -> Result<()> {
     let Some(bounds) = selection.owner_bounds(query.owner) else { return Ok(()) };
     let sql = format!("{}{}", query.sql, link_order(connection, query.table));
+    let barring = query.barring(selection);
     connection.query(&sql, &range(bounds), &mut |row| {
         job.pulse()?;
+        if let Some(barring) = &barring
+            && barring.bars(row)?
+        {
+            return Ok(Next::Row);
+        }
         let leaf_id = row.value(1)?.as_integer();
         let Some(position) = selection.owner(query.owner, row.value(0)?.as_integer(), leaf_id) else {
             return Ok(Next::Row);

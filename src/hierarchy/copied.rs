@@ -44,7 +44,7 @@ impl Selection {
             Some((trials, artifacts)) => Scope {
                 trials: Some(Members::Range(range(trials))),
                 artifacts: Some(Members::Range(range(artifacts))),
-                sound_only: false,
+                ..Scope::default()
             },
         };
         let mut selection = Selection {

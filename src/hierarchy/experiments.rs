@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::database::{Connection, Layout, Next};
+use super::problem::{Problem, ProblemKind, Problems};
+use crate::database::{Connection, Layout, Next, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::{Entity, Value, ValueRef, quote};
 
@@ -25,12 +26,13 @@ fn count(value: ValueRef<'_>) -> u64 {
     value.as_integer().and_then(|count| u64::try_from(count).ok()).unwrap_or(0)
 }
 
-/// Hands over every experiment, by id.
+/// Hands over every experiment, by id. The problems are those that cannot be listed: their id is no integer.
 pub fn list_experiments(
     connection: &dyn Connection,
     layout: &Layout,
     each: &mut dyn FnMut(ExperimentSummary) -> Result<()>,
-) -> Result<()> {
+) -> Result<Problems> {
+    let mut unlisted = Problems::default();
     let (experiments, trials, runs) =
         (layout.entity(Entity::Experiment)?, layout.entity(Entity::Trial)?, layout.entity(Entity::Run)?);
     let columns: Vec<String> = ["id", "title", "desc", "start_time", "update_time"]
@@ -54,19 +56,34 @@ pub fn list_experiments(
         experiments.quoted("id"),
     );
     connection.query(&sql, &[], &mut |row| {
-        if let Some(id) = row.value(0)?.as_integer() {
-            each(ExperimentSummary {
-                id,
-                title: row.value(1)?.readable(),
-                description: row.value(2)?.readable(),
-                start_time: row.value(3)?.readable(),
-                update_time: row.value(4)?.readable(),
-                trials: count(row.value(5)?),
-                runs: count(row.value(6)?),
-            })?;
-        }
+        let Some(id) = row.value(0)?.as_integer() else {
+            let problem = problem(experiments, row.value(0)?, row.value(1)?);
+            unlisted.add(|| problem);
+            return Ok(Next::Row);
+        };
+        each(ExperimentSummary {
+            id,
+            title: row.value(1)?.readable(),
+            description: row.value(2)?.readable(),
+            start_time: row.value(3)?.readable(),
+            update_time: row.value(4)?.readable(),
+            trials: count(row.value(5)?),
+            runs: count(row.value(6)?),
+        })?;
         Ok(Next::Row)
-    })
+    })?;
+    Ok(unlisted)
+}
+
+/// What is wrong with an experiment that has no id which anybody could name.
+fn problem(table: &TableLayout, id: ValueRef<'_>, title: ValueRef<'_>) -> Problem {
+    let (name, row) = (table.schema.name, format!("id={}", id.describe()));
+    let (kind, what) = match id {
+        ValueRef::Null => (ProblemKind::NullKey, "is NULL"),
+        _ => (ProblemKind::KeyNotInteger, "is no integer"),
+    };
+    let message = format!("{name} ({row}): id {what} (title={})", title.describe());
+    Problem { kind, table: name, row, message }
 }
 
 /// Fails with the nearest ids unless the experiment exists.

@@ -66,6 +66,11 @@ impl KeyQuery {
         })
     }
 
+    /// Where a column is among the cells.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.keys.iter().position(|column| column.name == name)
+    }
+
     /// How many cells a row has.
     pub fn width(&self) -> usize {
         self.keys.len() + usize::from(self.sound_at.is_some())

@@ -140,8 +140,14 @@ fn scan_owned(
     let Some(bounds) = selection.owner_bounds(query.owner) else { return Ok(()) };
     let sql = format!("{} AND {}", query.sql, have_links(table));
     let leaf = query.leaf.as_ref().map(|(entity, _)| *entity);
+    let barring = query.barring(selection);
     connection.query(&sql, &range(bounds), &mut |row| {
         job.pulse()?;
+        if let Some(barring) = &barring
+            && barring.bars(row)?
+        {
+            return Ok(Next::Row);
+        }
         let leaf_id = if leaf.is_some() { row.value(1)?.as_integer() } else { None };
         let Some(position) = selection.owner(query.owner, row.value(0)?.as_integer(), leaf_id) else {
             return Ok(Next::Row);
@@ -223,6 +229,15 @@ pub struct Dangling<'k> {
 }
 
 impl Dangling<'_> {
+    /// For a person.
+    pub fn message(&self) -> String {
+        let (table, (row, named)) = (self.table.schema.name, &self.first);
+        let (count, parent, columns) = (self.count, &self.key.parent, self.key.names());
+        format!(
+            "{count} rows of {table} name rows of {parent} that do not exist by {columns}, the first ({row}) {named}"
+        )
+    }
+
     /// The error of rows that were to be written.
     pub fn error(&self, domain: Domain) -> Error {
         let (table, (row, named)) = (self.table.schema.name, &self.first);
@@ -239,6 +254,12 @@ impl Dangling<'_> {
     }
 }
 
+/// Whether a key is one column that has ids of ours.
+fn is_by_id(table: &TableLayout, key: &ForeignKey) -> bool {
+    let [(name, _)] = key.columns.as_slice() else { return false };
+    table.columns.iter().any(|column| column.refers.is_some() && column.name.eq_ignore_ascii_case(name))
+}
+
 /// Finds rows of the selection, which was written in this transaction, that name nothing by a declared foreign key that is not the
 /// schema's. What they name stays until the transaction ends.
 pub fn find_dangling<'k>(
@@ -249,7 +270,7 @@ pub fn find_dangling<'k>(
 ) -> Result<Vec<Dangling<'k>>> {
     let mut found = Vec::new();
     for (table, key) in layout.extra_keys() {
-        if key.columns.len() == 1 && key.parent.known().is_some() {
+        if is_by_id(table, key) {
             // Whoever wrote the row knew the new id.
             continue;
         }

@@ -6,7 +6,6 @@
 
 mod apart;
 mod behind;
-mod census;
 mod copied;
 mod experiments;
 mod ids;
@@ -21,10 +20,10 @@ mod run_keys;
 mod selection;
 mod strangers;
 mod walk;
+mod without;
 
 pub use apart::{Apart, link_order, walk_apart};
 pub use behind::{Behind, computed, computed_only_here};
-pub use census::{Census, grown_by};
 pub use copied::{Block, Blocks, keeps_keys};
 pub use experiments::{ExperimentSummary, experiment_exists, list_experiments, unknown_experiment};
 pub use ids::{IdSet, Ids};
@@ -39,5 +38,6 @@ pub use problem::{Problem, ProblemKind, Problems};
 pub use row_query::RowQuery;
 pub use run_keys::RunKeys;
 pub use selection::{Counts, Members, Scope, Selection};
-pub use strangers::Strangers;
+pub use strangers::{Strangers, append as append_value};
 pub use walk::{CountRows, Owner, Rewrite, Shape, Through, Visitor, row_order, scan_nodes, walk};
+pub use without::{Barring, Fate, LEFT_OUT, Without, left_out_message};

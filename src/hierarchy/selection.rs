@@ -1,6 +1,7 @@
 //! Which rows belong to an experiment: one pass over each table, reading keys only.
 
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use super::ids::{IdSet, Ids};
 use super::keys::{KeyQuery, soundness};
@@ -8,6 +9,7 @@ use super::leaves::scan_leaves;
 use super::odd::{self, Loose, Odd, may_be_loose, mend_keys};
 use super::presence::{Needs, Presence};
 use super::problem::{Problem, ProblemKind, Problems};
+use super::without::Without;
 use crate::database::{Cells, Connection, Layout, Next, Row, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
@@ -39,6 +41,8 @@ pub struct Scope {
     pub artifacts: Option<Members>,
     /// Leave out metrics and artifacts that only links reach which cannot stand themselves.
     pub sound_only: bool,
+    /// Leave these rows out, and what hangs on them.
+    pub without: Option<Arc<Without>>,
 }
 
 /// The rows of one table below the experiment.
@@ -206,6 +210,7 @@ impl Selection {
         connection.query(&sql, &[Value::Integer(self.experiment)], &mut |row| {
             job.pulse()?;
             match row.value(0)?.as_integer() {
+                Some(id) if self.leaves_out(Entity::Trial, id) => {}
                 Some(id) if self.scope.trials.as_ref().is_none_or(|wanted| wanted.contains(id)) => self.trials.push(id),
                 Some(_) => {}
                 None => {
@@ -269,6 +274,7 @@ impl Selection {
             job.pulse()?;
             let trial = row.value(1)?.as_integer().and_then(|trial| self.trials.position(trial));
             match (row.value(0)?.as_integer(), trial) {
+                (Some(id), Some(_)) if self.leaves_out(Entity::Run, id) => {}
                 (Some(id), Some(trial)) => {
                     self.runs.push(id);
                     self.run_trial.push(u32::try_from(trial).map_err(|_| too_many_trials())?);
@@ -408,6 +414,7 @@ impl Selection {
         let mut last = None;
         let Some((low, high)) = self.owner_bounds(keys.owner) else { return Ok(Some(counts)) };
         let mut known = true;
+        let barring = self.barring(keys.table, &|name| keys.position(name));
         connection.query(&keys.sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
             job.pulse()?;
             let row = &Cells::of(row, keys.width())?;
@@ -415,6 +422,11 @@ impl Selection {
             let Some(owner) = self.owner(keys.owner, row.value(keys.owner_at)?.as_integer(), leaf_id) else {
                 return Ok(Next::Row);
             };
+            if let Some(barring) = &barring
+                && barring.bars(row)?
+            {
+                return Ok(Next::Row);
+            }
             if counts.in_order {
                 let rank = keys.rank(row, owner, leaf_id)?;
                 counts.in_order = rank.is_some() && rank > last;
@@ -490,11 +502,17 @@ impl Selection {
             let keys = KeyQuery::new(table, sound)?;
             let Some((low, high)) = self.owner_bounds(keys.owner) else { continue };
             let mut missing = 0;
+            let barring = self.barring(table.schema, &|name| keys.position(name));
             connection.query(&keys.sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
                 job.pulse()?;
                 let leaf_id = keys.leaf_id(row)?;
                 let owner_id = row.value(keys.owner_at)?.as_integer();
                 if self.owner(keys.owner, owner_id, leaf_id).is_none() || !keys.stands(row)? {
+                    return Ok(Next::Row);
+                }
+                if let Some(barring) = &barring
+                    && barring.bars(row)?
+                {
                     return Ok(Next::Row);
                 }
                 if let Some(id) = leaf_id

@@ -42,7 +42,7 @@ impl Dangling {
 }
 
 /// Tells values apart; not more.
-fn append(value: ValueRef<'_>, key: &mut Key) {
+pub fn append(value: ValueRef<'_>, key: &mut Vec<u8>) {
     let (tag, bytes): (u8, &[u8]) = match &value {
         ValueRef::Null => (0, &[]),
         ValueRef::Integer(number) => (1, &number.to_le_bytes()),

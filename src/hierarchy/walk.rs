@@ -302,8 +302,14 @@ pub(super) fn walk_below_run(
 ) -> Result<()> {
     let Some(bounds) = selection.runs.bounds() else { return Ok(()) };
     let sql = format!("{}{}", query.sql, row_order(query.table));
+    let barring = query.barring(selection);
     connection.query(&sql, &range(bounds), &mut |row| {
         job.pulse()?;
+        if let Some(barring) = &barring
+            && barring.bars(row)?
+        {
+            return Ok(Next::Row);
+        }
         if let Some(run) = row.value(0)?.as_integer().and_then(|id| selection.runs.position(id)) {
             visitor.below_run(run, &query.shape, row)?;
         }
@@ -321,8 +327,14 @@ fn walk_links(
 ) -> Result<()> {
     let Some(bounds) = selection.owner_bounds(query.owner) else { return Ok(()) };
     let sql = format!("{}{}", query.sql, row_order(query.table));
+    let barring = query.barring(selection);
     connection.query(&sql, &range(bounds), &mut |row| {
         job.pulse()?;
+        if let Some(barring) = &barring
+            && barring.bars(row)?
+        {
+            return Ok(Next::Row);
+        }
         let leaf_id = row.value(1)?.as_integer();
         let Some(position) = selection.owner(query.owner, row.value(0)?.as_integer(), leaf_id) else {
             return Ok(Next::Row);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use super::difference::{Cells, NodeRows, cell_difference, cells, first_row_difference};
+use super::difference::{Cells, NodeRows, cell_difference, cells, first_link_difference, first_row_difference};
 use crate::database::{Connection, Database, Layout, Reading, State, Watches};
 use crate::digest::{ExperimentDigest, Hash, NodeDigests, digest_nodes, hex, row_digest};
 use crate::error::Result;
@@ -22,6 +22,8 @@ struct Side<'a> {
     selection: Selection,
     digest: ExperimentDigest,
     nodes: NodeDigests,
+    /// The digests of trials and runs without the links of extra columns, where nothing but those differs.
+    contents: Option<[Vec<Hash>; 2]>,
 }
 
 /// One side that is not read yet.
@@ -52,7 +54,7 @@ impl<'a> Counted<'a> {
         let (digest, nodes) = digest_nodes(connection, &layout, &mut selection, job, Some(&mut CountRows(job)))?;
         // Read together with the links to them.
         (0..selection.metrics.len() + selection.artifacts.len()).try_for_each(|_| job.advance())?;
-        Ok(Side { connection, layout, selection, digest, nodes })
+        Ok(Side { connection, layout, selection, digest, nodes, contents: None })
     }
 }
 
@@ -90,7 +92,7 @@ pub fn compare(
     });
     if !equal && let Some(place) = report.get_mut("first_difference") {
         job.begin("looking for the first difference")?;
-        *place = find_difference(a, b, job)?;
+        *place = find_difference(by_contents(a, b, job)?, job)?;
     }
     job.finish();
     Ok(report)
@@ -150,6 +152,17 @@ fn pair(
     if firsts.0.is_none() || firsts.1.is_none() {
         return Ok(firsts);
     }
+    let contents = |side: &Side<'_>, at: usize| {
+        let [trials, runs] = side.contents.as_ref()?;
+        (if entity == Entity::Trial { trials } else { runs }).get(at).copied()
+    };
+    if a.contents.is_some() {
+        let twin = |of_a: &usize| {
+            let twin = only_b.iter().find(|of_b| contents(a, *of_a) == contents(b, **of_b));
+            twin.map(|of_b| (Some(*of_a), Some(*of_b)))
+        };
+        return Ok(only_a.first().and_then(twin).unwrap_or(firsts));
+    }
     let mut rows: HashMap<Hash, usize> = HashMap::new();
     b.row_digests(entity, only_b, job, &mut |at, hash| {
         rows.entry(hash).or_insert(at);
@@ -165,7 +178,24 @@ fn pair(
     Ok(paired.unwrap_or(firsts))
 }
 
-fn find_difference(a: Side<'_>, b: Side<'_>, job: &Job) -> Result<Json> {
+/// What a link leads to is another row if its content is another: so links count only where all contents are equal.
+fn by_contents<'a>(mut a: Side<'a>, mut b: Side<'a>, job: &Job) -> Result<(Side<'a>, Side<'a>)> {
+    if !(a.digest.linked || b.digest.linked) {
+        return Ok((a, b));
+    }
+    let ([trials_a, runs_a], [trials_b, runs_b]) = (a.contents()?, b.contents()?);
+    let (all_a, all_b): (Vec<_>, Vec<_>) = ((0..trials_a.len()).collect(), (0..trials_b.len()).collect());
+    let (only_a, only_b) = unmatched((&trials_a, &all_a), (&trials_b, &all_b), job)?;
+    if only_a.is_empty() && only_b.is_empty() {
+        (a.contents, b.contents) = (Some([trials_a, runs_a]), Some([trials_b, runs_b]));
+    } else {
+        (a.nodes.trials, a.nodes.runs) = (trials_a, runs_a);
+        (b.nodes.trials, b.nodes.runs) = (trials_b, runs_b);
+    }
+    Ok((a, b))
+}
+
+fn find_difference((a, b): (Side<'_>, Side<'_>), job: &Job) -> Result<Json> {
     if a.digest.row != b.digest.row
         && let Some(cells) = a.cell_difference(&b, Entity::Experiment, (0, 0), job)?
     {
@@ -178,7 +208,7 @@ fn find_difference(a: Side<'_>, b: Side<'_>, job: &Job) -> Result<Json> {
     let ids = json!({"a": a.id(Entity::Trial, found.0), "b": b.id(Entity::Trial, found.1)});
     let trials = match found {
         (Some(of_a), Some(of_b)) => (of_a, of_b),
-        (None, None) => return first_row_difference(a.rows(Owner::Experiment), b.rows(Owner::Experiment), job),
+        (None, None) => return first_below((a, Owner::Experiment), (b, Owner::Experiment), job),
         (missing, _) => {
             let how = if missing.is_none() { "only in b" } else { "only in a" };
             return Ok(json!({"node": "TRIAL", "id": ids, "how": how}));
@@ -201,7 +231,7 @@ fn find_below_trial(a: Side<'_>, b: Side<'_>, (trial_a, trial_b): (usize, usize)
     let ids = json!({"a": a.id(Entity::Run, found.0), "b": b.id(Entity::Run, found.1)});
     let runs = match found {
         (Some(of_a), Some(of_b)) => (of_a, of_b),
-        (None, None) => return first_row_difference(a.rows(Owner::Trial(trial_a)), b.rows(Owner::Trial(trial_b)), job),
+        (None, None) => return first_below((a, Owner::Trial(trial_a)), (b, Owner::Trial(trial_b)), job),
         (missing, _) => {
             let how = if missing.is_none() { "only in b" } else { "only in a" };
             return Ok(json!({"node": "TRIAL_RUN", "id": ids, "how": how}));
@@ -210,11 +240,23 @@ fn find_below_trial(a: Side<'_>, b: Side<'_>, (trial_a, trial_b): (usize, usize)
     if let Some(cells) = a.cell_difference(&b, Entity::Run, runs, job)? {
         return Ok(json!({"node": "TRIAL_RUN", "id": ids, "how": "another value", "difference": cells}));
     }
-    let mut report = first_row_difference(a.rows(Owner::Run(runs.0)), b.rows(Owner::Run(runs.1)), job)?;
+    let mut report = first_below((a, Owner::Run(runs.0)), (b, Owner::Run(runs.1)), job)?;
     if let Some(object) = report.as_object_mut() {
         object.insert("trial_run_id".to_owned(), ids);
     }
     Ok(report)
+}
+
+/// Where two nodes with equal rows differ whose trials and runs do not: in a row that hangs on them, or in a link.
+fn first_below((a, owner_a): (Side<'_>, Owner), (b, owner_b): (Side<'_>, Owner), job: &Job) -> Result<Json> {
+    let (link, [a, b]) = first_link_difference(a.links(owner_a), b.links(owner_b), job)?;
+    let found = first_row_difference(a.only_rows(), b.only_rows(), job)?.or(link);
+    Ok(found.unwrap_or_else(|| {
+        json!({
+            "node": "METRIC or ARTIFACT",
+            "how": "the same rows are linked, but not shared in the same way",
+        })
+    }))
 }
 
 impl<'a> Side<'a> {
@@ -223,6 +265,19 @@ impl<'a> Side<'a> {
             Entity::Trial => &self.selection.trials,
             _ => &self.selection.runs,
         }
+    }
+
+    /// The digests of the trials and runs without the links of extra columns.
+    fn contents(&mut self) -> Result<[Vec<Hash>; 2]> {
+        let (trials, runs, bare) = (self.selection.trials.len(), self.selection.runs.len(), &mut self.nodes.bare);
+        // Without such columns they are as they are.
+        if !self.layout.has_links() {
+            return Ok([self.nodes.trials.clone(), self.nodes.runs.clone()]);
+        }
+        Ok([
+            (0..trials as u64).map(|at| bare.trials.get(at)).collect::<Result<_>>()?,
+            (0..runs as u64).map(|at| bare.runs.get(at)).collect::<Result<_>>()?,
+        ])
     }
 
     fn id(&self, entity: Entity, at: Option<usize>) -> Option<i64> {
@@ -277,9 +332,9 @@ impl<'a> Side<'a> {
         Ok(found)
     }
 
-    /// What is needed to read the rows of one node.
-    fn rows(self, owner: Owner) -> NodeRows<'a> {
-        let (selection, owner) = self.selection.of_node(owner);
-        NodeRows { connection: self.connection, layout: self.layout, selection, owner }
+    /// What is needed to read the links of one node.
+    fn links(self, owner: Owner) -> NodeRows<'a> {
+        let Side { connection, layout, selection, nodes, .. } = self;
+        NodeRows { connection, layout, selection, owner, links: Some(nodes.bare) }
     }
 }

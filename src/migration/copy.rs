@@ -165,7 +165,17 @@ impl Copier<'_, '_> {
             link_order(self.sides.source, table)
         );
         let mut chunk = self.writer(table)?;
+        let at = |name: &str| {
+            let found = table.columns.iter().position(|column| column.schema.is_some_and(|known| known.name == name));
+            source.positions.get(found?).copied()
+        };
+        let barring = selection.barring(table.schema, &at);
         self.sides.source.query(&sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
+            if let Some(barring) = &barring
+                && barring.bars(row)?
+            {
+                return Ok(Next::Row);
+            }
             let mut values = SmallVec::<[ValueRef<'_>; INLINE_COLUMNS]>::new();
             for (column, at) in table.columns.iter().zip(&source.positions) {
                 let Some(value) = self.mapped(table, column, row.value(*at)?, selection)? else {

@@ -1,4 +1,4 @@
-//! The first row below one node that another node does not have.
+//! The first row below one node that another node does not have, or the first link of an extra column.
 //!
 //! A node can have any number of rows, so they are not kept: a first pass sorts them into buckets and finds those in which the sides
 //! differ, a second one keeps the first few rows of these.
@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use crate::database::{Connection, Layout, Row};
-use crate::digest::{Hash, encode_value, row_digest};
+use crate::database::{ColumnLayout, Connection, Layout, Row};
+use crate::digest::{Bare, Hash, encode_value, hex, row_digest};
 use crate::error::Result;
-use crate::hierarchy::{Owner, Selection, Shape, Visitor, walk};
+use crate::hierarchy::{
+    Linking, Owner, Selection, Shape, Target, Visitor, id_in, leads_out, scan_links, scan_nodes, walk,
+};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, ValueRef};
 
@@ -26,10 +28,10 @@ fn hash(form: &[u8]) -> Hash {
     *blake3::hash(form).as_bytes()
 }
 
-/// The cells of a row's content.
+/// The cells of a row's content. Ids of other rows are none.
 pub fn cells(shape: &Shape<'_>, row: &dyn Row) -> Result<Cells> {
     let mut cells = Cells::new();
-    for (at, column) in shape.columns.iter().enumerate() {
+    for (at, column) in shape.columns.iter().enumerate().filter(|(_, column)| column.refers.is_none()) {
         let value = row.value(shape.first + at)?;
         let mut form = Vec::new();
         encode_value(value, column.schema.map(|known| known.kind), &mut form);
@@ -63,9 +65,11 @@ pub fn cell_difference(a: &Cells, b: &Cells) -> Option<Json> {
 pub struct NodeRows<'a> {
     pub connection: &'a dyn Connection,
     pub layout: Layout,
-    /// Of this node alone.
+    /// Of this node alone, unless its links are looked at.
     pub selection: Selection,
     pub owner: Owner,
+    /// With these, not the rows are looked at but the links of their extra columns.
+    pub links: Option<Bare>,
 }
 
 /// A row of a node, in the order in which differences are looked for: its table's place, its key below the run, and the digest of its
@@ -88,6 +92,20 @@ impl Element {
         Ok(Element { table, key: shape.index_key(row)?, form })
     }
 
+    /// A link: the row and the column that have it stand for its place.
+    fn link(
+        order: &[&str],
+        (linking, column): (&Linking<'_>, &ColumnLayout),
+        target: Option<Target>,
+        (bare, buffer): (&mut Bare, &mut Vec<u8>),
+    ) -> Result<Element> {
+        let name = linking.shape.table.schema.name;
+        let row = hex(&bare.row(linking, None, buffer)?);
+        let key = format!("{} {} {row}", linking.shape.index_key(linking.row)?, column.name.to_ascii_lowercase());
+        let table = order.iter().position(|other| *other == name).unwrap_or(order.len());
+        Ok(Element { table, key, form: bare.target(target)?.to_vec() })
+    }
+
     fn stands_with(&self, other: &Element) -> bool {
         self.table == other.table && self.key == other.key
     }
@@ -105,6 +123,20 @@ impl Element {
 
 /// Receives a row of the node, and what it links.
 type EachRow<'e> = &'e mut dyn FnMut(&Shape<'_>, &dyn Row, Option<&Shape<'_>>) -> Result<()>;
+
+/// Receives a link: its row, and its column, whose id it has, that, and whether it leads to a row of the experiment.
+type EachLink<'e> = &'e mut dyn FnMut(Element, &Linking<'_>, (&ColumnLayout, Entity, ValueRef<'_>, bool)) -> Result<()>;
+
+/// A link as a person reads it.
+struct ShownLink {
+    row: String,
+    column: String,
+    entity: Entity,
+    value: String,
+    /// `None` if it leads to no row of the experiment.
+    id: Option<i64>,
+    meaning: String,
+}
 
 /// Hands the rows of one node over.
 struct OfNode<'e> {
@@ -133,10 +165,72 @@ impl Visitor for OfNode<'_> {
     }
 }
 
-impl NodeRows<'_> {
+impl<'a> NodeRows<'a> {
     fn read(&mut self, job: &Job, each: EachRow<'_>) -> Result<()> {
         let mut visitor = OfNode { owner: self.owner, each };
         walk(self.connection, &self.layout, &mut self.selection, job, &mut visitor)
+    }
+
+    /// The same without what is not of this node.
+    pub fn only_rows(self) -> NodeRows<'a> {
+        let (selection, owner) = self.selection.of_node(self.owner);
+        NodeRows { selection, owner, links: None, ..self }
+    }
+
+    /// Hands over every row of the node, or every link.
+    fn elements(&mut self, order: &[&str], job: &Job, each: &mut dyn FnMut(Element) -> Result<()>) -> Result<()> {
+        if self.links.is_none() {
+            return self.read(job, &mut |shape, row, leaf| each(Element::new(order, shape, row, leaf)?));
+        }
+        self.read_links(order, job, &mut |element, _, _| each(element))
+    }
+
+    fn read_links(&mut self, order: &[&str], job: &Job, each: EachLink<'_>) -> Result<()> {
+        let NodeRows { connection, layout, selection, owner, links } = self;
+        let (Some(bare), mut buffer) = (links, Vec::new()) else { return Ok(()) };
+        scan_links(*connection, layout, selection, job, &mut |selection, linking| {
+            if linking.owner != *owner {
+                return Ok(());
+            }
+            for (column, entity, value) in linking.links()? {
+                let target = selection.target(entity, value)?;
+                let element = Element::link(order, (linking, column), target, (&mut *bare, &mut buffer))?;
+                each(element, linking, (column, entity, value, target.is_some()))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// A link as a person reads it: the key of its row, its column, whose id it has, that, and whether it leads to a row of the experiment.
+    fn show_link(&mut self, wanted: &Element, order: &[&str], job: &Job) -> Result<Option<ShownLink>> {
+        let mut found = None;
+        self.read_links(order, job, &mut |element, linking, (column, entity, value, leads)| {
+            if found.is_none() && element == *wanted {
+                let row = linking.shape.row_key(linking.row)?;
+                let (value, id) = (value.describe(), id_in(value).filter(|_| leads));
+                found = Some(ShownLink { row, column: column.name.clone(), entity, value, id, meaning: String::new() });
+            }
+            Ok(())
+        })?;
+        if let Some(shown) = &mut found {
+            shown.meaning = self.meaning(shown, job)?;
+        }
+        Ok(found)
+    }
+
+    /// What a link leads to.
+    fn meaning(&self, link: &ShownLink, job: &Job) -> Result<String> {
+        let Some(id) = link.id else { return Ok(format!("{}, {}", link.value, leads_out(link.entity))) };
+        let table = self.layout.entity(link.entity)?;
+        let shape = Shape::node(table);
+        let mut said = format!("{} {id}", table.schema.name);
+        scan_nodes(self.connection, &shape, Some((id, id)), job, &mut |_, row| {
+            let content: Vec<String> =
+                cells(&shape, row)?.into_iter().map(|(name, _, value)| format!("{name}={value}")).collect();
+            said = format!("{said} ({})", content.join(", "));
+            Ok(())
+        })?;
+        Ok(said)
     }
 
     /// A row of the node as a person reads it, and its cells.
@@ -176,7 +270,7 @@ impl Pair<'_> {
     fn read(&mut self, job: &Job, each: EachElement<'_>) -> Result<()> {
         let Pair { a, b, order, buckets } = self;
         for (side, sign) in [(a, 1), (b, -1)] {
-            side.read(job, &mut |shape, row, leaf| each(buckets, Element::new(order, shape, row, leaf)?, sign))?;
+            side.elements(order, job, &mut |element| each(buckets, element, sign))?;
         }
         Ok(())
     }
@@ -246,8 +340,8 @@ impl Pair<'_> {
     }
 }
 
-/// The first row, in the order of tables and keys, that only one of the nodes has or that differs.
-pub fn first_row_difference(a: NodeRows<'_>, b: NodeRows<'_>, job: &Job) -> Result<Json> {
+/// Both nodes, and the first rows of the first key that only one of them has, of `a` and of `b`.
+fn first_surplus<'a>(a: NodeRows<'a>, b: NodeRows<'a>, job: &Job) -> Result<(Pair<'a>, [Option<Element>; 2])> {
     let order: Vec<&str> = a
         .layout
         .tables
@@ -257,13 +351,14 @@ pub fn first_row_difference(a: NodeRows<'_>, b: NodeRows<'_>, job: &Job) -> Resu
         .map(|table| table.schema.name)
         .collect();
     let mut pair = Pair { a, b, order, buckets: vec![0; BUCKETS] };
-    let [of_a, of_b] = pair.surplus(job)?;
-    let Some(place) = of_a.as_ref().or(of_b.as_ref()) else {
-        return Ok(json!({
-            "node": "METRIC or ARTIFACT",
-            "how": "the same rows are linked, but not shared in the same way",
-        }));
-    };
+    let surplus = pair.surplus(job)?;
+    Ok((pair, surplus))
+}
+
+/// The first row, in the order of tables and keys, that only one of the nodes has or that differs.
+pub fn first_row_difference(a: NodeRows<'_>, b: NodeRows<'_>, job: &Job) -> Result<Option<Json>> {
+    let (mut pair, [of_a, of_b]) = first_surplus(a, b, job)?;
+    let Some(place) = of_a.as_ref().or(of_b.as_ref()) else { return Ok(None) };
     let table = pair.order.get(place.table).copied().unwrap_or_default();
     let shown = |side: &mut NodeRows<'_>, element: &Option<Element>| match element {
         Some(element) => side.show(element, &pair.order, job),
@@ -283,5 +378,35 @@ pub fn first_row_difference(a: NodeRows<'_>, b: NodeRows<'_>, job: &Job) -> Resu
     if let (Some(object), Json::Object(members)) = (named.as_object_mut(), report) {
         object.extend(members);
     }
-    Ok(named)
+    Ok(Some(named))
+}
+
+/// The first link of an extra column that leads elsewhere in one of the nodes, or that only one has.
+pub fn first_link_difference<'a>(
+    a: NodeRows<'a>,
+    b: NodeRows<'a>,
+    job: &Job,
+) -> Result<(Option<Json>, [NodeRows<'a>; 2])> {
+    if !(a.layout.has_links() || b.layout.has_links()) {
+        return Ok((None, [a, b]));
+    }
+    let (mut pair, [of_a, of_b]) = first_surplus(a, b, job)?;
+    let Some(place) = of_a.as_ref().or(of_b.as_ref()) else { return Ok((None, [pair.a, pair.b])) };
+    let table = pair.order.get(place.table).copied().unwrap_or_default();
+    let shown = |side: &mut NodeRows<'_>, element: &Option<Element>| match element {
+        Some(element) => side.show_link(element, &pair.order, job),
+        None => Ok(None),
+    };
+    let (mine, theirs) = (shown(&mut pair.a, &of_a)?, shown(&mut pair.b, &of_b)?);
+    let column = mine.as_ref().or(theirs.as_ref()).map(|link| link.column.clone());
+    let row = |link: &Option<ShownLink>| link.as_ref().map(|link| link.row.clone());
+    let meaning =
+        |link: &Option<ShownLink>| link.as_ref().map_or_else(|| "NULL".to_owned(), |link| link.meaning.clone());
+    let found = json!({
+        "node": table,
+        "rows": {"a": row(&mine), "b": row(&theirs)},
+        "how": "another link",
+        "difference": {"column": column, "a": meaning(&mine), "b": meaning(&theirs)},
+    });
+    Ok((Some(found), [pair.a, pair.b]))
 }

@@ -1,14 +1,17 @@
 //! What the target cannot hold as it is: found before the first write.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::sides::Sides;
 use crate::database::{ColumnLayout, Connection, KEPT, Layout, Loss, Next, Row, TableLayout, utf16_holds};
 use crate::digest::{ExperimentDigest, digest, same_content};
 use crate::error::Result;
-use crate::hierarchy::{Owner, Selection, Shape, Through, Visitor, leads_out, scan_links, walk};
+use crate::hierarchy::{
+    Fate, LEFT_OUT, Owner, Scope, Selection, Shape, Through, Visitor, Without, leads_out, scan_links, walk,
+};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, Value, ValueRef, quote};
 use crate::validation::Quality;
@@ -38,6 +41,9 @@ pub struct Fit {
     pub refused: u64,
     /// Of these, links that lead out of the experiment.
     pub leaving: u64,
+    /// The rows that are left out because links of theirs lead out of the experiment, and how many that are with all that hangs on them.
+    pub without: Option<Arc<Without>>,
+    pub left_out: Vec<(&'static str, u64)>,
     /// Columns to add to the target's tables, as the source has them.
     pub added_columns: Vec<(&'static str, ColumnLayout)>,
 }
@@ -62,7 +68,8 @@ impl Fit {
 
     /// The list as JSON.
     pub fn to_json(&self) -> serde_json::Value {
-        json!({"count": self.count, "values": self.first})
+        let left_out: Json = self.left_out.iter().map(|(table, rows)| ((*table).to_owned(), json!(rows))).collect();
+        json!({"count": self.count, "values": self.first, "rows_left_out": left_out})
     }
 }
 
@@ -285,28 +292,59 @@ impl Effective {
 }
 
 impl Effective {
-    /// Finds the links that lead to no row of the copy. They become NULL there, where that is allowed.
+    /// The column of the target that has what this one has.
+    fn there<'s>(sides: &'s Sides<'_>, table: &TableLayout, column: &ColumnLayout) -> Option<&'s ColumnLayout> {
+        let there = sides.target_layout.table(table.schema.name)?;
+        there.columns.get(there.position(&column.name)?)
+    }
+
+    /// Finds the links that lead to no row of the copy. Where that is allowed they become NULL there, or their rows are left out where
+    /// the target refuses NULL, and what hangs on those.
     fn find_leaving(&self, sides: &Sides<'_>, selection: &mut Selection, job: &Job, fit: &mut Fit) -> Result<()> {
+        let read = |without| {
+            let scope = Scope { sound_only: true, without, ..Scope::default() };
+            Selection::read(sides.source, &self.layout, sides.experiment, scope, job)
+        };
+        // What cannot stand is not copied.
+        let mut standing = if selection.problems.count > 0 { Some(read(None)?) } else { None };
+        let selection = standing.as_mut().unwrap_or(selection);
+        let not_copied = |table: &TableLayout| self.appended && is_own_row(table);
+        let insists = |table: &TableLayout, column: &ColumnLayout| {
+            !not_copied(table) && Self::there(sides, table, column).is_some_and(|there| there.not_null)
+        };
+        fit.without = Without::find((sides.source, &self.layout), selection, &insists, job)?;
+        let mut kept = fit.without.clone().map(|without| read(Some(without))).transpose()?;
+        fit.left_out = kept.as_ref().map_or_else(Vec::new, |kept| selection.left_out(kept));
+        let without = fit.without.clone();
         scan_links(sides.source, &self.layout, selection, job, &mut |selection, linking| {
             let table = linking.shape.table;
-            if self.appended && is_own_row(table) {
+            if not_copied(table) {
                 return Ok(());
             }
+            let fate = match (&without, &mut kept) {
+                (Some(without), Some(kept)) => without.fate(linking, (selection, kept))?,
+                _ => Fate::Stays,
+            };
             for (column, entity, value) in linking.links()? {
-                if selection.target(entity, value)?.is_some() {
+                let leads = match (fate, &mut kept) {
+                    (Fate::GoesWithAnother, _) => true,
+                    (_, Some(kept)) => kept.target(entity, value)?.is_some(),
+                    (_, None) => selection.target(entity, value)?.is_some(),
+                };
+                if leads {
                     continue;
                 }
-                let there = sides.target_layout.table(table.schema.name);
-                let there = there.and_then(|there| there.columns.get(there.position(&column.name)?));
                 fit.leaving += 1;
-                fit.refused += u64::from(there.is_some_and(|there| there.not_null));
+                let insists = insists(table, column);
+                // Only the experiment itself cannot be left out.
+                fit.refused += u64::from(insists && fate == Fate::Stays);
                 fit.add(Loss {
                     table: table.schema.name,
                     row: Some(linking.shape.row_key(linking.row)?),
                     column: Some(column.name.clone()),
                     reason: leads_out(entity),
                     value: Some(value.describe()),
-                    stored_as: None,
+                    stored_as: Some(if insists { LEFT_OUT } else { "NULL" }.to_owned()),
                 });
             }
             Ok(())

@@ -82,6 +82,7 @@ fn locks(
             "write_lock_ms": writes.then(|| read.saturating_mul(times)),
             "basis": writes.then(|| format!("{times} times the {read} ms that it took to read the source for this plan")),
             "readers_wait": writes && !target.lets_readers_in()?,
+            "read_whole": sides.target.can_be_meddled_with()?,
         },
     }))
 }

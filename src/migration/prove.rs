@@ -58,13 +58,21 @@ pub fn prove(
     Ok(Some(got))
 }
 
-/// Fails if rows of the copy name nothing by a foreign key of an extra column, which the database did not look for on the way.
-pub fn refuse_dangling(sides: &Sides<'_>, selection: &Selection, ids: NewIds, appended: bool, job: &Job) -> Result<()> {
+/// Looks for rows of the copy that name nothing by a foreign key of an extra column that has no ids, which the database did not look for
+/// on the way. Fails if there are any, or else answers what is to be said of them.
+pub fn look_for_dangling(
+    sides: &Sides<'_>,
+    selection: &Selection,
+    (ids, appended): (NewIds, bool),
+    refuses: bool,
+    job: &Job,
+) -> Result<Vec<String>> {
     let blocks = ids.blocks(selection, appended);
     let mut copy = Selection::of_copy(sides.target, &sides.target_layout, ids.experiment, &blocks, job)?;
-    match find_dangling(sides.target, &sides.target_layout, &mut copy, job)?.first() {
-        None => Ok(()),
+    let found = find_dangling(sides.target, &sides.target_layout, &mut copy, job)?;
+    match found.first().filter(|_| refuses) {
         Some(first) => Err(first.error(Domain::Migration).detail("experiment_id", sides.experiment)),
+        None => Ok(found.iter().map(|dangling| dangling.message()).collect()),
     }
 }
 

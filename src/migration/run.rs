@@ -6,15 +6,15 @@ use super::copy::{Copier, NewIds};
 use super::duplicates::Duplicates;
 use super::fit::Fit;
 use super::options::{Helpers, MigrateOptions, Strategy};
-use super::prove::{all_copied, of_copy, prove, refuse_dangling};
+use super::prove::{all_copied, look_for_dangling, of_copy, prove};
 use super::result::{IdMap, MigrationResult, TableCount};
 use super::sides::{Prepared, Sides, Validated};
 use crate::database::{
     Connection, Database, Filled, Kinds, MissingColumn, Reading, State, Transaction, Watches, Write, cannot_add,
 };
-use crate::digest::{ALGORITHM, Digester, ExperimentDigest, OnDuplicate};
+use crate::digest::{ALGORITHM, Census, Digester, ExperimentDigest, OnDuplicate, grown_by};
 use crate::error::{Domain, Error, NAMED, Result, Status};
-use crate::hierarchy::{Behind, Census, grown_by};
+use crate::hierarchy::{Behind, left_out_message};
 use crate::progress::Job;
 use crate::schema::{Entity, Value};
 use crate::validation::Report;
@@ -203,7 +203,8 @@ fn judge_fit(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions) -
                 "{} links of experiment {experiment} lead to rows that are not copied; nothing was changed",
                 fit.count
             );
-            let hint = "set them to NULL, or have that done in the copy with EXPMIG_MIGRATE_ALLOW_LOSSY";
+            let hint = "set them to NULL, or have that done in the copy with EXPMIG_MIGRATE_ALLOW_LOSSY, where rows are left out that \
+                        cannot be NULL there";
             (Status::Lossy, message, hint.to_owned())
         } else {
             let widen = sides.target.how_to_widen().unwrap_or("change the target's schema");
@@ -275,8 +276,8 @@ fn write(
     options: &MigrateOptions,
     job: &Arc<Job>,
 ) -> Result<MigrationResult> {
-    let census = Census::take(sides.target, &sides.target_layout)?;
     add_columns(sides, &prepared)?;
+    let census = Census::take(sides.target, &sides.target_layout, options.target_experiment, job)?;
     let sides = &*sides;
     let whole = prepared.selection.problems.count == 0 && prepared.fit.count == 0;
     let mut trimmed = if whole { None } else { Some(prepared.copied_selection(sides, job)?) };
@@ -292,7 +293,8 @@ fn write(
     problems.fail_rows(job, left_out.iter().map(|(_, count)| count).sum())?;
     let ids = NewIds::allocate(sides, selection, options.target_experiment)?;
     // A link can lead to a row that comes later.
-    let may_dangle = sides.target_layout.extra_keys().next().is_some() && sides.target.suspend_foreign_keys()?;
+    let may_dangle = sides.target_layout.extra_keys().next().is_some();
+    let enforced = may_dangle && sides.target.suspend_foreign_keys()?;
     let copier = Copier { sides, layout: &prepared.effective.layout, options, ids, job };
     let mut quality = prepared.deferred.take();
     let mut digester =
@@ -323,10 +325,12 @@ fn write(
         touch(sides, into)?;
     }
     if may_dangle {
-        refuse_dangling(sides, selection, ids, options.target_experiment.is_some(), job)?;
+        let refuses = enforced || !options.lossy_allowed();
+        let appended = options.target_experiment.is_some();
+        warnings.extend(look_for_dangling(sides, selection, (ids, appended), refuses, job)?);
     }
     let target_digest = prove(sides, selection, &copied, (&prepared.expected, ids), options, job)?;
-    census.check(Domain::Migration, |table| grown_by(&copied, table))?;
+    census.check(Domain::Migration, job, |table| grown_by(&copied, table))?;
     warnings.extend(transformation.iter().flat_map(|done| done.warnings.iter().cloned()));
     if ids.reused {
         warnings.push("the highest id was in use, so free ids below it were taken".to_owned());
@@ -393,6 +397,7 @@ pub fn warnings(
         warnings.push(format!("{left_out} rows hang on nothing and were left out"));
     }
     warnings.extend(losses(fit));
+    warnings.extend(left_out_message(&fit.left_out));
     for (table, column) in &fit.added_columns {
         warnings.push(format!("the column {table}.{} was added to the target", column.name));
     }

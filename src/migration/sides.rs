@@ -313,7 +313,7 @@ impl Prepared {
 
     /// The rows that will really be copied: those that can stand and that the target has tables for.
     pub fn copied_selection(&self, sides: &Sides<'_>, job: &Job) -> Result<Selection> {
-        let scope = Scope { sound_only: true, ..Scope::default() };
+        let scope = Scope { sound_only: true, without: self.fit.without.clone(), ..Scope::default() };
         Selection::read(sides.source, &self.effective.layout, sides.experiment, scope, job)
     }
 

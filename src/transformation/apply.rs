@@ -7,13 +7,14 @@ use super::links::{move_links, refuse_tied};
 use super::options::TransformOptions;
 use super::plan::Plan;
 use super::result::{Noted, Sample, TransformationResult};
-use super::selection::{Chosen, MetricLinks, MetricSelection};
+use super::selection::{Chosen, MetricLinks, MetricSelection, odd_metric};
 use super::steps::Steps;
 use super::undo_log::UndoLog;
 use super::write::{Writer, Written};
 use crate::database::{Connection, Database, Layout, Reading, Row, Transaction, Watches};
+use crate::digest::{Census, grown_by};
 use crate::error::{Domain, Error, Result, Status};
-use crate::hierarchy::{Census, Strangers, grown_by, scan_leaves};
+use crate::hierarchy::{Strangers, scan_leaves};
 use crate::progress::Job;
 use crate::schema::{Entity, OWN_TABLES, Place, ValueRef, quote};
 
@@ -55,14 +56,14 @@ pub fn transform(
     }
     let census = match options.dry_run {
         true => None,
-        false => Some(Census::take(connection, &layout)?),
+        false => Some(Census::take(connection, &layout, None, &job)?),
     };
-    let mut result = run(connection, &layout, chosen, plan, &options, &job)?;
+    let mut result = run((connection, census.as_ref()), &layout, chosen, plan, &options, &job)?;
     // Without a change the empty entry of the undo log goes too.
     if let Some(transaction) = transaction.filter(|_| result.updated > 0) {
         let metrics = layout.entity(Entity::Metric)?.schema.name;
         let copied = [(metrics, result.copied)];
-        census.map_or(Ok(()), |census| census.check(Domain::Transformation, |table| grown_by(&copied, table)))?;
+        census.map_or(Ok(()), |census| census.check(Domain::Transformation, &job, |table| grown_by(&copied, table)))?;
         job.begin("committing")?;
         transaction.commit()?;
     }
@@ -92,7 +93,7 @@ fn no_log(error: Error) -> Error {
 }
 
 fn run(
-    connection: &dyn Connection,
+    (connection, census): (&dyn Connection, Option<&Census<'_>>),
     layout: &Layout,
     mut chosen: Chosen,
     plan: Plan,
@@ -105,9 +106,12 @@ fn run(
         true => Some(UndoLog::begin(connection, &plan.description)?),
         false => None,
     };
-    let writer = match options.dry_run {
-        true => None,
-        false => Some(Writer::new(connection, (layout, table), options.batch_size, log, chosen.shared.len())?),
+    let writer = match census {
+        None => None,
+        Some(census) => {
+            let most = (options.batch_size, chosen.shared.len());
+            Some(Writer::new((connection, census), (layout, table), log, most)?)
+        }
     };
     let mut pass = Pass {
         steps: plan.steps,
@@ -127,12 +131,12 @@ fn run(
     }
     if let Some(writer) = writer {
         let (mut copied, first, mut log) = writer.finish()?;
-        if !copied.is_empty() {
+        if let Some(census) = census.filter(|_| !copied.is_empty()) {
             job.begin("moving links to the copies")?;
             refuse_tied(connection, layout, (&chosen.owners, &mut copied), job)?;
             let strangers = Strangers::look(connection, layout, |found| matches!(found.to.place, Place::Link { .. }))?;
             connection.suspend_foreign_keys()?;
-            move_links(connection, layout, (&chosen.owners, &mut copied, first), log.as_mut(), job)?;
+            move_links((connection, census), layout, (&chosen.owners, &mut copied, first), log.as_mut(), job)?;
             strangers.check(Domain::Transformation)?;
         }
         if let Some(log) = log.filter(|_| result.updated > 0) {
@@ -169,8 +173,9 @@ fn read(connection: &dyn Connection, layout: &Layout, chosen: &mut Chosen, pass:
             let id = table.quoted("id");
             let sql = format!("SELECT {id}{columns} FROM {} ORDER BY {id}", quote(&table.name));
             connection.query(&sql, &[], &mut |row| {
-                if let Some(id) = row.value(0)?.as_integer() {
-                    pass.look(row, id, false)?;
+                match row.value(0)?.as_integer() {
+                    Some(id) => pass.look(row, id, false)?,
+                    None => return Err(odd_metric(table, "id", row.value(0)?)),
                 }
                 Ok(crate::database::Next::Row)
             })

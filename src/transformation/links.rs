@@ -3,6 +3,7 @@
 use super::selection::{MetricLinks, Owners};
 use super::undo_log::{MovedLink, UndoLog};
 use crate::database::{Change, ColumnLayout, Connection, Layout, Next, Write};
+use crate::digest::Census;
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{IdSet, Scope, Selection, id_in, scan_links};
 use crate::progress::Job;
@@ -45,7 +46,7 @@ struct Found {
 
 /// Moves the links of the selection from the rows in `copied` to the copies, whose ids follow each other from `first` on.
 pub fn move_links(
-    connection: &dyn Connection,
+    (connection, census): (&dyn Connection, &Census<'_>),
     layout: &Layout,
     (owners, copied, first): (&Owners, &mut IdSet, i64),
     mut log: Option<&mut UndoLog<'_>>,
@@ -65,7 +66,12 @@ pub fn move_links(
             Some(rowid) => format!("{} WHERE {rowid} = ?2", moving(connection, &links)?),
             None => move_statement(connection, &links)?,
         };
-        let mut mover = Mover { statement: connection.prepare_change(&move_one)?, table: links.table.schema.name };
+        let mut mover = Mover {
+            statement: connection.prepare_change(&move_one)?,
+            table: links.table.schema.name,
+            census,
+            which: link_condition(connection, &links),
+        };
         let mut found: Vec<Found> = Vec::new();
         connection.query(&sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
             job.pulse()?;
@@ -123,9 +129,21 @@ pub fn refuse_tied(
     Ok(())
 }
 
+/// Which row a link is: by its metric, the first parameter, and the other columns of its key.
+pub fn link_condition(connection: &dyn Connection, links: &MetricLinks<'_>) -> String {
+    let keys: String = link_keys(links)
+        .iter()
+        .enumerate()
+        .map(|(at, key)| format!(" AND {}", connection.same(&links.table.quoted(key.name), &format!("?{}", at + 2))))
+        .collect();
+    format!("{} = ?1{keys}", links.table.quoted(links.metric_column.name))
+}
+
 struct Mover<'c> {
     statement: Box<dyn Change + 'c>,
     table: &'static str,
+    census: &'c Census<'c>,
+    which: String,
 }
 
 impl Mover<'_> {
@@ -135,7 +153,13 @@ impl Mover<'_> {
             if link.row.is_none() {
                 params.extend(link.keys.iter().map(Value::borrow));
             }
-            if self.statement.run(&params)? != 1 {
+            let key = |metric: i64| -> Vec<Value> {
+                std::iter::once(Value::Integer(metric)).chain(link.keys.iter().cloned()).collect()
+            };
+            let (before, after) = (key(link.original), key(link.copy));
+            let which = ((self.which.as_str(), before.as_slice()), (self.which.as_str(), after.as_slice()));
+            let statement = &mut self.statement;
+            if self.census.around(self.table, which, || statement.run(&params))? != 1 {
                 let message = format!("a link in {} could not be moved; nothing was changed", self.table);
                 return Err(Error::new(Status::Mismatch, Domain::Transformation, message)
                     .detail("table", self.table)

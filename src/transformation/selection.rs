@@ -124,8 +124,12 @@ impl Chosen {
             connection.query(&sql, &[], &mut |row| {
                 job.pulse()?;
                 let owner = row.value(0)?.as_integer();
-                if let Some(metric) = row.value(1)?.as_integer() {
-                    let selected = owner.is_some_and(|owner| owners.position(owner).is_some());
+                let selected = owner.is_some_and(|owner| owners.position(owner).is_some());
+                let metric = row.value(1)?;
+                if selected && metric != ValueRef::Null && metric.as_integer().is_none() {
+                    return Err(odd_metric(links.table, links.metric_column.name, metric));
+                }
+                if let Some(metric) = metric.as_integer() {
                     if selected {
                         inside.insert(metric)?
                     } else {
@@ -236,6 +240,15 @@ fn no_integer(table: &TableLayout, id: ValueRef<'_>) -> Error {
     let message = format!("{name} (id={id}): the id is no integer, so nothing below it can be found");
     let error = Error::new(Status::Validation, Domain::Transformation, message).detail("table", name);
     mend_keys(error.detail("row", format!("id={id}")))
+}
+
+/// The error of a metric that has no id which could be named.
+pub fn odd_metric(table: &TableLayout, column: &str, id: ValueRef<'_>) -> Error {
+    let (name, row) = (table.schema.name, format!("{column}={}", id.describe()));
+    let message =
+        format!("{name} ({row}): the id of a metric is no integer, so it cannot be transformed; nothing was changed");
+    let error = Error::new(Status::Validation, Domain::Transformation, message).detail("table", name);
+    mend_keys(error.detail("row", row).detail("column", column))
 }
 
 /// The rows of a table that hang on these.

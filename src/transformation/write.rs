@@ -5,6 +5,7 @@ use super::metric::Metric;
 use super::result::Noted;
 use super::undo_log::{Fingerprint, Touched, UndoLog, fingerprint};
 use crate::database::{Change, Connection, Layout, Mentioned, Next, TableLayout, Write};
+use crate::digest::Census;
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::IdSet;
 use crate::schema::{Role, Value, ValueRef, quote};
@@ -47,6 +48,7 @@ pub struct Written {
 /// Collects changed metrics and writes them chunk by chunk.
 pub struct Writer<'c> {
     connection: &'c dyn Connection,
+    census: &'c Census<'c>,
     table: TableLayout,
     most_rows: usize,
     pending: Vec<Pending>,
@@ -73,14 +75,14 @@ fn size(values: &[Value; 2]) -> usize {
 impl<'c> Writer<'c> {
     /// `most_copies` is how many rows may have to be copied.
     pub fn new(
-        connection: &'c dyn Connection,
+        (connection, census): (&'c dyn Connection, &'c Census<'c>),
         (layout, table): (&Layout, &TableLayout),
-        batch_size: usize,
         log: Option<UndoLog<'c>>,
-        most_copies: u64,
+        (batch_size, most_copies): (usize, u64),
     ) -> Result<Writer<'c>> {
         Ok(Writer {
             connection,
+            census,
             table: table.clone(),
             most_rows: batch_size.min(FULL_ROWS),
             pending: Vec::new(),
@@ -266,7 +268,13 @@ impl<'c> Writer<'c> {
                 place.insert(self.connection.prepare_change(&sql)?)
             }
         };
-        match statement.run_owned(params)? {
+        let own = [Value::Integer(one.id)];
+        let own: (&str, &[Value]) = ("id = ?1", &own);
+        let written = match copy {
+            Some(_) => statement.run_owned(params)?,
+            None => self.census.around(self.table.schema.name, (own, own), || statement.run_owned(params))?,
+        };
+        match written {
             1 => Ok(()),
             _ => Err(changed_otherwise("the database did not change the row")),
         }

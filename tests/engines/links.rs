@@ -29,7 +29,7 @@ const INSIDE: &str = "UPDATE EXPERIMENT SET best_trial_id = 12, forked_from = 1 
 
 impl Place {
     /// Adds a column that is a foreign key.
-    fn link(&self, table: &str, column: &str, parent: &str) {
+    pub fn may_name(&self, table: &str, column: &str, parent: &str) {
         self.execute(&match self.engine {
             Engine::Sqlite => format!("ALTER TABLE {table} ADD COLUMN {column} INTEGER REFERENCES {parent}"),
             Engine::Server(_) => {
@@ -41,7 +41,7 @@ impl Place {
     }
 
     fn with_links(self) -> Place {
-        LINKS.iter().for_each(|(table, column, parent)| self.link(table, column, parent));
+        LINKS.iter().for_each(|(table, column, parent)| self.may_name(table, column, parent));
         self
     }
 
@@ -407,4 +407,229 @@ pub fn a_link_to_a_shared_metric_stops_a_transformation(engine: Engine) {
     };
     assert_eq!(rows(place.dump()), rows(before));
     ok(manager.transform_metrics_by(&MetricSelection::default(), "scale", Some(double), TransformOptions::default()));
+}
+
+pub fn a_comparison_names_the_link_that_differs(engine: Engine) {
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a").with_links();
+    place.execute(INSIDE);
+    let manager = place.open();
+    let new = ok(manager.migrate_experiment(1, None, MigrateOptions::default())).new_experiment_id;
+    let id = |query: &str| -> i64 {
+        let cell = place.cell(query);
+        cell.chars()
+            .filter(char::is_ascii_digit)
+            .collect::<String>()
+            .parse()
+            .unwrap_or_else(|_| panic!("{query}: {cell}"))
+    };
+    let trial = |name: &str| id(&format!("SELECT id FROM TRIAL WHERE experiment_id = {new} AND name = '{name}'"));
+    let run = |status: &str| {
+        let of = "SELECT r.id FROM TRIAL_RUN r JOIN TRIAL t ON t.id = r.trial_id";
+        id(&format!("{of} WHERE t.experiment_id = {new} AND r.status = '{status}'"))
+    };
+    let (first, completed, failed) = (trial("first"), run("completed"), run("failed"));
+    let seen = format!("epoch_trial_run_id = {completed} AND epoch_idx");
+    let metric = id(&format!("SELECT metric_id FROM EPOCH_METRIC WHERE {seen} = 0"));
+    let by_id = |id: i64| format!("id = {id}");
+    for (table, column, value, which, row, a, b) in [
+        ("TRIAL", "parent_id", Some(first), by_id(first), "id=11", "second", "first"),
+        ("TRIAL", "part_of", None, by_id(first), "id=11", "EXPERIMENT 1", "NULL"),
+        ("EXPERIMENT", "best_trial_id", Some(first), by_id(new), "id=1", "second", "first"),
+        (
+            "TRIAL_RUN",
+            "best_metric",
+            Some(36),
+            by_id(completed),
+            "id=21",
+            "0.75",
+            "36, which is no metric of the experiment",
+        ),
+        ("METRIC", "better_than", None, by_id(metric), "id=32", "METRIC 33", "NULL"),
+        ("METRIC", "run_id", Some(failed), by_id(metric), "id=32", "completed", "failed"),
+        ("EPOCH_METRIC", "seen_in", Some(failed), format!("{seen} = 1"), "metric_id=33", "started", "failed"),
+    ] {
+        let before = id(&format!("SELECT {column} FROM {table} WHERE {which}"));
+        let value = value.map_or_else(|| "NULL".to_owned(), |value| value.to_string());
+        place.execute(&format!("UPDATE {table} SET {column} = {value} WHERE {which}"));
+        let report = ok(manager.compare_experiments(1, None, new, JobOptions::default()));
+        let found = &report["first_difference"];
+        assert_eq!((&found["node"], &found["how"]), (&table.into(), &"another link".into()), "{column}: {report}");
+        assert_eq!(found["difference"]["column"], column, "{found}");
+        assert!(found["rows"]["a"].as_str().unwrap().contains(row), "{found}");
+        let says = |side: &str, wanted: &str| found["difference"][side].as_str().unwrap().contains(wanted);
+        assert!(says("a", a) && says("b", b), "{column}: {found}");
+        place.execute(&format!("UPDATE {table} SET {column} = {before} WHERE {which}"));
+        assert_eq!(ok(manager.compare_experiments(1, None, new, JobOptions::default()))["equal"], true, "{column}");
+    }
+    // Of rows that differ otherwise, too, that is said, and not that their ids do.
+    place.execute(&format!("UPDATE TRIAL SET update_time = '2024-01-01T00:00:00' WHERE id = {first}"));
+    let report = ok(manager.compare_experiments(1, None, new, JobOptions::default()));
+    assert_eq!(report["first_difference"]["difference"]["column"], "update_time", "{report}");
+}
+
+/// Links of several columns, and links to what is unique and no id.
+pub fn links_of_several_columns_lead_to_rows_of_the_copy(engine: Engine) {
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a");
+    match engine {
+        Engine::Sqlite => place.execute(
+            "CREATE UNIQUE INDEX RUN_OF_TRIAL ON TRIAL_RUN (trial_id, id);
+             CREATE TABLE OLD AS SELECT * FROM METRIC; DROP TABLE METRIC;
+             CREATE TABLE METRIC (id INTEGER PRIMARY KEY AUTOINCREMENT, type VARCHAR(50) NOT NULL, total_val FLOAT NOT NULL, per_label_val TEXT,
+                of_trial INTEGER, of_run INTEGER, at_epoch INTEGER, at_run INTEGER, batch INTEGER, batch_epoch INTEGER, batch_run INTEGER,
+                FOREIGN KEY (of_trial, of_run) REFERENCES TRIAL_RUN(trial_id, id) DEFERRABLE INITIALLY DEFERRED,
+                FOREIGN KEY (at_epoch, at_run) REFERENCES EPOCH(idx, trial_run_id) ON DELETE SET NULL,
+                FOREIGN KEY (batch, batch_epoch, batch_run) REFERENCES BATCH(idx, epoch_idx, trial_run_id));
+             INSERT INTO METRIC (id, type, total_val, per_label_val) SELECT * FROM OLD; DROP TABLE OLD",
+        ),
+        Engine::Server(_) => place.execute(
+            "ALTER TABLE TRIAL_RUN ADD UNIQUE KEY RUN_OF_TRIAL (trial_id, id);
+             ALTER TABLE METRIC ADD COLUMN of_trial BIGINT, ADD COLUMN of_run BIGINT, ADD COLUMN at_epoch BIGINT, ADD COLUMN at_run BIGINT,                 ADD COLUMN batch BIGINT, ADD COLUMN batch_epoch BIGINT, ADD COLUMN batch_run BIGINT,                 ADD FOREIGN KEY (of_trial, of_run) REFERENCES TRIAL_RUN(trial_id, id),                 ADD FOREIGN KEY (at_epoch, at_run) REFERENCES EPOCH(idx, trial_run_id) ON DELETE SET NULL,                 ADD FOREIGN KEY (batch, batch_epoch, batch_run) REFERENCES BATCH(idx, epoch_idx, trial_run_id)",
+        ),
+    }
+    place.execute(
+        "UPDATE METRIC SET of_trial = 12, of_run = 23, at_epoch = 0, at_run = 22 WHERE id = 31;
+         UPDATE METRIC SET of_trial = 11, of_run = 21, batch = 1, batch_epoch = 0, batch_run = 21 WHERE id = 33;
+         UPDATE METRIC SET of_run = 22, at_epoch = 1 WHERE id = 34",
+    );
+    let manager = place.open();
+    let was = digest(&manager, 1);
+    let leads = |there: &Place, experiment: i64| {
+        let of = format!("JOIN TRIAL t ON t.id = r.trial_id WHERE t.experiment_id = {experiment}");
+        for (query, rows) in [
+            (
+                format!(
+                    "SELECT count(*) FROM METRIC m JOIN TRIAL_RUN r ON r.id = m.of_run AND r.trial_id = m.of_trial {of}"
+                ),
+                2,
+            ),
+            (
+                format!(
+                    "SELECT count(*) FROM METRIC m JOIN EPOCH e ON e.idx = m.at_epoch AND e.trial_run_id = m.at_run JOIN TRIAL_RUN r ON r.id = e.trial_run_id {of}"
+                ),
+                1,
+            ),
+            (
+                format!(
+                    "SELECT count(*) FROM METRIC m JOIN BATCH b ON b.idx = m.batch AND b.epoch_idx = m.batch_epoch AND b.trial_run_id = m.batch_run JOIN TRIAL_RUN r ON r.id = b.trial_run_id {of}"
+                ),
+                1,
+            ),
+            (
+                format!(
+                    "SELECT count(*) FROM METRIC m JOIN TRIAL_RUN r ON r.id = m.of_run {of} AND m.of_trial IS NULL AND m.at_epoch = 1"
+                ),
+                1,
+            ),
+        ] {
+            assert!(there.cell(&query).contains(&rows.to_string()), "{query}: {}", there.cell(&query));
+        }
+    };
+    leads(&place, 1);
+    for strategy in STRATEGIES {
+        let new = ok(manager.migrate_experiment(1, None, by(strategy))).new_experiment_id;
+        leads(&place, new);
+        assert_eq!(digest(&manager, new), was, "{strategy:?}");
+    }
+    let file = Engine::Sqlite.place(&folder, "file");
+    let target = file.create();
+    let new = migrated(&manager, Some(&target), 1, MigrateOptions::default());
+    leads(&file, new);
+    assert_eq!(digest(&target, new), was);
+    let document = ok(manager.export_to_string(1, ExportOptions::default()));
+    leads(&place, imported(&manager, &document, ImportOptions::default()));
+    let preserved = Engine::Sqlite.place(&folder, "preserved");
+    leads(
+        &preserved,
+        imported(&preserved.create(), &document, ImportOptions { preserve_ids: true, ..ImportOptions::default() }),
+    );
+    // One that leads out names its columns.
+    place.execute(
+        "UPDATE METRIC SET of_trial = 13, of_run = 24 WHERE id = 33;
+UPDATE METRIC SET at_epoch = 0, at_run = 24 WHERE id = 32",
+    );
+    let before = place.dump();
+    for strategy in [Strategy::Conservative, Strategy::Balanced] {
+        let error = manager.migrate_experiment(1, None, by(strategy)).unwrap_err();
+        assert_eq!(
+            (error.status(), details(&error, "table")),
+            (Status::Lossy, vec!["METRIC"; 3]),
+            "{}",
+            error.to_json()
+        );
+        let mut columns = details(&error, "column");
+        columns.sort_unstable();
+        assert_eq!(columns, ["at_run", "of_run", "of_trial"]);
+        assert_eq!(place.dump(), before);
+    }
+    let new = ok(manager.migrate_experiment(1, None, by(Strategy::Aggressive))).new_experiment_id;
+    let outside = "SELECT count(*) FROM METRIC WHERE of_run = 24 OR at_run = 24 OR of_trial = 13";
+    assert!(place.cell(outside).contains('2'), "{}", place.cell(outside));
+    let compared = ok(manager.compare_experiments(1, None, new, JobOptions::default()));
+    assert_eq!(compared["first_difference"]["how"], "another link", "{compared}");
+    assert_eq!(compared["first_difference"]["node"], "METRIC");
+}
+
+pub fn links_of_an_older_schema_are_carried(engine: Engine) {
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a");
+    place.execute("DROP TABLE BATCH_METRIC;\nDROP TABLE BATCH_ARTIFACT;\nDROP TABLE BATCH");
+    let place = place.with_links();
+    place.execute(INSIDE);
+    let manager = place.open();
+    let was = digest(&manager, 1);
+    let new = migrated(&manager, None, 1, MigrateOptions::default());
+    place.all_lead_to_its_own_rows(new);
+    let file = Engine::Sqlite.place(&folder, "file");
+    let target = file.create();
+    let new = migrated(&manager, Some(&target), 1, MigrateOptions::default());
+    file.all_lead_to_its_own_rows(new);
+    assert_eq!(digest(&target, new), was);
+    // And back, where there are no batches.
+    let back = migrated(&target, Some(&manager), new, MigrateOptions::default());
+    place.all_lead_to_its_own_rows(back);
+    let document = ok(manager.export_to_string(1, ExportOptions::default()));
+    let new = imported(&manager, &document, ImportOptions::default());
+    place.all_lead_to_its_own_rows(new);
+    assert_eq!(digest(&manager, new), was);
+}
+
+pub fn links_of_shared_metrics_lead_out_of_one_experiment_only(engine: Engine) {
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a").with_links();
+    // Metric 36 belongs to both experiments; the run that it names to the second.
+    place.execute("INSERT INTO EPOCH_METRIC VALUES (1, 21, 36, NULL);\nUPDATE METRIC SET run_id = 24, better_than = 36 WHERE id = 36");
+    let manager = place.open();
+    let second = migrated(&manager, None, 2, MigrateOptions::default());
+    assert_eq!(digest(&manager, second), digest(&manager, 2));
+    let error = manager.migrate_experiment(1, None, MigrateOptions::default()).unwrap_err();
+    assert_eq!((error.status(), details(&error, "row")), (Status::Lossy, vec!["id=36"]), "{}", error.to_json());
+    let first = migrated(&manager, None, 1, by(Strategy::Aggressive));
+    let cut = format!(
+        "SELECT count(*) FROM METRIC m JOIN EPOCH_METRIC l ON l.metric_id = m.id JOIN TRIAL_RUN r ON r.id = l.epoch_trial_run_id JOIN TRIAL t ON t.id = r.trial_id
+         WHERE t.experiment_id = {first} AND m.run_id IS NULL AND m.better_than = m.id"
+    );
+    assert!(place.cell(&cut).contains('1'), "{}", place.cell(&cut));
+    // A transformation of one experiment gives it a row of its own, and undoing it takes that back.
+    let rows = |dump: Vec<(String, Vec<Vec<String>>)>| -> Vec<_> {
+        dump.into_iter().filter(|(table, _)| !table.starts_with("EXPMIG_") && !table.starts_with("sqlite_")).collect()
+    };
+    let before = rows(place.dump());
+    let selection = MetricSelection { experiments: Some(vec![2]), metrics: None };
+    let double = r#"{"factor": 2, "target": "total"}"#;
+    let result = manager.transform_metrics_by(&selection, "scale", Some(double), TransformOptions::default());
+    match result {
+        // The link of the metric to itself would have to follow.
+        Err(error) => assert_eq!((error.status(), details(&error, "row")), (Status::Unsupported, vec!["id=36"])),
+        Ok(_) => panic!("a link to a metric that is copied was left behind"),
+    }
+    assert_eq!(rows(place.dump()), before);
+    place.execute("UPDATE METRIC SET better_than = NULL WHERE id = 36");
+    let before = rows(place.dump());
+    let done = ok(manager.transform_metrics_by(&selection, "scale", Some(double), TransformOptions::default()));
+    assert!(place.cell("SELECT count(*) FROM METRIC WHERE run_id = 24 AND total_val = 18").contains('1'));
+    assert!(place.cell("SELECT count(*) FROM METRIC WHERE run_id = 24 AND total_val = 9").contains('1'));
+    ok(manager.undo_transform(done.transform_id.unwrap(), expmig::UndoOptions::default()));
+    assert_eq!(rows(place.dump()), before);
 }

@@ -260,6 +260,102 @@ pub fn triggers_that_add_or_remove_rows_of_ours_stop_every_call_that_writes(engi
     }
 }
 
+pub fn triggers_that_exchange_or_change_rows_stop_every_call_that_writes(engine: Engine) {
+    let folder = Folder::new();
+    let source = engine.small(&folder, "source");
+    source.execute("DELETE FROM ARTIFACT WHERE id = 57");
+    let document = source.open().export_to_string(1, ExportOptions::default()).unwrap();
+    let from = source.open();
+    let first = MetricSelection { experiments: Some(vec![1]), metrics: None };
+    // Of none the number of rows tells. The last one cannot be set off by a change of metrics on a server.
+    for (nth, (statement, by_update)) in [
+        (
+            "DELETE FROM EPOCH_ARTIFACT WHERE epoch_trial_run_id = 22; INSERT INTO EPOCH_ARTIFACT VALUES (0, 22, 56)",
+            true,
+        ),
+        ("UPDATE TRIAL SET name = 'taken' WHERE id = 13", true),
+        ("UPDATE EXPERIMENT SET update_time = '2024-01-01T00:00:00' WHERE id = 1", true),
+        ("UPDATE METRIC SET total_val = 5 WHERE id = 36", engine == Engine::Sqlite),
+        ("UPDATE EPOCH_METRIC SET metric_id = 34 WHERE epoch_trial_run_id = 24", true),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let body = match engine {
+            Engine::Sqlite => format!("BEGIN {statement}; END"),
+            Engine::Server(_) => format!("FOR EACH ROW BEGIN {statement}; END"),
+        };
+        let place = engine.small(&folder, &format!("a{nth}"));
+        place.execute("DELETE FROM ARTIFACT WHERE id = 57");
+        place.execute(&format!("CREATE TRIGGER meddles AFTER INSERT ON TRIAL_RUN {body}"));
+        let migrated = |into: Option<i64>, strategy, within: bool| {
+            let options = MigrateOptions { strategy, target_experiment: into, ..MigrateOptions::default() };
+            let error = refused(&place, statement, |to| match within {
+                true => to.migrate_experiment(1, None, options),
+                false => from.migrate_experiment(1, Some(to), options),
+            });
+            assert_eq!(error.status(), Status::Mismatch, "{statement}: {}", error.to_json());
+        };
+        for strategy in super::support::STRATEGIES {
+            migrated(None, strategy, true);
+            migrated(None, strategy, false);
+        }
+        migrated(Some(2), Strategy::Balanced, false);
+        let error = refused(&place, statement, |manager| {
+            manager.import_from_string(document.as_bytes(), ImportOptions::default())
+        });
+        assert_eq!(error.status(), Status::Mismatch, "{statement}: {}", error.to_json());
+        place.execute("DROP TRIGGER meddles");
+        if !by_update {
+            continue;
+        }
+        // Metric 36 belongs to both experiments, so it is copied.
+        place.execute("INSERT INTO EPOCH_METRIC VALUES (1, 21, 36)");
+        let id = scale(&place.open(), &first, "2").unwrap().transform_id.expect("an id");
+        place.execute(&format!("CREATE TRIGGER meddles AFTER UPDATE ON METRIC {body}"));
+        for selection in [&first, &all()] {
+            let error = refused(&place, statement, |manager| scale(manager, selection, "2"));
+            assert_eq!(error.status(), Status::Mismatch, "{statement}: {}", error.to_json());
+        }
+        let error = refused(&place, statement, |manager| manager.undo_transform(id, UndoOptions::default()));
+        assert_eq!(error.status(), Status::Mismatch, "{statement}: {}", error.to_json());
+        place.execute("DROP TRIGGER meddles");
+        place.open().undo_transform(id, UndoOptions::default()).unwrap();
+    }
+}
+
+pub fn triggers_that_look_on_stop_no_transformation(engine: Engine) {
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a");
+    place.execute("CREATE TABLE SEEN (id BIGINT, x INT)");
+    let body = match engine {
+        Engine::Sqlite => "BEGIN INSERT INTO SEEN VALUES (new.metric_id, 1); END",
+        Engine::Server(_) => "FOR EACH ROW INSERT INTO SEEN VALUES (NEW.metric_id, 1)",
+    };
+    let of_metric = body.replace("metric_id", "id");
+    place.execute(&format!("CREATE TRIGGER u AFTER UPDATE ON METRIC {of_metric}"));
+    place.execute(&format!("CREATE TRIGGER i AFTER INSERT ON METRIC {of_metric}"));
+    place.execute(&format!("CREATE TRIGGER l AFTER UPDATE ON EPOCH_METRIC {body}"));
+    place.execute("INSERT INTO EPOCH_METRIC VALUES (1, 21, 36)");
+    let before: Vec<_> = without_log(&place).into_iter().filter(|(table, _)| table != "SEEN").collect();
+    let first = MetricSelection { experiments: Some(vec![1]), metrics: None };
+    let done = scale(&place.open(), &first, "2").unwrap_or_else(|error| panic!("{}", error.to_json()));
+    assert_eq!((done.copied, done.updated), (1, 8));
+    let undone = place.open().undo_transform(done.transform_id.unwrap(), UndoOptions::default());
+    assert_eq!(undone.unwrap_or_else(|error| panic!("{}", error.to_json())).copies, 1);
+    let after: Vec<_> = without_log(&place).into_iter().filter(|(table, _)| table != "SEEN").collect();
+    assert_eq!(after, before);
+    assert_ne!(place.cell("SELECT count(*) FROM SEEN"), "Integer(0)");
+    // Whose row the job names may be changed.
+    let touches = "UPDATE EXPERIMENT SET update_time = '2099-01-01T00:00:00' WHERE id = 2";
+    place.execute(&match engine {
+        Engine::Sqlite => format!("CREATE TRIGGER t AFTER INSERT ON TRIAL BEGIN {touches}; END"),
+        Engine::Server(_) => format!("CREATE TRIGGER t AFTER INSERT ON TRIAL FOR EACH ROW {touches}"),
+    });
+    let into = MigrateOptions { target_experiment: Some(2), ..MigrateOptions::default() };
+    place.open().migrate_experiment(1, None, into).unwrap_or_else(|error| panic!("{}", error.to_json()));
+}
+
 pub fn triggers_that_leave_our_rows_alone_are_somebodys_own_affair(engine: Engine) {
     let folder = Folder::new();
     let place = engine.small(&folder, "a");

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from typing import Any, Callable, Dict, Iterable, List, Optional, Union
 
 from . import _json
@@ -74,8 +75,16 @@ class DataMigrationManager:
         self.close()
 
     def list_experiments(self) -> List[Dict[str, Any]]:
-        """The experiments, by id: "id", "title", "description", "start_time", "update_time", "trials", "runs"."""
-        return list(self._engine.manager.experiments()["experiments"])
+        """The experiments, by id: "id", "title", "description", "start_time", "update_time", "trials", "runs".
+
+        Warns of experiments whose id is no integer: no call can name them.
+        """
+        listed = self._engine.manager.experiments()
+        unlisted = listed["unlisted"]
+        if unlisted["count"]:
+            first = unlisted["rows"][0]["message"]
+            warnings.warn(f"{unlisted['count']} experiments cannot be listed, the first: {first}", stacklevel=2)
+        return list(listed["experiments"])
 
     # Migration
 

@@ -9,11 +9,11 @@ use super::output::Output;
 use super::sink::Sink;
 use super::stream::Stream;
 use super::tree::Tree;
-use crate::database::{Connection, Cursor, Database, Layout, Reading, Unsteady, Watches};
+use crate::database::{ColumnLayout, Connection, Cursor, Database, Layout, Reading, TableLayout, Unsteady, Watches};
 use crate::digest::{Digester, Ended, ExperimentDigest, Hash};
 use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::names::{FORMAT, METADATA};
-use crate::hierarchy::{Behind, Leaving, RowQuery, Scope, Selection, computed, experiment_exists};
+use crate::hierarchy::{Behind, Leaving, RowQuery, Scope, Selection, Without, computed, experiment_exists};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, Table, table};
 
@@ -24,7 +24,7 @@ pub struct ExportResult {
     pub bytes: u64,
     /// Rows per table that are in the document.
     pub counts: TableRows,
-    /// Rows per table that hang on nothing and are not in it.
+    /// Rows per table that hang on nothing, or that cannot be without a link which leads out of it, and are not in it.
     pub left_out: TableRows,
     /// Rows of tables that are not ours, which hang on the experiment.
     pub behind: Vec<Behind>,
@@ -57,7 +57,10 @@ pub fn export(
     let layout = wanted(&whole, &options);
     let unsteady = reader.unsteady_tables(&layout)?;
     job.begin("counting")?;
-    let (mut selection, left_out) = select(reader, &layout, experiment, &options, &job)?;
+    let (mut selection, mut left_out) = select(reader, &layout, experiment, &options, &job)?;
+    if options.skip_unsound {
+        leave_out((reader, &layout), &mut selection, &mut left_out, &options, &job)?;
+    }
     let behind = Behind::find(reader, &whole, &mut selection, &job)?;
     let cut_links = cut_links(reader, &layout, &mut selection, &options, &job)?;
     let complete = options.include_metrics && options.include_artifacts && left_out.is_empty() && cut_links.is_empty();
@@ -142,6 +145,36 @@ fn select(
     Ok((kept, left_out))
 }
 
+/// Leaves the rows out that cannot be NULL where they name rows which are not in the document, and what hangs on them.
+fn leave_out(
+    (reader, layout): (&dyn Connection, &Layout),
+    selection: &mut Selection,
+    left_out: &mut TableRows,
+    options: &ExportOptions,
+    job: &Job,
+) -> Result<()> {
+    let required = |_: &TableLayout, column: &ColumnLayout| {
+        column.not_null && column.refers.is_some_and(|entity| is_included(options, entity))
+    };
+    let Some(without) = Without::find((reader, layout), selection, &required, job)? else { return Ok(()) };
+    let scope = Scope { sound_only: true, without: Some(without), ..Scope::default() };
+    let mut kept = Selection::read(reader, layout, selection.experiment, scope, job)?;
+    let before: u64 = left_out.iter().map(|(_, rows)| rows).sum();
+    let all = std::mem::take(&mut kept.problems);
+    *left_out = selection.left_out(&kept);
+    let rows: u64 = left_out.iter().map(|(_, rows)| rows).sum();
+    job.set_total(kept.total() + rows);
+    all.fail_rows(job, rows.saturating_sub(before))?;
+    kept.problems = std::mem::take(&mut selection.problems);
+    *selection = kept;
+    Ok(())
+}
+
+/// Whether rows of this kind are to be in the document.
+fn is_included(options: &ExportOptions, entity: Entity) -> bool {
+    !matches!(entity, Entity::Metric | Entity::Artifact) || includes(options, entity)
+}
+
 /// The links that lead to rows which are not in the document. Those to metrics or artifacts may, if they are not wanted.
 fn cut_links(
     reader: &dyn Connection,
@@ -153,14 +186,15 @@ fn cut_links(
     if !layout.has_links() {
         return Ok(Vec::new());
     }
-    let included = |entity: Entity| !matches!(entity, Entity::Metric | Entity::Artifact) || includes(options, entity);
+    let included = |entity: Entity| is_included(options, entity);
     let leaving = Leaving::find(reader, layout, selection, job, included)?;
     if leaving.problems.count > 0 && !options.skip_unsound {
         let (count, experiment) = (leaving.problems.count, selection.experiment);
         let message = format!("{count} links of experiment {experiment} lead out of it");
         let error = Error::new(Status::Validation, Domain::ImportExport, message)
             .detail("experiment_id", experiment)
-            .hint("set them to NULL, or export with EXPMIG_EXPORT_SKIP_UNSOUND, which does that in the document and says so");
+            .hint("set them to NULL, or export with EXPMIG_EXPORT_SKIP_UNSOUND, which does that in the document, or leaves out rows that \
+                   cannot be NULL there, and says so");
         return Err(leaving.problems.name_in(error));
     }
     let mut columns = leaving.columns;
@@ -192,10 +226,10 @@ fn write_rows(
     let mut written = None;
     reader.read_together(&asked, &mut |cursors: Vec<Box<dyn Cursor + '_>>| {
         let mut cursors = cursors.into_iter();
-        let streams = queries
-            .iter()
-            .zip(&wanted)
-            .map(|(query, asked)| Stream::new(query, if asked.is_some() { cursors.next() } else { None }));
+        let streams = queries.iter().zip(&wanted).map(|(query, asked)| {
+            let cursor = if asked.is_some() { cursors.next() } else { None };
+            Stream::new(query, cursor, query.barring(selection))
+        });
         let streams = streams.collect::<Result<Vec<_>>>()?;
         let digester = complete.then(|| Digester::new(selection, layout, None, None));
         let mut tree = Tree::new(streams, (selection, &order), digester, (output, job), artifacts_only)?;

@@ -5,7 +5,7 @@ use super::order::{Index, Indices, RunOrder};
 use crate::database::{Cells, Cursor};
 use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::names::parent;
-use crate::hierarchy::{Owner, RowQuery, Selection};
+use crate::hierarchy::{Barring, Owner, RowQuery, Selection};
 use crate::schema::{Entity, LinkOwner, Place, Table};
 
 /// A place in the document: of a trial or a run, or of a row below one.
@@ -58,12 +58,18 @@ pub struct Stream<'c> {
     /// The cells with the indices, outermost first; how many of them are those of other rows.
     path: Vec<usize>,
     outer: usize,
+    /// Rows that are left out.
+    barring: Option<Barring>,
     /// Its objects stand in the document itself, beside the experiment's.
     beside: bool,
 }
 
 impl<'c> Stream<'c> {
-    pub fn new(query: &'c RowQuery<'c>, cursor: Option<Box<dyn Cursor + 'c>>) -> Result<Stream<'c>> {
+    pub fn new(
+        query: &'c RowQuery<'c>,
+        cursor: Option<Box<dyn Cursor + 'c>>,
+        barring: Option<Barring>,
+    ) -> Result<Stream<'c>> {
         let path = query.table.schema.index_path().into_iter().map(|index| {
             let at = query.shape.columns.iter().position(|column| column.schema == Some(index));
             let missing = || Error::internal(Domain::ImportExport, format!("{} is not read", index.name));
@@ -75,7 +81,18 @@ impl<'c> Stream<'c> {
         let beside = parent(query.table.schema).is_none_or(document);
         let last = query.leaf.as_ref().map_or(&query.shape, |(_, shape)| shape);
         let width = last.first + last.columns.len();
-        Ok(Stream { fields: Fields::new(query)?, query, cursor, head: None, rows: 0, width, path, outer, beside })
+        Ok(Stream {
+            fields: Fields::new(query)?,
+            query,
+            cursor,
+            head: None,
+            rows: 0,
+            width,
+            path,
+            outer,
+            barring,
+            beside,
+        })
     }
 
     /// The cells of the current row: the document and the digest read them both.
@@ -92,6 +109,11 @@ impl<'c> Stream<'c> {
         self.rows += u64::from(before.is_some());
         while self.cursor.as_mut().map_or(Ok(false), |cursor| cursor.advance())? {
             let Some(cursor) = self.cursor.as_deref() else { break };
+            if let Some(barring) = &self.barring
+                && barring.bars(cursor)?
+            {
+                continue;
+            }
             let leaf_id = match &self.query.leaf {
                 Some(_) => cursor.value(1)?.as_integer(),
                 None => None,

@@ -5,6 +5,7 @@
 //! before, `new_ids` what becomes of ids, `judge` what is odd) and hands rows to `target`, which writes them; `prove` reads them back,
 //! and `run` puts it together.
 
+mod cut;
 mod input;
 mod judge;
 mod leaves;

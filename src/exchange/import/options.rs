@@ -15,7 +15,8 @@ pub struct ImportOptions {
     /// Add the extra columns that the target's tables lack. In a database that this handle created they always are.
     pub add_columns: bool,
     /// Let values be changed, or left out with the columns that they are of, where the target cannot hold them. They are counted and
-    /// listed.
+    /// listed. So are links to rows that the document does not have: they become NULL, or their rows are left out with all that hangs on
+    /// them where the target refuses NULL.
     pub allow_lossy: bool,
     /// Import what a document of the older command-line tool has. It does not say what its metrics belong to: they are imported and hang
     /// on nothing. Such documents are refused otherwise.

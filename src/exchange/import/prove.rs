@@ -49,7 +49,7 @@ pub fn prove(
     job: &Job,
 ) -> Result<(ExperimentDigest, Option<Report>)> {
     let (connection, layout) = (target.connection, &target.layout);
-    let mut copy = if walked.ids.is_some() && keeps_keys(layout) {
+    let mut copy = if walked.ids.is_some() && walked.left_out.is_empty() && keeps_keys(layout) {
         let blocks = Blocks {
             metrics: walked.blocks(Entity::Metric),
             artifacts: walked.blocks(Entity::Artifact),
@@ -59,7 +59,9 @@ pub fn prove(
     } else {
         Selection::read(connection, layout, walked.experiment, Scope::default(), job)?
     };
-    if checks && let Some(dangling) = find_dangling(connection, layout, &mut copy, job)?.first() {
+    if (checks || !target.may_lose())
+        && let Some(dangling) = find_dangling(connection, layout, &mut copy, job)?.first()
+    {
         return Err(dangling.error(Domain::ImportExport));
     }
     let mut quality = validate.then(|| Quality::new(&copy));

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::sync::Arc;
 
+use super::cut::cut_links;
 use super::judge::{refuse_errors, warnings};
 use super::options::ImportOptions;
 use super::prove::{check_counts, doubts, prove};
@@ -11,9 +12,9 @@ use super::result::ImportResult;
 use super::target::{May, Target};
 use super::walk::{Walk, Walked};
 use crate::database::{Database, Filled, Losses, Transaction, Watches};
-use crate::digest::{ALGORITHM, Hash, OnDuplicate, digest, experiments_with_row, twin};
+use crate::digest::{ALGORITHM, Census, Hash, OnDuplicate, digest, experiments_with_row, grown_by, twin};
 use crate::error::{Domain, Error, Result, Status};
-use crate::hierarchy::{Census, Scope, Selection, grown_by};
+use crate::hierarchy::{Scope, Selection, left_out_message};
 use crate::progress::Job;
 use crate::schema::Entity;
 use crate::validation::{Issue, IssueKind, Report, Severity};
@@ -28,19 +29,23 @@ pub fn import(database: &Database, document: &mut dyn Read, mut options: ImportO
     let _watches = Watches::new(&job, [connection, connection]);
     let writing = Transaction::write(connection)?;
     let layout = database.checked(connection.layout()?)?;
-    let census = Census::take(connection, &layout)?;
+    let census = Census::take(connection, &layout, None, &job)?;
     job.begin("importing")?;
     let may = May { add_columns: options.add_columns || database.was_created(), lose: options.allow_lossy };
     let mut target = Target::new(connection, layout, may, &job);
     let reader = Reader::new(document, options.max_value_bytes, &job);
     // Rows are written as the document has them, some before those that they belong to.
     let checks = connection.suspend_foreign_keys()?;
-    let walked = Walk::new(reader, &mut target, &options, &job)?.read()?;
+    let mut walked = Walk::new(reader, &mut target, &options, &job)?.read()?;
+    if may.lose && !walked.apart && walked.taken.as_ref().is_none_or(|taken| taken.count == 0) {
+        check_counts(&walked)?;
+        cut_links(&mut target, &mut walked, &job)?;
+    }
     let result = judge((&target, checks), walked, &options, &job)?;
     if result.skipped {
         drop(writing);
     } else {
-        census.check(Domain::ImportExport, |table| grown_by(&result.tables, table))?;
+        census.check(Domain::ImportExport, &job, |table| grown_by(&result.tables, table))?;
         job.begin("committing")?;
         writing.commit()?;
     }
@@ -61,7 +66,9 @@ fn judge(
     if let Some(existing) = refuse_taken(target, &walked, options, job)? {
         return Ok(existing);
     }
-    check_counts(&walked)?;
+    if walked.left_out.is_empty() {
+        check_counts(&walked)?;
+    }
     let mut notes = Vec::new();
     doubts(&walked.metadata, &mut notes);
     if let Some(judge) = walked.judge.take() {
@@ -93,6 +100,7 @@ fn judge(
         let rows = walked.unlinked();
         notes.push(format!("{rows} metrics hang on nothing: the document does not say what they belong to"));
     }
+    notes.extend(left_out_message(&walked.left_out));
     if target.losses.count > 0 {
         let count = target.losses.count;
         notes.push(format!("{count} values were left out or changed, because the target cannot hold them"));

@@ -311,6 +311,16 @@ impl<'c> Target<'c> {
         self.sinks.get(at).map_or(&[], |sink| &sink.links)
     }
 
+    /// Whether what the target cannot hold may be lost.
+    pub fn may_lose(&self) -> bool {
+        self.may.lose
+    }
+
+    /// Whether a column, by its position, refuses NULL.
+    pub fn refuses_null(&self, at: usize, column: usize) -> bool {
+        self.sinks.get(at).is_some_and(|sink| sink.required.contains(&column))
+    }
+
     /// The name of a column by its position.
     pub fn column_name(&self, at: usize, column: usize) -> &str {
         self.sinks.get(at).and_then(|sink| sink.columns.get(column)).map_or("", |column| column.name.as_str())

@@ -85,13 +85,14 @@ impl Ties {
         }
     }
 
-    /// Fails unless all came that were named.
-    pub fn finish(&self, experiment: i64, reader: &Reader<'_>) -> Result<()> {
+    /// Fails unless all came that were named, or links to rows that did not may be lost.
+    pub fn finish(&self, experiment: i64, may_lose: bool, reader: &Reader<'_>) -> Result<()> {
         if let Some(other) = self.experiment.as_ref().filter(|mention| mention.id != experiment) {
             return Err(other.error(reader));
         }
         match (self.first.first(), self.waiting) {
             (_, 0) => Ok(()),
+            _ if may_lose => Ok(()),
             (Some(first), count) => Err(first.error(reader).detail("count", count)),
             (None, count) => {
                 reader.invalid(format!("{count} rows are named in extra columns that the document does not have"))

@@ -66,6 +66,8 @@ pub struct Walked {
     pub judge: Option<Judge>,
     /// Of a document of the older tool: how many metrics the target had before.
     pub metrics_before: Option<i64>,
+    /// The rows that were taken out again, because links of theirs, or of what they hang on, lead to rows that the document does not have.
+    pub left_out: Vec<(&'static str, u64)>,
 }
 
 /// Reads a document and writes its rows.
@@ -193,7 +195,7 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
         self.read_kept(kept, &mut frame)?;
         self.reader.exit();
         self.store(object, &mut row, &frame, None)?;
-        self.ties.finish(document_id, &self.reader)?;
+        self.ties.finish(document_id, self.target.may_lose(), &self.reader)?;
         let rows = self.target.finish(&self.reader)?;
         let experiment = match frame.key.as_deref() {
             Some([Value::Integer(id)]) => *id,
@@ -201,7 +203,18 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
         };
         let ids = (!self.preserves()).then_some(self.ids);
         let (taken, apart, judge, metrics_before) = (self.taken, self.apart, self.judge, self.metrics_before);
-        Ok(Walked { document_id, experiment, metadata, rows, ids, apart, taken, judge, metrics_before })
+        Ok(Walked {
+            document_id,
+            experiment,
+            metadata,
+            rows,
+            ids,
+            apart,
+            taken,
+            judge,
+            metrics_before,
+            left_out: Vec::new(),
+        })
     }
 
     /// A row that is about to be read. It gets its id at once, unless it keeps its own: rows below may come first.
@@ -520,6 +533,11 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
             let Some((at, entity)) = self.target.links(object.at).get(nth).copied() else { break };
             let value = row.get(at);
             if value == ValueRef::Null {
+                if entity != Entity::Experiment && self.target.may_lose() && self.target.refuses_null(object.at, at) {
+                    // Until all was read, and it can be left out with all that hangs on it.
+                    let nobody = if self.preserves() { 0 } else { self.next_id(entity)? };
+                    row.put(at, ValueRef::Integer(nobody));
+                }
                 continue;
             }
             let column = format!("{}.{}", object.table.name, self.target.column_name(object.at, at));

@@ -5,7 +5,7 @@ use crate::database::{Layout, Next};
 use crate::error::Result;
 use crate::hierarchy::{IdSet, Strangers};
 use crate::schema::{Entity, UNDO_LINK, Value, ValueRef, quote};
-use crate::transformation::links::{link_keys, move_statement};
+use crate::transformation::links::{link_condition, link_keys, move_statement};
 use crate::transformation::selection::MetricLinks;
 use crate::transformation::undo_log::{LINK_KEYS, own};
 use crate::transformation::write::changed_otherwise;
@@ -94,6 +94,7 @@ impl Undoing<'_> {
                 log.metric, log.original, log.name, log.transform, log.table
             );
             let mut statement = self.connection.prepare_change(&move_statement(self.connection, &links)?)?;
+            let which = link_condition(self.connection, &links);
             let params = [Value::Integer(self.entry.id), Value::Text(links.table.schema.name.into())];
             self.connection.query(&sql, &params, &mut |row| {
                 self.job.pulse()?;
@@ -105,7 +106,13 @@ impl Undoing<'_> {
                 for at in 0..width {
                     params.push(row.value(at + 2)?);
                 }
-                match statement.run(&params)? {
+                let keys: Vec<Value> = params.iter().skip(2).map(|key| ValueRef::to_owned(*key)).collect();
+                let key = |metric: ValueRef<'_>| -> Vec<Value> {
+                    std::iter::once(metric.to_owned()).chain(keys.iter().cloned()).collect()
+                };
+                let (before, after) = (key(ValueRef::Integer(copy)), key(row.value(1)?));
+                let rows = ((which.as_str(), before.as_slice()), (which.as_str(), after.as_slice()));
+                match self.census.around(links.table.schema.name, rows, || statement.run(&params))? {
                     1 => Ok(Next::Row),
                     _ => {
                         Err(changed_otherwise("a link could not be moved back")
@@ -146,7 +153,10 @@ impl Undoing<'_> {
         let mut statement = self.connection.prepare_change(&sql)?;
         copies.for_each(&mut |id| {
             self.job.pulse()?;
-            if kept.rank(id)?.is_none() && statement.run(&[ValueRef::Integer(id)])? != 1 {
+            let own = [Value::Integer(id)];
+            let own: (&str, &[Value]) = ("id = ?1", &own);
+            let mut remove = || statement.run(&[ValueRef::Integer(id)]);
+            if kept.rank(id)?.is_none() && self.census.around(metrics.schema.name, (own, own), &mut remove)? != 1 {
                 return Err(changed_otherwise("a copy could not be removed").detail("metric_id", id));
             }
             Ok(())

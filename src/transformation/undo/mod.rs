@@ -15,8 +15,9 @@ use serde_json::{Value as Json, json};
 use super::options::UndoOptions;
 use super::undo_list::{TransformEntry, find, remove};
 use crate::database::{Connection, Database, Layout, Transaction, Watches};
+use crate::digest::{Census, grown_by};
 use crate::error::{Domain, Error, Result, Status};
-use crate::hierarchy::{Census, Strangers, grown_by};
+use crate::hierarchy::Strangers;
 use crate::progress::Job;
 use crate::schema::{Entity, Place, Table};
 use later::Later;
@@ -75,12 +76,12 @@ pub fn undo(database: &Database, transform: i64, mut options: UndoOptions) -> Re
     let transaction = Transaction::write(connection)?;
     let layout = database.checked(connection.layout()?)?;
     let entry = find(connection, &layout, transform)?;
-    let census = Census::take(connection, &layout)?;
-    let mut undoing = Undoing { connection, layout: &layout, entry: &entry, job: &job };
+    let census = Census::take(connection, &layout, None, &job)?;
+    let mut undoing = Undoing { connection, census: &census, layout: &layout, entry: &entry, job: &job };
     let mut result = undoing.run(options.skip_changed)?;
     let metrics = layout.entity(Entity::Metric)?.schema.name;
     let removed = [(metrics, result.copies - result.copies_kept)];
-    census.check(Domain::Transformation, |table| -grown_by(&removed, table))?;
+    census.check(Domain::Transformation, &job, |table| -grown_by(&removed, table))?;
     job.begin("committing")?;
     transaction.commit()?;
     job.finish();
@@ -90,6 +91,7 @@ pub fn undo(database: &Database, transform: i64, mut options: UndoOptions) -> Re
 
 struct Undoing<'a> {
     connection: &'a dyn Connection,
+    census: &'a Census<'a>,
     layout: &'a Layout,
     entry: &'a TransformEntry,
     job: &'a Arc<Job>,

@@ -6,6 +6,7 @@ use super::later::Later;
 use super::logged::Logged;
 use super::{ChangedSince, LISTED, UndoResult, Undoing};
 use crate::database::{Change, Connection, Next, TableLayout};
+use crate::digest::Census;
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::IdSet;
 use crate::schema::{Entity, UNDO, Value, ValueRef};
@@ -20,6 +21,7 @@ const FULL_BYTES: usize = 1 << 20;
 /// Writes old cells back, chunk by chunk.
 struct Restorer<'a> {
     connection: &'a dyn Connection,
+    census: &'a Census<'a>,
     table: &'a TableLayout,
     statements: [Option<Box<dyn Change + 'a>>; 4],
     /// Somebody else has a say in what is written, so it is read back.
@@ -75,7 +77,9 @@ impl Restorer<'_> {
         let sent: SmallVec<[(ValueRef<'_>, Option<Value>); 2]> = sent.collect();
         let mut params: SmallVec<[ValueRef<'_>; 3]> = smallvec![ValueRef::Integer(id)];
         params.extend(sent.iter().map(|(cell, sent)| sent.as_ref().map_or(*cell, Value::borrow)));
-        if statement.run(&params)? != 1 {
+        let own = [Value::Integer(id)];
+        let own: (&str, &[Value]) = ("id = ?1", &own);
+        if self.census.around(self.table.schema.name, (own, own), || statement.run(&params))? != 1 {
             return Err(changed_otherwise("the database did not change the row").detail("row", format!("id={id}")));
         }
         wanted.map_or(Ok(()), |wanted| read_back(self.connection, self.table, id, &wanted))
@@ -96,6 +100,7 @@ impl Undoing<'_> {
         self.connection.check_undoes(metrics)?;
         let mut restorer = Restorer {
             connection: self.connection,
+            census: self.census,
             table: metrics,
             statements: Default::default(),
             suspicious: self.connection.has_triggers(metrics)?,
