@@ -91,10 +91,22 @@ impl NewFile {
         written.map_err(|error| Error::from_io(self.domain, "the file cannot be written", &self.path, &error))
     }
 
+    /// Appends everything that is in another file.
+    pub fn copy(&mut self, from: &Path) -> std::io::Result<()> {
+        std::io::copy(&mut File::open(from)?, &mut self.file).map(drop)
+    }
+
     /// Flushes the file and gives it its name: a new one, or, with `replace`, also one that another file had.
-    pub fn publish(mut self, replace: bool) -> Result<()> {
+    pub fn publish(self, replace: bool) -> Result<()> {
         let synced = self.file.sync_all();
         synced.map_err(|error| Error::from_io(self.domain, "the file cannot be flushed", &self.path, &error))?;
+        let (domain, folder) = (self.domain, self.folder.clone());
+        self.name(replace)?;
+        sync_folder(domain, &folder)
+    }
+
+    /// Gives the file its name, without making it last.
+    pub fn name(mut self, replace: bool) -> Result<()> {
         if replace {
             let hidden = match self.hidden.take() {
                 Some(hidden) => hidden,
@@ -121,7 +133,7 @@ impl NewFile {
                 }
             }
         }
-        sync_folder(self.domain, &self.folder)
+        Ok(())
     }
 
     /// Gives the file without a name one.

@@ -226,6 +226,9 @@ impl<D: Borrow<Database>> Manager<D> {
         let digest = self.reading(&job, |connection| {
             let layout = self.database().checked(connection.layout()?)?;
             experiment_exists(connection, &layout, experiment)?;
+            for table in connection.unsteady_tables(&layout)? {
+                self.log(LogLevel::Warning, &|| table.warning("the digest"));
+            }
             job.begin("counting")?;
             let mut selection = Selection::read(connection, &layout, experiment, Scope::default(), &job)?;
             selection.refuse_odd_keys(Domain::Migration)?;

@@ -2,9 +2,10 @@
 
 mod support;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use expmig::{JobOptions, MigrateOptions, OnDuplicate, Status, Strategy};
+use expmig::{CancelToken, JobOptions, MigrateOptions, OnDuplicate, Status, Strategy};
 use serde_json::{Value as Json, json};
 use support::*;
 
@@ -350,4 +351,86 @@ fn the_digest_of_an_unknown_experiment_is_not_found_and_names_the_nearest() {
     assert_eq!(unknown(&path, i64::MAX), "the nearest experiments are 50, 60, 9000");
     assert_eq!(unknown(&path, i64::MIN), "the nearest experiments are 1, 2, 50");
     assert_eq!(unknown(&folder.empty("empty.db", ""), 1), "the database has no experiments");
+}
+
+/// The time that a thread has had on a processor: whatever else runs beside it does not count.
+fn worked(thread: &str) -> Option<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{thread}/schedstat")).ok()?;
+    stat.split(' ').next()?.parse().ok().map(Duration::from_nanos)
+}
+
+/// Two experiments, 1 and 2, of which everything differs, or nothing but one row at the very end.
+fn two_experiments(folder: &Folder, name: &str, trials: u64, epochs: u64, apart: bool) -> PathBuf {
+    let label = |experiment: u64| if apart { format!("'{experiment} of ' || i") } else { "'t' || i".to_owned() };
+    let mut script = "CREATE TEMP TABLE n AS WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 80000) SELECT i FROM n;".to_owned();
+    for experiment in [1, 2] {
+        let (from, label) = (experiment * 1_000_000, label(experiment));
+        script.push_str(&format!(
+            "INSERT INTO EXPERIMENT VALUES ({experiment}, 'e', NULL, '2023-12-01T10:00:00', '2023-12-01T11:00:00');
+             INSERT INTO TRIAL SELECT {from} + i, {label}, {experiment}, '2023-12-01T10:00:00', '2023-12-01T11:00:00' FROM n WHERE i < {trials};
+             INSERT INTO TRIAL_RUN SELECT {from} + i, {from} + i, {label}, '2023-12-01T10:00:00', '2023-12-01T11:00:00' FROM n WHERE i < {trials};
+             INSERT INTO EPOCH SELECT i, {from}, '2023-12-01T10:00:00' FROM n WHERE i < {epochs};
+             INSERT INTO METRIC SELECT {from} + i, {label}, i, '{{\"a\": ' || i || '}}' FROM n WHERE i < {epochs};
+             INSERT INTO EPOCH_METRIC SELECT i, {from}, {from} + i FROM n WHERE i < {epochs};"
+        ));
+    }
+    script.push_str("UPDATE METRIC SET total_val = -1 WHERE id = (SELECT max(id) FROM METRIC); DROP TABLE n");
+    folder.empty(name, &script)
+}
+
+#[test]
+fn comparing_ends_within_a_tenth_of_a_second_of_work_once_it_is_cancelled_at_whatever_moment() {
+    const MOMENTS: u32 = 8;
+    let Some(_) = worked("thread-self") else {
+        eprintln!("skipped: the system does not say how long a thread has worked");
+        return;
+    };
+    let folder = Folder::new();
+    for (name, trials, epochs, apart) in
+        [("trials.db", 30_000, 1, true), ("epochs.db", 1, 80_000, true), ("end.db", 1, 25_000, false)]
+    {
+        let path = two_experiments(&folder, name, trials, epochs, apart);
+        // Cancelled once it has worked for so long; how long it went on for, and whether it was.
+        let cancelled_after = |work: Duration| {
+            let (token, path) = (CancelToken::new(), path.clone());
+            let (say, hear) = std::sync::mpsc::channel();
+            let watching = token.clone();
+            let job = std::thread::spawn(move || {
+                let manager = open(&path);
+                let me = std::fs::read_link("/proc/thread-self").expect("this thread");
+                let me = me.to_str().expect("its name").to_owned();
+                let began = worked(&me).expect("a time");
+                say.send((me.clone(), began)).expect("somebody who listens");
+                let options = JobOptions { cancel: Some(watching), ..JobOptions::default() };
+                let result = manager.compare_experiments(1, None, 2, options).map(drop);
+                (result, worked(&me).expect("a time"), began)
+            });
+            let (thread, began) = hear.recv().expect("a thread");
+            let mut seen = began;
+            while seen - began < work && !job.is_finished() {
+                std::thread::sleep(Duration::from_micros(200));
+                seen = worked(&thread).unwrap_or(seen);
+            }
+            token.trigger();
+            let triggered = worked(&thread).unwrap_or(seen);
+            let (result, ended, began) = job.join().expect("the thread");
+            (result, ended.saturating_sub(triggered), ended - began)
+        };
+        let (whole, _, needed) = cancelled_after(Duration::MAX);
+        whole.expect("a comparison");
+        println!("{name}: {needed:?}");
+        let mut cancelled = 0;
+        for moment in 0..MOMENTS {
+            let (result, went_on, _) = cancelled_after(needed * moment / MOMENTS);
+            if let Err(error) = result {
+                assert_eq!(error.status(), Status::Cancelled, "{}", error.to_json());
+                cancelled += 1;
+            }
+            assert!(
+                went_on < Duration::from_millis(100),
+                "{name}, moment {moment} of {MOMENTS}: {went_on:?} of {needed:?}"
+            );
+        }
+        assert!(cancelled > MOMENTS / 2, "{name}: {cancelled} of {MOMENTS}");
+    }
 }

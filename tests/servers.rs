@@ -864,9 +864,140 @@ fn tables_without_transactions_are_not_written_and_read_with_a_warning() {
         assert!(error.to_json().to_string().contains("MyISAM"), "{}", error.to_json());
         let exported =
             source.export_experiment(1, &mut Vec::new(), expmig::ExportOptions::default()).expect("a document");
-        assert_eq!(exported.unsteady, [("BATCH_ARTIFACT".to_owned(), "MyISAM".to_owned())]);
+        let unsteady: Vec<_> = exported.unsteady.iter().map(|table| (&*table.table, &*table.engine)).collect();
+        assert_eq!(unsteady, [("BATCH_ARTIFACT", "MyISAM")]);
         let done = source.migrate_experiment(1, Some(&target), MigrateOptions::default()).expect("a migration");
         assert!(done.warnings.iter().any(|warning| said(&warning.as_str().into())), "{:?}", done.warnings);
+        let compared = source.compare_experiments(1, Some(&target), done.new_experiment_id, JobOptions::default());
+        let compared: serde_json::Value =
+            serde_json::from_str(&compared.expect("a comparison").to_string()).expect("JSON");
+        assert!(said(&compared["warnings"]) && compared["equal"] == true, "{compared}");
+        let report = source.validate(expmig::ValidateOptions::default()).expect("a report");
+        assert!(said(&report.to_json()["warnings"]), "{}", report.to_json());
+        let said_there = target.validate(expmig::ValidateOptions::default()).expect("a report").to_json();
+        assert_eq!(said_there["warnings"], serde_json::json!([]));
+        // A digest is no document: the log says it.
+        let logged: Arc<Mutex<Vec<String>>> = Arc::default();
+        let lines = Arc::clone(&logged);
+        let log = move |level: expmig::LogLevel, line: &str| {
+            if level == expmig::LogLevel::Warning {
+                lines.lock().expect("the lines").push(line.to_owned());
+            }
+        };
+        let options = ManagerOptions { log: Some(Box::new(log)), ..ManagerOptions::default() };
+        let database = Database::open(&server.url(&name), OpenOptions::default()).expect("the schema");
+        Manager::new(database, options).experiment_digest(1, JobOptions::default()).expect("a digest");
+        let logged = logged.lock().expect("the lines").join("; ");
+        assert!(said(&logged.as_str().into()), "{logged}");
+        // What the error said, in an ordinary client.
+        let mut ordinary = server.connect_as("root", "", Some(&name));
+        for statement in support::details(&error, "statement") {
+            ordinary.query_drop(statement).unwrap_or_else(|error| panic!("{error}: {statement}"));
+        }
+        open(&server.url(&name)).migrate_experiment(1, None, MigrateOptions::default()).expect("a copy");
+    });
+}
+
+#[test]
+fn what_hangs_on_an_experiment_from_another_schema_is_said_also_where_it_may_not_be_read() {
+    let _alone = alone();
+    each(|server| {
+        let (name, other) = (schema(server, true), server.schema());
+        let mut root = server.connect_as("root", "", Some(&other));
+        root.query_drop(format!(
+            "CREATE TABLE remarks (n INT PRIMARY KEY, trial BIGINT, FOREIGN KEY (trial) REFERENCES {name}.TRIAL(id)) ENGINE = InnoDB"
+        ))
+        .expect("a table");
+        root.query_drop("INSERT INTO remarks VALUES (1, 11), (2, 12), (3, 13), (4, NULL)").expect("rows");
+        let reader = |rights: &[&str]| {
+            let (user, url) = account(server, &name, &["*"], "SELECT, INSERT, UPDATE, DELETE, TRIGGER, EVENT");
+            let mut root = server.connect_as("root", "", None);
+            for right in rights {
+                root.query_drop(format!("GRANT {right} TO '{user}'@'%'"))
+                    .unwrap_or_else(|error| panic!("{error}: {right}"));
+            }
+            url
+        };
+        // Who may read the table is told how many rows; who may see that it is there, that there may be some.
+        let table = format!("{other}.remarks");
+        for (rights, said, rows) in [
+            (
+                vec![format!("SELECT, INSERT ON {other}.*")],
+                format!("2 rows of {table} hang on the experiment"),
+                serde_json::json!(2),
+            ),
+            (
+                vec!["PROCESS ON *.*".to_owned()],
+                format!("rows of {table} may hang on the experiment"),
+                serde_json::Value::Null,
+            ),
+        ] {
+            let rights: Vec<&str> = rights.iter().map(String::as_str).collect();
+            let manager = open(&reader(&rights));
+            // What may be there stops nothing: most accounts see no other schema.
+            if rows.is_number() {
+                let stopped = manager.migrate_experiment(1, None, support::with(Strategy::Conservative));
+                let error = failed(stopped, Status::Validation);
+                assert_eq!(detail(&error, "table"), Some(table.as_str()), "{}", error.to_json());
+            }
+            let plan = manager.plan_migration(1, None, MigrateOptions::default()).expect("a plan").to_string();
+            assert!(plan.contains(&said), "{said}: {plan}");
+            let done = manager.migrate_experiment(1, None, MigrateOptions::default()).expect("a copy");
+            assert!(done.warnings.iter().any(|warning| warning.starts_with(&said)), "{said}: {:?}", done.warnings);
+            let document = manager.export_to_string(1, ExportOptions::default()).expect("a document");
+            let json: serde_json::Value = serde_json::from_str(&document).expect("JSON");
+            assert_eq!(json["metadata"]["left_out"], serde_json::json!({table.as_str(): rows}));
+        }
+        // Experiment 2 has a row of it, too, and what hangs on nothing is nobody's.
+        let manager = open(&reader(&[&format!("SELECT, INSERT ON {other}.*")]));
+        let done = manager.migrate_experiment(2, None, MigrateOptions::default()).expect("a copy");
+        assert!(
+            done.warnings.iter().any(|warning| warning.starts_with(&format!("1 rows of {table}"))),
+            "{:?}",
+            done.warnings
+        );
+    });
+}
+
+#[test]
+fn what_a_schema_of_a_server_refuses_is_no_fault_of_ours() {
+    let _alone = alone();
+    each(|server| {
+        for (made, status) in [
+            (
+                "CREATE TRIGGER t BEFORE INSERT ON EPOCH FOR EACH ROW SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no more'",
+                Status::Constraint,
+            ),
+            ("CREATE TRIGGER t BEFORE INSERT ON EPOCH FOR EACH ROW SIGNAL SQLSTATE '02001'", Status::Constraint),
+            (
+                "CREATE TRIGGER t BEFORE INSERT ON EPOCH FOR EACH ROW SIGNAL SQLSTATE 'XX123' SET MYSQL_ERRNO = 9876",
+                Status::Unsupported,
+            ),
+            ("CREATE TRIGGER t AFTER INSERT ON METRIC FOR EACH ROW SET @x = no_such_function(1)", Status::Schema),
+            (
+                "CREATE TRIGGER t AFTER INSERT ON METRIC FOR EACH ROW INSERT INTO no_such_table VALUES (1)",
+                Status::Schema,
+            ),
+            ("CREATE TRIGGER t AFTER INSERT ON METRIC FOR EACH ROW INSERT INTO ARTIFACT VALUES (1)", Status::Schema),
+            ("CREATE TRIGGER t AFTER INSERT ON METRIC FOR EACH ROW UPDATE METRIC SET type = 'x'", Status::Schema),
+            ("CREATE DEFINER = 'gone'@'%' TRIGGER t AFTER INSERT ON METRIC FOR EACH ROW SET @x = 1", Status::Schema),
+        ] {
+            let name = schema(server, true);
+            let mut root = server.connect_as("root", "", Some(&name));
+            root.query_drop(made).unwrap_or_else(|error| panic!("{error}: {made}"));
+            let manager = open(&server.url(&name));
+            let mut client = server.connect(&name);
+            let before = dump(&mut client);
+            for strategy in [Strategy::Balanced, Strategy::Aggressive] {
+                let done = manager.migrate_experiment(1, None, support::with(strategy));
+                assert!(done.is_err(), "{made}: {strategy:?}");
+                let error = failed(done, status);
+                assert!(error.vendor_code().is_some(), "{made}: {}", error.to_json());
+            }
+            let document = manager.export_to_string(1, ExportOptions::default()).expect("a document");
+            failed(manager.import_from_string(document.as_bytes(), ImportOptions::default()).map(drop), status);
+            assert_eq!(dump(&mut client), before, "{made}");
+        }
     });
 }
 

@@ -7,6 +7,8 @@ mod proxy;
 mod server;
 mod support;
 
+use std::io::Write;
+use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -409,5 +411,71 @@ fn a_widened_schema_holds_everything_and_keeps_what_it_has() {
             source.widen_schema(true, JobOptions::default()).expect("a plan")["statements"],
             serde_json::json!([])
         );
+    });
+}
+
+/// What only the length or the type is too narrow of, with an order of its own, and days that are none.
+const ORDERED: &str = "
+    ALTER TABLE TRIAL MODIFY COLUMN name VARCHAR(100) CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci NOT NULL;
+    ALTER TABLE TRIAL_RUN MODIFY COLUMN status CHAR(50) CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci NOT NULL;
+    ALTER TABLE ARTIFACT ADD COLUMN \"it`s\" INT;
+    CREATE INDEX \"back`tick\" ON ARTIFACT (\"it`s\");
+    INSERT INTO TRIAL VALUES (9, 'none', 1, '0000-00-00 00:00:00', '2023-00-00 00:00:00')";
+
+/// How the texts of a schema are compared.
+fn collations(client: &mut Conn) -> Vec<Vec<String>> {
+    let sql = "SELECT TABLE_NAME, COLUMN_NAME, COLLATION_NAME FROM information_schema.COLUMNS
+        WHERE TABLE_SCHEMA = DATABASE() AND CHARACTER_SET_NAME = 'utf8mb4' AND TABLE_NAME NOT LIKE 'EXPMIG%' ORDER BY 1, 2";
+    rows(client, sql)
+}
+
+#[test]
+fn printed_statements_run_in_an_ordinary_client_and_leave_the_order_of_texts_alone() {
+    each(|server| {
+        let narrow = || {
+            let name = server.original();
+            let mut client = server.connect(&name);
+            run(&mut client, GROWN);
+            run(&mut client, FEW);
+            run(&mut client, ORDERED);
+            (name, client)
+        };
+        let (name, mut client) = narrow();
+        let (keys, ordered, before) = (foreign_keys(&mut client), collations(&mut client), dump(&mut client));
+        let planned = widen(&open(&server.url(&name)), false);
+        let statements: Vec<&str> =
+            planned["statements"].as_array().expect("statements").iter().filter_map(Json::as_str).collect();
+        let widened = |name: &str| {
+            let mut client = server.connect(name);
+            let again = widen(&open(&server.url(name)), false);
+            assert_eq!((&again["changes"], &again["statements"]), (&json!([]), &json!([])));
+            assert_eq!(foreign_keys(&mut client), keys);
+            let after = collations(&mut client);
+            let changed: Vec<_> = ordered.iter().filter(|column| !after.contains(column)).collect();
+            assert!(changed.is_empty(), "{changed:?} in {after:?}");
+            assert_eq!(dump(&mut client).len(), before.len());
+        };
+        // A session as anybody gets it.
+        let mut ordinary = server.connect_as("root", "", Some(&name));
+        for statement in &statements {
+            ordinary.query_drop(statement).unwrap_or_else(|error| panic!("{error}: {statement}"));
+        }
+        widened(&name);
+        // The client of this server, with the statements as a script.
+        if server.kind != Kind::MariaDb {
+            return;
+        }
+        let (name, _) = narrow();
+        let mut shell = Command::new("mariadb")
+            .args(["--no-defaults", "--user=root", "--socket"])
+            .arg(server.socket())
+            .arg(&name)
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("the client");
+        let script: String = statements.iter().map(|statement| format!("{statement};\n")).collect();
+        shell.stdin.take().expect("its input").write_all(script.as_bytes()).expect("written");
+        assert!(shell.wait().expect("its end").success());
+        widened(&name);
     });
 }

@@ -10,6 +10,7 @@ use super::layout::{ColumnLayout, Layout, TableLayout};
 use super::missing_column::MissingColumn;
 use super::read::ReadStatement;
 use super::reference::References;
+use super::unsteady::Unsteady;
 use crate::error::{Domain, Error, Result};
 use crate::progress::Job;
 use crate::schema::{Table, Value, ValueRef};
@@ -218,8 +219,8 @@ pub trait Connection {
     /// Fails if what is written into the table could not be undone.
     fn check_undoes(&self, table: &TableLayout) -> Result<()>;
 
-    /// The tables of which no state can be kept while others write: their names, and those of their engines.
-    fn unsteady_tables(&self, layout: &Layout) -> Result<Vec<(String, String)>>;
+    /// The tables of which no state can be kept while others write.
+    fn unsteady_tables(&self, layout: &Layout) -> Result<Vec<Unsteady>>;
 
     /// Makes those of these tables of expmig's own that are missing, for the transaction that is running and has written nothing
     /// yet. Where DDL would end the transaction it is begun anew after it, without letting another writer of ours in between, and

@@ -46,6 +46,8 @@ pub struct ForeignKey {
     pub parent: TableName,
     /// Each column, and what it refers to.
     pub columns: Vec<(String, String)>,
+    /// Whether no statement can name the table, or its columns: they are not UTF-8.
+    pub unnamed: bool,
 }
 
 impl ForeignKey {

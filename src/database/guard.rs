@@ -48,6 +48,11 @@ fn descriptors(id: FileId) -> Option<HashSet<u32>> {
     seen.then_some(found)
 }
 
+/// Whether this process has the file open, through whatever; so too where that cannot be seen.
+pub fn is_open_here(path: &Path) -> bool {
+    file_id(path).is_some_and(|id| descriptors(id).is_none_or(|open| !open.is_empty()))
+}
+
 /// Keeps a file's descriptors known as ours. Drop it right after the connection was closed, so that a descriptor which somebody
 /// else gets under the same number is not taken for ours.
 #[derive(Debug)]

@@ -2,45 +2,71 @@
 //!
 //! A path can come to name another file: one that was renamed over it, that was made anew, that a switched symbolic link leads to. What
 //! is open stays the old one, and what is opened next would be the new one. So a handle keeps which file it opened first, and nothing is
-//! read or written through it any more once the path names another. Changes in place are none of that.
+//! read or written through it any more once the path names another. Changes in place are none of that, unless a copy is read instead.
 
 use std::fs::Metadata;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::guard::{self, FileId};
+use super::still::Still;
 use crate::error::{Domain, Error, Result, Status};
 
 /// The file that a path named when it was opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct OneFile {
     path: PathBuf,
     id: FileId,
+    /// As it was when it was copied, if the copy is read in its place.
+    copied: Option<Still>,
 }
 
 impl OneFile {
     /// The file that was found at a path.
     pub fn new(path: &Path, found: &Metadata) -> OneFile {
-        OneFile { path: path.to_owned(), id: guard::id_of(found) }
+        OneFile { path: path.to_owned(), id: guard::id_of(found), copied: None }
     }
 
     /// The file that was opened by a path, as the guard saw it.
     pub fn opened(path: &Path, id: Option<FileId>) -> Result<OneFile> {
         match id {
-            Some(id) => Ok(OneFile { path: path.to_owned(), id }),
+            Some(id) => Ok(OneFile { path: path.to_owned(), id, copied: None }),
             None => Err(replaced(path)),
         }
     }
 
-    /// Fails if the path names another file now, or none. Opens nothing.
+    /// The file, of which a copy is read that was made when it was like this.
+    pub fn copied(&self, still: Still) -> OneFile {
+        OneFile { copied: Some(still), ..self.clone() }
+    }
+
+    /// Whether a copy is read in its place.
+    pub fn is_copied(&self) -> bool {
+        self.copied.is_some()
+    }
+
+    /// Which file it is.
+    pub fn id(&self) -> FileId {
+        self.id
+    }
+
+    /// Fails if the path names another file now, or none, or one that is no longer as its copy. Opens nothing.
     pub fn check(&self) -> Result<()> {
         match std::fs::metadata(&self.path) {
-            Ok(now) if guard::id_of(&now) == self.id => Ok(()),
-            Ok(_) => Err(replaced(&self.path)),
+            Ok(now) if guard::id_of(&now) == self.id => {}
+            Ok(_) => return Err(replaced(&self.path)),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-                Err(refusal("the database's file was moved or deleted since it was opened", &self.path))
+                return Err(refusal("the database's file was moved or deleted since it was opened", &self.path));
             }
-            Err(error) => Err(Error::from_io(Domain::Database, "the path cannot be looked at", &self.path, &error)),
+            Err(error) => {
+                return Err(Error::from_io(Domain::Database, "the path cannot be looked at", &self.path, &error));
+            }
+        }
+        match &self.copied {
+            Some(copied) if *copied != Still::look(&self.path)? => {
+                Err(refusal("the database was changed since it was opened, and was read from a copy", &self.path))
+            }
+            _ => Ok(()),
         }
     }
 

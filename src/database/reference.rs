@@ -28,6 +28,8 @@ pub struct References {
     pub perhaps_more: bool,
     /// Tables that refer to ours, of which the account is told nothing but that they exist.
     pub hidden: Vec<String>,
+    /// Tables that refer to ours, which no statement can name, or their columns.
+    pub unnamed: Vec<String>,
 }
 
 impl Reference {

@@ -18,9 +18,10 @@ use super::one_file::{OneFile, replaced};
 use super::read::ReadStatement;
 use super::reference::References;
 use super::sqlite_cell::{Cell, SqliteRow, from_sqlite};
-use super::sqlite_error::{missing_name, translate};
+use super::sqlite_error::{may_be_of_a_rule, missing_name, of_rule, translate};
 use super::sqlite_insert::{SqliteInserter, has_triggers, is_huge};
 use super::sqlite_read::{self, ReadGuard};
+use super::unsteady::Unsteady;
 use super::watched::Watched;
 use super::{sqlite_add, sqlite_check, sqlite_copy, sqlite_cursors, sqlite_insert, sqlite_layout, sqlite_references};
 use crate::error::{Domain, Error, NAMED, Result, Status};
@@ -167,18 +168,21 @@ impl SqliteConnection {
         Ok(connection)
     }
 
-    /// A private copy of `source`, which goes in its place: for reading.
-    pub fn of_copy(mut inner: rusqlite::Connection, source: &SqliteConnection) -> Result<SqliteConnection> {
+    /// A private copy of the database at `path`, which goes in its place: for reading. `file` is what has to be there, if that matters.
+    pub fn of_copy(mut inner: rusqlite::Connection, path: PathBuf, file: Option<OneFile>) -> Result<SqliteConnection> {
         let watched = Arc::new(Watched::default());
-        let path = source.waits.path.clone();
-        let waits =
-            Waits { path, busy_timeout: Duration::ZERO, watched: Arc::clone(&watched), file: None, read_limit: None };
+        let waits = Waits { path, busy_timeout: Duration::ZERO, watched: Arc::clone(&watched), file, read_limit: None };
         let_tick(&mut inner, watched).map_err(|error| waits.wrap(error))?;
         let (immutable, recovers, reads, probe) = (false, false, None, RefCell::new(None));
         let registration = guard::Registration::of_none();
         let mut connection = SqliteConnection { inner, waits, immutable, recovers, reads, probe, registration };
         connection.configure(false)?;
         Ok(connection)
+    }
+
+    /// Whether it is of a copy that was made because the file itself cannot be read in place.
+    pub fn is_of_copy(&self) -> bool {
+        self.waits.file.as_ref().is_some_and(OneFile::is_copied)
     }
 
     /// Reading is going to keep no writer of a database in rollback-journal mode waiting for longer than this.
@@ -239,6 +243,13 @@ impl SqliteConnection {
     /// An error of SQLite as ours.
     pub(super) fn wrap(&self, error: rusqlite::Error) -> Error {
         let wrapped = self.waits.wrap(error);
+        if may_be_of_a_rule(&wrapped) {
+            // If they cannot be read, it is not known that there are any.
+            let rules = self.rules(wrapped.message()).unwrap_or_default();
+            if !rules.is_empty() {
+                return rules.into_iter().fold(of_rule(&wrapped), |error, rule| error.detail("object", rule));
+            }
+        }
         if !matches!(wrapped.status(), Status::Schema | Status::Unsupported) {
             return wrapped;
         }
@@ -247,10 +258,24 @@ impl SqliteConnection {
         objects.unwrap_or_default().into_iter().fold(wrapped, |error, object| error.detail("object", object))
     }
 
+    /// What in the schema is computed when something is written, as far as it can be what a message is about.
+    fn rules(&self, message: &str) -> rusqlite::Result<Vec<String>> {
+        let part = if message.contains("JSON") { "json" } else { "" };
+        let sql = "SELECT type || ' ' || name FROM sqlite_schema
+            WHERE instr(lower(sql), ?1) > 0 AND (type = 'trigger' OR type = 'index' AND (sql LIKE '%(%(%' OR sql LIKE '%WHERE%')
+                OR type = 'table' AND (sql LIKE '%CHECK%(%' OR sql LIKE '%AS%(%' OR sql LIKE '%DEFAULT%(%'))
+            ORDER BY type = 'table', type LIMIT ?2";
+        self.named_in_schema(sql, part)
+    }
+
     /// What in the schema has this name in its statement: `index NAME`.
     fn objects_with(&self, name: &str) -> rusqlite::Result<Vec<String>> {
         let sql = "SELECT type || ' ' || name FROM sqlite_schema
             WHERE type <> 'view' AND instr(lower(sql), lower(?1)) > 0 LIMIT ?2";
+        self.named_in_schema(sql, name)
+    }
+
+    fn named_in_schema(&self, sql: &str, name: &str) -> rusqlite::Result<Vec<String>> {
         let mut statement = self.inner.prepare(sql)?;
         let limit = i64::try_from(NAMED).unwrap_or(i64::MAX);
         let rows = statement
@@ -520,7 +545,7 @@ impl Connection for SqliteConnection {
         Ok(())
     }
 
-    fn unsteady_tables(&self, _: &Layout) -> Result<Vec<(String, String)>> {
+    fn unsteady_tables(&self, _: &Layout) -> Result<Vec<Unsteady>> {
         Ok(Vec::new())
     }
 

@@ -74,12 +74,37 @@ fn of_schema(code: ErrorCode, text: &str) -> Option<(Status, &'static str, &'sta
             "drop it, call again, and let the application make it anew; or take another database: nothing was changed",
         ));
     }
+    if begins(&["there is already "]) {
+        return Some((
+            Status::Schema,
+            "something in the schema has the name of a table that is needed",
+            "rename it: nothing was changed",
+        ));
+    }
     let refers = code == ErrorCode::Unknown && text.contains(" has no column named ");
     (begins(&GONE) || refers).then_some((
         Status::Schema,
         "a trigger or a rule of the schema names what is not there",
         "drop or repair it: nothing was changed",
     ))
+}
+
+/// Whether a statement failed for a reason that rules of the schema can have, which are computed for every value that is written:
+/// functions, and what triggers do. What cannot be parsed is ours.
+pub fn may_be_of_a_rule(error: &Error) -> bool {
+    const OURS: [&str; 3] = ["near \"", "unrecognized token", "incomplete input"];
+    error.status() == Status::Internal
+        && error.vendor_code() == Some(rusqlite::ffi::SQLITE_ERROR)
+        && !OURS.iter().any(|start| error.message().starts_with(start))
+}
+
+/// The error of a rule that fails, by that of the statement that set it off.
+pub fn of_rule(error: &Error) -> Error {
+    let message = format!("an index, a trigger or a rule of the schema cannot be computed ({})", error.message());
+    let built = Error::new(Status::Schema, Domain::Database, message)
+        .hint("drop or repair it, or change the values that it fails for: nothing was changed");
+    let built = error.details().iter().fold(built, |built, detail| built.detail(detail.key.clone(), &detail.value));
+    error.vendor_code().into_iter().fold(built, Error::vendor)
 }
 
 /// What is missing, by the message of an error that [`of_schema`] made.

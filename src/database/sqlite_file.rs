@@ -16,6 +16,8 @@ use super::one_file::OneFile;
 use super::read::{EachRow, QueryRow};
 use super::spool::Spool;
 use super::sqlite::{Access, SqliteConnection, needs_recovery};
+use super::sqlite_aside;
+use super::sqlite_beside;
 use super::sqlite_copy::{self, in_wal_mode};
 use super::sqlite_private::{Spare, free_bytes, is_needed, size_of};
 use super::sqlite_state::{Copying, SqliteState};
@@ -71,7 +73,7 @@ impl SqliteFile {
         })?;
         let Ok(meta) = std::fs::metadata(&self.path) else { return Ok(()) };
         // In WAL mode the log may still have the page whole.
-        if in_wal_mode || page.is_none_or(|page| meta.len().checked_rem(page).unwrap_or(0) == 0) {
+        if in_wal_mode || self.is_aside() || page.is_none_or(|page| meta.len().checked_rem(page).unwrap_or(0) == 0) {
             return Ok(());
         }
         Err(Error::new(Status::Corrupt, Domain::Database, "the database is truncated: it ends in the middle of a page")
@@ -110,6 +112,12 @@ impl SqliteFile {
 
     fn connect(&self, access: Access, job: Option<&Arc<Job>>) -> Result<SqliteConnection> {
         self.check_file()?;
+        if self.is_aside() {
+            let message = "the database is in WAL mode and can only be read here";
+            return Err(Error::new(Status::Io, Domain::Database, message).at(&self.path).hint(
+                "check the permissions of the file and of its folder, and whether their file system can be written to",
+            ));
+        }
         let options = &self.options;
         let mut connection =
             SqliteConnection::open(&self.path, access, options.busy_timeout, options.guard, job.cloned())?;
@@ -130,14 +138,36 @@ impl SqliteFile {
         if let Some(open) = self.reader.get() {
             return Ok(open);
         }
-        let access = if self.options.read_only { Access::ReadOnly } else { Access::Read };
-        let connection = match self.connect(access, None) {
-            Err(error) if needs_recovery(&error) && !self.options.read_only => {
-                self.connect(Access::ReadAfterRecovery, None)?
-            }
-            other => other?,
-        };
+        let connection = self.open_for_reading()?;
         Ok(self.reader.get_or_init(|| connection))
+    }
+
+    fn open_for_reading(&self) -> Result<SqliteConnection> {
+        let Some(file) = self.file.get().filter(|_| sqlite_aside::would_leave_files(&self.path)) else {
+            let access = if self.options.read_only { Access::ReadOnly } else { Access::Read };
+            let open = || match self.connect(access, None) {
+                Err(error) if needs_recovery(&error) && !self.options.read_only => {
+                    self.connect(Access::ReadAfterRecovery, None)
+                }
+                other => other,
+            };
+            return match (sqlite_beside::remembering(&self.path, self.file.get(), open), self.file.get()) {
+                (Err(error), Some(file)) if sqlite_aside::lacks_files(&error, &self.path) => self.open_aside(file),
+                (opened, _) => opened,
+            };
+        };
+        self.open_aside(file)
+    }
+
+    /// A private copy, for reading where the file cannot be read in place.
+    fn open_aside(&self, file: &OneFile) -> Result<SqliteConnection> {
+        let (copy, still) = sqlite_aside::copy(&self.path, &self.copy_folder(), self.options.busy_timeout)?;
+        SqliteConnection::of_copy(copy, self.path.clone(), Some(file.copied(still)))
+    }
+
+    /// Whether a private copy is read in place of the file, which can only be read.
+    fn is_aside(&self) -> bool {
+        self.reader.get().is_some_and(SqliteConnection::is_of_copy)
     }
 
     /// One state of the file, to be read for as long as that takes.
@@ -212,6 +242,10 @@ impl SqliteFile {
     /// How jobs read it: in place, or from a private copy, and what that takes.
     pub fn describe_reading(&self) -> Result<Json> {
         let reader = self.reader()?;
+        if self.is_aside() {
+            // It is made already, and keeps nobody waiting.
+            return Ok(json!({"way": "private_copy", "copy_bytes": size_of(reader)?}));
+        }
         if in_wal_mode(reader)? {
             return Ok(json!({"way": "write_ahead_log"}));
         }
@@ -290,6 +324,15 @@ impl SqliteFile {
     /// Whether both handles are of the same database, by whatever names.
     pub fn is_same_as(&self, other: &SqliteFile) -> bool {
         self.file.get().zip(other.file.get()).is_some_and(|(here, there)| here.is(there))
+    }
+}
+
+impl Drop for SqliteFile {
+    fn drop(&mut self) {
+        drop((self.reader.take(), self.writer.take(), std::mem::take(&mut self.spare)));
+        if let Some(file) = self.file.get() {
+            sqlite_beside::tidy(&self.path, file, self.options.guard);
+        }
     }
 }
 

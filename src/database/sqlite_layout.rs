@@ -22,7 +22,7 @@ pub fn read(connection: &Connection, wrap: &dyn Fn(rusqlite::Error) -> Error) ->
     let mut extra_tables = Vec::new();
     let mut others = Vec::new();
     let mut keys = Vec::new();
-    for Named { name, kind, has_rowid, strict } in names(connection).map_err(wrap)? {
+    for Named { name, bytes, kind, has_rowid, strict } in names(connection).map_err(wrap)? {
         if kind != "table" {
             if is_relied_on(&name) {
                 return Err(not_a_table(&name, what_is(&kind)));
@@ -30,7 +30,7 @@ pub fn read(connection: &Connection, wrap: &dyn Fn(rusqlite::Error) -> Error) ->
             others.push(name);
             continue;
         }
-        keys.extend(declared(connection, &name).map_err(wrap)?);
+        keys.extend(declared(connection, &bytes).map_err(wrap)?);
         let known = table(&name);
         let Some(schema) = known.or_else(|| own_table(&name)) else {
             extra_tables.push(name);
@@ -68,6 +68,7 @@ fn what_is(kind: &str) -> &'static str {
 struct Named {
     /// As it is; with replacement characters where it is not UTF-8, and then it is none of ours.
     name: String,
+    bytes: Vec<u8>,
     kind: String,
     has_rowid: bool,
     strict: bool,
@@ -80,7 +81,8 @@ fn names(connection: &Connection) -> Sqlite<Vec<Named>> {
     )?;
     let rows = statement.query_map([], |row| {
         let (name, kind, strict) = (text(row, "name")?, text(row, "type")?, row.get("strict")?);
-        Ok(Named { name, kind, has_rowid: row.get::<_, i64>("wr")? == 0, strict })
+        let bytes = row.get_ref("name")?.as_bytes_or_null().unwrap_or_default().unwrap_or_default().to_vec();
+        Ok(Named { name, bytes, kind, has_rowid: row.get::<_, i64>("wr")? == 0, strict })
     })?;
     rows.collect()
 }
@@ -149,7 +151,7 @@ fn not_utf8(table: &str, column: &str) -> Error {
     Error::new(Status::Schema, Domain::Database, format!("{table} has a column whose name is not UTF-8"))
         .detail("table", table)
         .detail("column", column)
-        .hint("rename the column (ALTER TABLE ... RENAME COLUMN)")
+        .hint("rename the column")
 }
 
 /// What a column of this type does to values.

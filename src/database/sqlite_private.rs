@@ -58,7 +58,7 @@ impl Empty {
         let bytes = size_of(source)?;
         let database = source.waits.path.clone();
         if free_bytes(folder).is_some_and(|free| free < bytes) {
-            return Err(no_room(folder, &database, bytes));
+            return Err(no_room(folder, &database, bytes, ways_out(MORE_ROOM)));
         }
         let path = hidden_name(&folder.join("copy"));
         let cannot = |error: &std::io::Error| {
@@ -87,15 +87,18 @@ impl Empty {
     ) -> Result<(SqliteConnection, u32)> {
         let Empty { mut inner, folder, database, bytes } = self;
         let failed = |error: rusqlite::Error| match of_writing(&error) {
-            true => no_room(&folder, &database, bytes).caused_by(translate(error, &folder)),
+            true => no_room(&folder, &database, bytes, ways_out(MORE_ROOM)).caused_by(translate(error, &folder)),
             false => translate(error, &folder),
         };
         let restarts = copy_pages(source, (&mut inner, &failed), &mut |_, _| go_on())?;
-        Ok((SqliteConnection::of_copy(inner, source)?, restarts))
+        Ok((SqliteConnection::of_copy(inner, source.waits.path.clone(), None)?, restarts))
     }
 }
 
-fn no_room(folder: &Path, database: &Path, bytes: u64) -> Error {
+const MORE_ROOM: &str = "a folder with more room";
+
+/// There is no room for a private copy.
+pub fn no_room(folder: &Path, database: &Path, bytes: u64, hint: String) -> Error {
     let message = format!(
         "a private copy of the database, of {bytes} bytes, cannot be written in {}: there is no room, or a limit on the size of files",
         folder.display()
@@ -108,7 +111,7 @@ fn no_room(folder: &Path, database: &Path, bytes: u64) -> Error {
         Some(free) => error.detail("free_bytes", free),
         None => error,
     };
-    error.hint(ways_out("a folder with more room"))
+    error.hint(hint)
 }
 
 fn ways_out(folder: &str) -> String {

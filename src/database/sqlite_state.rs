@@ -15,6 +15,7 @@ use super::reference::References;
 use super::sqlite::SqliteConnection;
 use super::sqlite_pace::WAYS_OUT;
 use super::sqlite_private::{Empty, Making, Spare, is_needed, size_of};
+use super::unsteady::Unsteady;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
 use crate::schema::{Table, Value, ValueRef};
@@ -307,7 +308,7 @@ impl Connection for SqliteState<'_> {
         self.at()?.delete_all(table)
     }
 
-    fn unsteady_tables(&self, layout: &Layout) -> Result<Vec<(String, String)>> {
+    fn unsteady_tables(&self, layout: &Layout) -> Result<Vec<Unsteady>> {
         self.at()?.unsteady_tables(layout)
     }
 

@@ -37,7 +37,7 @@ pub struct Widening {
     pub changes: Vec<Change>,
     pub left: Vec<Left>,
     pub foreign_keys: Vec<AddedAgain>,
-    /// For a session with `ANSI_QUOTES`: foreign keys are dropped, columns changed, and foreign keys added again.
+    /// For any client: the mode is set that they are written for, foreign keys are dropped, columns changed, and foreign keys added again.
     pub statements: Vec<String>,
 }
 

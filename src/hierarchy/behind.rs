@@ -11,7 +11,7 @@ use crate::schema::{Place, Value, quote};
 pub struct Behind {
     /// The table, with its schema where that is another one.
     pub table: String,
-    /// `None` where the account may not count them.
+    /// `None` where they cannot be counted: the account may not, or no statement can name the table.
     pub rows: Option<u64>,
 }
 
@@ -40,7 +40,8 @@ impl Behind {
             };
             found.push(Behind { table: first.table.clone(), rows });
         }
-        found.extend(references.hidden.into_iter().map(|table| Behind { table, rows: None }));
+        let unseen = references.hidden.into_iter().chain(references.unnamed);
+        found.extend(unseen.map(|table| Behind { table, rows: None }));
         Ok(found)
     }
 
@@ -48,7 +49,7 @@ impl Behind {
     pub fn message(&self) -> String {
         match self.rows {
             Some(rows) => format!("{rows} rows of {} hang on the experiment and stay where they are", self.table),
-            None => format!("rows of {} may hang on the experiment: the account may not read the table", self.table),
+            None => format!("rows of {} may hang on the experiment: the table cannot be read", self.table),
         }
     }
 }
@@ -129,15 +130,19 @@ fn count(
     Ok(rows)
 }
 
-/// Columns that are computed here and plain there, where nothing fills them: table, column, and how many rows the selection has.
-pub fn computed_only_here(layout: &Layout, there: &Layout, selection: &Selection) -> Vec<(&'static str, String, u64)> {
+/// Columns that are computed: table, column, and how many rows the selection has.
+pub fn computed(layout: &Layout, selection: &Selection) -> Vec<(&'static str, String, u64)> {
     let mut found = Vec::new();
     for counts in selection.counts.iter().filter(|counts| counts.rows > 0) {
-        let (Some(here), Some(other)) = (layout.table(counts.table.name), there.table(counts.table.name)) else {
-            continue;
-        };
-        let plain = here.generated.iter().filter(|name| other.position(name).is_some());
-        found.extend(plain.map(|name| (counts.table.name, name.clone(), counts.rows)));
+        let generated = layout.table(counts.table.name).into_iter().flat_map(|table| &table.generated);
+        found.extend(generated.map(|name| (counts.table.name, name.clone(), counts.rows)));
     }
+    found
+}
+
+/// Of these, those that are plain there, where nothing fills them.
+pub fn computed_only_here(layout: &Layout, there: &Layout, selection: &Selection) -> Vec<(&'static str, String, u64)> {
+    let mut found = computed(layout, selection);
+    found.retain(|(table, name, _)| there.table(table).is_some_and(|there| there.position(name).is_some()));
     found
 }

@@ -23,7 +23,7 @@ mod walk;
 mod without;
 
 pub use apart::{Apart, link_order, walk_apart};
-pub use behind::{Behind, computed_only_here};
+pub use behind::{Behind, computed, computed_only_here};
 pub use copied::{Block, Blocks, keeps_keys};
 pub use experiments::{ExperimentSummary, experiment_exists, list_experiments, unknown_experiment};
 pub use ids::{IdSet, Ids};

@@ -111,5 +111,5 @@ pub(super) fn problem(table: &TableLayout, (id, parent, above): (ValueRef<'_>, &
 
 /// Adds what to do about such rows to an error.
 pub fn mend_keys(error: Error) -> Error {
-    error.hint("give these rows integers as keys: UPDATE ... SET COLUMN = CAST(COLUMN AS INTEGER) makes 1 of '1'")
+    error.hint("give these rows integers as keys; CAST makes one of a text such as '1'")
 }

@@ -64,6 +64,7 @@ impl<'c> Strangers<'c> {
     ) -> Result<Strangers<'c>> {
         let references = connection.references(layout)?;
         refuse_hidden(&references.hidden)?;
+        refuse_unnamed(&references.unnamed)?;
         let mut found = Vec::new();
         for reference in references.found.into_iter().filter(wanted) {
             let mut keys = HashSet::new();
@@ -116,6 +117,18 @@ fn refuse_hidden(hidden: &[String]) -> Result<()> {
         .detail("right", "SELECT")
         .hint("grant SELECT on these tables: rows of theirs must not be left without what they refer to");
     Err(hidden.iter().fold(error, |error, name| error.detail("table", name)))
+}
+
+/// So could those of tables that cannot be asked for.
+fn refuse_unnamed(unnamed: &[String]) -> Result<()> {
+    if unnamed.is_empty() {
+        return Ok(());
+    }
+    let message =
+        "tables refer to the schema that no statement can name: their names, or those of columns, are not UTF-8";
+    let error = Error::new(Status::Unsupported, Domain::Database, message)
+        .hint("rename them: rows of theirs must not be left without what they refer to; nothing was changed");
+    Err(unnamed.iter().fold(error, |error, name| error.detail("table", name)))
 }
 
 fn refused(reference: &Reference, gone: &[Dangling], domain: Domain) -> Error {

@@ -37,10 +37,8 @@ impl<D: Borrow<Database>> Manager<D> {
             let rows: u64 = done.left_out.iter().map(|(_, rows)| rows).sum();
             self.log(LogLevel::Warning, &|| format!("{rows} rows hang on nothing and were left out"));
         }
-        for (table, engine) in exported.iter().flat_map(|done| &done.unsteady) {
-            self.log(LogLevel::Warning, &|| {
-                format!("{table} is of the engine {engine}, so it could change while it was read, and the document be of no one state")
-            });
+        for table in exported.iter().flat_map(|done| &done.unsteady) {
+            self.log(LogLevel::Warning, &|| table.warning("the document"));
         }
         self.logged("export experiment", exported)
     }

@@ -75,6 +75,11 @@ pub fn compare(
     let a = Counted::new(connection, experiment, job)?;
     let b = Counted::new(other_connection, other_experiment, job)?;
     job.set_total(a.total() + b.total());
+    let mut unsteady = a.connection.unsteady_tables(&a.layout)?;
+    if other_state.is_some() {
+        unsteady.extend(b.connection.unsteady_tables(&b.layout)?);
+    }
+    let warnings: Vec<String> = unsteady.iter().map(|table| table.warning("the comparison")).collect();
     let (a, b) = (a.read(job)?, b.read(job)?);
     let equal = a.digest.experiment == b.digest.experiment;
     let mut report = json!({
@@ -83,6 +88,7 @@ pub fn compare(
         "a": {"experiment_id": experiment, "digest": hex(&a.digest.experiment), "tables": counts(&a)},
         "b": {"experiment_id": other_experiment, "digest": hex(&b.digest.experiment), "tables": counts(&b)},
         "first_difference": null,
+        "warnings": warnings,
     });
     if !equal && let Some(place) = report.get_mut("first_difference") {
         job.begin("looking for the first difference")?;

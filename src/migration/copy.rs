@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use super::options::MigrateOptions;
 use super::result::IdMap;
 use super::sides::{Sides, prefixed_title};
-use crate::database::{Chunk, ColumnLayout, Connection, Layout, Mentioned, Next, Row, TableLayout};
+use crate::database::{Chunk, ColumnLayout, Connection, Layout, Mentioned, Next, Row, TableLayout, Unsteady};
 use crate::digest::Digester;
 use crate::error::{Domain, Error, Result};
 use crate::hierarchy::{
@@ -405,7 +405,8 @@ impl<'l> Source<'l> {
                 };
                 digester.bare_link(owner, &self.shape, row, (leaf, rank))
             }
-            _ => Err(Error::internal(Domain::Migration, "a row was copied that hangs on nothing")),
+            // Within one state there is no such row.
+            _ => Err(Unsteady::changed(Domain::Migration)),
         }
     }
 }

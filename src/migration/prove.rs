@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::copy::NewIds;
 use super::options::{MigrateOptions, Strategy};
 use super::sides::Sides;
+use crate::database::Unsteady;
 use crate::digest::{ExperimentDigest, Hash, digest, hex};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{Counts, Selection, find_dangling, keeps_keys};
@@ -76,9 +77,14 @@ pub fn look_for_dangling(
 }
 
 fn mismatch(sides: &Sides<'_>, message: &str) -> Error {
-    Error::new(Status::Mismatch, Domain::Migration, message)
-        .detail("experiment_id", sides.experiment)
-        .hint("something else writes into the target's tables, a trigger for instance")
+    let error = Error::new(Status::Mismatch, Domain::Migration, message).detail("experiment_id", sides.experiment);
+    match sides.unsteady.is_empty() {
+        true => error.hint("something else writes into the target's tables, a trigger for instance"),
+        false => error.caused_by(Unsteady::changed(Domain::Migration)).hint(
+            "tables of the source, which know no transactions, changed while they were read, or a trigger of the target changes what is \
+             written",
+        ),
+    }
 }
 
 /// Fails unless as many rows were copied as were counted before. Where they are digested on the way nothing else would tell.

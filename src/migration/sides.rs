@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::duplicates::Duplicates;
 use super::fit::{Effective, Fit};
 use super::options::{MigrateOptions, Strategy};
-use crate::database::{ColumnLayout, Connection, Database, Layout, TableLayout};
+use crate::database::{ColumnLayout, Connection, Database, Layout, TableLayout, Unsteady};
 use crate::digest::{ExperimentDigest, OnDuplicate, Stored, digest, digest_as};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{Behind, Counts, Rewrite, Scope, Selection, computed_only_here, experiment_exists};
@@ -31,7 +31,7 @@ pub struct Sides<'a> {
     /// Extra columns that the target lacks are added there.
     pub add_columns: bool,
     /// Tables of the source that others can change while they are read, and their engines.
-    pub unsteady: Vec<(String, String)>,
+    pub unsteady: Vec<Unsteady>,
     /// Transforms the metrics on their way.
     pub rewriter: Option<RefCell<Rewriter<'a>>>,
 }
@@ -88,9 +88,7 @@ impl<'a> Sides<'a> {
 
     /// What is to be known of the source, whatever the experiment has.
     pub fn warnings(&self) -> impl Iterator<Item = String> + '_ {
-        self.unsteady.iter().map(|(table, engine)| {
-            format!("{table} is of the engine {engine}, so it could change while it was read, and the copy be of no one state")
-        })
+        self.unsteady.iter().map(|table| table.warning("the copy"))
     }
 
     /// Fails if the source cannot be read as one state.
@@ -100,13 +98,9 @@ impl<'a> Sides<'a> {
         }
         let message =
             "tables of the source can change while they are read, so no one state can be copied; nothing was changed";
-        let error = Error::new(Status::Validation, Domain::Validation, message)
-            .detail("experiment_id", self.experiment)
-            .hint("ALTER TABLE ... ENGINE = InnoDB, or use the BALANCED strategy, which warns, while nobody writes");
-        Err(self
-            .unsteady
-            .iter()
-            .fold(error, |error, (table, engine)| error.detail("table", table).detail("engine", engine)))
+        let error =
+            Error::new(Status::Validation, Domain::Validation, message).detail("experiment_id", self.experiment);
+        Err(Unsteady::name_all(&self.unsteady, error, "use the BALANCED strategy, which warns, while nobody writes"))
     }
 
     /// The target was looked at before its writers were locked out. Whether it still is as it was; if not, the source has to be judged

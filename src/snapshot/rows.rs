@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::content::Content;
 use crate::database::{
-    CellBuffer, ColumnLayout, Connection, Copied, Database, Inserter, Layout, Next, TableLayout, Transaction, Watches,
-    create_copy, open_copy,
+    CellBuffer, ColumnLayout, Connection, Copied, Database, Inserter, Layout, Next, TableLayout, Transaction, Unsteady,
+    Watches, create_copy, open_copy,
 };
 use crate::digest::same_content;
 use crate::error::{Domain, Error, Result, Status};
@@ -71,11 +71,8 @@ fn refuse_unsteady(source: &dyn Connection, layout: &Layout) -> Result<()> {
         return Ok(());
     }
     let message = "tables of the schema know no transactions: there is no one state of them to keep, and restoring it could not be undone";
-    let error = Error::new(Status::Unsupported, Domain::Snapshot, message)
-        .hint("ALTER TABLE ... ENGINE = InnoDB, or migrate the experiments into another database");
-    Err(unsteady
-        .into_iter()
-        .fold(error, |error, (table, engine)| error.detail("table", table).detail("engine", engine)))
+    let error = Error::new(Status::Unsupported, Domain::Snapshot, message);
+    Err(Unsteady::name_all(&unsteady, error, "migrate the experiments into another database"))
 }
 
 /// How a column of the schema is declared in the file: as the schema says, unless that would rewrite or refuse what the server's column

@@ -2,7 +2,7 @@
 
 use crate::database::{Connection, Inserter, Layout, TableLayout, Write};
 use crate::digest::{encode_apart, encode_value};
-use crate::error::{Domain, Error, Result};
+use crate::error::{Domain, Error, Result, Status};
 use crate::schema::{Table, UNDO, UNDO_LINK, UNDO_TRANSFORM, Value, ValueRef};
 
 /// How many parts of a link's key beside the metric there is room for.
@@ -34,8 +34,16 @@ pub fn fingerprint(cells: [ValueRef<'_>; 2]) -> Fingerprint {
 
 /// A table of ours that is there.
 pub fn own<'l>(layout: &'l Layout, schema: &'static Table) -> Result<&'l TableLayout> {
-    let missing = || Error::internal(Domain::Transformation, format!("the table {} is not there", schema.name));
+    let missing = || {
+        let message = format!("the table {} of the undo log is gone", schema.name);
+        somebody_changed(Error::new(Status::Schema, Domain::Transformation, message), schema.name)
+    };
     layout.own_table(schema)?.ok_or_else(missing)
+}
+
+/// The undo log is not as it was written.
+pub fn somebody_changed(error: Error, table: &str) -> Error {
+    error.detail("table", table).hint("somebody changed the tables of the undo log; nothing was changed")
 }
 
 /// A metric that was changed, with what it was.

@@ -87,7 +87,7 @@ impl Collector {
             issues.extend(group.kept);
         }
         let timestamp = chrono::Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
-        Report { timestamp, scope, experiment, limit: self.limit, counts, issues }
+        Report { timestamp, scope, experiment, warnings: Vec::new(), limit: self.limit, counts, issues }
     }
 }
 
@@ -111,6 +111,8 @@ pub struct Report {
     pub scope: Scope,
     /// The one experiment that was looked at; `None` for the whole database.
     pub experiment: Option<i64>,
+    /// What is to be known of the report, and is no issue of the data.
+    pub warnings: Vec<String>,
     limit: usize,
     counts: Vec<Count>,
     issues: Vec<Issue>,
@@ -193,6 +195,7 @@ impl Report {
             "registered_check_issues": registered,
             "issues": self.issues,
             "counts": counts,
+            "warnings": self.warnings,
             "summary": {
                 "overall_status": if self.passed() { "PASS" } else { "FAIL" },
                 "total_foreign_key_violations": self.section_total(Section::ForeignKeys),

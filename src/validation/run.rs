@@ -42,7 +42,10 @@ fn read(database: &Database, options: &ValidateOptions, checks: RunChecks<'_>, j
     if let Some(experiment) = options.experiment {
         experiment_exists(connection, &layout, experiment).map_err(|error| error.in_domain(Domain::Validation))?;
     }
-    validate_state(connection, &layout, options, checks, (job, true))
+    let unsteady = connection.unsteady_tables(&layout)?;
+    let mut report = validate_state(connection, &layout, options, checks, (job, true))?;
+    report.warnings.extend(unsteady.iter().map(|table| table.warning("the report")));
+    Ok(report)
 }
 
 /// Validates what an open transaction sees, as a part of another job or as the whole of one: then the rows are its items. That the

@@ -369,6 +369,24 @@ pub fn what_is_computed_only_in_the_source_is_said(engine: Engine) {
     );
     let error = source.migrate_experiment(1, Some(&target), by(Strategy::Conservative)).unwrap_err();
     assert_eq!((error.status(), details(&error, "column")), (Status::Validation, vec!["twice"]));
+    let document = ok(source.export_to_string(1, ExportOptions::default()));
+    let json: serde_json::Value = serde_json::from_str(&document).unwrap();
+    let metadata = &json["metadata"];
+    assert_eq!(metadata["left_out"], serde_json::json!({"METRIC.twice": metadata["counts"]["METRIC"]}), "{metadata}");
+    assert_eq!(metadata["complete"], true);
+    let done = ok(other.open().import_from_string(document.as_bytes(), ImportOptions::default()));
+    let said = |warnings: &[String], what: &str| warnings.iter().any(|warning| warning.contains(what));
+    assert!(
+        said(&done.warnings, "computed where the document was made, and are not in it: METRIC.twice"),
+        "{:?}",
+        done.warnings
+    );
+    assert!(!said(&done.warnings, "does not have everything"), "{:?}", done.warnings);
+    // A document without metrics has nothing of the column either.
+    let options = ExportOptions { include_metrics: false, ..ExportOptions::default() };
+    let document = ok(source.export_to_string(1, options));
+    let json: serde_json::Value = serde_json::from_str(&document).unwrap();
+    assert_eq!(json["metadata"]["left_out"], serde_json::json!({}));
 }
 
 pub fn a_link_to_a_shared_metric_stops_a_transformation(engine: Engine) {

@@ -5,6 +5,7 @@
 
 pub mod random;
 pub mod reports;
+pub mod rights;
 
 pub use random::cases;
 
@@ -281,7 +282,7 @@ pub fn snapshot_folder() -> PathBuf {
     SNAPSHOTS.with(|folder| folder.path().to_owned())
 }
 
-fn manager(path: &Path, options: OpenOptions) -> Manager {
+pub fn manager(path: &Path, options: OpenOptions) -> Manager {
     let database = Database::open(url(path), options).expect("the database opens");
     Manager::new(database, ManagerOptions { snapshot_dir: Some(snapshot_folder()), ..ManagerOptions::default() })
 }

@@ -138,7 +138,7 @@ class DataValidator:
         "foreign_keys", "metric_json", "hierarchy", "registered_checks".
 
         Answers a dict (docs/json-documents.md, "expmig.validation/1"): "timestamp", "foreign_key_violations" (per table), "json_metric_issues",
-        "hierarchy_issues", "registered_check_issues", "issues", "counts" and "summary" with "overall_status" ("PASS" or "FAIL") and the
+        "hierarchy_issues", "registered_check_issues", "issues", "counts", "warnings" and "summary" with "overall_status" ("PASS" or "FAIL") and the
         exact totals. As in Experiment Manager, "total_json_issues" is also there as "total_json_metric_issues", and the "message" of an issue of
         metric JSON as "error".
         """

@@ -1,33 +1,29 @@
 //! Extra columns that a schema lacks: the statement that adds them, since DDL would end a transaction.
 
+use super::names::backticked;
 use crate::database::layout::TableLayout;
 use crate::database::missing_column::{Kinds, MissingColumn};
 use crate::schema::MYSQL_CHARSET;
-
-/// A name as every session reads it.
-fn quoted(name: &str) -> String {
-    format!("`{}`", name.replace('`', "``"))
-}
 
 /// The statement that adds columns to a table.
 pub fn statement(table: &TableLayout, columns: &[MissingColumn<'_>]) -> String {
     let added: Vec<String> = columns
         .iter()
         .flat_map(|column| {
-            let name = quoted(&column.name);
+            let name = backticked(&column.name);
             match column.refers {
                 None => vec![format!("ADD COLUMN {name} {}", type_for(column.kinds))],
                 Some(parent) => {
                     // Both ends of a foreign key have one type.
                     let id = parent.columns.iter().find(|column| column.name.eq_ignore_ascii_case("id"));
                     let declared = id.map_or("BIGINT", |id| id.declared.as_str());
-                    let key = format!("ADD FOREIGN KEY ({name}) REFERENCES {} (`id`)", quoted(&parent.name));
+                    let key = format!("ADD FOREIGN KEY ({name}) REFERENCES {} (`id`)", backticked(&parent.name));
                     vec![format!("ADD COLUMN {name} {declared}"), key]
                 }
             }
         })
         .collect();
-    format!("ALTER TABLE {} {}", quoted(&table.name), added.join(", "))
+    format!("ALTER TABLE {} {}", backticked(&table.name), added.join(", "))
 }
 
 /// The type that holds values of these kinds as they are, or most of them if they are of several.

@@ -7,7 +7,8 @@ use crate::database::connection::{Connection, Next};
 use crate::error::Result;
 use crate::schema::Value;
 
-const COLUMNS: &str = "SELECT COLUMN_NAME, EXTRA, COLUMN_COMMENT, COLUMN_DEFAULT FROM information_schema.COLUMNS
+const COLUMNS: &str =
+    "SELECT COLUMN_NAME, EXTRA, COLUMN_COMMENT, COLUMN_DEFAULT, COLLATION_NAME FROM information_schema.COLUMNS
     WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?1";
 /// Checks that stand in the declaration of a column, which MariaDB forgets when the column is changed.
 const CHECKS: &str = "SELECT CONSTRAINT_NAME, CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS
@@ -16,15 +17,24 @@ const CHECKS: &str = "SELECT CONSTRAINT_NAME, CHECK_CLAUSE FROM information_sche
 /// What stands after the type and whether NULL is allowed; the reason if it cannot be said again.
 pub type Attributes = std::result::Result<String, &'static str>;
 
-/// The attributes of a table's columns, by their names.
-pub fn read(connection: &MysqlConnection, table: &str) -> Result<HashMap<String, Attributes>> {
+/// What a column has.
+pub struct Found {
+    pub attributes: Attributes,
+    /// How its texts are compared.
+    pub collation: Option<String>,
+}
+
+/// What a table's columns have, by their names.
+pub fn read(connection: &MysqlConnection, table: &str) -> Result<HashMap<String, Found>> {
     let name = [Value::Text(table.as_bytes().to_vec())];
     let mut found = HashMap::new();
     connection.query(COLUMNS, &name, &mut |row| {
         let text = |at: usize| Ok::<_, crate::error::Error>(row.value(at)?.readable());
         let (column, extra) = (text(0)?.unwrap_or_default(), text(1)?.unwrap_or_default());
         let (comment, default) = (text(2)?.unwrap_or_default(), text(3)?);
-        found.insert(column, said_again(&extra, &comment, default.as_deref(), connection.is_mariadb()));
+        let attributes = said_again(&extra, &comment, default.as_deref(), connection.is_mariadb());
+        let is_name = |name: &String| name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+        found.insert(column, Found { attributes, collation: text(4)?.filter(is_name) });
         Ok(Next::Row)
     })?;
     if connection.is_mariadb() {
@@ -32,8 +42,10 @@ pub fn read(connection: &MysqlConnection, table: &str) -> Result<HashMap<String,
             let (column, check) =
                 (row.value(0)?.readable().unwrap_or_default(), row.value(1)?.readable().unwrap_or_default());
             // What makes a text JSON there, and has to go.
-            if !check.trim_start().starts_with("json_valid(") {
-                found.insert(column, Err("its declaration has a check that would be lost"));
+            if let Some(found) = found.get_mut(&column)
+                && !check.trim_start().starts_with("json_valid(")
+            {
+                found.attributes = Err("its declaration has a check that would be lost");
             }
             Ok(Next::Row)
         })?;

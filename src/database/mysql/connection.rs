@@ -25,6 +25,7 @@ use crate::database::layout::{ColumnLayout, Layout, Storage, TableLayout};
 use crate::database::missing_column::MissingColumn;
 use crate::database::read::ReadStatement;
 use crate::database::reference::References;
+use crate::database::unsteady::Unsteady;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
 use crate::schema::{Table, Value, ValueRef, quote};
@@ -441,7 +442,7 @@ impl Connection for MysqlConnection {
         self.refuse_without_transactions(table)
     }
 
-    fn unsteady_tables(&self, layout: &Layout) -> Result<Vec<(String, String)>> {
+    fn unsteady_tables(&self, layout: &Layout) -> Result<Vec<Unsteady>> {
         self.without_transactions(layout)
     }
 

@@ -200,7 +200,7 @@ fn classify(code: u16, state: &str) -> (Status, &'static str, &'static str) {
         1173 | 3098 | 3750 => (
             Status::Schema,
             "the server insists on a primary key, which a table lacks",
-            "add a primary key to the table (ALTER TABLE ... ADD PRIMARY KEY); nothing was changed",
+            "add a primary key to the table; nothing was changed",
         ),
         3921 | 3922 => (
             Status::Unsupported,
@@ -237,8 +237,13 @@ fn classify(code: u16, state: &str) -> (Status, &'static str, &'static str) {
         4119 | 4120 => (
             Status::Unsupported,
             "the table is system-versioned, so the server does not let it be changed",
-            "SET system_versioning_alter_history = KEEP, and run the statement by hand",
+            "run SET SESSION system_versioning_alter_history = KEEP, and then the statement, in a session of your own",
         ),
+        // SIGNAL, whatever state it gives.
+        1643 | 1644 => REFUSED_BY_A_TRIGGER,
+        1136 | 1305 | 1318 | 1356 | 1415 | 1422 | 1424 | 1442 | 1449 | 1456 => {
+            (Status::Schema, "a trigger, a view or a function of the schema cannot be run", "repair or drop it")
+        }
         1146 => (Status::Schema, "a table is gone", "check the schema"),
         1054 => (Status::Schema, "a column is gone", "check the schema"),
         _ => match state.get(..2) {
@@ -246,10 +251,23 @@ fn classify(code: u16, state: &str) -> (Status, &'static str, &'static str) {
             Some("28") => (Status::Auth, "", "check the user and the password"),
             Some("40") => (Status::Busy, "", "try again"),
             Some("23" | "22") => (Status::Constraint, "", "compare the target's schema with the source's"),
-            _ => (Status::Internal, "", ""),
+            Some("01" | "02" | "45") => REFUSED_BY_A_TRIGGER,
+            // Statements that the server does not understand are ours.
+            Some("42") => (Status::Internal, "", ""),
+            _ => (
+                Status::Unsupported,
+                "the server refuses what was asked of it",
+                "the number of the error is the server's, whose manual says more",
+            ),
         },
     }
 }
+
+const REFUSED_BY_A_TRIGGER: (Status, &str, &str) = (
+    Status::Constraint,
+    "a trigger, or something that it calls, refuses what is written",
+    "change the data, or the trigger; nothing was changed",
+);
 
 #[cfg(test)]
 mod tests {

@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::connection::MysqlConnection;
 use super::key_columns::{self, Keys};
+use super::names::backticked;
 use crate::database::connection::{Connection, Next};
 use crate::database::foreign_key as declared;
 use crate::database::foreign_key::TableName;
 use crate::error::{Error, Result};
-use crate::schema::quote;
 
 /// A row for each column, of the keys that begin or end in the schema.
 const COLUMNS: &str = "SELECT k.CONSTRAINT_NAME, k.TABLE_SCHEMA = DATABASE() AND k.REFERENCED_TABLE_SCHEMA = DATABASE(),
@@ -68,12 +68,12 @@ impl ForeignKey {
     /// What drops it, after `ALTER TABLE` and the name. An index that the server made for the key would be replaced by one with another
     /// name when the key comes back; made by hand, it stays.
     pub fn dropped(&self, indexes: &[Index]) -> Vec<String> {
-        let mut clauses = vec![format!("DROP FOREIGN KEY {}", quote(&self.name))];
+        let mut clauses = vec![format!("DROP FOREIGN KEY {}", backticked(&self.name))];
         let columns: Vec<Place> =
             self.definition.columns.iter().map(|(column, _)| place(&self.table, column)).collect();
         for index in indexes.iter().filter(|index| index.places().eq(columns.iter().cloned())) {
-            clauses.push(format!("DROP INDEX {}", quote(&index.name)));
-            clauses.push(format!("ADD INDEX {} ({})", quote(&index.name), list(&index.columns)));
+            clauses.push(format!("DROP INDEX {}", backticked(&index.name)));
+            clauses.push(format!("ADD INDEX {} ({})", backticked(&index.name), list(&index.columns)));
         }
         clauses
     }
@@ -98,9 +98,9 @@ impl Definition {
         }
         Some(format!(
             "ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}) ON DELETE {} ON UPDATE {}",
-            quote(name),
+            backticked(name),
             list(self.columns.iter().map(|(column, _)| column)),
-            quote(&self.parent),
+            backticked(&self.parent),
             list(self.columns.iter().map(|(_, parent)| parent)),
             self.delete_rule,
             self.update_rule,
@@ -109,7 +109,7 @@ impl Definition {
 }
 
 fn list<'n>(names: impl IntoIterator<Item = &'n String>) -> String {
-    names.into_iter().map(|name| quote(name)).collect::<Vec<_>>().join(", ")
+    names.into_iter().map(|name| backticked(name)).collect::<Vec<_>>().join(", ")
 }
 
 /// An index that is no more than its columns.
@@ -179,7 +179,7 @@ pub fn declared(connection: &MysqlConnection) -> Result<Vec<declared::ForeignKey
             Some((last, key)) if *last == name && key.table == table => key.columns.push(pair),
             _ => {
                 let parent = TableName { schema: row.value(3)?.readable(), name: text(4)? };
-                found.push((name, declared::ForeignKey { table, parent, columns: vec![pair] }));
+                found.push((name, declared::ForeignKey { table, parent, columns: vec![pair], unnamed: false }));
             }
         }
         Ok(Next::Row)

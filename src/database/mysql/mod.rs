@@ -15,7 +15,7 @@
 //! - [`read`] lets other people's statements do nothing but read.
 //! - [`reserve`] keeps ids from others.
 //! - [`triggers`] knows whether writing sets off more than that.
-//! - [`added_column`] says how to add a column.
+//! - [`added_column`] says how to add a column. Statements for people have [`names`] that every session reads.
 //! - [`widen`] changes types that are too narrow. [`attributes`] is what a changed column has to keep, [`foreign_key`] what stands in
 //!   the way and is put back; [`remembered`] keeps a widening that was cut off from losing any.
 //! - [`connection`], with [`rows`], [`locks`] and [`tables`], and [`server`] put it together. DDL commits, so it never runs inside of a transaction that has written.
@@ -37,6 +37,7 @@ mod load;
 mod loading;
 mod locks;
 mod members;
+mod names;
 mod numbers;
 mod placeholders;
 mod read;

@@ -64,7 +64,8 @@ pub fn read(connection: &MysqlConnection, layout: &Layout) -> Result<References>
     }
     let hidden = hidden(connection, &all)?;
     let found = found.into_iter().map(|(_, reference)| reference).collect();
-    Ok(References { found, perhaps_more: hidden.is_none(), hidden: hidden.unwrap_or_default() })
+    let perhaps_more = hidden.is_none();
+    Ok(References { found, perhaps_more, hidden: hidden.unwrap_or_default(), unnamed: Vec::new() })
 }
 
 /// The tables that refer to the schema as the storage engine knows, and that the account is not shown; `None` if that could not be

@@ -11,13 +11,13 @@ use crate::error::{Domain, Error, Result, Status};
 
 /// What keeps the server from converting values, and lets names stand in double quotes. Dates that are no day are let in: a column that
 /// has them takes them back, and no others are ever sent.
-const SQL_MODE: &str = "'ANSI_QUOTES,STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_BACKSLASH_ESCAPES,ERROR_FOR_DIVISION_BY_ZERO,\
+const MODE: &str = "'ANSI_QUOTES,STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,NO_BACKSLASH_ESCAPES,ERROR_FOR_DIVISION_BY_ZERO,\
     ALLOW_INVALID_DATES,NO_ENGINE_SUBSTITUTION'";
 /// The largest number that a setting takes.
 const MOST: &str = "18446744073709551615";
 
 /// A setting that some version has, and its value as SQL.
-struct Setting {
+pub struct Setting {
     name: &'static str,
     value: &'static str,
     /// Nothing is read or written before it has this value. The others only matter to statements that fail without them, or have
@@ -39,9 +39,12 @@ const fn at_least(name: &'static str, value: &'static str) -> Setting {
     Setting { name, value, needed: false, least: true }
 }
 
+/// What every statement of ours is written for, and those that people run by themselves.
+pub const SQL_MODE: Setting = needed("sql_mode", MODE);
+
 /// In the order in which they are set: `max_join_size` changes `sql_big_selects`.
 const SETTINGS: &[Setting] = &[
-    needed("sql_mode", SQL_MODE),
+    SQL_MODE,
     needed("time_zone", "'+00:00'"),
     needed("character_set_client", "utf8mb4"),
     needed("character_set_results", "utf8mb4"),
@@ -136,7 +139,8 @@ impl Setting {
         parts(&shown) == parts(wanted)
     }
 
-    fn statement(&self) -> String {
+    /// What sets it.
+    pub fn statement(&self) -> String {
         format!("SET SESSION {} = {}", self.name, self.value)
     }
 }
@@ -164,7 +168,7 @@ pub fn impose(connection: &mut PooledConn, place: &str) -> Result<()> {
     // The statements below have to be understood, whatever the server's own character set; and showing settings may be limited like
     // any other query. Each server has its own comments that it runs.
     let first = format!(
-        "SET SESSION sql_mode = {SQL_MODE}, sql_select_limit = {MOST}, max_join_size = {MOST}, sql_big_selects = 1 \
+        "SET SESSION sql_mode = {MODE}, sql_select_limit = {MOST}, max_join_size = {MOST}, sql_big_selects = 1 \
          /*M!100101 , max_statement_time = 0 */ /*!80000 , max_execution_time = 0 */"
     );
     for statement in ["SET NAMES utf8mb4 COLLATE utf8mb4_bin", first.as_str()] {

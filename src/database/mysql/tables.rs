@@ -1,12 +1,16 @@
 //! What a connection knows of its tables: whether they can undo, the ids that are free, what their columns make of a value.
 
+use std::collections::HashMap;
+
 use super::column_type::{Charset, ColumnType, Decimal};
 use super::connection::MysqlConnection;
+use super::names::backticked;
 use super::numbers::{filled, read_decimal};
 use super::store::Stored;
 use super::times::date_time;
 use crate::database::connection::{Connection, Next};
 use crate::database::layout::{ColumnLayout, Layout, Storage, TableLayout};
+use crate::database::unsteady::Unsteady;
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::{Kind, Table, Value, ValueRef, create_statement_mysql, json, quote};
 
@@ -23,6 +27,11 @@ fn knows_transactions(engine: &str) -> bool {
     ["InnoDB", "RocksDB"].iter().any(|known| engine.eq_ignore_ascii_case(known))
 }
 
+/// The statement that makes a table one that does.
+fn with_transactions(table: &TableLayout) -> String {
+    format!("ALTER TABLE {} ENGINE = InnoDB", backticked(&table.name))
+}
+
 /// What JSON means, whatever its form.
 fn canonical(value: ValueRef<'_>) -> Option<Vec<u8>> {
     let ValueRef::Text(text) = value else { return None };
@@ -37,13 +46,20 @@ impl MysqlConnection {
         Ok(engine.borrow().readable().unwrap_or_default())
     }
 
-    /// The known tables, with their engines, that know no transactions.
-    pub fn without_transactions(&self, layout: &Layout) -> Result<Vec<(String, String)>> {
+    /// The known tables that know no transactions.
+    pub fn without_transactions(&self, layout: &Layout) -> Result<Vec<Unsteady>> {
+        let mut engines = HashMap::new();
+        let sql = "SELECT TABLE_NAME, ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()";
+        self.query(sql, &[], &mut |row| {
+            let text = |at: usize| Ok::<_, Error>(row.value(at)?.readable().unwrap_or_default());
+            engines.insert(text(0)?, text(1)?);
+            Ok(Next::Row)
+        })?;
         let mut found = Vec::new();
         for table in &layout.tables {
-            let engine = self.engine_of(table)?;
+            let engine = engines.remove(&table.name).unwrap_or_default();
             if !knows_transactions(&engine) {
-                found.push((table.name.clone(), engine));
+                found.push(Unsteady { table: table.name.clone(), engine, mend: with_transactions(table) });
             }
         }
         Ok(found)
@@ -62,7 +78,8 @@ impl MysqlConnection {
         )
         .detail("table", &table.name)
         .detail("database", self.place())
-        .hint(format!("ALTER TABLE {} ENGINE = InnoDB", quote(&table.name))))
+        .detail("statement", with_transactions(table))
+        .hint(format!("run this, and call again: {}", with_transactions(table))))
     }
 
     /// Makes a table of expmig's own.

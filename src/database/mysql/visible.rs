@@ -2,6 +2,7 @@
 //! only be hidden, and would be left out of every copy.
 
 use super::connection::MysqlConnection;
+use super::names::backticked;
 use super::session::Kind;
 use crate::database::layout::is_relied_on;
 use crate::error::{Domain, Error, Result, Status};
@@ -72,14 +73,12 @@ fn denied(connection: &MysqlConnection, table: &str, message: String, column: Op
         |sql: &str| -> Result<String> { Ok(connection.first(sql, &[])?.borrow().readable().unwrap_or_default()) };
     let (account, schema) = (texts("SELECT CURRENT_USER()")?, texts("SELECT DATABASE()")?);
     let (user, host) = account.rsplit_once('@').unwrap_or((&account, "%"));
-    // As an ordinary client reads it, whatever its mode.
-    let quoted = |name: &str| format!("`{}`", name.replace('`', "``"));
-    let to = format!("TO {}@{}", quoted(user), quoted(host));
-    let statement = format!("GRANT SELECT ON {}.{} {to}", quoted(&schema), quoted(table));
+    let to = format!("TO {}@{}", backticked(user), backticked(host));
+    let statement = format!("GRANT SELECT ON {}.{} {to}", backticked(&schema), backticked(table));
     let hint = format!(
         "let somebody who may run {statement}; if there is no such table, the account needs SELECT on the whole schema to see that: \
          GRANT SELECT ON {}.* {to}",
-        quoted(&schema.replace('_', "\\_").replace('%', "\\%"))
+        backticked(&schema.replace('_', "\\_").replace('%', "\\%"))
     );
     let error = Error::new(Status::Auth, Domain::Database, message)
         .detail("table", table)

@@ -6,13 +6,15 @@ use super::attributes;
 use super::column_type::{Charset, ColumnType};
 use super::connection::MysqlConnection;
 use super::foreign_key::{self, ForeignKey, Index, Place, place};
+use super::names::backticked;
 use super::remembered::{self, Remembered};
+use super::settings::SQL_MODE;
 use super::visible::is_versioned;
 use crate::database::connection::Connection;
 use crate::database::layout::{ColumnLayout, Storage, TableLayout};
 use crate::database::widening::{AddedAgain, Change, Left, Widening};
 use crate::error::{Domain, Error, Result};
-use crate::schema::{Column, Kind, MYSQL_CHARSET, mysql_type, quote};
+use crate::schema::{Column, Kind, MYSQL_CHARSET, mysql_type};
 
 /// Why the columns of a table are left alone that keeps its history.
 const VERSIONED: &str = "the table is system-versioned: changing it changes its history, which the server allows with \
@@ -131,6 +133,9 @@ fn widening(narrow: Vec<Narrow>, dropped: &[&ForeignKey], indexes: &[Index], key
         statements.add(&key.table, key.added()?);
     }
     statements.finish(&mut widening.statements);
+    if !widening.statements.is_empty() {
+        widening.statements.insert(0, SQL_MODE.statement());
+    }
     Ok(widening)
 }
 
@@ -149,8 +154,9 @@ impl Statements {
 
     fn finish(&mut self, statements: &mut Vec<String>) {
         let tables = std::mem::take(&mut self.0).into_iter();
-        statements
-            .extend(tables.map(|(table, clauses)| format!("ALTER TABLE {} {}", quote(&table), clauses.join(", "))));
+        statements.extend(
+            tables.map(|(table, clauses)| format!("ALTER TABLE {} {}", backticked(&table), clauses.join(", "))),
+        );
     }
 }
 
@@ -209,10 +215,10 @@ fn clause(
     schema: &Column,
     column: &ColumnLayout,
     wanted: &str,
-    attributes: Option<&attributes::Attributes>,
+    found: Option<&attributes::Found>,
     mariadb: bool,
 ) -> std::result::Result<String, &'static str> {
-    let kept = match attributes {
+    let kept = match found.map(|found| &found.attributes) {
         Some(Ok(kept)) => kept.as_str(),
         Some(Err(reason)) => return Err(reason),
         None => "",
@@ -220,10 +226,19 @@ fn clause(
     if wanted == LONGEST_TEXT && kept.contains(" DEFAULT ") && !mariadb {
         return Err("its default would be lost: LONGTEXT has none there");
     }
-    let charset =
-        if matches!(schema.kind, Kind::Text | Kind::Json) { format!(" {MYSQL_CHARSET}") } else { String::new() };
+    let charset = match &column.storage {
+        // Where only the length or the type is too narrow, texts go on to be equal, and sorted, as they were.
+        Storage::Mysql(ColumnType::Text { charset: Charset::Utf8, .. }) => found
+            .and_then(|found| found.collation.as_ref())
+            .map(|name| format!(" CHARACTER SET utf8mb4 COLLATE {name}")),
+        _ => None,
+    };
+    let charset = charset.unwrap_or_else(|| match schema.kind {
+        Kind::Text | Kind::Json => format!(" {MYSQL_CHARSET}"),
+        _ => String::new(),
+    });
     let null = if column.not_null { " NOT NULL" } else { " NULL" };
-    Ok(format!("MODIFY COLUMN {} {wanted}{charset}{null}{kept}", quote(&column.name)))
+    Ok(format!("MODIFY COLUMN {} {wanted}{charset}{null}{kept}", backticked(&column.name)))
 }
 
 /// More characters than this of four bytes do not fit into a row.

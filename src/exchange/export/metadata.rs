@@ -37,20 +37,24 @@ fn object(counts: &TableRows) -> Map<String, Json> {
     counts.iter().map(|(table, rows)| ((*table).to_owned(), Json::from(*rows))).collect()
 }
 
-/// Rows that are in the document, rows and links that are not, and what hangs on the experiment beside.
-type Said<'s> = (&'s TableRows, &'s TableRows, &'s [(&'static str, String, u64)], &'s [Behind]);
+/// Values of a table's column.
+type OfColumns<'s> = &'s [(&'static str, String, u64)];
+
+/// Rows that are in the document; rows that are not, and links and computed values; and what hangs on the experiment beside.
+type Said<'s> = (&'s TableRows, &'s TableRows, [OfColumns<'s>; 2], &'s [Behind]);
 
 /// What stands last.
 pub fn metadata(
     database: &Database,
     generation: u8,
     options: &ExportOptions,
-    (counts, left_out, cut_links, behind): Said<'_>,
+    (counts, left_out, of_columns, behind): Said<'_>,
     digest: Option<&ExperimentDigest>,
 ) -> Json {
     let mut missing = object(left_out);
     missing.extend(behind.iter().map(|behind| (behind.table.clone(), Json::from(behind.rows))));
-    missing.extend(cut_links.iter().map(|(table, column, links)| (format!("{table}.{column}"), Json::from(*links))));
+    let of_columns = of_columns.into_iter().flatten();
+    missing.extend(of_columns.map(|(table, column, values)| (format!("{table}.{column}"), Json::from(*values))));
     json!({
         "export_timestamp": Utc::now().to_rfc3339_opts(SecondsFormat::Micros, true),
         "source_database": database.name(),

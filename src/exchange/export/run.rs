@@ -9,11 +9,11 @@ use super::output::Output;
 use super::sink::Sink;
 use super::stream::Stream;
 use super::tree::Tree;
-use crate::database::{ColumnLayout, Connection, Cursor, Database, Layout, Reading, TableLayout, Watches};
+use crate::database::{ColumnLayout, Connection, Cursor, Database, Layout, Reading, TableLayout, Unsteady, Watches};
 use crate::digest::{Digester, Ended, ExperimentDigest, Hash};
 use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::names::{FORMAT, METADATA};
-use crate::hierarchy::{Behind, Leaving, RowQuery, Scope, Selection, Without, experiment_exists};
+use crate::hierarchy::{Behind, Leaving, RowQuery, Scope, Selection, Without, computed, experiment_exists};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, Table, table};
 
@@ -30,10 +30,12 @@ pub struct ExportResult {
     pub behind: Vec<Behind>,
     /// Links of extra columns that lead out of it and are NULL there: table, column, and how many.
     pub cut_links: Vec<(&'static str, String, u64)>,
+    /// Columns that are computed, whose values are not there: table, column, and how many rows.
+    pub computed: Vec<(&'static str, String, u64)>,
     /// The digest in the document; `None` if it does not have everything of the experiment.
     pub digest: Option<Hash>,
-    /// Tables, with their engines, that others could change while they were read.
-    pub unsteady: Vec<(String, String)>,
+    /// Tables that others could change while they were read.
+    pub unsteady: Vec<Unsteady>,
 }
 
 /// Writes the document of an experiment, of one consistent state.
@@ -78,7 +80,9 @@ pub fn export(
     let digest = ended.map(|ended| ended.finish((reader, &layout), &mut selection, None, &job)).transpose()?;
     counts.retain(|(name, _)| table(name).is_some_and(is_included));
     output.plain_key(METADATA);
-    let said = (&counts, &left_out, cut_links.as_slice(), behind.as_slice());
+    let mut computed = computed(&layout, &selection);
+    computed.retain(|(name, ..)| table(name).is_some_and(is_included));
+    let said = (&counts, &left_out, [cut_links.as_slice(), computed.as_slice()], behind.as_slice());
     output.value(&metadata(database, whole.generation(), &options, said, digest.as_ref()))?;
     output.close(b'}');
     let bytes = output.end()?;
@@ -88,7 +92,7 @@ pub fn export(
     sink.finish()?;
     job.finish();
     let digest = digest.map(|digest: ExperimentDigest| digest.experiment);
-    Ok(ExportResult { bytes, counts, left_out, behind, cut_links, digest, unsteady })
+    Ok(ExportResult { bytes, counts, left_out, behind, cut_links, computed, digest, unsteady })
 }
 
 /// Whether metrics, or artifacts, are to be in the document.

@@ -6,6 +6,7 @@ use super::metadata::TableRows;
 use super::order::RunOrder;
 use super::output::Output;
 use super::stream::{Position, Stream};
+use crate::database::Unsteady;
 use crate::digest::{Digester, Ended};
 use crate::error::{Domain, Error, Result};
 use crate::exchange::names::{children, is_single, table_key};
@@ -71,7 +72,8 @@ impl<'a, 'c, 's> Tree<'a, 'c, 's> {
         let experiment = |node: &Node<'_>| node.stream.query.table.schema.place == Place::Node(Entity::Experiment);
         let Some(at) = self.nodes.iter().position(experiment) else { return Ok(()) };
         let Some(position) = self.node(at)?.stream.head.as_ref().map(|head| head.position.clone()) else {
-            return Err(Error::internal(Domain::ImportExport, "the experiment was not read"));
+            // It was there when this began, so there is no one state.
+            return Err(Unsteady::changed(Domain::ImportExport));
         };
         let key = table_key(self.node(at)?.stream.query.table.schema);
         self.output.plain_key(key);

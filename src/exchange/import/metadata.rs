@@ -16,6 +16,8 @@ pub struct Metadata {
     pub complete: Option<bool>,
     /// How many rows were left out of the document.
     pub left_out: u64,
+    /// Columns of which something is not in the document: links that lead out of it or, if it has everything, values that were computed.
+    pub columns: Vec<String>,
     /// Tables of others with rows that hung on the experiment.
     pub behind: Vec<String>,
     /// Rows per table.
@@ -145,19 +147,19 @@ fn entity(reader: &Reader<'_>, name: &str) -> Result<Entity> {
     }
 }
 
-/// How much was left out of our tables, rows and links of extra columns, and the tables of others that have rows which hang on the
+/// How many rows were left out of our tables, of which columns something was, and the tables of others that have rows which hang on the
 /// experiment.
-fn left_out(reader: &mut Reader<'_>) -> Result<(u64, Vec<String>)> {
-    let (mut ours, mut others, mut known) = (0u64, Vec::new(), HashSet::new());
+fn left_out(reader: &mut Reader<'_>) -> Result<(u64, Vec<String>, Vec<String>)> {
+    let (mut ours, mut columns, mut others, mut known) = (0u64, Vec::new(), Vec::new(), HashSet::new());
     let mut members = reader.begin_object()?;
     while let Some(name) = reader.next_key(&mut members)? {
         // Of tables that could not be read nobody knows.
         let rows = if reader.take_null()? { 0 } else { count(reader)? };
-        let table = name.split_once('.').map_or(name.as_str(), |(table, _)| table);
-        if TABLES.iter().any(|known| known.name == table) {
-            ours = ours.saturating_add(rows);
-        } else {
-            others.push(name.clone());
+        let is_ours = |table: &str| TABLES.iter().any(|known| known.name == table);
+        match name.split_once('.') {
+            Some((table, _)) if is_ours(table) => columns.push(name.clone()),
+            None if is_ours(&name) => ours = ours.saturating_add(rows),
+            _ => others.push(name.clone()),
         }
         if !known.insert(name.clone()) {
             return reader.invalid(format!("the key {name:?} occurs twice"));
@@ -166,7 +168,7 @@ fn left_out(reader: &mut Reader<'_>) -> Result<(u64, Vec<String>)> {
             return Err(reader.error(Status::Limit, "more tables are listed than a database can have"));
         }
     }
-    Ok((ours, others))
+    Ok((ours, columns, others))
 }
 
 /// Rows per table. No table twice.
@@ -237,7 +239,7 @@ pub fn read_metadata(reader: &mut Reader<'_>) -> Result<Metadata> {
                 }
             }
             "complete" => metadata.complete = Some(reader.boolean()?),
-            "left_out" => (metadata.left_out, metadata.behind) = left_out(reader)?,
+            "left_out" => (metadata.left_out, metadata.columns, metadata.behind) = left_out(reader)?,
             "counts" => metadata.counts = Some(counts(reader)?),
             "digest" => (metadata.digest, metadata.algorithm) = digest(reader)?,
             _ => {

@@ -114,8 +114,14 @@ pub fn doubts(metadata: &Metadata, into: &mut Vec<String>) {
         };
         into.push(format!("the document does not have everything of the experiment that was exported{left_out}"));
     }
+    let listed =
+        |names: &[String]| names.iter().take(NAMED).map(|name| one_line(name, 80)).collect::<Vec<_>>().join(", ");
+    if metadata.complete == Some(true) && !metadata.columns.is_empty() {
+        let columns = listed(&metadata.columns);
+        into.push(format!("columns were computed where the document was made, and are not in it: {columns}"));
+    }
     if !metadata.behind.is_empty() {
-        let tables = metadata.behind.iter().take(NAMED).map(|name| one_line(name, 80)).collect::<Vec<_>>().join(", ");
+        let tables = listed(&metadata.behind);
         into.push(format!("rows of other tables hung on the experiment and are not in the document: {tables}"));
     }
     if metadata.complete != Some(false) && metadata.left_out == 0 && metadata.digest.is_none() {

@@ -11,7 +11,7 @@ use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::IdSet;
 use crate::schema::{Entity, UNDO, Value, ValueRef};
 use crate::transformation::examine::CELLS;
-use crate::transformation::undo_log::{Fingerprint, fingerprint};
+use crate::transformation::undo_log::{Fingerprint, fingerprint, somebody_changed};
 use crate::transformation::write::{as_sent, certainly_keeps, changed_otherwise, read_back, update_statement};
 
 /// Rows read, and bytes, before they are written.
@@ -61,7 +61,9 @@ impl Restorer<'_> {
     /// Writes the old cells of a metric.
     fn write(&mut self, (id, changed): (i64, u8), old: [ValueRef<'_>; 2], wanted: Option<Fingerprint>) -> Result<()> {
         let Some(place) = self.statements.get_mut(usize::from(changed)).filter(|_| changed != 0) else {
-            return Err(Error::internal(Domain::Transformation, format!("the undo log of metric {id} has no cells")));
+            let message = format!("the undo log has no cells of metric {id}");
+            let error = Error::new(Status::Corrupt, Domain::Transformation, message);
+            return Err(somebody_changed(error, UNDO.name));
         };
         let statement = match place {
             Some(prepared) => prepared,
@@ -137,9 +139,8 @@ impl Undoing<'_> {
                 "the undo log has {seen} metrics of transformation {}, not {}",
                 self.entry.id, self.entry.metrics
             );
-            return Err(Error::new(Status::Mismatch, Domain::Transformation, message)
-                .detail("table", UNDO.name)
-                .hint("somebody changed the tables of the undo log; nothing was changed"));
+            let error = Error::new(Status::Mismatch, Domain::Transformation, message);
+            return Err(somebody_changed(error, UNDO.name));
         }
         restorer.flush()?;
         let huge = std::mem::take(&mut restorer.huge);
