@@ -4,7 +4,7 @@
 //!
 //! - [`error`]: one error type.
 //! - [`schema`]: the tables and what values are.
-//! - [`progress`], `files`, [`database`]: jobs, files of our own, connections.
+//! - [`progress`], `files`, `sockets`, [`database`]: jobs, files of our own, writing to servers, connections.
 //! - `hierarchy`, [`digest`]: the rows below an experiment, and their content digest.
 //! - [`validation`], [`transformation`], [`snapshot`], [`migration`], [`exchange`]: the capabilities; only migration
 //!   and import use others.
@@ -43,6 +43,8 @@ pub mod progress;
 mod registry;
 pub mod schema;
 pub mod snapshot;
+#[cfg(feature = "mysql")]
+mod sockets;
 pub mod transformation;
 pub mod validation;
 

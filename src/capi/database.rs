@@ -168,6 +168,8 @@ pub unsafe extern "C" fn expmig_database_open(
             let mut opened = open_options(&options)?;
             // Who is asked for a password is asked last.
             opened.password = password(url, &options)?;
+            #[cfg(feature = "mysql")]
+            super::pipe::lend();
             let opened = Database::open(url, opened)?;
             store(database, Box::into_raw(Box::new(expmig_database(Arc::new(Gate::new(opened))))));
             Ok(())
