@@ -525,6 +525,18 @@ typedef struct expmig_open_options {
      * The folder for private copies, UTF-8; NULL for the one where SQLite puts its temporary files. It need not outlive the call. Since 0.1.0.
      */
     const char *temp_dir;
+    /**
+     * Stops the call when triggered; NULL for none. Needs to live until the call has begun. Since 0.1.0.
+     */
+    const struct expmig_cancel *cancel;
+    /**
+     * Receives progress; NULL for none. Since 0.1.0.
+     */
+    expmig_progress_fn progress_fn;
+    /**
+     * Passed to `progress_fn`. Since 0.1.0.
+     */
+    void *progress_user_data;
 } expmig_open_options;
 
 /**
@@ -1391,7 +1403,8 @@ expmig_status expmig_open_options_init(struct expmig_open_options *options,
  * Answers EXPMIG_NOT_FOUND (no such file; nothing is created unless EXPMIG_OPEN_CREATE is set), EXPMIG_CORRUPT (not a SQLite
  * database, encrypted, damaged), EXPMIG_SCHEMA (a table or column is missing, or is no plain one; the details name it), EXPMIG_BUSY (locked),
  * EXPMIG_SHARED_PROCESS (see docs/threading.md), EXPMIG_IO (permissions), EXPMIG_UNSUPPORTED (a server that is too old, or a build
- * without servers), EXPMIG_CONNECTION, EXPMIG_TIMEOUT, EXPMIG_AUTH (of servers), EXPMIG_CALLBACK (no password),
+ * without servers), EXPMIG_CONNECTION, EXPMIG_TIMEOUT, EXPMIG_AUTH (of servers), EXPMIG_LIMIT (no thread to connect on), EXPMIG_CANCELLED,
+ * EXPMIG_CALLBACK (no password, or progress that failed),
  * EXPMIG_INVALID_ARGUMENT. On a server every function that uses the handle, or a manager of it, can also answer EXPMIG_CONNECTION,
  * EXPMIG_TIMEOUT, EXPMIG_AUTH (a right is missing), EXPMIG_LIMIT and EXPMIG_UNSUPPORTED (docs/servers.md); the functions do not
  * name them again. A handle is of one file: once its path names another one, or none, every function that uses the handle, or a manager

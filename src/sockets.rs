@@ -5,6 +5,7 @@
 //! a Rust program ignores SIGPIPE from its start, unless it asks for another way.
 
 use std::sync::OnceLock;
+use std::time::Duration;
 
 /// How it was in this thread.
 #[derive(Clone, Copy, Debug)]
@@ -15,35 +16,46 @@ pub struct Before {
     pub pending: bool,
 }
 
-/// How the signal is held back in this thread, and how that ends.
+/// How the signal is held back in this thread, and how that ends; and how long a socket of this number waits, which is told whether it worked.
 #[derive(Clone, Copy)]
-pub struct Holding {
+pub struct Means {
     pub begin: fn() -> Before,
     pub end: fn(Before),
+    pub set_timeouts: fn(i32, Option<Duration>) -> bool,
 }
 
-static LENT: OnceLock<Holding> = OnceLock::new();
+static LENT: OnceLock<Means> = OnceLock::new();
 
 /// Gives the means, once for the process.
-pub fn lend(holding: Holding) {
-    LENT.get_or_init(|| holding);
+pub fn lend(means: Means) {
+    LENT.get_or_init(|| means);
 }
 
 /// This thread gets no SIGPIPE of its own writes until it is dropped, in the same thread. No callback of the host's may run meanwhile.
-pub struct Quiet(Option<(Holding, Before)>);
+pub struct Quiet(Option<(Means, Before)>);
 
 impl Quiet {
     pub fn begin() -> Quiet {
-        Quiet(LENT.get().map(|holding| (*holding, (holding.begin)())))
+        Quiet(LENT.get().map(|means| (*means, (means.begin)())))
     }
 }
 
 impl Drop for Quiet {
     fn drop(&mut self) {
-        if let Some((holding, before)) = self.0.take() {
-            (holding.end)(before);
+        if let Some((means, before)) = self.0.take() {
+            (means.end)(before);
         }
     }
+}
+
+/// Whether [`set_timeouts`] works.
+pub fn has_timeouts() -> bool {
+    LENT.get().is_some()
+}
+
+/// How long reading and writing wait for the other end; whether that could be set.
+pub fn set_timeouts(number: i32, time: Option<Duration>) -> bool {
+    LENT.get().is_some_and(|means| (means.set_timeouts)(number, time))
 }
 
 /// Uses a connection without a SIGPIPE.

@@ -5,10 +5,13 @@ mod programs;
 #[path = "support/server.rs"]
 mod server;
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use mysql::prelude::Queryable;
 use programs::combined::WAYS;
@@ -27,13 +30,15 @@ fn certificate(folder: &Path) -> Vec<String> {
     vec![format!("--ssl-cert={}", file("cert.pem")), format!("--ssl-key={}", file("key.pem"))]
 }
 
+fn build(name: &str) -> PathBuf {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder").keep();
+    WAYS[0].build(&Path::new(ROOT).join(format!("tests/c/{name}.c")), &folder)
+}
+
 /// The program, built once.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder").keep();
-        WAYS[0].build(&Path::new(ROOT).join("tests/c/server_gone.c"), &folder)
-    })
+    PROGRAM.get_or_init(|| build("server_gone"))
 }
 
 /// Ends every connection of the account.
@@ -46,7 +51,7 @@ fn cut(server: &Server) {
         let _gone = root.query_drop(format!("KILL {id}"));
     }
     while !root.query::<u64, _>(&find).expect("the connections").is_empty() {
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -120,4 +125,105 @@ fn a_host_in_c_outlives_a_server_that_is_killed() {
             }
         }
     });
+}
+
+/// What the other end does with somebody who connects, after what it says at first.
+#[derive(Clone, Copy, Debug)]
+enum Manner {
+    /// It accepts nobody.
+    Full,
+    Silent,
+    /// A byte now and then, of a packet that never ends.
+    Slow,
+    /// After the greeting.
+    SilentAfterGreeting,
+    /// The answer to the login, or to the request for TLS, a byte now and then.
+    SlowAfterGreeting(&'static [u8]),
+}
+
+/// A head of a TLS record that holds a server's hello, and of a packet.
+const HELLO: &[u8] = b"\x16\x03\x03\x3f\x00\x02\x00\x3e\xfc\x03\x03";
+const PACKET: &[u8] = b"\xff\xff\x00\x02\x00";
+
+/// The greeting of a server: its first packet.
+fn greeting(server: &Server) -> Vec<u8> {
+    let mut stream = TcpStream::connect(("127.0.0.1", server.port)).expect("a connection");
+    let mut head = [0; 4];
+    stream.read_exact(&mut head).expect("a head");
+    let mut body = vec![0; usize::from(head[0]) + 256 * usize::from(head[1])];
+    stream.read_exact(&mut body).expect("a greeting");
+    [head.to_vec(), body].concat()
+}
+
+fn serve(mut stream: TcpStream, manner: Manner, greeting: &[u8], over: &AtomicBool) -> std::io::Result<()> {
+    let head = match manner {
+        Manner::Full | Manner::Silent => &[][..],
+        Manner::Slow => PACKET,
+        Manner::SilentAfterGreeting => {
+            stream.write_all(greeting)?;
+            &[]
+        }
+        Manner::SlowAfterGreeting(head) => {
+            stream.write_all(greeting)?;
+            stream.read_exact(&mut [0; 8])?;
+            head
+        }
+    };
+    stream.write_all(head)?;
+    while !over.load(Ordering::Relaxed) {
+        std::thread::sleep(Duration::from_millis(100));
+        if !head.is_empty() {
+            stream.write_all(b"\0")?;
+        }
+    }
+    // Silence, until the other end has enough.
+    let _ended = stream.read_to_end(&mut Vec::new());
+    Ok(())
+}
+
+#[test]
+fn opening_ends_in_time_whatever_the_other_end_does() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let options = certificate(folder.path());
+    let server = Server::start(Kind::MariaDb, &options.iter().map(String::as_str).collect::<Vec<_>>());
+    let greeting: &'static [u8] = greeting(&server.expect("MariaDB is always there")).leak();
+    let program = build("server_silent");
+    let plain = "ssl-mode=disabled";
+    for (manner, mode) in [
+        (Manner::Full, plain),
+        (Manner::Silent, plain),
+        (Manner::Slow, plain),
+        (Manner::SilentAfterGreeting, plain),
+        (Manner::SilentAfterGreeting, "ssl-mode=required"),
+        (Manner::SlowAfterGreeting(PACKET), plain),
+        (Manner::SlowAfterGreeting(HELLO), "ssl-mode=required"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = listener.local_addr().expect("its address").port();
+        let over: &'static AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
+        if !matches!(manner, Manner::Full) {
+            std::thread::spawn(move || {
+                for stream in listener.incoming() {
+                    let stream = stream.expect("a connection");
+                    std::thread::spawn(move || serve(stream, manner, greeting, over));
+                }
+            });
+        }
+        let url = format!("mysql://u:p@127.0.0.1:{port}/s?connect-timeout-ms=3000&{mode}");
+        let folder = tempfile::tempdir().expect("a folder");
+        with_databases(folder.path());
+        let mut host = Command::new(&program)
+            .arg(url)
+            .current_dir(folder.path())
+            .env_remove("LD_LIBRARY_PATH")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program");
+        for line in BufReader::new(host.stdout.take().expect("its output")).lines() {
+            assert_eq!(line.expect("a line"), "waiting");
+            over.store(true, Ordering::Relaxed);
+        }
+        let status = host.wait().expect("its end");
+        assert!(status.success(), "{manner:?}, {mode}: {status}");
+    }
 }

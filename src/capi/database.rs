@@ -6,15 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::args::{clear, handle, optional_text, required, store, text};
+use super::cancel::expmig_cancel;
 use super::error::expmig_error;
 use super::gate::Gate;
 use super::guard::{guard, shielded};
 use super::options::{SizedOptions, init, known_flags, read};
+use super::progress::{expmig_progress_fn, sink, token};
 use super::status::expmig_status;
 use super::text::give;
 use crate::database::{Database, OpenOptions, Password, Secret};
 use crate::error::{Domain, Error, Result, Status};
 use crate::manager::{JobOptions, Manager};
+use crate::progress::Job;
 
 /// Refuse everything that writes through this handle.
 pub const EXPMIG_OPEN_READONLY: u32 = 0x1;
@@ -56,6 +59,12 @@ pub struct expmig_open_options {
     pub max_read_lock_ms: i64,
     /// The folder for private copies, UTF-8; NULL for the one where SQLite puts its temporary files. It need not outlive the call. Since 0.1.0.
     pub temp_dir: *const c_char,
+    /// Stops the call when triggered; NULL for none. Needs to live until the call has begun. Since 0.1.0.
+    pub cancel: *const expmig_cancel,
+    /// Receives progress; NULL for none. Since 0.1.0.
+    pub progress_fn: expmig_progress_fn,
+    /// Passed to `progress_fn`. Since 0.1.0.
+    pub progress_user_data: *mut c_void,
 }
 
 // SAFETY: repr(C), size first, integers, pointers and an optional function pointer.
@@ -72,6 +81,9 @@ unsafe impl SizedOptions for expmig_open_options {
             password_user_data: std::ptr::null_mut(),
             max_read_lock_ms: OpenOptions::default().max_read_lock.map_or(0, milliseconds),
             temp_dir: std::ptr::null(),
+            cancel: std::ptr::null(),
+            progress_fn: None,
+            progress_user_data: std::ptr::null_mut(),
         }
     }
 }
@@ -145,7 +157,8 @@ pub unsafe extern "C" fn expmig_open_options_init(options: *mut expmig_open_opti
 /// Answers EXPMIG_NOT_FOUND (no such file; nothing is created unless EXPMIG_OPEN_CREATE is set), EXPMIG_CORRUPT (not a SQLite
 /// database, encrypted, damaged), EXPMIG_SCHEMA (a table or column is missing, or is no plain one; the details name it), EXPMIG_BUSY (locked),
 /// EXPMIG_SHARED_PROCESS (see docs/threading.md), EXPMIG_IO (permissions), EXPMIG_UNSUPPORTED (a server that is too old, or a build
-/// without servers), EXPMIG_CONNECTION, EXPMIG_TIMEOUT, EXPMIG_AUTH (of servers), EXPMIG_CALLBACK (no password),
+/// without servers), EXPMIG_CONNECTION, EXPMIG_TIMEOUT, EXPMIG_AUTH (of servers), EXPMIG_LIMIT (no thread to connect on), EXPMIG_CANCELLED,
+/// EXPMIG_CALLBACK (no password, or progress that failed),
 /// EXPMIG_INVALID_ARGUMENT. On a server every function that uses the handle, or a manager of it, can also answer EXPMIG_CONNECTION,
 /// EXPMIG_TIMEOUT, EXPMIG_AUTH (a right is missing), EXPMIG_LIMIT and EXPMIG_UNSUPPORTED (docs/servers.md); the functions do not
 /// name them again. A handle is of one file: once its path names another one, or none, every function that uses the handle, or a manager
@@ -170,7 +183,12 @@ pub unsafe extern "C" fn expmig_database_open(
             opened.password = password(url, &options)?;
             #[cfg(feature = "mysql")]
             super::pipe::lend();
-            let opened = Database::open(url, opened)?;
+            let job = Job::new(
+                Domain::Database,
+                sink(options.progress_fn, options.progress_user_data),
+                token(options.cancel),
+            );
+            let opened = Database::open_in(url, opened, &job)?;
             store(database, Box::into_raw(Box::new(expmig_database(Arc::new(Gate::new(opened))))));
             Ok(())
         })

@@ -1,17 +1,18 @@
-//! SIGPIPE of our own writes is kept from the host: held back in the thread that writes, and taken away if it came.
+//! SIGPIPE of our own writes is kept from the host: held back in the thread that writes, and taken away if it came. And how long sockets wait.
 
 use std::mem::MaybeUninit;
+use std::time::Duration;
 
 use libc::{SIG_BLOCK, SIG_UNBLOCK, SIGPIPE, sigset_t, timespec};
 
-use crate::sockets::{self, Before, Holding};
+use crate::sockets::{self, Before, Means};
 
 /// The bytes of a set of signals, for the system.
 const SIGNALS_SIZE: usize = 8;
 
 /// Lends the engine the means.
 pub fn lend() {
-    sockets::lend(Holding { begin, end });
+    sockets::lend(Means { begin, end, set_timeouts });
 }
 
 /// SIGPIPE alone.
@@ -78,6 +79,17 @@ fn put_back(info: &libc::siginfo_t) {
             libc::syscall(libc::SYS_rt_sigqueueinfo, process, SIGPIPE, std::ptr::from_ref(info));
         }
     }
+}
+
+fn set_timeouts(number: i32, time: Option<Duration>) -> bool {
+    let time = time.unwrap_or_default();
+    let Ok(tv_sec) = time.as_secs().try_into() else { return false };
+    let time = libc::timeval { tv_sec, tv_usec: time.subsec_micros().into() };
+    let Ok(size) = libc::socklen_t::try_from(size_of_val(&time)) else { return false };
+    [libc::SO_RCVTIMEO, libc::SO_SNDTIMEO].into_iter().all(|option| {
+        // SAFETY: the value lives for the call, and has this size. The number is that of a socket of the caller's.
+        unsafe { libc::setsockopt(number, libc::SOL_SOCKET, option, (&raw const time).cast(), size) == 0 }
+    })
 }
 
 fn end(before: Before) {

@@ -88,7 +88,13 @@ impl std::fmt::Debug for Database {
 
 impl Database {
     /// Opens a database that exists, or creates it when the options say so. Checks that it has the tables it needs.
-    pub fn open(url: &str, mut options: OpenOptions) -> Result<Database> {
+    pub fn open(url: &str, options: OpenOptions) -> Result<Database> {
+        Database::open_in(url, options, &Job::unwatched(Domain::Database))
+    }
+
+    /// As [`Database::open`], with progress, and to be cancelled.
+    pub fn open_in(url: &str, mut options: OpenOptions, job: &Arc<Job>) -> Result<Database> {
+        job.begin("opening the database")?;
         let url = Url::parse(url)?;
         options.read_only |= matches!(&url, Url::Sqlite(address) if address.read_only);
         if options.creates() && options.read_only {
@@ -102,14 +108,18 @@ impl Database {
         let backend = match url {
             Url::Sqlite(address) => Backend::Sqlite(Box::new(SqliteFile::open(address.path, &options)?)),
             #[cfg(feature = "mysql")]
-            Url::Mysql(address) => Backend::Mysql(Box::new(MysqlServer::open(*address, &options)?)),
+            Url::Mysql(address) => Backend::Mysql(Box::new(MysqlServer::open(*address, &options, job)?)),
         };
         let database = Database { backend, options };
         // A transaction waits for locks; a lone statement would not.
-        let state = Transaction::read(database.reader()?)?;
+        let reader = database.reader()?;
+        let watches = Watches::new(job, [reader, reader]);
+        let state = Transaction::read(reader)?;
         database.layout()?;
         database.check_size()?;
         drop(state);
+        drop(watches);
+        job.finish();
         Ok(database)
     }
 

@@ -105,6 +105,7 @@ static void defaults(void)
     CHECK(expmig_open_options_init(&open, sizeof open) == EXPMIG_OK);
     CHECK(expmig_manager_options_init(&manager, sizeof manager) == EXPMIG_OK);
     CHECK(open.flags == 0 && open.busy_timeout_ms == 5000 && open.max_read_lock_ms == 2000 && open.temp_dir == NULL);
+    CHECK(open.cancel == NULL && open.progress_fn == NULL && open.progress_user_data == NULL);
     CHECK(manager.flags == 0 && manager.snapshot_dir == NULL && manager.log_level == EXPMIG_LOG_INFO);
     CHECK(manager.reserved == 0 && manager.log_fn == NULL && manager.log_user_data == NULL);
     CHECK(manager.log_destroy == NULL);

@@ -43,6 +43,19 @@ static void a_private_copy_goes_where_it_shall_or_is_not_made() {
     CHECK(has(manager(database::open("small.db", options)).export_to_string(1), "expmig"));
 }
 
+static void opening_reports_and_is_cancelled() {
+    int reports = 0;
+    expmig::open_options options;
+    options.on_progress = [&](const expmig::progress &) { reports++; };
+    database::open("small.db", options);
+    CHECK(reports >= 1);
+    const expmig::cancel_token token;
+    token.trigger();
+    options.cancel = &token;
+    const auto stopped = thrown_by<expmig::data_migration_error>([&] { database::open("small.db", options); });
+    CHECK(stopped.status() == expmig::status::cancelled);
+}
+
 static void a_file_has_nothing_to_widen() {
     const database opened = database::open("small.db");
     CHECK(has(opened.plan_widening(), "expmig.widening/1"));
@@ -182,6 +195,7 @@ int main() {
     the_library_says_what_it_is();
     opens_by_url_and_by_path();
     a_private_copy_goes_where_it_shall_or_is_not_made();
+    opening_reports_and_is_cancelled();
     a_file_has_nothing_to_widen();
     a_password_is_asked_for_before_the_server_is();
     outlive_each_other();

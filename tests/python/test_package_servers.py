@@ -147,6 +147,28 @@ class Reaching(Case):
             self.fails("TIMEOUT", self.connect, port=silent.getsockname()[1], read_timeout=0.3)
             self.assertGreaterEqual(time.monotonic() - began, 0.3)
 
+    def test_opening_is_given_up_when_the_server_says_nothing_and_is_cancelled_and_interrupted(self):
+        with socket.socket() as silent:
+            silent.bind(("127.0.0.1", 0))
+            silent.listen()
+            port = silent.getsockname()[1]
+            began = time.monotonic()
+            self.assertIn("connect-timeout", str(self.fails("TIMEOUT", self.connect, port=port, connect_timeout=0.3)))
+            self.assertLess(time.monotonic() - began, 5)
+            for isolation in (None, "process"):
+                began = time.monotonic()
+                thread = binding.interrupt_when(binding.in_library)
+                with self.assertRaises(KeyboardInterrupt):
+                    self.connect(port=port, connect_timeout=60, isolation=isolation)
+                thread.join()
+                token, reports = expmig.CancelToken(), []
+                thread = threading.Timer(0.3, token.cancel)
+                thread.start()
+                self.fails("CANCELLED", self.connect, port=port, connect_timeout=60, isolation=isolation, cancel=token, progress_callback=reports.append)
+                thread.join()
+                self.assertEqual(reports[0].current_operation, "opening the database")
+                self.assertLess(time.monotonic() - began, 30)
+
     def test_a_host_that_does_not_answer_is_given_up_after_the_connect_timeout(self):
         with contextlib.ExitStack() as stack:
             full = stack.enter_context(socket.socket())
@@ -290,7 +312,7 @@ class Guide(Case):
         rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
         named = set(re.findall(r"`(\w+)`", " ".join(rows)))
         parameters = set(inspect.signature(expmig.DatabaseManager).parameters)
-        self.assertEqual(parameters - named, {"recreate", "readonly", "create", "create_beside", "isolation", "allow_shared_process", "max_read_lock", "temp_dir"})
+        self.assertEqual(parameters - named, {"recreate", "readonly", "create", "create_beside", "isolation", "allow_shared_process", "max_read_lock", "temp_dir", "cancel", "progress_callback"})
         self.assertEqual(named - parameters, set())
 
 

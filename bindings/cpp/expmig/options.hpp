@@ -59,6 +59,8 @@ struct open_options {
     std::optional<std::filesystem::path> temp_dir{};
     /** As create, and create the tables also beside those of others. */
     bool create_beside = false;
+    progress_callback on_progress{};
+    const cancel_token *cancel = nullptr;
 };
 
 struct manager_options {
@@ -216,6 +218,7 @@ public:
             options_.max_read_lock_ms = from.max_read_lock->count();
         options_.password = password_.get();
         options_.temp_dir = temp_dir_.get();
+        call.watch(options_, from);
         if (ask_) {
             options_.password_fn = ask;
             options_.password_user_data = this;

@@ -45,9 +45,10 @@ class Database:
 
     def __init__(
         self, url: str | Secret, *, password: Secret | None, readonly: bool, create: bool, create_beside: bool, allow_shared_process: bool,
-        busy_timeout_ms: int, max_read_lock_ms: int, temp_dir: str | None,
+        busy_timeout_ms: int, max_read_lock_ms: int, temp_dir: str | None, job: Job | None = None,
     ) -> None:
-        options = options_of(
+        call = Call(job)
+        options = call.options(
             c.expmig_open_options,
             flags=flags(
                 (readonly, c.EXPMIG_OPEN_READONLY), (create, c.EXPMIG_OPEN_CREATE),
@@ -60,7 +61,7 @@ class Database:
             temp_dir=None if temp_dir is None else path_text(temp_dir, "temp_dir"),
         )
         database = null(c.expmig_database)
-        with Call() as call:
+        with call:
             call.run(lib.expmig_database_open, url.encoded() if isinstance(url, Secret) else text(url, "database_path"), byref(options), byref(database))
             self.handle = Handle("database", database, lib.expmig_database_close)
 

@@ -61,9 +61,9 @@ class Child:
         self._functions: dict[int, Callable[..., Any]] = {}
         self._next = 0
 
-    def open(self, asked: dict[str, Any]) -> Database:
+    def open(self, asked: dict[str, Any], job: Job) -> Database:
         try:
-            return Database(self, self.call(0, "open", asked))
+            return Database(self, self.call(0, "open", asked, job))
         except BaseException:
             self.close()
             raise

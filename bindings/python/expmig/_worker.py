@@ -41,7 +41,7 @@ class Worker:
 
     def _do(self, number: int, method: str, arguments: list[Any], named: dict[str, Any]) -> Any:
         if method == "open":
-            return self._keep(_native.Database(**arguments[0]))
+            return self._keep(_native.Database(**arguments[0], job=self._job()))
         if method == "close":
             # What is closed came with the request.
             return None

@@ -10,6 +10,7 @@ from typing import Any, Callable, Sequence, Tuple
 from ._address import address_of
 from ._server import secret
 from .errors import SHARED_PROCESS_HINT, ConnectionError, DatabaseError, DataMigrationError, QueryError
+from .progress import ProgressCallback, reporting_to
 
 
 class Row(Tuple[Any, ...]):
@@ -55,6 +56,8 @@ class DatabaseManager:
     ``isolation``: "process" does every call in a child process, which is the way to use expmig on a file that this process has open
     through Python's sqlite3 (docs/python.md); None does it here.
     ``allow_shared_process``: open the file here although this process has it open through another copy of SQLite, whose locks get lost.
+    ``cancel``: a CancelToken that stops opening, and ``progress_callback`` is called with a MigrationProgress meanwhile; Ctrl-C ends opening in any
+    case.
     ``recreate`` is there for old callers only, and has to be false: nothing here deletes a database.
 
     For servers (docs/servers.md):
@@ -65,7 +68,7 @@ class DatabaseManager:
     ``ssl_mode``: "disabled", "preferred" (TLS if the server has it, whoever it is; the default), "required" (TLS, whoever it is), "verify-ca" or
     "verify-identity" (the default with ``ssl_ca``). Not over a socket.
     ``ssl_ca``: the path of a file with the certificates of the authorities to trust, in PEM.
-    ``connect_timeout``: how many seconds connecting may take; None is 10.
+    ``connect_timeout``: how many seconds connecting may take in all, until the server has let us in; None is 10.
     ``read_timeout``: how many seconds the server may stay silent; None is as long as it likes.
 
     It may be used from any thread; calls on one database wait for each other. ``close`` it, or use it in a ``with`` statement; the managers
@@ -95,6 +98,8 @@ class DatabaseManager:
         read_timeout: float | None = None,
         max_read_lock: float | None = 2.0,
         temp_dir: str | os.PathLike[str] | None = None,
+        cancel: Any = None,
+        progress_callback: ProgressCallback | None = None,
     ) -> None:
         if recreate:
             raise ValueError("recreate=True would delete the database; delete the file yourself, and pass create=True")
@@ -121,7 +126,7 @@ class DatabaseManager:
         self._lock = threading.Lock()
         self._closed = False
         try:
-            self._database = self._open()
+            self._database = self._open(reporting_to(progress_callback), cancel)
         except DatabaseError as error:
             raise error.as_a(ConnectionError) from error.__cause__
         self.database_path = address.written if address.written is not None else self._place()
@@ -134,14 +139,16 @@ class DatabaseManager:
             self._asked["url"] = "sqlite:" + info["path"]
         return str(info["path"] if self.use_sqlite else info["url"])
 
-    def _open(self) -> Any:
+    def _open(self, progress: Callable[[dict[str, Any]], None] | None, cancel: Any) -> Any:
+        from ._call import Job
+        job = Job(progress, cancel)
         if self.isolation == "process":
             from ._remote import Child
-            return Child().open(self._asked)
+            return Child().open(self._asked, job)
         from ._native import Database
         if self.use_sqlite and not self._asked["allow_shared_process"]:
             refuse_another_sqlite(str(self._asked["url"]))
-        return Database(**self._asked)
+        return Database(**self._asked, job=job)
 
     def info(self) -> dict[str, Any]:
         """What the database is: "engine", "path", "generation", "tables", "extra_columns", "extra_tables"."""

@@ -83,7 +83,7 @@ impl Change for MysqlChange<'_> {
 impl MysqlConnection {
     /// Connects.
     pub fn open(door: &Door, busy_timeout: Duration, job: Option<Arc<Job>>) -> Result<MysqlConnection> {
-        let session = door.connect(true)?;
+        let session = door.connect(true, job.as_ref())?;
         let link = Link::new(door.clone(), session);
         link.watched.set(job);
         // The lock is one of the whole server's; its name may have 64 characters.
@@ -103,8 +103,8 @@ impl MysqlConnection {
     }
 
     /// Runs DDL that creates a schema, on a connection to none.
-    pub fn create_schema(door: &Door, sql: &str) -> Result<()> {
-        let link = Link::new(door.clone(), door.connect(false)?);
+    pub fn create_schema(door: &Door, sql: &str, job: &Arc<Job>) -> Result<()> {
+        let link = Link::new(door.clone(), door.connect(false, Some(job))?);
         link.command(sql).map_err(|failure| match failure {
             Failure::Ours(error) => error,
             Failure::Server(error) => link.wrap(error),

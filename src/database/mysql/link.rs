@@ -182,14 +182,14 @@ impl Link {
 
     /// Another connection in the place of this one. What ran here is gone.
     pub fn renew(&self) -> Result<()> {
-        let session = self.door.connect(true)?;
+        let session = self.door.connect(true, self.watched.job().as_ref())?;
         *self.state.borrow_mut() = State::new(session);
         Ok(())
     }
 
     /// Another connection to the same schema, for [`super::reserve`]: nothing that it writes stays.
     pub fn beside(&self) -> Result<PooledConn> {
-        self.door.connect_beside()
+        self.door.connect_beside(self.watched.job().as_ref())
     }
 
     /// The connection, free for a statement: what was read is put aside, and what was gathered is loaded.

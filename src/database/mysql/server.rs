@@ -38,7 +38,7 @@ pub struct MysqlServer {
 
 impl MysqlServer {
     /// Connects; creates the schema and its tables when the options say so.
-    pub fn open(address: Address, options: &OpenOptions) -> Result<MysqlServer> {
+    pub fn open(address: Address, options: &OpenOptions, job: &Arc<Job>) -> Result<MysqlServer> {
         let password = match &options.password {
             Some(password) => Some(password.get()?),
             None => address.password.clone(),
@@ -52,26 +52,30 @@ impl MysqlServer {
             writer: OnceCell::new(),
         };
         if server.options.creates() {
-            server.created = server.create()?;
+            server.created = server.create(job)?;
         }
-        server.reader()?;
+        server.open_reader(Some(job))?.watch(None);
         Ok(server)
     }
 
     /// Creates what is missing; whether there are only tables without any experiment then.
-    fn create(&self) -> Result<bool> {
+    fn create(&self, job: &Arc<Job>) -> Result<bool> {
         if SYSTEM_SCHEMAS.iter().any(|schema| schema.eq_ignore_ascii_case(self.name())) {
             return Err(of_the_server(self.name()).detail("database", self.place()));
         }
         let named = |error: Error| error.detail("database", self.place());
-        if let Err(error) = self.reader() {
+        if let Err(error) = self.open_reader(Some(job)) {
             if error.status() != Status::NotFound || error.vendor_code() != Some(i32::from(UNKNOWN_SCHEMA)) {
                 return Err(error);
             }
             let name = quote(&self.door.address.schema);
-            MysqlConnection::create_schema(&self.door, &format!("CREATE SCHEMA IF NOT EXISTS {name} {MYSQL_CHARSET}"))?;
+            MysqlConnection::create_schema(
+                &self.door,
+                &format!("CREATE SCHEMA IF NOT EXISTS {name} {MYSQL_CHARSET}"),
+                job,
+            )?;
         }
-        let reader = self.reader()?;
+        let reader = self.open_reader(Some(job))?;
         let layout = reader.layout()?;
         if layout.entity(Entity::Experiment).is_ok() && !has_no_experiment(reader, &layout)? {
             return Ok(false);
@@ -80,12 +84,13 @@ impl MysqlServer {
         if missing.is_empty() {
             return has_no_experiment(reader, &layout);
         }
-        let writer = self.connect(None)?;
+        let writer = self.connect(Some(job))?;
         for table in missing {
             writer.define(&create_statement_mysql(table))?;
         }
         let layout = writer.layout()?;
         let empty = has_no_experiment(&writer, &layout)?;
+        writer.watch(None);
         self.writer.get_or_init(|| writer);
         Ok(empty)
     }
@@ -94,23 +99,23 @@ impl MysqlServer {
         MysqlConnection::open(&self.door, self.options.busy_timeout, job.cloned())
     }
 
-    fn open_reader(&self) -> Result<&MysqlConnection> {
+    fn open_reader(&self, job: Option<&Arc<Job>>) -> Result<&MysqlConnection> {
         if let Some(open) = self.reader.get() {
             return Ok(open);
         }
-        let connection = self.connect(None)?;
+        let connection = self.connect(job)?;
         Ok(self.reader.get_or_init(|| connection))
     }
 
     /// The connection for reading.
     pub fn reader(&self) -> Result<&dyn Connection> {
-        Ok(self.open_reader()?)
+        Ok(self.open_reader(None)?)
     }
 
     /// What would make the tables hold everything; done, if that is asked for.
     pub fn widen(&self, apply: bool, job: &Arc<Job>) -> Result<Widening> {
         if !apply {
-            return widen::plan(self.open_reader()?);
+            return widen::plan(self.open_reader(None)?);
         }
         widen::apply(&self.connect(Some(job))?)
     }
@@ -142,7 +147,7 @@ impl MysqlServer {
 
     /// The server's kind and version.
     pub fn info(&self) -> Result<Json> {
-        let server = self.open_reader()?.server();
+        let server = self.open_reader(None)?.server();
         Ok(json!({"kind": server.kind.name(), "version": server.version}))
     }
 
@@ -153,13 +158,13 @@ impl MysqlServer {
 
     /// What the server calls itself, which no other does, and the schema.
     pub fn unique_name(&self) -> Option<String> {
-        let server = self.open_reader().ok()?.server();
+        let server = self.open_reader(None).ok()?.server();
         Some(format!("{}/{}", server.unique_name?, self.name()))
     }
 
     /// Where the server and the schema are.
     pub fn identity(&self) -> Option<String> {
-        let server = self.open_reader().ok()?.server();
+        let server = self.open_reader(None).ok()?.server();
         Some(format!("{}/{}", server.identity, self.name()))
     }
 }

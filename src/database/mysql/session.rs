@@ -1,5 +1,7 @@
 //! A connection as we want it, whatever the server's settings are.
 
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mysql::consts::CapabilityFlags;
@@ -8,10 +10,12 @@ use mysql::{DriverError, Error as Cause, Opts, OptsBuilder, Pool, PoolConstraint
 
 use super::address::{Address, SslMode};
 use super::failure::{lacks_tls, of_connecting, translate};
+use super::opening::in_time;
 use super::settings;
 use crate::database::secret::Secret;
 use crate::error::{Domain, Error, Result, Status};
-use crate::sockets::quietly;
+use crate::progress::Job;
+use crate::sockets;
 
 /// After so much silence the system asks whether the other end is still there.
 const KEEPALIVE_MS: u32 = 30_000;
@@ -77,6 +81,11 @@ impl Door {
     fn options(&self, schema: bool, packet: Option<usize>, ssl: Option<SslOpts>) -> Opts {
         let address = &self.address;
         let host = if address.host.contains(':') { format!("[{}]", address.host) } else { address.host.clone() };
+        // Who was left alone while connecting ends by itself, at the latest when nothing comes for so long.
+        let silence = match address.read_timeout {
+            None => Some(address.connect_timeout).filter(|_| sockets::has_timeouts()),
+            given => given,
+        };
         let once = PoolConstraints::new(1, 1).unwrap_or_default();
         let pool = PoolOpts::new().with_constraints(once).with_reset_connection(false).with_check_health(false);
         OptsBuilder::new()
@@ -89,8 +98,8 @@ impl Door {
             .prefer_socket(false)
             .tcp_connect_timeout(Some(address.connect_timeout))
             .tcp_keepalive_time_ms(Some(KEEPALIVE_MS))
-            .read_timeout(address.read_timeout)
-            .write_timeout(address.read_timeout)
+            .read_timeout(silence)
+            .write_timeout(silence)
             .stmt_cache_size(STATEMENTS)
             .max_allowed_packet(packet)
             // An UPDATE counts the rows that it finds, as in SQLite.
@@ -127,9 +136,20 @@ impl Door {
     }
 
     /// Connects. Without `schema` to no schema at all.
-    pub fn connect(&self, schema: bool) -> Result<Session> {
+    pub fn connect(&self, schema: bool, job: Option<&Arc<Job>>) -> Result<Session> {
         self.check()?;
-        quietly(|| self.enter(schema))
+        self.in_time(job, move |door| door.enter(schema))
+    }
+
+    /// Does something that connects, in the time for that.
+    fn in_time<T: Send + 'static>(
+        &self,
+        job: Option<&Arc<Job>>,
+        connect: impl FnOnce(&Door) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let door = self.clone();
+        let late = || translate(Cause::DriverError(DriverError::ConnectTimeout), &self.place());
+        in_time(self.address.connect_timeout, job, late, move || connect(&door))
     }
 
     fn enter(&self, schema: bool) -> Result<Session> {
@@ -151,13 +171,17 @@ impl Door {
         let server = Server::read(&mut connection).map_err(|error| translate(error, &place))?;
         let session = Session { pool, id: connection.connection_id(), connection, server };
         session.server.check().map_err(|error| error.detail("database", self.place()))?;
+        let number = session.connection.as_ref().as_raw_fd();
+        if sockets::has_timeouts() && !sockets::set_timeouts(number, self.address.read_timeout) {
+            return Err(Error::internal(Domain::Database, "the time for which a server may be silent cannot be set"));
+        }
         Ok(session)
     }
 
     /// Connects to try rows that never stay: whatever a row lacks gets some value, and nothing else is looked at.
-    pub fn connect_beside(&self) -> Result<PooledConn> {
+    pub fn connect_beside(&self, job: Option<&Arc<Job>>) -> Result<PooledConn> {
         self.check()?;
-        quietly(|| self.enter_beside())
+        self.in_time(job, Door::enter_beside)
     }
 
     fn enter_beside(&self) -> Result<PooledConn> {
@@ -186,8 +210,11 @@ impl Door {
     pub fn interrupt(&self, id: u32) {
         // If it cannot be asked, the statement runs to its end.
         let kill = format!("KILL QUERY {id}");
-        let _asked =
-            quietly(|| self.dial(false, Some(SMALL_PACKET)).and_then(|(_pool, mut other)| other.query_drop(kill)));
+        let _asked = self.in_time(None, move |door| {
+            let (_pool, mut other) =
+                door.dial(false, Some(SMALL_PACKET)).map_err(|error| translate(error, &door.place()))?;
+            other.query_drop(kill).map_err(|error| translate(error, &door.place()))
+        });
     }
 }
 
