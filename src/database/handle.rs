@@ -17,6 +17,7 @@ use super::state::State;
 use super::url::Url;
 use super::widening::Widening;
 use crate::error::{Domain, Error, Result, Status};
+use crate::files::occupy_low_descriptors;
 use crate::progress::Job;
 use crate::schema::{Entity, Value, quote};
 
@@ -89,6 +90,7 @@ impl std::fmt::Debug for Database {
 impl Database {
     /// Opens a database that exists, or creates it when the options say so. Checks that it has the tables it needs.
     pub fn open(url: &str, mut options: OpenOptions) -> Result<Database> {
+        occupy_low_descriptors();
         let url = Url::parse(url)?;
         options.read_only |= matches!(&url, Url::Sqlite(address) if address.read_only);
         if options.creates() && options.read_only {

@@ -48,6 +48,7 @@ mod rows;
 mod server;
 mod session;
 mod settings;
+mod socket;
 mod store;
 mod tables;
 mod times;
