@@ -173,19 +173,29 @@ fn ids_are_kept_from_others_however_the_server_counts() {
 fn twenty_of_twenty_migrations_of_50000_metrics_succeed_beside_a_tracker() {
     each(|server| {
         for pause in [FAST, STEADY] {
-            let folder = Folder::new();
-            let source = support::open(&with_metrics(&folder, "source.db", 50_000));
-            let schema = server.original();
-            let target = open(&server.url(&schema));
-            let tracker = Tracker::start(server, &schema, pause);
-            for _ in 0..20 {
-                let options = MigrateOptions { title_prefix: Some("copy of ".to_owned()), ..MigrateOptions::default() };
-                done(source.migrate_experiment(1, Some(&target), options));
-            }
-            let written = tracker.end(server, &schema);
-            eprintln!("{:?}, pause {pause:?}: {written} rows of the tracker", server.kind);
+            twenty(server, pause);
         }
     });
+    each_own(&[&["--auto-increment-increment=10", "--auto-increment-offset=3"]], |server| twenty(server, FAST));
+}
+
+fn twenty(server: &Server, pause: Duration) {
+    let folder = Folder::new();
+    let source = support::open(&with_metrics(&folder, "source.db", 50_000));
+    let schema = server.original();
+    let target = open(&server.url(&schema));
+    let tracker = Tracker::start(server, &schema, pause);
+    for _ in 0..20 {
+        let options = MigrateOptions { title_prefix: Some("copy of ".to_owned()), ..MigrateOptions::default() };
+        done(source.migrate_experiment(1, Some(&target), options));
+    }
+    let written = tracker.end(server, &schema);
+    eprintln!("{:?}, pause {pause:?}: {written} rows of the tracker", server.kind);
+    let copies: Option<(u32, u32)> = server
+        .connect(&schema)
+        .query_first("SELECT COUNT(*), COUNT(DISTINCT metric_id) FROM EPOCH_METRIC l JOIN METRIC m ON m.id = l.metric_id WHERE m.type = 'loss'")
+        .expect("a count");
+    assert_eq!(copies, Some((1_000_000, 1_000_000)));
 }
 
 #[test]

@@ -138,11 +138,16 @@ fn a_database_whose_pages_have_another_size_by_now_is_restored_in_rollback_mode_
 fn ids_of_one_second_differ_and_nothing_is_overwritten() {
     let place = Place::new(small, Journal::Rollback);
     let manager = place.manager();
-    let made: Vec<String> = (0..8).map(|number| create(&manager, &number.to_string())).collect();
+    // A busy machine may need a second for one.
+    let mut made: Vec<String> = Vec::new();
+    while made.len() < 8 || !made.iter().any(|id| id.ends_with("_2")) {
+        assert!(made.len() < 100, "none of these within the second of another: {made:?}");
+        made.push(create(&manager, &made.len().to_string()));
+    }
     let mut distinct = made.clone();
     distinct.sort();
     distinct.dedup();
-    assert_eq!(distinct.len(), 8);
+    assert_eq!(distinct.len(), made.len());
     for (number, id) in made.iter().enumerate() {
         let (second, nth) = id.split_at(15);
         assert!(second.bytes().enumerate().all(|(at, byte)| if at == 8 {
@@ -154,7 +159,6 @@ fn ids_of_one_second_differ_and_nothing_is_overwritten() {
         assert_eq!(manager.snapshot_details(id).unwrap().description, number.to_string());
         verify(&manager, id).unwrap();
     }
-    assert!(made.iter().any(|id| id.ends_with("_2")), "eight within one second: {made:?}");
 }
 
 #[test]

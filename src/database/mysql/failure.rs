@@ -28,7 +28,8 @@ pub fn translate(error: Cause, place: &str) -> Error {
             let message = format!("the connection is out of step ({})", one_line(&error.to_string()));
             Error::new(Status::Connection, Domain::Database, message).hint("try again")
         }
-        // What the driver makes of values is never used.
+        Cause::FromRowError(_) => not_understood("it says of itself what no MySQL or MariaDB says"),
+        // What else the driver makes of values is never used.
         _ => Error::internal(Domain::Database, "the driver failed in a way that it should not"),
     };
     built.detail("database", place)

@@ -66,7 +66,8 @@ impl Load {
         connection.set_local_infile_handler(None);
         let (rows, warnings) = loaded?;
         if warnings > 0 {
-            let first: Option<(String, u16, String)> = connection.query_first("SHOW WARNINGS LIMIT 1")?;
+            let first: Option<(String, u16, String)> =
+                connection.query_first_opt("SHOW WARNINGS LIMIT 1")?.transpose().map_err(Cause::from)?;
             // A server may be set to keep none.
             let (_, code, message) = first.unwrap_or_default();
             let state = "HY000".to_owned(); // The SQLSTATE is not told.

@@ -182,16 +182,19 @@ impl Door {
 
 impl Server {
     fn read(connection: &mut PooledConn) -> mysql::Result<Server> {
-        let version: Option<String> = connection.query_first("SELECT VERSION()")?;
+        let version: Option<String> = connection.query_first_opt("SELECT VERSION()")?.transpose()?;
         let version = version.unwrap_or_default();
         let kind = if version.contains("MariaDB") { Kind::MariaDb } else { Kind::Mysql };
-        let facts: Option<(usize, bool, bool, String, u32, String)> = connection.query_first(
-            "SELECT @@max_allowed_packet, @@innodb_rollback_on_timeout, @@local_infile, @@hostname, @@port, @@datadir",
-        )?;
+        let facts: Option<(usize, bool, bool, String, u32, String)> = connection
+            .query_first_opt(
+                "SELECT @@max_allowed_packet, @@innodb_rollback_on_timeout, @@local_infile, @@hostname, @@port, @@datadir",
+            )?
+            .transpose()?;
         let (max_packet, lock_wait_undoes_all, local_infile, host, port, folder) = facts.unwrap_or_default();
         let identity = format!("{host}:{port}:{folder}");
-        let own: Option<(String, String)> =
-            connection.query_first("SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_uuid', 'server_uid')")?;
+        let own: Option<(String, String)> = connection
+            .query_first_opt("SHOW GLOBAL VARIABLES WHERE Variable_name IN ('server_uuid', 'server_uid')")?
+            .transpose()?;
         let unique_name = own.map(|(_, name)| name).filter(|name| !name.is_empty()).map(|name| match kind {
             Kind::Mysql => name,
             // It is made of the machine's network address and the port, which two servers in containers can have alike.
