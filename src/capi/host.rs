@@ -2,7 +2,9 @@
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_int;
-use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd};
+use std::os::fd::BorrowedFd;
+#[cfg(feature = "mysql")]
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -47,7 +49,11 @@ thread_local! {
 /// Makes the process ready for databases, once.
 pub fn prepare() {
     static BEGUN: AtomicBool = AtomicBool::new(false);
-    lend(Lent { file, close });
+    lend(Lent {
+        file,
+        #[cfg(feature = "mysql")]
+        close,
+    });
     // Nobody waits for it: a child could do so for ever.
     if BEGUN.swap(true, Ordering::Relaxed) {
         return;
@@ -114,6 +120,7 @@ fn file(number: i32) -> Option<FileId> {
     Some((found.st_dev, found.st_ino))
 }
 
+#[cfg(feature = "mysql")]
 fn close(number: i32) {
     // SAFETY: the caller has opened it, and nobody else here uses it: in a child after a fork, where what used it is left alone.
     drop(unsafe { OwnedFd::from_raw_fd(number) });
