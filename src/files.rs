@@ -206,11 +206,18 @@ fn descriptor(file: &File) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
-/// A name beside the file's that nobody else uses.
+/// A name beside the file's that nobody else uses, nor one of the names that SQLite would take for parts of a database of that name:
+/// a process that was killed can have left any of them, and in another container it had the same number.
 pub fn hidden_name(path: &Path) -> PathBuf {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    path.with_file_name(format!(".expmig-{}-{count}.new", std::process::id()))
+    loop {
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!(".expmig-{}-{count}.new", std::process::id());
+        let is_there = |suffix| path.with_file_name(format!("{name}{suffix}")).symlink_metadata().is_ok();
+        if !["", "-journal", "-wal", "-shm"].into_iter().any(is_there) {
+            return path.with_file_name(name);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -224,6 +231,28 @@ mod tests {
     fn names(folder: &Path) -> Vec<String> {
         let entries = std::fs::read_dir(folder).unwrap();
         entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect()
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_in_nobodys_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("copy");
+        let next = |after: &str| {
+            let number = after.split(['-', '.']).nth(3).and_then(|number| number.parse::<u64>().ok()).unwrap();
+            format!(".expmig-{}-{}.new", std::process::id(), number + 1)
+        };
+        let first = hidden_name(&path).file_name().unwrap().to_string_lossy().into_owned();
+        // Other tests take numbers meanwhile.
+        let mut left = next(&first);
+        let suffixes = ["", "-journal", "-wal", "-shm"];
+        for at in 0..400 {
+            std::fs::write(folder.path().join(format!("{left}{}", suffixes[at % 4])), "").unwrap();
+            left = next(&left);
+        }
+        let found = hidden_name(&path);
+        let name = found.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(names(folder.path()).iter().all(|there| !there.starts_with(&name)), "{name}");
+        create_new(&found).unwrap();
     }
 
     /// As on a file system that has no files without a name.

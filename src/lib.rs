@@ -4,7 +4,7 @@
 //!
 //! - [`error`]: one error type; `process`: which process this is.
 //! - [`schema`]: the tables and what values are.
-//! - [`progress`], `files`, [`database`]: jobs, files of our own, connections.
+//! - [`progress`], `files`, `sockets`, [`database`]: jobs, files of our own, writing to servers, connections.
 //! - `hierarchy`, [`digest`]: the rows below an experiment, and their content digest.
 //! - [`validation`], [`transformation`], [`snapshot`], [`migration`], [`exchange`]: the capabilities; only migration
 //!   and import use others.
@@ -44,6 +44,8 @@ pub mod progress;
 mod registry;
 pub mod schema;
 pub mod snapshot;
+#[cfg(feature = "mysql")]
+mod sockets;
 pub mod transformation;
 pub mod validation;
 

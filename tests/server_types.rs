@@ -12,6 +12,7 @@ use expmig::{
 };
 use mysql::Conn;
 use mysql::prelude::Queryable;
+use serde_json::{Value as Json, json};
 use server::{Kind, Server, dump, rows};
 use support::Folder;
 
@@ -386,6 +387,7 @@ fn what_only_a_server_has_within_json_is_listed_before_anything_is_written() {
             let options = MigrateOptions { allow_lossy: true, ..MigrateOptions::default() };
             let result = done(source.migrate_experiment(1, Some(&target), options)).to_json();
             assert_eq!(result["lossy"]["count"], 1, "{result}");
+            assert_eq!(said_of(&source, 1), (json!(false), json!({"TRIAL.mood": 1})));
             // Of the other experiment nothing is lost.
             done(source.migrate_experiment(2, Some(&target), MigrateOptions::default()));
             // A file keeps the text.
@@ -404,6 +406,14 @@ fn what_only_a_server_has_within_json_is_listed_before_anything_is_written() {
             assert_eq!(found, wanted);
         }
     });
+}
+
+/// What the document of an experiment says of what it does not have: `complete` and `left_out`.
+fn said_of(source: &Manager, experiment: i64) -> (Json, Json) {
+    let text = done(source.export_to_string(experiment, ExportOptions::default()));
+    let document: Json = serde_json::from_str(&text).expect("a document");
+    let metadata = &document["metadata"];
+    (metadata["complete"].clone(), metadata["left_out"].clone())
 }
 
 #[test]
@@ -434,6 +444,8 @@ fn characters_that_only_a_servers_character_set_has_are_listed_wherever_they_go(
         }
         let error = failed(source.create_snapshot("odd", SnapshotOptions::default()), Status::Lossy);
         assert_eq!(support::details(&error, "column"), ["mood"], "{}", error.to_json());
+        assert_eq!(said_of(&source, 1), (json!(false), json!({"TRIAL.mood": 1})));
+        assert_eq!(said_of(&source, 2), (json!(true), json!({})));
         // Every byte of this one is a character.
         let latin = "ALTER TABLE TRIAL ADD COLUMN mood VARCHAR(9) CHARACTER SET latin1";
         let name = small(server, &format!("{latin};\nUPDATE TRIAL SET mood = x'7f80818d8f909dff'"));

@@ -79,7 +79,9 @@ fn is_read(path: &Path, expected: f64) {
     let before: Vec<_> = names(folder).iter().map(|name| (name.clone(), fs::read(folder.join(name)).ok())).collect();
     for options in [OpenOptions::default(), OpenOptions { read_only: true, ..OpenOptions::default() }] {
         let place = Folder::new();
-        let reading = manager(path, options.clone());
+        let temporary = place.path("temporary");
+        fs::create_dir(&temporary).expect("a folder");
+        let reading = manager(path, OpenOptions { temp_dir: Some(temporary.clone()), ..options.clone() });
         assert_eq!(total(&reading), expected, "{}", path.display());
         let to = place.empty("target.db", "");
         for strategy in [Strategy::Balanced, Strategy::Conservative] {
@@ -97,6 +99,8 @@ fn is_read(path: &Path, expected: f64) {
             assert!(error.message().contains("WAL"), "{error}");
         }
         assert_eq!(names(folder), before.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>());
+        drop(reading);
+        assert_eq!(names(&temporary), [""; 0], "what is copied leaves nothing");
     }
     for (name, bytes) in before {
         assert_eq!(fs::read(folder.join(&name)).ok(), bytes, "{name}");

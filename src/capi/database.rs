@@ -177,6 +177,8 @@ pub unsafe extern "C" fn expmig_database_open(
             // Who is asked for a password is asked last.
             asked.password = password(url, &options)?;
             host::prepare();
+            #[cfg(feature = "mysql")]
+            super::pipe::lend();
             let opened = Database::open(url, asked)?;
             store(database, Box::into_raw(Box::new(expmig_database(Arc::new(Gate::new(opened))))));
             Ok(())

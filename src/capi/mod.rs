@@ -27,6 +27,8 @@ pub mod library;
 pub mod manager;
 pub mod migration;
 mod options;
+#[cfg(feature = "mysql")]
+mod pipe;
 pub mod progress;
 pub mod query;
 pub mod report;

@@ -135,7 +135,6 @@ impl Copy {
 
     fn open(self, path: &Path) -> Result<Connection> {
         let Copy { name, database, log } = self;
-        let has_log = log.is_some();
         let opened = database.name(false).and_then(|()| log.map_or(Ok(()), |log| log.name(false))).and_then(|()| {
             let open = || -> rusqlite::Result<Connection> {
                 let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -145,11 +144,9 @@ impl Copy {
             };
             open().map_err(|error| translate(error, path))
         });
-        // From here on only the connection knows it.
-        remove(Domain::Database, &name)?;
-        if has_log {
-            // SQLite has removed it, unless it failed.
-            remove(Domain::Database, &beside(&name, "-wal"))?;
+        // From here on only the connection knows it. SQLite leaves its journal, and the log if it failed.
+        for suffix in ["", "-wal", "-shm", "-journal"] {
+            remove(Domain::Database, &beside(&name, suffix))?;
         }
         opened
     }

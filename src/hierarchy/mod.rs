@@ -19,6 +19,7 @@ mod row_query;
 mod run_keys;
 mod selection;
 mod strangers;
+mod untold;
 mod walk;
 mod without;
 
@@ -39,5 +40,6 @@ pub use row_query::RowQuery;
 pub use run_keys::RunKeys;
 pub use selection::{Counts, Members, Scope, Selection};
 pub use strangers::{Strangers, append as append_value};
+pub use untold::{mark, untold};
 pub use walk::{CountRows, Owner, Rewrite, Shape, Through, Visitor, row_order, scan_nodes, walk};
 pub use without::{Barring, Fate, LEFT_OUT, Without, left_out_message};

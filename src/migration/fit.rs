@@ -10,7 +10,7 @@ use crate::database::{ColumnLayout, Connection, KEPT, Layout, Loss, Next, Row, T
 use crate::digest::{ExperimentDigest, digest, same_content};
 use crate::error::Result;
 use crate::hierarchy::{
-    Fate, LEFT_OUT, Owner, Scope, Selection, Shape, Through, Visitor, Without, leads_out, scan_links, walk,
+    Fate, LEFT_OUT, Owner, Scope, Selection, Shape, Through, Visitor, Without, leads_out, mark, scan_links, walk,
 };
 use crate::progress::Job;
 use crate::schema::{Entity, Place, Value, ValueRef, quote};
@@ -46,16 +46,6 @@ pub struct Fit {
     pub left_out: Vec<(&'static str, u64)>,
     /// Columns to add to the target's tables, as the source has them.
     pub added_columns: Vec<(&'static str, ColumnLayout)>,
-}
-
-/// What tells a value from others, without keeping it.
-fn mark(value: ValueRef<'_>) -> u64 {
-    let hash = match value {
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => blake3::hash(bytes),
-        // No other values are read from types that do not take them back.
-        _ => return 0,
-    };
-    hash.as_bytes().first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 
 impl Fit {

@@ -143,6 +143,11 @@ impl Address {
         };
         Ok(address)
     }
+
+    /// Whether connections can be encrypted.
+    pub fn may_encrypt(&self) -> bool {
+        self.ssl_mode != SslMode::Disabled && self.socket.is_none()
+    }
 }
 
 fn ssl_mode_of(value: &str) -> Result<SslMode> {

@@ -6,10 +6,10 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mysql::prelude::{BinQuery, Queryable, WithParams};
-use mysql::{Binary, Error as Cause, Params, Pool, PooledConn, QueryResult, Value};
+use mysql::{Binary, Error as Cause, Params, Pool, PooledConn, QueryResult, Row, Value};
 
 use super::super::cell_buffer::CellBuffer;
 use super::super::spool::Spool;
@@ -21,11 +21,15 @@ use super::session::{Door, Server, Session};
 use super::socket::Socket;
 use crate::error::{Domain, Error, Result, Status};
 use crate::process::Process;
+use crate::sockets::{Quiet, quietly};
 
 /// Who stops reading gets so many more rows before the server is asked to stop sending.
 const ROWS_TO_SKIP: usize = 1000;
 /// Rows that are put aside between two looks at the job.
 const ROWS_PER_LOOK: usize = 256;
+/// Rows that are read at once where each alone would be dear, unless they take longer to come.
+const ROWS_AHEAD: usize = 32;
+const TIME_AHEAD: Duration = Duration::from_millis(1);
 /// What a row's cells keep of their memory.
 const MOST_BYTES: usize = 1 << 16;
 
@@ -48,6 +52,45 @@ struct Live {
     id: u64,
     rows: Rows,
     columns: Arc<Columns>,
+    /// Reading can make TLS write. What is read at once then, and the end.
+    encrypted: bool,
+    ahead: VecDeque<Option<mysql::Result<Row>>>,
+    /// Dropped last: dropping the others uses the connection.
+    quiet: Option<Quiet>,
+}
+
+impl Live {
+    /// The next row.
+    fn next(&mut self) -> Option<mysql::Result<Row>> {
+        if let Some(next) = self.ahead.pop_front() {
+            return next;
+        }
+        if !self.encrypted {
+            return self.rows.next();
+        }
+        let _quiet = Quiet::begin();
+        let (since, mut bytes) = (Instant::now(), 0);
+        while self.ahead.len() < ROWS_AHEAD && bytes < MOST_BYTES && since.elapsed() < TIME_AHEAD {
+            let next = self.rows.next();
+            bytes += match &next {
+                Some(Ok(row)) => (0..row.len()).map(|at| row.as_ref(at).map_or(0, size)).sum(),
+                _ => MOST_BYTES,
+            };
+            self.ahead.push_back(next);
+        }
+        self.ahead.pop_front().flatten()
+    }
+}
+
+/// The bytes that a value has besides itself.
+fn size(value: &Value) -> usize {
+    if let Value::Bytes(bytes) = value { bytes.len() } else { 0 }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.quiet = Some(Quiet::begin());
+    }
 }
 
 /// What is left of a result set, and why there is no more.
@@ -71,6 +114,14 @@ struct State {
     next: u64,
     /// The connection is lost: nothing works on it any more.
     lost: bool,
+    /// Dropped last: dropping the others says goodbye to the server.
+    quiet: Option<Quiet>,
+}
+
+impl Drop for State {
+    fn drop(&mut self) {
+        self.quiet = Some(Quiet::begin());
+    }
 }
 
 /// A connection.
@@ -95,6 +146,7 @@ impl State {
             aside: HashMap::new(),
             next: 0,
             lost: false,
+            quiet: None,
         }
     }
 }
@@ -157,7 +209,7 @@ impl Link {
     fn free(&self, state: &mut State) -> std::result::Result<PooledConn, Failure> {
         let mut connection = self.back(state)?;
         while let Some(load) = state.loads.pop_front() {
-            if let Err(refusal) = load.run(&mut connection) {
+            if let Err(refusal) = quietly(|| load.run(&mut connection)) {
                 state.idle = Some(connection);
                 return Err(self.not_loaded(state, load, refusal));
             }
@@ -184,9 +236,10 @@ impl Link {
             state.idle = Some(connection);
             return Err(self.not_loaded(state, load, refusal));
         }
-        let back = state.pool.try_get_conn(Duration::ZERO).map_err(|error| self.wrap(error))?;
+        let back = quietly(|| state.pool.try_get_conn(Duration::ZERO)).map_err(|error| self.wrap(error))?;
         if back.connection_id() != state.id {
             state.lost = true;
+            quietly(|| drop(back));
             return Err(self.lost().into());
         }
         Ok(back)
@@ -226,7 +279,7 @@ impl Link {
         let job = self.watched.job();
         for at in 0_usize.. {
             cells.clear(MOST_BYTES);
-            match live.rows.next() {
+            match live.next() {
                 None => break,
                 Some(Ok(row)) => {
                     live.columns.push(row, &mut cells)?;
@@ -252,7 +305,7 @@ impl Link {
     pub fn command(&self, sql: &str) -> std::result::Result<(), Failure> {
         let state = &mut *self.state.borrow_mut();
         let mut connection = self.free(state)?;
-        let done = connection.query_drop(sql);
+        let done = quietly(|| connection.query_drop(sql));
         state.idle = Some(connection);
         done.map_err(|error| self.failed(state, error))
     }
@@ -261,7 +314,7 @@ impl Link {
     pub fn execute(&self, sql: &str, params: Vec<Value>) -> std::result::Result<u64, Failure> {
         let state = &mut *self.state.borrow_mut();
         let mut connection = self.free(state)?;
-        let done = connection.exec_iter(sql, positional(params)).map(|result| result.affected_rows());
+        let done = quietly(|| connection.exec_iter(sql, positional(params)).map(|result| result.affected_rows()));
         state.idle = Some(connection);
         done.map_err(|error| self.failed(state, error))
     }
@@ -282,7 +335,8 @@ impl Link {
         let Some(last) = state.loads.pop_back() else { return Ok(()) };
         match self.free(state) {
             Ok(connection) => {
-                state.loading = Some(Loading::begin(connection, last));
+                // The thread begins as this one is, and stays so.
+                state.loading = Some(quietly(|| Loading::begin(connection, last)));
                 Ok(())
             }
             Err(failure) => {
@@ -329,7 +383,7 @@ impl Link {
     pub fn look_at(&self, sql: &str) -> std::result::Result<usize, Failure> {
         let state = &mut *self.state.borrow_mut();
         let mut connection = self.free(state)?;
-        let prepared = connection.prep(sql).map(|statement| usize::from(statement.num_params()));
+        let prepared = quietly(|| connection.prep(sql)).map(|statement| usize::from(statement.num_params()));
         state.idle = Some(connection);
         prepared.map_err(|error| self.failed(state, error))
     }
@@ -338,11 +392,19 @@ impl Link {
     pub fn open(&self, sql: &str, params: Vec<Value>) -> std::result::Result<Reading, Failure> {
         let state = &mut *self.state.borrow_mut();
         let connection = self.free(state)?;
-        let rows = sql.with(positional(params)).run(connection).map_err(|error| self.failed(state, error))?;
+        let rows =
+            quietly(|| sql.with(positional(params)).run(connection)).map_err(|error| self.failed(state, error))?;
         let columns = Arc::new(Columns::of(rows.columns().as_ref()));
         let id = state.next;
         state.next += 1;
-        state.live = Some(Live { id, rows, columns: Arc::clone(&columns) });
+        state.live = Some(Live {
+            id,
+            rows,
+            columns: Arc::clone(&columns),
+            encrypted: self.door.address.may_encrypt(),
+            ahead: VecDeque::new(),
+            quiet: None,
+        });
         Ok(Reading { id, columns })
     }
 
@@ -351,7 +413,7 @@ impl Link {
         cells.clear(MOST_BYTES);
         let state = &mut *self.state.borrow_mut();
         if let Some(live) = state.live.as_mut().filter(|live| live.id == reading.id) {
-            return match live.rows.next() {
+            return match live.next() {
                 Some(Ok(row)) => reading.columns.push(row, cells).map(|()| true),
                 Some(Err(error)) => {
                     self.note(state, &error);
@@ -377,7 +439,7 @@ impl Link {
         state.aside.remove(&reading.id);
         let Some(mut live) = state.live.take_if(|live| live.id == reading.id) else { return };
         // Dropping it reads the rest.
-        let ended = (0..ROWS_TO_SKIP).any(|_| live.rows.next().is_none());
+        let ended = quietly(|| (0..ROWS_TO_SKIP).any(|_| live.rows.next().is_none()));
         if !ended && !state.lost {
             self.door.interrupt(state.id);
         }

@@ -16,6 +16,7 @@ use super::tables::most;
 use crate::database::layout::TableLayout;
 use crate::error::Result;
 use crate::schema::{own_table, quote};
+use crate::sockets::quietly;
 
 /// Up to so many ids take a row each, which leaves no gap.
 const ROWS: u64 = 500;
@@ -31,7 +32,13 @@ pub struct Beside(RefCell<Option<PooledConn>>);
 impl Beside {
     /// Closes it.
     pub fn close(&self) {
-        *self.0.borrow_mut() = None;
+        quietly(|| *self.0.borrow_mut() = None);
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        self.close();
     }
 }
 
@@ -92,13 +99,16 @@ impl MysqlConnection {
                     Err(_) => return Ok(None),
                 },
             };
-            let counted = connection
-                .query_drop(format!("SET SESSION auto_increment_increment = {step}"))
-                .and_then(|()| connection.query_iter(sql).map(|done| (done.affected_rows(), done.last_insert_id())));
-            let undone = connection.query_drop("ROLLBACK");
+            let (counted, undone) = quietly(|| {
+                let counted =
+                    connection.query_drop(format!("SET SESSION auto_increment_increment = {step}")).and_then(|()| {
+                        connection.query_iter(sql).map(|done| (done.affected_rows(), done.last_insert_id()))
+                    });
+                (counted, connection.query_drop("ROLLBACK"))
+            });
             if undone.is_err() {
                 // The transaction ends with its connection.
-                *beside = None;
+                quietly(|| *beside = None);
             }
             match counted {
                 Ok((rows, first)) => return Ok(Some((rows, first.unwrap_or(0)))),
@@ -108,7 +118,7 @@ impl MysqlConnection {
                 Err(error) if is_deadlock(&error) && deadlocks < TRIES => deadlocks += 1,
                 Err(Cause::MySqlError(_)) => return Ok(None),
                 Err(_) => {
-                    *beside = None;
+                    quietly(|| *beside = None);
                     return Ok(None);
                 }
             }

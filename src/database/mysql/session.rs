@@ -11,6 +11,7 @@ use super::failure::{lacks_tls, of_connecting, translate};
 use super::settings;
 use crate::database::secret::Secret;
 use crate::error::{Domain, Error, Result, Status};
+use crate::sockets::quietly;
 
 /// After so much silence the system asks whether the other end is still there.
 const KEEPALIVE_MS: u32 = 30_000;
@@ -128,6 +129,10 @@ impl Door {
     /// Connects. Without `schema` to no schema at all.
     pub fn connect(&self, schema: bool) -> Result<Session> {
         self.check()?;
+        quietly(|| self.enter(schema))
+    }
+
+    fn enter(&self, schema: bool) -> Result<Session> {
         let place = self.place();
         let connecting = |error| of_connecting(error, &place);
         let (pool, mut connection) = match self.dial(schema, None) {
@@ -151,7 +156,12 @@ impl Door {
 
     /// Connects to try rows that never stay: whatever a row lacks gets some value, and nothing else is looked at.
     pub fn connect_beside(&self) -> Result<PooledConn> {
-        let Session { mut connection, server, .. } = self.connect(true)?;
+        self.check()?;
+        quietly(|| self.enter_beside())
+    }
+
+    fn enter_beside(&self) -> Result<PooledConn> {
+        let Session { mut connection, server, .. } = self.enter(true)?;
         let unchecked = match server.kind {
             Kind::MariaDb => ", check_constraint_checks = 0",
             Kind::Mysql => "",
@@ -176,7 +186,8 @@ impl Door {
     pub fn interrupt(&self, id: u32) {
         // If it cannot be asked, the statement runs to its end.
         let kill = format!("KILL QUERY {id}");
-        let _asked = self.dial(false, Some(SMALL_PACKET)).and_then(|(_pool, mut other)| other.query_drop(kill));
+        let _asked =
+            quietly(|| self.dial(false, Some(SMALL_PACKET)).and_then(|(_pool, mut other)| other.query_drop(kill)));
     }
 }
 

@@ -40,8 +40,8 @@ fn object(counts: &TableRows) -> Map<String, Json> {
 /// Values of a table's column.
 type OfColumns<'s> = &'s [(&'static str, String, u64)];
 
-/// Rows that are in the document; rows that are not, and links and computed values; and what hangs on the experiment beside.
-type Said<'s> = (&'s TableRows, &'s TableRows, [OfColumns<'s>; 2], &'s [Behind]);
+/// Rows that are in the document; rows that are not, and links, computed values and those that are not told whole; and what hangs on the experiment beside.
+type Said<'s> = (&'s TableRows, &'s TableRows, [OfColumns<'s>; 3], &'s [Behind]);
 
 /// What stands last.
 pub fn metadata(

@@ -13,7 +13,7 @@ use crate::database::{ColumnLayout, Connection, Cursor, Database, Layout, Readin
 use crate::digest::{Digester, Ended, ExperimentDigest, Hash};
 use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::names::{FORMAT, METADATA};
-use crate::hierarchy::{Behind, Leaving, RowQuery, Scope, Selection, Without, computed, experiment_exists};
+use crate::hierarchy::{Behind, Leaving, RowQuery, Scope, Selection, Without, computed, experiment_exists, untold};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, Table, table};
 
@@ -32,6 +32,8 @@ pub struct ExportResult {
     pub cut_links: Vec<(&'static str, String, u64)>,
     /// Columns that are computed, whose values are not there: table, column, and how many rows.
     pub computed: Vec<(&'static str, String, u64)>,
+    /// Values of which what is read, and so the document, does not tell all: table, column, and how many.
+    pub untold: Vec<(&'static str, String, u64)>,
     /// The digest in the document; `None` if it does not have everything of the experiment.
     pub digest: Option<Hash>,
     /// Tables that others could change while they were read.
@@ -63,7 +65,11 @@ pub fn export(
     }
     let behind = Behind::find(reader, &whole, &mut selection, &job)?;
     let cut_links = cut_links(reader, &layout, &mut selection, &options, &job)?;
-    let complete = options.include_metrics && options.include_artifacts && left_out.is_empty() && cut_links.is_empty();
+    let mut untold = untold(reader, &layout, &mut selection, &job)?;
+    let is_included = |table: &Table| !matches!(table.place, Place::Leaf(leaf) if !includes(&options, leaf));
+    untold.retain(|(name, ..)| table(name).is_some_and(is_included));
+    let whole_rows = left_out.is_empty() && cut_links.is_empty() && untold.is_empty();
+    let complete = options.include_metrics && options.include_artifacts && whole_rows;
 
     // Nobody knows how long the sink takes.
     reader.let_go()?;
@@ -71,7 +77,6 @@ pub fn export(
     let mut output = Output::new(sink, options.indent as usize);
     output.open(b'{');
     output.plain_key(FORMAT);
-    let is_included = |table: &Table| !matches!(table.place, Place::Leaf(leaf) if !includes(&options, leaf));
     // Which rows bring artifacts is only known when they were all read.
     let rows = (options.include_metrics || !options.include_artifacts).then(|| selection.total());
     output.value(&head(rows, layout.tables.iter().filter(|table| is_included(table.schema))))?;
@@ -82,7 +87,7 @@ pub fn export(
     output.plain_key(METADATA);
     let mut computed = computed(&layout, &selection);
     computed.retain(|(name, ..)| table(name).is_some_and(is_included));
-    let said = (&counts, &left_out, [cut_links.as_slice(), computed.as_slice()], behind.as_slice());
+    let said = (&counts, &left_out, [cut_links.as_slice(), computed.as_slice(), untold.as_slice()], behind.as_slice());
     output.value(&metadata(database, whole.generation(), &options, said, digest.as_ref()))?;
     output.close(b'}');
     let bytes = output.end()?;
@@ -92,7 +97,7 @@ pub fn export(
     sink.finish()?;
     job.finish();
     let digest = digest.map(|digest: ExperimentDigest| digest.experiment);
-    Ok(ExportResult { bytes, counts, left_out, behind, cut_links, computed, digest, unsteady })
+    Ok(ExportResult { bytes, counts, left_out, behind, cut_links, computed, untold, digest, unsteady })
 }
 
 /// Whether metrics, or artifacts, are to be in the document.
