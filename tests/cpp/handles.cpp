@@ -37,10 +37,10 @@ static void a_private_copy_goes_where_it_shall_or_is_not_made() {
     expmig::open_options options;
     options.temp_dir = "no such folder";
     const auto refused =
-        thrown_by<expmig::data_migration_error>([&] { manager(database::open("small.db", options)).validate(); });
+        thrown_by<expmig::data_migration_error>([&] { manager(database::open("small.db", options)).export_to_string(1); });
     CHECK(refused.status() == expmig::status::io);
     options.max_read_lock = std::chrono::milliseconds(0);
-    CHECK(manager(database::open("small.db", options)).validate().passed());
+    CHECK(has(manager(database::open("small.db", options)).export_to_string(1), "expmig"));
 }
 
 static void a_file_has_nothing_to_widen() {

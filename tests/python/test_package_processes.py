@@ -296,9 +296,9 @@ class PrivateCopies(binding.Case):
         for isolation in (None, "process"):
             with expmig.DatabaseManager(self.path, temp_dir="no such folder", isolation=isolation) as database:
                 with self.assertRaisesRegex(expmig.DataMigrationError, "no such folder"):
-                    expmig.DataValidator(database).validate_foreign_keys()
+                    expmig.DataMigrationManager(database).export_experiment(1)
             with expmig.DatabaseManager(self.path, temp_dir="no such folder", max_read_lock=None, isolation=isolation) as database:
-                self.assertEqual(expmig.DataValidator(database).validate_foreign_keys(), {})
+                self.assertIn("experiment", expmig.DataMigrationManager(database).export_experiment(1))
         for nonsense in (0, -1, float("nan")):
             with self.assertRaisesRegex(ValueError, "max_read_lock"):
                 expmig.DatabaseManager(self.path, max_read_lock=nonsense)

@@ -70,6 +70,10 @@ impl Live {
         }
         let _quiet = Quiet::begin();
         let (since, mut bytes) = (Instant::now(), 0);
+        let first = self.rows.next();
+        if !matches!(first, Some(Ok(_))) {
+            return first;
+        }
         while self.ahead.len() < ROWS_AHEAD && bytes < MOST_BYTES && since.elapsed() < TIME_AHEAD {
             let next = self.rows.next();
             bytes += match &next {
@@ -78,7 +82,7 @@ impl Live {
             };
             self.ahead.push_back(next);
         }
-        self.ahead.pop_front().flatten()
+        first
     }
 }
 
