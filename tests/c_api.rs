@@ -46,7 +46,8 @@ fn every_program_in_the_folders_is_run() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "c") {
                 let name = path.file_stem().unwrap().to_str().unwrap();
-                let elsewhere = matches!(name, "fault" | "server_gone") || (name == "panic" && !cfg!(debug_assertions));
+                let elsewhere = matches!(name, "fault" | "server_gone" | "server_fork")
+                    || (name == "panic" && !cfg!(debug_assertions));
                 assert!(run.contains(&name) || elsewhere, "{} is in no test", path.display());
             }
         }

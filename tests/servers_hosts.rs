@@ -27,13 +27,27 @@ fn certificate(folder: &Path) -> Vec<String> {
     vec![format!("--ssl-cert={}", file("cert.pem")), format!("--ssl-key={}", file("key.pem"))]
 }
 
+fn built(name: &str) -> PathBuf {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder").keep();
+    WAYS[0].build(&Path::new(ROOT).join(format!("tests/c/{name}.c")), &folder)
+}
+
 /// The program, built once.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder").keep();
-        WAYS[0].build(&Path::new(ROOT).join("tests/c/server_gone.c"), &folder)
-    })
+    PROGRAM.get_or_init(|| built("server_gone"))
+}
+
+/// The URL of a schema, by a way to connect.
+fn url(server: &Server, name: &str, way: &str) -> String {
+    let account = format!("{USER}:{}", escaped(PASSWORD));
+    match way {
+        "socket" => {
+            let socket = escaped(&server.socket().display().to_string());
+            format!("mysql://{account}@localhost/{name}?socket={socket}")
+        }
+        parameters => format!("mysql://{account}@127.0.0.1:{}/{name}?{parameters}", server.port),
+    }
 }
 
 /// Ends every connection of the account.
@@ -53,14 +67,7 @@ fn cut(server: &Server) {
 /// Runs the program on a schema, and does to the server what it says.
 fn run(mut command: Command, server: &mut Server, options: &[&str], way: &str, last: &str, rounds: u32) {
     let name = server.schema();
-    let account = format!("{USER}:{}", escaped(PASSWORD));
-    let url = match way {
-        "socket" => {
-            let socket = escaped(&server.socket().display().to_string());
-            format!("mysql://{account}@localhost/{name}?socket={socket}")
-        }
-        parameters => format!("mysql://{account}@127.0.0.1:{}/{name}?{parameters}", server.port),
-    };
+    let url = url(server, &name, way);
     let folder = tempfile::tempdir().expect("a folder");
     with_databases(folder.path());
     command.args([&url, last, &rounds.to_string(), "digits.db"]).current_dir(folder.path());
@@ -119,5 +126,24 @@ fn a_host_in_c_outlives_a_server_that_is_killed() {
                 run(Command::new(program()), server, options, way, "kill", rounds);
             }
         }
+    });
+}
+
+#[test]
+fn a_child_of_a_host_in_c_lets_go_of_connections_that_go_on_in_the_parent() {
+    let program = built("server_fork");
+    each(|server, _| {
+        let run = |mut command: Command, way: &str| {
+            let folder = tempfile::tempdir().expect("a folder");
+            with_databases(folder.path());
+            command.args([&url(server, &server.schema(), way), "small.db"]).current_dir(folder.path());
+            programs::succeed(command.env_remove("LD_LIBRARY_PATH"), way);
+        };
+        for way in WAYS_IN {
+            run(Command::new(&program), way);
+        }
+        let mut valgrind = Command::new("valgrind");
+        valgrind.args(VALGRIND).arg("--undef-value-errors=no").arg(&program).env("CHECK_SLOW_TOOL", "1");
+        run(valgrind, "ssl-mode=required");
     });
 }
