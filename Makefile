@@ -2,7 +2,7 @@
 # make test    run every test; installs what is missing on Debian and Ubuntu (a random test that fails says by which EXPMIG_TEST_SEED it is repeated).
 #              EXPMIG_TEST_MYSQLD names a MySQL server to run them on too, EXPMIG_TEST_MARIADBD another MariaDB server than the system's
 # make large   the tests that take minutes and gigabytes of disk: a document of 2 GiB in less than 64 MiB of memory, a training beside jobs on
-#              2,000,000 metrics, every setting of a server at its most hostile, twenty migrations beside a tracker that writes
+#              2,000,000 metrics, every setting of a server at its most hostile, 200 forks beside writers, twenty migrations beside a tracker that writes
 # make fuzz    looks for documents that break the import, for FUZZ_SECONDS (600); needs cargo-fuzz (fuzz/README.md)
 # make sanitize looks for data races with ThreadSanitizer (docs/threading.md)
 # make install PREFIX=/usr/local DESTDIR= LIBDIR= INCLUDEDIR=    build and install; make uninstall with the same removes it
@@ -66,7 +66,7 @@ test: tools
 	exit $$failed
 
 large:
-	$(CARGO) test --release --locked --no-fail-fast --test memory --test live_training --test servers_beside --test servers_settings -- --ignored --nocapture
+	$(CARGO) test --release --locked --no-fail-fast --test memory --test live_training --test servers_beside --test servers_settings --test c_api -- --ignored --nocapture
 
 # Sanitizers need a nightly compiler, or a stable one that is told to be one.
 FUZZ_SECONDS ?= 600

@@ -1402,7 +1402,8 @@ expmig_status expmig_open_options_init(struct expmig_open_options *options,
  *
  * Answers EXPMIG_NOT_FOUND (no such file; nothing is created unless EXPMIG_OPEN_CREATE is set), EXPMIG_CORRUPT (not a SQLite
  * database, encrypted, damaged), EXPMIG_SCHEMA (a table or column is missing, or is no plain one; the details name it), EXPMIG_BUSY (locked),
- * EXPMIG_SHARED_PROCESS (see docs/threading.md), EXPMIG_IO (permissions), EXPMIG_UNSUPPORTED (a server that is too old, or a build
+ * EXPMIG_SHARED_PROCESS (see docs/threading.md), EXPMIG_MISUSE (the parent of this process had the file open at the fork: there, too),
+ * EXPMIG_IO (permissions, no descriptor left), EXPMIG_UNSUPPORTED (a server that is too old, or a build
  * without servers), EXPMIG_CONNECTION, EXPMIG_TIMEOUT, EXPMIG_AUTH (of servers), EXPMIG_LIMIT (no thread to connect on), EXPMIG_CANCELLED,
  * EXPMIG_CALLBACK (no password, or progress that failed),
  * EXPMIG_INVALID_ARGUMENT. On a server every function that uses the handle, or a manager of it, can also answer EXPMIG_CONNECTION,
@@ -1451,9 +1452,11 @@ expmig_status expmig_schema_widen(const struct expmig_database *database,
                                   struct expmig_error **error);
 
 /**
- * Closes a handle. What managers still need stays open until they are freed. NULL is fine. Since 0.1.0.
+ * Closes a handle. What managers still need stays open until they are freed. NULL is fine. In a child after a fork it changes nothing for the
+ * parent, whose handle it is; every other function answers EXPMIG_MISUSE for it there, and for a manager of it. Since 0.1.0.
  */
-EXPMIG_API void expmig_database_close(struct expmig_database *database);
+EXPMIG_API
+void expmig_database_close(struct expmig_database *database);
 
 /**
  * Runs one SELECT on a consistent state of the database. Whatever the SQL, it can only read: no write, no change of the schema, no

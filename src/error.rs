@@ -6,6 +6,8 @@ use std::fmt;
 use std::io::ErrorKind;
 use std::path::Path;
 
+use rustix::io::Errno;
+
 /// How many rows an error names one by one.
 pub const NAMED: usize = 20;
 
@@ -166,6 +168,9 @@ impl Error {
 
     /// The operating system refused something with a file. `what` says what, without the reason.
     pub fn from_io(domain: Domain, what: &str, path: &Path, error: &std::io::Error) -> Error {
+        if let Some(built) = Error::of_descriptors(domain, what, error) {
+            return built.at(path);
+        }
         let hint = match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
                 "free some space, or raise the limit on the size of files, and try again"
@@ -176,6 +181,21 @@ impl Error {
             _ => "check the path, the device and the free space",
         };
         Error::new(Status::Io, domain, format!("{what}: {error}")).at(path).hint(hint)
+    }
+
+    /// The error of having no descriptor for a file or a connection, if that is what it is.
+    pub fn of_descriptors(domain: Domain, what: &str, error: &std::io::Error) -> Option<Error> {
+        let (whose, hint) = match error.raw_os_error().map(Errno::from_raw_os_error)? {
+            Errno::MFILE => (
+                "the process has",
+                "close what need not be open, or raise the limit on open files (ulimit -n), and try again",
+            ),
+            Errno::NFILE => ("the system has", "close what need not be open, or raise fs.file-max, and try again"),
+            _ => return None,
+        };
+        let message = format!("{what}: {whose} no file descriptor left ({error})");
+        let built = Error::new(Status::Io, domain, message).detail("errno", error.raw_os_error().unwrap_or(0));
+        Some(built.hint(hint))
     }
 
     /// A state that should not exist.

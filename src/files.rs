@@ -2,15 +2,46 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, IntoRawFd};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, fcntl_getfd};
+use rustix::stdio::{stderr, stdin, stdout};
 
 use crate::error::{Domain, Error, Result, Status};
+use crate::process::Process;
+
+/// Where a program reads and writes that knows of nothing else.
+const LOW: i32 = 3;
+
+/// Puts /dev/null where a descriptor below 3 is closed, as in daemons: what is opened next would get its number, and what the program
+/// prints would be written into it. SQLite does the same for its files. It is not passed on to other programs.
+pub fn occupy_low_descriptors() {
+    let is_closed = |fd| fcntl_getfd(fd) == Err(Errno::BADF);
+    if !(is_closed(stdin()) || is_closed(stdout()) || is_closed(stderr())) {
+        return;
+    }
+    let open = |path: &str, flags: OFlags| rustix::fs::open(path, flags | OFlags::CLOEXEC, Mode::empty());
+    // Where there is no /dev/null, something that can be neither read nor written.
+    let any = || open("/dev/null", OFlags::RDWR).or_else(|_| open("/", OFlags::PATH));
+    while let Ok(fd) = any() {
+        if fd.as_raw_fd() >= LOW {
+            break;
+        }
+        let _stays = fd.into_raw_fd();
+    }
+}
+
+/// Why nothing can be opened, if that is so for the want of descriptors.
+pub fn out_of_descriptors() -> Option<std::io::Error> {
+    match rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
+        Err(error @ (Errno::MFILE | Errno::NFILE)) => Some(error.into()),
+        _ => None,
+    }
+}
 
 /// Creates a file that does not exist, for us alone.
 pub fn create_new(path: &Path) -> std::io::Result<File> {
@@ -53,6 +84,7 @@ pub struct NewFile {
     path: PathBuf,
     /// The name that it has meanwhile.
     hidden: Option<PathBuf>,
+    process: Process,
 }
 
 impl NewFile {
@@ -78,7 +110,7 @@ impl NewFile {
                 (create_new(&hidden).map_err(|error| failed(&error))?, Some(hidden))
             }
         };
-        let new = NewFile { domain, file, folder, path, hidden };
+        let new = NewFile { domain, file, folder, path, hidden, process: Process::current() };
         // Whatever the process's mask is.
         let set = new.file.set_permissions(std::fs::Permissions::from_mode(mode));
         set.map_err(|error| Error::from_io(domain, "the permissions cannot be set", &new.path, &error))?;
@@ -148,7 +180,8 @@ impl NewFile {
 
 impl Drop for NewFile {
     fn drop(&mut self) {
-        if let Some(hidden) = &self.hidden {
+        // In a child after a fork it is the parent's, which goes on with it.
+        if let Some(hidden) = self.hidden.as_ref().filter(|_| self.process.is_current()) {
             // What cannot be deleted is hidden and in nobody's way.
             let _stays = remove(self.domain, hidden);
         }
@@ -231,6 +264,7 @@ mod tests {
             folder: path.parent().unwrap().to_owned(),
             path: path.to_owned(),
             hidden: Some(hidden),
+            process: super::Process::current(),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The crate in one page. Layers, from the bottom; each uses only what stands above it in this list:
 //!
-//! - [`error`]: one error type.
+//! - [`error`]: one error type; `process`: which process this is.
 //! - [`schema`]: the tables and what values are.
 //! - [`progress`], `files`, `sockets`, [`database`]: jobs, files of our own, writing to servers, connections.
 //! - `hierarchy`, [`digest`]: the rows below an experiment, and their content digest.
@@ -39,6 +39,7 @@ mod files;
 pub mod hierarchy;
 pub mod manager;
 pub mod migration;
+mod process;
 pub mod progress;
 mod registry;
 pub mod schema;

@@ -31,6 +31,7 @@ macro_rules! programs {
 
 programs! {
     library error cancel options database manager experiment snapshot migrate callbacks reentrancy threads free_order shared_process
+    fork forks descriptors
     query validate checks transform export import
     // Needs a function that release builds do not have.
     #[cfg(debug_assertions)] panic
@@ -45,12 +46,19 @@ fn every_program_in_the_folders_is_run() {
             let path = entry.unwrap().path();
             if path.extension().is_some_and(|extension| extension == "c") {
                 let name = path.file_stem().unwrap().to_str().unwrap();
-                let elsewhere = matches!(name, "fault" | "server_gone" | "server_silent")
+                let elsewhere = matches!(name, "fault" | "server_gone" | "server_silent" | "server_fork")
                     || (name == "panic" && !cfg!(debug_assertions));
                 assert!(run.contains(&name) || elsewhere, "{} is in no test", path.display());
             }
         }
     }
+}
+
+#[test]
+#[ignore = "takes minutes"]
+fn two_hundred_forks_beside_writers_lose_nothing() {
+    let program = combined().executable(WAYS[0]);
+    run(Command::new(program).env("EXPMIG_TEST_FORKS", "200"), &["forks"], "200 forks");
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn certificate(folder: &Path) -> Vec<String> {
     vec![format!("--ssl-cert={}", file("cert.pem")), format!("--ssl-key={}", file("key.pem"))]
 }
 
-fn build(name: &str) -> PathBuf {
+fn built(name: &str) -> PathBuf {
     let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder").keep();
     WAYS[0].build(&Path::new(ROOT).join(format!("tests/c/{name}.c")), &folder)
 }
@@ -38,7 +38,19 @@ fn build(name: &str) -> PathBuf {
 /// The program, built once.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| build("server_gone"))
+    PROGRAM.get_or_init(|| built("server_gone"))
+}
+
+/// The URL of a schema, by a way to connect.
+fn url(server: &Server, name: &str, way: &str) -> String {
+    let account = format!("{USER}:{}", escaped(PASSWORD));
+    match way {
+        "socket" => {
+            let socket = escaped(&server.socket().display().to_string());
+            format!("mysql://{account}@localhost/{name}?socket={socket}")
+        }
+        parameters => format!("mysql://{account}@127.0.0.1:{}/{name}?{parameters}", server.port),
+    }
 }
 
 /// Ends every connection of the account.
@@ -58,14 +70,7 @@ fn cut(server: &Server) {
 /// Runs the program on a schema, and does to the server what it says.
 fn run(mut command: Command, server: &mut Server, options: &[&str], way: &str, last: &str, rounds: u32) {
     let name = server.schema();
-    let account = format!("{USER}:{}", escaped(PASSWORD));
-    let url = match way {
-        "socket" => {
-            let socket = escaped(&server.socket().display().to_string());
-            format!("mysql://{account}@localhost/{name}?socket={socket}")
-        }
-        parameters => format!("mysql://{account}@127.0.0.1:{}/{name}?{parameters}", server.port),
-    };
+    let url = url(server, &name, way);
     let folder = tempfile::tempdir().expect("a folder");
     with_databases(folder.path());
     command.args([&url, last, &rounds.to_string(), "digits.db"]).current_dir(folder.path());
@@ -187,7 +192,7 @@ fn opening_ends_in_time_whatever_the_other_end_does() {
     let options = certificate(folder.path());
     let server = Server::start(Kind::MariaDb, &options.iter().map(String::as_str).collect::<Vec<_>>());
     let greeting: &'static [u8] = greeting(&server.expect("MariaDB is always there")).leak();
-    let program = build("server_silent");
+    let program = built("server_silent");
     let plain = "ssl-mode=disabled";
     for (manner, mode) in [
         (Manner::Full, plain),
@@ -226,4 +231,23 @@ fn opening_ends_in_time_whatever_the_other_end_does() {
         let status = host.wait().expect("its end");
         assert!(status.success(), "{manner:?}, {mode}: {status}");
     }
+}
+
+#[test]
+fn a_child_of_a_host_in_c_lets_go_of_connections_that_go_on_in_the_parent() {
+    let program = built("server_fork");
+    each(|server, _| {
+        let run = |mut command: Command, way: &str| {
+            let folder = tempfile::tempdir().expect("a folder");
+            with_databases(folder.path());
+            command.args([&url(server, &server.schema(), way), "small.db"]).current_dir(folder.path());
+            programs::succeed(command.env_remove("LD_LIBRARY_PATH"), way);
+        };
+        for way in WAYS_IN {
+            run(Command::new(&program), way);
+        }
+        let mut valgrind = Command::new("valgrind");
+        valgrind.args(VALGRIND).arg("--undef-value-errors=no").arg(&program).env("CHECK_SLOW_TOOL", "1");
+        run(valgrind, "ssl-mode=required");
+    });
 }

@@ -33,6 +33,23 @@ pub unsafe fn handle<'a, T>(pointer: *const T, parameter: &'static str, domain: 
     unsafe { pointer.as_ref() }.ok_or_else(|| null(parameter, domain))
 }
 
+/// What is of the process that opened it.
+pub trait Opened {
+    /// Fails with MISUSE in a child of that process.
+    fn check_process(&self, domain: Domain) -> Result<()>;
+}
+
+/// As [`handle`], for what a child may not use after a fork.
+///
+/// # Safety
+/// As [`handle`].
+pub unsafe fn opened<'a, T: Opened>(pointer: *const T, parameter: &'static str, domain: Domain) -> Result<&'a T> {
+    // SAFETY: as the caller promises.
+    let found = unsafe { handle(pointer, parameter, domain) }?;
+    found.check_process(domain)?;
+    Ok(found)
+}
+
 /// Fails if a required output is missing.
 pub fn required<T>(pointer: *const T, parameter: &'static str, domain: Domain) -> Result<()> {
     if pointer.is_null() { Err(null(parameter, domain)) } else { Ok(()) }

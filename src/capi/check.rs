@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
-use super::args::{handle, optional_text, required, text};
+use super::args::{handle, opened, optional_text, required, text};
 use super::error::expmig_error;
 use super::guard::{guard, shielded};
 use super::manager::{Destroy, expmig_destroy_fn, expmig_manager};
@@ -56,7 +56,7 @@ pub unsafe extern "C" fn expmig_check_register(
         guard(error, Domain::Validation, || {
             // From here on the user data is destroyed whatever happens.
             let destroy = Destroy(destroy, UserData(user_data));
-            let shared = Arc::clone(&handle(manager, "manager", Domain::Validation)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", Domain::Validation)?.0);
             let name = text(name, "name", Domain::Validation)?;
             let Some(check_fn) = check_fn else {
                 return Err(Error::argument(Domain::Validation, "check_fn", "check_fn is NULL"));
@@ -95,7 +95,7 @@ pub unsafe extern "C" fn expmig_check_register_sql(
 ) -> expmig_status {
     unsafe {
         guard(error, Domain::Validation, || {
-            let shared = Arc::clone(&handle(manager, "manager", Domain::Validation)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", Domain::Validation)?.0);
             let name = text(name, "name", Domain::Validation)?;
             let check = Check::sql(text(sql, "sql", Domain::Validation)?);
             let entered = shared.database.enter(Domain::Validation)?;
@@ -116,7 +116,7 @@ pub unsafe extern "C" fn expmig_check_unregister(
 ) -> expmig_status {
     unsafe {
         guard(error, Domain::Validation, || {
-            let shared = Arc::clone(&handle(manager, "manager", Domain::Validation)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", Domain::Validation)?.0);
             let name = text(name, "name", Domain::Validation)?;
             let entered = shared.database.enter(Domain::Validation)?;
             shared.manager(&entered).unregister_check(name)

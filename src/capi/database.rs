@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::args::{clear, handle, optional_text, required, store, text};
+use super::args::{Opened, clear, opened, optional_text, required, store, text};
 use super::cancel::expmig_cancel;
 use super::error::expmig_error;
 use super::gate::Gate;
 use super::guard::{guard, shielded};
+use super::host;
 use super::options::{SizedOptions, init, known_flags, read};
 use super::progress::{expmig_progress_fn, sink, token};
 use super::status::expmig_status;
@@ -36,6 +37,12 @@ pub type expmig_password_fn = Option<unsafe extern "C" fn(user_data: *mut c_void
 /// An open database. May be used from any thread; calls wait for each other. Free it with expmig_database_close; managers that
 /// were made of it keep what they need.
 pub struct expmig_database(pub(crate) Arc<Gate<Database>>);
+
+impl Opened for expmig_database {
+    fn check_process(&self, domain: Domain) -> Result<()> {
+        self.0.check_process(domain)
+    }
+}
 
 /// How a database may be used. Fill with expmig_open_options_init.
 #[repr(C)]
@@ -156,7 +163,8 @@ pub unsafe extern "C" fn expmig_open_options_init(options: *mut expmig_open_opti
 ///
 /// Answers EXPMIG_NOT_FOUND (no such file; nothing is created unless EXPMIG_OPEN_CREATE is set), EXPMIG_CORRUPT (not a SQLite
 /// database, encrypted, damaged), EXPMIG_SCHEMA (a table or column is missing, or is no plain one; the details name it), EXPMIG_BUSY (locked),
-/// EXPMIG_SHARED_PROCESS (see docs/threading.md), EXPMIG_IO (permissions), EXPMIG_UNSUPPORTED (a server that is too old, or a build
+/// EXPMIG_SHARED_PROCESS (see docs/threading.md), EXPMIG_MISUSE (the parent of this process had the file open at the fork: there, too),
+/// EXPMIG_IO (permissions, no descriptor left), EXPMIG_UNSUPPORTED (a server that is too old, or a build
 /// without servers), EXPMIG_CONNECTION, EXPMIG_TIMEOUT, EXPMIG_AUTH (of servers), EXPMIG_LIMIT (no thread to connect on), EXPMIG_CANCELLED,
 /// EXPMIG_CALLBACK (no password, or progress that failed),
 /// EXPMIG_INVALID_ARGUMENT. On a server every function that uses the handle, or a manager of it, can also answer EXPMIG_CONNECTION,
@@ -178,9 +186,10 @@ pub unsafe extern "C" fn expmig_database_open(
             required(database, "database", Domain::Database)?;
             let url = text(url, "url", Domain::Database)?;
             let options = read(options, Domain::Database)?;
-            let mut opened = open_options(&options)?;
+            let mut asked = open_options(&options)?;
             // Who is asked for a password is asked last.
-            opened.password = password(url, &options)?;
+            asked.password = password(url, &options)?;
+            host::prepare();
             #[cfg(feature = "mysql")]
             super::pipe::lend();
             let job = Job::new(
@@ -188,7 +197,7 @@ pub unsafe extern "C" fn expmig_database_open(
                 sink(options.progress_fn, options.progress_user_data),
                 token(options.cancel),
             );
-            let opened = Database::open_in(url, opened, &job)?;
+            let opened = Database::open_in(url, asked, &job)?;
             store(database, Box::into_raw(Box::new(expmig_database(Arc::new(Gate::new(opened))))));
             Ok(())
         })
@@ -211,7 +220,7 @@ pub unsafe extern "C" fn expmig_database_info(
     unsafe {
         clear(json, std::ptr::null_mut());
         guard(error, Domain::Database, || {
-            let gate = Arc::clone(&handle(database, "database", Domain::Database)?.0);
+            let gate = Arc::clone(&opened(database, "database", Domain::Database)?.0);
             required(json, "json", Domain::Database)?;
             let entered = gate.enter(Domain::Database)?;
             let info = Manager::from(&*entered).database_info()?;
@@ -245,7 +254,7 @@ pub unsafe extern "C" fn expmig_schema_widen(
     unsafe {
         clear(json, std::ptr::null_mut());
         guard(error, Domain::Database, || {
-            let gate = Arc::clone(&handle(database, "database", Domain::Database)?.0);
+            let gate = Arc::clone(&opened(database, "database", Domain::Database)?.0);
             required(json, "json", Domain::Database)?;
             known_flags(flags, EXPMIG_WIDEN_APPLY, Domain::Database)?;
             let entered = gate.enter(Domain::Database)?;
@@ -257,7 +266,8 @@ pub unsafe extern "C" fn expmig_schema_widen(
     }
 }
 
-/// Closes a handle. What managers still need stays open until they are freed. NULL is fine. Since 0.1.0.
+/// Closes a handle. What managers still need stays open until they are freed. NULL is fine. In a child after a fork it changes nothing for the
+/// parent, whose handle it is; every other function answers EXPMIG_MISUSE for it there, and for a manager of it. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_database_close(database: *mut expmig_database) {
     if !database.is_null() {

@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::sync::Arc;
 
-use super::args::{clear, handle, required, store};
+use super::args::{clear, opened, required, store};
 use super::error::expmig_error;
 use super::gate::enter_both;
 use super::guard::guard;
@@ -54,7 +54,7 @@ pub unsafe extern "C" fn expmig_experiment_list(
     unsafe {
         clear(json, std::ptr::null_mut());
         guard(error, Domain::Database, || {
-            let shared = Arc::clone(&handle(manager, "manager", Domain::Database)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", Domain::Database)?.0);
             required(json, "json", Domain::Database)?;
             let entered = shared.database.enter(Domain::Database)?;
             store(json, give_owned(shared.manager(&entered).list_experiments_json()?));
@@ -83,7 +83,7 @@ pub unsafe extern "C" fn expmig_experiment_digest(
     unsafe {
         clear_digest(digest);
         guard(error, Domain::Migration, || {
-            let shared = Arc::clone(&handle(manager, "manager", Domain::Migration)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", Domain::Migration)?.0);
             required(digest, "digest", Domain::Migration)?;
             let options = job_options(options, Domain::Migration)?;
             let entered = shared.database.enter(Domain::Migration)?;
@@ -115,8 +115,8 @@ pub unsafe extern "C" fn expmig_experiment_compare(
     unsafe {
         clear(json, std::ptr::null_mut());
         guard(error, Domain::Migration, || {
-            let a = Arc::clone(&handle(manager_a, "manager_a", Domain::Migration)?.0);
-            let b = Arc::clone(&handle(manager_b, "manager_b", Domain::Migration)?.0);
+            let a = Arc::clone(&opened(manager_a, "manager_a", Domain::Migration)?.0);
+            let b = Arc::clone(&opened(manager_b, "manager_b", Domain::Migration)?.0);
             required(json, "json", Domain::Migration)?;
             let options = job_options(options, Domain::Migration)?;
             let (of_a, of_b) = enter_both(&a.database, &b.database, Domain::Migration)?;

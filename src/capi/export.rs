@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_void};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::args::{clear, handle, optional_text, required, store, text};
+use super::args::{clear, opened, optional_text, required, store, text};
 use super::cancel::expmig_cancel;
 use super::error::expmig_error;
 use super::guard::guard;
@@ -128,7 +128,7 @@ pub unsafe extern "C" fn expmig_export_experiment(
     // SAFETY: the caller passes what the header says; so in every function below.
     unsafe {
         guard(error, Domain::ImportExport, || {
-            let shared = Arc::clone(&handle(manager, "manager", Domain::ImportExport)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", Domain::ImportExport)?.0);
             let Some(write_fn) = write_fn else {
                 return Err(Error::argument(Domain::ImportExport, "write_fn", "write_fn is NULL"));
             };
@@ -160,7 +160,7 @@ pub unsafe extern "C" fn expmig_export_experiment_to_file(
 ) -> expmig_status {
     unsafe {
         guard(error, Domain::ImportExport, || {
-            let shared = Arc::clone(&handle(manager, "manager", Domain::ImportExport)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", Domain::ImportExport)?.0);
             let path = Path::new(text(path, "path", Domain::ImportExport)?);
             let (options, file) = export_options(options)?;
             let entered = shared.database.enter(Domain::ImportExport)?;
@@ -187,7 +187,7 @@ pub unsafe extern "C" fn expmig_export_experiment_to_string(
     unsafe {
         clear(document, std::ptr::null_mut());
         guard(error, Domain::ImportExport, || {
-            let shared = Arc::clone(&handle(manager, "manager", Domain::ImportExport)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", Domain::ImportExport)?.0);
             required(document, "document", Domain::ImportExport)?;
             let (options, _) = export_options(options)?;
             let entered = shared.database.enter(Domain::ImportExport)?;

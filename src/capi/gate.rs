@@ -1,12 +1,14 @@
 //! One call at a time on a handle.
 //!
 //! Calls from several threads wait for each other. A call from inside a callback of the same handle would wait for itself, so it is
-//! refused. After a panic the handle is poisoned.
+//! refused. After a panic the handle is poisoned. In a child after a fork it is the parent's, and nobody may use it: the lock can be that of
+//! a thread which does not exist there.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};
 
 use crate::error::{Domain, Error, Result, Status};
+use crate::process::Process;
 
 /// A number for each thread, never 0.
 fn this_thread() -> u64 {
@@ -17,6 +19,7 @@ fn this_thread() -> u64 {
 
 /// A value that one call at a time may use.
 pub struct Gate<T> {
+    process: Process,
     /// The thread that is inside, 0 for none. Only a thread itself writes its own number here, so it can trust seeing it.
     owner: AtomicU64,
     value: Mutex<T>,
@@ -30,11 +33,17 @@ pub struct Entered<'g, T> {
 
 impl<T> Gate<T> {
     pub fn new(value: T) -> Gate<T> {
-        Gate { owner: AtomicU64::new(0), value: Mutex::new(value) }
+        Gate { process: Process::current(), owner: AtomicU64::new(0), value: Mutex::new(value) }
+    }
+
+    /// Fails with MISUSE in a child of the process that made it.
+    pub fn check_process(&self, domain: Domain) -> Result<()> {
+        self.process.check(domain)
     }
 
     /// Fails with MISUSE if this thread is inside already.
     pub fn check(&self, domain: Domain) -> Result<()> {
+        self.check_process(domain)?;
         if self.owner.load(Ordering::Relaxed) != this_thread() {
             return Ok(());
         }

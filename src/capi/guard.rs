@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::error::expmig_error;
 use super::status::{EXPMIG_OK, expmig_status};
 use crate::error::{Domain, Error, Result, Status};
+use crate::files::occupy_low_descriptors;
 
 /// Runs the body of a fallible function. `error`, if not NULL, is set to NULL first and to a new object on failure.
 ///
@@ -16,7 +17,11 @@ pub unsafe fn guard(error: *mut *mut expmig_error, domain: Domain, body: impl Fn
         // SAFETY: the caller passes a writable pointer.
         unsafe { error.write(std::ptr::null_mut()) };
     }
-    let outcome = match catch_unwind(AssertUnwindSafe(body)) {
+    let guarded = || {
+        occupy_low_descriptors();
+        body()
+    };
+    let outcome = match catch_unwind(AssertUnwindSafe(guarded)) {
         Ok(outcome) => outcome,
         Err(payload) => Err(panicked(payload, domain)),
     };

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::args::{clear, handle, required, store, text};
+use super::args::{clear, opened, required, store, text};
 use super::cancel::expmig_cancel;
 use super::error::expmig_error;
 use super::guard::guard;
@@ -193,7 +193,7 @@ pub unsafe extern "C" fn expmig_import_experiment(
         clear(experiment_id, 0);
         clear(result_json, std::ptr::null_mut());
         guard(error, Domain::ImportExport, || {
-            let shared = Arc::clone(&handle(manager, "manager", Domain::ImportExport)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", Domain::ImportExport)?.0);
             let Some(read) = read_fn else {
                 return Err(Error::argument(Domain::ImportExport, "read_fn", "read_fn is NULL"));
             };
@@ -227,7 +227,7 @@ pub unsafe extern "C" fn expmig_import_experiment_from_file(
         clear(experiment_id, 0);
         clear(result_json, std::ptr::null_mut());
         guard(error, Domain::ImportExport, || {
-            let shared = Arc::clone(&handle(manager, "manager", Domain::ImportExport)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", Domain::ImportExport)?.0);
             let path = text(path, "path", Domain::ImportExport)?;
             required(experiment_id, "experiment_id", Domain::ImportExport)?;
             let options = import_options(options)?;
@@ -259,7 +259,7 @@ pub unsafe extern "C" fn expmig_import_experiment_from_string(
         clear(experiment_id, 0);
         clear(result_json, std::ptr::null_mut());
         guard(error, Domain::ImportExport, || {
-            let shared = Arc::clone(&handle(manager, "manager", Domain::ImportExport)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", Domain::ImportExport)?.0);
             let document: &[u8] = if length == 0 {
                 &[]
             } else {

@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_void};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::args::{clear, handle, optional_text, required, store};
+use super::args::{Opened, clear, opened, optional_text, required, store};
 use super::database::expmig_database;
 use super::error::expmig_error;
 use super::gate::{Entered, Gate};
@@ -83,6 +83,12 @@ unsafe impl SizedOptions for expmig_manager_options {
 /// One database and everything that can be done with it. May be used from any thread; calls wait for each other. Free it with
 /// expmig_manager_free.
 pub struct expmig_manager(pub(crate) Arc<Shared>);
+
+impl Opened for expmig_manager {
+    fn check_process(&self, domain: Domain) -> Result<()> {
+        self.0.database.check_process(domain)
+    }
+}
 
 /// What outlives the handle while a call runs.
 pub struct Shared {
@@ -179,7 +185,7 @@ pub unsafe extern "C" fn expmig_manager_new(
             // From here on the user data is destroyed whatever happens.
             let destroy = Destroy(options.log_destroy, UserData(options.log_user_data));
             complete?;
-            let database = Arc::clone(&handle(database, "database", Domain::Database)?.0);
+            let database = Arc::clone(&opened(database, "database", Domain::Database)?.0);
             required(manager, "manager", Domain::Database)?;
             let options = Arc::new(manager_options(&options, destroy)?);
             let shared = Shared { database, options, checks: Arc::default(), transformations: Arc::default() };
@@ -209,7 +215,7 @@ pub unsafe extern "C" fn expmig__test_panic(
     // SAFETY: the caller passes what the header says of other functions.
     unsafe {
         guard(error, Domain::Database, || {
-            let shared = Arc::clone(&handle(manager, "manager", Domain::Database)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", Domain::Database)?.0);
             let _entered = shared.database.enter(Domain::Database)?;
             std::panic::resume_unwind(Box::new("a test asked for it"));
         })

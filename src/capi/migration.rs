@@ -3,7 +3,7 @@
 use std::ffi::{CString, c_char, c_void};
 use std::sync::{Arc, OnceLock};
 
-use super::args::{clear, handle, optional_text, required, store};
+use super::args::{clear, handle, opened, optional_text, required, store};
 use super::cancel::expmig_cancel;
 use super::error::expmig_error;
 use super::experiment::{clear_digest, store_digest};
@@ -180,8 +180,12 @@ pub unsafe extern "C" fn expmig_migrate_options_init(
 /// The handles are NULL or live.
 unsafe fn both(source: *const expmig_manager, target: *const expmig_manager) -> Result<(Arc<Shared>, Arc<Shared>)> {
     // SAFETY: as the caller promises.
-    let source = Arc::clone(unsafe { &handle(source, "source", Domain::Migration)?.0 });
-    let target = unsafe { target.as_ref() }.map_or_else(|| Arc::clone(&source), |target| Arc::clone(&target.0));
+    let source = Arc::clone(unsafe { &opened(source, "source", Domain::Migration)?.0 });
+    if target.is_null() {
+        return Ok((Arc::clone(&source), source));
+    }
+    // SAFETY: as the caller promises.
+    let target = Arc::clone(unsafe { &opened(target, "target", Domain::Migration)?.0 });
     Ok((source, target))
 }
 

@@ -21,6 +21,7 @@ pub mod experiment;
 pub mod export;
 mod gate;
 mod guard;
+mod host;
 pub mod import;
 pub mod library;
 pub mod manager;

@@ -3,7 +3,7 @@
 use std::ffi::{CString, c_char, c_void};
 use std::sync::Arc;
 
-use super::args::{handle, text};
+use super::args::{opened, text};
 use super::database::expmig_database;
 use super::error::expmig_error;
 use super::guard::guard;
@@ -207,7 +207,7 @@ pub unsafe extern "C" fn expmig_database_query(
     // SAFETY: the caller passes what the header says.
     unsafe {
         guard(error, Domain::Database, || {
-            let gate = Arc::clone(&handle(database, "database", Domain::Database)?.0);
+            let gate = Arc::clone(&opened(database, "database", Domain::Database)?.0);
             let entered = gate.enter(Domain::Database)?;
             let manager = Manager::from(&*entered);
             let query = Query { sql, params, param_count, row_fn, user_data };

@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
-use super::args::{clear, handle, optional_text, required, store, text};
+use super::args::{clear, opened, optional_text, required, store, text};
 use super::cancel::expmig_cancel;
 use super::error::expmig_error;
 use super::guard::guard;
@@ -168,7 +168,7 @@ pub unsafe extern "C" fn expmig_snapshot_create(
     unsafe {
         clear(snapshot_id, std::ptr::null_mut());
         guard(error, Domain::Snapshot, || {
-            let shared = Arc::clone(&handle(manager, "manager", Domain::Snapshot)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", Domain::Snapshot)?.0);
             let description = optional_text(description, "description", Domain::Snapshot)?.unwrap_or_default();
             let options = snapshot_options(options)?;
             let entered = shared.database.enter(Domain::Snapshot)?;
@@ -201,7 +201,7 @@ pub unsafe extern "C" fn expmig_snapshot_list(
     unsafe {
         clear(json, std::ptr::null_mut());
         guard(error, Domain::Snapshot, || {
-            let shared = Arc::clone(&handle(manager, "manager", Domain::Snapshot)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", Domain::Snapshot)?.0);
             required(json, "json", Domain::Snapshot)?;
             let pattern = optional_text(pattern, "pattern", Domain::Snapshot)?;
             let since = (since_us != EXPMIG_TIME_UNKNOWN).then_some(since_us);
@@ -231,7 +231,7 @@ pub unsafe extern "C" fn expmig_snapshot_details(
     unsafe {
         clear(json, std::ptr::null_mut());
         guard(error, Domain::Snapshot, || {
-            let shared = Arc::clone(&handle(manager, "manager", Domain::Snapshot)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", Domain::Snapshot)?.0);
             let id = text(snapshot_id, "snapshot_id", Domain::Snapshot)?;
             required(json, "json", Domain::Snapshot)?;
             let entered = shared.database.enter(Domain::Snapshot)?;
@@ -257,7 +257,7 @@ pub unsafe extern "C" fn expmig_snapshot_verify(
 ) -> expmig_status {
     unsafe {
         guard(error, Domain::Snapshot, || {
-            let shared = Arc::clone(&handle(manager, "manager", Domain::Snapshot)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", Domain::Snapshot)?.0);
             let id = text(snapshot_id, "snapshot_id", Domain::Snapshot)?;
             let options = job_options(options, Domain::Snapshot)?;
             let entered = shared.database.enter(Domain::Snapshot)?;
@@ -293,7 +293,7 @@ pub unsafe extern "C" fn expmig_snapshot_restore(
     unsafe {
         clear(result_json, std::ptr::null_mut());
         guard(error, Domain::Snapshot, || {
-            let shared = Arc::clone(&handle(manager, "manager", Domain::Snapshot)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", Domain::Snapshot)?.0);
             let id = text(snapshot_id, "snapshot_id", Domain::Snapshot)?;
             let options = restore_options(options)?;
             let entered = shared.database.enter(Domain::Snapshot)?;
@@ -321,7 +321,7 @@ pub unsafe extern "C" fn expmig_snapshot_delete(
 ) -> expmig_status {
     unsafe {
         guard(error, Domain::Snapshot, || {
-            let shared = Arc::clone(&handle(manager, "manager", Domain::Snapshot)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", Domain::Snapshot)?.0);
             let id = text(snapshot_id, "snapshot_id", Domain::Snapshot)?;
             let entered = shared.database.enter(Domain::Snapshot)?;
             shared.manager(&entered).delete_snapshot(id)
@@ -348,7 +348,7 @@ pub unsafe extern "C" fn expmig_snapshot_cleanup(
     unsafe {
         clear(deleted, 0);
         guard(error, Domain::Snapshot, || {
-            let shared = Arc::clone(&handle(manager, "manager", Domain::Snapshot)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", Domain::Snapshot)?.0);
             let entered = shared.database.enter(Domain::Snapshot)?;
             store(deleted, shared.manager(&entered).cleanup_snapshots(keep_count)?);
             Ok(())
@@ -379,7 +379,7 @@ pub unsafe extern "C" fn expmig_snapshot_cleanup_with(
         clear(deleted, 0);
         clear(left, 0);
         guard(error, Domain::Snapshot, || {
-            let shared = Arc::clone(&handle(manager, "manager", Domain::Snapshot)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", Domain::Snapshot)?.0);
             known_flags(flags, EXPMIG_CLEANUP_CLAIM, Domain::Snapshot)?;
             let entered = shared.database.enter(Domain::Snapshot)?;
             let claim = flags & EXPMIG_CLEANUP_CLAIM != 0;

@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
-use super::args::{clear, handle, optional_text, required, store, text};
+use super::args::{clear, opened, optional_text, required, store, text};
 use super::cancel::expmig_cancel;
 use super::error::expmig_error;
 use super::guard::guard;
@@ -185,7 +185,7 @@ pub unsafe extern "C" fn expmig_transform_metrics(
     unsafe {
         clear(result, std::ptr::null_mut());
         guard(error, Domain::Transformation, || {
-            let shared = Arc::clone(&handle(manager, "manager", Domain::Transformation)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", Domain::Transformation)?.0);
             required(result, "result", Domain::Transformation)?;
             let selection = metric_selection(selection)?;
             let rules = text(rules_json, "rules_json", Domain::Transformation)?;
@@ -218,7 +218,7 @@ pub unsafe extern "C" fn expmig_transform_metrics_by(
     unsafe {
         clear(result, std::ptr::null_mut());
         guard(error, Domain::Transformation, || {
-            let shared = Arc::clone(&handle(manager, "manager", Domain::Transformation)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", Domain::Transformation)?.0);
             required(result, "result", Domain::Transformation)?;
             let selection = metric_selection(selection)?;
             let transformation = text(transformation, "transformation", Domain::Transformation)?;

@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
-use super::args::{handle, optional_text, text};
+use super::args::{opened, optional_text, text};
 use super::error::expmig_error;
 use super::guard::guard;
 use super::manager::{Destroy, expmig_destroy_fn, expmig_manager};
@@ -129,7 +129,7 @@ pub unsafe extern "C" fn expmig_transformation_register(
         guard(error, domain, || {
             // From here on the user data is destroyed whatever happens.
             let destroy = Destroy(destroy, UserData(user_data));
-            let shared = Arc::clone(&handle(manager, "manager", domain)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", domain)?.0);
             let name = text(name, "name", domain)?;
             let Some(transform_fn) = transform_fn else {
                 return Err(Error::argument(domain, "transform_fn", "transform_fn is NULL"));
@@ -157,7 +157,7 @@ pub unsafe extern "C" fn expmig_transformation_unregister(
     let domain = Domain::Transformation;
     unsafe {
         guard(error, domain, || {
-            let shared = Arc::clone(&handle(manager, "manager", domain)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", domain)?.0);
             let name = text(name, "name", domain)?;
             let entered = shared.database.enter(domain)?;
             shared.manager(&entered).unregister_transformation(name)

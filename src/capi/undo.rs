@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_void};
 use std::sync::Arc;
 
-use super::args::{clear, handle, required, store};
+use super::args::{clear, opened, required, store};
 use super::cancel::expmig_cancel;
 use super::error::expmig_error;
 use super::guard::guard;
@@ -99,7 +99,7 @@ pub unsafe extern "C" fn expmig_transform_undo(
     unsafe {
         clear(result_json, std::ptr::null_mut());
         guard(error, Domain::Transformation, || {
-            let shared = Arc::clone(&handle(manager, "manager", Domain::Transformation)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", Domain::Transformation)?.0);
             required(result_json, "result_json", Domain::Transformation)?;
             let options = undo_options(options)?;
             let entered = shared.database.enter(Domain::Transformation)?;
@@ -127,7 +127,7 @@ pub unsafe extern "C" fn expmig_transform_list(
     unsafe {
         clear(json, std::ptr::null_mut());
         guard(error, Domain::Transformation, || {
-            let shared = Arc::clone(&handle(manager, "manager", Domain::Transformation)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", Domain::Transformation)?.0);
             required(json, "json", Domain::Transformation)?;
             let entered = shared.database.enter(Domain::Transformation)?;
             let list = list_json(&shared.manager(&entered).list_transforms()?);
@@ -158,7 +158,7 @@ pub unsafe extern "C" fn expmig_transform_forget(
     unsafe {
         clear(forgotten_count, 0);
         guard(error, Domain::Transformation, || {
-            let shared = Arc::clone(&handle(manager, "manager", Domain::Transformation)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", Domain::Transformation)?.0);
             let options = job_options(options, Domain::Transformation)?;
             let entered = shared.database.enter(Domain::Transformation)?;
             store(forgotten_count, shared.manager(&entered).forget_transforms(keep_count, options)?);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::args::{clear, handle, required, store};
+use super::args::{clear, opened, required, store};
 use super::cancel::expmig_cancel;
 use super::error::expmig_error;
 use super::guard::guard;
@@ -129,7 +129,7 @@ pub unsafe extern "C" fn expmig_validate(
     unsafe {
         clear(report, std::ptr::null_mut());
         guard(error, Domain::Validation, || {
-            let shared = Arc::clone(&handle(manager, "manager", Domain::Validation)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", Domain::Validation)?.0);
             required(report, "report", Domain::Validation)?;
             let options = validate_options(options)?;
             let entered = shared.database.enter(Domain::Validation)?;
@@ -161,7 +161,7 @@ pub unsafe extern "C" fn expmig_hierarchy_validate(
         clear(valid, 0);
         clear(issues_json, std::ptr::null_mut());
         guard(error, Domain::Validation, || {
-            let shared = Arc::clone(&handle(manager, "manager", Domain::Validation)?.0);
+            let shared = Arc::clone(&opened(manager, "manager", Domain::Validation)?.0);
             required(valid, "valid", Domain::Validation)?;
             required(issues_json, "issues_json", Domain::Validation)?;
             let entered = shared.database.enter(Domain::Validation)?;

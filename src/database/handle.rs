@@ -17,6 +17,7 @@ use super::state::State;
 use super::url::Url;
 use super::widening::Widening;
 use crate::error::{Domain, Error, Result, Status};
+use crate::files::occupy_low_descriptors;
 use crate::progress::Job;
 use crate::schema::{Entity, Value, quote};
 
@@ -94,6 +95,7 @@ impl Database {
 
     /// As [`Database::open`], with progress, and to be cancelled.
     pub fn open_in(url: &str, mut options: OpenOptions, job: &Arc<Job>) -> Result<Database> {
+        occupy_low_descriptors();
         job.begin("opening the database")?;
         let url = Url::parse(url)?;
         options.read_only |= matches!(&url, Url::Sqlite(address) if address.read_only);

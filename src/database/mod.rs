@@ -7,6 +7,7 @@
 mod cell_buffer;
 mod chunk;
 mod connection;
+mod descriptors;
 mod foreign_key;
 mod glob;
 mod guard;
@@ -53,6 +54,10 @@ mod unsteady;
 mod url;
 mod watched;
 mod widening;
+
+/// For the C API, which knows what goes on in the process.
+pub(crate) use descriptors::{Lent, lend};
+pub(crate) use guard::{FileId, Held, hold};
 
 pub use cell_buffer::CellBuffer;
 pub use chunk::Chunk;

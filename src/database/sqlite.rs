@@ -25,6 +25,7 @@ use super::unsteady::Unsteady;
 use super::watched::Watched;
 use super::{sqlite_add, sqlite_check, sqlite_copy, sqlite_cursors, sqlite_insert, sqlite_layout, sqlite_references};
 use crate::error::{Domain, Error, NAMED, Result, Status};
+use crate::process::Process;
 use crate::progress::Job;
 use crate::schema::{Table, Value, ValueRef, create_statement, quote};
 
@@ -59,6 +60,8 @@ pub(super) struct Waits {
     pub path: PathBuf,
     busy_timeout: Duration,
     pub watched: Arc<Watched>,
+    /// Who opened it.
+    pub process: Process,
     /// What the path has to name; `None` for a file that nobody else knows of.
     file: Option<OneFile>,
     /// How long reading may keep writers of a database in rollback-journal mode waiting; `None` for as long as it takes.
@@ -88,8 +91,9 @@ impl Waits {
         self.watched.job()
     }
 
-    /// Fails if the path names another file than the one that is open, or none.
+    /// Fails if the path names another file than the one that is open, or none, and in a child of the process that opened it.
     pub fn check_file(&self) -> Result<()> {
+        self.process.check(Domain::Database)?;
         self.file.as_ref().map_or(Ok(()), OneFile::check)
     }
 
@@ -144,7 +148,8 @@ impl SqliteConnection {
         let name = if access == Access::Immutable { immutable(path) } else { path.to_owned() };
         let watched = Arc::new(Watched::new(job));
         let handler = Arc::clone(&watched);
-        let (inner, registration) = guard::open(path, check, || {
+        let way = if access == Access::Immutable { guard::Use::Immutable } else { guard::Use::Shared };
+        let (inner, registration) = guard::open(path, check, way, || {
             let mut inner = rusqlite::Connection::open_with_flags(&name, flags).map_err(wrap)?;
             let_tick(&mut inner, handler).map_err(wrap)?;
             Ok(inner)
@@ -152,7 +157,14 @@ impl SqliteConnection {
         let writes = matches!(access, Access::Write | Access::Create);
         let mut connection = SqliteConnection {
             inner,
-            waits: Waits { path: path.to_owned(), busy_timeout, watched, file: None, read_limit: None },
+            waits: Waits {
+                path: path.to_owned(),
+                busy_timeout,
+                watched,
+                process: Process::current(),
+                file: None,
+                read_limit: None,
+            },
             immutable: access == Access::Immutable,
             recovers: access == Access::Read,
             reads: None,
@@ -171,7 +183,9 @@ impl SqliteConnection {
     /// A private copy of the database at `path`, which goes in its place: for reading. `file` is what has to be there, if that matters.
     pub fn of_copy(mut inner: rusqlite::Connection, path: PathBuf, file: Option<OneFile>) -> Result<SqliteConnection> {
         let watched = Arc::new(Watched::default());
-        let waits = Waits { path, busy_timeout: Duration::ZERO, watched: Arc::clone(&watched), file, read_limit: None };
+        let (process, watching) = (Process::current(), Arc::clone(&watched));
+        let busy_timeout = Duration::ZERO;
+        let waits = Waits { path, busy_timeout, watched: watching, process, file, read_limit: None };
         let_tick(&mut inner, watched).map_err(|error| waits.wrap(error))?;
         let (immutable, recovers, reads, probe) = (false, false, None, RefCell::new(None));
         let registration = guard::Registration::of_none();
@@ -470,7 +484,8 @@ impl Connection for SqliteConnection {
     }
 
     fn rollback(&self) {
-        if self.inner.is_autocommit() {
+        // In a child it is the parent's transaction.
+        if self.inner.is_autocommit() || !self.waits.process.is_current() {
             return;
         }
         // Rolling back must not be interrupted by the request that caused it.

@@ -2,26 +2,15 @@
 //!
 //! A connection that only reads cannot remove them when it closes; one that may write does, if it is the last.
 
-use std::collections::HashSet;
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use once_cell::sync::Lazy;
-
 use super::connection::Transaction;
-use super::guard::FileId;
+use super::guard;
 use super::one_file::OneFile;
 use super::sqlite::{Access, SqliteConnection};
 use super::still::beside;
 use crate::error::Result;
-
-/// The databases beside which connections of this process made them.
-static MADE: Lazy<Mutex<HashSet<FileId>>> = Lazy::new(Mutex::default);
-
-fn made() -> MutexGuard<'static, HashSet<FileId>> {
-    MADE.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Runs `open`, which opens the file for reading, and remembers whether that made a log.
 pub fn remembering<T>(path: &Path, file: Option<&OneFile>, open: impl FnOnce() -> T) -> T {
@@ -32,7 +21,7 @@ pub fn remembering<T>(path: &Path, file: Option<&OneFile>, open: impl FnOnce() -
         && log.exists()
         && let Some(file) = file
     {
-        made().insert(file.id());
+        guard::note_log(file.id(), true);
     }
     opened
 }
@@ -40,7 +29,7 @@ pub fn remembering<T>(path: &Path, file: Option<&OneFile>, open: impl FnOnce() -
 /// Removes what was made, if nobody has the database open and nobody has written anything into the log. Called when a handle has closed
 /// its connections. `check` looks for another copy of SQLite in this process first.
 pub fn tidy(path: &Path, file: &OneFile, check: bool) {
-    if !made().contains(&file.id()) || file.check().is_err() {
+    if !guard::made_log(file.id()) || file.check().is_err() {
         return;
     }
     let log = beside(path, "-wal");
@@ -55,6 +44,6 @@ pub fn tidy(path: &Path, file: &OneFile, check: bool) {
         let _stay = close();
     }
     if !log.exists() {
-        made().remove(&file.id());
+        guard::note_log(file.id(), false);
     }
 }

@@ -7,6 +7,7 @@ use rusqlite::ErrorCode;
 use super::one_file::replaced;
 use super::temporary;
 use crate::error::{Domain, Error, Status};
+use crate::files::out_of_descriptors;
 
 /// The error of a statement on the database at `path`.
 pub fn translate(error: rusqlite::Error, path: &Path) -> Error {
@@ -21,6 +22,12 @@ pub fn translate(error: rusqlite::Error, path: &Path) -> Error {
     }
     if failure.extended_code == rusqlite::ffi::SQLITE_READONLY_DBMOVED {
         return replaced(path).vendor(failure.extended_code);
+    }
+    if failure.code == ErrorCode::CannotOpen
+        && let Some(error) = out_of_descriptors()
+        && let Some(named) = Error::of_descriptors(Domain::Database, "the database cannot be opened", &error)
+    {
+        return named.vendor(failure.extended_code).at(path);
     }
     let text = message.unwrap_or_else(|| failure.to_string());
     let (status, said, hint) = match failure.extended_code {

@@ -23,6 +23,7 @@ use super::sqlite_private::{Spare, free_bytes, is_needed, size_of};
 use super::sqlite_state::{Copying, SqliteState};
 use super::temporary;
 use crate::error::{Domain, Error, Result, Status};
+use crate::process::{self, Process};
 use crate::progress::Job;
 use crate::schema::{Entity, Value, ValueRef, create_statement};
 
@@ -33,6 +34,7 @@ const MOST_BYTES: usize = 1 << 16;
 pub struct SqliteFile {
     path: PathBuf,
     options: OpenOptions,
+    process: Process,
     /// The file that was there first, or that was created.
     file: OnceCell<OneFile>,
     created: bool,
@@ -52,7 +54,8 @@ impl SqliteFile {
                 .hint("leave temp_dir out, or pass the path of a folder")
         })?;
         let options = OpenOptions { temp_dir, ..options.clone() };
-        let mut file = SqliteFile { path, options, file, created: false, reader, writer, spare: Spare::default() };
+        let (process, spare) = (Process::current(), Spare::default());
+        let mut file = SqliteFile { path, options, process, file, created: false, reader, writer, spare };
         if let Some(found) = &exists {
             file.file.get_or_init(|| OneFile::new(&file.path, found));
         }
@@ -127,8 +130,9 @@ impl SqliteFile {
         Ok(connection)
     }
 
-    /// Fails if the path names another file than the one that was opened, or none.
+    /// Fails if the path names another file than the one that was opened, or none, and in a child of the process that opened it.
     pub fn check_file(&self) -> Result<()> {
+        self.process.check(Domain::Database)?;
         self.file.get().map_or(Ok(()), OneFile::check)
     }
 
@@ -296,7 +300,11 @@ impl SqliteFile {
         let source = open_immutable(from)?;
         // Not the connection for writing: SQLite wants one of which it knows that nobody else uses it meanwhile.
         let mut target = self.connect(Access::Write, Some(job))?;
-        sqlite_copy::replace(&mut target, &source, self.reader()?, keep, copied)
+        let replaced = sqlite_copy::replace(&mut target, &source, self.reader()?, keep, copied);
+        if !self.process.is_current() {
+            leave(target);
+        }
+        replaced
     }
 
     /// The file.
@@ -329,11 +337,21 @@ impl SqliteFile {
 
 impl Drop for SqliteFile {
     fn drop(&mut self) {
+        if !self.process.is_current() {
+            let spare = self.spare.take();
+            [self.reader.take(), self.writer.take(), spare].into_iter().flatten().for_each(leave);
+            return;
+        }
         drop((self.reader.take(), self.writer.take(), std::mem::take(&mut self.spare)));
         if let Some(file) = self.file.get() {
             sqlite_beside::tidy(&self.path, file, self.options.guard);
         }
     }
+}
+
+/// Leaves a connection as it is, in a child after a fork: closing it would roll the parent's transaction back, and clean up its log.
+fn leave(connection: SqliteConnection) {
+    process::keep(connection);
 }
 
 /// Fails if an index has the name: tables and indexes share one space of names.

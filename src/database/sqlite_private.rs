@@ -62,9 +62,12 @@ impl Empty {
         }
         let path = hidden_name(&folder.join("copy"));
         let cannot = |error: &std::io::Error| {
-            let error =
-                Error::from_io(Domain::Database, "a private copy of the database cannot be created", folder, error);
-            error.detail("database", database.display()).hint(ways_out("another folder"))
+            let what = "a private copy of the database cannot be created";
+            match Error::of_descriptors(Domain::Database, what, error) {
+                Some(named) => named.at(folder),
+                None => Error::from_io(Domain::Database, what, folder, error).hint(ways_out("another folder")),
+            }
+            .detail("database", database.display())
         };
         drop(create_new(&path).map_err(|error| cannot(&error))?);
         let open = || -> rusqlite::Result<rusqlite::Connection> {
@@ -136,10 +139,17 @@ pub struct Making<'f> {
 #[derive(Default)]
 pub struct Spare(Cell<Option<SqliteConnection>>);
 
+impl Spare {
+    /// The connection, if there is one.
+    pub fn take(&self) -> Option<SqliteConnection> {
+        self.0.take()
+    }
+}
+
 impl<'f> Making<'f> {
     /// Begins. `connect` opens a connection to the file, if there is none to spare.
     pub fn start(empty: Empty, spare: &'f Spare, connect: &dyn Fn() -> Result<SqliteConnection>) -> Result<Making<'f>> {
-        let source = match spare.0.take() {
+        let source = match spare.take() {
             Some(source) => source,
             None => connect()?,
         };

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, ffi};
 
 use crate::error::{Domain, Error, Result, Status};
+use crate::files::out_of_descriptors;
 
 /// Where SQLite puts temporary files: the first of what these variables name and of these folders that it may write to.
 const VARIABLES: [&str; 2] = ["SQLITE_TMPDIR", "TMPDIR"];
@@ -34,6 +35,12 @@ pub fn folder(named: Option<&Path>) -> PathBuf {
 /// The error of a temporary file: it names the folder, and no database.
 pub fn failed(error: rusqlite::Error) -> Error {
     let code = error.sqlite_error().map(|failure| failure.extended_code);
+    let needs_one = error.sqlite_error_code() == Some(rusqlite::ErrorCode::CannotOpen);
+    if let Some(cause) = out_of_descriptors().filter(|_| needs_one)
+        && let Some(named) = Error::of_descriptors(Domain::Database, "a temporary file cannot be opened", &cause)
+    {
+        return code.into_iter().fold(named, Error::vendor);
+    }
     let chosen =
         candidates().find(|folder| is_writable(folder)).filter(|_| code != Some(ffi::SQLITE_IOERR_GETTEMPPATH));
     let (message, hint) = match &chosen {

@@ -13,6 +13,7 @@ use super::files::{create_new, io, is_at, look, remove};
 use super::folder::Folder;
 use super::id::Id;
 use crate::error::{Domain, Error, Result, Status};
+use crate::process::Process;
 
 /// What SQLite may put beside a database that it writes.
 const BESIDE: [&str; 3] = ["-journal", "-wal", "-shm"];
@@ -28,6 +29,7 @@ pub struct Reservation<'f> {
     id: Id,
     /// Locked as long as it is open.
     file: File,
+    process: Process,
 }
 
 impl<'f> Reservation<'f> {
@@ -41,7 +43,7 @@ impl<'f> Reservation<'f> {
                 Err(error) => return Err(io("nothing can be created in the folder for snapshots", &path, &error)),
             };
             if lock(&file, folder, id)? {
-                let reservation = Reservation { folder, id: id.clone(), file };
+                let reservation = Reservation { folder, id: id.clone(), file, process: Process::current() };
                 // For a person who finds it.
                 writeln!(&reservation.file, "process {}", std::process::id())
                     .map_err(|error| io("the file cannot be written", &path, &error))?;
@@ -94,7 +96,7 @@ impl<'f> Reservation<'f> {
         if !lock(&file, folder, id)? {
             return Ok(None);
         }
-        Ok(Some(Reservation { folder, id: id.clone(), file }))
+        Ok(Some(Reservation { folder, id: id.clone(), file, process: Process::current() }))
     }
 
     pub fn id(&self) -> &Id {
@@ -122,8 +124,8 @@ impl<'f> Reservation<'f> {
 
 impl Drop for Reservation<'_> {
     fn drop(&mut self) {
-        // What cannot be deleted now is deleted by the next sweep.
-        let _later = self.clean_up();
+        // In a child after a fork it is the parent's, which is at work. What cannot be deleted now is deleted by the next sweep.
+        let _later = if self.process.is_current() { self.clean_up() } else { Ok(()) };
     }
 }
 

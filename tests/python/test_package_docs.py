@@ -34,7 +34,7 @@ class Docs(binding.Case):
         return binding.run("\n".join(blocks))
 
     def test_the_guide(self):
-        printed = self.run_blocks("docs/python.md", 8)
+        printed = self.run_blocks("docs/python.md", 9)
         lines = printed.splitlines()
         self.assertEqual(lines[0], "4 4854 True")
         self.assertIn("NOT_FOUND", lines)

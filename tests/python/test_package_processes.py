@@ -111,6 +111,82 @@ class Guard(Host):
             self.commit()
 
 
+class Auto(Host):
+    """isolation="auto": here, and in a child process from the moment in which the host has the file open, too."""
+
+    def in_child(self, db):
+        return db._database.apart
+
+    def test_a_file_that_the_host_has_open_is_opened_in_a_child(self):
+        self.begin()
+        with self.open(isolation="auto", timeout=0) as db:
+            self.assertTrue(self.in_child(db))
+            manager = expmig.DataMigrationManager(db)
+            self.assertEqual(len(manager.digest(1)), 64)
+            self.fails("BUSY", manager.migrate_experiment, 1)
+            self.assertTrue(self.has_its_lock())
+            self.commit()
+            self.assertEqual(manager.migrate_experiment(1).new_experiment_id, 4)
+        self.assertEqual(self.host.execute("SELECT title FROM EXPERIMENT WHERE id = 4").fetchone(), ("of the host",))
+
+    def test_a_connection_that_comes_later_keeps_its_lock_and_its_rows(self):
+        self.host.close()
+        db = self.open(isolation="auto", timeout=0)
+        manager = expmig.DataMigrationManager(db)
+        seen = []
+        manager.validator.register_check("own", lambda check: seen.append(check.experiment_id))
+        manager.validator.register_check("sql", "SELECT 'EXPERIMENT' AS table_name, id AS row_id, 'found' AS message FROM EXPERIMENT WHERE id = 2")
+        manager.validator.validate_data_consistency()
+        self.assertFalse(self.in_child(db))
+        self.host = sqlite3.connect(self.path, isolation_level=None)
+        self.addCleanup(self.host.close)
+        self.begin()
+        self.fails("BUSY", manager.migrate_experiment, 1)
+        self.assertTrue(self.in_child(db))
+        self.assertTrue(self.has_its_lock())
+        self.commit()
+        self.assertEqual(manager.migrate_experiment(1).new_experiment_id, 4)
+        before = len(seen)
+        report = manager.validator.validate_data_consistency()
+        self.assertEqual(len(seen), before + 1)
+        self.assertIn("found", str(report))
+        self.begin()
+        db.close()
+        self.assertTrue(self.has_its_lock())
+        self.commit()
+        self.fails("MISUSE", manager.digest, 1)
+
+    def test_closing_leaves_the_host_its_lock(self):
+        self.host.close()
+        db = self.open(isolation="auto")
+        self.assertEqual(len(expmig.DataMigrationManager(db).digest(1)), 64)
+        self.host = sqlite3.connect(self.path, isolation_level=None)
+        self.addCleanup(self.host.close)
+        self.begin()
+        db.close()
+        self.assertTrue(self.has_its_lock())
+        self.commit()
+
+    def test_without_a_host_it_stays_here_and_closes(self):
+        self.host.close()
+        with self.open(isolation="auto") as db:
+            self.assertEqual(expmig.DataMigrationManager(db).migrate_experiment(1).new_experiment_id, 4)
+            self.assertFalse(self.in_child(db))
+        self.assertEqual(binding.descriptors(self.path), 0)
+
+    def test_the_target_moves_too(self):
+        self.host.close()
+        other = self.copy("other.db")
+        source, target = self.open(isolation="auto"), self.open(other, isolation="auto")
+        host = sqlite3.connect(other, isolation_level=None)
+        self.addCleanup(host.close)
+        host.execute("SELECT count(*) FROM EXPERIMENT").fetchone()
+        migrator, receiver = expmig.DataMigrationManager(source), expmig.DataMigrationManager(target)
+        self.assertEqual(migrator.migrate_experiment(1, target=receiver).new_experiment_id, 4)
+        self.assertTrue(migrator.compare(1, 4, receiver)["equal"])
+        self.assertEqual(host.execute("SELECT count(*) FROM EXPERIMENT").fetchone(), (4,))
+
+
 class SystemSqlite(binding.Case):
     """Way out: a build with the system's SQLite, which Python's sqlite3 uses too. Where that is too old, a newer one stands in for it, the one
     that is bundled otherwise, as a shared library of the same name."""

@@ -5,14 +5,22 @@ import os
 import threading
 from typing import Any, Callable
 
-from .errors import DataMigrationError
+from .errors import AFTER_FORK_HINT, DataMigrationError
+
+
+def refuse_after_fork(what: str, process: int) -> None:
+    """Fails in a child of the process that opened something."""
+    if process != os.getpid():
+        raise DataMigrationError(
+            f"the {what} was opened by the parent of this process, before the fork", status="MISUSE", domain="DATABASE", hint=AFTER_FORK_HINT,
+        )
 
 
 class Handle:
     """A pointer to a database or a manager.
 
     ``with handle as pointer`` uses it. Closing it while another thread does so takes effect at the end of that use. It is closed
-    when it is garbage, too; the library allows every order. In a child after a fork it is left alone: SQLite's rule.
+    when it is garbage, too; the library allows every order. In a child after a fork it is left alone.
     """
 
     def __init__(self, what: str, pointer: Any, free: Callable[[Any], None], keeps: Any = None) -> None:
@@ -27,14 +35,11 @@ class Handle:
         self._keeps = keeps
 
     def __enter__(self) -> Any:
+        # Before the lock, which a thread of the parent can have had at the fork.
+        refuse_after_fork(self._what, self._process)
         with self._lock:
             if self._closed:
                 raise DataMigrationError(f"the {self._what} is closed", status="MISUSE", domain="DATABASE", hint="make a new one")
-            if self._process != os.getpid():
-                raise DataMigrationError(
-                    f"the {self._what} was opened by the parent of this process", status="MISUSE", domain="DATABASE",
-                    hint="SQLite does not survive a fork; open the database in the process that uses it",
-                )
             self._users += 1
             return self._pointer
 
@@ -44,6 +49,9 @@ class Handle:
             self._free_if_unused()
 
     def close(self) -> None:
+        if self._process != os.getpid():
+            self._closed = True
+            return
         with self._lock:
             self._closed = True
             self._free_if_unused()
@@ -55,9 +63,8 @@ class Handle:
     def _free_if_unused(self) -> None:
         if self._closed and self._users == 0 and self._pointer is not None:
             pointer, self._pointer = self._pointer, None
-            if self._process == os.getpid():
-                self._free(pointer)
-                self._keeps = None
+            self._free(pointer)
+            self._keeps = None
 
     def __del__(self) -> None:
         # Nobody can be using it.

@@ -16,6 +16,7 @@ from typing import Any, Callable
 
 from ._call import Call, Job
 from ._callbacks import check_is_over
+from ._handle import refuse_after_fork
 from ._server import Secret
 from .errors import DataMigrationError
 from .metric import Metric
@@ -26,6 +27,15 @@ GONE_HINT = (
     "whatever it did not finish was rolled back; make a new DatabaseManager, and repeat the call, a migration or an import with "
     'on_duplicate="skip"'
 )
+
+
+def above_stdio(one: socket.socket) -> socket.socket:
+    """The socket with a number above those where programs print, which can be closed, as in daemons."""
+    if one.fileno() > 2:
+        return one
+    import fcntl
+    with one:
+        return socket.socket(fileno=fcntl.fcntl(one.fileno(), fcntl.F_DUPFD_CLOEXEC, 3))
 
 
 class Stop:
@@ -42,7 +52,7 @@ class Child:
                 "a child process cannot be started, as sys.executable is empty", status="UNSUPPORTED", domain="DATABASE",
                 hint="set sys.executable to a Python interpreter",
             )
-        ours, theirs = socket.socketpair()
+        ours, theirs = map(above_stdio, socket.socketpair())
         with theirs:
             program = PROGRAM.format(root=os.path.dirname(os.path.dirname(os.path.abspath(__file__))), number=theirs.fileno())
             # A session of its own: Ctrl-C in a terminal is for this process, which passes it on when it can.
@@ -70,6 +80,8 @@ class Child:
 
     def end(self, number: int) -> None:
         """Closes one of the child's objects; while the child does a call of this thread, with its next one."""
+        if self._owner != os.getpid():
+            return
         with self._lock:
             if number in self._gone:
                 return
@@ -98,13 +110,15 @@ class Child:
         job = next((one for one in arguments if isinstance(one, Job)), None)
         given = tuple(Stop() if one is job and job else portable(one) for one in arguments)
         request: tuple[Any, ...] = (number, method, given, portable(named))
+        # Before the lock, which a thread of the parent can have had at the fork.
+        refuse_after_fork("database", self._owner)
         with self._lock:
             if self._busy:
                 raise DataMigrationError(
                     "a call was made from inside a callback of the same database", status="MISUSE", domain="DATABASE",
                     hint="let the callback return first",
                 )
-            if number in self._gone or self._owner != os.getpid() or self._closing or self.connection.closed:
+            if number in self._gone or self._closing or self.connection.closed:
                 raise DataMigrationError("the database is closed", status="MISUSE", domain="DATABASE", hint="make a new one")
             self._busy = True
             try:

@@ -5,12 +5,16 @@ import os
 import sys
 import threading
 import weakref
-from typing import Any, Callable, Sequence, Tuple
+from functools import partial
+from typing import TYPE_CHECKING, Any, Callable, Sequence, Tuple
 
 from ._address import address_of
 from ._server import secret
 from .errors import SHARED_PROCESS_HINT, ConnectionError, DatabaseError, DataMigrationError, QueryError
 from .progress import ProgressCallback, reporting_to
+
+if TYPE_CHECKING:
+    from ._call import Job
 
 
 class Row(Tuple[Any, ...]):
@@ -54,7 +58,8 @@ class DatabaseManager:
     read from a private copy (docs/threading.md). None is no limit: the file is read in place.
     ``temp_dir``: the folder for private copies; None is the one where SQLite puts its temporary files.
     ``isolation``: "process" does every call in a child process, which is the way to use expmig on a file that this process has open
-    through Python's sqlite3 (docs/python.md); None does it here.
+    through Python's sqlite3 (docs/python.md); "auto" does it here until this process has the file open otherwise, and from then on in a child
+    process; None does it here.
     ``allow_shared_process``: open the file here although this process has it open through another copy of SQLite, whose locks get lost.
     ``cancel``: a CancelToken that stops opening, and ``progress_callback`` is called with a MigrationProgress meanwhile; Ctrl-C ends opening in any
     case.
@@ -108,8 +113,8 @@ class DatabaseManager:
             "host": host, "user": user, "port": port, "unix_socket": unix_socket, "ssl_mode": ssl_mode, "ssl_ca": ssl_ca,
             "connect_timeout": connect_timeout, "read_timeout": read_timeout,
         }
-        if isolation not in (None, "process"):
-            raise ValueError(f'isolation must be None or "process", not {isolation!r}')
+        if isolation not in (None, "process", "auto"):
+            raise ValueError(f'isolation must be None, "process" or "auto", not {isolation!r}')
         if max_read_lock is not None and not max_read_lock >= 0.001:
             raise ValueError(f"max_read_lock must be at least a millisecond, or None for no limit, not {max_read_lock!r}")
         address = address_of(path, use_sqlite, password, server)
@@ -145,6 +150,12 @@ class DatabaseManager:
         if self.isolation == "process":
             from ._remote import Child
             return Child().open(self._asked, job)
+        if self.isolation == "auto" and self.use_sqlite:
+            from ._auto import Database
+            return Database(self._asked, partial(self._open_here, job), job)
+        return self._open_here(job)
+
+    def _open_here(self, job: Job) -> Any:
         from ._native import Database
         if self.use_sqlite and not self._asked["allow_shared_process"]:
             refuse_another_sqlite(str(self._asked["url"]))

@@ -24,8 +24,12 @@ PYTHON_NAMES = {
     "EXPMIG_VALIDATE_FOREIGN_KEYS": '"foreign_keys"',
     "EXPMIG_VALIDATE_ALL": "no scope",
 }
+AFTER_FORK_HINT = (
+    'open databases only after the fork, or start the process with multiprocessing\'s "spawn" or "forkserver", or open the DatabaseManager with '
+    'isolation="process"'
+)
 SHARED_PROCESS_HINT = (
-    "close the sqlite3 connection first, or open the DatabaseManager with isolation=\"process\", or build expmig with "
+    "close the sqlite3 connection, or what else has the file open, first, or open the DatabaseManager with isolation=\"process\" or \"auto\", or build expmig with "
     "EXPMIG_SYSTEM_SQLITE=1 so that both use one SQLite; allow_shared_process=True overrides, at the risk of losing locks and rows"
 )
 

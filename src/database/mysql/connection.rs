@@ -27,6 +27,7 @@ use crate::database::read::ReadStatement;
 use crate::database::reference::References;
 use crate::database::unsteady::Unsteady;
 use crate::error::{Domain, Error, Result, Status};
+use crate::process;
 use crate::progress::Job;
 use crate::schema::{Table, Value, ValueRef, quote};
 
@@ -100,6 +101,12 @@ impl MysqlConnection {
             unchecked: Cell::new(false),
             sees_triggers: Cell::new(None),
         })
+    }
+
+    /// Lets it go in a child after a fork: the descriptor is closed, and nothing is sent.
+    pub fn leave(self) {
+        self.link.let_go();
+        process::keep(self);
     }
 
     /// Runs DDL that creates a schema, on a connection to none.

@@ -6,6 +6,7 @@ use mysql::{DriverError, Error as Cause, MySqlError};
 use mysql_common::proto::codec::error::PacketCodecError as Codec;
 
 use crate::error::{Domain, Error, Status};
+use crate::files::out_of_descriptors;
 
 /// The server's own numbers (https://dev.mysql.com/doc/mysql-errors/, https://mariadb.com/kb/en/mariadb-error-codes/).
 pub const LOCK_WAIT_TIMEOUT: u16 = 1205;
@@ -36,6 +37,13 @@ pub fn translate(error: Cause, place: &str) -> Error {
 
 /// The error of connecting: what says nonsense is no server, whatever the nonsense looks like.
 pub fn of_connecting(error: Cause, place: &str) -> Error {
+    // The driver tells of it in many ways, and the socket is closed by now that it may have got.
+    if !matches!(error, Cause::MySqlError(_))
+        && let Some(cause) = out_of_descriptors()
+        && let Some(named) = Error::of_descriptors(Domain::Database, "the server cannot be connected to", &cause)
+    {
+        return named.detail("database", place);
+    }
     match error {
         Cause::DriverError(DriverError::PacketTooLarge) | Cause::CodecError(Codec::PacketTooLarge) => {
             not_understood("its answer is too long").detail("database", place)

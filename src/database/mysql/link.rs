@@ -18,7 +18,9 @@ use super::cell::Columns;
 use super::failure::{is_lock_wait, translate};
 use super::loading::{Load, Loading, Refusal};
 use super::session::{Door, Server, Session};
+use super::socket::Socket;
 use crate::error::{Domain, Error, Result, Status};
+use crate::process::Process;
 use crate::sockets::{Quiet, quietly};
 
 /// Who stops reading gets so many more rows before the server is asked to stop sending.
@@ -102,6 +104,7 @@ struct Aside {
 }
 
 struct State {
+    socket: Socket,
     pool: Pool,
     /// The connection, unless a result set has it, a load or the pool.
     idle: Option<PooledConn>,
@@ -127,6 +130,7 @@ impl Drop for State {
 
 /// A connection.
 pub struct Link {
+    process: Process,
     door: Door,
     state: RefCell<State>,
     pub watched: Watched,
@@ -135,6 +139,7 @@ pub struct Link {
 impl State {
     fn new(session: Session) -> State {
         State {
+            socket: Socket::of(&session.connection),
             pool: session.pool,
             idle: Some(session.connection),
             loading: None,
@@ -152,7 +157,12 @@ impl State {
 
 impl Link {
     pub fn new(door: Door, session: Session) -> Link {
-        Link { door, state: RefCell::new(State::new(session)), watched: Watched::default() }
+        Link {
+            process: Process::current(),
+            door,
+            state: RefCell::new(State::new(session)),
+            watched: Watched::default(),
+        }
     }
 
     /// The server at the other end.
@@ -178,6 +188,13 @@ impl Link {
     /// Whether the connection was lost.
     pub fn is_lost(&self) -> bool {
         self.state.borrow().lost
+    }
+
+    /// Closes the descriptor alone, in a child after a fork.
+    pub fn let_go(&self) {
+        if let Ok(state) = self.state.try_borrow() {
+            state.socket.close();
+        }
     }
 
     /// Another connection in the place of this one. What ran here is gone.
@@ -206,6 +223,7 @@ impl Link {
 
     /// The connection, from wherever it is.
     fn back(&self, state: &mut State) -> std::result::Result<PooledConn, Failure> {
+        self.process.check(Domain::Database)?;
         if state.lost {
             return Err(self.lost().into());
         }

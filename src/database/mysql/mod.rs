@@ -49,6 +49,7 @@ mod rows;
 mod server;
 mod session;
 mod settings;
+mod socket;
 mod store;
 mod tables;
 mod times;

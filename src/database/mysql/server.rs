@@ -14,6 +14,7 @@ use crate::database::connection::Connection;
 use crate::database::handle::{OpenOptions, has_no_experiment};
 use crate::database::widening::Widening;
 use crate::error::{Domain, Error, Result, Status};
+use crate::process::Process;
 use crate::progress::Job;
 use crate::schema::{Entity, MYSQL_CHARSET, create_statement_mysql, quote};
 
@@ -29,6 +30,7 @@ fn of_the_server(schema: &str) -> Error {
 
 /// A schema of a server.
 pub struct MysqlServer {
+    process: Process,
     door: Door,
     options: OpenOptions,
     created: bool,
@@ -45,6 +47,7 @@ impl MysqlServer {
         };
         let address = Address { password: None, ..address };
         let mut server = MysqlServer {
+            process: Process::current(),
             door: Door { address, password },
             options: options.clone(),
             created: false,
@@ -100,6 +103,7 @@ impl MysqlServer {
     }
 
     fn open_reader(&self, job: Option<&Arc<Job>>) -> Result<&MysqlConnection> {
+        self.process.check(Domain::Database)?;
         if let Some(open) = self.reader.get() {
             return Ok(open);
         }
@@ -114,6 +118,7 @@ impl MysqlServer {
 
     /// What would make the tables hold everything; done, if that is asked for.
     pub fn widen(&self, apply: bool, job: &Arc<Job>) -> Result<Widening> {
+        self.process.check(Domain::Database)?;
         if !apply {
             return widen::plan(self.open_reader(None)?);
         }
@@ -122,6 +127,7 @@ impl MysqlServer {
 
     /// The connection for writing.
     pub fn writer(&self, job: &Arc<Job>) -> Result<&dyn Connection> {
+        self.process.check(Domain::Database)?;
         if let Some(open) = self.writer.get() {
             return Ok(open);
         }
@@ -166,5 +172,13 @@ impl MysqlServer {
     pub fn identity(&self) -> Option<String> {
         let server = self.open_reader(None).ok()?.server();
         Some(format!("{}/{}", server.identity, self.name()))
+    }
+}
+
+impl Drop for MysqlServer {
+    fn drop(&mut self) {
+        if !self.process.is_current() {
+            [self.reader.take(), self.writer.take()].into_iter().flatten().for_each(MysqlConnection::leave);
+        }
     }
 }
