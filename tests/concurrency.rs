@@ -558,3 +558,50 @@ fn a_journal_of_a_killed_writer_is_named_when_the_handle_may_not_write() {
     assert!(error.message().contains("recovery"), "{error:?}");
     assert!(!journal_files(&pair.source()).is_empty(), "nothing was changed");
 }
+
+/// What a child says by how it ends.
+fn in_a_child(body: impl FnOnce() -> i32) -> i32 {
+    let mut status = 0;
+    // SAFETY: the child calls nothing that could wait for a thread of the parent, and ends without running what runs at an end.
+    unsafe {
+        let child = fork();
+        assert!(child >= 0, "fork");
+        if child == 0 {
+            _exit(body());
+        }
+        assert_eq!(waitpid(child, &raw mut status, 0), child);
+    }
+    status
+}
+
+unsafe extern "C" {
+    fn fork() -> i32;
+    fn waitpid(child: i32, status: *mut i32, options: i32) -> i32;
+    fn _exit(code: i32) -> !;
+}
+
+#[test]
+fn a_child_is_refused_what_its_parent_has_open_and_may_drop_it() {
+    let pair = Pair::new(Journal::Wal);
+    let parent = manager(&pair.source(), PATIENT);
+    let link = pair.0.path().join("link.db");
+    std::fs::hard_link(pair.source(), &link).unwrap();
+    let names = [pair.source(), link].map(|path| path.to_str().unwrap().to_owned());
+    let mut kept = Some(parent);
+    let status = in_a_child(|| {
+        let of_fork = |error: Error| error.status() == Status::Misuse && error.message().contains("fork");
+        let opened =
+            names.each_ref().map(|name| Database::open(name, OpenOptions::default()).err().is_some_and(of_fork));
+        let used = kept.as_ref().is_some_and(|parent| parent.list_experiments().err().is_some_and(of_fork));
+        drop(kept.take());
+        i32::from(!(used && opened == [true, true]))
+    });
+    assert_eq!(status, 0);
+    let parent = kept.unwrap();
+    let before = parent.list_experiments().unwrap().len();
+    parent.migrate_experiment(1, None, MigrateOptions::default()).unwrap();
+    assert!(pair.source().with_file_name("source.db-wal").exists());
+    drop(parent);
+    let count: i64 = open(&pair.source()).query_row("SELECT count(*) FROM EXPERIMENT", [], |row| row.get(0)).unwrap();
+    assert_eq!(count, before as i64 + 1);
+}

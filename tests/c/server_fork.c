@@ -1,8 +1,10 @@
 /* A host that forks with connections to a server: the child lets go of them and sends nothing, and the parent's go on. Arguments: the URL
    of a schema, a database to copy from. */
 #include "check.h"
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 enum { NUMBERS = 256, ROUNDS = 10 };
@@ -80,6 +82,54 @@ static void in_child(const char *url, expmig_database *database, expmig_manager 
     CHECK_INT(status, 0);
 }
 
+/* In a daemon, which has closed what is below 3: no connection lives there. */
+static void as_a_daemon(const char *url)
+{
+    int status = -1;
+    pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        struct stat found;
+        char *id = NULL;
+        int fd;
+        expmig_manager *manager;
+        for (fd = 0; fd < 3; fd++)
+            close(fd);
+        manager = open_manager(url, 0);
+        for (fd = 0; fd < 3; fd++)
+            CHECK(fstat(fd, &found) != 0 || S_ISCHR(found.st_mode));
+        CHECK(write(1, "a line of the host\n", 19) == 19 && write(2, "another\n", 8) == 8);
+        CHECK(count_experiments(manager) > 0);
+        OK(expmig_snapshot_create(manager, "", NULL, &id, &err));
+        CHECK(write(1, "a line of the host\n", 19) == 19);
+        OK(expmig_snapshot_verify(manager, id, NULL, &err));
+        expmig_string_free(id);
+        expmig_manager_free(manager);
+        end_child(0);
+    }
+    CHECK(waitpid(child, &status, 0) == child);
+    CHECK_INT(status, 0);
+}
+
+/* Without a descriptor there is no connection, and the error says why. */
+static void none_left(const char *url)
+{
+    int taken[NUMBERS], count = 0;
+    expmig_database *database = NULL;
+    struct rlimit limit;
+    CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    limit.rlim_cur = NUMBERS;
+    CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    while ((taken[count] = open("/dev/null", O_RDONLY)) >= 0)
+        count++;
+    FAILS(EXPMIG_IO, expmig_database_open(url, NULL, &database, &err));
+    CHECK_TEXT(detail("errno"), "24");
+    CHECK_HAS(expmig_error_hint(err), "ulimit -n");
+    while (count-- > 0)
+        CHECK(close(taken[count]) == 0);
+    expmig_manager_free(open_manager(url, 0));
+}
+
 int main(int count, char **arguments)
 {
     expmig_database *database;
@@ -113,6 +163,8 @@ int main(int count, char **arguments)
     expmig_database_close(database);
     expmig_manager_free(manager);
     expmig_manager_free(source);
+    as_a_daemon(arguments[1]);
+    none_left(arguments[1]);
     forget_error();
     return 0;
 }

@@ -11,6 +11,10 @@ static void refused(const char *path)
     CHECK(database == NULL);
     CHECK_HAS(expmig_error_hint(err), "EXPMIG_OPEN_ALLOW_SHARED_PROCESS");
     CHECK_HAS(detail("path"), ".db");
+    /* Which it is, and no more than can be known. */
+    CHECK_HAS(expmig_error_message(err), "perhaps");
+    CHECK_HAS(expmig_error_message(err), detail("descriptor"));
+    CHECK(fcntl(atoi(detail("descriptor")), F_GETFD) != -1);
 }
 
 static void opens(const char *path, uint32_t flags)
