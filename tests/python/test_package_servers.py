@@ -338,7 +338,8 @@ class Widening(Case):
                 self.assertIs(plan["applied"], False)
                 self.assertEqual([(one["table"], one["column"]) for one in plan["changes"]], [("EPOCH", "time"), ("METRIC", "total_val")])
                 self.assertEqual([(one["table"], one["column"]) for one in plan["left"]], [("TRIAL_RUN", "update_time")])
-                self.assertEqual(len(plan["statements"]), 2)
+                # The first is for a client of the user's own: days such as 0000-00-00 stop an ALTER in a default session.
+                self.assertEqual([statement.split()[0] for statement in plan["statements"]], ["SET", "ALTER", "ALTER"])
                 self.assertEqual(self.column("METRIC", "total_val"), "float")
                 done = db.schema_widen(apply=True)
                 self.assertIs(done["applied"], True)
@@ -349,7 +350,7 @@ class Widening(Case):
     def test_a_handle_that_only_reads_names_them_and_widens_nothing(self):
         self.narrow().close()
         reading = self.connect(readonly=True)
-        self.assertEqual(len(reading.schema_widen()["statements"]), 2)
+        self.assertEqual(len(reading.schema_widen()["statements"]), 3)
         self.fails("MISUSE", reading.schema_widen, apply=True)
         self.assertEqual(self.column("METRIC", "total_val"), "float")
 
