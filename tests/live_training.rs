@@ -236,7 +236,7 @@ fn a_copy_that_is_made_aside_has_the_state_that_was_read_in_place() {
 }
 
 #[test]
-fn what_takes_longer_than_a_tenth_of_the_limit_goes_on_with_a_copy() {
+fn what_takes_longer_than_a_quarter_of_the_limit_goes_on_with_a_copy() {
     let place = Place::new();
     larger(&place.path("larger.db"));
     let folder = place.path("temporary");

@@ -22,14 +22,14 @@ use crate::schema::{Table, Value, ValueRef};
 
 /// Up to this size a pass over the whole file, or a copy of it, takes some tenths of a second on a slow machine. So it is copied only if a
 /// job does not get by with what it can read until then.
-const SMALL: u64 = 64 << 20;
+const SMALL: u64 = 128 << 20;
 /// Up to this size the copy is made on a second processor while the job begins to read: a few tenths of a second, in which writers wait.
 /// Larger ones are copied first, and writers have their turn meanwhile.
 const MOST_ASIDE: u64 = 256 << 20;
 /// The shares of the limit, in percent, after which a copy is begun that was not needed before, after which no further statement is read in
 /// place, and after which writers are let in, whether the copy is ready or not.
-const FIRST_COPY: u32 = 10;
-const LAST_STATEMENT: u32 = 25;
+const FIRST_COPY: u32 = 25;
+const LAST_STATEMENT: u32 = 40;
 const LAST_MOMENT: u32 = 90;
 
 /// What it takes to copy the file.
