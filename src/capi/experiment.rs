@@ -98,7 +98,8 @@ pub unsafe extern "C" fn expmig_experiment_digest(
 /// `manager_a`, `manager_b`: the databases; the same one twice is fine.
 /// `options`: progress and cancel; NULL for none.
 /// `json`: receives a JSON object, schema "expmig.comparison/1": "equal", both digests and row counts, and "first_difference" (null if
-/// equal): "node" (table), ids or "row", "how", "difference". The caller frees it with expmig_string_free.
+/// equal): "node" (table), ids or "row", "how", "difference"; and "warnings", of tables that others could change while they were read. The
+/// caller frees it with expmig_string_free.
 ///
 /// Different experiments are no error. Answers as expmig_experiment_digest. Since 0.1.0.
 #[must_use]
