@@ -16,6 +16,7 @@ mod odd;
 mod presence;
 mod problem;
 mod row_query;
+mod rows_once;
 mod run_keys;
 mod selection;
 mod strangers;
@@ -37,6 +38,7 @@ pub use links::{
 pub use odd::{has_loose_keys, is_disguised, mend_keys};
 pub use problem::{Problem, ProblemKind, Problems};
 pub use row_query::RowQuery;
+pub use rows_once::{Look, RowsOnce};
 pub use run_keys::RunKeys;
 pub use selection::{Counts, Members, Scope, Selection};
 pub use strangers::{Strangers, append as append_value};

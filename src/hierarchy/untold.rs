@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 
-use super::ids::IdSet;
+use super::rows_once::{Look, RowsOnce};
 use super::selection::Selection;
-use super::walk::{Owner, Shape, Visitor, walk};
+use super::walk::{Shape, walk};
 use crate::database::{Connection, Layout, Next, Row};
 use crate::error::Result;
 use crate::progress::Job;
-use crate::schema::{Entity, ValueRef};
+use crate::schema::ValueRef;
 
 /// What tells a value from others, without keeping it.
 pub fn mark(value: ValueRef<'_>) -> u64 {
@@ -52,21 +52,17 @@ pub fn untold(
     if columns.is_empty() {
         return Ok(Vec::new());
     }
-    let mut found = Found { columns, seen: [IdSet::default(), IdSet::default()] };
+    let mut found = RowsOnce::new(Found(columns), selection);
     walk(connection, layout, selection, job, &mut found)?;
-    let found = found.columns.into_iter().filter(|column| column.values > 0);
+    let found = found.look.0.into_iter().filter(|column| column.values > 0);
     Ok(found.map(|column| (column.table, column.name, column.values)).collect())
 }
 
-struct Found {
-    columns: Vec<Column>,
-    /// Metrics and artifacts that were looked at: several links can lead to one.
-    seen: [IdSet; 2],
-}
+struct Found(Vec<Column>);
 
-impl Found {
+impl Look for Found {
     fn look(&mut self, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
-        for column in self.columns.iter_mut().filter(|column| column.table == shape.table.schema.name) {
+        for column in self.0.iter_mut().filter(|column| column.table == shape.table.schema.name) {
             let Some(at) = shape.columns.iter().position(|there| there.name == column.name) else { continue };
             let value = row.value(shape.first + at)?;
             if value != ValueRef::Null && column.marks.contains(&mark(value)) {
@@ -74,30 +70,5 @@ impl Found {
             }
         }
         Ok(())
-    }
-}
-
-impl Visitor for Found {
-    fn node(&mut self, _: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
-        self.look(shape, row)
-    }
-
-    fn below_run(&mut self, _: usize, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
-        self.look(shape, row)
-    }
-
-    fn link(
-        &mut self,
-        _: Owner,
-        shape: &Shape<'_>,
-        row: &dyn Row,
-        leaf: Option<u64>,
-        (entity, leaf_shape): (Entity, &Shape<'_>),
-    ) -> Result<()> {
-        self.look(shape, row)?;
-        let Some(rank) = leaf else { return Ok(()) };
-        let [metrics, artifacts] = &mut self.seen;
-        let seen = if entity == Entity::Metric { metrics } else { artifacts };
-        if seen.insert(rank.cast_signed())? { self.look(leaf_shape, row) } else { Ok(()) }
     }
 }

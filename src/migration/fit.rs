@@ -10,7 +10,8 @@ use crate::database::{ColumnLayout, Connection, KEPT, Layout, Loss, Next, Row, T
 use crate::digest::{ExperimentDigest, digest, same_content};
 use crate::error::Result;
 use crate::hierarchy::{
-    Fate, LEFT_OUT, Owner, Scope, Selection, Shape, Through, Visitor, Without, leads_out, mark, scan_links, walk,
+    Fate, LEFT_OUT, Look, Owner, RowsOnce, Scope, Selection, Shape, Through, Visitor, Without, leads_out, mark,
+    scan_links, walk,
 };
 use crate::progress::Job;
 use crate::schema::{Entity, Place, Value, ValueRef, quote};
@@ -254,14 +255,7 @@ impl Effective {
             return Ok(None);
         }
         job.begin("looking for values that do not fit")?;
-        let metrics = selection.metrics.len();
-        let artifacts = selection.artifacts.len();
-        let mut finder = Finder {
-            effective: self,
-            target: sides.target,
-            fit,
-            seen: [vec![false; metrics as usize], vec![false; artifacts as usize]],
-        };
+        let mut finder = RowsOnce::new(Finder { effective: self, target: sides.target, fit }, selection);
         // What the transformation makes of a metric has to fit.
         sides.rewriting(|rewrite| match (rewrite, quality) {
             (Some(rewrite), _) => {
@@ -343,7 +337,7 @@ impl Effective {
 }
 
 /// Two that see the same rows.
-struct Both<'b, 'f>(&'b mut Finder<'f>, &'b mut Quality);
+struct Both<'b, 'f>(&'b mut RowsOnce<Finder<'f>>, &'b mut Quality);
 
 impl Visitor for Both<'_, '_> {
     fn node(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
@@ -373,11 +367,9 @@ struct Finder<'a> {
     effective: &'a Effective,
     target: &'a dyn Connection,
     fit: &'a mut Fit,
-    /// The leaf rows looked at, by rank: metrics, artifacts.
-    seen: [Vec<bool>; 2],
 }
 
-impl Finder<'_> {
+impl Look for Finder<'_> {
     fn look(&mut self, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
         let table = shape.table.schema.name;
         let not_copied = self.effective.appended && is_own_row(shape.table);
@@ -456,34 +448,4 @@ impl Finder<'_> {
 /// Whether this is the table of experiments themselves.
 fn is_own_row(table: &TableLayout) -> bool {
     table.schema.place == Place::Node(Entity::Experiment)
-}
-
-impl Visitor for Finder<'_> {
-    fn node(&mut self, _owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
-        self.look(shape, row)
-    }
-
-    fn below_run(&mut self, _run: usize, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
-        self.look(shape, row)
-    }
-
-    fn link(
-        &mut self,
-        _owner: Owner,
-        shape: &Shape<'_>,
-        row: &dyn Row,
-        leaf: Option<u64>,
-        (entity, leaf_shape): (Entity, &Shape<'_>),
-    ) -> Result<()> {
-        self.look(shape, row)?;
-        let [metrics, artifacts] = &mut self.seen;
-        let seen = if entity == Entity::Metric { metrics } else { artifacts };
-        match leaf.and_then(|rank| seen.get_mut(rank as usize)) {
-            Some(seen) if !*seen => {
-                *seen = true;
-                self.look(leaf_shape, row)
-            }
-            _ => Ok(()),
-        }
-    }
 }
