@@ -7,8 +7,8 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags};
-use rustix::io::{Errno, fcntl_getfd};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, RenameFlags, linkat, renameat_with};
+use rustix::io::{Errno, fcntl_getfd, retry_on_intr};
 use rustix::stdio::{stderr, stdin, stdout};
 
 use crate::error::{Domain, Error, Result, Status};
@@ -50,7 +50,7 @@ pub fn create_new(path: &Path) -> std::io::Result<File> {
 
 /// Renames, unless something has the new name.
 pub fn rename_new(domain: Domain, from: &Path, to: &Path) -> Result<()> {
-    let renamed = match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+    let renamed = match retry_on_intr(|| renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)) {
         // The file system cannot refuse: whoever comes here has looked before.
         Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => std::fs::rename(from, to),
         other => other.map_err(std::io::Error::from),
@@ -170,7 +170,8 @@ impl NewFile {
 
     /// Gives the file without a name one.
     fn link(&self, to: &Path) -> Result<()> {
-        let linked = rustix::fs::linkat(CWD, descriptor(&self.file), CWD, to, AtFlags::SYMLINK_FOLLOW);
+        let from = descriptor(&self.file);
+        let linked = retry_on_intr(|| linkat(CWD, &from, CWD, to, AtFlags::SYMLINK_FOLLOW));
         linked.map_err(|error| match error {
             Errno::EXIST => exists(self.domain, to),
             other => Error::from_io(self.domain, "the file cannot be given its name", to, &other.into()),
@@ -197,7 +198,8 @@ pub fn exists(domain: Domain, path: &Path) -> Error {
 
 /// A new file without a name; `None` where there can be none, or no way to name it later.
 fn unnamed(folder: &Path) -> Option<File> {
-    let fd = rustix::fs::open(folder, OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC, Mode::from(0o600)).ok()?;
+    let flags = OFlags::TMPFILE | OFlags::WRONLY | OFlags::CLOEXEC;
+    let fd = retry_on_intr(|| rustix::fs::open(folder, flags, Mode::from(0o600))).ok()?;
     let file = File::from(fd);
     descriptor(&file).exists().then_some(file)
 }

@@ -46,6 +46,7 @@ pub mod schema;
 pub mod snapshot;
 #[cfg(feature = "mysql")]
 mod sockets;
+mod threads;
 pub mod transformation;
 pub mod validation;
 

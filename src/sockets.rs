@@ -4,6 +4,7 @@
 //! the one thread, while it uses a connection, and what came of it is taken away. That takes unsafe code, which only the C ABI has and lends:
 //! a Rust program ignores SIGPIPE from its start, unless it asks for another way.
 
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -16,12 +17,15 @@ pub struct Before {
     pub pending: bool,
 }
 
-/// How the signal is held back in this thread, and how that ends; and how long a socket of this number waits, which is told whether it worked.
+/// How the signal is held back in this thread, and how that ends; and what can be done with a socket of this number: how long it waits,
+/// which is told whether it worked, another descriptor of it, and how many bytes have come and arrived so far, where the system counts them.
 #[derive(Clone, Copy)]
 pub struct Means {
     pub begin: fn() -> Before,
     pub end: fn(Before),
     pub set_timeouts: fn(i32, Option<Duration>) -> bool,
+    pub copy: fn(i32) -> std::io::Result<OwnedFd>,
+    pub moved: fn(i32) -> Option<u64>,
 }
 
 static LENT: OnceLock<Means> = OnceLock::new();
@@ -58,8 +62,12 @@ pub fn set_timeouts(number: i32, time: Option<Duration>) -> bool {
     LENT.get().is_some_and(|means| (means.set_timeouts)(number, time))
 }
 
-/// Uses a connection without a SIGPIPE.
-pub fn quietly<T>(body: impl FnOnce() -> T) -> T {
-    let _quiet = Quiet::begin();
-    body()
+/// Another descriptor of the socket of this number; `None` where there are no means.
+pub fn copy(number: i32) -> Option<std::io::Result<OwnedFd>> {
+    LENT.get().map(|means| (means.copy)(number))
+}
+
+/// How many bytes have come and arrived at the other end, if that is counted.
+pub fn moved(socket: &OwnedFd) -> Option<u64> {
+    LENT.get().and_then(|means| (means.moved)(socket.as_raw_fd()))
 }

@@ -2,6 +2,8 @@
 //! how often that is tried for each way to connect (12), with three connections each.
 
 mod programs;
+#[path = "support/proxy.rs"]
+mod proxy;
 #[path = "support/server.rs"]
 mod server;
 
@@ -9,13 +11,14 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock, mpsc};
 use std::time::Duration;
 
 use mysql::prelude::Queryable;
 use programs::combined::WAYS;
 use programs::{ROOT, VALGRIND, with_databases};
+use proxy::{Fault, Moment, Proxy, Way};
 use server::{Kind, PASSWORD, Server, USER, escaped};
 
 /// How connections are made, as parameters of a URL.
@@ -96,9 +99,13 @@ fn run(mut command: Command, server: &mut Server, options: &[&str], way: &str, l
 }
 
 fn each(test: impl Fn(&mut Server, &[&str])) {
+    each_with(&[], test);
+}
+
+fn each_with(more: &[&str], test: impl Fn(&mut Server, &[&str])) {
     let folder = tempfile::tempdir().expect("a folder");
     let options = certificate(folder.path());
-    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let options: Vec<&str> = options.iter().map(String::as_str).chain(more.iter().copied()).collect();
     for kind in [Kind::MariaDb, Kind::Mysql] {
         match Server::start(kind, &options) {
             Some(mut server) => test(&mut server, &options),
@@ -249,5 +256,79 @@ fn a_child_of_a_host_in_c_lets_go_of_connections_that_go_on_in_the_parent() {
         let mut valgrind = Command::new("valgrind");
         valgrind.args(VALGRIND).arg("--undef-value-errors=no").arg(&program).env("CHECK_SLOW_TOOL", "1");
         run(valgrind, "ssl-mode=required");
+    });
+}
+
+/// Nothing passes for a while, shorter than a server may be silent, again and again.
+fn slow_down(proxy: &Arc<Proxy>, times: u32) {
+    let next = Arc::clone(proxy);
+    let wait = move || {
+        std::thread::sleep(Duration::from_millis(400));
+        if times > 1 {
+            slow_down(&next, times - 1);
+        }
+    };
+    proxy.plan(Moment::Bytes(Way::ToClient, 10_000), Fault::Do(Box::new(wait)));
+}
+
+/// Runs the program on a new schema, through a proxy that does what it says.
+fn with_silence(mut command: Command, server: &Server, way: &str) {
+    let proxy = Arc::new(Proxy::start(&server.socket()));
+    let (account, name) = (format!("{USER}:{}", escaped(PASSWORD)), server.schema());
+    // MySQL knows the password then, and does not ask for what needs TLS.
+    drop(server.connect(&name));
+    let url = format!("mysql://{account}@127.0.0.1:{}/{name}?{way}&read-timeout-ms=1000", proxy.port);
+    let folder = tempfile::tempdir().expect("a folder");
+    with_databases(folder.path());
+    command.args([&url, "small.db"]).current_dir(folder.path());
+    command.env_remove("LD_LIBRARY_PATH").stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut host = command.spawn().expect("the program");
+    let mut answers = host.stdin.take().expect("its input");
+    let mut silence: Option<mpsc::Sender<()>> = None;
+    for line in BufReader::new(host.stdout.take().expect("its output")).lines() {
+        let moment = match line.expect("a line").as_str() {
+            "silent" => Some(Moment::Bytes(Way::ToClient, 0)),
+            "within" => Some(Moment::Bytes(Way::ToClient, 2000)),
+            "stuck" => Some(Moment::Bytes(Way::ToClient, 20_000)),
+            "commit" => Some(Moment::Committed),
+            "slow" => {
+                slow_down(&proxy, 5);
+                None
+            }
+            "speak" => {
+                silence = None;
+                None
+            }
+            other => panic!("{other}"),
+        };
+        if let Some(moment) = moment {
+            let (ends, lasts) = mpsc::channel::<()>();
+            silence = Some(ends);
+            proxy.plan(moment, Fault::Do(Box::new(move || assert!(lasts.recv().is_err()))));
+        }
+        let _ended = answers.write_all(b"\n");
+    }
+    drop(silence);
+    let status = host.wait().expect("its end");
+    assert!(status.success(), "{way}: {status}");
+}
+
+#[test]
+fn a_server_that_falls_silent_is_given_up_in_time_whatever_interrupts_the_wait() {
+    let program = built("server_timer");
+    // A commit waits for no disk, which others may keep busy.
+    each_with(&["--innodb-flush-log-at-trx-commit=0"], |server, _| {
+        let server = &*server;
+        std::thread::scope(|scope| {
+            for way in ["ssl-mode=required", "ssl-mode=disabled"] {
+                scope.spawn(|| with_silence(Command::new(&program), server, way));
+            }
+            // The driver is the same for both: once will do.
+            if server.kind == Kind::MariaDb {
+                let mut valgrind = Command::new("valgrind");
+                valgrind.args(VALGRIND).arg("--undef-value-errors=no").arg(&program).env("CHECK_SLOW_TOOL", "1");
+                scope.spawn(|| with_silence(valgrind, server, "ssl-mode=disabled"));
+            }
+        });
     });
 }

@@ -1,18 +1,76 @@
-//! SIGPIPE of our own writes is kept from the host: held back in the thread that writes, and taken away if it came. And how long sockets wait.
+//! SIGPIPE of our own writes is kept from the host: held back in the thread that writes, and taken away if it came. And how long sockets wait,
+//! what came through them, and threads of ours without signals.
 
 use std::mem::MaybeUninit;
+use std::os::fd::{FromRawFd, OwnedFd};
 use std::time::Duration;
 
-use libc::{SIG_BLOCK, SIG_UNBLOCK, SIGPIPE, sigset_t, timespec};
+use libc::{SIG_BLOCK, SIG_SETMASK, SIG_UNBLOCK, SIGPIPE, sigset_t, timespec};
 
 use crate::sockets::{self, Before, Means};
+use crate::threads;
 
 /// The bytes of a set of signals, for the system.
 const SIGNALS_SIZE: usize = 8;
 
 /// Lends the engine the means.
 pub fn lend() {
-    sockets::lend(Means { begin, end, set_timeouts });
+    sockets::lend(Means { begin, end, set_timeouts, copy, moved });
+    threads::lend(hold);
+}
+
+/// Where a descriptor of ours may be: below are the standard streams.
+const LEAST_NUMBER: libc::c_int = 3;
+
+/// What `struct tcp_info` has of the bytes that arrived at the other end, and, right after it, of those that came: where that is.
+const MOVED_AT: usize = 120;
+const INFO_SIZE: usize = 256;
+
+/// What a thread raises itself, by a fault: holding it back would end the process.
+const FAULTS: [libc::c_int; 7] =
+    [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS, libc::SIGABRT];
+
+/// Holds back every signal that comes from elsewhere.
+fn hold() -> Box<dyn FnOnce()> {
+    let (mut all, mut before) = (MaybeUninit::uninit(), MaybeUninit::uninit());
+    // SAFETY: sigfillset fills the set in; these are signals; both sets live for the call.
+    let before = unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        for fault in FAULTS {
+            libc::sigdelset(all.as_mut_ptr(), fault);
+        }
+        // It fails for arguments only that it does not get here.
+        (libc::pthread_sigmask(SIG_SETMASK, all.as_ptr(), before.as_mut_ptr()) == 0).then(|| before.assume_init())
+    };
+    Box::new(move || {
+        if let Some(before) = before {
+            // SAFETY: the set is filled in, and lives for the call.
+            unsafe { libc::pthread_sigmask(SIG_SETMASK, &raw const before, std::ptr::null_mut()) };
+        }
+    })
+}
+
+fn copy(number: i32) -> std::io::Result<OwnedFd> {
+    // SAFETY: the system looks at the number, which is of a socket of the caller's.
+    let copied = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, LEAST_NUMBER) };
+    if copied < 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    // SAFETY: it is new, so nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(copied) })
+}
+
+fn moved(number: i32) -> Option<u64> {
+    let mut info = [0_u8; INFO_SIZE];
+    let mut size = libc::socklen_t::try_from(INFO_SIZE).ok()?;
+    // SAFETY: the system writes no more than the size that it is told, and then how much it was.
+    let told =
+        unsafe { libc::getsockopt(number, libc::IPPROTO_TCP, libc::TCP_INFO, info.as_mut_ptr().cast(), &raw mut size) };
+    let known = info.get(..usize::try_from(size).ok()?)?;
+    let mut counts =
+        known.get(MOVED_AT..)?.chunks_exact(size_of::<u64>()).map(|bytes| bytes.try_into().map(u64::from_ne_bytes));
+    let (arrived, came) = (counts.next()?.ok()?, counts.next()?.ok()?);
+    (told == 0).then(|| arrived.wrapping_add(came))
 }
 
 /// SIGPIPE alone.

@@ -18,6 +18,7 @@ use super::sqlite_error::translate;
 use crate::error::{Domain, Error, Result, Status};
 use crate::files::{create_new, hidden_name, remove};
 use crate::progress::Job;
+use crate::threads;
 
 /// Nothing of a copy is worth more than reading it once: no journal, no flushing, no lock for others.
 const COPY_PRAGMAS: &str =
@@ -166,7 +167,7 @@ impl<'f> Making<'f> {
             source.shrink();
             (made, source)
         };
-        let spawned = std::thread::Builder::new().name("expmig-copy".to_owned()).spawn(make);
+        let spawned = threads::spawn("expmig-copy", make);
         let thread = spawned.map_err(|error| {
             Error::new(Status::Limit, Domain::Database, format!("no thread can be started: {error}"))
                 .hint("raise the limit on processes and threads")

@@ -1,7 +1,7 @@
 //! Making a snapshot: copy, read back, check, count, and only then let it count.
 
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::{ErrorKind, Read, Seek};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -118,7 +118,10 @@ pub fn checksum(mut file: &File, path: &Path, pages: &mut Pages<'_>) -> Result<(
     let (mut hasher, mut size) = (blake3::Hasher::new(), 0);
     let mut buffer = vec![0; BUFFER];
     loop {
-        let read = file.read(&mut buffer).map_err(failed)?;
+        let read = match file.read(&mut buffer) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            read => read.map_err(failed)?,
+        };
         if read == 0 {
             return Ok((size, hex(hasher.finalize().as_bytes())));
         }

@@ -6,7 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use crate::error::{Domain, Error, Result, Status};
 use crate::files;
@@ -26,7 +26,7 @@ pub fn corrupt(message: impl Into<String>, path: &Path) -> Error {
 /// Opens a file for reading. A link, which could lead anywhere, and a pipe, which could wait for ever, are refused.
 pub fn open_plain(path: &Path) -> Result<File> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    match rustix::fs::open(path, flags, Mode::empty()) {
+    match retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty())) {
         Ok(fd) => {
             let file = File::from(fd);
             let meta = file.metadata().map_err(|error| io("the file cannot be looked at", path, &error))?;

@@ -8,6 +8,7 @@ use std::io::{ErrorKind, Write};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use rustix::io::{Errno, retry_on_intr};
 
 use super::files::{create_new, io, is_at, look, remove};
 use super::folder::Folder;
@@ -87,10 +88,10 @@ impl<'f> Reservation<'f> {
     fn take_over(folder: &'f Folder, id: &Id) -> Result<Option<Reservation<'f>>> {
         let path = folder.lock(id);
         let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = match rustix::fs::open(&path, flags, Mode::empty()) {
+        let file = match retry_on_intr(|| rustix::fs::open(&path, flags, Mode::empty())) {
             Ok(fd) => File::from(fd),
             // Only the lock is gone. Nobody can be at work without one.
-            Err(rustix::io::Errno::NOENT) => return Reservation::take(folder, id),
+            Err(Errno::NOENT) => return Reservation::take(folder, id),
             Err(error) => return Err(io("the lock cannot be opened", &path, &error.into())),
         };
         if !lock(&file, folder, id)? {
@@ -132,10 +133,10 @@ impl Drop for Reservation<'_> {
 /// Locks the file; whether it is ours now.
 fn lock(file: &File, folder: &Folder, id: &Id) -> Result<bool> {
     let path = folder.lock(id);
-    match flock(file, FlockOperation::NonBlockingLockExclusive) {
+    match retry_on_intr(|| flock(file, FlockOperation::NonBlockingLockExclusive)) {
         // Whoever had it before may have deleted it.
         Ok(()) => Ok(is_at(file, &path)),
-        Err(rustix::io::Errno::WOULDBLOCK) => Ok(false),
+        Err(Errno::WOULDBLOCK) => Ok(false),
         Err(error) => Err(io("the file cannot be locked", &path, &error.into())),
     }
 }

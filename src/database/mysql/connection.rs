@@ -344,8 +344,13 @@ impl Connection for MysqlConnection {
             }
             self.open.set(false);
             self.locked.set(false);
-            let message = "the connection was lost during the commit: whether it was made is not known; its changes are there wholly or not at all";
-            return Err(Error::undecided(Status::Connection, Domain::Database, message)
+            let (status, what) = match error.status() {
+                Status::Timeout => (Status::Timeout, "the server did not answer the commit in time (read-timeout-ms)"),
+                _ => (Status::Connection, "the connection was lost during the commit"),
+            };
+            let message =
+                format!("{what}: whether it was made is not known; its changes are there wholly or not at all");
+            return Err(Error::undecided(status, Domain::Database, message)
                 .detail("database", self.place())
                 .caused_by(error));
         }

@@ -114,10 +114,15 @@ fn of_server(error: &MySqlError) -> Error {
 
 fn of_connection(kind: ErrorKind, text: &str) -> Error {
     match kind {
-        ErrorKind::TimedOut | ErrorKind::WouldBlock => {
-            Error::new(Status::Timeout, Domain::Database, "the server did not answer in time")
-                .hint("try again, or raise read-timeout-ms in the URL")
-        }
+        ErrorKind::TimedOut | ErrorKind::WouldBlock => Error::new(
+            Status::Timeout,
+            Domain::Database,
+            "the server did not answer in time",
+        )
+        .hint(
+            "nothing was changed, unless the error is that of a commit; try again, or raise read-timeout-ms in the URL \
+                     (read_timeout in Python)",
+        ),
         _ => Error::new(Status::Connection, Domain::Database, format!("the connection was lost ({})", one_line(text)))
             .hint(
                 "nothing was changed, unless the error is that of a commit; try again when the server can be reached",

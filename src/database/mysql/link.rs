@@ -17,11 +17,11 @@ use super::super::watched::Watched;
 use super::cell::Columns;
 use super::failure::{is_lock_wait, translate};
 use super::loading::{Load, Loading, Refusal};
+use super::patience::{Patience, Used};
 use super::session::{Door, Server, Session};
 use super::socket::Socket;
 use crate::error::{Domain, Error, Result, Status};
 use crate::process::Process;
-use crate::sockets::{Quiet, quietly};
 
 /// Who stops reading gets so many more rows before the server is asked to stop sending.
 const ROWS_TO_SKIP: usize = 1000;
@@ -55,8 +55,9 @@ struct Live {
     /// Reading can make TLS write. What is read at once then, and the end.
     encrypted: bool,
     ahead: VecDeque<Option<mysql::Result<Row>>>,
+    patience: Patience,
     /// Dropped last: dropping the others uses the connection.
-    quiet: Option<Quiet>,
+    used: Option<Used>,
 }
 
 impl Live {
@@ -65,10 +66,30 @@ impl Live {
         if let Some(next) = self.ahead.pop_front() {
             return next;
         }
-        if !self.encrypted {
-            return self.rows.next();
+        let next = match self.encrypted {
+            false => self.patience.during(|| self.rows.next()),
+            true => self.several(),
+        };
+        next.map(|row| row.map_err(|error| self.patience.reason(error)))
+    }
+
+    /// Reads rows that nobody wants, at most so many; whether these were all.
+    fn skip(&mut self, most: usize) -> mysql::Result<bool> {
+        self.ahead.clear();
+        let _used = self.patience.begin();
+        for _ in 0..most {
+            match self.rows.next() {
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Err(self.patience.reason(error)),
+                None => return Ok(true),
+            }
         }
-        let _quiet = Quiet::begin();
+        Ok(false)
+    }
+
+    /// The next row, and those after it that are here already.
+    fn several(&mut self) -> Option<mysql::Result<Row>> {
+        let _used = self.patience.begin();
         let (since, mut bytes) = (Instant::now(), 0);
         let first = self.rows.next();
         if !matches!(first, Some(Ok(_))) {
@@ -93,7 +114,7 @@ fn size(value: &Value) -> usize {
 
 impl Drop for Live {
     fn drop(&mut self) {
-        self.quiet = Some(Quiet::begin());
+        self.used = Some(self.patience.begin());
     }
 }
 
@@ -118,13 +139,14 @@ struct State {
     next: u64,
     /// The connection is lost: nothing works on it any more.
     lost: bool,
+    patience: Patience,
     /// Dropped last: dropping the others says goodbye to the server.
-    quiet: Option<Quiet>,
+    used: Option<Used>,
 }
 
 impl Drop for State {
     fn drop(&mut self) {
-        self.quiet = Some(Quiet::begin());
+        self.used = Some(self.patience.begin());
     }
 }
 
@@ -139,7 +161,7 @@ pub struct Link {
 impl State {
     fn new(session: Session) -> State {
         State {
-            socket: Socket::of(&session.connection),
+            socket: Socket::of(&session.connection, &session.patience),
             pool: session.pool,
             idle: Some(session.connection),
             loading: None,
@@ -150,7 +172,8 @@ impl State {
             aside: HashMap::new(),
             next: 0,
             lost: false,
-            quiet: None,
+            patience: session.patience,
+            used: None,
         }
     }
 }
@@ -205,7 +228,7 @@ impl Link {
     }
 
     /// Another connection to the same schema, for [`super::reserve`]: nothing that it writes stays.
-    pub fn beside(&self) -> Result<PooledConn> {
+    pub fn beside(&self) -> Result<(PooledConn, Patience)> {
         self.door.connect_beside(self.watched.job().as_ref())
     }
 
@@ -213,7 +236,7 @@ impl Link {
     fn free(&self, state: &mut State) -> std::result::Result<PooledConn, Failure> {
         let mut connection = self.back(state)?;
         while let Some(load) = state.loads.pop_front() {
-            if let Err(refusal) = quietly(|| load.run(&mut connection)) {
+            if let Err(refusal) = load.run(&mut connection, &state.patience) {
                 state.idle = Some(connection);
                 return Err(self.not_loaded(state, load, refusal));
             }
@@ -240,10 +263,12 @@ impl Link {
             state.idle = Some(connection);
             return Err(self.not_loaded(state, load, refusal));
         }
-        let back = quietly(|| state.pool.try_get_conn(Duration::ZERO)).map_err(|error| self.wrap(error))?;
+        let back =
+            state.patience.quietly(|| state.pool.try_get_conn(Duration::ZERO)).map_err(|error| self.wrap(error))?;
         if back.connection_id() != state.id {
             state.lost = true;
-            quietly(|| drop(back));
+            let _used = state.patience.begin();
+            drop(back);
             return Err(self.lost().into());
         }
         Ok(back)
@@ -309,7 +334,7 @@ impl Link {
     pub fn command(&self, sql: &str) -> std::result::Result<(), Failure> {
         let state = &mut *self.state.borrow_mut();
         let mut connection = self.free(state)?;
-        let done = quietly(|| connection.query_drop(sql));
+        let done = state.patience.quietly(|| connection.query_drop(sql));
         state.idle = Some(connection);
         done.map_err(|error| self.failed(state, error))
     }
@@ -318,7 +343,8 @@ impl Link {
     pub fn execute(&self, sql: &str, params: Vec<Value>) -> std::result::Result<u64, Failure> {
         let state = &mut *self.state.borrow_mut();
         let mut connection = self.free(state)?;
-        let done = quietly(|| connection.exec_iter(sql, positional(params)).map(|result| result.affected_rows()));
+        let params = positional(params);
+        let done = state.patience.quietly(|| connection.exec_iter(sql, params).map(|result| result.affected_rows()));
         state.idle = Some(connection);
         done.map_err(|error| self.failed(state, error))
     }
@@ -339,8 +365,7 @@ impl Link {
         let Some(last) = state.loads.pop_back() else { return Ok(()) };
         match self.free(state) {
             Ok(connection) => {
-                // The thread begins as this one is, and stays so.
-                state.loading = Some(quietly(|| Loading::begin(connection, last)));
+                state.loading = Some(Loading::begin(connection, last, &state.patience));
                 Ok(())
             }
             Err(failure) => {
@@ -387,7 +412,8 @@ impl Link {
     pub fn look_at(&self, sql: &str) -> std::result::Result<usize, Failure> {
         let state = &mut *self.state.borrow_mut();
         let mut connection = self.free(state)?;
-        let prepared = quietly(|| connection.prep(sql)).map(|statement| usize::from(statement.num_params()));
+        let prepared =
+            state.patience.quietly(|| connection.prep(sql).map(|statement| usize::from(statement.num_params())));
         state.idle = Some(connection);
         prepared.map_err(|error| self.failed(state, error))
     }
@@ -396,8 +422,8 @@ impl Link {
     pub fn open(&self, sql: &str, params: Vec<Value>) -> std::result::Result<Reading, Failure> {
         let state = &mut *self.state.borrow_mut();
         let connection = self.free(state)?;
-        let rows =
-            quietly(|| sql.with(positional(params)).run(connection)).map_err(|error| self.failed(state, error))?;
+        let rows = state.patience.quietly(|| sql.with(positional(params)).run(connection));
+        let rows = rows.map_err(|error| self.failed(state, error))?;
         let columns = Arc::new(Columns::of(rows.columns().as_ref()));
         let id = state.next;
         state.next += 1;
@@ -407,7 +433,8 @@ impl Link {
             columns: Arc::clone(&columns),
             encrypted: self.door.address.may_encrypt(),
             ahead: VecDeque::new(),
-            quiet: None,
+            patience: state.patience.clone(),
+            used: None,
         });
         Ok(Reading { id, columns })
     }
@@ -442,10 +469,16 @@ impl Link {
         let state = &mut *borrowed;
         state.aside.remove(&reading.id);
         let Some(mut live) = state.live.take_if(|live| live.id == reading.id) else { return };
-        // Dropping it reads the rest.
-        let ended = quietly(|| (0..ROWS_TO_SKIP).any(|_| live.rows.next().is_none()));
-        if !ended && !state.lost {
-            self.door.interrupt(state.id);
+        // Dropping it would read the rest, too, and keep to itself that the connection was lost.
+        let skipped = live.skip(ROWS_TO_SKIP).and_then(|ended| match ended || state.lost {
+            true => Ok(true),
+            false => {
+                self.door.interrupt(state.id);
+                live.skip(usize::MAX)
+            }
+        });
+        if let Err(error) = skipped {
+            self.note(state, &error);
         }
     }
 }

@@ -3,12 +3,14 @@
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::mpsc::{SendError, channel};
-use std::thread::{Builder, JoinHandle};
+use std::thread::JoinHandle;
 
 use mysql::prelude::Queryable;
 use mysql::{Error as Cause, LocalInfile, LocalInfileHandler, PooledConn};
 
+use super::patience::Patience;
 use crate::error::{Domain, Error, Status};
+use crate::threads;
 
 /// So much text is worth a statement. There are never more than two of these at a time, and what is added to one at once.
 const FULL: usize = 1 << 20;
@@ -58,7 +60,15 @@ impl Load {
 
     /// Sends the text, whatever file the server asks for; fails unless all rows came in as they are. As with `LOCAL` the server only
     /// warns of rows and values that it does not like, a warning is an error here.
-    pub fn run(&self, connection: &mut PooledConn) -> Result<(), Refusal> {
+    pub fn run(&self, connection: &mut PooledConn, patience: &Patience) -> Result<(), Refusal> {
+        let _used = patience.begin();
+        self.send(connection).map_err(|refusal| match refusal {
+            Refusal::Server(error) => Refusal::Server(patience.reason(error)),
+            ours @ Refusal::Ours(_) => ours,
+        })
+    }
+
+    fn send(&self, connection: &mut PooledConn) -> Result<(), Refusal> {
         let text = Arc::clone(&self.text);
         let send = move |_: &[u8], writer: &mut LocalInfile<'_>| writer.write_all(&text);
         connection.set_local_infile_handler(Some(LocalInfileHandler::new(send)));
@@ -94,8 +104,8 @@ impl Load {
 /// The connection, the rows, and what became of them.
 type Loaded = (PooledConn, Load, Result<(), Refusal>);
 
-fn run((mut connection, load): (PooledConn, Load)) -> Loaded {
-    let loaded = load.run(&mut connection);
+fn run((mut connection, load): (PooledConn, Load), patience: &Patience) -> Loaded {
+    let loaded = load.run(&mut connection, patience);
     (connection, load, loaded)
 }
 
@@ -108,15 +118,16 @@ pub enum Loading {
 
 impl Loading {
     /// Begins to load. The thread has the connection for itself, and ends with the load.
-    pub fn begin(connection: PooledConn, load: Load) -> Loading {
+    pub fn begin(connection: PooledConn, load: Load, patience: &Patience) -> Loading {
         // What is moved into a thread that cannot be had is lost: it gets its work afterwards.
         let (give, take) = channel();
-        match Builder::new().name("expmig load".to_owned()).spawn(move || take.recv().ok().map(run)) {
+        let its = patience.clone();
+        match threads::spawn("expmig load", move || take.recv().ok().map(|work| run(work, &its))) {
             Ok(thread) => match give.send((connection, load)) {
                 Ok(()) => Loading::Thread(thread),
-                Err(SendError(work)) => Loading::Done(Box::new(run(work))),
+                Err(SendError(work)) => Loading::Done(Box::new(run(work, patience))),
             },
-            Err(_) => Loading::Done(Box::new(run((connection, load)))),
+            Err(_) => Loading::Done(Box::new(run((connection, load), patience))),
         }
     }
 

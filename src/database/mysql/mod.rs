@@ -3,7 +3,7 @@
 //! Everything above this room speaks one SQL, which a session here is set up to understand: names in double quotes (`ANSI_QUOTES`),
 //! numbered parameters (`?1`, see [`placeholders`]), strict types. What differs stands behind the `Connection` trait.
 //!
-//! - [`address`] is the URL, [`session`] a connection as we want it with the [`settings`] that it needs, [`opening`] the time that it may take, [`failure`] the server's errors as ours.
+//! - [`address`] is the URL, [`session`] a connection as we want it with the [`settings`] that it needs, [`opening`] the time that it may take, [`patience`] the time that the server may be silent, [`failure`] the server's errors as ours.
 //! - A result set occupies its connection until it is read. [`link`] lets others go first: what is left of a result set is put
 //!   aside (in memory, then on disk), so that every statement of a job runs in its one transaction.
 //! - [`layout`] reads what a schema has, [`visible`] proves that the account sees all of it; [`column_type`] and [`store`] know what a column makes of a value, so that nothing is
@@ -40,6 +40,7 @@ mod members;
 mod names;
 mod numbers;
 mod opening;
+mod patience;
 mod placeholders;
 mod read;
 mod references;

@@ -3,12 +3,11 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
-use crate::sockets::quietly;
+use crate::threads;
 
 /// So often the job is asked.
 const LOOK: Duration = Duration::from_millis(50);
@@ -25,8 +24,7 @@ pub fn in_time<T: Send + 'static>(
     let check = || job.map_or(Ok(()), |job| job.check());
     check()?;
     let (give, take) = channel();
-    let begin = || Builder::new().name("expmig connect".to_owned()).spawn(move || drop(give.send(work())));
-    let thread = quietly(begin).map_err(|error| {
+    let thread = threads::spawn("expmig connect", move || drop(give.send(work()))).map_err(|error| {
         Error::new(Status::Limit, Domain::Database, format!("there is no thread to connect on ({error})"))
             .hint("let the process have more threads or more memory")
     })?;

@@ -12,11 +12,11 @@ use mysql::{Error as Cause, PooledConn};
 
 use super::connection::MysqlConnection;
 use super::failure::{is_deadlock, is_lock_wait};
+use super::patience::Patience;
 use super::tables::most;
 use crate::database::layout::TableLayout;
 use crate::error::Result;
 use crate::schema::{own_table, quote};
-use crate::sockets::quietly;
 
 /// Up to so many ids take a row each, which leaves no gap.
 const ROWS: u64 = 500;
@@ -27,18 +27,27 @@ const TRIES: usize = 5;
 
 /// The other connection, once there was a need for it.
 #[derive(Default)]
-pub struct Beside(RefCell<Option<PooledConn>>);
+pub struct Beside(RefCell<Option<(PooledConn, Patience)>>);
 
 impl Beside {
     /// Closes it.
     pub fn close(&self) {
-        quietly(|| *self.0.borrow_mut() = None);
+        let open = self.0.borrow_mut().take();
+        close(open);
     }
 }
 
 impl Drop for Beside {
     fn drop(&mut self) {
         self.close();
+    }
+}
+
+/// What is said at the end is said within the limit, too.
+fn close(open: Option<(PooledConn, Patience)>) {
+    if let Some((connection, patience)) = open {
+        let _used = patience.begin();
+        drop(connection);
     }
 }
 
@@ -91,7 +100,7 @@ impl MysqlConnection {
         let since = Instant::now();
         let mut deadlocks = 0;
         loop {
-            let connection = match &mut *beside {
+            let (connection, patience) = match &mut *beside {
                 Some(open) => open,
                 // Whoever cannot connect once more does without.
                 None => match self.link.beside() {
@@ -99,16 +108,14 @@ impl MysqlConnection {
                     Err(_) => return Ok(None),
                 },
             };
-            let (counted, undone) = quietly(|| {
-                let counted =
-                    connection.query_drop(format!("SET SESSION auto_increment_increment = {step}")).and_then(|()| {
-                        connection.query_iter(sql).map(|done| (done.affected_rows(), done.last_insert_id()))
-                    });
-                (counted, connection.query_drop("ROLLBACK"))
+            let counted = patience.quietly(|| {
+                connection.query_drop(format!("SET SESSION auto_increment_increment = {step}"))?;
+                connection.query_iter(sql).map(|done| (done.affected_rows(), done.last_insert_id()))
             });
+            let undone = patience.quietly(|| connection.query_drop("ROLLBACK"));
             if undone.is_err() {
                 // The transaction ends with its connection.
-                quietly(|| *beside = None);
+                close(beside.take());
             }
             match counted {
                 Ok((rows, first)) => return Ok(Some((rows, first.unwrap_or(0)))),
@@ -118,7 +125,7 @@ impl MysqlConnection {
                 Err(error) if is_deadlock(&error) && deadlocks < TRIES => deadlocks += 1,
                 Err(Cause::MySqlError(_)) => return Ok(None),
                 Err(_) => {
-                    quietly(|| *beside = None);
+                    close(beside.take());
                     return Ok(None);
                 }
             }

@@ -11,6 +11,7 @@ use mysql::{DriverError, Error as Cause, Opts, OptsBuilder, Pool, PoolConstraint
 use super::address::{Address, SslMode};
 use super::failure::{lacks_tls, of_connecting, translate};
 use super::opening::in_time;
+use super::patience::Patience;
 use super::settings;
 use crate::database::secret::Secret;
 use crate::error::{Domain, Error, Result, Status};
@@ -70,6 +71,7 @@ pub struct Session {
     pub connection: PooledConn,
     pub id: u32,
     pub server: Server,
+    pub patience: Patience,
 }
 
 impl Door {
@@ -169,23 +171,24 @@ impl Door {
         .map_err(connecting)?;
         settings::impose(&mut connection, &place)?;
         let server = Server::read(&mut connection).map_err(|error| translate(error, &place))?;
-        let session = Session { pool, id: connection.connection_id(), connection, server };
-        session.server.check().map_err(|error| error.detail("database", self.place()))?;
-        let number = session.connection.as_ref().as_raw_fd();
+        server.check().map_err(|error| error.detail("database", self.place()))?;
+        let number = connection.as_ref().as_raw_fd();
         if sockets::has_timeouts() && !sockets::set_timeouts(number, self.address.read_timeout) {
             return Err(Error::internal(Domain::Database, "the time for which a server may be silent cannot be set"));
         }
-        Ok(session)
+        let patience = Patience::with(&connection, self.address.read_timeout)
+            .map_err(|error| error.detail("database", self.place()))?;
+        Ok(Session { pool, id: connection.connection_id(), connection, server, patience })
     }
 
     /// Connects to try rows that never stay: whatever a row lacks gets some value, and nothing else is looked at.
-    pub fn connect_beside(&self, job: Option<&Arc<Job>>) -> Result<PooledConn> {
+    pub fn connect_beside(&self, job: Option<&Arc<Job>>) -> Result<(PooledConn, Patience)> {
         self.check()?;
         self.in_time(job, Door::enter_beside)
     }
 
-    fn enter_beside(&self) -> Result<PooledConn> {
-        let Session { mut connection, server, .. } = self.enter(true)?;
+    fn enter_beside(&self) -> Result<(PooledConn, Patience)> {
+        let Session { mut connection, server, patience, .. } = self.enter(true)?;
         let unchecked = match server.kind {
             Kind::MariaDb => ", check_constraint_checks = 0",
             Kind::Mysql => "",
@@ -194,7 +197,7 @@ impl Door {
         connection
             .query_drop(format!("SET SESSION {settings}{unchecked}"))
             .map_err(|error| translate(error, &self.place()))?;
-        Ok(connection)
+        Ok((connection, patience))
     }
 
     /// The driver reads the file with the authorities itself, and says little if it cannot.

@@ -1,26 +1,27 @@
-//! The descriptor of a connection: what a child after a fork lets go of, instead of the connection.
+//! The descriptors of a connection: what a child after a fork lets go of, instead of the connection.
 
 use std::os::fd::AsRawFd;
 
 use mysql::PooledConn;
 
+use super::patience::Patience;
 use crate::database::descriptors;
 use crate::database::guard::FileId;
 
-/// The number, and what it stands for, as somebody else's descriptor can have the number by then; `None` where that cannot be known.
-pub struct Socket(Option<(i32, FileId)>);
+/// The numbers, and what they stand for, as somebody else's descriptor can have a number by then; none where that cannot be known.
+pub struct Socket(Vec<(i32, FileId)>);
 
 impl Socket {
-    pub fn of(connection: &PooledConn) -> Socket {
-        let number = connection.as_ref().as_raw_fd();
-        Socket(descriptors::file_of(number).map(|id| (number, id)))
+    pub fn of(connection: &PooledConn, patience: &Patience) -> Socket {
+        let numbers = [Some(connection.as_ref().as_raw_fd()), patience.number()].into_iter().flatten();
+        Socket(numbers.filter_map(|number| Some((number, descriptors::file_of(number)?))).collect())
     }
 
-    /// Closes this process's descriptor. Nothing is sent, so the connection goes on in the parent, whose connection must not be used here any
+    /// Closes this process's descriptors. Nothing is sent, so the connection goes on in the parent, whose connection must not be used here any
     /// more, not even to be dropped.
     pub fn close(&self) {
-        if let Some((number, id)) = self.0 {
-            descriptors::close(number, id);
+        for (number, id) in &self.0 {
+            descriptors::close(*number, *id);
         }
     }
 }
