@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::fd::{AsRawFd, IntoRawFd};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -68,10 +68,41 @@ pub fn remove(domain: Domain, path: &Path) -> Result<()> {
     }
 }
 
-/// Makes names that were created, changed and deleted in a folder last.
-pub fn sync_folder(domain: Domain, path: &Path) -> Result<()> {
-    let synced = File::open(path).and_then(|folder| folder.sync_all());
-    synced.map_err(|error| Error::from_io(domain, "the folder cannot be flushed", path, &error))
+/// A folder in which names are about to be created, changed or deleted, to make that last. It is opened before anything is done, so
+/// that afterwards nothing is left that can fail but the device.
+#[derive(Debug)]
+pub struct Folder {
+    domain: Domain,
+    path: PathBuf,
+    file: File,
+}
+
+impl Folder {
+    pub fn open(domain: Domain, path: &Path) -> Result<Folder> {
+        let file = File::open(path)
+            .map_err(|error| Error::from_io(domain, "the folder cannot be opened, to be flushed", path, &error))?;
+        Ok(Folder { domain, path: path.to_owned(), file })
+    }
+
+    /// Makes what was done last, where the file system can.
+    pub fn sync(&self) -> Result<()> {
+        match self.file.sync_all() {
+            Err(error) if error.raw_os_error() != Some(Errno::INVAL.raw_os_error()) => {
+                Err(Error::from_io(self.domain, "the folder cannot be flushed", &self.path, &error))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// As [`Folder::sync`], where what was done cannot be taken back: nobody can tell whether it lasts. `what` says what it was.
+    pub fn settle(&self, what: &str) -> Result<()> {
+        self.sync().map_err(|cause| {
+            let message = format!("{what}, but whether that outlasts a crash of the machine is not known");
+            Error::undecided(Status::Io, self.domain, message)
+                .hint("look what is there: it is whole, old or new; do it again when the device works")
+                .caused_by(cause)
+        })
+    }
 }
 
 /// A file that gets its name when it is complete. Until then there is nothing to be seen of it, and nothing left if the process is
@@ -80,7 +111,6 @@ pub fn sync_folder(domain: Domain, path: &Path) -> Result<()> {
 pub struct NewFile {
     domain: Domain,
     file: File,
-    folder: PathBuf,
     path: PathBuf,
     /// The name that it has meanwhile.
     hidden: Option<PathBuf>,
@@ -110,7 +140,7 @@ impl NewFile {
                 (create_new(&hidden).map_err(|error| failed(&error))?, Some(hidden))
             }
         };
-        let new = NewFile { domain, file, folder, path, hidden, process: Process::current() };
+        let new = NewFile { domain, file, path, hidden, process: Process::current() };
         // Whatever the process's mask is.
         let set = new.file.set_permissions(std::fs::Permissions::from_mode(mode));
         set.map_err(|error| Error::from_io(domain, "the permissions cannot be set", &new.path, &error))?;
@@ -128,13 +158,15 @@ impl NewFile {
         std::io::copy(&mut File::open(from)?, &mut self.file).map(drop)
     }
 
-    /// Flushes the file and gives it its name: a new one, or, with `replace`, also one that another file had.
+    /// Flushes the file and gives it its name: a new one, or, with `replace`, also one that another file had. If it has the name, but may
+    /// not last, the error is undecided.
     pub fn publish(self, replace: bool) -> Result<()> {
+        let folder = Folder::open(self.domain, self.path.parent().unwrap_or(Path::new("/")))?;
         let synced = self.file.sync_all();
         synced.map_err(|error| Error::from_io(self.domain, "the file cannot be flushed", &self.path, &error))?;
-        let (domain, folder) = (self.domain, self.folder.clone());
+        let path = self.path.clone();
         self.name(replace)?;
-        sync_folder(domain, &folder)
+        folder.settle("the file has its name").map_err(|error| error.at(&path))
     }
 
     /// Gives the file its name, without making it last.
@@ -150,9 +182,13 @@ impl NewFile {
             };
             // Deleted by `drop` unless it is renamed.
             self.hidden = Some(hidden.clone());
-            std::fs::rename(&hidden, &self.path)
-                .map_err(|error| Error::from_io(self.domain, "the file cannot be renamed", &self.path, &error))?;
-            self.hidden = None;
+            match std::fs::rename(&hidden, &self.path) {
+                Err(error) if !self.is_at(&self.path) => {
+                    return Err(Error::from_io(self.domain, "the file cannot be renamed", &self.path, &error));
+                }
+                // A server of files can have done it, and its answer been lost.
+                _ => self.hidden = None,
+            }
         } else {
             match &self.hidden {
                 None => self.link(&self.path)?,
@@ -172,10 +208,18 @@ impl NewFile {
     fn link(&self, to: &Path) -> Result<()> {
         let from = descriptor(&self.file);
         let linked = retry_on_intr(|| linkat(CWD, &from, CWD, to, AtFlags::SYMLINK_FOLLOW));
-        linked.map_err(|error| match error {
-            Errno::EXIST => exists(self.domain, to),
-            other => Error::from_io(self.domain, "the file cannot be given its name", to, &other.into()),
-        })
+        match linked {
+            Err(_) if self.is_at(to) => Ok(()),
+            Err(Errno::EXIST) => Err(exists(self.domain, to)),
+            Err(other) => Err(Error::from_io(self.domain, "the file cannot be given its name", to, &other.into())),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Whether it has this name.
+    fn is_at(&self, path: &Path) -> bool {
+        let (Ok(ours), Ok(there)) = (self.file.metadata(), path.symlink_metadata()) else { return false };
+        (ours.dev(), ours.ino()) == (there.dev(), there.ino())
     }
 }
 
@@ -263,7 +307,6 @@ mod tests {
         NewFile {
             domain: Domain::ImportExport,
             file: create_new(&hidden).unwrap(),
-            folder: path.parent().unwrap().to_owned(),
             path: path.to_owned(),
             hidden: Some(hidden),
             process: super::Process::current(),

@@ -76,7 +76,9 @@ fn place(database: &Path, replace: bool) -> Place {
     place
 }
 
-fn sweep(replace: bool, fault_at: impl Fn(usize) -> Fault) {
+/// How often it was undecided whether the new document lasts.
+fn sweep(replace: bool, fault_at: impl Fn(usize) -> Fault) -> usize {
+    let mut times = 0;
     let source = tempfile::tempdir().unwrap();
     let database = source.path().join("source.db");
     medium(&database, Journal::Rollback);
@@ -98,12 +100,23 @@ fn sweep(replace: bool, fault_at: impl Fn(usize) -> Fault) {
             Outcome::Killed => assert_eq!(fault, KILL, "{what}"),
             Outcome::Failed(error) => {
                 assert_eq!(error["status"], "IO", "{what}");
-                // The name is there, but may not last: flushing the folder failed, which comes last.
+                // The name is there, but may not last: flushing the folder failed, which comes last, and the error says so.
                 assert!(!happened || at == changes, "{what}");
+                let undecided = error["details"].to_string().contains(r#"{"key":"outcome","value":"undecided"}"#);
+                assert_eq!(undecided, happened, "{what}: {error}");
+                times += usize::from(undecided);
                 let says_why = format!("{} {}", error["message"], error["hint"]);
                 assert!(fault.errno != Some(ENOSPC) || says_why.contains("space"), "{what}");
             }
         }
+    }
+    times
+}
+
+#[test]
+fn a_document_whose_name_may_not_last_is_called_undecided() {
+    for replace in [true, false] {
+        assert_eq!(sweep(replace, |_| IO_ONCE), 1);
     }
 }
 

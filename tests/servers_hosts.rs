@@ -263,7 +263,7 @@ fn a_child_of_a_host_in_c_lets_go_of_connections_that_go_on_in_the_parent() {
 fn slow_down(proxy: &Arc<Proxy>, times: u32) {
     let next = Arc::clone(proxy);
     let wait = move || {
-        std::thread::sleep(Duration::from_millis(400));
+        std::thread::sleep(Duration::from_millis(500));
         if times > 1 {
             slow_down(&next, times - 1);
         }
@@ -277,7 +277,7 @@ fn with_silence(mut command: Command, server: &Server, way: &str) {
     let (account, name) = (format!("{USER}:{}", escaped(PASSWORD)), server.schema());
     // MySQL knows the password then, and does not ask for what needs TLS.
     drop(server.connect(&name));
-    let url = format!("mysql://{account}@127.0.0.1:{}/{name}?{way}&read-timeout-ms=1000", proxy.port);
+    let url = format!("mysql://{account}@127.0.0.1:{}/{name}?{way}&read-timeout-ms=2000", proxy.port);
     let folder = tempfile::tempdir().expect("a folder");
     with_databases(folder.path());
     command.args([&url, "small.db"]).current_dir(folder.path());
@@ -292,7 +292,7 @@ fn with_silence(mut command: Command, server: &Server, way: &str) {
             "stuck" => Some(Moment::Bytes(Way::ToClient, 20_000)),
             "commit" => Some(Moment::Committed),
             "slow" => {
-                slow_down(&proxy, 5);
+                slow_down(&proxy, 7);
                 None
             }
             "speak" => {
@@ -310,7 +310,7 @@ fn with_silence(mut command: Command, server: &Server, way: &str) {
     }
     drop(silence);
     let status = host.wait().expect("its end");
-    assert!(status.success(), "{way}: {status}");
+    assert!(status.success(), "{command:?} on {:?}, {way}: {status}", server.kind);
 }
 
 #[test]

@@ -112,7 +112,7 @@ impl Trial {
     /// What a call that fails must say, and leave.
     fn check_failure(&self, place: &Place, error: &serde_json::Value, fault: &str, what: &str) {
         assert_eq!(error["status"], "IO", "{what}: {error}");
-        let says_why = format!("{} {}", error["message"], error["hint"]);
+        let says_why = format!("{} {} {}", error["message"], error["hint"], error["cause"]);
         assert!(fault != "full" || says_why.contains("space"), "{what}: {error}");
         if self.act == Act::Create {
             let hidden: Vec<String> = place.names().into_iter().filter(|name| name.starts_with('.')).collect();
@@ -149,7 +149,12 @@ fn sweep(act: Act, journal: Journal, fault_at: impl Fn(usize) -> Fault) {
             Outcome::Killed => assert_eq!(fault, KILL, "{what}"),
             Outcome::Done { .. } => {}
         }
-        *(if trial.check(&place, &outcome, &what) { &mut after } else { &mut before }) += 1;
+        let happened = trial.check(&place, &outcome, &what);
+        if let Outcome::Failed(error) = &outcome {
+            let undecided = error["details"].to_string().contains(r#"{"key":"outcome","value":"undecided"}"#);
+            assert!(undecided || !happened, "{what}: it happened, but the error says that nothing did: {error}");
+        }
+        *(if happened { &mut after } else { &mut before }) += 1;
     }
     println!("{act:?}, {journal:?}: {changes} changes, {before} before, {after} after");
     assert!(before > 0);
@@ -173,6 +178,7 @@ sweeps! {
     an_error_at_any_change_while_restoring_leaves_the_old_state_or_the_new_one: Restore, Rollback, mixed;
     an_error_at_any_change_while_restoring_in_wal_mode_leaves_the_old_state_or_the_new_one: Restore, Wal, mixed;
     a_kill_at_any_change_while_deleting_leaves_it_whole_or_not_at_all: Delete, Rollback, |_| KILL;
+    an_error_at_any_change_while_deleting_leaves_it_whole_or_not_at_all: Delete, Rollback, mixed;
 }
 
 /// Kills the call at so many moments between its start and somewhat after its end.

@@ -109,7 +109,8 @@ pub unsafe extern "C" fn expmig_validate_options_init(
 }
 
 /// Checks the data of a database, or of one experiment (docs/validation.md). Reads only, one consistent state. What is wrong with
-/// the data is no error of the call: it is in the report.
+/// the data is no error of the call: it is in the report. `warnings` of the report's JSON (expmig_report_to_json, docs/json-documents.md) say
+/// what is to be known of the report itself: of tables without transactions, which can change while they are read.
 ///
 /// `options`: NULL for the defaults: everything, the whole database.
 /// `report`: receives what was found; the caller frees it with expmig_report_free.

@@ -372,6 +372,11 @@ pub(super) fn of_commit(cause: Error) -> Error {
     if cause.vendor_code() != Some(rusqlite::ffi::SQLITE_IOERR_FSYNC) {
         return cause;
     }
+    undecided(cause)
+}
+
+/// The error of a commit of which nobody can tell whether it was made.
+pub(super) fn undecided(cause: Error) -> Error {
     let message = "the commit could not be flushed to the device; its changes will be there wholly or not at all";
     Error::undecided(Status::Io, Domain::Database, message).caused_by(cause)
 }

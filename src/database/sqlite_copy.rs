@@ -1,6 +1,7 @@
 //! Whole copies of a SQLite database, by SQLite's online backup: out of one that is in use, and back into it.
 
 use std::fs::OpenOptions;
+use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -9,7 +10,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{OpenFlags, ffi};
 
 use super::connection::{Copied, Transaction};
-use super::sqlite::{SqliteConnection, of_commit};
+use super::sqlite::{SqliteConnection, of_commit, undecided};
 use super::sqlite_counters::{Content, Counters};
 use super::sqlite_error::translate;
 use super::sqlite_pace::{Hold, Pace};
@@ -23,6 +24,9 @@ const WRITE_PRAGMAS: &str = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF
     PRAGMA cache_size = -2048; PRAGMA page_size = 65536; PRAGMA user_version = 1";
 /// Where the header of a file says which journal its readers and writers use, and what stands for a rollback journal.
 const JOURNAL_VERSIONS: (u64, [u8; 2]) = (18, [1, 1]);
+
+/// What a journal begins with as long as it counts.
+const JOURNAL_MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
 
 /// Whether readers and writers are in nobody's way.
 pub fn in_wal_mode(connection: &SqliteConnection) -> Result<bool> {
@@ -179,8 +183,42 @@ fn lock_out_writers(target: &SqliteConnection) -> Result<()> {
     Ok(())
 }
 
+/// A number that becomes another when everything is replaced.
+fn schema_version(connection: &SqliteConnection) -> Result<i64> {
+    connection.waiting(|inner| inner.query_row("PRAGMA schema_version", [], |row| row.get(0)))
+}
+
 /// Whether it was done: not if `unchanged`, asked when the target is locked, says no.
 fn overwrite(
+    target: &mut SqliteConnection,
+    source: &rusqlite::Connection,
+    unchanged: &dyn Fn() -> Result<bool>,
+    copied: Copied<'_>,
+) -> Result<bool> {
+    // A damaged database need not have one.
+    let before = schema_version(target);
+    let done = write_over(target, source, unchanged, copied);
+    // In exclusive mode what makes the commit is a write into the journal, which can fail when it has happened.
+    match done {
+        Err(error) if error.status() == Status::Io && !error.is_undecided() => match (before, schema_version(target)) {
+            (Ok(before), Ok(now)) if before == now => Err(error),
+            // What cannot be taken back now is taken back by the next who opens it.
+            (_, Err(_)) if has_journal(target) => Err(error),
+            _ => Err(undecided(error)),
+        },
+        done => done,
+    }
+}
+
+/// Whether there is a journal from which everything can be taken back.
+fn has_journal(target: &SqliteConnection) -> bool {
+    let mut path = target.waits.path.clone().into_os_string();
+    path.push("-journal");
+    let mut start = [0; JOURNAL_MAGIC.len()];
+    std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == JOURNAL_MAGIC
+}
+
+fn write_over(
     target: &mut SqliteConnection,
     source: &rusqlite::Connection,
     unchanged: &dyn Fn() -> Result<bool>,

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chrono::Utc;
 use serde_json::value::RawValue;
 
-use super::files::{create_folder, create_new, io, remove, rename_new, sync_folder, write_new};
+use super::files::{create_folder, create_new, io, open_folder, remove, rename_new, write_new};
 use super::folder::Folder;
 use super::id::Id;
 use super::identity::Identity;
@@ -165,13 +165,16 @@ fn count(connection: &dyn Connection, layout: &Layout, counted: &RowCounts) -> R
 
 /// Gives the files their names, the manifest last.
 fn publish(folder: &Folder, id: &Id, snapshot: &Snapshot) -> Result<()> {
+    let names = open_folder(folder.path())?;
     rename_new(&folder.new_database(id), &folder.database(id))?;
-    sync_folder(folder.path())?;
+    names.sync()?;
     let manifest = folder.new_manifest(id);
     write_new(&manifest, &snapshot.to_text()?)?;
     rename_new(&manifest, &folder.manifest(id))?;
-    sync_folder(folder.path()).inspect_err(|_| {
-        // It may not last, so it must not count. The reservation deletes the rest; a failure here is told already.
-        let _told = remove(&folder.manifest(id));
-    })
+    let Err(error) = names.sync() else { return Ok(()) };
+    // It may not last, so it must not count. The reservation deletes the rest.
+    match remove(&folder.manifest(id)) {
+        Ok(()) => Err(error),
+        Err(_) => names.settle("the snapshot is made").map_err(|error| error.detail("snapshot_id", id)),
+    }
 }

@@ -1,6 +1,6 @@
 //! Deleting snapshots.
 
-use super::files::{look, remove, sync_folder};
+use super::files::{look, open_folder, remove};
 use super::folder::Folder;
 use super::id::Id;
 use super::identity::Known;
@@ -19,12 +19,17 @@ fn remove_snapshot(folder: &Folder, id: &Id) -> Result<()> {
     let right = Reservation::wait(folder, id)?;
     // Somebody else may have been faster.
     folder.find(id.as_str())?;
+    let names = open_folder(folder.path())?;
     // From here on it does not count. The reservation deletes the rest, or whoever finds it.
     remove(&folder.manifest(id))?;
-    sync_folder(folder.path())?;
-    remove(&folder.database(id))?;
+    names.settle("the snapshot is deleted")?;
+    remove(&folder.database(id)).map_err(|cause| {
+        Error::undecided(Status::Io, Domain::Snapshot, "the snapshot is deleted, but its file is still there")
+            .hint("the next call that makes or deletes a snapshot in the folder tries again")
+            .caused_by(cause)
+    })?;
     drop(right);
-    sync_folder(folder.path())
+    names.settle("the snapshot is deleted")
 }
 
 /// What a cleanup did.

@@ -83,14 +83,15 @@ pub fn remove(path: &Path) -> Result<()> {
     files::remove(Domain::Snapshot, path)
 }
 
-/// Makes names that were created, changed and deleted in a folder last.
-pub fn sync_folder(path: &Path) -> Result<()> {
-    files::sync_folder(Domain::Snapshot, path)
+/// Opens a folder in which names are about to change.
+pub fn open_folder(path: &Path) -> Result<files::Folder> {
+    files::Folder::open(Domain::Snapshot, path)
 }
 
 /// Creates the folder, for us alone, if it is missing.
 pub fn create_folder(path: &Path) -> Result<()> {
-    if path.is_dir() {
+    let missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.is_dir()).collect();
+    if missing.is_empty() {
         return Ok(());
     }
     DirBuilder::new()
@@ -98,8 +99,9 @@ pub fn create_folder(path: &Path) -> Result<()> {
         .mode(0o700)
         .create(path)
         .map_err(|error| io("the folder for snapshots cannot be created", path, &error))?;
-    match path.parent() {
-        Some(parent) => sync_folder(parent),
-        None => Ok(()),
-    }
+    // Each of them, from the outermost: what is in a folder lasts no longer than the folder's own name.
+    missing.iter().rev().filter_map(|folder| folder.parent()).try_for_each(|parent| {
+        let here = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        open_folder(here)?.sync()
+    })
 }

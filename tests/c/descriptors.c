@@ -107,6 +107,59 @@ static void few_left(void)
     }
 }
 
+/* Few are left for what gives a file its name: the call did it, or everything is as it was. */
+static void few_left_for_files(void)
+{
+    expmig_manager *manager = open_manager("small.db", 0);
+    expmig_export_options options;
+    char *id = NULL, *first = NULL, *list = NULL;
+    int free_count, done = 0;
+    CHECK(expmig_export_options_init(&options, sizeof options) == EXPMIG_OK);
+    options.flags = EXPMIG_EXPORT_REPLACE;
+    OK(expmig_snapshot_create(manager, "", NULL, &first, &err));
+    for (free_count = 0; free_count < 8; free_count++) {
+        expmig_status status;
+        sql("small.db", "UPDATE EXPERIMENT SET update_time = datetime(update_time, '+1 day')");
+        CHECK_INT(run("sh", "-c", "echo old > old.json; cp old.json replaced.json", NULL), 0);
+        leave_free(free_count);
+        check_begin();
+        status = expmig_export_experiment_to_file(manager, 1, "replaced.json", &options, &err);
+        if (status != EXPMIG_OK)
+            names_descriptors();
+        let_go();
+        CHECK_INT(same_file("old.json", "replaced.json"), status != EXPMIG_OK);
+        leave_free(free_count);
+        check_begin();
+        status = expmig_snapshot_create(manager, "few", NULL, &id, &err);
+        if (status != EXPMIG_OK)
+            names_descriptors();
+        let_go();
+        OK(expmig_snapshot_list(manager, 0, "few", &list, &err));
+        CHECK_INT(strstr(list, "\"description\":\"few\"") != NULL, status == EXPMIG_OK);
+        expmig_string_free(list);
+        if (status == EXPMIG_OK) {
+            leave_free(free_count);
+            check_begin();
+            status = expmig_snapshot_delete(manager, id, &err);
+            if (status != EXPMIG_OK)
+                names_descriptors();
+            let_go();
+            OK(expmig_snapshot_list(manager, 0, "few", &list, &err));
+            CHECK_INT(strstr(list, id) == NULL, status == EXPMIG_OK);
+            expmig_string_free(list);
+            if (status != EXPMIG_OK)
+                OK(expmig_snapshot_delete(manager, id, &err));
+            else
+                done++;
+            expmig_string_free(id);
+        }
+    }
+    CHECK(done > 0);
+    OK(expmig_snapshot_delete(manager, first, &err));
+    expmig_string_free(first);
+    expmig_manager_free(manager);
+}
+
 static int said_to = 2, closed_before = 0;
 
 #define NEED(condition)                                                                                                \
@@ -261,6 +314,7 @@ int main(void)
     CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
     none_left();
     few_left();
+    few_left_for_files();
     forget_error();
     return 0;
 }

@@ -2,7 +2,7 @@
  * A host whose timer interrupts every wait, and a server that falls silent: the time for which it may is over when it is over.
  * Run by tests/servers_hosts.rs, which stands between the two, and answers each word with a line when what it says is so.
  *
- *   server_timer URL FILE    URL: ends with read-timeout-ms=1000; FILE: a SQLite database whose experiment 1 is migrated
+ *   server_timer URL FILE    URL: ends with read-timeout-ms=2000; FILE: a SQLite database whose experiment 1 is migrated
  */
 #define _GNU_SOURCE
 #include "check.h"
@@ -10,7 +10,7 @@
 #include <signal.h>
 #include <sys/time.h>
 
-enum { LIMIT_MS = 1000, LATEST_MS = 5000, BYTES = 60000 };
+enum { LIMIT_MS = 2000, LATEST_MS = 8000, BYTES = 200000 };
 
 static volatile sig_atomic_t ticks, elsewhere;
 static pthread_t host;
@@ -66,7 +66,7 @@ static int32_t takes_bytes(const expmig_row *row, void *data)
     return 0;
 }
 
-#define LARGE "SELECT REPEAT('x', 60000)"
+#define LARGE "SELECT REPEAT('x', 200000)"
 
 /* The time to wait for the lock of another process is measured, too, whatever cuts its sleeps short. */
 static void busy(const char *file)

@@ -12,6 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use mysql::{Error as Cause, PooledConn};
+use rustix::io::ioctl_fionread;
 use rustix::net::{Shutdown, shutdown};
 
 use crate::error::{Domain, Error, Result, Status};
@@ -38,20 +39,27 @@ struct Shared {
     late: AtomicBool,
 }
 
+/// Whether this many begins and ends of uses leave it in use.
+fn is_used(uses: u64) -> bool {
+    !uses.is_multiple_of(2)
+}
+
 impl Shared {
     fn look_on(&self) {
         let step = (self.limit / LOOKS).clamp(SHORTEST, LONGEST);
         let (mut seen, mut since) = (None, Instant::now());
         while !self.over.load(Ordering::SeqCst) {
             let sign = (self.uses.load(Ordering::SeqCst), sockets::moved(&self.socket));
-            if seen != Some(sign) {
+            // Where something came that nobody has read yet, it is not the server that is slow.
+            let unread = ioctl_fionread(&self.socket).is_ok_and(|bytes| bytes > 0);
+            if seen != Some(sign) || unread && is_used(sign.0) {
                 (seen, since) = (Some(sign), Instant::now());
-            } else if sign.0.is_multiple_of(2) {
+            } else if !is_used(sign.0) {
                 self.sleep(sign.0);
                 continue;
             }
             let left = self.limit.saturating_sub(since.elapsed());
-            if left.is_zero() && !sign.0.is_multiple_of(2) {
+            if left.is_zero() && is_used(sign.0) {
                 self.late.store(true, Ordering::SeqCst);
                 // Who waits for it is told at once that there is no more to come. If it is closed already, nobody waits.
                 let _closed_already = shutdown(&self.socket, Shutdown::Both);
