@@ -3,6 +3,8 @@
 #              EXPMIG_TEST_MYSQLD names a MySQL server to run them on too, EXPMIG_TEST_MARIADBD another MariaDB server than the system's
 # make test-all  what follows besides: each target that tests something for itself
 # make wheel   a wheel of the Python package, in target/wheels; make test-wheel tries it in clean environments of every python3.N of PATH
+# make test-guests  the programs in Go and for Node (docs/go.md, docs/node.md); installs Go, Node and koffi where they are missing
+# make generated    makes anew what is made of include/expmig.h and kept here, for a test compares it: declarations for koffi
 # make large   the tests that take minutes and gigabytes of disk: a document of 2 GiB in less than 64 MiB of memory, a training beside jobs on
 #              2,000,000 metrics, every setting of a server at its most hostile, 200 forks beside writers, twenty migrations beside a tracker that writes
 # make fuzz    looks for documents that break the import, for FUZZ_SECONDS (600); needs cargo-fuzz (fuzz/README.md)
@@ -23,7 +25,7 @@ DESTDIR ?=
 CARGOFLAGS ?=
 CFLAGS_EXAMPLE = -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror -Iinclude
 
-.PHONY: all demo test test-all test-wheel wheel large fuzz sanitize tools bench check clean dist check-dist install install-built uninstall
+.PHONY: all demo test test-all test-guests test-wheel wheel generated large fuzz sanitize tools bench check clean dist check-dist install install-built uninstall
 
 all:
 	$(CARGO) build --release --locked
@@ -67,9 +69,23 @@ test: tools
 	EXPMIG_DIGITS_DB=$(abspath tests/data/digits.db) $(VENV)/bin/python -W error -m unittest discover -s tests/python || failed=1; \
 	exit $$failed
 
-# One line for each, so that they can be added to.
+# One line for each target that tests something for itself.
 test-all: test
+test-all: test-guests
 test-all: test-wheel
+
+# Tests of Python's, which `make test` runs too, where Go and koffi are there.
+test-guests: tools
+	sh tests/install-tools.sh guests
+	mkdir -p $(TARGET)/guests/node
+	cp examples/node/package.json examples/node/package-lock.json $(TARGET)/guests/node
+	cd $(TARGET)/guests/node && npm ci --ignore-scripts --no-audit --no-fund
+	$(CARGO) build --locked
+	cd tests/python && EXPMIG_TEST_GUESTS=1 $(abspath $(VENV))/bin/python -W error -m unittest test_guests
+
+generated:
+	$(CARGO) build --locked
+	$(PYTHON) bindings/generate.py
 
 # With the library that is installed.
 wheel test-wheel: export EXPMIG_LIBRARY = $(abspath $(TARGET))/dist/libexpmig.so

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the demo, the tests, the benches or the wheel need and this machine lacks. Debian and Ubuntu; elsewhere it says what is missing.
-#   install-tools.sh demo|test|bench|wheel
+# Installs what the demo, the tests, the guests, the benches or the wheel need and this machine lacks. Debian and Ubuntu; elsewhere it says what is missing.
+#   install-tools.sh demo|test|guests|bench|wheel
 set -eu
 what=$1
 missing=
@@ -29,6 +29,12 @@ test)
     need mariadb-install-db mariadb-server-core
     need python3 python3
     python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || missing="$missing python3-venv"
+    ;;
+guests)
+    need go golang-go
+    need pkg-config pkg-config
+    need node nodejs
+    need npm npm
     ;;
 bench)
     need sqlite3 sqlite3
