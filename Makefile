@@ -4,12 +4,12 @@
 # make test-all  what follows besides: each target that tests something for itself
 # make wheel   a wheel of the Python package, in target/wheels; make test-wheel tries it in clean environments of every python3.N of PATH
 # make test-guests  the programs in Go and for Node (docs/go.md, docs/node.md); installs Go, Node and koffi where they are missing
-# make generated    makes anew what is made of include/expmig.h and kept here, for a test compares it: declarations for koffi
+# make generated    makes anew what is made of include/expmig.h and kept here, for a test compares it: declarations for koffi, the man page
 # make large   the tests that take minutes and gigabytes of disk: a document of 2 GiB in less than 64 MiB of memory, a training beside jobs on
 #              2,000,000 metrics, every setting of a server at its most hostile, 200 forks beside writers, twenty migrations beside a tracker that writes
 # make fuzz    looks for documents that break the import, for FUZZ_SECONDS (600); needs cargo-fuzz (fuzz/README.md)
 # make sanitize looks for data races with ThreadSanitizer (docs/threading.md)
-# make install PREFIX=/usr/local DESTDIR= LIBDIR= INCLUDEDIR=    build and install; make uninstall with the same removes it
+# make install PREFIX=/usr/local DESTDIR= LIBDIR= INCLUDEDIR= MANDIR=    build and install; make uninstall with the same removes it
 # make bench   the performance contract, as ratios (BENCH="--full" adds 1e7 rows)
 CARGO ?= cargo
 PYTHON ?= python3
@@ -20,6 +20,7 @@ BENCH ?=
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
 DESTDIR ?=
 # Further options of cargo for `make dist`: features, a target, --config profile.dist.opt-level=3 for speed.
 CARGOFLAGS ?=
@@ -145,6 +146,7 @@ install: dist install-built
 install-built uninstall: export PREFIX := $(PREFIX)
 install-built uninstall: export LIBDIR := $(LIBDIR)
 install-built uninstall: export INCLUDEDIR := $(INCLUDEDIR)
+install-built uninstall: export MANDIR := $(MANDIR)
 install-built uninstall: export DESTDIR := $(DESTDIR)
 install-built:
 	sh packaging/install.sh install $(TARGET)/dist

@@ -12,10 +12,12 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 sys.path.insert(0, str(HERE))
 import declare_koffi  # noqa: E402
+import manual  # noqa: E402
 
 HEADER = ROOT / "include" / "expmig.h"
 PRODUCTS = {
     ROOT / "examples" / "node" / "declarations.js": declare_koffi.declarations,
+    ROOT / "man" / "expmig.3": manual.page,
 }
 
 

@@ -26,6 +26,8 @@ test)
     need mariadbd mariadb-server-core
     need mariadb mariadb-client-core
     need openssl openssl
+    need groff groff-base
+    need lexgrog man-db
     need mariadb-install-db mariadb-server-core
     need python3 python3
     python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || missing="$missing python3-venv"

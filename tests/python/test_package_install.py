@@ -55,7 +55,7 @@ class Install(unittest.TestCase):
         self.call("tar", "-xzf", archive, "-C", self.folder / "source")
         source, = (self.folder / "source").iterdir()
         # What pip builds from is there, and cargo can read it.
-        for name in (*wheels.LICENCES, "pyproject.toml", "setup.py", "declare.py", "assemble.py", "expmig/__init__.py", "crate/include/expmig.h", "crate/build.rs", "crate/Cargo.lock"):
+        for name in (*wheels.LICENCES, "pyproject.toml", "setup.py", "declare.py", "header.py", "assemble.py", "expmig/__init__.py", "crate/include/expmig.h", "crate/build.rs", "crate/Cargo.lock"):
             self.assertTrue((source / name).is_file(), name)
         self.call("cargo", "metadata", "--locked", "--no-deps", "--format-version=1", "--manifest-path", source / "crate" / "Cargo.toml")
         found = self.call(self.python, "-c", "import assemble; print(assemble.crate(), assemble.version())", cwd=source).split()
