@@ -2,6 +2,7 @@
 # make test    run every test; installs what is missing on Debian and Ubuntu (a random test that fails says by which EXPMIG_TEST_SEED it is repeated).
 #              EXPMIG_TEST_MYSQLD names a MySQL server to run them on too, EXPMIG_TEST_MARIADBD another MariaDB server than the system's
 # make test-all  what follows besides: each target that tests something for itself
+# make wheel   a wheel of the Python package, in target/wheels; make test-wheel tries it in clean environments of every python3.N of PATH
 # make test-guests  the programs in Go and for Node (docs/go.md, docs/node.md); installs Go, Node and koffi where they are missing
 # make generated    makes anew what is made of include/expmig.h and kept here, for a test compares it: declarations for koffi, the man page
 # make large   the tests that take minutes and gigabytes of disk: a document of 2 GiB in less than 64 MiB of memory, a training beside jobs on
@@ -25,7 +26,7 @@ DESTDIR ?=
 CARGOFLAGS ?=
 CFLAGS_EXAMPLE = -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror -Iinclude
 
-.PHONY: all demo test test-all test-guests generated large fuzz sanitize tools bench check clean dist check-dist install install-built uninstall
+.PHONY: all demo test test-all test-guests test-wheel wheel generated large fuzz sanitize tools bench check clean dist check-dist install install-built uninstall
 
 all:
 	$(CARGO) build --release --locked
@@ -53,9 +54,9 @@ demo: tools-demo $(addprefix $(TARGET)/demo/,validate snapshot migrate export_im
 	@echo "--- as a document, and from it into another database"
 	$(TARGET)/demo/export_import $(TARGET)/demo/digits.db 3 $(TARGET)/demo/document.json $(TARGET)/demo/imported.db
 
-.PHONY: tools-demo
-tools-demo:
-	sh tests/install-tools.sh demo
+.PHONY: tools-demo tools-wheel
+tools-demo tools-wheel: tools-%:
+	sh tests/install-tools.sh $*
 
 tools:
 	sh tests/install-tools.sh test
@@ -72,6 +73,7 @@ test: tools
 # One line for each target that tests something for itself.
 test-all: test
 test-all: test-guests
+test-all: test-wheel
 
 # Tests of Python's, which `make test` runs too, where Go and koffi are there.
 test-guests: tools
@@ -85,6 +87,16 @@ test-guests: tools
 generated:
 	$(CARGO) build --locked
 	$(PYTHON) bindings/generate.py
+
+# With the library that is installed.
+wheel test-wheel: export EXPMIG_LIBRARY = $(abspath $(TARGET))/dist/libexpmig.so
+wheel: tools-wheel dist
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r packaging/wheel-requirements.txt
+	PYTHON=$(VENV)/bin/python sh packaging/wheel.sh $(TARGET)/wheels
+
+test-wheel: wheel
+	EXPMIG_WHEELS=$(TARGET)/wheels $(VENV)/bin/python -W error -m unittest discover -s tests/wheel
 
 large:
 	$(CARGO) test --release --locked --no-fail-fast --test memory --test live_training --test servers_beside --test servers_settings --test c_api -- --ignored --nocapture

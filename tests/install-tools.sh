@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the demo, the tests or the benches need and this machine lacks. Debian and Ubuntu; elsewhere it says what is missing.
-#   install-tools.sh demo|test|guests|bench
+# Installs what the demo, the tests, the guests, the benches or the wheel need and this machine lacks. Debian and Ubuntu; elsewhere it says what is missing.
+#   install-tools.sh demo|test|guests|bench|wheel
 set -eu
 what=$1
 missing=
@@ -43,6 +43,11 @@ bench)
     need mariadbd mariadb-server-core
     need mariadb-install-db mariadb-server-core
     need mariadb mariadb-client-core
+    need python3 python3
+    python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || missing="$missing python3-venv"
+    ;;
+wheel)
+    need objdump binutils
     need python3 python3
     python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || missing="$missing python3-venv"
     ;;

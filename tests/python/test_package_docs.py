@@ -55,14 +55,15 @@ class Docs(binding.Case):
                 print("reported", flush=True)
                 time.sleep(float(sys.argv[2]))
 
-            migrator = DataMigrationManager(DatabaseManager(sys.argv[1], timeout=60), snapshot_dir="snapshots")
+            migrator = DataMigrationManager(DatabaseManager(sys.argv[1], timeout=60, isolation=sys.argv[3] or None), snapshot_dir="snapshots")
             migrator.add_progress_callback(report)
         """
         program = textwrap.dedent(program) + block + "print('not ended')\n"
         before = self.path.read_bytes()
         # Where it waits for another writer, and where it writes.
-        for lock, sleep in ((binding.Lock(self.path), 0), (contextlib.nullcontext(), 0.5)):
-            with lock, binding.popen(program, self.path, sleep) as process:
+        waits, writes = (lambda: binding.Lock(self.path), 0), (contextlib.nullcontext, 0.5)
+        for (lock, sleep), isolation in ((waits, ""), (writes, ""), (waits, "process")):
+            with lock(), binding.popen(program, self.path, sleep, isolation) as process:
                 self.assertEqual(process.stdout.readline(), "reported\n")
                 process.send_signal(signal.SIGINT)
                 sent = time.monotonic()
