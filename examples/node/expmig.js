@@ -62,6 +62,13 @@ function filled(name, fields) {
     return Object.assign(options, fields);
 }
 
+/** Text as C takes it, which ends at the first NUL: what is before it may be another file. */
+function text(value) {
+    if (typeof value !== 'string' || value.includes('\0'))
+        throw new TypeError('a path is a string without a NUL');
+    return value;
+}
+
 /** An id as koffi takes it: one beyond 64 bits, or a fraction, would become another number. */
 function id(value) {
     if (typeof value === 'bigint' ? BigInt.asIntN(64, value) === value : Number.isSafeInteger(value))
@@ -125,7 +132,7 @@ class Manager {
     /** `flags`: c.EXPMIG_OPEN_CREATE and so on. `signal` ends also the waiting for a server. */
     static async open(url, { flags = 0, signal } = {}) {
         const database = [null], manager = [null], error = [null];
-        await job({ signal }, fields => call('expmig_database_open', url, filled('expmig_open_options', { flags, ...fields }), database));
+        await job({ signal }, fields => call('expmig_database_open', text(url), filled('expmig_open_options', { flags, ...fields }), database));
         const status = lib.expmig_manager_new(database[0], null, manager, error);
         lib.expmig_database_close(database[0]); // the manager keeps what it needs
         if (status !== c.EXPMIG_OK)

@@ -39,6 +39,11 @@ test('a missing file is an error with its path and a hint', async () => {
     });
 });
 
+test('a NUL does not cut a path short', async () => {
+    for (const none of [`${database()}\0x`, null, undefined])
+        await assert.rejects(Manager.open(none), TypeError);
+});
+
 test('what a progress function throws ends the call and comes out of it', async t => {
     const manager = await opened(t), mine = new Error('mine');
     await assert.rejects(manager.migrate(1, null, { onProgress() { throw mine; } }), error => error === mine);
