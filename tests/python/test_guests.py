@@ -32,8 +32,11 @@ def ready():
     for name in ("libexpmig.so", f"libexpmig.so.{'0.' + minor if major == '0' else major}"):
         (library / name).unlink(missing_ok=True)
         (library / name).symlink_to(binding.LIBRARY)
+    (library / "libexpmig.a").unlink(missing_ok=True)
+    (library / "libexpmig.a").symlink_to(binding.LIBRARY.with_suffix(".a"))
     (library / "expmig.pc").write_text(
-        f"Name: expmig\nDescription: of this build\nVersion: 0\nLibs: -L{library} -lexpmig\nCflags: -I{binding.ROOT / 'include'}\n",
+        f"Name: expmig\nDescription: of this build\nVersion: 0\nLibs: -L{library} -lexpmig\nLibs.private: -lutil -lrt -lpthread -lm -ldl\n"
+        f"Cflags: -I{binding.ROOT / 'include'}\n",
         encoding="utf-8",
     )
     return {
@@ -168,6 +171,18 @@ class Go(Guest, binding.Case):
             done = run(["go", "test", "-count=1", "./..."], cwd=EXAMPLES / "go", env={**self.environment, **extra})
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
             self.assertRegex(done.stdout, r"ok\s+expmig\.example/migrate/expmig")
+
+    @unittest.skipUnless(REQUIRED, "linking takes ten seconds")
+    def test_all_of_it_fits_in_one_file(self):
+        libraries = run(["pkg-config", "--static", "--libs", "expmig"], env=self.environment).stdout.strip()
+        program = self.folder / "migrate"
+        command = ["go", "build", "-ldflags", "-linkmode external -extldflags -static", "-o", str(program), "."]
+        done = run(command, cwd=EXAMPLES / "go", env={**self.environment, "CGO_LDFLAGS": libraries})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertNotIn(b"libexpmig.so", program.read_bytes())
+        done = run([str(program), str(self.path), "1"], env={})
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("\ncopied experiment 1 as experiment 4: ", done.stdout)
 
     def test_it_is_formatted_and_vetted(self):
         for command in (["gofmt", "-l", "."], ["go", "vet", "./..."]):
