@@ -12,7 +12,10 @@ const lib = declare(koffi, koffi.load(`libexpmig.so.${compatible}`));
 // What a callback answers that threw: not 0, and not EXPMIG_CALLBACK_CANCEL.
 const FAILED = 2;
 
-/** A call that failed, and changed nothing. `status` and `domain` are names: "NOT_FOUND", "MIGRATION". */
+/**
+ * A call that failed, and changed nothing; docs/error-handling.md has the one exception, the detail "outcome". `status` and `domain` are
+ * names: "NOT_FOUND", "MIGRATION".
+ */
 class ExpmigError extends Error {
     constructor(error) {
         super(lib.expmig_error_message(error));

@@ -68,7 +68,8 @@ const (
 // Detail says what an error is about: a path, a table, a row.
 type Detail struct{ Key, Value string }
 
-// Error is a call that failed, and changed nothing. Status and Domain are names: "NOT_FOUND", "MIGRATION".
+// Error is a call that failed, and changed nothing; docs/error-handling.md has the one exception, the detail "outcome". Status and
+// Domain are names: "NOT_FOUND", "MIGRATION".
 type Error struct {
 	Code            int32
 	Status, Domain  string
@@ -210,7 +211,8 @@ func (m *Manager) Experiments() (string, error) {
 // MigrateOptions of a migration.
 type MigrateOptions struct {
 	OnDuplicate int32
-	// Receives progress, on the thread of the call. An error ends the call, and is what errors.Is finds in its error.
+	// Receives progress, on the thread of the call. An error ends the call, and is what errors.Is finds in its error; that of the last
+	// report changes nothing: all is done.
 	Progress func(Progress) error
 }
 
