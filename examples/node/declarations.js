@@ -364,6 +364,7 @@ function declare(koffi, library) {
         expmig_validate_options_init: library.func('expmig_status expmig_validate_options_init(_Inout_ expmig_validate_options *options, size_t size)'),
         expmig_validate: library.func('expmig_status expmig_validate(const expmig_manager *manager, const expmig_validate_options *options, _Out_ expmig_report **report, _Out_ expmig_error **error)'),
         expmig_hierarchy_validate: library.func('expmig_status expmig_hierarchy_validate(const expmig_manager *manager, int64_t experiment_id, _Out_ int32_t *valid, _Out_ expmig_given_string *issues_json, _Out_ expmig_error **error)'),
+        expmig_metric_json_validate: library.func('expmig_status expmig_metric_json_validate(const char *json, size_t length, _Out_ int32_t *valid, _Out_ expmig_given_string *issues_json, _Out_ expmig_error **error)'),
         expmig_export_options_init: library.func('expmig_status expmig_export_options_init(_Inout_ expmig_export_options *options, size_t size)'),
         expmig_export_experiment: library.func('expmig_status expmig_export_experiment(const expmig_manager *manager, int64_t experiment_id, const expmig_export_options *options, expmig_write_fn write_fn, void *user_data, _Out_ expmig_error **error)'),
         expmig_export_experiment_to_file: library.func('expmig_status expmig_export_experiment_to_file(const expmig_manager *manager, int64_t experiment_id, const char *path, const expmig_export_options *options, _Out_ expmig_error **error)'),
