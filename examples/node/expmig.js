@@ -7,7 +7,8 @@ const { constants: c, declare } = require('./declarations.js');
 // Calls run on threads of koffi's, whose stacks are 128 KiB unless it is told otherwise.
 koffi.config({ async_stack_size: 1 << 20 });
 const compatible = c.EXPMIG_VERSION_MAJOR === 0 ? `0.${c.EXPMIG_VERSION_MINOR}` : c.EXPMIG_VERSION_MAJOR;
-const lib = declare(koffi, koffi.load(`libexpmig.so.${compatible}`));
+const soname = `libexpmig.so.${compatible}`;
+const lib = declare(koffi, koffi.load(soname));
 
 // What a callback answers that threw: not 0, and not EXPMIG_CALLBACK_CANCEL.
 const FAILED = 2;
@@ -208,4 +209,4 @@ function migration(result) {
     };
 }
 
-module.exports = { c, ExpmigError, Manager, version: lib.expmig_version };
+module.exports = { c, ExpmigError, Manager, soname, version: lib.expmig_version };
