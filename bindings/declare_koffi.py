@@ -17,8 +17,28 @@ BEGIN = """\
 """
 
 DECLARE = """\
-/** Declares the types, and answers the functions of a library that koffi has loaded, by their names. Once for each process. */
+/**
+ * Declares the types, and answers the functions of a library that koffi has loaded, by their names. Once in each thread. A function is
+ * looked for when it is first used, so an older library that does not have it yet serves programs that do not use it.
+ */
 function declare(koffi, library) {
+"""
+
+FUNCTIONS = """\
+    koffi.disposable('expmig_given_string', 'const char *', library.func('void expmig_string_free(void *string)'));
+    const functions = {};
+    for (const [name, prototype] of Object.entries(prototypes)) {
+        const found = () => {
+            const value = library.func(prototype);
+            Object.defineProperty(functions, name, { value, enumerable: true });
+            return value;
+        };
+        Object.defineProperty(functions, name, { get: found, enumerable: true, configurable: true });
+    }
+    return functions;
+}
+
+module.exports = { constants, declare };
 """
 
 INTEGER_BITS = 53
@@ -62,25 +82,21 @@ class Declarations:
         return "_Out_ expmig_given_string *" if kind.base == "char" else f"_Out_ {kind}"
 
     def _function(self, name: str, result: str, parameters: list[str]) -> str:
-        return f"    {name}: library.func('{result} {name}({', '.join(parameters) or 'void'})'),"
+        return f"    {name}: '{result} {name}({', '.join(parameters) or 'void'})',"
 
     def source(self) -> str:
         lines = [BEGIN, "const constants = Object.freeze({"]
         for constant in self.header.constants:
             exact = "" if abs(constant.value) < 1 << INTEGER_BITS else "n"
             lines.append(f"    {constant.name}: {constant.value}{exact},")
+        lines += ["});", "", "const prototypes = Object.freeze({"]
+        for function in self.header.functions:
+            parameters = [f"{self._parameter(one)}{'' if one.type.stars else ' '}{one.name}" for one in function.parameters]
+            lines.append(self._function(function.name, str(function.result), parameters))
         lines += ["});", "", DECLARE.rstrip()]
         for declaration in self.header.order:
             lines += ["    " + line for line in self._declared(declaration)]
-        lines += [
-            "    const free = library.func('void expmig_string_free(void *string)');",
-            "    koffi.disposable('expmig_given_string', 'const char *', free);",
-            "    return {",
-        ]
-        for function in self.header.functions:
-            parameters = [f"{self._parameter(one)}{'' if one.type.stars else ' '}{one.name}" for one in function.parameters]
-            lines.append("    " + self._function(function.name, str(function.result), parameters))
-        lines += ["    };", "}", "", "module.exports = { constants, declare };", ""]
+        lines.append(FUNCTIONS)
         return "\n".join(lines)
 
 

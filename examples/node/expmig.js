@@ -7,7 +7,8 @@ const { constants: c, declare } = require('./declarations.js');
 // Calls run on threads of koffi's, whose stacks are 128 KiB unless it is told otherwise.
 koffi.config({ async_stack_size: 1 << 20 });
 const compatible = c.EXPMIG_VERSION_MAJOR === 0 ? `0.${c.EXPMIG_VERSION_MINOR}` : c.EXPMIG_VERSION_MAJOR;
-const lib = declare(koffi, koffi.load(`libexpmig.so.${compatible}`));
+const soname = `libexpmig.so.${compatible}`;
+const lib = declare(koffi, koffi.load(soname));
 
 // What a callback answers that threw: not 0, and not EXPMIG_CALLBACK_CANCEL.
 const FAILED = 2;
@@ -60,6 +61,13 @@ function filled(name, fields) {
     if (lib[`${name}_init`](options, koffi.sizeof(name)) !== c.EXPMIG_OK)
         throw new Error(`the library does not know ${name} of this size`);
     return Object.assign(options, fields);
+}
+
+/** Text as C takes it, which ends at the first NUL: what is before it may be another file. */
+function text(value) {
+    if (typeof value !== 'string' || value.includes('\0'))
+        throw new TypeError('a path is a string without a NUL');
+    return value;
 }
 
 /** An id as koffi takes it: one beyond 64 bits, or a fraction, would become another number. */
@@ -125,7 +133,7 @@ class Manager {
     /** `flags`: c.EXPMIG_OPEN_CREATE and so on. `signal` ends also the waiting for a server. */
     static async open(url, { flags = 0, signal } = {}) {
         const database = [null], manager = [null], error = [null];
-        await job({ signal }, fields => call('expmig_database_open', url, filled('expmig_open_options', { flags, ...fields }), database));
+        await job({ signal }, fields => call('expmig_database_open', text(url), filled('expmig_open_options', { flags, ...fields }), database));
         const status = lib.expmig_manager_new(database[0], null, manager, error);
         lib.expmig_database_close(database[0]); // the manager keeps what it needs
         if (status !== c.EXPMIG_OK)
@@ -201,4 +209,4 @@ function migration(result) {
     };
 }
 
-module.exports = { c, ExpmigError, Manager, version: lib.expmig_version };
+module.exports = { c, ExpmigError, Manager, soname, version: lib.expmig_version };

@@ -8,7 +8,7 @@ const path = require('node:path');
 const test = require('node:test');
 const { spawnSync } = require('node:child_process');
 const { Worker } = require('node:worker_threads');
-const { c, ExpmigError, Manager } = require('./expmig.js');
+const { c, ExpmigError, Manager, soname } = require('./expmig.js');
 
 const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'expmig-node-'));
 test.after(() => fs.rmSync(folder, { recursive: true }));
@@ -37,6 +37,11 @@ test('a missing file is an error with its path and a hint', async () => {
         assert.notStrictEqual(error.hint, '');
         return hasStatus('NOT_FOUND')(error) && !error.retryable;
     });
+});
+
+test('a NUL does not cut a path short', async () => {
+    for (const none of [`${database()}\0x`, null, undefined])
+        await assert.rejects(Manager.open(none), TypeError);
 });
 
 test('what a progress function throws ends the call and comes out of it', async t => {
@@ -124,6 +129,18 @@ test('a process that exits does not wait for the end of its calls', () => {
             process.exit(3);
         })();`;
     assert.strictEqual(spawnSync(process.execPath, ['-e', program], { timeout: 60000 }).status, 3);
+});
+
+test('every function that is declared is found', () => {
+    // In another process: types are declared once.
+    const program = `
+        const koffi = require('koffi');
+        const { declare } = require('./declarations.js');
+        const functions = declare(koffi, koffi.load(process.argv[1]));
+        console.log(Object.keys(functions).filter(name => typeof functions[name] === 'function').length);`;
+    const done = spawnSync(process.execPath, ['-e', program, soname], { cwd: __dirname, encoding: 'utf8' });
+    assert.strictEqual(done.stderr, '');
+    assert.ok(Number(done.stdout) > 100);
 });
 
 test('the constants are those of the header', () => {

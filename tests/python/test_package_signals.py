@@ -44,7 +44,7 @@ HOST = """
         answers = []
         thread = threading.Thread(target=lambda: answers.append(libc.read(pipe[0], ctypes.create_string_buffer(1), 1)))
         thread.start()
-        while not waits(thread):
+        while not reads(thread, pipe[0]):
             time.sleep(0.001)
 
         def interrupt():
@@ -60,10 +60,11 @@ HOST = """
             os.close(descriptor)
         return answers[0]
 
-    def waits(thread):
+    def reads(thread, descriptor):
+        # Whether it is in a system call on the descriptor. Waiting for the GIL is one, too, on an address.
         try:
-            with open(f"/proc/self/task/{thread.native_id}/stat") as stat:
-                return stat.read().rpartition(")")[2].split()[0] == "S"
+            with open(f"/proc/self/task/{thread.native_id}/syscall") as call:
+                return call.read().split()[1:2] == [hex(descriptor)]
         except FileNotFoundError:
             return False
 

@@ -51,6 +51,7 @@ import (
 	"context"
 	"errors"
 	"runtime/cgo"
+	"strings"
 	"sync"
 	"time"
 	"unsafe"
@@ -160,6 +161,10 @@ func (m *Manager) use() (*C.expmig_manager, error) {
 
 // Open opens a file or a schema of a server. The context ends also the waiting for a server.
 func Open(ctx context.Context, url string, flags uint32) (*Manager, error) {
+	// C would take what is before it, which may be another file.
+	if strings.IndexByte(url, 0) >= 0 {
+		return nil, errors.New("expmig: there is a NUL in the path")
+	}
 	text := C.CString(url)
 	defer C.free(unsafe.Pointer(text))
 	manager := &Manager{}

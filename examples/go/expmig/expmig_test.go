@@ -68,6 +68,12 @@ func TestAMissingFileIsAnErrorWithItsPathAndAHint(t *testing.T) {
 	}
 }
 
+func TestANulDoesNotCutAPathShort(t *testing.T) {
+	if _, err := Open(background, database(t)+"\x00x", 0); err == nil || status(err) != "" {
+		t.Fatal(err)
+	}
+}
+
 func TestWhatAProgressFunctionReturnsEndsTheCallAndComesOutOfIt(t *testing.T) {
 	manager, mine := opened(t), errors.New("mine")
 	_, err := manager.Migrate(background, 1, nil, MigrateOptions{Progress: func(Progress) error { return mine }})
