@@ -1,11 +1,15 @@
 # make demo    build the library and the C examples, and run the main job on real data
 # make test    run every test; installs what is missing on Debian and Ubuntu (a random test that fails says by which EXPMIG_TEST_SEED it is repeated).
 #              EXPMIG_TEST_MYSQLD names a MySQL server to run them on too, EXPMIG_TEST_MARIADBD another MariaDB server than the system's
+# make test-all  what follows besides: each target that tests something for itself
+# make wheel   a wheel of the Python package, in target/wheels; make test-wheel tries it in clean environments of every python3.N of PATH
+# make test-guests  the programs in Go and for Node (docs/go.md, docs/node.md); installs Go, Node and koffi where they are missing
+# make generated    makes anew what is made of include/expmig.h and kept here, for a test compares it: declarations for koffi, the man page
 # make large   the tests that take minutes and gigabytes of disk: a document of 2 GiB in less than 64 MiB of memory, a training beside jobs on
-#              2,000,000 metrics, every setting of a server at its most hostile, 200 forks beside writers, twenty migrations beside a tracker that writes
+#              2,000,000 metrics, every setting of a server at its most hostile, 200 forks beside writers, 200 connections of each kind that a server ends and a score of its restarts, twenty migrations beside a tracker that writes
 # make fuzz    looks for documents that break the import, for FUZZ_SECONDS (600); needs cargo-fuzz (fuzz/README.md)
 # make sanitize looks for data races with ThreadSanitizer (docs/threading.md)
-# make install PREFIX=/usr/local DESTDIR= LIBDIR= INCLUDEDIR=    build and install; make uninstall with the same removes it
+# make install PREFIX=/usr/local DESTDIR= LIBDIR= INCLUDEDIR= MANDIR=    build and install; make uninstall with the same removes it
 # make bench   the performance contract, as ratios (BENCH="--full" adds 1e7 rows)
 CARGO ?= cargo
 PYTHON ?= python3
@@ -16,12 +20,13 @@ BENCH ?=
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
 DESTDIR ?=
 # Further options of cargo for `make dist`: features, a target, --config profile.dist.opt-level=3 for speed.
 CARGOFLAGS ?=
 CFLAGS_EXAMPLE = -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror -Iinclude
 
-.PHONY: all demo test large fuzz sanitize tools bench check clean dist check-dist install install-built uninstall
+.PHONY: all demo test test-all test-guests test-wheel wheel generated large fuzz sanitize tools bench check clean dist check-dist install install-built uninstall
 
 all:
 	$(CARGO) build --release --locked
@@ -49,9 +54,9 @@ demo: tools-demo $(addprefix $(TARGET)/demo/,validate snapshot migrate export_im
 	@echo "--- as a document, and from it into another database"
 	$(TARGET)/demo/export_import $(TARGET)/demo/digits.db 3 $(TARGET)/demo/document.json $(TARGET)/demo/imported.db
 
-.PHONY: tools-demo
-tools-demo:
-	sh tests/install-tools.sh demo
+.PHONY: tools-demo tools-wheel
+tools-demo tools-wheel: tools-%:
+	sh tests/install-tools.sh $*
 
 tools:
 	sh tests/install-tools.sh test
@@ -65,8 +70,39 @@ test: tools
 	EXPMIG_DIGITS_DB=$(abspath tests/data/digits.db) $(VENV)/bin/python -W error -m unittest discover -s tests/python || failed=1; \
 	exit $$failed
 
+# One line for each target that tests something for itself.
+test-all: test
+test-all: test-guests
+test-all: test-wheel
+
+# Tests of Python's, which `make test` runs too, where Go and koffi are there.
+test-guests: tools
+	sh tests/install-tools.sh guests
+	mkdir -p $(TARGET)/guests/node
+	cp examples/node/package.json examples/node/package-lock.json $(TARGET)/guests/node
+	cd $(TARGET)/guests/node && npm ci --ignore-scripts --no-audit --no-fund
+	$(CARGO) build --locked
+	cd tests/python && EXPMIG_TEST_GUESTS=1 $(abspath $(VENV))/bin/python -W error -m unittest test_guests
+
+generated:
+	$(CARGO) build --locked
+	$(PYTHON) bindings/generate.py
+
+# With the library that is installed.
+wheel test-wheel: export EXPMIG_LIBRARY = $(abspath $(TARGET))/dist/libexpmig.so
+wheel: tools-wheel dist
+	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r packaging/wheel-requirements.txt
+	PYTHON=$(VENV)/bin/python sh packaging/wheel.sh $(TARGET)/wheels
+
+test-wheel: wheel
+	EXPMIG_WHEELS=$(TARGET)/wheels $(VENV)/bin/python -W error -m unittest discover -s tests/wheel
+
 large:
-	$(CARGO) test --release --locked --no-fail-fast --test memory --test live_training --test servers_beside --test servers_settings --test c_api -- --ignored --nocapture
+	failed=0; \
+	$(CARGO) test --release --locked --no-fail-fast --test memory --test live_training --test servers_beside --test servers_settings --test c_api -- --ignored --nocapture || failed=1; \
+	EXPMIG_FAULTS=67 $(CARGO) test --release --locked --no-fail-fast --test servers_hosts || failed=1; \
+	exit $$failed
 
 # Sanitizers need a nightly compiler, or a stable one that is told to be one.
 FUZZ_SECONDS ?= 600
@@ -113,6 +149,7 @@ install: dist install-built
 install-built uninstall: export PREFIX := $(PREFIX)
 install-built uninstall: export LIBDIR := $(LIBDIR)
 install-built uninstall: export INCLUDEDIR := $(INCLUDEDIR)
+install-built uninstall: export MANDIR := $(MANDIR)
 install-built uninstall: export DESTDIR := $(DESTDIR)
 install-built:
 	sh packaging/install.sh install $(TARGET)/dist

@@ -1995,6 +1995,24 @@ expmig_status expmig_hierarchy_validate(const struct expmig_manager *manager,
                                         struct expmig_error **error);
 
 /**
+ * Checks per-label values that stand in no database yet, as expmig_validate checks METRIC.per_label_val. Opens nothing.
+ *
+ * `json`, `length`: the bytes of the text; no NUL at the end is needed, and none may be counted.
+ * `valid`: receives 1 if nothing is wrong with it, else 0.
+ * `issues_json`: receives a JSON object, schema "expmig.metric-json/1": "valid", and "issues", of each kind (docs/validation.md) one, with "kind"
+ * and "message". The caller frees it with expmig_string_free.
+ *
+ * Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_metric_json_validate(const char *json,
+                                          size_t length,
+                                          int32_t *valid,
+                                          char **issues_json,
+                                          struct expmig_error **error);
+
+/**
  * Fills in the defaults. `size` is sizeof(expmig_export_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
  * Since 0.1.0.
  */

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what build.sh built, or removes it again. All options are in the environment, as make passes them:
-#   PREFIX (/usr/local)  LIBDIR (PREFIX/lib)  INCLUDEDIR (PREFIX/include)  DESTDIR (none): where the tree is put that belongs at /
+#   PREFIX (/usr/local)  LIBDIR (PREFIX/lib)  INCLUDEDIR (PREFIX/include)  MANDIR (PREFIX/share/man)
+#   DESTDIR (none): where the tree is put that belongs at /
 #   install.sh install FOLDER    the libraries and native-static-libs are in FOLDER
 #   install.sh uninstall
 # What it installs can be moved together to another prefix.
@@ -9,8 +10,9 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 : "${PREFIX:=/usr/local}"
 : "${LIBDIR:=$PREFIX/lib}"
 : "${INCLUDEDIR:=$PREFIX/include}"
+: "${MANDIR:=$PREFIX/share/man}"
 : "${DESTDIR:=}"
-for folder in "$PREFIX" "$LIBDIR" "$INCLUDEDIR"; do
+for folder in "$PREFIX" "$LIBDIR" "$INCLUDEDIR" "$MANDIR"; do
     case $folder in /*) ;; *) echo "install.sh: $folder is not an absolute path" >&2; exit 2 ;; esac
 done
 
@@ -23,7 +25,26 @@ lib=$DESTDIR$LIBDIR
 include=$DESTDIR$INCLUDEDIR
 cmake=$lib/cmake/expmig
 
+# The man page, and the names of all functions, which lead to it.
+manual=$DESTDIR$MANDIR/man3
+functions=$(sed -n 's/^\.\\" Pages that lead here: //p' "$root/man/expmig.3")
+
+install_manual() {
+    install -d "$manual"
+    install -m 644 "$root/man/expmig.3" "$manual/expmig.3"
+    for name in $functions; do
+        ln -sf expmig.3 "$manual/$name.3"
+    done
+}
+
+uninstall_manual() {
+    for name in expmig $functions; do
+        rm -f "$manual/$name.3"
+    done
+}
+
 uninstall() {
+    uninstall_manual
     # The link between the two is the one that leads to this version.
     for link in "$lib"/libexpmig.so.*; do
         [ "$(readlink "$link")" != "libexpmig.so.$version" ] || rm -f "$link"
@@ -72,6 +93,7 @@ install_all() {
     install -m 644 "$work/libexpmig.a" "$lib/libexpmig.a"
     install -m 644 "$root/include/expmig.h" "$root/bindings/cpp/expmig.hpp" "$include"
     install -m 644 "$root/bindings/cpp/expmig"/*.hpp "$include/expmig"
+    install_manual
     fill expmig.pc.in "$lib/pkgconfig/expmig.pc"
     fill expmigConfig.cmake.in "$cmake/expmigConfig.cmake"
     fill expmigConfigVersion.cmake.in "$cmake/expmigConfigVersion.cmake"
@@ -80,5 +102,5 @@ install_all() {
 case ${1:-} in
 install) install_all "$2" ;;
 uninstall) uninstall ;;
-*) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+*) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

@@ -62,4 +62,6 @@ pub use snapshot::{Cleanup, RestoreResult, Snapshot, SnapshotList};
 pub use transformation::{
     MetricSelection, TransformOptions, TransformationResult, Transformations, UndoOptions, UndoResult,
 };
-pub use validation::{Check, CheckContext, Finding, Issue, IssueKind, Report, Section, Severity, ValidateOptions};
+pub use validation::{
+    Check, CheckContext, Finding, Issue, IssueKind, Report, Section, Severity, ValidateOptions, validate_metric_json,
+};

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the demo, the tests or the benches need and this machine lacks. Debian and Ubuntu; elsewhere it says what is missing.
-#   install-tools.sh demo|test|bench
+# Installs what the demo, the tests, the guests, the benches or the wheel need and this machine lacks. Debian and Ubuntu; elsewhere it says what is missing.
+#   install-tools.sh demo|test|guests|bench|wheel
 set -eu
 what=$1
 missing=
@@ -26,15 +26,28 @@ test)
     need mariadbd mariadb-server-core
     need mariadb mariadb-client-core
     need openssl openssl
+    need groff groff-base
+    need lexgrog man-db
     need mariadb-install-db mariadb-server-core
     need python3 python3
     python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || missing="$missing python3-venv"
+    ;;
+guests)
+    need go golang-go
+    need pkg-config pkg-config
+    need node nodejs
+    need npm npm
     ;;
 bench)
     need sqlite3 sqlite3
     need mariadbd mariadb-server-core
     need mariadb-install-db mariadb-server-core
     need mariadb mariadb-client-core
+    need python3 python3
+    python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || missing="$missing python3-venv"
+    ;;
+wheel)
+    need objdump binutils
     need python3 python3
     python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || missing="$missing python3-venv"
     ;;

@@ -255,6 +255,32 @@ fn the_shared_library_says_how_it_wants_to_be_loaded() {
     assert_eq!(link(env!("EXPMIG_SONAME")), PathBuf::from(format!("libexpmig.so.{}", env!("CARGO_PKG_VERSION"))));
 }
 
+/// The page is made of the header, and a test of Python's sees that it is. Here: what formats it and what indexes it.
+#[test]
+fn there_is_a_man_page_and_the_name_of_every_function_leads_to_it() {
+    let folder = prefix().join("share/man/man3");
+    let page = folder.join("expmig.3");
+    let mut groff = Command::new("groff");
+    let complaints = groff.args(["-man", "-ww", "-z", "-Tutf8"]).arg(&page).output().unwrap();
+    assert!(complaints.status.success() && complaints.stderr.is_empty(), "{complaints:?}");
+    let described = printed(Command::new("lexgrog").arg(&page), "lexgrog");
+    assert!(
+        described.ends_with(": \"expmig - embeddable migration engine for experiment-tracking databases\"\n"),
+        "{described}"
+    );
+    let links = files(&folder).into_iter().filter(|path| path != &page);
+    let names: BTreeSet<String> =
+        links.map(|path| path.file_name().unwrap().to_str().unwrap().trim_end_matches(".3").to_owned()).collect();
+    // Builds for tests have a function more, which is in no header.
+    let functions = symbols(&["--dynamic"], "libexpmig.so").into_iter().filter(|name| !name.starts_with("expmig__"));
+    assert_eq!(names, functions.collect());
+    let text = fs::read_to_string(&page).unwrap();
+    for name in names {
+        assert_eq!(fs::read_link(folder.join(format!("{name}.3"))).unwrap(), Path::new("expmig.3"));
+        assert!(text.contains(&format!("\n.SS {name}\n")), "{name}");
+    }
+}
+
 /// Files and links below a folder.
 fn files(folder: &Path) -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
@@ -289,6 +315,7 @@ fn folders_can_be_chosen_and_uninstall_removes_what_was_installed() {
         ),
         "{text}"
     );
+    assert!(installed.contains(&root.join("usr/share/man/man3/expmig_database_open.3")), "{installed:?}");
     make("uninstall", root, &chosen);
     assert_eq!(files(root), BTreeSet::from([foreign]));
 }

@@ -1,9 +1,12 @@
 //! Servers that go away, seen by a host in C that does nothing about SIGPIPE: it lives, and hears of it by a status. `EXPMIG_FAULTS` says
-//! how often that is tried for each way to connect (12), with three connections each.
+//! how often that is tried for each way to connect (12), with three connections each; a sixth as often the server is killed. Half of
+//! it happens at random moments, by `EXPMIG_TEST_SEED` (1).
 
 mod programs;
 #[path = "support/proxy.rs"]
 mod proxy;
+#[path = "support/random.rs"]
+mod random;
 #[path = "support/server.rs"]
 mod server;
 
@@ -19,6 +22,7 @@ use mysql::prelude::Queryable;
 use programs::combined::WAYS;
 use programs::{ROOT, VALGRIND, with_databases};
 use proxy::{Fault, Moment, Proxy, Way};
+use random::{Random, seed_or};
 use server::{Kind, PASSWORD, Server, USER, escaped};
 
 /// How connections are made, as parameters of a URL.
@@ -74,6 +78,7 @@ fn cut(server: &Server) {
 fn run(mut command: Command, server: &mut Server, options: &[&str], way: &str, last: &str, rounds: u32) {
     let name = server.schema();
     let url = url(server, &name, way);
+    let mut random = Random::new(seed_or(1).wrapping_add(rounds.into()));
     let folder = tempfile::tempdir().expect("a folder");
     with_databases(folder.path());
     command.args([&url, last, &rounds.to_string(), "digits.db"]).current_dir(folder.path());
@@ -81,12 +86,22 @@ fn run(mut command: Command, server: &mut Server, options: &[&str], way: &str, l
     let mut host = command.spawn().expect("the program");
     let (mut answers, mut done) = (host.stdin.take().expect("its input"), None);
     for line in BufReader::new(host.stdout.take().expect("its output")).lines() {
-        match line.expect("a line").as_str() {
+        let word = line.expect("a line");
+        // Half of them happen while the host waits, the others at some moment afterwards.
+        let later = random.percent(50);
+        let mut answer = || drop(answers.write_all(b"\n"));
+        if later {
+            answer();
+            std::thread::sleep(Duration::from_micros(random.bits() % 30_000));
+        }
+        match word.as_str() {
             "cut" => cut(server),
             "kill" => server.kill(),
             number => done = Some(number.parse::<u64>().expect("how many migrations were done")),
         }
-        let _ended = answers.write_all(b"\n");
+        if !later {
+            answer();
+        }
     }
     let status = host.wait().expect("its end");
     assert!(status.success(), "{way}, {last}: {status}");
@@ -114,9 +129,14 @@ fn each_with(more: &[&str], test: impl Fn(&mut Server, &[&str])) {
     }
 }
 
+/// How often.
+fn faults() -> u32 {
+    std::env::var("EXPMIG_FAULTS").map_or(12, |number| number.parse().expect("EXPMIG_FAULTS: a number"))
+}
+
 #[test]
 fn a_host_in_c_outlives_the_connections_that_a_server_ends() {
-    let rounds = std::env::var("EXPMIG_FAULTS").map_or(12, |number| number.parse().expect("EXPMIG_FAULTS: a number"));
+    let rounds = faults();
     each(|server, options| {
         for way in WAYS_IN {
             run(Command::new(program()), server, options, way, "cut", rounds);
@@ -131,7 +151,7 @@ fn a_host_in_c_outlives_the_connections_that_a_server_ends() {
 #[test]
 fn a_host_in_c_outlives_a_server_that_is_killed() {
     each(|server, options| {
-        for rounds in [1, 2] {
+        for rounds in 1..=faults() / 6 {
             for way in WAYS_IN {
                 run(Command::new(program()), server, options, way, "kill", rounds);
             }

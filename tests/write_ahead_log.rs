@@ -246,6 +246,37 @@ fn a_database_on_a_medium_that_can_only_be_read_is_read() {
     reading.experiment_digest(1, JobOptions::default()).expect("a digest");
 }
 
+/// A writer that is gone has left its rollback journal. Nobody can roll back there, and what is in the file is not what was committed.
+#[test]
+fn a_database_that_needs_rolling_back_where_it_can_only_be_read_says_what_to_copy() {
+    let folder = Folder::new();
+    let Some(medium) = Mounted::new(folder.path("medium")) else {
+        eprintln!("skipped: this user may mount nothing");
+        return;
+    };
+    let (made, path) = (folder.small("run.db", ""), medium.0.join("run.db"));
+    let writer = sql(&made);
+    let script = "PRAGMA cache_size = 1; BEGIN; UPDATE METRIC SET type = hex(zeroblob(2000)), total_val = 77.0";
+    writer.execute_batch(script).expect("more than the cache holds");
+    for suffix in ["", "-journal"] {
+        fs::copy(beside(&made, suffix), beside(&path, suffix)).expect("a copy");
+    }
+    assert!(medium.make_read_only(), "mounted anew");
+    for read_only in [false, true] {
+        let options = OpenOptions { read_only, ..OpenOptions::default() };
+        let error = Database::open(url(&path), options)
+            .and_then(|database| database.query("SELECT total_val FROM METRIC", &[], &mut |_| Ok(expmig::Next::Row)));
+        let error = failed(error, Status::Io);
+        assert!(error.hint_text().is_some_and(|hint| hint.contains("-journal")), "{}", error.to_json());
+    }
+    let (copied, all) = (folder.path("copied.db"), "SELECT count(*) FROM METRIC WHERE total_val = 77.0");
+    for suffix in ["", "-journal"] {
+        fs::copy(beside(&path, suffix), beside(&copied, suffix)).expect("a copy");
+    }
+    open(&copied).experiment_digest(1, JobOptions::default()).expect("a digest");
+    assert_eq!(integer(&copied, all), 0, "it was rolled back");
+}
+
 #[test]
 fn reading_leaves_no_files_beside_a_database_at_rest() {
     let folder = Folder::new();

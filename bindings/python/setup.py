@@ -22,7 +22,8 @@ class Build(build_py):
         # Modules of an earlier build that are gone meanwhile would stay.
         shutil.rmtree(Path(self.build_lib) / "expmig", ignore_errors=True)
         super().run()
-        assemble.complete(Path(self.build_lib) / "expmig", assemble.build_library())
+        built = os.environ.get("EXPMIG_LIBRARY")
+        assemble.complete(Path(self.build_lib) / "expmig", Path(built) if built else assemble.build_library())
 
 
 class Wheel(bdist_wheel):

@@ -16,7 +16,7 @@ use super::report::expmig_report;
 use super::status::expmig_status;
 use super::text::give;
 use crate::error::{Domain, Error, Result};
-use crate::validation::{Scope, ValidateOptions};
+use crate::validation::{Scope, ValidateOptions, validate_metric_json};
 
 /// Every foreign key, composite ones included, names a row that exists.
 pub const EXPMIG_VALIDATE_FOREIGN_KEYS: u32 = 0x1;
@@ -172,6 +172,50 @@ pub unsafe extern "C" fn expmig_hierarchy_validate(
             });
             store(valid, i32::from(passed));
             store(issues_json, give(&found.to_string()));
+            Ok(())
+        })
+    }
+}
+
+/// Checks per-label values that stand in no database yet, as expmig_validate checks METRIC.per_label_val. Opens nothing.
+///
+/// `json`, `length`: the bytes of the text; no NUL at the end is needed, and none may be counted.
+/// `valid`: receives 1 if nothing is wrong with it, else 0.
+/// `issues_json`: receives a JSON object, schema "expmig.metric-json/1": "valid", and "issues", of each kind (docs/validation.md) one, with "kind"
+/// and "message". The caller frees it with expmig_string_free.
+///
+/// Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn expmig_metric_json_validate(
+    json: *const c_char,
+    length: usize,
+    valid: *mut i32,
+    issues_json: *mut *mut c_char,
+    error: *mut *mut expmig_error,
+) -> expmig_status {
+    unsafe {
+        clear(valid, 0);
+        clear(issues_json, std::ptr::null_mut());
+        guard(error, Domain::Validation, || {
+            let text: &[u8] = if length == 0 {
+                &[]
+            } else {
+                required(json, "json", Domain::Validation)?;
+                std::slice::from_raw_parts(json.cast(), length)
+            };
+            required(valid, "valid", Domain::Validation)?;
+            required(issues_json, "issues_json", Domain::Validation)?;
+            let issues: Vec<_> = validate_metric_json(text)
+                .into_iter()
+                .map(|(kind, message)| json!({"kind": kind.name(), "message": message}))
+                .collect();
+            let passed = issues.is_empty();
+            store(valid, i32::from(passed));
+            store(
+                issues_json,
+                give(&json!({"schema": "expmig.metric-json/1", "valid": passed, "issues": issues}).to_string()),
+            );
             Ok(())
         })
     }

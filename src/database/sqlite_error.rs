@@ -42,7 +42,8 @@ pub fn translate(error: rusqlite::Error, path: &Path) -> Error {
         | rusqlite::ffi::SQLITE_READONLY_CANTINIT => (
             Status::Io,
             "the database needs recovery after a crash, which a connection that can only read cannot do",
-            "open it for writing once",
+            "open it for writing once; where it can only be read, copy the file and its -journal (or its -wal) together to where it can be \
+             written, and open the copy",
         ),
         // The rest of a file that ends too early. SQLite fills up most of it with zeros.
         rusqlite::ffi::SQLITE_IOERR_SHORT_READ => classify(ErrorCode::DatabaseCorrupt),

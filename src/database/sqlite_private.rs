@@ -22,7 +22,9 @@ use crate::threads;
 
 /// Nothing of a copy is worth more than reading it once: no journal, no flushing, no lock for others.
 const COPY_PRAGMAS: &str =
-    "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -2048";
+    "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -256";
+/// Copying touches each page once: what is kept of them is memory that the thread has to get from the system, page by page.
+const SOURCE_PRAGMAS: &str = "PRAGMA cache_size = -256";
 /// How many bytes the file system of a folder can still take; `None` where that cannot be known.
 pub fn free_bytes(folder: &Path) -> Option<u64> {
     let stat = rustix::fs::statvfs(folder).ok()?;
@@ -154,6 +156,7 @@ impl<'f> Making<'f> {
             Some(source) => source,
             None => connect()?,
         };
+        source.waiting(|inner| inner.execute_batch(SOURCE_PRAGMAS))?;
         let (begun, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let (began, stopped) = (Arc::clone(&begun), Arc::clone(&stop));
         let make = move || {

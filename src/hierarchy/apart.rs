@@ -95,7 +95,8 @@ fn walk_bare_links(
     visitor: &mut dyn Apart,
 ) -> Result<()> {
     let Some(bounds) = selection.owner_bounds(query.owner) else { return Ok(()) };
-    let sql = format!("{}{}", query.sql, link_order(connection, query.table));
+    let stretch = selection.stretches.condition(query.table);
+    let sql = format!("{}{stretch}{}", query.sql, link_order(connection, query.table));
     let barring = query.barring(selection);
     connection.query(&sql, &range(bounds), &mut |row| {
         job.pulse()?;

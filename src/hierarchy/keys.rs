@@ -4,6 +4,7 @@ use smallvec::SmallVec;
 
 use super::odd::is_disguised;
 use super::problem::{Problem, ProblemKind};
+use super::stretches::Stretch;
 use super::walk::row_order;
 use crate::database::{Layout, Row, TableLayout};
 use crate::error::{Domain, Error, Result};
@@ -19,6 +20,8 @@ pub struct KeyQuery {
     pub owner_at: usize,
     pub leaf: Option<(usize, Entity)>,
     sound_at: Option<usize>,
+    /// Where the rowid is, of tables that are read in its order.
+    rowid_at: Option<usize>,
     pub keys: Vec<&'static Column>,
     /// Where the indices that lead from the run to the row are, outermost first; `None` where the rows are not read in the order in
     /// which they were written.
@@ -47,6 +50,9 @@ impl KeyQuery {
             return Err(Error::internal(Domain::Database, format!("{} has no owner", schema.name)));
         };
         let order = row_order(found);
+        let rowid = found.rowid.filter(|_| !order.is_empty());
+        let rowid_at = rowid.map(|_| select.len());
+        select.extend(rowid.map(|rowid| format!("t.{rowid}")));
         let path = || schema.index_path().iter().map(|index| keys.iter().position(|key| key == index)).collect();
         let path = if order.is_empty() { None } else { path() };
         Ok(KeyQuery {
@@ -61,6 +67,7 @@ impl KeyQuery {
             owner_at,
             leaf: leaf_entity.and_then(|entity| at(entity).map(|position| (position, entity))),
             sound_at,
+            rowid_at,
             keys,
             path,
         })
@@ -73,7 +80,20 @@ impl KeyQuery {
 
     /// How many cells a row has.
     pub fn width(&self) -> usize {
-        self.keys.len() + usize::from(self.sound_at.is_some())
+        self.keys.len() + usize::from(self.sound_at.is_some()) + usize::from(self.rowid_at.is_some())
+    }
+
+    /// The stretch of no row, of tables that are read in the order of their rowids.
+    pub fn stretch(&self) -> Option<Stretch> {
+        self.rowid_at.map(|_| Stretch::EMPTY)
+    }
+
+    /// The rowid, of such tables.
+    pub fn rowid(&self, row: &dyn Row) -> Result<Option<i64>> {
+        match self.rowid_at {
+            Some(at) => Ok(row.value(at)?.as_integer()),
+            None => Ok(None),
+        }
     }
 
     /// The id of what a link links.

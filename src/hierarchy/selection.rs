@@ -9,6 +9,7 @@ use super::leaves::scan_leaves;
 use super::odd::{self, Loose, Odd, may_be_loose, mend_keys};
 use super::presence::{Needs, Presence};
 use super::problem::{Problem, ProblemKind, Problems};
+use super::stretches::Stretches;
 use super::without::Without;
 use crate::database::{Cells, Connection, Layout, Next, Row, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
@@ -74,6 +75,8 @@ pub struct Selection {
     pub counts: Vec<Counts>,
     pub problems: Problems,
     pub(super) odd: Odd,
+    /// Where its rows are, as long as the database is as it was when they were found.
+    pub stretches: Stretches,
 }
 
 impl Selection {
@@ -135,6 +138,7 @@ impl Selection {
             counts: Vec::new(),
             problems: Problems::default(),
             odd: Odd::default(),
+            stretches: Stretches::default(),
         }
     }
 
@@ -413,7 +417,7 @@ impl Selection {
         let mut counts = Counts { table: keys.table, rows: 0, unsound: 0, in_order: true };
         let mut last = None;
         let Some((low, high)) = self.owner_bounds(keys.owner) else { return Ok(Some(counts)) };
-        let mut known = true;
+        let (mut known, mut stretch) = (true, keys.stretch());
         let barring = self.barring(keys.table, &|name| keys.position(name));
         connection.query(&keys.sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
             job.pulse()?;
@@ -422,6 +426,9 @@ impl Selection {
             let Some(owner) = self.owner(keys.owner, row.value(keys.owner_at)?.as_integer(), leaf_id) else {
                 return Ok(Next::Row);
             };
+            if let (Some(stretch), Some(rowid)) = (&mut stretch, keys.rowid(row)?) {
+                stretch.take_in(rowid);
+            }
             if let Some(barring) = &barring
                 && barring.bars(row)?
             {
@@ -454,6 +461,9 @@ impl Selection {
             self.problems.add(|| problem);
             Ok(Next::Row)
         })?;
+        if let (true, Some(stretch)) = (known, stretch) {
+            self.stretches.know(keys.table.name, stretch);
+        }
         Ok(known.then_some(counts))
     }
 

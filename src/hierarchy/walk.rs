@@ -301,7 +301,7 @@ pub(super) fn walk_below_run(
     visitor: &mut dyn Visitor,
 ) -> Result<()> {
     let Some(bounds) = selection.runs.bounds() else { return Ok(()) };
-    let sql = format!("{}{}", query.sql, row_order(query.table));
+    let sql = format!("{}{}{}", query.sql, selection.stretches.condition(query.table), row_order(query.table));
     let barring = query.barring(selection);
     connection.query(&sql, &range(bounds), &mut |row| {
         job.pulse()?;
@@ -326,7 +326,7 @@ fn walk_links(
     visitor: &mut dyn Visitor,
 ) -> Result<()> {
     let Some(bounds) = selection.owner_bounds(query.owner) else { return Ok(()) };
-    let sql = format!("{}{}", query.sql, row_order(query.table));
+    let sql = format!("{}{}{}", query.sql, selection.stretches.condition(query.table), row_order(query.table));
     let barring = query.barring(selection);
     connection.query(&sql, &range(bounds), &mut |row| {
         job.pulse()?;

@@ -8,7 +8,7 @@ use super::sides::Sides;
 use crate::database::Unsteady;
 use crate::digest::{ExperimentDigest, Hash, digest, hex};
 use crate::error::{Domain, Error, Result, Status};
-use crate::hierarchy::{Counts, Selection, find_dangling, keeps_keys};
+use crate::hierarchy::{Counts, Selection, Stretches, find_dangling, keeps_keys};
 use crate::progress::Job;
 use crate::schema::{Place, Table};
 
@@ -20,12 +20,12 @@ pub fn of_copy(digest: &ExperimentDigest, options: &MigrateOptions) -> Hash {
     }
 }
 
-/// Reads the copy back: its digest, or with AGGRESSIVE its row counts, must be what was expected.
+/// Reads the copy back: its digest, or with AGGRESSIVE its row counts, must be what was expected. `new_rows` is where they are.
 pub fn prove(
     sides: &Sides<'_>,
     selection: &Selection,
     copied: &[(&'static str, u64)],
-    (expected, ids): (&Option<ExperimentDigest>, NewIds),
+    (expected, ids, new_rows): (&Option<ExperimentDigest>, NewIds, Stretches),
     options: &MigrateOptions,
     job: &Arc<Job>,
 ) -> Result<Option<Hash>> {
@@ -38,6 +38,7 @@ pub fn prove(
         let scope = copy.scope.clone();
         copy = Selection::read(sides.target, &sides.target_layout, ids.experiment, scope, job)?;
     }
+    copy.stretches = new_rows;
     if options.strategy == Strategy::Aggressive {
         check_counts(sides, &copy, copied, |table| !(appended && table.name == "EXPERIMENT"))?;
         return Ok(None);

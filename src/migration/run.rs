@@ -14,7 +14,7 @@ use crate::database::{
 };
 use crate::digest::{ALGORITHM, Census, Digester, ExperimentDigest, OnDuplicate, grown_by};
 use crate::error::{Domain, Error, NAMED, Result, Status};
-use crate::hierarchy::{Behind, left_out_message};
+use crate::hierarchy::{Behind, Stretches, left_out_message};
 use crate::progress::Job;
 use crate::schema::{Entity, Value};
 use crate::validation::Report;
@@ -299,6 +299,11 @@ fn write(
     let mut quality = prepared.deferred.take();
     let mut digester =
         quality.as_mut().map(|quality| Digester::new(selection, &sides.source_layout, None, Some(quality)));
+    // Rows of somebody else's can mention ids that were free below others.
+    let new_rows = match ids.reused {
+        true => Stretches::default(),
+        false => Stretches::of_new_rows(sides.target, &sides.target_layout)?,
+    };
     let copied = copier.copy(selection, digester.as_mut())?;
     if let Some(digester) = digester {
         // What is left of it: the rows were read on the way.
@@ -329,7 +334,7 @@ fn write(
         let appended = options.target_experiment.is_some();
         warnings.extend(look_for_dangling(sides, selection, (ids, appended), refuses, job)?);
     }
-    let target_digest = prove(sides, selection, &copied, (&prepared.expected, ids), options, job)?;
+    let target_digest = prove(sides, selection, &copied, (&prepared.expected, ids, new_rows), options, job)?;
     census.check(Domain::Migration, job, |table| grown_by(&copied, table))?;
     warnings.extend(transformation.iter().flat_map(|done| done.warnings.iter().cloned()));
     if ids.reused {

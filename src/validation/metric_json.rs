@@ -30,6 +30,14 @@ impl Fault {
     }
 }
 
+/// What is wrong with per-label values that stand in no database yet, the text of a METRIC.per_label_val: one line for each kind, that begins with
+/// the column's name. Nothing if they are fine.
+pub fn validate_metric_json(text: &[u8]) -> Vec<(IssueKind, String)> {
+    let mut issues = Vec::new();
+    MetricJson::default().check(text, |kind, what| issues.push((kind, format!("per_label_val {what}"))));
+    issues
+}
+
 /// Checks texts one after another; keeps its buffers.
 #[derive(Debug, Default)]
 pub struct MetricJson {

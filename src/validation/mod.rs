@@ -29,6 +29,7 @@ mod values;
 
 pub use checks::{Check, CheckContext, CheckFn, Checks, Finding};
 pub use issue::{Issue, IssueKind, Section, Severity};
+pub use metric_json::validate_metric_json;
 pub use options::{Scope, ValidateOptions};
 pub use quality::Quality;
 pub use report::{Collector, Count, Report};

@@ -87,6 +87,8 @@ static void use(const char *url, const char *file, const char *last, int round, 
         status = expmig_migrate_experiment(source, 1, target, &options, &result, &error);
         if (status != EXPMIG_OK && status != EXPMIG_CONNECTION)
             check_line(__FILE__, __LINE__, expmig_error_to_json(error));
+        /* Plain words: TLS has a link to its own manual for this. */
+        CHECK(strstr(expmig_error_message(error), "://") == NULL);
         expmig_error_free(error);
         CHECK(status == EXPMIG_CONNECTION || status == EXPMIG_OK);
         CHECK((result != NULL) == (status == EXPMIG_OK));

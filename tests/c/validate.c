@@ -215,6 +215,36 @@ static void hierarchy(const expmig_manager *manager)
     CHECK(expmig_hierarchy_validate(NULL, 1, NULL, NULL, NULL) == EXPMIG_INVALID_ARGUMENT);
 }
 
+static void metric_json(void)
+{
+    int32_t valid = 7;
+    char *json = GARBAGE;
+    const char *fine = "{\"a\": 1, \"_note\": null}#";
+    OK(expmig_metric_json_validate(fine, strlen(fine) - 1, &valid, &json, &err));
+    CHECK_INT(valid, 1);
+    CHECK_TEXT(json, "{\"schema\":\"expmig.metric-json/1\",\"valid\":true,\"issues\":[]}");
+    expmig_string_free(json);
+    const char *wrong = "{\"a\": NaN, \"a\": true}";
+    OK(expmig_metric_json_validate(wrong, strlen(wrong), &valid, &json, &err));
+    CHECK_INT(valid, 0);
+    CHECK_HAS(json, "\"kind\":\"json_non_finite\",\"message\":\"per_label_val has a literal");
+    CHECK_HAS(json, "\"kind\":\"json_non_numeric\"");
+    CHECK_HAS(json, "\"kind\":\"json_duplicate_key\"");
+    expmig_string_free(json);
+    OK(expmig_metric_json_validate(NULL, 0, &valid, &json, &err));
+    CHECK_HAS(json, "\"kind\":\"json_empty\"");
+    expmig_string_free(json);
+    OK(expmig_metric_json_validate("\xff", 1, &valid, &json, &err));
+    CHECK_HAS(json, "\"kind\":\"json_not_utf8\"");
+    expmig_string_free(json);
+    valid = 7;
+    json = GARBAGE;
+    FAILS_ON("json", expmig_metric_json_validate(NULL, 1, &valid, &json, &err));
+    CHECK(valid == 0 && json == NULL);
+    FAILS_ON("valid", expmig_metric_json_validate("", 0, NULL, &json, &err));
+    FAILS_ON("issues_json", expmig_metric_json_validate("", 0, &valid, NULL, &err));
+}
+
 static int32_t answer(const expmig_progress *progress, void *user_data)
 {
     int32_t *answers = user_data;
@@ -322,6 +352,7 @@ int main(void)
     limits(manager);
     issue_sizes(manager);
     hierarchy(manager);
+    metric_json();
     stopped(manager);
     expmig_manager_free(manager);
     trouble();

@@ -68,6 +68,9 @@ static void reports_are_ranges() {
     CHECK(small.validate_hierarchy(2) && small.validate_hierarchy(2).issues.empty());
     const hierarchy_result missing = small.validate_hierarchy(99);
     CHECK(!missing.valid && missing.issues.size() == 1u && has(missing.issues[0], "99"));
+    CHECK(manager::validate_metric_json("{\"a\": 0.5}").empty());
+    const std::vector<std::string> wrong = manager::validate_metric_json("{\"a\": NaN, \"a\": 1}");
+    CHECK(wrong.size() == 2u && has(wrong[0], "per_label_val") && has(wrong[1], "more than once"));
 }
 
 static void migrations_say_what_they_did() {

@@ -3,6 +3,7 @@
 The package is put together in a folder of its own, with a link to the library: EXPMIG_LIBRARY, or that of target/debug.
 """
 import atexit
+import contextlib
 import json
 import os
 import shutil
@@ -117,6 +118,26 @@ def run(program, *arguments):
     if done.returncode:
         raise AssertionError(f"{done.returncode}\n{done.stdout}\n{done.stderr}")
     return done.stdout
+
+
+def popen(source, *arguments):
+    """Starts a Python program with which one can talk."""
+    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(source), *map(str, arguments)]
+    return subprocess.Popen(command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+@contextlib.contextmanager
+def program(source, *arguments):
+    """Runs a Python program beside this one, which has to succeed."""
+    with popen(source, *arguments) as process:
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise AssertionError(process.stderr.read()) from None
+        code = process.wait(timeout=300)
+        if code:
+            raise AssertionError(f"{code}\n{process.stderr.read()}")
 
 
 def descriptors(path):

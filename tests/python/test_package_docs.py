@@ -3,8 +3,10 @@ import contextlib
 import io
 import os
 import re
+import signal
 import sys
 import textwrap
+import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -34,7 +36,7 @@ class Docs(binding.Case):
         return binding.run("\n".join(blocks))
 
     def test_the_guide(self):
-        printed = self.run_blocks("docs/python.md", 9)
+        printed = self.run_blocks("docs/python.md", 10)
         lines = printed.splitlines()
         self.assertEqual(lines[0], "4 4854 True")
         self.assertIn("NOT_FOUND", lines)
@@ -42,6 +44,39 @@ class Docs(binding.Case):
         self.assertIn("[('experiment_id', '99')]\nFalse\n", printed)
         self.assertIn(": 100%, 0:00:00 left", printed)
         self.assertEqual(lines[-1], f"({lines[-2]},)", "the last experiment's id is their number")
+
+    def test_ctrl_c_ends_what_the_guide_does_in_a_thread_of_asyncio(self):
+        block, = (block for block in self.blocks("docs/python.md") if "asyncio.to_thread" in block)
+        program = """
+            import sys, time
+            from expmig import CancelToken, DatabaseManager, DataMigrationManager
+
+            def report(progress):
+                print("reported", flush=True)
+                time.sleep(float(sys.argv[2]))
+
+            migrator = DataMigrationManager(DatabaseManager(sys.argv[1], timeout=60, isolation=sys.argv[3] or None), snapshot_dir="snapshots")
+            migrator.add_progress_callback(report)
+        """
+        program = textwrap.dedent(program) + block + "print('not ended')\n"
+        before = self.path.read_bytes()
+        # Where it waits for another writer, and where it writes.
+        waits, writes = (lambda: binding.Lock(self.path), 0), (contextlib.nullcontext, 0.5)
+        for (lock, sleep), isolation in ((waits, ""), (writes, ""), (waits, "process")):
+            with lock(), binding.popen(program, self.path, sleep, isolation) as process:
+                self.assertEqual(process.stdout.readline(), "reported\n")
+                process.send_signal(signal.SIGINT)
+                sent = time.monotonic()
+                printed, errors = process.communicate()
+                took = time.monotonic() - sent
+            self.assertEqual(process.returncode, -signal.SIGINT, errors)
+            self.assertTrue(errors.endswith("\nKeyboardInterrupt\n"), errors)
+            self.assertNotIn("never retrieved", errors)
+            self.assertNotIn("not ended", printed)
+            # A second is what it may take; this machine may be busy.
+            self.assertLess(took, 5)
+            self.assertEqual(self.count(), self.count(binding.DIGITS))
+            self.assertEqual(self.path.read_bytes(), before)
 
     def test_the_readme_of_the_package(self):
         self.assertTrue(self.run_blocks("bindings/python/README.md", 1).endswith("100%\n4 True\n"))

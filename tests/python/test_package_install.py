@@ -1,5 +1,6 @@
 """The package as pip builds and installs it from a checkout, into a fresh environment. With the library of this build's profile and folder, so
 that nothing is compiled twice."""
+import json
 import os
 import shutil
 import subprocess
@@ -7,26 +8,11 @@ import sys
 import tempfile
 import unittest
 import venv
-import zipfile
 from pathlib import Path
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import binding
-
-PROGRAM = """
-import sys
-import expmig
-assert expmig.__file__.startswith(sys.argv[1]), expmig.__file__
-expmig.install_as_experiment_manager()
-from experiment_manager.db.data_migration import DataMigrationManager
-from experiment_manager.db.manager import DatabaseManager
-for isolation in (None, "process"):
-    with DatabaseManager(sys.argv[2], use_sqlite=True, isolation=isolation) as db:
-        result = DataMigrationManager(db).migrate_experiment(1)
-        assert result.source_digest == result.target_digest and result.items_processed == 4854
-print(expmig.__version__)
-"""
-
+import wheels
 
 class Install(unittest.TestCase):
     @classmethod
@@ -47,18 +33,15 @@ class Install(unittest.TestCase):
     def test_pip_builds_a_wheel_that_works_in_a_fresh_environment(self):
         self.call(self.python, "-m", "pip", "wheel", "--no-deps", "--wheel-dir", self.folder / "wheels", binding.BINDING)
         wheel, = (self.folder / "wheels").iterdir()
-        self.assertRegex(wheel.name, r"^expmig-[0-9.]+-py3-none-linux_\w+\.whl$")
-        with zipfile.ZipFile(wheel) as archive:
-            names = {name for name in archive.namelist() if name.startswith("expmig/")}
-            metadata = archive.read(next(name for name in archive.namelist() if name.endswith("/METADATA"))).decode()
-        sources = {f"expmig/{file.name}" for file in (binding.BINDING / "expmig").iterdir() if file.name != "__pycache__"}
-        self.assertEqual(names, sources | {"expmig/_declarations.py", "expmig/_version.py", "expmig/libexpmig.so"})
-        self.assertIn("expmig/py.typed", names)
-        self.assertNotIn("Requires-Dist", metadata, "nothing but the standard library is needed")
+        self.assertEqual(wheels.check(self, wheel), "linux")
+        # What `make wheel` makes of it: a wheel that brings nothing along.
+        audited = json.loads(self.call(sys.executable, "-m", "auditwheel", "show", "--json", wheel))
+        self.assertRegex(audited["overall_tag"], r"^manylinux_2_\d+_\w+$")
+        self.assertEqual(audited["external_libs"], {})
 
         self.call(self.python, "-m", "pip", "install", "--no-index", wheel)
         database = shutil.copy(binding.DIGITS, self.folder / "experiments.db")
-        version = self.call(self.python, "-W", "error", "-c", PROGRAM, self.folder / "venv", database, cwd=self.folder)
+        version = self.call(self.python, "-W", "error", "-c", wheels.PROGRAM, self.folder / "venv", database, cwd=self.folder)
         self.assertIn(f"-{version.strip()}-", wheel.name)
         self.call(self.python, "-m", "pip", "check")
 
@@ -72,7 +55,7 @@ class Install(unittest.TestCase):
         self.call("tar", "-xzf", archive, "-C", self.folder / "source")
         source, = (self.folder / "source").iterdir()
         # What pip builds from is there, and cargo can read it.
-        for name in ("pyproject.toml", "setup.py", "declare.py", "assemble.py", "expmig/__init__.py", "crate/include/expmig.h", "crate/build.rs", "crate/Cargo.lock"):
+        for name in (*wheels.LICENCES, "pyproject.toml", "setup.py", "declare.py", "header.py", "assemble.py", "expmig/__init__.py", "crate/include/expmig.h", "crate/build.rs", "crate/Cargo.lock"):
             self.assertTrue((source / name).is_file(), name)
         self.call("cargo", "metadata", "--locked", "--no-deps", "--format-version=1", "--manifest-path", source / "crate" / "Cargo.toml")
         found = self.call(self.python, "-c", "import assemble; print(assemble.crate(), assemble.version())", cwd=source).split()

@@ -14,6 +14,7 @@ import tempfile
 import textwrap
 import threading
 import unittest
+import unittest.mock
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import binding
@@ -363,6 +364,91 @@ class InAChild(test_package_callbacks.Callbacks):
     def test_isolation_has_to_be_one_that_there_is(self):
         with self.assertRaises(ValueError):
             expmig.DatabaseManager(self.path, isolation="thread")
+
+
+class OddExecutables(binding.Case):
+    """isolation="process" where sys.executable, by which the child is started, is none that could do it."""
+
+    def refused(self, executable, **options):
+        with unittest.mock.patch.object(sys, "executable", executable):
+            error = self.fails("UNSUPPORTED", expmig.DatabaseManager, self.path, isolation="process", kind=expmig.errors.ConnectionError, **options)
+        self.assertIn(f"sys.executable, which is {executable!r}: ", error.message)
+        self.assertIn("set sys.executable to the path of a Python", error.hint)
+        self.assertEqual(error.detail("executable"), str(executable))
+        return error.message.partition(f"{executable!r}: ")[2]
+
+    def script(self, text, mode=0o755):
+        file = self.folder / "program"
+        file.write_text(text, encoding="utf-8")
+        file.chmod(mode)
+        return str(file)
+
+    def compiled(self, body):
+        (self.folder / "host.c").write_text(f"#include <stdio.h>\n#include <unistd.h>\nint main(void) {{ {body} }}\n", encoding="utf-8")
+        subprocess.run(["cc", str(self.folder / "host.c"), "-o", str(self.folder / "host")], check=True)
+        return str(self.folder / "host")
+
+    def test_what_cannot_be_started_is_named(self):
+        for executable in (None, ""):
+            self.assertEqual(self.refused(executable), "it is empty")
+        self.assertIn("No such file", self.refused(str(self.folder / "missing")))
+        self.assertIn("ermission denied", self.refused(str(self.folder)))
+        self.assertIn("ermission denied", self.refused(self.script("#!/bin/sh\n", 0o644)))
+        self.assertIn("Exec format error", self.refused(self.script("no program")))
+        self.refused("python\0")
+        self.refused(3.14)
+
+    def test_a_program_that_ends_without_being_a_python_is_named(self):
+        self.assertIn("it ended with 0, and is no Python", self.refused("/bin/echo"))
+        self.assertIn("it ended with 3", self.refused(self.script("#!/bin/sh\necho started\nexit 3\n")))
+        self.assertIn("it was killed by signal 9", self.refused(self.script("#!/bin/sh\nkill -9 $$\n")))
+        self.assertIn("it ended with 7", self.refused(self.compiled("return 7;")))
+        # What it has started has the socket still.
+        message = self.refused(self.script(f"#!/bin/sh\nsleep 60 & echo $! >{self.folder}/sleeping\nexit 4\n"))
+        os.kill(int((self.folder / "sleeping").read_text()), signal.SIGKILL)
+        self.assertIn("it ended with 4", message)
+
+    def test_a_program_that_says_something_else_is_named(self):
+        # Whatever it finds open, it closes, or writes to.
+        says = "for (int number = 3; number < 64; number++) {}; pause(); return 0;"
+        self.assertIn("it has closed the connection", self.refused(self.compiled(says.format("close(number)"))))
+        self.assertIn("it says what no Python would", self.refused(self.compiled(says.format('write(number, "\\0\\0\\0\\6server", 10)'))))
+
+    def test_a_program_that_goes_on_without_a_word_is_ended(self):
+        program = self.script(f"#!/bin/sh\necho $$ >{self.folder}/running\necho started\nsleep 60\n")
+        with unittest.mock.patch.object(expmig._remote, "START_SECONDS", 0.5):
+            self.assertIn("it runs and is no Python: it has said nothing for 0.5 seconds", self.refused(program))
+        with self.assertRaises(ProcessLookupError):
+            os.kill(int((self.folder / "running").read_text()), 0)
+
+    def test_ctrl_c_ends_the_wait_for_such_a_program(self):
+        running = self.folder / "running"
+        program = self.script(f"#!/bin/sh\necho $$ >{running}.new\nmv {running}.new {running}\nsleep 60\n")
+        thread = binding.interrupt_when(running.exists)
+        with unittest.mock.patch.object(sys, "executable", program):
+            with self.assertRaises(KeyboardInterrupt):
+                expmig.DatabaseManager(self.path, isolation="process")
+        thread.join()
+        with self.assertRaises(ProcessLookupError):
+            os.kill(int(running.read_text()), 0)
+
+    def test_a_python_that_cannot_load_the_package_is_named(self):
+        broken = self.script(f'#!/bin/sh\nexec {sys.executable} "$1" "$2" "$3" "import sys; sys.modules[\'ctypes\'] = None; $4" 2>{self.folder}/said\n')
+        self.assertIn("it ended with 1, and is no Python that can load expmig", self.refused(broken))
+        self.assertIn("ctypes", (self.folder / "said").read_text())
+
+    def test_a_script_that_leads_to_a_python_works(self):
+        for how in ("exec ", ""):
+            script = self.script(f'#!/bin/sh\necho starting Python\n{how}{sys.executable} "$@"\n')
+            with unittest.mock.patch.object(sys, "executable", script), self.open(isolation="process") as db:
+                self.assertEqual(len(db.experiments()), 3)
+
+    def test_where_the_guard_objects_it_is_named_too(self):
+        connection = sqlite3.connect(self.path)
+        self.addCleanup(connection.close)
+        connection.execute("SELECT count(*) FROM EXPERIMENT").fetchone()
+        with unittest.mock.patch.object(sys, "executable", None):
+            self.fails("UNSUPPORTED", expmig.DatabaseManager, self.path, isolation="auto")
 
 
 class PrivateCopies(binding.Case):

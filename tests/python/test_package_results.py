@@ -5,6 +5,7 @@ import os
 import pickle
 import sys
 import unittest
+import warnings
 from datetime import timedelta
 from decimal import Decimal
 
@@ -48,6 +49,29 @@ class Results(binding.Case):
         self.assertIn("metric_id=99999", result.errors[0])
         error = self.fails("VALIDATION", self.migrator.migrate_experiment, 1, kind=expmig.ValidationError)
         self.assertEqual(error.validation_errors[0]["code"], "dangling_reference")
+
+    def test_rows_that_no_call_can_name_are_never_missing_without_a_word(self):
+        for table, rest in (("EXPERIMENT", "title, desc, start_time, update_time"), ("METRIC", "type, total_val, per_label_val")):
+            self.sql(f"CREATE TABLE untyped (id PRIMARY KEY, {rest})")
+            self.sql(f"INSERT INTO untyped SELECT id, {rest} FROM {table}")
+            self.sql(f"DROP TABLE {table}")
+            self.sql(f"ALTER TABLE untyped RENAME TO {table}")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            self.assertEqual(len(self.manager().list_experiments()), 3)
+        for key in ("abc", 2.5):
+            self.sql("INSERT INTO EXPERIMENT SELECT ?, title, desc, start_time, update_time FROM EXPERIMENT WHERE id = 1", key)
+        self.sql("UPDATE METRIC SET id = 'x' WHERE id = 1")
+        self.sql("UPDATE EPOCH_METRIC SET metric_id = 'x' WHERE metric_id = 1")
+        for isolation in (None, "process"):
+            migrator = self.manager(isolation=isolation)
+            with self.assertWarnsRegex(UserWarning, "2 experiments cannot be listed, the first: EXPERIMENT .*id is no integer") as caught:
+                self.assertEqual([one["id"] for one in migrator.list_experiments()], [1, 2, 3])
+            self.assertEqual(caught.filename, __file__, "it names the line that asked")
+            error = self.fails("VALIDATION", migrator.migrate_experiment, 2, strategy="conservative", kind=expmig.ValidationError)
+            self.assertIn("abc", str(error.validation_errors))
+            error = self.fails("VALIDATION", migrator.metric_transformer.transform_metrics, None, "scale", {"factor": 2}, kind=expmig.TransformationError)
+            self.assertIn("x", str(error.details))
 
     def test_appending_to_an_experiment(self):
         result = self.migrator.migrate_experiment(1, 2)

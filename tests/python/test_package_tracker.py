@@ -89,7 +89,7 @@ class Helpers(binding.Case):
         judge = expmig.MetricTransformer.validate_metric_json
         for valid in ('{"a": 1, "b": -0.5e3, "_metadata": {"x": []}}', "{}", {"a": 1.5, "_x": None}):
             self.assertEqual(judge(valid), (True, None))
-        texts = ["[1]", "1", "", " ", "{", '{"a": true}', '{"a": null}', '{"a": "1"}', '{"a": NaN}', '{"a": 1, "a": 2}', "{'a': 1}", '{"a": {"b": 1}}']
+        texts = ["[1]", "1", "", " ", "{", '{"a": true}', '{"a": null}', '{"a": "1"}', '{"a": NaN}', '{"a": 1, "a": 2}', "{'a': 1}", '{"a": {"b": 1}}', '{"_a": NaN}']
         for number, text in enumerate([*texts, '{"a": 1}', '{"_a": "x"}']):
             self.sql("UPDATE METRIC SET per_label_val = ? WHERE id = ?", text, number + 1)
         found = {issue["row"] for issue in self.manager().validator.validate_json_metrics()}

@@ -93,6 +93,18 @@ public:
         return {valid != 0, detail::strings(detail::json(json)["issues"])};
     }
 
+    /** What is wrong with per-label values that stand in no database yet, one line for each kind; nothing if they are fine. */
+    static std::vector<std::string> validate_metric_json(std::string_view json) {
+        std::int32_t valid = 0;
+        const std::string issues = text([&](char **made, auto error) {
+            return expmig_metric_json_validate(json.data(), json.size(), &valid, made, error);
+        });
+        std::vector<std::string> messages;
+        for (const detail::json &one : detail::json(issues)["issues"].elements())
+            messages.push_back(one["message"].string());
+        return messages;
+    }
+
     /** Every validation, and every migration with the conservative strategy, runs the check from now on. */
     void register_check(std::string_view name, check_callback check) const {
         using registered = detail::registered_check;

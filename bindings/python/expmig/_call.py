@@ -8,6 +8,7 @@ from typing import Any, Callable, NoReturn
 
 from . import _declarations as c
 from ._library import failed, lib, null, options_of
+from ._signals import exchange
 
 # What a callback answers when it raised: not 0, and not EXPMIG_CALLBACK_CANCEL.
 FAILED = 2
@@ -131,10 +132,7 @@ class Call:
             return function(*arguments)
         finally:
             try:
-                for number, handler in handlers.items():
-                    # A callback may have set another one.
-                    if signal.getsignal(number) is deferred:
-                        signal.signal(number, handler)
+                give_back_signals(handlers)
             finally:
                 # Also if a signal came right after its handler was back.
                 running.calls.pop()
@@ -179,11 +177,24 @@ def defer_signals(handlers: dict[int, Any]) -> None:
             originals[number] = handler
             handlers[number] = handler
             try:
-                signal.signal(number, deferred)
+                exchange(number, deferred)
             except ValueError:
                 # Not the main interpreter: it has no signals.
                 handlers.clear()
                 return
+
+
+def give_back_signals(handlers: dict[int, Any]) -> None:
+    """Undoes `defer_signals`. A handler that is back can raise at once: the others come back nevertheless."""
+    try:
+        for number in list(handlers):
+            # A callback may have set another one.
+            if signal.getsignal(number) is deferred:
+                exchange(number, handlers[number])
+            del handlers[number]
+    finally:
+        if handlers:
+            give_back_signals(handlers)
 
 
 def deferred(number: int, frame: Any) -> None:

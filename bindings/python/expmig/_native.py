@@ -98,6 +98,14 @@ def parsed(document: bytes) -> dict[str, Any]:
     return dict(json.loads(document))
 
 
+def metric_json_issues(text: bytes) -> list[dict[str, Any]]:
+    """What is wrong with per-label values, of no database."""
+    valid, document = c_int32(), c_void_p()
+    with Call() as call:
+        call.run(lib.expmig_metric_json_validate, text, len(text), byref(valid), byref(document))
+        return list(parsed(taken(document))["issues"])
+
+
 class Manager:
     """A manager of a database."""
 

@@ -5,12 +5,15 @@ here), and the answer. _worker.py is the other side.
 """
 from __future__ import annotations
 
+import contextlib
 import operator
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from functools import partial
 from typing import Any, Callable
 
@@ -18,11 +21,16 @@ from ._call import Call, Job
 from ._callbacks import check_is_over
 from ._handle import refuse_after_fork
 from ._server import Secret
-from .errors import DataMigrationError
+from .errors import DatabaseError, DataMigrationError
 from .metric import Metric
 
 # What the child runs. It needs nothing but the standard library and this package.
-PROGRAM = "import sys; sys.path.append({root!r}); from expmig._worker import main; main({number})"
+PROGRAM = (
+    "import posix, sys; posix.write({number}, {greeting!r}); sys.path.append({root!r}); from expmig._worker import main; main({number})"
+)
+# What the child says, first of all, and when it is ready for requests; and how long a program may take until the first.
+GREETING = b"expmig"
+START_SECONDS = 10
 GONE_HINT = (
     "whatever it did not finish was rolled back; make a new DatabaseManager, and repeat the call, a migration or an import with "
     'on_duplicate="skip"'
@@ -38,6 +46,77 @@ def above_stdio(one: socket.socket) -> socket.socket:
         return socket.socket(fileno=fcntl.fcntl(one.fileno(), fcntl.F_DUPFD_CLOEXEC, 3))
 
 
+def started() -> tuple[subprocess.Popen[bytes], Any]:
+    """A child process that says that it is one of ours, and the connection to it."""
+    from multiprocessing.connection import Connection
+    if not sys.executable:
+        raise not_started("it is empty")
+    ours, theirs = map(above_stdio, socket.socketpair())
+    connection = Connection(ours.detach())
+    try:
+        with theirs:
+            program = PROGRAM.format(
+                # As a multiprocessing.connection.Connection sends it.
+                number=theirs.fileno(), greeting=len(GREETING).to_bytes(4, "big") + GREETING,
+                root=os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
+            )
+            try:
+                # A session of its own: Ctrl-C in a terminal is for this process, which passes it on when it can.
+                process = subprocess.Popen(
+                    [sys.executable, "-I", "-S", "-c", program], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL, start_new_session=True,
+                )
+            except (OSError, TypeError, ValueError) as problem:
+                raise not_started(str(problem)) from problem
+        try:
+            greeted(process, connection)
+        except BaseException:
+            if process.poll() is None:
+                # With what it may have started itself.
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+            raise
+    except BaseException:
+        connection.close()
+        raise
+    return process, connection
+
+
+def greeted(process: subprocess.Popen[bytes], connection: Any) -> None:
+    """Waits until the child has said what it is: not every program that is named as the interpreter is one, and one that embeds Python may do
+    whatever it likes with our arguments, and never end."""
+    end = time.monotonic() + START_SECONDS
+    # The interpreter speaks as soon as it runs, and the worker when it has loaded this package, which can take long from a slow disk.
+    for speaker in ("interpreter", "worker"):
+        while not connection.poll(0.05):
+            if process.poll() is not None and not connection.poll():
+                # What it has started may hold the connection still.
+                raise not_started(f"it {ending(process.returncode)}, and is no Python that can load expmig")
+            if speaker == "interpreter" and time.monotonic() > end:
+                raise not_started(f"it runs and is no Python: it has said nothing for {START_SECONDS} seconds")
+        try:
+            if connection.recv_bytes(len(GREETING)) != GREETING:
+                raise not_started("it says what no Python would")
+        except (EOFError, OSError):
+            # A Python that fails ends by itself, and has said why on stderr.
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(1)
+            how = "has closed the connection" if process.returncode is None else ending(process.returncode)
+            raise not_started(f"it {how}, and is no Python that can load expmig") from None
+
+
+def ending(code: int) -> str:
+    return f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
+
+
+def not_started(why: str) -> DatabaseError:
+    return DatabaseError(
+        f"no child process could be started with sys.executable, which is {sys.executable!r}: {why}", status="UNSUPPORTED", domain="DATABASE",
+        hint="set sys.executable to the path of a Python interpreter, of 3.9 or newer: a program that embeds Python often names itself there, or nothing",
+        details=[("executable", str(sys.executable))],
+    )
+
+
 class Stop:
     """Stands for a job in a request: how far it is told, and it asks whether to go on."""
 
@@ -46,21 +125,7 @@ class Child:
     """A child process and the conversation with it."""
 
     def __init__(self) -> None:
-        from multiprocessing.connection import Connection
-        if not sys.executable:
-            raise DataMigrationError(
-                "a child process cannot be started, as sys.executable is empty", status="UNSUPPORTED", domain="DATABASE",
-                hint="set sys.executable to a Python interpreter",
-            )
-        ours, theirs = map(above_stdio, socket.socketpair())
-        with theirs:
-            program = PROGRAM.format(root=os.path.dirname(os.path.dirname(os.path.abspath(__file__))), number=theirs.fileno())
-            # A session of its own: Ctrl-C in a terminal is for this process, which passes it on when it can.
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", program], pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL, start_new_session=True,
-            )
-        self.connection = Connection(ours.detach())
+        self._process, self.connection = started()
         self._lock = threading.RLock()
         self._busy = False
         self._closing = False
@@ -146,9 +211,8 @@ class Child:
         except (EOFError, OSError) as problem:
             self.connection.close()
             code = self._process.wait()
-            how = f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
             return False, [DataMigrationError(
-                f"the process that does the calls {how}", status="CONNECTION", domain="DATABASE", hint=GONE_HINT,
+                f"the process that does the calls {ending(code)}", status="CONNECTION", domain="DATABASE", hint=GONE_HINT,
                 details=[("exit_code", str(code)), ("problem", str(problem))],
             )]
 

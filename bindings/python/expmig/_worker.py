@@ -6,7 +6,7 @@ from typing import Any
 
 from . import _native
 from ._call import CancelToken, Job
-from ._remote import Stop, chain
+from ._remote import GREETING, Stop, chain
 from .errors import TransformationError
 
 
@@ -130,8 +130,10 @@ def unraisable(unraised: Any) -> None:
 def main(number: int) -> None:
     from multiprocessing.connection import Connection
     sys.unraisablehook = unraisable
-    worker = Worker(Connection(number))
+    connection = Connection(number)
+    worker = Worker(connection)
     try:
+        connection.send_bytes(GREETING)
         worker.serve()
     except (BrokenPipeError, ConnectionResetError):
         # The parent ended in the middle of a call, which has been rolled back.

@@ -1,6 +1,7 @@
 """MetricTransformer: metrics changed by named rules."""
 from __future__ import annotations
 
+import json
 import math
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Union
 
@@ -19,33 +20,20 @@ AGGREGATES: Dict[str, Callable[[List[Any]], Any]] = {
 
 def metric_json_problem(data: Any) -> Tuple[bool, Optional[str]]:
     """Whether these are per-label values, and if not, why."""
-    if isinstance(data, (str, bytes)):
-        import json
-
-        def once(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
-            found = dict(pairs)
-            if len(found) < len(pairs):
-                raise ValueError("a key is there more than once")
-            return found
-
-        def no_number(name: str) -> Any:
-            raise ValueError(f"{name} is no number of JSON")
+    if isinstance(data, dict):
+        for key in data:
+            # JSON would make it a text.
+            if not isinstance(key, str):
+                return False, f"Metric keys must be strings, got {type(key)}"
         try:
-            data = json.loads(data, object_pairs_hook=once, parse_constant=no_number)
-        except (ValueError, RecursionError) as problem:
-            return False, f"Invalid JSON: {problem}"
-    if not isinstance(data, dict):
+            data = json.dumps(data)
+        except (TypeError, ValueError, RecursionError) as problem:
+            return False, f"Metric values must be numeric: {problem}"
+    if not isinstance(data, (str, bytes)):
         return False, f"Metric JSON must be a dictionary, not {type(data).__name__}"
-    for key, value in data.items():
-        if not isinstance(key, str):
-            return False, f"Metric keys must be strings, got {type(key)}"
-        if key.startswith("_"):
-            continue
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            return False, f"Metric values must be numeric, got {type(value)} for key '{key}'"
-        if not math.isfinite(value):
-            return False, f"Metric values must be finite, got {value} for key '{key}'"
-    return True, None
+    from . import _native
+    issues = _native.metric_json_issues(data.encode("utf-8", "surrogateescape") if isinstance(data, str) else data)
+    return not issues, "; ".join(issue["message"] for issue in issues) or None
 
 
 def json_of(value: Any, name: str) -> str:

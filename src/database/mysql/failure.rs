@@ -121,12 +121,15 @@ fn of_connection(kind: ErrorKind, text: &str) -> Error {
         )
         .hint(
             "nothing was changed, unless the error is that of a commit; try again, or raise read-timeout-ms in the URL \
-                     (read_timeout in Python)",
+                 (read_timeout in Python)",
         ),
-        _ => Error::new(Status::Connection, Domain::Database, format!("the connection was lost ({})", one_line(text)))
-            .hint(
+        _ => {
+            // TLS has a link to its own manual for this.
+            let why = if kind == ErrorKind::UnexpectedEof { "the server closed it".to_owned() } else { one_line(text) };
+            Error::new(Status::Connection, Domain::Database, format!("the connection was lost ({why})")).hint(
                 "nothing was changed, unless the error is that of a commit; try again when the server can be reached",
-            ),
+            )
+        }
     }
 }
 

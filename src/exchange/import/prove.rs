@@ -5,7 +5,7 @@ use super::target::Target;
 use super::walk::Walked;
 use crate::digest::{ExperimentDigest, digest, hex};
 use crate::error::{Domain, Error, NAMED, Result, Status};
-use crate::hierarchy::{Block, Blocks, Scope, Selection, find_dangling, keeps_keys};
+use crate::hierarchy::{Block, Blocks, Scope, Selection, Visitor, find_dangling, keeps_keys};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, one_line};
 use crate::validation::{Quality, Report};
@@ -64,8 +64,12 @@ pub fn prove(
     {
         return Err(dangling.error(Domain::ImportExport));
     }
+    // Ids that were preserved, or that were free below others, can be mentioned by rows of somebody else's.
+    if walked.ids.as_ref().is_some_and(|ids| ids.iter().all(|ids| !ids.reused)) {
+        copy.stretches = target.new_rows.clone();
+    }
     let mut quality = validate.then(|| Quality::new(&copy));
-    let also = quality.as_mut().map(|quality| quality as &mut dyn crate::hierarchy::Visitor);
+    let also = quality.as_mut().map(|quality| quality as &mut dyn Visitor);
     let found = digest(connection, layout, &mut copy, None, job, also)?;
     // The document's digest is over what was lost on the way, too.
     let expected = walked.metadata.digest.filter(|_| !target.is_unproven());

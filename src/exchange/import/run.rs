@@ -32,7 +32,7 @@ pub fn import(database: &Database, document: &mut dyn Read, mut options: ImportO
     let census = Census::take(connection, &layout, None, &job)?;
     job.begin("importing")?;
     let may = May { add_columns: options.add_columns || database.was_created(), lose: options.allow_lossy };
-    let mut target = Target::new(connection, layout, may, &job);
+    let mut target = Target::new(connection, layout, may, &job)?;
     let reader = Reader::new(document, options.max_value_bytes, &job);
     // Rows are written as the document has them, some before those that they belong to.
     let checks = connection.suspend_foreign_keys()?;

@@ -8,6 +8,7 @@ use crate::database::{
 };
 use crate::digest::same_content;
 use crate::error::{Domain, Error, Result, Status};
+use crate::hierarchy::Stretches;
 use crate::progress::Job;
 use crate::schema::{Entity, Place, TABLES, Value, ValueRef, entity_table, one_line};
 use smallvec::SmallVec;
@@ -55,6 +56,8 @@ pub struct Target<'c> {
     pub layout: Layout,
     job: &'c Job,
     may: May,
+    /// Where rows go.
+    pub new_rows: Stretches,
     /// What the target cannot hold as it is.
     pub losses: Losses,
     /// Values came for a column that the target fills itself.
@@ -74,10 +77,11 @@ pub struct Target<'c> {
 
 impl<'c> Target<'c> {
     /// For as long as a write transaction lasts.
-    pub fn new(connection: &'c dyn Connection, mut layout: Layout, may: May, job: &'c Job) -> Target<'c> {
+    pub fn new(connection: &'c dyn Connection, mut layout: Layout, may: May, job: &'c Job) -> Result<Target<'c>> {
         // Until the document has values for them.
         layout.leave_to_fill(|_, _| false);
         let mut target = Target {
+            new_rows: Stretches::of_new_rows(connection, &layout)?,
             connection,
             layout,
             job,
@@ -93,7 +97,7 @@ impl<'c> Target<'c> {
         };
         target.look_for_links();
         target.sinks = TABLES.iter().map(|table| target.sink(target.layout.table(table.name))).collect();
-        target
+        Ok(target)
     }
 
     fn sink(&self, table: Option<&TableLayout>) -> Sink<'c> {

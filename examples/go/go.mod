@@ -1,0 +1,3 @@
+module expmig.example/migrate
+
+go 1.19

@@ -1,0 +1,82 @@
+//! Between which rowids the rows of a selection are, in tables that have no index by what they hang on: finding them means reading such
+//! a table from end to end, and that shall not be done twice.
+
+use super::walk::row_order;
+use crate::database::{Connection, Layout, TableLayout};
+use crate::error::Result;
+use crate::schema::{Place, quote};
+
+/// The stretch of each table of which one is known.
+#[derive(Clone, Debug, Default)]
+pub struct Stretches(Vec<(&'static str, Stretch)>);
+
+/// The least and the greatest rowid; the least is greater where there is no row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    least: i64,
+    greatest: i64,
+}
+
+impl Stretch {
+    /// Of no row.
+    pub const EMPTY: Stretch = Stretch { least: i64::MAX, greatest: i64::MIN };
+
+    /// Takes a row in.
+    pub fn take_in(&mut self, rowid: i64) {
+        self.least = self.least.min(rowid);
+        self.greatest = self.greatest.max(rowid);
+    }
+}
+
+impl Stretches {
+    /// From now on this is known of the table.
+    pub fn know(&mut self, table: &'static str, stretch: Stretch) {
+        self.0.retain(|(known, _)| *known != table);
+        self.0.push((table, stretch));
+    }
+
+    /// A further condition on the rows of the table, which is `t`; empty if nothing is known.
+    pub fn condition(&self, table: &TableLayout) -> String {
+        let known = self.0.iter().find(|(known, _)| *known == table.schema.name);
+        match (known, table.rowid) {
+            (Some((_, Stretch { least, greatest })), Some(rowid)) => {
+                format!(" AND t.{rowid} BETWEEN {least} AND {greatest}")
+            }
+            _ => String::new(),
+        }
+    }
+
+    /// Where rows will be that are written from now on: a new row gets a rowid above all others, as long as there is one, and no job gives
+    /// rows of these tables rowids of its own (<https://www.sqlite.org/autoinc.html>).
+    pub fn of_new_rows(connection: &dyn Connection, layout: &Layout) -> Result<Stretches> {
+        let mut stretches = Stretches::default();
+        for table in &layout.tables {
+            let (Place::BelowRun | Place::Link { .. }, Some(rowid)) = (table.schema.place, table.rowid) else {
+                continue;
+            };
+            if row_order(table).is_empty() {
+                continue;
+            }
+            let sql = format!("SELECT max({rowid}) FROM {}", quote(&table.name));
+            if let Some(least) = connection.query_integer(&sql, &[])?.and_then(|last| last.checked_add(1)) {
+                stretches.know(table.schema.name, Stretch { least, greatest: i64::MAX });
+            }
+        }
+        Ok(stretches)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Stretch;
+
+    #[test]
+    fn a_stretch_reaches_from_the_least_to_the_greatest_row() {
+        let mut stretch = Stretch::EMPTY;
+        assert!(stretch.least > stretch.greatest);
+        for rowid in [5, -3, 9, 0] {
+            stretch.take_in(rowid);
+        }
+        assert_eq!(stretch, Stretch { least: -3, greatest: 9 });
+    }
+}
