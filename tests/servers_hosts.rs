@@ -65,11 +65,12 @@ fn cut(server: &Server) {
     let mut root = server.connect_as("root", "", None);
     let find = format!("SELECT ID FROM information_schema.PROCESSLIST WHERE USER = '{USER}'");
     let ids: Vec<u64> = root.query(&find).expect("the connections");
-    for id in ids {
+    for id in &ids {
         // It may be gone already.
         let _gone = root.query_drop(format!("KILL {id}"));
     }
-    while !root.query::<u64, _>(&find).expect("the connections").is_empty() {
+    // Meanwhile the host may have made others.
+    while root.query::<u64, _>(&find).expect("the connections").iter().any(|id| ids.contains(id)) {
         std::thread::sleep(Duration::from_millis(5));
     }
 }
