@@ -9,7 +9,9 @@
 #              2,000,000 metrics, every setting of a server at its most hostile, 200 forks beside writers, twenty migrations beside a tracker that writes
 # make fuzz    looks for documents that break the import, for FUZZ_SECONDS (600); needs cargo-fuzz (fuzz/README.md)
 # make sanitize looks for data races with ThreadSanitizer (docs/threading.md)
-# make install PREFIX=/usr/local DESTDIR= LIBDIR= INCLUDEDIR= MANDIR=    build and install; make uninstall with the same removes it
+# make install PREFIX=/usr/local DESTDIR= LIBDIR= INCLUDEDIR= DATADIR= DOCDIR= MANDIR=
+#              build and install, what `make demo` has built as it is; make uninstall with the same removes it
+# make notices THIRD-PARTY-NOTICES.md anew, after Cargo.lock changed
 # make bench   the performance contract, as ratios (BENCH="--full" adds 1e7 rows)
 CARGO ?= cargo
 PYTHON ?= python3
@@ -20,23 +22,25 @@ BENCH ?=
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
-MANDIR ?= $(PREFIX)/share/man
+DATADIR ?= $(PREFIX)/share
+DOCDIR ?= $(DATADIR)/doc/expmig
+MANDIR ?= $(DATADIR)/man
 DESTDIR ?=
-# Further options of cargo for `make dist`: features, a target, --config profile.dist.opt-level=3 for speed.
+# Further options of cargo for what is installed: features, a target, --config profile.release.opt-level=2.
 CARGOFLAGS ?=
 CFLAGS_EXAMPLE = -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror -Iinclude
 
-.PHONY: all demo test test-all test-guests test-wheel wheel generated large fuzz sanitize tools bench check clean dist check-dist install install-built uninstall
+.PHONY: all demo test test-all test-guests test-wheel wheel generated large fuzz sanitize tools bench check clean dist check-dist install install-built uninstall notices
 
-all:
-	$(CARGO) build --release --locked
+all: dist
 
-# What the linker needs beside the static archive: rustc's native-static-libs.
-STATIC_LIBS = -lgcc_s -lutil -lrt -lpthread -lm -ldl -lc
+# The libraries that are installed, as small and fast as they get, with no path of this machine in them.
+dist:
+	CARGO=$(CARGO) sh packaging/build.sh $(TARGET) $(CARGOFLAGS)
 
-$(TARGET)/demo/%: examples/c/%.c include/expmig.h all
+$(TARGET)/demo/%: examples/c/%.c include/expmig.h dist
 	mkdir -p $(@D)
-	$(CC) $(CFLAGS_EXAMPLE) $< $(TARGET)/release/libexpmig.a $(STATIC_LIBS) -o $@
+	$(CC) $(CFLAGS_EXAMPLE) $< $(TARGET)/dist/libexpmig.a $$(cat $(TARGET)/dist/native-static-libs) -o $@
 
 demo: tools-demo $(addprefix $(TARGET)/demo/,validate snapshot migrate export_import)
 	cp tests/data/digits.db $(TARGET)/demo/digits.db
@@ -98,6 +102,9 @@ wheel: tools-wheel dist
 test-wheel: wheel
 	EXPMIG_WHEELS=$(TARGET)/wheels $(VENV)/bin/python -W error -m unittest discover -s tests/wheel
 
+# Each of these programs optimised as a whole would take minutes.
+large: export CARGO_PROFILE_RELEASE_LTO = off
+large: export CARGO_PROFILE_RELEASE_CODEGEN_UNITS = 16
 large:
 	$(CARGO) test --release --locked --no-fail-fast --test memory --test live_training --test servers_beside --test servers_settings --test c_api -- --ignored --nocapture
 
@@ -111,9 +118,9 @@ sanitize:
 	sh tests/install-tools.sh test
 	CARGO=$(CARGO) sh tests/sanitize.sh $(TARGET)/sanitize
 
-bench:
+bench: dist
 	sh tests/install-tools.sh bench
-	$(CARGO) build --release --locked --lib --example bench_job
+	$(CARGO) build --release --locked --example bench_job
 	$(PYTHON) benches/run.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(BENCH)
 	$(PYTHON) benches/validate.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(BENCH)
 	$(PYTHON) benches/transform.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(BENCH)
@@ -132,9 +139,10 @@ check:
 	$(CARGO) build --locked
 	git diff --exit-code -- include Cargo.lock
 
-# What is installed: the libraries as small as they get, with no path of this machine in them.
-dist:
-	CARGO=$(CARGO) sh packaging/build.sh $(TARGET) $(CARGOFLAGS)
+# A test says when they do not fit Cargo.lock any more.
+notices:
+	CARGO=$(CARGO) $(PYTHON) packaging/notices.py >$(TARGET)/notices.md
+	mv $(TARGET)/notices.md THIRD-PARTY-NOTICES.md
 
 # What they show of themselves, how large the shared one is (at most so many MiB), and how long it takes to load.
 check-dist: dist
@@ -146,6 +154,8 @@ install: dist install-built
 install-built uninstall: export PREFIX := $(PREFIX)
 install-built uninstall: export LIBDIR := $(LIBDIR)
 install-built uninstall: export INCLUDEDIR := $(INCLUDEDIR)
+install-built uninstall: export DATADIR := $(DATADIR)
+install-built uninstall: export DOCDIR := $(DOCDIR)
 install-built uninstall: export MANDIR := $(MANDIR)
 install-built uninstall: export DESTDIR := $(DESTDIR)
 install-built:

@@ -55,7 +55,7 @@ def arguments(doc, sizes=SIZES, full=None):
     a.sizes = sorted({int(s) for s in a.sizes.split(",")} | ({GROWTH_TO} if full and a.full else set()))
     a.job, a.work = os.path.abspath(a.job), os.path.abspath(a.work)
     if not os.path.exists(a.job):
-        sys.exit(f"{a.job}: not there; build it with: cargo build --release --lib --example bench_job")
+        sys.exit(f"{a.job}: not there; build it with: cargo build --release --example bench_job")
     if not shutil.which("sqlite3"):
         sys.exit("the sqlite3 command-line shell is needed (Debian, Ubuntu: apt-get install sqlite3)")
     os.makedirs(a.work, exist_ok=True)

@@ -207,10 +207,10 @@ def print_memory(benches, found):
 
 
 def build_overhead(job, work):
-    """Compiles overhead.c against the library that was built beside the job."""
-    library = os.path.join(os.path.dirname(os.path.dirname(job)), "libexpmig.a")
+    """Compiles overhead.c against the library that `make dist` left in the target folder of the job."""
+    library = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(job))), "dist", "libexpmig.a")
     if not os.path.exists(library):
-        raise Failed(f"{library}: not there; build it with: cargo build --release --lib")
+        raise Failed(f"{library}: not there; build it with: make dist")
     program = os.path.join(work, "overhead")
     Child([os.environ.get("CC", "cc"), "-std=c99", "-O2", "-I" + os.path.join(ROOT, "include"),
            os.path.join(HERE, "overhead.c"), library, *STATIC_LIBS, "-o", program])

@@ -1,13 +1,17 @@
 #!/bin/sh
-# Builds the libraries that `make install` installs, with the profile "dist", so that no path of this machine is in them.
-#   build.sh TARGET_DIR [CARGO_OPTION...]        CARGO: the cargo to use; RUSTFLAGS: added to
-# Leaves libexpmig.so, libexpmig.a and native-static-libs (what a program that links the archive needs besides) in TARGET_DIR/dist.
+# Builds what `make install` installs and `make demo` uses: both libraries, with no path of this machine in them.
+#   build.sh TARGET_DIR [CARGO_OPTION...]        CARGO: the cargo to use; RUSTFLAGS, CFLAGS, LDFLAGS: added to; CC, LD, AR, OBJCOPY
+# Leaves these in TARGET_DIR/dist: libexpmig.so, libexpmig.a, native-static-libs (what a program that links the archive needs besides) and
+# expmig.cdx.json (what is in them).
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
-mkdir -p "$1"
+mkdir -p "$1/dist"
 target=$(cd "$1" && pwd)
+dist=$target/dist
 shift
 home=${CARGO_HOME:-$HOME/.cargo}
+CARGO=${CARGO:-cargo}
+export CARGO
 
 # Source paths are in the messages of panics. Of this package they are relative already; later flags go before earlier ones.
 separator=$(printf '\037')
@@ -24,15 +28,23 @@ add "--remap-path-prefix=$target=/expmig/target"
 for folder in "$home/registry/src"/*; do
     add "--remap-path-prefix=$folder=/cargo"
 done
-# No exception passes through SQLite: its unwind tables would be dead weight.
-export CFLAGS="${CFLAGS:-} -fno-asynchronous-unwind-tables -fno-unwind-tables"
-CARGO_ENCODED_RUSTFLAGS=$flags
-export CARGO_ENCODED_RUSTFLAGS
 
-# Only without the "lib" of Cargo.toml can the libraries be optimised as a whole.
+# Only without the other types of Cargo.toml can the library be optimised as a whole. No exception passes through SQLite: its unwind tables
+# would be dead weight.
 log=$target/dist-build.log
-CARGO_TARGET_DIR=$target "${CARGO:-cargo}" rustc --manifest-path "$root/Cargo.toml" --locked --lib --profile dist \
-    --crate-type cdylib,staticlib "$@" -- --print native-static-libs 2>"$log" || { cat "$log" >&2; exit 1; }
+messages=$target/dist-build.json
+CARGO_TARGET_DIR=$target CARGO_ENCODED_RUSTFLAGS=$flags CFLAGS="${CFLAGS:-} -fno-asynchronous-unwind-tables -fno-unwind-tables" \
+    "$CARGO" rustc --manifest-path "$root/Cargo.toml" --locked --release --lib --crate-type staticlib \
+    --message-format json-render-diagnostics "$@" -- --print native-static-libs >"$messages" 2>"$log" || { cat "$log" >&2; exit 1; }
 grep -v native-static-libs "$log" >&2 || :
-sed -n 's/^note: native-static-libs: *//p' "$log" | tail -1 >"$target/dist/native-static-libs"
-[ -s "$target/dist/native-static-libs" ] || { echo "rustc did not say what the archive needs" >&2; exit 1; }
+system=$(sed -n 's/^note: native-static-libs: *//p' "$log" | tail -1)
+[ -n "$system" ] || { echo "build.sh: rustc did not say what the archive needs" >&2; exit 1; }
+echo "$system" >"$dist/native-static-libs"
+archive=$(sed -n 's/.*"filenames":\["\([^"]*\/libexpmig\.a\)"\].*/\1/p' "$messages")
+soname=$(sed -n 's/.*\["EXPMIG_SONAME","\([^"]*\)"\].*/\1/p' "$messages")
+[ -n "$archive" ] && [ -n "$soname" ] || { echo "build.sh: cargo did not say what it made" >&2; exit 1; }
+
+# shellcheck disable=SC2086 # a list of options
+sh "$root/packaging/link-shared.sh" "$archive" "$dist/libexpmig.so" "$soname" $system
+sh "$root/packaging/hide-symbols.sh" "$archive" "$dist/libexpmig.a"
+sh "$root/packaging/sbom.sh" "$archive" "$@" >"$dist/expmig.cdx.json"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs what build.sh built, or removes it again. All options are in the environment, as make passes them:
-#   PREFIX (/usr/local)  LIBDIR (PREFIX/lib)  INCLUDEDIR (PREFIX/include)  MANDIR (PREFIX/share/man)
-#   DESTDIR (none): where the tree is put that belongs at /
-#   install.sh install FOLDER    the libraries and native-static-libs are in FOLDER
+#   PREFIX (/usr/local)  LIBDIR (PREFIX/lib)  INCLUDEDIR (PREFIX/include)  DATADIR (PREFIX/share)  DOCDIR (DATADIR/doc/expmig)
+#   MANDIR (DATADIR/man)  DESTDIR (none): where the tree is put that belongs at /
+#   install.sh install FOLDER    what build.sh left is in FOLDER
 #   install.sh uninstall
 # What it installs can be moved together to another prefix.
 set -eu
@@ -10,9 +10,11 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 : "${PREFIX:=/usr/local}"
 : "${LIBDIR:=$PREFIX/lib}"
 : "${INCLUDEDIR:=$PREFIX/include}"
-: "${MANDIR:=$PREFIX/share/man}"
+: "${DATADIR:=$PREFIX/share}"
+: "${DOCDIR:=$DATADIR/doc/expmig}"
+: "${MANDIR:=$DATADIR/man}"
 : "${DESTDIR:=}"
-for folder in "$PREFIX" "$LIBDIR" "$INCLUDEDIR" "$MANDIR"; do
+for folder in "$PREFIX" "$LIBDIR" "$INCLUDEDIR" "$DATADIR" "$DOCDIR" "$MANDIR"; do
     case $folder in /*) ;; *) echo "install.sh: $folder is not an absolute path" >&2; exit 2 ;; esac
 done
 
@@ -24,39 +26,47 @@ version=$(field version)
 lib=$DESTDIR$LIBDIR
 include=$DESTDIR$INCLUDEDIR
 cmake=$lib/cmake/expmig
-
-# The man page, and the names of all functions, which lead to it.
+doc=$DESTDIR$DOCDIR
 manual=$DESTDIR$MANDIR/man3
-functions=$(sed -n 's/^\.\\" Pages that lead here: //p' "$root/man/expmig.3")
 
-install_manual() {
-    install -d "$manual"
-    install -m 644 "$root/man/expmig.3" "$manual/expmig.3"
-    for name in $functions; do
-        ln -sf expmig.3 "$manual/$name.3"
+# Every file but the library's two links, a line each: how it gets there | from what | where to. What build.sh leaves is taken from "dist".
+each_file() {
+    echo "library|dist/libexpmig.so|$lib/libexpmig.so.$version"
+    echo "copy|dist/libexpmig.a|$lib/libexpmig.a"
+    echo "copy|include/expmig.h|$include/expmig.h"
+    (cd "$root/bindings/cpp" && find expmig.hpp expmig -name '*.hpp') | while read -r header; do
+        echo "copy|bindings/cpp/$header|$include/$header"
     done
-}
-
-uninstall_manual() {
-    for name in expmig $functions; do
-        rm -f "$manual/$name.3"
+    echo "fill|packaging/expmig.pc.in|$lib/pkgconfig/expmig.pc"
+    echo "fill|packaging/expmigConfig.cmake.in|$cmake/expmigConfig.cmake"
+    echo "fill|packaging/expmigConfigVersion.cmake.in|$cmake/expmigConfigVersion.cmake"
+    echo "copy|man/expmig.3|$manual/expmig.3"
+    for name in $(sed -n 's/^\.\\" Pages that lead here: //p' "$root/man/expmig.3"); do
+        echo "link|expmig.3|$manual/$name.3"
+    done
+    echo "copy|dist/expmig.cdx.json|$doc/expmig.cdx.json"
+    # As in the repository, so that they lead to each other. What was built beside the examples is no part of them.
+    (cd "$root" && find LICENSE-* THIRD-PARTY-NOTICES.md README.md CHANGELOG.md SECURITY.md docs examples -name node_modules -prune -o -type f \
+        \( -path 'LICENSE-*' -o -name '*.md' -o -path 'docs/*.json' -o -name '*.c' -o -name '*.cpp' -o -name '*.go' -o -name go.mod -o -name '*.js' \
+        -o -path 'examples/*/*.json' \) -print) | while read -r text; do
+        echo "copy|$text|$doc/$text"
     done
 }
 
 uninstall() {
-    uninstall_manual
     # The link between the two is the one that leads to this version.
     for link in "$lib"/libexpmig.so.*; do
         [ "$(readlink "$link")" != "libexpmig.so.$version" ] || rm -f "$link"
     done
-    rm -f "$lib/libexpmig.so" "$lib/libexpmig.so.$version" "$lib/libexpmig.a" \
-        "$lib/pkgconfig/expmig.pc" "$cmake/expmigConfig.cmake" "$cmake/expmigConfigVersion.cmake" \
-        "$include/expmig.h" "$include/expmig.hpp"
-    for header in "$root/bindings/cpp/expmig"/*.hpp; do
-        rm -f "$include/expmig/${header##*/}"
-    done
-    for folder in "$cmake" "$include/expmig"; do
-        [ ! -d "$folder" ] || rmdir "$folder" 2>/dev/null || :
+    rm -f "$lib/libexpmig.so"
+    each_file | while IFS='|' read -r _ _ file; do
+        rm -f "$file"
+        # Its folders, if they are ours and nothing else is in them.
+        folder=${file%/*}
+        while case $folder in "$cmake" | "$include/expmig" | "$doc" | "$doc"/*) true ;; *) false ;; esac; do
+            [ ! -d "$folder" ] || rmdir "$folder" 2>/dev/null || break
+            folder=${folder%/*}
+        done
     done
 }
 
@@ -70,13 +80,11 @@ fill() { # fill TEMPLATE OUT
         -e "s|@PREFIX_FROM_PC@|$(relative "$PREFIX" "$LIBDIR/pkgconfig")|g" \
         -e "s|@PREFIX_FROM_CMAKE@|$(relative "$PREFIX" "$LIBDIR/cmake/expmig")|g" \
         -e "s|@STATIC_LIBS@|$static_libs|g" -e "s|@STATIC_LIBS_CMAKE@|$(echo "$static_libs" | tr ' ' ';')|g" \
-        -e "s|@POINTER_SIZE@|$pointer_size|g" "$root/packaging/$1" >"$work/filled"
-    install -m 644 "$work/filled" "$2"
+        -e "s|@POINTER_SIZE@|$pointer_size|g" "$1" >"$2"
+    chmod 644 "$2"
 }
 
 install_all() {
-    work=$(mktemp -d)
-    trap 'rm -rf "$work"' EXIT
     # What build.rs lets programs ask the loader for.
     compatible=$(objdump -p "$1/libexpmig.so" | sed -n 's/^ *SONAME *libexpmig\.so\.//p')
     [ -n "$compatible" ] || { echo "install.sh: $1/libexpmig.so has no name with a version" >&2; exit 1; }
@@ -84,19 +92,20 @@ install_all() {
     static_libs=$(sed -e 's/-lgcc_s//' -e 's/-lc\>//' -e 's/  */ /g' -e 's/^ //' -e 's/ $//' "$1/native-static-libs")
     # Byte 4 of an ELF file: 1 is 32 bits, 2 is 64.
     pointer_size=$(($(od -An -tu1 -j4 -N1 "$1/libexpmig.so") * 4))
-    sh "$root/packaging/hide-symbols.sh" "$1/libexpmig.a" "$work/libexpmig.a"
 
-    install -d "$lib/pkgconfig" "$cmake" "$include/expmig"
-    install -m 755 "$1/libexpmig.so" "$lib/libexpmig.so.$version"
+    each_file | while IFS='|' read -r how from to; do
+        install -d "${to%/*}"
+        source=$root/$from
+        case $from in dist/*) source=$1/${from#dist/} ;; esac
+        case $how in
+        library) install -m 755 "$source" "$to" ;;
+        copy) install -m 644 "$source" "$to" ;;
+        fill) fill "$source" "$to" ;;
+        link) ln -sf "$from" "$to" ;;
+        esac
+    done
     ln -sf "libexpmig.so.$version" "$lib/libexpmig.so.$compatible"
     ln -sf "libexpmig.so.$compatible" "$lib/libexpmig.so"
-    install -m 644 "$work/libexpmig.a" "$lib/libexpmig.a"
-    install -m 644 "$root/include/expmig.h" "$root/bindings/cpp/expmig.hpp" "$include"
-    install -m 644 "$root/bindings/cpp/expmig"/*.hpp "$include/expmig"
-    install_manual
-    fill expmig.pc.in "$lib/pkgconfig/expmig.pc"
-    fill expmigConfig.cmake.in "$cmake/expmigConfig.cmake"
-    fill expmigConfigVersion.cmake.in "$cmake/expmigConfigVersion.cmake"
 }
 
 case ${1:-} in

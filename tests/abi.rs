@@ -100,6 +100,60 @@ fn older() -> Vec<(String, PathBuf)> {
     headers
 }
 
+/// The version script of the shared library: what stands before the nodes, and the functions of each node in the order of versions.
+struct Nodes {
+    head: String,
+    nodes: BTreeMap<Release, BTreeSet<String>>,
+}
+
+/// MAJOR.MINOR.
+type Release = (u32, u32);
+
+const MAP: &str = "packaging/expmig.map";
+
+fn release(version: &str) -> Release {
+    let mut numbers = version.split('.').map(|number| number.parse().unwrap());
+    (numbers.next().unwrap(), numbers.next().unwrap())
+}
+
+impl Nodes {
+    fn read() -> Nodes {
+        let text = fs::read_to_string(Path::new(ROOT).join(MAP)).unwrap();
+        let head = text.lines().take_while(|line| line.starts_with('#')).flat_map(|line| [line, "\n"]).collect();
+        let (mut nodes, mut node) = (BTreeMap::new(), None);
+        for line in text.lines() {
+            if let Some((name, _)) = line.strip_prefix("EXPMIG_").and_then(|line| line.split_once(" {")) {
+                node = Some(nodes.entry(release(name)).or_insert_with(BTreeSet::new));
+            } else if let Some(function) = line.trim().strip_suffix(';').filter(|name| name.starts_with("expmig_")) {
+                assert!(node.as_mut().unwrap().insert(function.to_owned()), "{function} stands twice");
+            }
+        }
+        let nodes = Nodes { head, nodes };
+        assert_eq!(nodes.text(), text, "{MAP} is written otherwise");
+        nodes
+    }
+
+    fn text(&self) -> String {
+        let mut text = self.head.clone();
+        let mut before: Option<String> = None;
+        for ((major, minor), functions) in &self.nodes {
+            let name = format!("EXPMIG_{major}.{minor}");
+            text += &format!("{name} {{\n  global:\n");
+            functions.iter().for_each(|function| text += &format!("    {function};\n"));
+            text += &match before {
+                None => "  local:\n    *;\n};\n".to_owned(),
+                Some(before) => format!("}} {before};\n"),
+            };
+            before = Some(name);
+        }
+        text
+    }
+
+    fn of(&self, function: &str) -> Option<Release> {
+        self.nodes.iter().find(|(_, functions)| functions.contains(function)).map(|(release, _)| *release)
+    }
+}
+
 /// Compares with a list that is kept. Lines are only ever added to it, and that by hand, or with EXPMIG_BLESS=1.
 fn is_listed(name: &str, lines: impl Iterator<Item = String>) {
     let path = Path::new(ROOT).join("tests/abi").join(name);
@@ -116,19 +170,49 @@ fn is_listed(name: &str, lines: impl Iterator<Item = String>) {
     assert_eq!(text, kept);
 }
 
+/// What the library shows of itself. The functions are compared with the version script, which gives them to the installed library alone.
 #[test]
-fn the_symbols_are_those_of_the_list() {
+fn the_symbols_are_those_of_the_version_script() {
     let mut command = Command::new("nm");
     let listed = printed(command.args(["-D", "--defined-only"]).arg(libraries().join("libexpmig.so")), "nm");
-    let names: BTreeSet<&str> = listed.lines().filter_map(|line| line.split(' ').next_back()).collect();
+    let shown = listed.lines().filter_map(|line| line.split(' ').next_back());
     // In debug builds only, and in no header.
-    is_listed("symbols.txt", names.into_iter().filter(|name| *name != "expmig__test_panic").map(str::to_owned));
+    let shown: BTreeSet<String> = shown.filter(|name| *name != "expmig__test_panic").map(str::to_owned).collect();
+    let mut nodes = Nodes::read();
+    let new: Vec<_> = shown.iter().filter(|name| nodes.of(name).is_none()).cloned().collect();
+    if std::env::var_os("EXPMIG_BLESS").is_some() && !new.is_empty() {
+        nodes.nodes.entry(release(env!("CARGO_PKG_VERSION"))).or_default().extend(new.clone());
+        fs::write(Path::new(ROOT).join(MAP), nodes.text()).unwrap();
+        nodes = Nodes::read();
+    }
+    let new: Vec<_> = new.iter().filter(|name| nodes.of(name).is_none()).collect();
+    assert!(new.is_empty(), "{MAP}: EXPMIG_BLESS=1 adds {new:?}");
+    let gone: Vec<_> = nodes.nodes.values().flatten().filter(|name| !shown.contains(*name)).collect();
+    assert!(gone.is_empty(), "the ABI has no longer {gone:?}: programs break (docs/abi-stability.md)");
+}
+
+/// A loader refuses a program that needs a later node than the library has, so each function has to stand where it came.
+#[test]
+fn functions_stay_in_the_node_of_the_version_that_they_came_with() {
+    let nodes = Nodes::read();
+    let today = release(env!("CARGO_PKG_VERSION"));
+    assert!(nodes.nodes.keys().all(|node| *node <= today), "{MAP} has a node of a later version than {today:?}");
+    for (version, path) in older() {
+        let (version, header) = (release(&version), Header::read(&path));
+        for (node, functions) in &nodes.nodes {
+            for function in functions {
+                // In the node of a version itself may be what came after its header was kept.
+                let there = header.functions.contains_key(function);
+                assert!(if there { *node <= version } else { *node >= version }, "{function}: {node:?}, {version:?}");
+            }
+        }
+    }
 }
 
 #[test]
 fn the_constants_are_those_of_the_list() {
-    let release = |name: &str| name.starts_with("EXPMIG_VERSION_") || name == "EXPMIG_ABI_VERSION";
-    let constants = Header::today().constants.into_iter().filter(|(name, _)| !release(name));
+    let of_release = |name: &str| name.starts_with("EXPMIG_VERSION_") || name == "EXPMIG_ABI_VERSION";
+    let constants = Header::today().constants.into_iter().filter(|(name, _)| !of_release(name));
     is_listed("constants.txt", constants.map(|(name, value)| format!("{name} {value}")));
 }
 

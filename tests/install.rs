@@ -1,16 +1,18 @@
 //! What `make install` installs: programs find it as they find other libraries, also after it was moved, and it keeps to itself what is
-//! not its interface. The libraries are those of this build; `make check-dist` looks at those of the profile that users get.
+//! not its interface. The libraries are made of this build's; `make check-dist` looks at those of the profile that users get.
 
 mod programs;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use programs::{ROOT, SYSTEM_LIBRARIES, libraries, printed, succeed, with_databases};
+use serde_json::{Value, json};
+
+use programs::{ROOT, SYSTEM_LIBRARIES, libraries, link_with_name, printed, succeed, with_databases};
 
 /// A prefix that was installed elsewhere and then moved here. One for all tests; the next run replaces it.
 fn prefix() -> &'static Path {
@@ -27,22 +29,42 @@ fn prefix() -> &'static Path {
     })
 }
 
+/// A script of packaging/.
+fn script(name: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.arg(Path::new(ROOT).join("packaging").join(name));
+    command
+}
+
+/// The target folder with what packaging/build.sh leaves, of what this build built. One for all tests.
+fn built() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("install-from");
+        let dist = target.join("dist");
+        fs::create_dir_all(&dist).unwrap();
+        let archive = libraries().join("libexpmig.a");
+        let mut link = script("link-shared.sh");
+        link.arg(&archive).arg(dist.join("libexpmig.so")).arg(env!("EXPMIG_SONAME")).args(SYSTEM_LIBRARIES);
+        succeed(&mut link, "link-shared.sh");
+        succeed(script("hide-symbols.sh").arg(&archive).arg(dist.join("libexpmig.a")), "hide-symbols.sh");
+        fs::write(dist.join("native-static-libs"), SYSTEM_LIBRARIES.join(" ")).unwrap();
+        fs::write(dist.join("expmig.cdx.json"), parts(&[])).unwrap();
+        target
+    })
+}
+
+/// The text of the list of what the library consists of, built with those options.
+fn parts(options: &[&str]) -> String {
+    printed(script("sbom.sh").arg(libraries().join("libexpmig.a")).args(options), "sbom.sh")
+}
+
 /// `make VERB` of what this build built, into a folder that stands for /.
 fn make(verb: &str, root: &Path, variables: &[&str]) {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("install-from");
-    let dist = target.join("dist");
-    fs::create_dir_all(&dist).unwrap();
-    for name in ["libexpmig.so", "libexpmig.a"] {
-        // Made anew under another name first: tests run at the same time.
-        let link = dist.join(format!("{name}.{:?}", std::thread::current().id()));
-        symlink(libraries().join(name), &link).unwrap();
-        fs::rename(link, dist.join(name)).unwrap();
-    }
-    fs::write(dist.join("native-static-libs"), SYSTEM_LIBRARIES.join(" ")).unwrap();
     let mut command = Command::new("make");
     command.current_dir(ROOT).env_remove("MAKEFLAGS").arg("--no-print-directory").arg(verb).args(variables);
     succeed(
-        command.arg(format!("DESTDIR={}", root.display())).arg(format!("TARGET={}", target.display())),
+        command.arg(format!("DESTDIR={}", root.display())).arg(format!("TARGET={}", built().display())),
         &format!("make {verb}"),
     );
 }
@@ -102,6 +124,25 @@ fn c_programs_find_the_shared_library_by_pkg_config() {
     arguments.push(rpath(prefix()));
     build("gcc", "examples/c/migrate.c", &arguments, &program);
     assert!(needs(&program).contains(&env!("EXPMIG_SONAME").to_owned()));
+    // Each function by the version that it came with.
+    let listed = printed(Command::new("nm").arg("-D").arg(&program), "nm");
+    let used: Vec<_> = listed.lines().filter(|line| line.contains("expmig_")).collect();
+    assert!(used.len() > 5 && used.iter().all(|line| line.contains("@EXPMIG_")), "{listed}");
+    copies(&program);
+}
+
+#[test]
+fn programs_that_were_linked_before_functions_had_versions_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("program");
+    // cargo's own library has none.
+    let mut arguments = vec![format!("-I{ROOT}/include")];
+    arguments.extend(link_with_name(&libraries(), folder.path()));
+    build("gcc", "examples/c/migrate.c", &arguments, &program);
+    assert!(!printed(Command::new("nm").arg("-D").arg(&program), "nm").contains("@EXPMIG_"));
+    let name = folder.path().join(env!("EXPMIG_SONAME"));
+    fs::remove_file(&name).unwrap();
+    symlink(prefix().join("lib/libexpmig.so"), &name).unwrap();
     copies(&program);
 }
 
@@ -225,13 +266,16 @@ fn python_calls_it_by_hand() {
     assert_eq!(output, "works\n");
 }
 
-/// The symbols that others can see.
+/// The symbols that others can see, without their versions.
 fn symbols(arguments: &[&str], library: &str) -> BTreeSet<String> {
     let mut command = Command::new("nm");
     command.args(arguments).args(["--defined-only", "--format=posix"]).arg(prefix().join("lib").join(library));
     let listed = printed(&mut command, library);
     let words = listed.lines().map(|line| line.split(' ').collect::<Vec<_>>());
-    words.filter(|words| words.get(1).is_some_and(|kind| kind.len() == 1)).map(|words| words[0].to_owned()).collect()
+    let names = words.filter(|words| words.get(1).is_some_and(|kind| kind.len() == 1)).map(|words| words[0].to_owned());
+    // The versions are symbols too.
+    let names = names.filter(|name| !name.starts_with("EXPMIG_"));
+    names.map(|name| name.split_once("@@EXPMIG_").map_or(name.clone(), |(name, _)| name.to_owned())).collect()
 }
 
 #[test]
@@ -239,6 +283,12 @@ fn both_libraries_show_their_interface_and_nothing_else() {
     let (shared, fixed) = (symbols(&["--dynamic"], "libexpmig.so"), symbols(&["--extern-only"], "libexpmig.a"));
     assert!(shared.len() > 100 && shared.iter().all(|name| name.starts_with("expmig_")), "{shared:?}");
     assert_eq!(shared, fixed);
+}
+
+#[test]
+fn the_least_glibc_is_the_documented_one() {
+    let least = printed(script("check-glibc.sh").arg(prefix().join("lib/libexpmig.so")), "check-glibc.sh");
+    assert!(least.starts_with("2."), "{least}");
 }
 
 #[test]
@@ -271,9 +321,7 @@ fn there_is_a_man_page_and_the_name_of_every_function_leads_to_it() {
     let links = files(&folder).into_iter().filter(|path| path != &page);
     let names: BTreeSet<String> =
         links.map(|path| path.file_name().unwrap().to_str().unwrap().trim_end_matches(".3").to_owned()).collect();
-    // Builds for tests have a function more, which is in no header.
-    let functions = symbols(&["--dynamic"], "libexpmig.so").into_iter().filter(|name| !name.starts_with("expmig__"));
-    assert_eq!(names, functions.collect());
+    assert_eq!(names, symbols(&["--dynamic"], "libexpmig.so"));
     let text = fs::read_to_string(&page).unwrap();
     for name in names {
         assert_eq!(fs::read_link(folder.join(format!("{name}.3"))).unwrap(), Path::new("expmig.3"));
@@ -299,15 +347,27 @@ fn files(folder: &Path) -> BTreeSet<PathBuf> {
 fn folders_can_be_chosen_and_uninstall_removes_what_was_installed() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
-    let chosen = ["PREFIX=/usr", "LIBDIR=/usr/lib/x86_64-linux-gnu", "INCLUDEDIR=/usr/include/sub"];
-    fs::create_dir_all(root.join("usr/include/sub/expmig")).unwrap();
-    let foreign = root.join("usr/include/sub/expmig/of_others.hpp");
-    fs::write(&foreign, "").unwrap();
+    let chosen = [
+        "PREFIX=/usr",
+        "LIBDIR=/usr/lib/x86_64-linux-gnu",
+        "INCLUDEDIR=/usr/include/sub",
+        "DATADIR=/usr/data",
+        "DOCDIR=/usr/texts",
+        "MANDIR=/usr/manual",
+    ];
+    let foreign = ["usr/include/sub/expmig/of_others.hpp", "usr/texts/docs/of_others.md", "usr/lib/of_others"];
+    let foreign = BTreeSet::from(foreign.map(|file| root.join(file)));
+    for file in &foreign {
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, "").unwrap();
+    }
     install(root, &chosen);
     install(root, &chosen); // once more, over it
     let installed = files(root);
     assert!(installed.contains(&root.join("usr/lib/x86_64-linux-gnu/libexpmig.so")), "{installed:?}");
     assert!(installed.contains(&root.join("usr/include/sub/expmig/manager.hpp")), "{installed:?}");
+    assert!(installed.contains(&root.join("usr/texts/docs/install.md")), "{installed:?}");
+    assert!(!root.join("usr/share").exists(), "{installed:?}");
     let text = fs::read_to_string(root.join("usr/lib/x86_64-linux-gnu/pkgconfig/expmig.pc")).unwrap();
     assert!(
         text.contains(
@@ -315,9 +375,15 @@ fn folders_can_be_chosen_and_uninstall_removes_what_was_installed() {
         ),
         "{text}"
     );
-    assert!(installed.contains(&root.join("usr/share/man/man3/expmig_database_open.3")), "{installed:?}");
+    assert!(installed.contains(&root.join("usr/manual/man3/expmig_database_open.3")), "{installed:?}");
     make("uninstall", root, &chosen);
-    assert_eq!(files(root), BTreeSet::from([foreign]));
+    assert_eq!(files(root), foreign);
+    // The folders that are its own are gone too, but where something of others is.
+    for (folder, there) in
+        [("usr/lib/x86_64-linux-gnu/cmake/expmig", false), ("usr/texts/examples", false), ("usr/texts/docs", true)]
+    {
+        assert_eq!(root.join(folder).exists(), there, "{folder}");
+    }
 }
 
 /// Nothing that is installed as text names a folder of this machine, nor the one that it was installed into.
@@ -333,4 +399,107 @@ fn the_texts_name_no_folder() {
         }
         assert!(!text.contains("@VERSION@") && !text.contains("_LIBS@"), "{}", path.display());
     }
+}
+
+/// CycloneDX 1.6: what its schema requires of the fields that are used, and that all references lead somewhere.
+fn check_parts(document: &Value) -> BTreeMap<String, &Value> {
+    assert_eq!((&document["bomFormat"], &document["specVersion"]), (&json!("CycloneDX"), &json!("1.6")));
+    assert!(document["version"].as_u64().unwrap() >= 1);
+    let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).unwrap().to_owned();
+    let mut found = BTreeMap::new();
+    let components = document["components"].as_array().unwrap();
+    for component in components.iter().chain([&document["metadata"]["component"]]) {
+        assert_eq!(component["type"], "library");
+        assert!(text(&component["purl"]).starts_with("pkg:") && component["purl"] == component["bom-ref"]);
+        text(&component["version"]);
+        for licence in component["licenses"].as_array().unwrap() {
+            text(licence.get("expression").unwrap_or(&licence["license"]["name"]));
+        }
+        for hash in component["hashes"].as_array().into_iter().flatten() {
+            assert!(hash["alg"] == "SHA-256" && text(&hash["content"]).len() == 64);
+        }
+        assert!(found.insert(text(&component["bom-ref"]), component).is_none(), "{component} stands twice");
+    }
+    let mut depend = BTreeSet::new();
+    for dependency in document["dependencies"].as_array().unwrap() {
+        assert!(depend.insert(text(&dependency["ref"])));
+        assert!(dependency["dependsOn"].as_array().unwrap().iter().all(|on| found.contains_key(&text(on))));
+    }
+    assert!(depend.iter().eq(found.keys()), "each has its dependencies, if none");
+    found
+}
+
+fn names(found: &BTreeMap<String, &Value>) -> BTreeSet<String> {
+    found.values().map(|component| component["name"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_list_of_parts_has_what_is_linked_and_nothing_else() {
+    let text = fs::read_to_string(prefix().join("share/doc/expmig/expmig.cdx.json")).unwrap();
+    assert_eq!(text, parts(&["--jobs", "2"]), "the same parts are the same text");
+    let document: Value = serde_json::from_str(&text).unwrap();
+    let found = check_parts(&document);
+    assert_eq!(document["metadata"]["component"]["version"], env!("CARGO_PKG_VERSION"));
+    let sqlite = format!("pkg:generic/sqlite@{}", rusqlite::version());
+    assert!(found.contains_key(&sqlite), "{sqlite}");
+    let linked = names(&found);
+    for name in ["rusqlite", "libsqlite3-sys", "mysql", "rustls", "ring", "blake3", "Rust standard library"] {
+        assert!(linked.contains(name), "{name}: {linked:?}");
+    }
+    // For the tests, for the build, for the compiler, for other systems.
+    for name in ["proptest", "tempfile", "cbindgen", "cc", "serde_derive", "syn", "windows-sys", "wasi"] {
+        assert!(!linked.contains(name), "{name}: {linked:?}");
+    }
+    let lean = parts(&["--no-default-features", "--features", "bundled-sqlite"]);
+    let lean: Value = serde_json::from_str(&lean).unwrap();
+    let lean = names(&check_parts(&lean));
+    assert!(lean.contains("SQLite") && !lean.contains("mysql") && !lean.contains("ring"), "{lean:?}");
+    let of_system: Value =
+        serde_json::from_str(&parts(&["--no-default-features", "--features=system-sqlite"])).unwrap();
+    assert!(!names(&check_parts(&of_system)).contains("SQLite"));
+}
+
+/// THIRD-PARTY-NOTICES.md has a line for each crate and version that is linked, and a licence for each.
+#[test]
+fn the_notices_are_those_of_the_locked_crates() {
+    let notices = fs::read_to_string(prefix().join("share/doc/expmig/THIRD-PARTY-NOTICES.md")).unwrap();
+    let document: Value = serde_json::from_str(&parts(&[])).unwrap();
+    let crates = check_parts(&document).into_keys().filter_map(|reference| {
+        Some(reference.strip_prefix("pkg:cargo/").filter(|name| !name.starts_with("expmig@"))?.replace('@', " "))
+    });
+    let linked: BTreeSet<String> = crates.collect();
+    let listed = notices.lines().filter_map(|line| Some(line.strip_prefix("- [")?.split_once(']')?.0.to_owned()));
+    let listed: BTreeSet<String> = listed.collect();
+    let missing: Vec<_> = linked.difference(&listed).collect();
+    let gone: Vec<_> = listed.difference(&linked).collect();
+    assert!(missing.is_empty() && gone.is_empty(), "make notices: {missing:?} are missing, {gone:?} are not linked");
+    for part in ["SQLite", "Rust standard library", "BoringSSL"] {
+        assert!(notices.contains(part), "{part}");
+    }
+}
+
+/// What is installed to be read leads to what is installed, as in the repository.
+#[test]
+fn licences_texts_and_examples_are_installed() {
+    let doc = prefix().join("share/doc/expmig");
+    for name in ["LICENSE-MIT", "LICENSE-APACHE", "CHANGELOG.md", "SECURITY.md", "docs/export.schema.json"] {
+        assert!(doc.join(name).is_file(), "{name}");
+    }
+    let only_in_the_repository = ["benches", "fuzz", "tests"];
+    for path in files(&doc) {
+        let text = fs::read_to_string(&path).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
+            if path.extension().is_none_or(|ending| ending != "md") || !link.contains('.') || link.contains([' ', ':'])
+            {
+                continue;
+            }
+            let inside = link.trim_start_matches("../");
+            if !only_in_the_repository.iter().any(|folder| inside.starts_with(folder)) {
+                assert!(path.with_file_name(link).exists(), "{}: {link}", path.display());
+            }
+        }
+    }
+    let mut command = Command::new("gcc");
+    command.arg("-fsyntax-only").args(pkg_config(prefix(), &["--cflags"])).arg(doc.join("examples/c/migrate.c"));
+    succeed(&mut command, "an installed example");
 }

@@ -41,16 +41,23 @@ def version() -> str:
 
 def build_library() -> Path:
     """Builds the shared library and answers where it is."""
+    cargo = os.environ.get("CARGO", "cargo")
+    if not shutil.which(cargo):
+        sys.exit(f"{cargo} is not there; expmig is built with Rust, see https://rustup.rs")
+    profile = os.environ.get("EXPMIG_CARGO_PROFILE", "release")
+    features = ["--no-default-features", "--features", "system-sqlite"] if os.environ.get("EXPMIG_SYSTEM_SQLITE", "0") not in ("", "0") else []
+    if profile == "release":
+        # As `make install` does, but for speed whatever the size.
+        target = Path(os.environ.get("CARGO_TARGET_DIR", crate() / "target")) / "python"
+        command = ["sh", str(crate() / "packaging" / "build.sh"), str(target), "--config", "profile.release.opt-level=3", *features]
+        if subprocess.run(command, check=False).returncode:
+            sys.exit(f"the build failed: {' '.join(command)}")
+        return target / "dist" / "libexpmig.so"
     command = [
-        os.environ.get("CARGO", "cargo"), "build", "--lib", "--locked", "--profile", os.environ.get("EXPMIG_CARGO_PROFILE", "release"),
-        "--manifest-path", str(crate() / "Cargo.toml"), "--message-format", "json-render-diagnostics",
+        cargo, "build", "--lib", "--locked", "--profile", profile,
+        "--manifest-path", str(crate() / "Cargo.toml"), "--message-format", "json-render-diagnostics", *features,
     ]
-    if os.environ.get("EXPMIG_SYSTEM_SQLITE", "0") not in ("", "0"):
-        command += ["--no-default-features", "--features", "system-sqlite"]
-    try:
-        done = subprocess.run(command, stdout=subprocess.PIPE, check=False, text=True)
-    except FileNotFoundError:
-        sys.exit(f"{command[0]} is not there; expmig is built with Rust, see https://rustup.rs")
+    done = subprocess.run(command, stdout=subprocess.PIPE, check=False, text=True)
     if done.returncode:
         sys.exit(f"cargo failed: {' '.join(command)}")
     for line in reversed(done.stdout.splitlines()):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = ROOT / "bindings" / "python" / "expmig"
-LICENCES = ("LICENSE-APACHE", "LICENSE-MIT")
+LICENCES = ("LICENSE-APACHE", "LICENSE-MIT", "THIRD-PARTY-NOTICES.md")
 
 # A program for a fresh environment; its arguments are the environment's folder and a copy of the real data.
 PROGRAM = """
