@@ -441,6 +441,43 @@ fn extra_columns_may_have_the_names_of_a_rowid() {
     }
 }
 
+/// Brings experiment 1 into a database that a script has changed, in each way: every copy is found again, and whole.
+fn comes_across(folder: &Folder, what: &str, source: &Path, changes: &str) {
+    let (manager, wanted) = (open(source), support::digest(source, 1));
+    for strategy in STRATEGIES {
+        let target = folder.small(&format!("{what} {strategy:?}.db"), changes);
+        let result = manager.migrate_experiment(1, Some(&open(&target)), with(strategy));
+        let result = result.unwrap_or_else(|error| panic!("{what}, {strategy:?}: {}", error.to_json()));
+        assert_eq!(support::digest(&target, result.new_experiment_id), wanted, "{what}, {strategy:?}");
+    }
+    let document = manager.export_to_string(1, ExportOptions::default()).expect("a document");
+    let target = folder.small(&format!("{what}.db"), changes);
+    let imported = open(&target).import_from_string(document.as_bytes(), ImportOptions::default());
+    let imported = imported.unwrap_or_else(|error| panic!("{what}: {}", error.to_json()));
+    assert_eq!(support::digest(&target, imported.experiment_id), wanted, "{what}");
+}
+
+#[test]
+fn a_copy_is_found_again_where_no_rowid_is_above_the_last() {
+    let folder = Folder::new();
+    let source = folder.small("source.db", "");
+    for last in [i64::MAX - 1, i64::MAX] {
+        let row = format!("(rowid, epoch_idx, epoch_trial_run_id, metric_id) VALUES ({last}, 0, 24, 35)");
+        comes_across(&folder, &format!("end {last}"), &source, &format!("INSERT INTO EPOCH_METRIC {row};"));
+    }
+}
+
+#[test]
+fn a_copy_is_found_again_where_an_index_is_the_rowid() {
+    let folder = Folder::new();
+    let few = "DELETE FROM BATCH; DELETE FROM BATCH_METRIC; DELETE FROM BATCH_ARTIFACT; DELETE FROM EPOCH_METRIC;
+               DELETE FROM EPOCH_ARTIFACT; DELETE FROM EPOCH WHERE trial_run_id <> 21;";
+    let source = folder.small("source.db", few);
+    let by_index = "DROP TABLE EPOCH; CREATE TABLE EPOCH (idx INTEGER PRIMARY KEY, trial_run_id INT, time TEXT);
+                    INSERT INTO EPOCH VALUES (1000, 24, '2023-12-02T10:01:00');";
+    comes_across(&folder, "index", &source, &format!("{few}{by_index}"));
+}
+
 #[test]
 fn a_table_of_ours_without_ids_is_named() {
     let folder = Folder::new();

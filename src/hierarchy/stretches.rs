@@ -6,6 +6,9 @@ use crate::database::{Connection, Layout, TableLayout};
 use crate::error::Result;
 use crate::schema::{Place, quote};
 
+/// No job writes so many rows. Where the last rowid is nearer to the end than that, new ones can come to be anywhere.
+const ROOM: i64 = 1 << 48;
+
 /// The stretch of each table of which one is known.
 #[derive(Clone, Debug, Default)]
 pub struct Stretches(Vec<(&'static str, Stretch)>);
@@ -46,20 +49,20 @@ impl Stretches {
         }
     }
 
-    /// Where rows will be that are written from now on: a new row gets a rowid above all others, as long as there is one, and no job gives
-    /// rows of these tables rowids of its own (<https://www.sqlite.org/autoinc.html>).
+    /// Where rows will be that are written from now on: a new row gets a rowid above all others, as long as there is one
+    /// (<https://www.sqlite.org/autoinc.html>). In a table with a column that is the rowid and that a job writes they can be anywhere.
     pub fn of_new_rows(connection: &dyn Connection, layout: &Layout) -> Result<Stretches> {
         let mut stretches = Stretches::default();
         for table in &layout.tables {
             let (Place::BelowRun | Place::Link { .. }, Some(rowid)) = (table.schema.place, table.rowid) else {
                 continue;
             };
-            if row_order(table).is_empty() {
+            if row_order(table).is_empty() || table.columns.iter().any(|column| column.counter) {
                 continue;
             }
             let sql = format!("SELECT max({rowid}) FROM {}", quote(&table.name));
-            if let Some(least) = connection.query_integer(&sql, &[])?.and_then(|last| last.checked_add(1)) {
-                stretches.know(table.schema.name, Stretch { least, greatest: i64::MAX });
+            if let Some(last) = connection.query_integer(&sql, &[])?.filter(|last| *last < i64::MAX - ROOM) {
+                stretches.know(table.schema.name, Stretch { least: last + 1, greatest: i64::MAX });
             }
         }
         Ok(stretches)
