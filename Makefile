@@ -32,6 +32,9 @@ CFLAGS_EXAMPLE = -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror -Iinclude
 
 .PHONY: all demo test test-all test-guests test-wheel wheel generated large fuzz sanitize tools bench check clean dist check-dist install install-built uninstall notices
 
+# What is installed has to be built first, and the tools that build it before that. Cargo uses all cores by itself.
+.NOTPARALLEL:
+
 all: dist
 
 # The libraries that are installed, as small and fast as they get, with no path of this machine in them.

@@ -8,8 +8,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 sed -n 's/^ *\(expmig_[a-z0-9_]*\);$/\1/p' "$packaging/expmig.map" >"$work/shown"
 # One object, in which local symbols can satisfy each other. Section groups name a symbol that would be local then, hence none.
-"${LD:-ld}" -r --force-group-allocation --whole-archive "$1" -o "$work/expmig.o"
+${LD:-ld} -r --force-group-allocation --whole-archive "$1" -o "$work/expmig.o"
 # The bitcode of Rust's own library is for link-time optimisation by rustc alone.
-"${OBJCOPY:-objcopy}" --keep-global-symbols="$work/shown" --strip-debug --remove-section=.llvmbc --remove-section=.llvmcmd "$work/expmig.o"
-"${AR:-ar}" rcsD "$work/expmig.a" "$work/expmig.o"
+${OBJCOPY:-objcopy} --keep-global-symbols="$work/shown" --strip-debug --remove-section=.llvmbc --remove-section=.llvmcmd "$work/expmig.o"
+${AR:-ar} rcsD "$work/expmig.a" "$work/expmig.o"
 cp "$work/expmig.a" "$2"

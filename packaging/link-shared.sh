@@ -7,8 +7,8 @@ packaging=$(cd "$(dirname "$0")" && pwd)
 archive=$1 out=$2 soname=$3
 shift 3
 # Unloading a Rust library whose thread-local destructors still have to run would crash: nodelete.
-# shellcheck disable=SC2086 # a list of options
-"${CC:-cc}" -shared -o "$out" \
+# shellcheck disable=SC2086 # lists of words, as in CC="ccache cc"
+${CC:-cc} -shared -o "$out" \
     -Wl,--whole-archive "$archive" -Wl,--no-whole-archive -Wl,--gc-sections -Wl,-s -Wl,-O1 \
     "-Wl,--version-script=$packaging/expmig.map" "-Wl,-soname,$soname" -Wl,-z,nodelete -Wl,-z,noexecstack -Wl,-z,relro -Wl,-z,now \
     ${LDFLAGS:-} -Wl,--as-needed "$@"

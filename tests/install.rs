@@ -45,6 +45,8 @@ fn built() -> &'static Path {
         fs::create_dir_all(&dist).unwrap();
         let archive = libraries().join("libexpmig.a");
         let mut link = script("link-shared.sh");
+        // Compilers are told by several words, too.
+        link.env("CC", "env cc");
         link.arg(&archive).arg(dist.join("libexpmig.so")).arg(env!("EXPMIG_SONAME")).args(SYSTEM_LIBRARIES);
         succeed(&mut link, "link-shared.sh");
         succeed(script("hide-symbols.sh").arg(&archive).arg(dist.join("libexpmig.a")), "hide-symbols.sh");
@@ -384,6 +386,22 @@ fn folders_can_be_chosen_and_uninstall_removes_what_was_installed() {
     {
         assert_eq!(root.join(folder).exists(), there, "{folder}");
     }
+}
+
+#[test]
+fn what_is_installed_was_built_first_also_with_many_jobs() {
+    let folder = tempfile::tempdir().unwrap();
+    let packaging = folder.path().join("packaging");
+    fs::create_dir(&packaging).unwrap();
+    fs::copy(Path::new(ROOT).join("Makefile"), folder.path().join("Makefile")).unwrap();
+    fs::write(packaging.join("build.sh"), "sleep 0.2 && echo built >built").unwrap();
+    fs::write(packaging.join("install.sh"), "cat built").unwrap();
+    let mut command = Command::new("make");
+    let said = printed(
+        command.env_remove("MAKEFLAGS").args(["--silent", "-j4", "install"]).current_dir(folder.path()),
+        "make",
+    );
+    assert_eq!(said.trim(), "built");
 }
 
 /// Nothing that is installed as text names a folder of this machine, nor the one that it was installed into.
