@@ -50,12 +50,29 @@ pub fn create_new(path: &Path) -> std::io::Result<File> {
 
 /// Renames, unless something has the new name.
 pub fn rename_new(domain: Domain, from: &Path, to: &Path) -> Result<()> {
+    let ours = file_at(from);
     let renamed = match retry_on_intr(|| renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)) {
         // The file system cannot refuse: whoever comes here has looked before.
         Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => std::fs::rename(from, to),
         other => other.map_err(std::io::Error::from),
     };
-    renamed.map_err(|error| Error::from_io(domain, "the file cannot be renamed", to, &error))
+    match renamed {
+        Err(error) if !has_moved(ours, from, to) => {
+            Err(Error::from_io(domain, "the file cannot be renamed", to, &error))
+        }
+        // A server of files can have done it, and its answer been lost.
+        _ => Ok(()),
+    }
+}
+
+/// Which file has a name: the device and the inode.
+fn file_at(path: &Path) -> Option<(u64, u64)> {
+    path.symlink_metadata().ok().map(|meta| (meta.dev(), meta.ino()))
+}
+
+/// Whether the file that had one name has the other instead.
+fn has_moved(file: Option<(u64, u64)>, from: &Path, to: &Path) -> bool {
+    file.is_some() && file_at(to) == file && file_at(from) != file
 }
 
 /// Deletes a file; fine if it is not there.
@@ -218,8 +235,8 @@ impl NewFile {
 
     /// Whether it has this name.
     fn is_at(&self, path: &Path) -> bool {
-        let (Ok(ours), Ok(there)) = (self.file.metadata(), path.symlink_metadata()) else { return false };
-        (ours.dev(), ours.ino()) == (there.dev(), there.ino())
+        let Ok(ours) = self.file.metadata() else { return false };
+        file_at(path) == Some((ours.dev(), ours.ino()))
     }
 }
 
@@ -271,7 +288,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
 
-    use super::{NewFile, create_new, hidden_name};
+    use super::{NewFile, create_new, file_at, has_moved, hidden_name, rename_new};
     use crate::error::{Domain, Status};
 
     fn names(folder: &Path) -> Vec<String> {
@@ -338,6 +355,24 @@ mod tests {
             drop(create(&path));
             assert_eq!(names(folder.path()), ["a.json"]);
         }
+    }
+
+    #[test]
+    fn a_rename_that_was_done_is_told_from_one_that_was_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        std::fs::write(&from, "new").unwrap();
+        let ours = file_at(&from);
+        assert!(!has_moved(ours, &from, &to));
+        // Both are names of it.
+        std::fs::hard_link(&from, &to).unwrap();
+        assert!(!has_moved(ours, &from, &to));
+        assert!(rename_new(Domain::Snapshot, &from, &to).is_err());
+        // As an answer that was lost leaves it.
+        std::fs::remove_file(&from).unwrap();
+        assert!(has_moved(ours, &from, &to));
+        std::fs::write(&from, "another").unwrap();
+        assert!(has_moved(ours, &from, &to) && !has_moved(file_at(&from), &from, &to) && !has_moved(None, &from, &to));
     }
 
     #[test]

@@ -336,7 +336,7 @@ fn with_silence(mut command: Command, server: &Server, way: &str) {
 
 #[test]
 fn a_server_that_falls_silent_is_given_up_in_time_whatever_interrupts_the_wait() {
-    let program = built("server_timer");
+    let (program, skip) = (built("server_timer"), built("server_skip"));
     // A commit waits for no disk, which others may keep busy.
     each_with(&["--innodb-flush-log-at-trx-commit=0"], |server, _| {
         let server = &*server;
@@ -344,6 +344,14 @@ fn a_server_that_falls_silent_is_given_up_in_time_whatever_interrupts_the_wait()
             for way in ["ssl-mode=required", "ssl-mode=disabled"] {
                 scope.spawn(|| with_silence(Command::new(&program), server, way));
             }
+            scope.spawn(|| {
+                let url = url(server, &server.schema(), "socket");
+                let mut host = Command::new(&skip);
+                programs::succeed(
+                    host.arg(format!("{url}&read-timeout-ms=1500")).env_remove("LD_LIBRARY_PATH"),
+                    "rows that nobody wants",
+                );
+            });
             // The driver is the same for both: once will do.
             if server.kind == Kind::MariaDb {
                 let mut valgrind = Command::new("valgrind");
