@@ -339,6 +339,27 @@ fn a_widening_that_is_cut_off_names_the_missing_keys_and_is_finished_by_the_next
 }
 
 #[test]
+fn a_definition_that_the_server_may_go_on_with_is_not_said_to_have_changed_nothing() {
+    each(|server| {
+        let name = server.schema();
+        let url = server.url(&name);
+        create(&url);
+        let mut client = server.connect(&name);
+        run(&mut client, "ALTER TABLE METRIC MODIFY type VARCHAR(10) NOT NULL");
+        // Whoever reads in a transaction keeps others from defining anew what was read.
+        run(&mut client, "START TRANSACTION;\nSELECT * FROM METRIC");
+        let error = open(&format!("{url}&read-timeout-ms=300"))
+            .widen_schema(true, JobOptions::default())
+            .expect_err("it waits");
+        assert_eq!(error.status(), Status::Timeout, "{}", error.to_json());
+        assert!(!error.to_json().to_string().contains("nothing was changed"), "{}", error.to_json());
+        run(&mut client, "ROLLBACK");
+        widen(&open(&url), true);
+        assert_eq!(widen(&open(&url), false)["statements"], json!([]));
+    });
+}
+
+#[test]
 fn a_widened_schema_holds_everything_and_keeps_what_it_has() {
     each(|server| {
         let folder = Folder::new();

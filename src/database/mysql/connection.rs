@@ -285,9 +285,15 @@ impl MysqlConnection {
         if self.open.get() {
             return Err(Error::internal(Domain::Database, "DDL inside of a transaction"));
         }
-        self.waiting(|| self.link.command(sql))
+        self.waiting(|| self.link.command(sql)).map_err(|error| match self.link.is_lost() {
+            true => error.hint(GOES_ON),
+            false => error,
+        })
     }
 }
+
+/// A definition commits itself, and the server goes on with it when nobody waits any more.
+const GOES_ON: &str = "the statement may have been made, or still be made; do the same again when the server answers, it goes on from there";
 
 /// The refusal of what is for files only; `what` is a plural.
 fn files_only(what: &str) -> Error {
