@@ -417,9 +417,15 @@ class OddExecutables(binding.Case):
     def test_a_program_that_goes_on_without_a_word_is_ended(self):
         program = self.script(f"#!/bin/sh\necho $$ >{self.folder}/running\necho started\nsleep 60\n")
         with unittest.mock.patch.object(expmig._remote, "START_SECONDS", 0.5):
-            self.assertIn("it runs and is no Python: it has said nothing for 0.5 seconds", self.refused(program))
+            self.assertIn("it runs and is no Python: it has not said what a Python would for 0.5 seconds", self.refused(program))
         with self.assertRaises(ProcessLookupError):
             os.kill(int((self.folder / "running").read_text()), 0)
+
+    def test_a_program_that_stops_within_a_word_is_ended(self):
+        says = 'for (int number = 3; number < 64; number++) write(number, "\\0\\0\\0\\6exp", 7); pause(); return 0;'
+        program = self.compiled(says)
+        with unittest.mock.patch.object(expmig._remote, "START_SECONDS", 0.5):
+            self.assertIn("it runs and is no Python", self.refused(program))
 
     def test_ctrl_c_ends_the_wait_for_such_a_program(self):
         running = self.folder / "running"

@@ -28,8 +28,10 @@ from .metric import Metric
 PROGRAM = (
     "import posix, sys; posix.write({number}, {greeting!r}); sys.path.append({root!r}); from expmig._worker import main; main({number})"
 )
-# What the child says, first of all, and when it is ready for requests; and how long a program may take until the first.
+# What the child says, first of all, and when it is ready for requests; how a multiprocessing.connection.Connection sends that; and how long a
+# program may take until the first.
 GREETING = b"expmig"
+MESSAGE = len(GREETING).to_bytes(4, "big") + GREETING
 START_SECONDS = 10
 GONE_HINT = (
     "whatever it did not finish was rolled back; make a new DatabaseManager, and repeat the call, a migration or an import with "
@@ -56,8 +58,7 @@ def started() -> tuple[subprocess.Popen[bytes], Any]:
     try:
         with theirs:
             program = PROGRAM.format(
-                # As a multiprocessing.connection.Connection sends it.
-                number=theirs.fileno(), greeting=len(GREETING).to_bytes(4, "big") + GREETING,
+                number=theirs.fileno(), greeting=MESSAGE,
                 root=os.path.dirname(os.path.dirname(os.path.abspath(__file__))),
             )
             try:
@@ -88,21 +89,29 @@ def greeted(process: subprocess.Popen[bytes], connection: Any) -> None:
     end = time.monotonic() + START_SECONDS
     # The interpreter speaks as soon as it runs, and the worker when it has loaded this package, which can take long from a slow disk.
     for speaker in ("interpreter", "worker"):
-        while not connection.poll(0.05):
-            if process.poll() is not None and not connection.poll():
-                # What it has started may hold the connection still.
-                raise not_started(f"it {ending(process.returncode)}, and is no Python that can load expmig")
-            if speaker == "interpreter" and time.monotonic() > end:
-                raise not_started(f"it runs and is no Python: it has said nothing for {START_SECONDS} seconds")
-        try:
-            if connection.recv_bytes(len(GREETING)) != GREETING:
+        said = b""
+        while said != MESSAGE:
+            if not connection.poll(0.05):
+                if process.poll() is not None and not connection.poll():
+                    # What it has started may hold the connection still.
+                    raise not_started(f"it {ending(process.returncode)}, and is no Python that can load expmig")
+                if speaker == "interpreter" and time.monotonic() > end:
+                    raise not_started(f"it runs and is no Python: it has not said what a Python would for {START_SECONDS} seconds")
+                continue
+            try:
+                # Not a whole message at once: nobody knows whether the rest of one comes.
+                more = os.read(connection.fileno(), len(MESSAGE) - len(said))
+            except OSError:
+                more = b""
+            if not more:
+                # A Python that fails ends by itself, and has said why on stderr.
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(1)
+                how = "has closed the connection" if process.returncode is None else ending(process.returncode)
+                raise not_started(f"it {how}, and is no Python that can load expmig")
+            said += more
+            if not MESSAGE.startswith(said):
                 raise not_started("it says what no Python would")
-        except (EOFError, OSError):
-            # A Python that fails ends by itself, and has said why on stderr.
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(1)
-            how = "has closed the connection" if process.returncode is None else ending(process.returncode)
-            raise not_started(f"it {how}, and is no Python that can load expmig") from None
 
 
 def ending(code: int) -> str:
