@@ -29,7 +29,7 @@ struct Shared {
     /// A descriptor of our own: its number is nobody else's, whatever the driver closes.
     socket: OwnedFd,
     limit: Duration,
-    /// Odd while the connection is used.
+    /// See [`is_used`].
     uses: AtomicU64,
     /// The thread waits to be woken by the next use.
     asleep: AtomicBool,
@@ -39,9 +39,15 @@ struct Shared {
     late: AtomicBool,
 }
 
-/// Whether this many begins and ends of uses leave it in use.
+/// What the beginning and the end of a use add: a change, in the upper half; and one more use, or less, in the lower, as uses can lie in each
+/// other.
+const BEGIN: u64 = CHANGE + 1;
+const END: u64 = CHANGE - 1;
+const CHANGE: u64 = 1 << 32;
+
+/// Whether something uses the connection, by the sum of these.
 fn is_used(uses: u64) -> bool {
-    !uses.is_multiple_of(2)
+    !uses.is_multiple_of(CHANGE)
 }
 
 impl Shared {
@@ -95,14 +101,14 @@ impl Watch {
     }
 
     fn begin(&self) {
-        self.shared.uses.fetch_add(1, Ordering::SeqCst);
+        self.shared.uses.fetch_add(BEGIN, Ordering::SeqCst);
         if self.shared.asleep.load(Ordering::SeqCst) {
             self.wake();
         }
     }
 
     fn end(&self) {
-        self.shared.uses.fetch_add(1, Ordering::SeqCst);
+        self.shared.uses.fetch_add(END, Ordering::SeqCst);
     }
 }
 
@@ -218,7 +224,8 @@ mod tests {
 
     use super::{AtomicBool, AtomicU64, Ordering, Patience, Process, Shared, Watch};
 
-    const LIMIT: Duration = Duration::from_millis(100);
+    /// Longer than a busy machine keeps a thread from running.
+    const LIMIT: Duration = Duration::from_millis(500);
 
     fn patience() -> (Patience, UnixStream, UnixStream) {
         let (here, there) = UnixStream::pair().unwrap();
@@ -245,6 +252,25 @@ mod tests {
         let (patience, mut here, _there) = patience();
         let read = patience.during(|| here.read(&mut [0]));
         assert_eq!((read.unwrap(), patience.is_over()), (0, true));
+    }
+
+    #[test]
+    fn a_use_within_another_is_a_use() {
+        use std::io::Read;
+        let (patience, mut here, _there) = patience();
+        let _outer = patience.begin();
+        let read = patience.during(|| here.read(&mut [0]));
+        assert_eq!((read.unwrap(), patience.is_over()), (0, true));
+    }
+
+    #[test]
+    fn uses_that_ended_leave_nothing_in_use() {
+        let mut uses = 0u64;
+        for (change, used) in [(super::BEGIN, true), (super::BEGIN, true), (super::END, true), (super::END, false)] {
+            let before = uses;
+            uses = uses.wrapping_add(change);
+            assert!(super::is_used(uses) == used && uses != before, "{uses}");
+        }
     }
 
     #[test]
