@@ -12,4 +12,6 @@ ${LD:-ld} -r --force-group-allocation --whole-archive "$1" -o "$work/expmig.o"
 # The bitcode of Rust's own library is for link-time optimisation by rustc alone.
 ${OBJCOPY:-objcopy} --keep-global-symbols="$work/shown" --strip-debug --remove-section=.llvmbc --remove-section=.llvmcmd "$work/expmig.o"
 ${AR:-ar} rcsD "$work/expmig.a" "$work/expmig.o"
+# What had the name may be the input under another one.
+rm -f "$2"
 cp "$work/expmig.a" "$2"
