@@ -237,7 +237,7 @@ impl<D: Borrow<Database>> Manager<D> {
             let mut counter = CountRows(&job);
             let digest = digest::digest(connection, &layout, &mut selection, None, &job, Some(&mut counter))?;
             // Read together with the links to them.
-            (0..selection.metrics.len() + selection.artifacts.len()).try_for_each(|_| job.advance())?;
+            (0..selection.linked()).try_for_each(|_| job.advance())?;
             Ok(digest.experiment)
         });
         self.logged("experiment digest", digest)

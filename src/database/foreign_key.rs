@@ -3,7 +3,7 @@
 
 use super::layout::{Layout, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{Entity, Place, Role, Table, quote, table};
+use crate::schema::{Entity, Family, Place, Role, Table, quote};
 
 /// A table, and the schema that has it if that is another one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +25,8 @@ impl TableName {
     }
 
     /// The table of ours.
-    pub fn known(&self) -> Option<&'static Table> {
-        if self.schema.is_some() { None } else { table(&self.name) }
+    pub fn known(&self, family: &Family) -> Option<&'static Table> {
+        if self.schema.is_some() { None } else { family.table(&self.name) }
     }
 }
 
@@ -83,9 +83,9 @@ fn has_id_of(table: &Table, column: &str) -> Option<Entity> {
 }
 
 /// Marks the extra columns that have ids of ours.
-pub(super) fn mark(tables: &mut [TableLayout], keys: &[ForeignKey]) {
+pub(super) fn mark(family: &Family, tables: &mut [TableLayout], keys: &[ForeignKey]) {
     for key in keys {
-        let (Some(schema), Some(parent)) = (key.table.known(), key.parent.known()) else { continue };
+        let (Some(schema), Some(parent)) = (key.table.known(family), key.parent.known(family)) else { continue };
         let Some(found) = tables.iter_mut().find(|table| table.schema.name == schema.name) else { continue };
         for (name, above) in &key.columns {
             let column = found.columns.iter_mut().find(|column| column.name.eq_ignore_ascii_case(name));
@@ -123,7 +123,7 @@ impl Layout {
     /// The declared foreign keys of tables of ours that are not the schema's: they have an extra column.
     pub fn extra_keys(&self) -> impl Iterator<Item = (&TableLayout, &ForeignKey)> {
         self.foreign_keys.iter().filter_map(|key| {
-            let table = self.table(key.table.known()?.name)?;
+            let table = self.table(key.table.known(self.family)?.name)?;
             let is_extra = |(name, _): &(String, String)| table.schema.column(name).is_none();
             key.columns.iter().any(is_extra).then_some((table, key))
         })

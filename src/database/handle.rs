@@ -19,7 +19,7 @@ use super::widening::Widening;
 use crate::error::{Domain, Error, Result, Status};
 use crate::files::occupy_low_descriptors;
 use crate::progress::Job;
-use crate::schema::{Entity, quote};
+use crate::schema::quote;
 use crate::values::Value;
 
 /// How a database may be used.
@@ -389,7 +389,7 @@ impl Database {
 
 /// Whether the tables are there and hold no experiment.
 pub(super) fn has_no_experiment(connection: &dyn Connection, layout: &Layout) -> Result<bool> {
-    let Ok(experiments) = layout.entity(Entity::Experiment) else { return Ok(false) };
+    let Ok(experiments) = layout.root() else { return Ok(false) };
     let sql = format!("SELECT EXISTS (SELECT 1 FROM {})", quote(&experiments.name));
     Ok(connection.query_integer(&sql, &[])? == Some(0))
 }

@@ -6,7 +6,7 @@ use super::foreign_key::{ForeignKey, mark};
 #[cfg(feature = "mysql")]
 use super::mysql::ColumnType;
 use crate::error::{Domain, Error, NAMED, Result, Status};
-use crate::schema::{Column, Entity, Place, Role, TABLES, Table, own_table, quote, table};
+use crate::schema::{Column, Entity, Family, Place, Role, Table, default_family, own_table, quote};
 use crate::values::ValueRef;
 
 /// How SQLite converts what is stored in a column (https://www.sqlite.org/datatype3.html, section 3).
@@ -110,9 +110,9 @@ pub fn ids_are_no_key(name: &str) -> Error {
         .hint("rebuild the table with id as its primary key")
 }
 
-/// Whether a name is one that the engine relies on: what has it must be a table of rows of its own. `SCHEMA_VERSION` is read by nothing.
-pub fn is_relied_on(name: &str) -> bool {
-    table(name).is_some_and(|known| known.place != Place::Aside) || own_table(name).is_some()
+/// Whether a name is one that a job relies on: what has it must be a table of rows of its own. What is aside is read by nothing.
+pub fn is_relied_on(family: &Family, name: &str) -> bool {
+    family.table(name).is_some_and(|known| known.place != Place::Aside) || own_table(name).is_some()
 }
 
 /// The error of something else with the name of a known table: read as absent, its rows would be lost.
@@ -294,8 +294,9 @@ impl ColumnLayout {
 }
 
 fn schema_error(message: String) -> Error {
+    let tracker = default_family().tracker;
     Error::new(Status::Schema, Domain::Database, message)
-        .hint("expmig opens databases that Experiment Manager wrote; check the path or the schema name")
+        .hint(format!("expmig opens databases that {tracker} wrote; check the path or the schema name"))
 }
 
 /// The error of creating tables where other things are.
@@ -333,6 +334,19 @@ impl TableLayout {
         match self.columns.iter().find(|found| found.name.eq_ignore_ascii_case(column)) {
             Some(found) => quote(&found.name),
             None => quote(column),
+        }
+    }
+
+    /// The quoted name of the column with the rows' own key.
+    pub fn id(&self) -> String {
+        self.quoted(self.schema.id_column().map_or("", |column| column.name))
+    }
+
+    /// The quoted name of the column with the key of what a row hangs on.
+    pub fn parent(&self, entity: Entity) -> Result<String> {
+        match self.schema.parent_column(entity) {
+            Some(column) => Ok(self.quoted(column.name)),
+            None => Err(Error::internal(Domain::Database, format!("{} has no key of {entity:?}", self.schema.name))),
         }
     }
 
@@ -377,6 +391,7 @@ impl Filled {
 /// Everything that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
+    pub family: &'static Family,
     /// The known tables, parents before children.
     pub tables: Vec<TableLayout>,
     /// Tables of expmig's own, which are part of no experiment.
@@ -396,22 +411,23 @@ pub struct Layout {
 impl Layout {
     /// From what was found, in any order.
     pub fn new(
+        family: &'static Family,
         mut tables: Vec<TableLayout>,
         own_tables: Vec<TableLayout>,
         extra_tables: Vec<String>,
         foreign_keys: Vec<ForeignKey>,
     ) -> Result<Layout> {
-        tables.sort_by_key(|found| TABLES.iter().position(|known| known.name == found.schema.name));
+        tables.sort_by_key(|found| family.place_of(found.schema.name));
         let mut seen = HashSet::new();
         if let Some(twice) = tables.iter().find(|found| !seen.insert(found.schema.name)) {
             let message = format!("the table {} exists twice, in different letter cases", twice.schema.name);
             return Err(Error::new(Status::Schema, Domain::Database, message)
                 .detail("table", &twice.name)
-                .hint("rename the one that Experiment Manager does not use"));
+                .hint(format!("rename the one that {} does not use", family.tracker)));
         }
-        mark(&mut tables, &foreign_keys);
+        mark(family, &mut tables, &foreign_keys);
         let beside = extra_tables.clone();
-        Ok(Layout { tables, own_tables, extra_tables, foreign_keys, beside, utf16: false, filled: Vec::new() })
+        Ok(Layout { family, tables, own_tables, extra_tables, foreign_keys, beside, utf16: false, filled: Vec::new() })
     }
 
     /// From now on without the extra columns that the database fills for a job that writes: those in which it numbers the rows, which
@@ -482,11 +498,24 @@ impl Layout {
     pub fn entity(&self, entity: Entity) -> Result<&TableLayout> {
         self.tables
             .iter()
-            .find(|table| matches!(table.schema.place, Place::Node(e) | Place::Leaf(e) if e == entity))
+            .find(|table| table.schema.entity() == Some(entity))
             .ok_or_else(|| Error::internal(Domain::Database, format!("no table for {entity:?}")))
     }
 
-    /// 2 if any table of generation 2 exists, else 1.
+    /// Whether all columns of keys have numeric types: then a key is equal to another in a copy if it was in the source, and reads
+    /// back as the integer that was written.
+    pub fn keeps_keys(&self) -> bool {
+        let is_key = |column: &ColumnLayout| column.schema.is_some_and(|known| known.role != Role::Content);
+        let mut columns = self.tables.iter().flat_map(|table| &table.columns);
+        columns.all(|column| !is_key(column) || column.holds_integers())
+    }
+
+    /// The layout of the table whose rows a job moves one of, with all that is below.
+    pub fn root(&self) -> Result<&TableLayout> {
+        self.entity(self.family.root())
+    }
+
+    /// That of the newest table.
     pub fn generation(&self) -> u8 {
         self.tables.iter().map(|table| table.schema.generation).max().unwrap_or(1)
     }
@@ -494,7 +523,7 @@ impl Layout {
     /// Fails unless every table and column is there that every generation has.
     pub fn check(&self) -> Result<()> {
         let lacks = |table: &&Table| !table.optional && table.generation == 1 && self.table(table.name).is_none();
-        if let Some(table) = TABLES.iter().find(lacks) {
+        if let Some(table) = self.family.tables.iter().find(lacks) {
             return Err(schema_error(format!("the table {} is missing", table.name)).detail("table", table.name));
         }
         self.check_columns()
@@ -503,9 +532,10 @@ impl Layout {
     /// The tables to create, in their order: all that are missing, unless there are experiments or tables of other databases of theirs. Fails
     /// if anything else is there that is not ours, and that is not `allowed`.
     pub fn to_create(&self, allowed: bool) -> Result<Vec<&'static Table>> {
-        let missing: Vec<&'static Table> = TABLES.iter().filter(|table| self.table(table.name).is_none()).collect();
+        let missing: Vec<&'static Table> =
+            self.family.tables.iter().filter(|table| self.table(table.name).is_none()).collect();
         // What a call that was cut off has left are the first of the tables.
-        let first = self.tables.iter().zip(TABLES).all(|(found, table)| found.schema.name == table.name);
+        let first = self.tables.iter().zip(self.family.tables).all(|(found, table)| found.schema.name == table.name);
         if missing.is_empty() || !first {
             return Ok(Vec::new());
         }

@@ -4,7 +4,7 @@
 use super::connection::{Connection, Next};
 use super::layout::Layout;
 use crate::error::{Result, Status};
-use crate::schema::{Place, Role, TABLES, Table, quote};
+use crate::schema::{Role, quote};
 use crate::values::{Value, ValueRef};
 
 /// A column that has ids of another table's rows.
@@ -22,8 +22,7 @@ pub fn mentions(connection: &dyn Connection, layout: &Layout) -> Result<Vec<Ment
     for table in &layout.tables {
         for column in table.schema.columns {
             let Role::Parent(entity) = column.role else { continue };
-            let is_of = |of: &&Table| matches!(of.place, Place::Node(e) | Place::Leaf(e) if e == entity);
-            let Some(of) = TABLES.iter().find(is_of) else { continue };
+            let Some(of) = layout.family.entity_table(entity) else { continue };
             found.push(Mention { of: of.name, table: quote(&table.name), column: table.quoted(column.name) });
         }
     }

@@ -10,7 +10,7 @@ use crate::database::{Connection, Layout, Next, Row, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{IdSet, append_value};
 use crate::progress::Job;
-use crate::schema::{Entity, Place, Role, quote};
+use crate::schema::{ByEntity, Entity, Place, Role, quote};
 use crate::values::Value;
 
 /// The rows of a table.
@@ -25,40 +25,25 @@ struct Counted {
 }
 
 /// The ids that there were before.
-#[derive(Default)]
 struct Before {
-    experiments: IdSet,
-    trials: IdSet,
-    runs: IdSet,
-    metrics: IdSet,
-    artifacts: IdSet,
+    ids: ByEntity<IdSet>,
     /// The experiment whose own row is written, too.
     touched: Option<i64>,
 }
 
 impl Before {
-    fn ids(&mut self, entity: Entity) -> &mut IdSet {
-        match entity {
-            Entity::Experiment => &mut self.experiments,
-            Entity::Trial => &mut self.trials,
-            Entity::Run => &mut self.runs,
-            Entity::Metric => &mut self.metrics,
-            Entity::Artifact => &mut self.artifacts,
-        }
-    }
-
     /// Whether a row was there before, by its ids: those that a job gives are new.
     fn has(&mut self, table: &TableLayout, row: &dyn Row) -> Result<bool> {
         for (at, column) in table.columns.iter().enumerate() {
             let entity = match (column.schema.map(|known| known.role), table.schema.place) {
                 (Some(Role::Id), Place::Node(entity) | Place::Leaf(entity)) => entity,
-                (Some(Role::Parent(entity)), Place::BelowRun | Place::Link { .. }) => entity,
+                (Some(Role::Parent(entity)), Place::Below(_) | Place::Link { .. }) => entity,
                 _ => continue,
             };
             // A key that is no integer is nobody's of ours.
             let Some(id) = row.value(at)?.as_integer() else { continue };
-            let touched = table.schema.place == Place::Node(Entity::Experiment) && self.touched == Some(id);
-            if touched || self.ids(entity).rank(id)?.is_none() {
+            let touched = table.schema.place == Place::Node(Entity::ROOT) && self.touched == Some(id);
+            if touched || self.ids.get_mut(entity).rank(id)?.is_none() {
                 return Ok(false);
             }
         }
@@ -85,13 +70,13 @@ impl<'c> Census<'c> {
         touched: Option<i64>,
         job: &Job,
     ) -> Result<Census<'c>> {
-        let mut before = Before { touched, ..Before::default() };
+        let mut before = Before { ids: ByEntity::new(layout.family), touched };
         let mut tables = Vec::new();
         if connection.can_be_meddled_with()? {
             job.begin("looking at what is there")?;
             for table in &layout.tables {
-                if let Place::Node(entity) | Place::Leaf(entity) = table.schema.place {
-                    read_ids(connection, table, before.ids(entity), job)?;
+                if let Some(entity) = table.schema.entity() {
+                    read_ids(connection, table, before.ids.get_mut(entity), job)?;
                 }
             }
             for table in &layout.tables {
@@ -178,7 +163,7 @@ fn select(table: &TableLayout) -> String {
 }
 
 fn read_ids(connection: &dyn Connection, table: &TableLayout, ids: &mut IdSet, job: &Job) -> Result<()> {
-    let id = table.quoted("id");
+    let id = table.id();
     connection.query(&format!("SELECT {id} FROM {} ORDER BY {id}", quote(&table.name)), &[], &mut |row| {
         job.pulse()?;
         if let Some(id) = row.value(0)?.as_integer() {

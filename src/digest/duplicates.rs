@@ -3,10 +3,10 @@
 use super::experiment::{ExperimentDigest, digest, digest_nodes, link_digest, row_digest};
 use super::sum::{Hash, Sum};
 use crate::database::{Connection, Layout, Next, Row};
-use crate::error::Result;
+use crate::error::{Domain, Error, Result};
 use crate::hierarchy::{RowQuery, Scope, Selection, Shape, scan_nodes};
 use crate::progress::Job;
-use crate::schema::{Entity, LinkOwner, Place, quote};
+use crate::schema::{Entity, Place, quote};
 use crate::values::Value;
 
 /// What to do when the target has the same experiment already.
@@ -30,7 +30,7 @@ pub fn experiments_with_row(
     job: &Job,
 ) -> Result<Vec<i64>> {
     let mut same = Vec::new();
-    let shape = Shape::node(layout.entity(Entity::Experiment)?);
+    let shape = Shape::node(layout.root()?);
     scan_nodes(connection, &shape, Some((i64::MIN, i64::MAX)), job, &mut |id, found| {
         if Some(id) != except && row_digest(&shape, found, None)? == *row {
             same.push(id);
@@ -60,11 +60,11 @@ pub fn twin(
         return Ok(Some(first));
     }
     left = search.with_same_links(left)?;
-    let most = (MOST_NODES / (wanted.trials.count() + wanted.runs).max(1)).clamp(1, usize::MAX as u64) as usize;
+    let most = (MOST_NODES / (wanted.nodes.count() + wanted.deeper).max(1)).clamp(1, usize::MAX as u64) as usize;
     let mut size = FIRST_GROUP;
     while !left.is_empty() {
         let group: Vec<i64> = left.drain(..size.min(most).min(left.len())).collect();
-        for experiment in search.with_same_trials(group)? {
+        for experiment in search.with_same_nodes(group)? {
             if search.is_same(experiment)? {
                 return Ok(Some(experiment));
             }
@@ -77,7 +77,7 @@ pub fn twin(
 /// So many experiments are digested together at first, and so many times more each time.
 const FIRST_GROUP: usize = 8;
 const GROWTH: usize = 8;
-/// But no more trials and runs than this, unless one experiment has them.
+/// But no more rows of the hierarchy than this, unless one experiment has them.
 const MOST_NODES: u64 = 1 << 17;
 
 struct Search<'s> {
@@ -92,31 +92,43 @@ impl Search<'_> {
     fn is_same(&self, experiment: i64) -> Result<bool> {
         let mut there = Selection::read(self.connection, self.layout, experiment, Scope::default(), self.job)?;
         let wanted = self.wanted;
-        let as_many = there.trials.len() as u64 == wanted.trials.count() && there.runs.len() as u64 == wanted.runs;
+        let as_many = there.nodes_below_root() == wanted.nodes.count() + wanted.deeper;
         Ok(as_many
             && digest(self.connection, self.layout, &mut there, None, self.job, None)?.experiment == wanted.experiment)
     }
 
-    /// Those with as many trials and runs.
+    /// The rows of an entity, `t0`, with what they hang on, up to `tN` which hang on experiments; and the quoted key of these.
+    fn from(&self, entity: Entity) -> Result<(String, String)> {
+        let family = self.layout.family;
+        let mut table = self.layout.entity(entity)?;
+        let (mut from, mut at) = (format!("{} AS t0", quote(&table.name)), 0);
+        for above in family.upwards(entity).skip(1) {
+            let key = table.parent(above)?;
+            if above == Entity::ROOT {
+                return Ok((from, format!("t{at}.{key}")));
+            }
+            table = self.layout.entity(above)?;
+            at += 1;
+            let (name, id) = (quote(&table.name), table.id());
+            from.push_str(&format!(" JOIN {name} AS t{at} ON t{at}.{id} = t{}.{key}", at - 1));
+        }
+        Err(Error::internal(Domain::Database, "rows that hang on no experiment"))
+    }
+
+    /// Those with as many rows of the hierarchy, on top and below.
     fn of_same_size(&self, experiments: Vec<i64>) -> Result<Vec<i64>> {
-        let (trials, runs) = (self.layout.entity(Entity::Trial)?, self.layout.entity(Entity::Run)?);
-        let (owner, of_trials) = (trials.quoted("experiment_id"), format!("{} AS t", quote(&trials.name)));
-        let of_runs = format!(
-            "{} AS r JOIN {of_trials} ON t.{} = r.{}",
-            quote(&runs.name),
-            trials.quoted("id"),
-            runs.quoted("trial_id")
-        );
         let mut counts = vec![[0u64; 2]; experiments.len()];
-        for (which, from) in [of_trials, of_runs].iter().enumerate() {
-            let sql = format!("SELECT t.{owner} FROM {from} WHERE t.{owner} BETWEEN ?1 AND ?2");
+        for (entity, above) in self.layout.family.below_root() {
+            let which = usize::from(above != Entity::ROOT);
+            let (from, owner) = self.from(entity)?;
+            let sql = format!("SELECT {owner} FROM {from} WHERE {owner} BETWEEN ?1 AND ?2");
             self.of_each(&experiments, &sql, &mut |at, _| {
                 let count = counts.get_mut(at).and_then(|counts| counts.get_mut(which));
                 count.into_iter().for_each(|count| *count += 1);
                 Ok(())
             })?;
         }
-        let wanted = [self.wanted.trials.count(), self.wanted.runs];
+        let wanted = [self.wanted.nodes.count(), self.wanted.deeper];
         Ok(experiments.into_iter().zip(counts).filter(|(_, counts)| *counts == wanted).map(|(id, _)| id).collect())
     }
 
@@ -124,7 +136,7 @@ impl Search<'_> {
     fn with_same_links(&self, experiments: Vec<i64>) -> Result<Vec<i64>> {
         let mut sums = vec![Some(Sum::default()); experiments.len()];
         for table in &self.layout.tables {
-            if !matches!(table.schema.place, Place::Link { owner: LinkOwner::Experiment, .. }) {
+            if !matches!(table.schema.place, Place::Link { owner: Entity::ROOT, .. }) {
                 continue;
             }
             let query = RowQuery::new(self.layout, table)?;
@@ -142,18 +154,20 @@ impl Search<'_> {
         Ok(experiments.into_iter().zip(sums).filter(|(_, sum)| same(sum)).map(|(id, _)| id).collect())
     }
 
-    /// Those with the same trials, which are all read at once.
-    fn with_same_trials(&self, experiments: Vec<i64>) -> Result<Vec<i64>> {
+    /// Those with the same rows of the hierarchy, which are all read at once.
+    fn with_same_nodes(&self, experiments: Vec<i64>) -> Result<Vec<i64>> {
         if experiments.len() == 1 {
             return Ok(experiments);
         }
         let (mut selection, owners) = Selection::read_several(self.connection, self.layout, &experiments, self.job)?;
         let (_, nodes) = digest_nodes(self.connection, self.layout, &mut selection, self.job, None)?;
         let mut sums = vec![Sum::default(); experiments.len()];
-        for (hash, owner) in nodes.trials.iter().zip(owners) {
-            sums.iter_mut().skip(owner).take(1).for_each(|sum| sum.add(hash));
+        for (entity, owners) in owners.iter() {
+            for (hash, owner) in nodes.nodes.get(entity).iter().zip(owners) {
+                sums.iter_mut().skip(*owner).take(1).for_each(|sum| sum.add(hash));
+            }
         }
-        let same = |sum: &Sum| *sum == self.wanted.trials;
+        let same = |sum: &Sum| *sum == self.wanted.nodes;
         Ok(experiments.into_iter().zip(sums).filter(|(_, sum)| same(sum)).map(|(id, _)| id).collect())
     }
 

@@ -9,7 +9,7 @@ use crate::hierarchy::{
     Apart, Owner, Rewrite, Selection, Shape, Through, Visitor, unknown_experiment, walk, walk_apart,
 };
 use crate::progress::Job;
-use crate::schema::Entity;
+use crate::schema::{ByEntity, Entity, Family};
 use crate::spill::{HashList, Paged};
 use crate::values::ValueRef;
 
@@ -31,10 +31,10 @@ pub struct ExperimentDigest {
     pub row: Hash,
     /// Of what hangs on the experiment itself.
     pub own: Sum,
-    /// Of the trials.
-    pub trials: Sum,
-    /// How many runs there are.
-    pub runs: u64,
+    /// Of the rows of the hierarchy that hang on the experiment, with what is below them.
+    pub nodes: Sum,
+    /// How many rows of the hierarchy are below those.
+    pub deeper: u64,
     /// Whether rows have links in extra columns.
     pub linked: bool,
 }
@@ -49,14 +49,18 @@ impl ExperimentDigest {
 /// The digests of what an experiment consists of. There can be many.
 #[derive(Default)]
 pub struct NodeDigests {
-    /// Of each trial, in the selection's order.
-    pub trials: Vec<Hash>,
-    /// Of each run, in the selection's order.
-    pub runs: Vec<Hash>,
+    /// Of each row of the hierarchy, in the selection's order.
+    pub nodes: ByEntity<Vec<Hash>>,
     /// Of each link of the experiment itself, with the id of what it links.
-    pub own: Vec<(Hash, i64)>,
+    pub own: ByEntity<Vec<(Hash, i64)>>,
     /// Of the rows without the links of extra columns, where there are such columns.
     pub bare: Bare,
+}
+
+impl NodeDigests {
+    fn new(family: &Family) -> NodeDigests {
+        NodeDigests { nodes: ByEntity::new(family), own: ByEntity::new(family), bare: Bare::default() }
+    }
 }
 
 /// Reads the whole selection and digests it; with `stored`, as it would be stored elsewhere.
@@ -86,7 +90,7 @@ pub fn digest_nodes(
     also: Option<&mut dyn Visitor>,
 ) -> Result<(ExperimentDigest, NodeDigests)> {
     let mut digester = Digester::new(selection, layout, None, also);
-    digester.nodes = Some(NodeDigests::default());
+    digester.nodes = Some(NodeDigests::new(selection.family));
     walk(connection, layout, selection, job, &mut digester)?;
     digester.end()?.finish_nodes((connection, layout), selection, None, job)
 }
@@ -102,7 +106,7 @@ pub fn digest_as<'a>(
     nodes: bool,
 ) -> Result<(ExperimentDigest, NodeDigests)> {
     let mut digester = Digester::new(selection, layout, Some(stored), None);
-    digester.nodes = nodes.then(NodeDigests::default);
+    digester.nodes = nodes.then(|| NodeDigests::new(selection.family));
     match rewrite {
         Some(rewrite) => {
             walk(connection, layout, selection, job, &mut Through { rewrite, visitor: &mut digester })?;
@@ -138,7 +142,7 @@ pub fn link_digest((shape, leaf): (&Shape<'_>, &Shape<'_>), row: &dyn Row) -> Re
 /// The size of what is known of a node before everything below it was added: the digest of its row, and the sum of what is below.
 const NODE: usize = size_of::<Hash>() + Sum::BYTES;
 
-/// What is known of trials or runs, by position: up to 4 MiB of it in memory.
+/// What is known of the rows of one entity of the hierarchy, by position: up to 4 MiB of it in memory.
 type Nodes = Paged<NODE, 455>;
 
 /// Adds to what is below a node.
@@ -146,6 +150,16 @@ fn add_below(node: &mut [u8; NODE], hash: &Hash) {
     let mut more = Sum::default();
     more.add(hash);
     add_all_below(node, &more);
+}
+
+/// Takes the digest of a node's row from another, and adds what is below that one.
+fn join(node: &mut [u8; NODE], other: &[u8; NODE]) {
+    if let (Some(row), Some(of)) = (node.first_chunk_mut::<{ size_of::<Hash>() }>(), other.first_chunk()) {
+        *row = *of;
+    }
+    if let Some(below) = other.last_chunk() {
+        add_all_below(node, &Sum::decode(below));
+    }
 }
 
 /// Adds several to what is below a node.
@@ -158,6 +172,7 @@ fn add_all_below(node: &mut [u8; NODE], more: &Sum) {
 }
 
 /// One bit per row.
+#[derive(Default)]
 struct Seen(Vec<u64>);
 
 impl Seen {
@@ -180,7 +195,8 @@ impl Seen {
     }
 }
 
-/// The linked rows of one table.
+/// The linked rows of one entity.
+#[derive(Default)]
 struct Leaves {
     seen: Seen,
     sum: Sum,
@@ -221,15 +237,13 @@ pub struct Digester<'a> {
     also: Option<&'a mut dyn Visitor>,
     row: Option<Hash>,
     below: Sum,
-    trials: Nodes,
-    runs: Nodes,
+    known: ByEntity<Nodes>,
     /// What is not yet added below its owner: rows of one owner mostly follow each other.
     pending: (Owner, Sum),
     /// `None` if only the whole is of interest.
     nodes: Option<NodeDigests>,
-    metrics: Leaves,
-    artifacts: Leaves,
-    /// Links of extra columns will ask for the digests of metrics and artifacts.
+    leaves: ByEntity<Leaves>,
+    /// Links of extra columns will ask for the digests of linked rows.
     keeps_leaves: bool,
     buffer: Vec<u8>,
     leaf_buffer: Vec<u8>,
@@ -248,22 +262,13 @@ impl<'a> Digester<'a> {
             also,
             row: None,
             below: Sum::default(),
-            trials: Nodes::default(),
-            runs: Nodes::default(),
-            pending: (Owner::Experiment, Sum::default()),
+            known: ByEntity::new(selection.family),
+            pending: (Owner::ROOT, Sum::default()),
             nodes: None,
-            metrics: Leaves::new(selection.metrics.len()),
-            artifacts: Leaves::new(selection.artifacts.len()),
+            leaves: ByEntity::of(selection.family, |entity| Leaves::new(selection.leaf_count(entity))),
             keeps_leaves: layout.has_links(),
             buffer: Vec::new(),
             leaf_buffer: Vec::new(),
-        }
-    }
-
-    fn leaves(&mut self, entity: Entity) -> &mut Leaves {
-        match entity {
-            Entity::Metric => &mut self.metrics,
-            _ => &mut self.artifacts,
         }
     }
 
@@ -281,22 +286,21 @@ impl<'a> Digester<'a> {
         let more = std::mem::take(&mut self.pending.1);
         match self.pending.0 {
             _ if more.is_empty() => Ok(()),
-            Owner::Experiment => {
+            Owner::ROOT => {
                 self.below.add_all(&more);
                 Ok(())
             }
-            Owner::Trial(at) => self.trials.change(at as u64, |node| add_all_below(node, &more)),
-            Owner::Run(at) => self.runs.change(at as u64, |node| add_all_below(node, &more)),
+            Owner { entity, at } => self.known.get_mut(entity).change(at as u64, |node| add_all_below(node, &more)),
         }
     }
 
     /// Adds a link, whose row stands in the buffer, with the digest of what it links.
-    fn add_link(&mut self, owner: Owner, linked: &Hash, row: &dyn Row) -> Result<()> {
+    fn add_link(&mut self, owner: Owner, (leaf, linked): (Entity, &Hash), row: &dyn Row) -> Result<()> {
         self.buffer.extend_from_slice(linked);
         let hash = hash_of(&mut self.buffer);
-        if let (Owner::Experiment, Some(nodes)) = (owner, &mut self.nodes) {
+        if let (Owner::ROOT, Some(nodes)) = (owner, &mut self.nodes) {
             // The walk selects the linked row's id second.
-            nodes.own.extend(row.value(1)?.as_integer().map(|id| (hash, id)));
+            nodes.own.get_mut(leaf).extend(row.value(1)?.as_integer().map(|id| (hash, id)));
         }
         self.add(owner, &hash)
     }
@@ -311,15 +315,7 @@ impl<'a> Digester<'a> {
     /// After every row of the selection.
     pub fn end(mut self) -> Result<Ended> {
         self.add_pending()?;
-        Ok(Ended {
-            row: self.row,
-            below: self.below,
-            trials: self.trials,
-            runs: self.runs,
-            nodes: self.nodes,
-            metrics: self.metrics,
-            artifacts: self.artifacts,
-        })
+        Ok(Ended { row: self.row, below: self.below, known: self.known, nodes: self.nodes, leaves: self.leaves })
     }
 }
 
@@ -327,11 +323,9 @@ impl<'a> Digester<'a> {
 pub struct Ended {
     row: Option<Hash>,
     below: Sum,
-    trials: Nodes,
-    runs: Nodes,
+    known: ByEntity<Nodes>,
     nodes: Option<NodeDigests>,
-    metrics: Leaves,
-    artifacts: Leaves,
+    leaves: ByEntity<Leaves>,
 }
 
 /// `H(H(R(row)) ‖ sum(S))`: what is known of the node.
@@ -362,22 +356,34 @@ impl Ended {
         if !layout.has_links() {
             return Ok(Default::default());
         }
-        let (mut trials, mut runs, mut bare) = (HashList::default(), HashList::default(), Nodes::default());
-        for trial in 0..selection.trials.len() as u64 {
-            bare.set(trial, &self.trials.get(trial)?)?;
+        let mut rows = Bare(ByEntity::new(selection.family));
+        // With the rows below them, but without the links of those.
+        let mut whole: ByEntity<Nodes> = ByEntity::new(selection.family);
+        for (entity, above) in selection.family.below_root().rev() {
+            for at in 0..selection.ids(entity).len() as u64 {
+                job.pulse()?;
+                let own = self.known.get_mut(entity);
+                let hash = match selection.family.has_below(entity) {
+                    true => {
+                        let (own, nodes) = (own.get(at)?, whole.get_mut(entity));
+                        nodes.change(at, |node| join(node, &own))?;
+                        node_hash(nodes, at)?
+                    }
+                    false => node_hash(own, at)?,
+                };
+                rows.0.get_mut(entity).set(at, &hash)?;
+            }
+            if above == Entity::ROOT {
+                continue;
+            }
+            for (at, parent) in selection.parents(entity).iter().enumerate() {
+                let hash = rows.0.get_mut(entity).get(at as u64)?;
+                whole.get_mut(above).change(u64::from(*parent), |node| add_below(node, &hash))?;
+            }
         }
-        for (run, trial) in selection.run_trial.iter().enumerate() {
-            job.pulse()?;
-            let hash = node_hash(&mut self.runs, run as u64)?;
-            runs.set(run as u64, &hash)?;
-            bare.change(u64::from(*trial), |node| add_below(node, &hash))?;
+        for entity in selection.family.leaves() {
+            *rows.0.get_mut(entity) = std::mem::take(&mut self.leaves.get_mut(entity).hashes);
         }
-        for trial in 0..selection.trials.len() as u64 {
-            trials.set(trial, &node_hash(&mut bare, trial)?)?;
-        }
-        let [metrics, artifacts] =
-            [&mut self.metrics, &mut self.artifacts].map(|leaves| std::mem::take(&mut leaves.hashes));
-        let mut rows = Bare { trials, runs, metrics, artifacts };
         let links = rows.links((connection, layout), selection, stored, job)?;
         Ok((links, rows))
     }
@@ -394,27 +400,29 @@ impl Ended {
         };
         let (mut links, bare) = self.links(from, selection, stored, job)?;
         let mut nodes = self.nodes.take();
-        for (run, trial) in selection.run_trial.iter().enumerate() {
-            job.pulse()?;
-            let hash = node_hash(&mut self.runs, run as u64)?;
-            let hash = if links.any { with_links(hash, links.runs.get(run as u64)?) } else { hash };
-            self.trials.change(u64::from(*trial), |node| add_below(node, &hash))?;
-            nodes.iter_mut().for_each(|nodes| nodes.runs.push(hash));
-        }
-        let mut trials = Sum::default();
-        for trial in 0..selection.trials.len() as u64 {
-            job.pulse()?;
-            let hash = node_hash(&mut self.trials, trial)?;
-            let hash = if links.any { with_links(hash, links.trials.get(trial)?) } else { hash };
-            trials.add(&hash);
-            nodes.iter_mut().for_each(|nodes| nodes.trials.push(hash));
+        let mut top = Sum::default();
+        for (entity, above) in selection.family.below_root().rev() {
+            for (at, parent) in selection.parents(entity).iter().enumerate() {
+                job.pulse()?;
+                let hash = node_hash(self.known.get_mut(entity), at as u64)?;
+                let hash = match links.any {
+                    true => with_links(hash, links.nodes.get_mut(entity).get(at as u64)?),
+                    false => hash,
+                };
+                match above {
+                    Entity::ROOT => top.add(&hash),
+                    _ => self.known.get_mut(above).change(u64::from(*parent), |node| add_below(node, &hash))?,
+                }
+                nodes.iter_mut().for_each(|nodes| nodes.nodes.get_mut(entity).push(hash));
+            }
         }
         let mut below = self.below;
-        below.add_all(&trials);
+        below.add_all(&top);
         let mut body = Vec::new();
         below.encode(&mut body);
-        self.metrics.sum.encode(&mut body);
-        self.artifacts.sum.encode(&mut body);
+        for entity in selection.family.leaves() {
+            self.leaves.get(entity).sum.encode(&mut body);
+        }
         if !links.body.is_empty() {
             links.body.encode(&mut body);
         }
@@ -430,8 +438,8 @@ impl Ended {
             body: *blake3::hash(&body).as_bytes(),
             row,
             own: self.below,
-            trials,
-            runs: selection.runs.len() as u64,
+            nodes: top,
+            deeper: selection.nodes_below_root() - top.count(),
             linked: links.any,
         };
         let nodes = nodes.map(|nodes| NodeDigests { bare, ..nodes });
@@ -453,21 +461,20 @@ impl Visitor for Digester<'_> {
             }
         };
         match owner {
-            Owner::Experiment => self.row = Some(hash),
-            Owner::Trial(at) => self.trials.change(at as u64, set)?,
-            Owner::Run(at) => self.runs.change(at as u64, set)?,
+            Owner::ROOT => self.row = Some(hash),
+            Owner { entity, at } => self.known.get_mut(entity).change(at as u64, set)?,
         }
         Ok(())
     }
 
-    fn below_run(&mut self, run: usize, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
+    fn below(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
         self.buffer.clear();
         encode_row(shape, row, self.stored, &mut self.buffer)?;
         let hash = hash_of(&mut self.buffer);
         if let Some(also) = self.also.as_deref_mut() {
-            also.below_run(run, shape, row)?;
+            also.below(owner, shape, row)?;
         }
-        self.add(Owner::Run(run), &hash)
+        self.add(owner, &hash)
     }
 
     fn link(
@@ -484,9 +491,9 @@ impl Visitor for Digester<'_> {
             self.leaf_buffer.clear();
             usual = encode_row(leaf_shape.1, row, self.stored, &mut self.leaf_buffer)?;
             linked = hash_of(&mut self.leaf_buffer);
-            self.leaves(leaf_shape.0).link(rank, &linked);
+            self.leaves.get_mut(leaf_shape.0).link(rank, &linked);
             if self.keeps_leaves {
-                self.leaves(leaf_shape.0).hashes.set(rank, &linked)?;
+                self.leaves.get_mut(leaf_shape.0).hashes.set(rank, &linked)?;
             }
         }
         self.buffer.clear();
@@ -494,7 +501,7 @@ impl Visitor for Digester<'_> {
         if let Some(also) = self.interested(usual) {
             also.link(owner, shape, row, leaf, leaf_shape)?;
         }
-        self.add_link(owner, &linked, row)
+        self.add_link(owner, (leaf_shape.0, &linked), row)
     }
 }
 
@@ -506,7 +513,7 @@ impl Apart for Digester<'_> {
         if let Some(also) = self.interested(usual) {
             also.odd_leaf(leaf, shape, row)?;
         }
-        self.leaves(leaf.0).hashes.set(leaf.1, &hash)
+        self.leaves.get_mut(leaf.0).hashes.set(leaf.1, &hash)
     }
 
     fn bare_link(
@@ -518,12 +525,12 @@ impl Apart for Digester<'_> {
     ) -> Result<()> {
         let mut linked = MISSING;
         if let Some(rank) = rank {
-            let leaves = self.leaves(entity);
+            let leaves = self.leaves.get_mut(entity);
             linked = leaves.hashes.get(rank)?;
             leaves.link(rank, &linked);
         }
         self.buffer.clear();
         encode_row(shape, row, self.stored, &mut self.buffer)?;
-        self.add_link(owner, &linked, row)
+        self.add_link(owner, (entity, &linked), row)
     }
 }

@@ -6,17 +6,12 @@ use crate::database::{Connection, Layout};
 use crate::error::Result;
 use crate::hierarchy::{Linking, Owner, Selection, Target, scan_links};
 use crate::progress::Job;
-use crate::schema::{Entity, Place};
+use crate::schema::{ByEntity, Entity, Family, Place};
 use crate::spill::{HashList, Paged};
 
-/// The digests of the rows without their links.
+/// The digests of the rows without their links, by entity.
 #[derive(Default)]
-pub struct Bare {
-    pub trials: HashList,
-    pub runs: HashList,
-    pub metrics: HashList,
-    pub artifacts: HashList,
-}
+pub struct Bare(pub ByEntity<HashList>);
 
 /// Sums by position: some 2 MiB of them in memory.
 type Sums = Paged<{ Sum::BYTES }, 400>;
@@ -26,11 +21,10 @@ type Sums = Paged<{ Sum::BYTES }, 400>;
 pub struct Links {
     /// Of the experiment's own row.
     pub own: Sum,
-    /// Of metrics, artifacts, and the experiment's links to artifacts.
+    /// Of linked rows, and of what hangs on the experiment itself.
     pub body: Sum,
-    /// Of each trial and of each run, with what is below it.
-    pub trials: Sums,
-    pub runs: Sums,
+    /// Of each row of the hierarchy, with what hangs on it.
+    pub nodes: ByEntity<Sums>,
     pub any: bool,
 }
 
@@ -43,7 +37,7 @@ impl Bare {
         stored: Option<Stored<'_>>,
         job: &Job,
     ) -> Result<Links> {
-        let mut links = Links::default();
+        let mut links = Links { nodes: ByEntity::new(layout.family), ..Links::default() };
         if !layout.has_links() {
             return Ok(links);
         }
@@ -64,7 +58,7 @@ impl Bare {
                 encode_bytes(schema.name.as_bytes(), &mut buffer);
                 encode_bytes(column.name.to_ascii_lowercase().as_bytes(), &mut buffer);
                 buffer.extend_from_slice(&row);
-                buffer.extend_from_slice(&self.target(target)?);
+                buffer.extend_from_slice(&self.target(selection.family, target)?);
                 links.add((schema.place, linking.owner), &buffer)?;
             }
             Ok(())
@@ -76,36 +70,31 @@ impl Bare {
     pub fn row(&mut self, linking: &Linking<'_>, stored: Option<Stored<'_>>, buffer: &mut Vec<u8>) -> Result<Hash> {
         let place = linking.shape.table.schema.place;
         if let (Place::Leaf(_), Some(leaf)) = (place, linking.leaf) {
-            return self.leaf(leaf);
+            return self.of(leaf);
         }
         buffer.clear();
         encode_row(linking.shape, linking.row, stored, buffer)?;
         if matches!(place, Place::Link { .. }) {
-            let linked = linking.leaf.map_or(Ok(Hash::default()), |leaf| self.leaf(leaf))?;
+            let linked = linking.leaf.map_or(Ok(Hash::default()), |leaf| self.of(leaf))?;
             buffer.extend_from_slice(&linked);
         }
         Ok(*blake3::hash(buffer).as_bytes())
     }
 
-    fn leaf(&mut self, (entity, rank): (Entity, u64)) -> Result<Hash> {
-        match entity {
-            Entity::Metric => self.metrics.get(rank),
-            _ => self.artifacts.get(rank),
-        }
+    fn of(&mut self, (entity, at): Target) -> Result<Hash> {
+        self.0.get_mut(entity).get(at)
     }
 
-    /// Stands for what a link leads to.
-    pub fn target(&mut self, target: Option<Target>) -> Result<Hash> {
+    /// Stands for what a link of this family's leads to.
+    pub fn target(&mut self, family: &Family, target: Option<Target>) -> Result<Hash> {
         match target {
             None => Ok(Hash::default()),
-            Some(Target::Experiment) => {
+            Some((Entity::ROOT, _)) => {
                 let mut name = Vec::new();
-                encode_bytes(b"EXPERIMENT", &mut name);
+                encode_bytes(family.table_name(Entity::ROOT).as_bytes(), &mut name);
                 Ok(*blake3::hash(&name).as_bytes())
             }
-            Some(Target::Trial(at)) => self.trials.get(at as u64),
-            Some(Target::Run(at)) => self.runs.get(at as u64),
-            Some(Target::Leaf(entity, rank)) => self.leaf((entity, rank)),
+            Some(target) => self.of(target),
         }
     }
 }
@@ -120,10 +109,9 @@ impl Links {
             *kept = sum.encoded();
         };
         match (place, owner) {
-            (Place::Node(Entity::Experiment), _) => self.own.add(&hash),
-            (_, Owner::Experiment) => self.body.add(&hash),
-            (_, Owner::Trial(at)) => return self.trials.change(at as u64, add),
-            (_, Owner::Run(at)) => return self.runs.change(at as u64, add),
+            (Place::Node(Entity::ROOT), _) => self.own.add(&hash),
+            (_, Owner::ROOT) => self.body.add(&hash),
+            (_, Owner { entity, at }) => return self.nodes.get_mut(entity).change(at as u64, add),
         }
         Ok(())
     }

@@ -2,24 +2,26 @@
 //! reading all of them one after the other.
 
 use super::leaves::scan_leaves;
+use super::order::link_order;
 use super::row_query::RowQuery;
-use super::selection::Selection;
-use super::walk::{Owner, Shape, Visitor, range, row_order, walk_below_run, walk_nodes};
-use crate::database::{Connection, Engine, Layout, Next, Row, TableLayout};
+use super::selection::{Selection, range};
+use super::shape::{Owner, Shape};
+use super::walk::{Visitor, walk_below, walk_nodes};
+use crate::database::{Connection, Layout, Next, Row, TableLayout};
 use crate::error::Result;
 use crate::progress::Job;
-use crate::schema::{Entity, LinkOwner, Place, quote};
+use crate::schema::{Entity, Place};
 
 /// Receives the rows: [`Visitor`], but for the links.
 pub trait Apart: Visitor {
-    /// A row of METRIC or ARTIFACT and its rank in the selection, before the links to it. Its id is column 1.
+    /// A linked row and its rank in the selection, before the links to it. Its id is column 1.
     fn leaf(&mut self, leaf: (Entity, u64), shape: &Shape<'_>, row: &dyn Row) -> Result<()>;
 
     /// A link, and the rank of the row that it links; `None` if there is none.
     fn bare_link(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row, leaf: (Entity, Option<u64>)) -> Result<()>;
 }
 
-/// Reads every row of the selection: the nodes, what is linked, then what is below the runs, and the links.
+/// Reads every row of the selection: the nodes, what is linked, then what hangs on the nodes, and the links.
 pub fn walk_apart(
     connection: &dyn Connection,
     layout: &Layout,
@@ -36,7 +38,7 @@ pub fn walk_apart(
     }
     for table in &layout.tables {
         match table.schema.place {
-            Place::BelowRun => walk_below_run(connection, &RowQuery::new(layout, table)?, selection, job, visitor)?,
+            Place::Below(_) => walk_below(connection, &RowQuery::new(layout, table)?, selection, job, visitor)?,
             Place::Link { leaf, .. } => {
                 let query = RowQuery::apart(layout, table)?;
                 walk_bare_links(connection, &query, leaf, selection, job, visitor)?;
@@ -45,19 +47,6 @@ pub fn walk_apart(
         }
     }
     Ok(())
-}
-
-impl<'l> Shape<'l> {
-    /// The shape of rows that are selected by [`Shape::select_leaf`] in [`scan_leaves`].
-    pub fn leaf(table: &'l TableLayout) -> Shape<'l> {
-        Shape::new(table, 2)
-    }
-
-    /// The columns after the id: the id once more, where [`Shape::row_key`] looks for it, and the content.
-    pub fn select_leaf(&self) -> String {
-        let content = self.columns.iter().map(|column| format!(", {}", quote(&column.name)));
-        std::iter::once(format!(", {}", self.table.quoted("id"))).chain(content).collect()
-    }
 }
 
 fn walk_leaves(
@@ -72,18 +61,6 @@ fn walk_leaves(
     scan_leaves(connection, table, selection.leaves(entity), &shape.select_leaf(), job, &mut |rank, row| {
         visitor.leaf((entity, rank), &shape, row)
     })
-}
-
-/// The order in which to read the rows of a table, so that what its links link comes in some order too: where rows have no rowid the
-/// primary key says nothing of that, but a server has an index for the foreign key.
-pub fn link_order(connection: &dyn Connection, table: &TableLayout) -> String {
-    match table.schema.place {
-        Place::Link { leaf, .. } if connection.engine() == Engine::Mysql => {
-            let column = table.schema.parent_column(leaf);
-            column.map_or_else(String::new, |column| format!(" ORDER BY t.{}", table.quoted(column.name)))
-        }
-        _ => row_order(table),
-    }
 }
 
 fn walk_bare_links(
@@ -106,25 +83,15 @@ fn walk_bare_links(
             return Ok(Next::Row);
         }
         let leaf_id = row.value(1)?.as_integer();
-        let Some(position) = selection.owner(query.owner, row.value(0)?.as_integer(), leaf_id) else {
+        let linked = leaf_id.map(|id| (leaf, id));
+        let Some(at) = selection.owner(query.owner, row.value(0)?.as_integer(), linked) else {
             return Ok(Next::Row);
         };
         let rank = match leaf_id {
             Some(id) => selection.leaves(leaf).rank(id)?,
             None => None,
         };
-        visitor.bare_link(Owner::of_link(query.owner, position), &query.shape, row, (leaf, rank))?;
+        visitor.bare_link(Owner { entity: query.owner, at }, &query.shape, row, (leaf, rank))?;
         Ok(Next::Row)
     })
-}
-
-impl Owner {
-    /// What a link at this position of such an owner hangs on.
-    pub fn of_link(owner: LinkOwner, position: usize) -> Owner {
-        match owner {
-            LinkOwner::Experiment => Owner::Experiment,
-            LinkOwner::Trial => Owner::Trial(position),
-            LinkOwner::Run => Owner::Run(position),
-        }
-    }
 }

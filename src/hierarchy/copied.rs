@@ -5,7 +5,7 @@ use super::selection::{Members, Scope, Selection};
 use crate::database::{Connection, Layout, TableLayout};
 use crate::error::{Domain, Error, Result};
 use crate::progress::Job;
-use crate::schema::{Entity, LinkOwner, Place, Role, Table, quote};
+use crate::schema::{ByEntity, Entity, Place, Role, Table, quote};
 use crate::values::Value;
 
 /// A first id, and how many follow without a gap, the first included.
@@ -14,24 +14,14 @@ pub type Block = (i64, u64);
 /// The ids that only a copy's rows have.
 #[derive(Clone, Debug)]
 pub struct Blocks {
-    pub metrics: Vec<Block>,
-    pub artifacts: Vec<Block>,
-    /// The trials and artifacts that are the copy's, of an experiment that has others too.
-    pub appended: Option<(Block, Block)>,
-}
-
-/// Whether all columns of keys have numeric types: then a key is equal to another in a copy if it was in the source, and reads
-/// back as the integer that was written.
-pub fn keeps_keys(layout: &Layout) -> bool {
-    layout
-        .tables
-        .iter()
-        .flat_map(|table| &table.columns)
-        .all(|column| column.schema.is_none_or(|known| known.role == Role::Content) || column.holds_integers())
+    /// Of what links reach.
+    pub leaves: ByEntity<Vec<Block>>,
+    /// What is the copy's, of an experiment that has others too: rows that hang on it, and rows that it links.
+    pub appended: Option<Vec<(Entity, Block)>>,
 }
 
 impl Selection {
-    /// The rows of a copy. Reads trials and runs; whether all the others are there, [`Selection::miscounted`] says.
+    /// The rows of a copy. Reads those of the hierarchy; whether all the others are there, [`Selection::miscounted`] says.
     pub fn of_copy(
         connection: &dyn Connection,
         layout: &Layout,
@@ -40,19 +30,12 @@ impl Selection {
         job: &Job,
     ) -> Result<Selection> {
         let range = |(first, count): Block| first..=first.wrapping_add_unsigned(count).wrapping_sub(1);
-        let scope = match blocks.appended {
-            None => Scope::default(),
-            Some((trials, artifacts)) => Scope {
-                trials: Some(Members::Range(range(trials))),
-                artifacts: Some(Members::Range(range(artifacts))),
-                ..Scope::default()
-            },
-        };
-        let mut selection = Selection {
-            metrics: IdSet::blocks(&blocks.metrics)?,
-            artifacts: IdSet::blocks(&blocks.artifacts)?,
-            ..Selection::nothing(experiment, scope)
-        };
+        let appended = blocks.appended.iter().flatten();
+        let only = appended.map(|(entity, block)| (*entity, Members::Range(range(*block)))).collect();
+        let mut selection = Selection::nothing(layout.family, experiment, Scope { only, ..Scope::default() });
+        for entity in layout.family.leaves() {
+            *selection.leaves(entity) = IdSet::blocks(blocks.leaves.get(entity))?;
+        }
         selection.read_nodes(connection, layout, job)?;
         Ok(selection)
     }
@@ -92,16 +75,14 @@ impl Selection {
             Ok(())
         };
         match table.schema.place {
-            Place::Aside => return Ok(0),
-            Place::Node(Entity::Trial) => return Ok(self.trials.len() as u64),
-            Place::Node(Entity::Run) => return Ok(self.runs.len() as u64),
-            Place::Node(_) => between(Role::Id, Some((own, own)))?,
-            Place::Leaf(Entity::Metric) => between(Role::Id, self.metrics.bounds())?,
-            Place::Leaf(_) => between(Role::Id, self.artifacts.bounds())?,
-            Place::BelowRun => between(Role::Parent(Entity::Run), self.owner_bounds(LinkOwner::Run))?,
+            Place::Aside | Place::Derived(_) => return Ok(0),
+            Place::Node(Entity::ROOT) => between(Role::Id, Some((own, own)))?,
+            Place::Node(entity) => return Ok(self.ids(entity).len() as u64),
+            Place::Leaf(entity) => between(Role::Id, self.leaf(entity).bounds())?,
+            Place::Below(owner) => between(Role::Parent(owner), self.owner_bounds(owner))?,
             Place::Link { owner, leaf } => {
-                between(Role::Parent(owner.entity()), self.owner_bounds(owner))?;
-                if let (LinkOwner::Experiment, Some(Members::Range(range))) = (owner, &self.scope.artifacts) {
+                between(Role::Parent(owner), self.owner_bounds(owner))?;
+                if let (Entity::ROOT, Some(Members::Range(range))) = (owner, self.scope.only(leaf)) {
                     between(Role::Parent(leaf), Some((*range.start(), *range.end())))?;
                 }
             }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::problem::{Problem, ProblemKind, Problems};
 use crate::database::{Connection, Layout, Next, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
+use crate::schema::experiment_manager::{RUN, TRIAL};
 use crate::schema::{Entity, quote};
 use crate::values::{Value, ValueRef};
 
@@ -34,8 +35,7 @@ pub fn list_experiments(
     each: &mut dyn FnMut(ExperimentSummary) -> Result<()>,
 ) -> Result<Problems> {
     let mut unlisted = Problems::default();
-    let (experiments, trials, runs) =
-        (layout.entity(Entity::Experiment)?, layout.entity(Entity::Trial)?, layout.entity(Entity::Run)?);
+    let (experiments, trials, runs) = (layout.entity(Entity::ROOT)?, layout.entity(TRIAL)?, layout.entity(RUN)?);
     let columns: Vec<String> = ["id", "title", "desc", "start_time", "update_time"]
         .iter()
         .map(|column| format!("e.{}", experiments.quoted(column)))
@@ -89,7 +89,7 @@ fn problem(table: &TableLayout, id: ValueRef<'_>, title: ValueRef<'_>) -> Proble
 
 /// Fails with the nearest ids unless the experiment exists.
 pub fn experiment_exists(connection: &dyn Connection, layout: &Layout, id: i64) -> Result<()> {
-    let table = layout.entity(Entity::Experiment)?;
+    let table = layout.entity(Entity::ROOT)?;
     let (name, column) = (quote(&table.name), table.quoted("id"));
     let found =
         connection.query_integer(&format!("SELECT count(*) FROM {name} WHERE {column} = ?1"), &[Value::Integer(id)])?;

@@ -3,12 +3,12 @@
 use smallvec::SmallVec;
 
 use super::odd::is_disguised;
+use super::order::row_order;
 use super::problem::{Problem, ProblemKind};
 use super::stretches::Stretch;
-use super::walk::row_order;
 use crate::database::{Layout, Row, TableLayout};
 use crate::error::{Domain, Error, Result};
-use crate::schema::{Column, Entity, Kind, LinkOwner, Place, Role, Table, quote, table};
+use crate::schema::{Column, Entity, Kind, Place, Role, Table, family_of, quote};
 use crate::values::ValueRef;
 
 /// A query for the key columns of a table, with a last column that is 1 for rows that can stand if there is a condition for that.
@@ -17,7 +17,7 @@ pub struct KeyQuery {
     pub sql: String,
     /// The same for all rows, whatever they hang on.
     pub whole: String,
-    pub owner: LinkOwner,
+    pub owner: Entity,
     pub owner_at: usize,
     pub leaf: Option<(usize, Entity)>,
     sound_at: Option<usize>,
@@ -35,13 +35,13 @@ pub type Rank = (usize, SmallVec<[i64; 2]>, i64);
 impl KeyQuery {
     pub fn new(found: &TableLayout, sound: Option<String>) -> Result<KeyQuery> {
         let schema = found.schema;
-        let (owner, leaf_entity) = match schema.place {
-            Place::Link { owner, leaf } => (owner, Some(leaf)),
-            _ => (LinkOwner::Run, None),
+        let leaf_entity = match schema.place {
+            Place::Link { leaf, .. } => Some(leaf),
+            _ => None,
         };
         let keys: Vec<&'static Column> = schema.columns.iter().filter(|column| column.role != Role::Content).collect();
         let at = |entity: Entity| keys.iter().position(|column| column.role == Role::Parent(entity));
-        let Some(owner_at) = at(owner.entity()) else {
+        let Some((owner, owner_at)) = schema.owner().and_then(|owner| Some((owner, at(owner)?))) else {
             return Err(Error::internal(Domain::Database, format!("{} has no owner", schema.name)));
         };
         let mut select: Vec<String> = keys.iter().map(|column| format!("t.{}", found.quoted(column.name))).collect();
@@ -54,7 +54,9 @@ impl KeyQuery {
         let rowid = found.rowid.filter(|_| !order.is_empty());
         let rowid_at = rowid.map(|_| select.len());
         select.extend(rowid.map(|rowid| format!("t.{rowid}")));
-        let path = || schema.index_path().iter().map(|index| keys.iter().position(|key| key == index)).collect();
+        let path = || {
+            family_of(schema).index_path(schema).iter().map(|index| keys.iter().position(|key| key == index)).collect()
+        };
         let path = if order.is_empty() { None } else { path() };
         Ok(KeyQuery {
             table: schema,
@@ -98,15 +100,15 @@ impl KeyQuery {
     }
 
     /// The id of what a link links.
-    pub fn leaf_id(&self, row: &dyn Row) -> Result<Option<i64>> {
+    pub fn leaf_id(&self, row: &dyn Row) -> Result<Option<(Entity, i64)>> {
         match self.leaf {
-            Some((at, _)) => Ok(row.value(at)?.as_integer()),
+            Some((at, entity)) => Ok(row.value(at)?.as_integer().map(|id| (entity, id))),
             None => Ok(None),
         }
     }
 
     /// What orders the row; `None` if it is not known.
-    pub fn rank(&self, row: &dyn Row, owner: usize, leaf: Option<i64>) -> Result<Option<Rank>> {
+    pub fn rank(&self, row: &dyn Row, owner: usize, leaf: Option<(Entity, i64)>) -> Result<Option<Rank>> {
         let Some(path) = &self.path else { return Ok(None) };
         let mut indices = SmallVec::new();
         for at in path {
@@ -115,7 +117,7 @@ impl KeyQuery {
                 _ => return Ok(None),
             }
         }
-        Ok(Some((owner, indices, leaf.unwrap_or(0))))
+        Ok(Some((owner, indices, leaf.map_or(0, |(_, id)| id))))
     }
 
     /// Whether the condition holds.
@@ -169,8 +171,7 @@ pub fn soundness(
     let mut conditions = Vec::new();
     let mut covered: Vec<&str> = Vec::new();
     for reference in found.schema.references {
-        let Some(parent) = table(reference.table) else { continue };
-        if parent.place != Place::BelowRun {
+        if layout.family.outer(reference).is_none() {
             continue;
         }
         covered.extend(reference.columns);

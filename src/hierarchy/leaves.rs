@@ -25,7 +25,7 @@ pub fn scan_leaves(
     let Some((low, high)) = set.bounds() else {
         return Ok(());
     };
-    let (id, name) = (table.quoted("id"), quote(&table.name));
+    let (id, name) = (table.id(), quote(&table.name));
     if high.abs_diff(low) / set.len() <= RANGE_PER_ROW {
         let sql = format!("SELECT {id}{columns} FROM {name} WHERE {id} BETWEEN ?1 AND ?2 ORDER BY {id}");
         return connection.query(&sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {

@@ -2,26 +2,16 @@
 
 use super::problem::{Problem, ProblemKind, Problems};
 use super::row_query::RowQuery;
-use super::selection::Selection;
-use super::walk::{Owner, Shape, range};
+use super::selection::{Selection, range};
+use super::shape::{Owner, Shape};
 use crate::database::{ColumnLayout, Connection, ForeignKey, Layout, Next, Row, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
-use crate::schema::{Entity, LinkOwner, Place, quote};
+use crate::schema::{Entity, Place, family_of, quote};
 use crate::values::{Value, ValueRef};
 
-/// Where a link leads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// To the experiment itself.
-    Experiment,
-    /// To the trial at this position.
-    Trial(usize),
-    /// To the run at this position.
-    Run(usize),
-    /// To the metric or artifact of this rank.
-    Leaf(Entity, u64),
-}
+/// Where a link leads: whose row, and its position or rank among those of the selection.
+pub type Target = (Entity, u64);
 
 /// The id in a column that may be declared for text: a foreign key compares as the column of the id does.
 pub fn id_in(value: ValueRef<'_>) -> Option<i64> {
@@ -36,12 +26,11 @@ impl Selection {
     #[inline]
     pub fn target(&mut self, entity: Entity, value: ValueRef<'_>) -> Result<Option<Target>> {
         let Some(id) = id_in(value) else { return Ok(None) };
-        Ok(match entity {
-            Entity::Experiment => (id == self.experiment).then_some(Target::Experiment),
-            Entity::Trial => self.trials.position(id).map(Target::Trial),
-            Entity::Run => self.runs.position(id).map(Target::Run),
-            Entity::Metric | Entity::Artifact => self.leaves(entity).rank(id)?.map(|rank| Target::Leaf(entity, rank)),
-        })
+        let rank = match self.family.is_leaf(entity) {
+            true => self.leaves(entity).rank(id)?,
+            false => self.ids(entity).position(id).map(|at| at as u64),
+        };
+        Ok(rank.map(|rank| (entity, rank)))
     }
 }
 
@@ -49,9 +38,9 @@ impl Selection {
 pub struct Linking<'r> {
     pub shape: &'r Shape<'r>,
     pub row: &'r dyn Row,
-    /// What it hangs on; of a metric or an artifact the experiment.
+    /// What it hangs on; of a linked row the experiment.
     pub owner: Owner,
-    /// Of the row of a junction table what it links, and of a metric or an artifact itself: `None` if there is none.
+    /// Of the row of a junction table what it links, and of a linked row itself: `None` if there is none.
     pub leaf: Option<(Entity, u64)>,
 }
 
@@ -83,9 +72,9 @@ pub fn scan_links(
 ) -> Result<()> {
     for table in layout.tables.iter().filter(|table| table.has_links()) {
         match table.schema.place {
-            Place::Aside => {}
+            Place::Aside | Place::Derived(_) => {}
             Place::Leaf(entity) => scan_leaf(connection, table, entity, selection, job, each)?,
-            Place::Node(_) | Place::BelowRun | Place::Link { .. } => {
+            Place::Node(_) | Place::Below(_) | Place::Link { .. } => {
                 scan_owned(connection, layout, table, selection, job, each)?;
             }
         }
@@ -110,7 +99,7 @@ fn scan_leaf(
 ) -> Result<()> {
     let Some(bounds) = selection.leaves(entity).bounds() else { return Ok(()) };
     let shape = Shape::leaf(table);
-    let (id, name) = (table.quoted("id"), quote(&table.name));
+    let (id, name) = (table.id(), quote(&table.name));
     let sql = format!(
         "SELECT {id}{} FROM {name} AS t WHERE t.{id} BETWEEN ?1 AND ?2 AND {} ORDER BY t.{id}",
         shape.select_leaf(),
@@ -123,7 +112,7 @@ fn scan_leaf(
             None => None,
         };
         if let Some(rank) = rank {
-            each(selection, &Linking { shape: &shape, row, owner: Owner::Experiment, leaf: Some((entity, rank)) })?;
+            each(selection, &Linking { shape: &shape, row, owner: Owner::ROOT, leaf: Some((entity, rank)) })?;
         }
         Ok(Next::Row)
     })
@@ -149,15 +138,18 @@ fn scan_owned(
         {
             return Ok(Next::Row);
         }
-        let leaf_id = if leaf.is_some() { row.value(1)?.as_integer() } else { None };
-        let Some(position) = selection.owner(query.owner, row.value(0)?.as_integer(), leaf_id) else {
+        let leaf = match leaf {
+            Some(entity) => row.value(1)?.as_integer().map(|id| (entity, id)),
+            None => None,
+        };
+        let Some(at) = selection.owner(query.owner, row.value(0)?.as_integer(), leaf) else {
             return Ok(Next::Row);
         };
-        let linked = match (leaf, leaf_id) {
-            (Some(entity), Some(id)) => selection.leaves(entity).rank(id)?.map(|rank| (entity, rank)),
-            _ => None,
+        let linked = match leaf {
+            Some((entity, id)) => selection.leaves(entity).rank(id)?.map(|rank| (entity, rank)),
+            None => None,
         };
-        let owner = Owner::of_link(query.owner, position);
+        let owner = Owner { entity: query.owner, at };
         each(selection, &Linking { shape: &query.shape, row, owner, leaf: linked })?;
         Ok(Next::Row)
     })
@@ -198,25 +190,15 @@ impl Leaving {
             Some((.., count)) => *count += 1,
             None => self.columns.push((table, column.name.clone(), 1)),
         }
-        let row = linking.shape.row_key(linking.row)?;
+        let (row, leads_out) =
+            (linking.shape.row_key(linking.row)?, family_of(linking.shape.table.schema).of(entity).leads_out);
         self.problems.add(|| Problem {
             kind: ProblemKind::DanglingReference,
             table,
-            message: format!("{table} ({row}): {} is {}, {}", column.name, value.describe(), leads_out(entity)),
+            message: format!("{table} ({row}): {} is {}, {}", column.name, value.describe(), leads_out),
             row,
         });
         Ok(())
-    }
-}
-
-/// What is wrong with a link.
-pub fn leads_out(entity: Entity) -> &'static str {
-    match entity {
-        Entity::Experiment => "which is another experiment or none",
-        Entity::Trial => "which is no trial of the experiment",
-        Entity::Run => "which is no run of the experiment",
-        Entity::Metric => "which is no metric of the experiment",
-        Entity::Artifact => "which is no artifact of the experiment",
     }
 }
 
@@ -324,19 +306,15 @@ pub fn describe(table: &TableLayout, key: &ForeignKey, row: &dyn Row) -> Result<
 
 impl Selection {
     /// The column by which the rows of a table are found, and the smallest and the greatest id there.
-    pub fn bounds_of(&mut self, table: &TableLayout) -> Option<(String, [Value; 2])> {
-        let (entity, bounds) = match table.schema.place {
-            Place::Aside => return None,
-            Place::Node(Entity::Experiment) => (None, self.owner_bounds(LinkOwner::Experiment)),
-            Place::Node(Entity::Trial) => (None, self.trials.bounds()),
-            Place::Node(_) => (None, self.runs.bounds()),
-            Place::Leaf(entity) => (None, self.leaves(entity).bounds()),
-            Place::BelowRun => (Some(Entity::Run), self.runs.bounds()),
-            Place::Link { owner, .. } => (Some(owner.entity()), self.owner_bounds(owner)),
-        };
-        let column = match entity {
-            None => table.quoted("id"),
-            Some(entity) => table.quoted(table.schema.parent_column(entity)?.name),
+    pub fn bounds_of(&self, table: &TableLayout) -> Option<(String, [Value; 2])> {
+        let schema = table.schema;
+        let (column, bounds) = match schema.place {
+            Place::Aside | Place::Derived(_) => return None,
+            Place::Node(entity) => (table.id(), self.owner_bounds(entity)),
+            Place::Leaf(entity) => (table.id(), self.leaf(entity).bounds()),
+            Place::Below(owner) | Place::Link { owner, .. } => {
+                (table.quoted(schema.parent_column(owner)?.name), self.owner_bounds(owner))
+            }
         };
         Some((column, range(bounds?)))
     }
@@ -344,14 +322,10 @@ impl Selection {
     /// Whether a row with this in that column is one of the selection.
     pub fn has_row_of(&mut self, table: &TableLayout, value: ValueRef<'_>) -> Result<bool> {
         let Some(id) = value.as_integer() else { return Ok(false) };
-        Ok(match table.schema.place {
-            Place::Aside => false,
-            Place::Node(Entity::Experiment) | Place::Link { owner: LinkOwner::Experiment, .. } => id == self.experiment,
-            Place::Node(Entity::Trial) | Place::Link { owner: LinkOwner::Trial, .. } => {
-                self.trials.position(id).is_some()
-            }
-            Place::Node(_) | Place::BelowRun | Place::Link { .. } => self.runs.position(id).is_some(),
-            Place::Leaf(entity) => self.leaves(entity).rank(id)?.is_some(),
+        Ok(match (table.schema.place, table.schema.owner()) {
+            (Place::Leaf(entity), _) => self.leaves(entity).rank(id)?.is_some(),
+            (Place::Aside | Place::Derived(_), _) | (_, None) => false,
+            (_, Some(owner)) => self.ids(owner).position(id).is_some(),
         })
     }
 }

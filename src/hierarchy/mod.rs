@@ -5,6 +5,7 @@
 //! Memory: a few dozen bytes per run and a bit per metric or artifact, whatever the number of rows.
 
 mod apart;
+mod barring;
 mod behind;
 mod copied;
 mod experiments;
@@ -13,37 +14,41 @@ mod keys;
 mod leaves;
 mod links;
 mod odd;
+mod order;
 mod presence;
 mod problem;
 mod row_query;
 mod rows_once;
 mod run_keys;
 mod selection;
+mod shape;
 mod strangers;
 mod stretches;
 mod untold;
 mod walk;
 mod without;
 
-pub use apart::{Apart, link_order, walk_apart};
+pub use apart::{Apart, walk_apart};
+pub use barring::{Barring, Without};
 pub use behind::{Behind, computed, computed_only_here};
-pub use copied::{Block, Blocks, keeps_keys};
+pub use copied::{Block, Blocks};
 pub use experiments::{ExperimentSummary, experiment_exists, list_experiments, unknown_experiment};
 pub use ids::{IdSet, Ids};
 pub use keys::soundness;
 pub use leaves::scan_leaves;
 pub use links::{
-    Dangling, Leaving, Linking, Target, dangling_rows, describe as describe_dangling, find_dangling, id_in, leads_out,
-    scan_links,
+    Dangling, Leaving, Linking, Target, dangling_rows, describe as describe_dangling, find_dangling, id_in, scan_links,
 };
 pub use odd::{has_loose_keys, is_disguised, mend_keys};
+pub use order::{link_order, row_order};
 pub use problem::{Problem, ProblemKind, Problems};
 pub use row_query::RowQuery;
 pub use rows_once::{Look, RowsOnce};
 pub use run_keys::RunKeys;
 pub use selection::{Counts, Members, Scope, Selection};
+pub use shape::{Owner, Shape};
 pub use strangers::{Strangers, append as append_value};
 pub use stretches::Stretches;
 pub use untold::{mark, untold};
-pub use walk::{CountRows, Owner, Rewrite, Shape, Through, Visitor, row_order, scan_nodes, walk};
-pub use without::{Barring, Fate, LEFT_OUT, Without, left_out_message};
+pub use walk::{CountRows, Rewrite, Through, Visitor, scan_nodes, walk};
+pub use without::{Fate, LEFT_OUT, left_out_message};

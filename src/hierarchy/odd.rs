@@ -8,7 +8,7 @@ use super::problem::{Problem, ProblemKind, Problems};
 use crate::database::{Connection, Layout, Next, Row, TableLayout};
 use crate::error::{Error, Result};
 use crate::progress::Job;
-use crate::schema::{Role, quote};
+use crate::schema::{ByEntity, Entity, Family, Role, quote};
 use crate::values::ValueRef;
 
 /// What a key is, if texts are the numbers that they look like.
@@ -52,17 +52,39 @@ pub fn is_disguised(value: ValueRef<'_>) -> bool {
     matches!(value, ValueRef::Text(_)) && matches!(Loose::of(value), Some(Loose::Integer(_)))
 }
 
-/// The trials and runs of an experiment that have no place in a copy, by their ids.
+/// The rows of one entity of the hierarchy that have no place in a copy.
 #[derive(Debug, Default)]
+pub(super) struct OddNodes {
+    /// Their ids.
+    pub ids: HashSet<Loose>,
+    pub count: u64,
+}
+
+/// The rows of an experiment that have no place in a copy.
+#[derive(Debug)]
 pub(super) struct Odd {
-    pub trials: HashSet<Loose>,
-    pub runs: HashSet<Loose>,
-    /// How many trials and runs these are, and rows of all tables together.
-    pub trial_count: u64,
-    pub run_count: u64,
+    nodes: ByEntity<OddNodes>,
+    /// How many these are, of all tables together.
     pub rows: u64,
     /// Those of them that nobody finds by the id of what they hang on.
     pub hidden: Problems,
+}
+
+impl Odd {
+    /// None yet.
+    pub fn new(family: &Family) -> Odd {
+        Odd { nodes: ByEntity::new(family), rows: 0, hidden: Problems::default() }
+    }
+
+    /// Those of an entity.
+    pub fn of(&self, entity: Entity) -> &OddNodes {
+        self.nodes.get(entity)
+    }
+
+    /// The same, to add to.
+    pub fn of_mut(&mut self, entity: Entity) -> &mut OddNodes {
+        self.nodes.get_mut(entity)
+    }
 }
 
 /// Whether a key of this table can be a text that looks like a number.
@@ -80,7 +102,7 @@ pub fn has_loose_keys(layout: &Layout) -> bool {
         .any(|column| column.schema.is_some_and(|known| is_key(known.role)) && !column.holds_integers())
 }
 
-/// Hands over the id, and the key of what they hang on, of the rows of TRIAL or TRIAL_RUN for which nothing says beforehand that these are
+/// Hands over the id, and the key of what they hang on, of the rows of a table of the hierarchy for which nothing says beforehand that these are
 /// integers.
 pub(super) fn scan(
     connection: &dyn Connection,
@@ -89,7 +111,7 @@ pub(super) fn scan(
     job: &Job,
     each: &mut dyn FnMut(ValueRef<'_>, ValueRef<'_>),
 ) -> Result<()> {
-    let sql = format!("SELECT {}, {} FROM {}", table.quoted("id"), table.quoted(parent), quote(&table.name));
+    let sql = format!("SELECT {}, {} FROM {}", table.id(), table.quoted(parent), quote(&table.name));
     connection.query(&sql, &[], &mut |row: &dyn Row| {
         job.pulse()?;
         each(row.value(0)?, row.value(1)?);
@@ -97,7 +119,7 @@ pub(super) fn scan(
     })
 }
 
-/// What is wrong with a row of TRIAL or TRIAL_RUN.
+/// What is wrong with a row of the hierarchy.
 pub(super) fn problem(table: &TableLayout, (id, parent, above): (ValueRef<'_>, &'static str, ValueRef<'_>)) -> Problem {
     let name = table.schema.name;
     let row = format!("id={}, {parent}={}", id.describe(), above.describe());

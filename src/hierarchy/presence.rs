@@ -1,11 +1,10 @@
 //! Which rows below the runs can stand, a bit for each possible key: looking a parent up in the database for every row takes
 //! longer than reading the row.
 
-use super::copied::keeps_keys;
 use super::run_keys::RunKeys;
 use crate::database::{Layout, Row};
 use crate::error::Result;
-use crate::schema::{Column, Kind, Place, Role, Table, table};
+use crate::schema::{ByEntity, Column, Kind, Place, Role, Table};
 use crate::values::ValueRef;
 
 /// Where a row's index and outer index are among its keys; `None` for 0.
@@ -29,12 +28,13 @@ pub struct Presence {
     tables: Vec<(&'static str, RunKeys)>,
     /// Keys compare as integers do.
     usable: bool,
-    runs: usize,
+    /// How many rows of each entity there are to hang on.
+    owners: ByEntity<usize>,
 }
 
 impl Presence {
-    pub fn new(layout: &Layout, runs: usize) -> Presence {
-        Presence { tables: Vec::new(), usable: keeps_keys(layout), runs }
+    pub fn new(layout: &Layout, owners: ByEntity<usize>) -> Presence {
+        Presence { tables: Vec::new(), usable: layout.keeps_keys(), owners }
     }
 
     /// Prepares for the rows of a table, read as `keys`; `None` if the database has to be asked whether they can stand.
@@ -45,9 +45,7 @@ impl Presence {
         let mut covered: Vec<&str> = Vec::new();
         let own = indices(schema);
         for reference in schema.references {
-            let Some(parent) = table(reference.table).filter(|parent| parent.place == Place::BelowRun) else {
-                continue;
-            };
+            let Some(parent) = layout.family.outer(reference) else { continue };
             covered.extend(reference.columns);
             if layout.table(parent.name).is_none() {
                 needs.never = true;
@@ -76,14 +74,15 @@ impl Presence {
                 needs.not_null.push(at(column.name)?);
             }
         }
-        if schema.place == Place::BelowRun {
+        if let Place::Below(owner) = schema.place {
+            let owners = *self.owners.get(owner);
             let mut positions = [None, None];
             for (position, name) in positions.iter_mut().zip(own.clone()) {
                 *position = Some(at(name)?);
             }
             needs.own = Some((self.tables.len(), positions));
             let complete = self.usable && own.count() <= positions.len();
-            let mut keys = RunKeys::new(self.runs, outer);
+            let mut keys = RunKeys::new(owners, outer);
             if !complete {
                 keys.give_up();
             }

@@ -1,14 +1,16 @@
 //! The query that reads the rows of one table with their contents, links together with what they link.
 
-use super::walk::Shape;
+use super::barring::Barring;
+use super::selection::Selection;
+use super::shape::Shape;
 use crate::database::{Layout, TableLayout};
 use crate::error::{Domain, Error, Result};
-use crate::schema::{Entity, LinkOwner, Place, Role, quote};
+use crate::schema::{Entity, Place, Role, quote};
 
-/// Reads the rows whose owners have ids in a range, the two parameters. The owner of a trial or a run is the row itself.
+/// Reads the rows whose owners have ids in a range, the two parameters. The owner of a row of the hierarchy is the row itself.
 pub struct RowQuery<'l> {
     pub table: &'l TableLayout,
-    pub owner: LinkOwner,
+    pub owner: Entity,
     pub shape: Shape<'l>,
     /// What a link links. Its id is column 1.
     pub leaf: Option<(Entity, Shape<'l>)>,
@@ -19,7 +21,7 @@ pub struct RowQuery<'l> {
 }
 
 impl<'l> RowQuery<'l> {
-    /// For EXPERIMENT, TRIAL, TRIAL_RUN, the tables below the runs and the junction tables.
+    /// For Entity::ROOT, TRIAL, TRIAL_RUN, the tables below the runs and the junction tables.
     pub fn new(layout: &'l Layout, table: &'l TableLayout) -> Result<RowQuery<'l>> {
         RowQuery::build(layout, table, true)
     }
@@ -34,15 +36,12 @@ impl<'l> RowQuery<'l> {
             Some(column) => Ok(table.quoted(column.name)),
             None => Err(Error::internal(Domain::Database, format!("{} has no {role:?}", table.schema.name))),
         };
-        let owner = match table.schema.place {
-            Place::Node(Entity::Experiment) => LinkOwner::Experiment,
-            Place::Node(Entity::Trial) => LinkOwner::Trial,
-            Place::Link { owner, .. } => owner,
-            _ => LinkOwner::Run,
+        let Some(owner) = table.schema.owner() else {
+            return Err(Error::internal(Domain::Database, format!("{} has no owner", table.schema.name)));
         };
         let owner_column = match table.schema.place {
             Place::Node(_) => column(Role::Id)?,
-            _ => column(Role::Parent(owner.entity()))?,
+            _ => column(Role::Parent(owner))?,
         };
         let mut select = vec![format!("t.{owner_column}")];
         let mut from = format!("{} AS t", quote(&table.name));
@@ -57,7 +56,7 @@ impl<'l> RowQuery<'l> {
                     from.push_str(&format!(
                         " LEFT JOIN {} AS l ON l.{} = t.{leaf_column}",
                         quote(&linked.name),
-                        linked.quoted("id")
+                        linked.id()
                     ));
                 }
                 (shape, Some((leaf, leaf_shape)))
@@ -70,5 +69,10 @@ impl<'l> RowQuery<'l> {
         }
         let sql = format!("SELECT {} FROM {from} WHERE t.{owner_column} BETWEEN ?1 AND ?2", select.join(", "));
         Ok(RowQuery { table, owner, shape, leaf, owner_column, sql })
+    }
+
+    /// As [`Selection::barring`].
+    pub fn barring(&self, selection: &Selection) -> Option<Barring> {
+        selection.barring(self.table.schema, &|name| self.shape.position(name))
     }
 }

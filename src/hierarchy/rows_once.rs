@@ -1,10 +1,11 @@
 //! Looking at each row of a walk once, also where several links lead to it.
 
 use super::selection::Selection;
-use super::walk::{Owner, Shape, Visitor};
+use super::shape::{Owner, Shape};
+use super::walk::Visitor;
 use crate::database::Row;
 use crate::error::Result;
-use crate::schema::Entity;
+use crate::schema::{ByEntity, Entity};
 
 /// Looks at the content of a row, whatever it hangs on.
 pub trait Look {
@@ -14,14 +15,14 @@ pub trait Look {
 /// Has each row of a selection looked at once.
 pub struct RowsOnce<L> {
     pub look: L,
-    /// The leaf rows looked at, by rank: metrics, artifacts.
-    seen: [Vec<bool>; 2],
+    /// The linked rows looked at, by rank.
+    seen: ByEntity<Vec<bool>>,
 }
 
 impl<L: Look> RowsOnce<L> {
     pub fn new(look: L, selection: &Selection) -> RowsOnce<L> {
-        let none = |rows: u64| vec![false; rows as usize];
-        RowsOnce { look, seen: [none(selection.metrics.len()), none(selection.artifacts.len())] }
+        let none = |entity| vec![false; selection.leaf_count(entity) as usize];
+        RowsOnce { look, seen: ByEntity::of(selection.family, none) }
     }
 }
 
@@ -30,7 +31,7 @@ impl<L: Look> Visitor for RowsOnce<L> {
         self.look.look(shape, row)
     }
 
-    fn below_run(&mut self, _: usize, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
+    fn below(&mut self, _: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
         self.look.look(shape, row)
     }
 
@@ -43,8 +44,7 @@ impl<L: Look> Visitor for RowsOnce<L> {
         (entity, leaf_shape): (Entity, &Shape<'_>),
     ) -> Result<()> {
         self.look.look(shape, row)?;
-        let [metrics, artifacts] = &mut self.seen;
-        let seen = if entity == Entity::Metric { metrics } else { artifacts };
+        let seen = self.seen.get_mut(entity);
         match leaf.and_then(|rank| seen.get_mut(rank as usize)) {
             Some(seen) if !*seen => {
                 *seen = true;

@@ -3,18 +3,19 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
+use super::barring::{Barring, Without};
 use super::ids::{IdSet, Ids};
 use super::keys::{KeyQuery, soundness};
 use super::leaves::scan_leaves;
 use super::odd::{self, Loose, Odd, may_be_loose, mend_keys};
 use super::presence::{Needs, Presence};
 use super::problem::{Problem, ProblemKind, Problems};
+use super::shape::Owner;
 use super::stretches::Stretches;
-use super::without::Without;
 use crate::database::{Cells, Connection, Layout, Next, Row, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
-use crate::schema::{Entity, LinkOwner, Place, Table, quote};
+use crate::schema::{ByEntity, Entity, Family, Place, Table, quote};
 use crate::values::{Value, ValueRef};
 
 /// Some ids.
@@ -37,14 +38,20 @@ impl Members {
 /// Which part of an experiment.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
-    /// Only these trials.
-    pub trials: Option<Members>,
-    /// Of the experiment's own links, only those to these artifacts.
-    pub artifacts: Option<Members>,
-    /// Leave out metrics and artifacts that only links reach which cannot stand themselves.
+    /// If there are any: of the rows of these entities that hang on the experiment itself only these, and of its own links only those to
+    /// these of what they link.
+    pub only: Vec<(Entity, Members)>,
+    /// Leave out linked rows that only links reach which cannot stand themselves.
     pub sound_only: bool,
     /// Leave these rows out, and what hangs on them.
     pub without: Option<Arc<Without>>,
+}
+
+impl Scope {
+    /// Which rows of an entity, if not all.
+    pub fn only(&self, entity: Entity) -> Option<&Members> {
+        self.only.iter().find(|(of, _)| *of == entity).map(|(_, members)| members)
+    }
 }
 
 /// The rows of one table below the experiment.
@@ -60,18 +67,28 @@ pub struct Counts {
     pub in_order: bool,
 }
 
+/// The rows of one entity of the hierarchy.
+#[derive(Debug, Default)]
+struct Nodes {
+    ids: Ids,
+    /// For each the position of what it hangs on; none for the root.
+    parents: Vec<u32>,
+}
+
+/// The parameters of a range of ids.
+pub(super) fn range((low, high): (i64, i64)) -> [Value; 2] {
+    [Value::Integer(low), Value::Integer(high)]
+}
+
 /// The rows below one experiment.
 #[derive(Debug)]
 pub struct Selection {
+    pub family: &'static Family,
     pub experiment: i64,
     pub scope: Scope,
-    pub trials: Ids,
-    pub runs: Ids,
-    /// For each run, the position of its trial.
-    pub run_trial: Vec<u32>,
-    /// The METRIC and ARTIFACT rows that links reach and that exist; frozen.
-    pub metrics: IdSet,
-    pub artifacts: IdSet,
+    nodes: ByEntity<Nodes>,
+    /// The linked rows that links reach and that exist; frozen.
+    leaves: ByEntity<IdSet>,
     /// Every table of the layout that takes part, in its order.
     pub counts: Vec<Counts>,
     pub problems: Problems,
@@ -89,82 +106,110 @@ impl Selection {
         scope: Scope,
         job: &Job,
     ) -> Result<Selection> {
-        let mut selection = Selection::nothing(experiment, scope);
+        let mut selection = Selection::nothing(layout.family, experiment, scope);
         selection.read_nodes(connection, layout, job)?;
         selection.read_rest(connection, layout, job)?;
         Ok(selection)
     }
 
-    /// Finds what is below the trials of several experiments, and the place of each trial's own among these, whose ids ascend. Of what
-    /// hangs on experiments themselves only that of the first.
+    /// Finds what is below several experiments, whose ids ascend, and for each row that hangs on one of them its place among these. Of what
+    /// else hangs on experiments themselves only that of the first.
     pub fn read_several(
         connection: &dyn Connection,
         layout: &Layout,
         experiments: &[i64],
         job: &Job,
-    ) -> Result<(Selection, Vec<usize>)> {
+    ) -> Result<(Selection, ByEntity<Vec<usize>>)> {
         let (Some(low), Some(high)) = (experiments.first(), experiments.last()) else {
             return Err(Error::internal(Domain::Database, "no experiments"));
         };
-        let mut selection = Selection::nothing(*low, Scope::default());
-        let mut owners = Vec::new();
-        let table = layout.entity(Entity::Trial)?;
-        let (id, parent) = (table.quoted("id"), table.quoted("experiment_id"));
-        let sql =
-            format!("SELECT {id}, {parent} FROM {} WHERE {parent} BETWEEN ?1 AND ?2 ORDER BY {id}", quote(&table.name));
-        connection.query(&sql, &[Value::Integer(*low), Value::Integer(*high)], &mut |row| {
-            job.pulse()?;
-            let owner = row.value(1)?.as_integer().and_then(|owner| experiments.binary_search(&owner).ok());
-            if let (Some(id), Some(owner)) = (row.value(0)?.as_integer(), owner) {
-                selection.trials.push(id);
-                owners.push(owner);
+        let mut selection = Selection::nothing(layout.family, *low, Scope::default());
+        let mut owners: ByEntity<Vec<usize>> = ByEntity::new(layout.family);
+        for (entity, above) in layout.family.below_root() {
+            if above != Entity::ROOT {
+                selection.read_deeper(connection, layout, (entity, above), job)?;
+                continue;
             }
-            Ok(Next::Row)
-        })?;
-        selection.read_runs(connection, layout, job)?;
+            let table = layout.entity(entity)?;
+            let (id, parent, owners) = (table.id(), table.parent(above)?, owners.get_mut(entity));
+            let sql = format!(
+                "SELECT {id}, {parent} FROM {} WHERE {parent} BETWEEN ?1 AND ?2 ORDER BY {id}",
+                quote(&table.name)
+            );
+            let nodes = selection.nodes.get_mut(entity);
+            connection.query(&sql, &range((*low, *high)), &mut |row| {
+                job.pulse()?;
+                let owner = row.value(1)?.as_integer().and_then(|owner| experiments.binary_search(&owner).ok());
+                if let (Some(id), Some(owner)) = (row.value(0)?.as_integer(), owner) {
+                    nodes.push(id, 0);
+                    owners.push(owner);
+                }
+                Ok(Next::Row)
+            })?;
+        }
         selection.read_rest(connection, layout, job)?;
         Ok((selection, owners))
     }
 
     /// Nothing yet.
-    pub(super) fn nothing(experiment: i64, scope: Scope) -> Selection {
+    pub(super) fn nothing(family: &'static Family, experiment: i64, scope: Scope) -> Selection {
+        let mut nodes: ByEntity<Nodes> = ByEntity::new(family);
+        nodes.get_mut(Entity::ROOT).ids = Ids::one(experiment);
         Selection {
+            family,
             experiment,
             scope,
-            trials: Ids::default(),
-            runs: Ids::default(),
-            run_trial: Vec::new(),
-            metrics: IdSet::default(),
-            artifacts: IdSet::default(),
+            nodes,
+            leaves: ByEntity::new(family),
             counts: Vec::new(),
             problems: Problems::default(),
-            odd: Odd::default(),
+            odd: Odd::new(family),
             stretches: Stretches::default(),
         }
     }
 
-    /// Finds the rows that hang on the trials and runs, and on the experiment.
+    /// The ids of an entity's rows.
+    #[inline]
+    pub fn ids(&self, entity: Entity) -> &Ids {
+        &self.nodes.get(entity).ids
+    }
+
+    /// For each row of an entity below the root the position of what it hangs on.
+    pub fn parents(&self, entity: Entity) -> &[u32] {
+        &self.nodes.get(entity).parents
+    }
+
+    /// How many rows of the hierarchy there are below the root.
+    pub fn nodes_below_root(&self) -> u64 {
+        self.family.below_root().map(|(entity, _)| self.ids(entity).len() as u64).sum()
+    }
+
+    /// What of it hangs on one row of the hierarchy, whose position there comes second: not what is below it.
+    pub fn of_node(self, owner: Owner) -> (Selection, Owner) {
+        let mut nodes: ByEntity<Nodes> = ByEntity::new(self.family);
+        nodes.get_mut(Entity::ROOT).ids = Ids::one(self.experiment);
+        nodes.get_mut(owner.entity).ids = self.ids(owner.entity).get(owner.at).map_or_else(Ids::default, Ids::one);
+        (Selection { nodes, counts: Vec::new(), ..self }, Owner { at: 0, ..owner })
+    }
+
+    /// Finds the rows that hang on those of the hierarchy.
     fn read_rest(&mut self, connection: &dyn Connection, layout: &Layout, job: &Job) -> Result<()> {
-        let mut presence = Presence::new(layout, self.runs.len());
+        let mut presence = Presence::new(layout, ByEntity::of(self.family, |entity| self.ids(entity).len()));
         for table in &layout.tables {
             match table.schema.place {
-                Place::Aside | Place::Leaf(_) => {}
+                Place::Aside | Place::Derived(_) | Place::Leaf(_) => {}
                 Place::Node(entity) => {
-                    let (rows, unsound) = match entity {
-                        Entity::Trial => (self.trials.len() as u64, self.odd.trial_count),
-                        Entity::Run => (self.runs.len() as u64, self.odd.run_count),
-                        _ => (1, 0),
-                    };
+                    let (rows, unsound) = (self.ids(entity).len() as u64, self.odd.of(entity).count);
                     self.counts.push(Counts { table: table.schema, rows, unsound, in_order: false });
                 }
-                Place::BelowRun | Place::Link { .. } => {
+                Place::Below(_) | Place::Link { .. } => {
                     self.read_keys(connection, layout, table, &mut presence, job)?;
                     self.read_odd_keys(connection, table, job)?;
                 }
             }
         }
         drop(presence);
-        for entity in [Entity::Metric, Entity::Artifact] {
+        for entity in self.family.leaves() {
             self.check_leaves(connection, layout, entity, job)?;
         }
         Ok(())
@@ -194,126 +239,156 @@ impl Selection {
         self.counts.iter().any(|counts| counts.table.name == table.name && counts.unsound > 0)
     }
 
-    /// The set of a leaf's ids.
+    /// The set of the ids of what links reach.
+    #[inline]
     pub fn leaves(&mut self, entity: Entity) -> &mut IdSet {
-        match entity {
-            Entity::Metric => &mut self.metrics,
-            _ => &mut self.artifacts,
-        }
+        self.leaves.get_mut(entity)
     }
 
-    /// Finds the trials and runs.
+    /// The same, to look at.
+    pub fn leaf(&self, entity: Entity) -> &IdSet {
+        self.leaves.get(entity)
+    }
+
+    /// How many rows links reach.
+    pub fn leaf_count(&self, entity: Entity) -> u64 {
+        self.leaf(entity).len()
+    }
+
+    /// How many that are of all entities.
+    pub fn linked(&self) -> u64 {
+        self.family.leaves().map(|entity| self.leaf_count(entity)).sum()
+    }
+
+    /// What says which rows of a query are left out; `at` is where it has a column. `None` if none is.
+    pub fn barring(&self, schema: &'static Table, at: &dyn Fn(&str) -> Option<usize>) -> Option<Barring> {
+        Barring::new(self.scope.without.as_ref()?, (self.family, schema), at)
+    }
+
+    /// Whether the row with this key is left out for a link of its own.
+    fn leaves_out(&self, entity: Entity, id: i64) -> bool {
+        self.scope.without.as_ref().is_some_and(|without| without.ids.get(entity).contains(&id))
+    }
+
+    /// Finds the rows of the hierarchy, from the top down.
     pub(super) fn read_nodes(&mut self, connection: &dyn Connection, layout: &Layout, job: &Job) -> Result<()> {
-        self.read_trials(connection, layout, job)?;
-        self.read_runs(connection, layout, job)
+        for (entity, above) in self.family.below_root() {
+            match above {
+                Entity::ROOT => self.read_top(connection, layout, entity, job)?,
+                _ => self.read_deeper(connection, layout, (entity, above), job)?,
+            }
+        }
+        Ok(())
     }
 
-    fn read_trials(&mut self, connection: &dyn Connection, layout: &Layout, job: &Job) -> Result<()> {
-        let table = layout.entity(Entity::Trial)?;
-        let (id, parent, experiment) = (table.quoted("id"), table.quoted("experiment_id"), self.experiment);
+    /// Finds the rows of an entity that hang on the experiment itself.
+    fn read_top(&mut self, connection: &dyn Connection, layout: &Layout, entity: Entity, job: &Job) -> Result<()> {
+        let (table, experiment) = (layout.entity(entity)?, self.experiment);
+        let Some(above) = table.schema.parent_column(Entity::ROOT).map(|column| column.name) else {
+            return table.parent(Entity::ROOT).map(drop);
+        };
+        let (id, parent) = (table.id(), table.quoted(above));
         let sql = format!("SELECT {id} FROM {} WHERE {parent} = ?1 ORDER BY {id}", quote(&table.name));
         connection.query(&sql, &[Value::Integer(self.experiment)], &mut |row| {
             job.pulse()?;
             match row.value(0)?.as_integer() {
-                Some(id) if self.leaves_out(Entity::Trial, id) => {}
-                Some(id) if self.scope.trials.as_ref().is_none_or(|wanted| wanted.contains(id)) => self.trials.push(id),
-                Some(_) => {}
-                None => {
-                    self.odd_node(table, Entity::Trial, (row.value(0)?, "experiment_id", ValueRef::Integer(experiment)))
+                Some(id) if self.leaves_out(entity, id) => {}
+                Some(id) if self.scope.only(entity).is_none_or(|wanted| wanted.contains(id)) => {
+                    self.nodes.get_mut(entity).push(id, 0);
                 }
+                Some(_) => {}
+                None => self.odd_node(table, entity, (row.value(0)?, above, ValueRef::Integer(experiment))),
             }
             Ok(Next::Row)
         })?;
-        if !may_be_loose(table, "experiment_id") {
+        if !may_be_loose(table, above) {
             return Ok(());
         }
-        odd::scan(connection, table, "experiment_id", job, &mut |id, above| {
-            if above.as_integer().is_none() && Loose::of(above) == Some(Loose::Integer(experiment)) {
-                self.odd_node(table, Entity::Trial, (id, "experiment_id", above));
+        odd::scan(connection, table, above, job, &mut |id, value| {
+            if value.as_integer().is_none() && Loose::of(value) == Some(Loose::Integer(experiment)) {
+                self.odd_node(table, entity, (id, above, value));
             }
         })
     }
 
-    /// Notes a trial or a run that has no place in a copy. Of a part of an experiment nothing is known of its rest.
+    /// Notes a row of the hierarchy that has no place in a copy. Of a part of an experiment nothing is known of its rest.
     fn odd_node(&mut self, table: &TableLayout, entity: Entity, row: (ValueRef<'_>, &'static str, ValueRef<'_>)) {
-        if self.scope.trials.is_some() {
+        if !self.scope.only.is_empty() {
             return;
         }
-        let (count, ids) = match entity {
-            Entity::Trial => (&mut self.odd.trial_count, &mut self.odd.trials),
-            _ => (&mut self.odd.run_count, &mut self.odd.runs),
-        };
-        *count += 1;
-        ids.extend(Loose::of(row.0));
+        let odd = self.odd.of_mut(entity);
+        odd.count += 1;
+        odd.ids.extend(Loose::of(row.0));
         self.odd.rows += 1;
         self.problems.add(|| odd::problem(table, row));
-        let parents = if entity == Entity::Trial { None } else { Some(&self.trials) };
-        let found = row.2.as_integer().is_some_and(|id| parents.is_none_or(|parents| parents.position(id).is_some()));
-        if !found {
+        let above = self.family.parent(entity).filter(|above| *above != Entity::ROOT);
+        let is_found = |id: i64| above.is_none_or(|above| self.ids(above).position(id).is_some());
+        if !row.2.as_integer().is_some_and(is_found) {
             self.odd.hidden.add(|| odd::problem(table, row));
         }
     }
 
-    fn read_runs(&mut self, connection: &dyn Connection, layout: &Layout, job: &Job) -> Result<()> {
-        let table = layout.entity(Entity::Run)?;
-        if may_be_loose(table, "trial_id") || !self.odd.trials.is_empty() {
-            odd::scan(connection, table, "trial_id", job, &mut |id, above| {
-                let mine = match Loose::of(above) {
-                    Some(Loose::Integer(trial)) if above.as_integer().is_none() => {
-                        self.trials.position(trial).is_some()
+    /// Finds the rows of an entity that hang on those of another one, which are known.
+    fn read_deeper(
+        &mut self,
+        connection: &dyn Connection,
+        layout: &Layout,
+        (entity, above): (Entity, Entity),
+        job: &Job,
+    ) -> Result<()> {
+        let table = layout.entity(entity)?;
+        let Some(column) = table.schema.parent_column(above).map(|column| column.name) else {
+            return table.parent(above).map(drop);
+        };
+        if may_be_loose(table, column) || !self.odd.of(above).ids.is_empty() {
+            odd::scan(connection, table, column, job, &mut |id, value| {
+                let mine = match Loose::of(value) {
+                    Some(Loose::Integer(parent)) if value.as_integer().is_none() => {
+                        self.ids(above).position(parent).is_some()
                     }
                     _ => false,
                 };
-                if mine || Loose::of(above).is_some_and(|above| self.odd.trials.contains(&above)) {
-                    self.odd_node(table, Entity::Run, (id, "trial_id", above));
+                if mine || Loose::of(value).is_some_and(|value| self.odd.of(above).ids.contains(&value)) {
+                    self.odd_node(table, entity, (id, column, value));
                 }
             })?;
         }
-        let Some((low, high)) = self.trials.bounds() else {
+        let Some(bounds) = self.ids(above).bounds() else {
             return Ok(());
         };
-        let (id, parent) = (table.quoted("id"), table.quoted("trial_id"));
+        let (id, parent) = (table.id(), table.quoted(column));
         let sql =
             format!("SELECT {id}, {parent} FROM {} WHERE {parent} BETWEEN ?1 AND ?2 ORDER BY {id}", quote(&table.name));
-        connection.query(&sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
+        connection.query(&sql, &range(bounds), &mut |row| {
             job.pulse()?;
-            let trial = row.value(1)?.as_integer().and_then(|trial| self.trials.position(trial));
-            match (row.value(0)?.as_integer(), trial) {
-                (Some(id), Some(_)) if self.leaves_out(Entity::Run, id) => {}
-                (Some(id), Some(trial)) => {
-                    self.runs.push(id);
-                    self.run_trial.push(u32::try_from(trial).map_err(|_| too_many_trials())?);
+            let parent = row.value(1)?.as_integer().and_then(|parent| self.ids(above).position(parent));
+            match (row.value(0)?.as_integer(), parent) {
+                (Some(id), Some(_)) if self.leaves_out(entity, id) => {}
+                (Some(id), Some(parent)) => {
+                    let parent = u32::try_from(parent).map_err(|_| too_many(self.family, above))?;
+                    self.nodes.get_mut(entity).push(id, parent);
                 }
-                (None, Some(_)) => self.odd_node(table, Entity::Run, (row.value(0)?, "trial_id", row.value(1)?)),
+                (None, Some(_)) => self.odd_node(table, entity, (row.value(0)?, column, row.value(1)?)),
                 (_, None) => {}
             }
             Ok(Next::Row)
         })
     }
 
-    /// The position of the trial or run that a row hangs on; 0 for the experiment itself.
-    pub fn owner(&self, owner: LinkOwner, id: Option<i64>, leaf: Option<i64>) -> Option<usize> {
-        match owner {
-            LinkOwner::Run => self.runs.position(id?),
-            LinkOwner::Trial => self.trials.position(id?),
-            LinkOwner::Experiment => {
-                let wanted = match (&self.scope.artifacts, leaf) {
-                    (None, _) => true,
-                    (Some(wanted), Some(leaf)) => wanted.contains(leaf),
-                    (Some(_), None) => false,
-                };
-                (id? == self.experiment && wanted).then_some(0)
-            }
+    /// The position of what a row hangs on by this id, which may link a row.
+    #[inline]
+    pub fn owner(&self, owner: Entity, id: Option<i64>, leaf: Option<(Entity, i64)>) -> Option<usize> {
+        let at = self.ids(owner).position(id?)?;
+        if owner != Entity::ROOT || self.scope.only.is_empty() {
+            return Some(at);
         }
+        let (entity, leaf) = leaf?;
+        self.scope.only(entity).is_none_or(|wanted| wanted.contains(leaf)).then_some(at)
     }
 
     /// The smallest and greatest id of what the rows of a table can hang on.
-    pub fn owner_bounds(&self, owner: LinkOwner) -> Option<(i64, i64)> {
-        match owner {
-            LinkOwner::Run => self.runs.bounds(),
-            LinkOwner::Trial => self.trials.bounds(),
-            LinkOwner::Experiment => Some((self.experiment, self.experiment)),
-        }
+    pub fn owner_bounds(&self, owner: Entity) -> Option<(i64, i64)> {
+        self.ids(owner).bounds()
     }
 
     /// Reads the keys of a table below the run or of a junction table.
@@ -349,12 +424,8 @@ impl Selection {
     fn read_odd_keys(&mut self, connection: &dyn Connection, table: &TableLayout, job: &Job) -> Result<()> {
         let query = KeyQuery::new(table, None)?;
         let owner = query.keys.get(query.owner_at).map_or("", |column| column.name);
-        let above = match query.owner {
-            LinkOwner::Run => !self.odd.runs.is_empty(),
-            LinkOwner::Trial => !self.odd.trials.is_empty(),
-            LinkOwner::Experiment => false,
-        };
-        if self.scope.trials.is_some() || !(above || may_be_loose(table, owner)) {
+        let above = !self.odd.of(query.owner).ids.is_empty();
+        if !self.scope.only.is_empty() || !(above || may_be_loose(table, owner)) {
             return Ok(());
         }
         let mut found = 0;
@@ -362,11 +433,7 @@ impl Selection {
             job.pulse()?;
             let value = row.value(query.owner_at)?;
             let Some(key) = Loose::of(value) else { return Ok(Next::Row) };
-            let below = match query.owner {
-                LinkOwner::Run => self.odd.runs.contains(&key),
-                LinkOwner::Trial => self.odd.trials.contains(&key),
-                LinkOwner::Experiment => false,
-            };
+            let below = self.odd.of(query.owner).ids.contains(&key);
             let mine = match (value.as_integer(), key) {
                 (None, Loose::Integer(id)) => self.owner(query.owner, Some(id), None).is_some(),
                 _ => false,
@@ -420,7 +487,7 @@ impl Selection {
         let Some((low, high)) = self.owner_bounds(keys.owner) else { return Ok(Some(counts)) };
         let (mut known, mut stretch) = (true, keys.stretch());
         let barring = self.barring(keys.table, &|name| keys.position(name));
-        connection.query(&keys.sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
+        connection.query(&keys.sql, &range((low, high)), &mut |row| {
             job.pulse()?;
             let row = &Cells::of(row, keys.width())?;
             let leaf_id = keys.leaf_id(row)?;
@@ -448,7 +515,7 @@ impl Selection {
                 known = false;
                 return Ok(Next::Stop);
             };
-            if let (Some((_, entity)), Some(id)) = (keys.leaf, leaf_id)
+            if let Some((entity, id)) = leaf_id
                 && (stands || !self.scope.sound_only)
             {
                 self.leaves(entity).insert(id)?;
@@ -514,7 +581,7 @@ impl Selection {
             let Some((low, high)) = self.owner_bounds(keys.owner) else { continue };
             let mut missing = 0;
             let barring = self.barring(table.schema, &|name| keys.position(name));
-            connection.query(&keys.sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
+            connection.query(&keys.sql, &range((low, high)), &mut |row| {
                 job.pulse()?;
                 let leaf_id = keys.leaf_id(row)?;
                 let owner_id = row.value(keys.owner_at)?.as_integer();
@@ -526,7 +593,7 @@ impl Selection {
                 {
                     return Ok(Next::Row);
                 }
-                if let Some(id) = leaf_id
+                if let Some((_, id)) = leaf_id
                     && present.rank(id)?.is_none()
                 {
                     missing += 1;
@@ -544,6 +611,15 @@ impl Selection {
     }
 }
 
-fn too_many_trials() -> Error {
-    Error::new(crate::error::Status::Limit, Domain::Database, "an experiment can have at most 4294967295 trials")
+impl Nodes {
+    fn push(&mut self, id: i64, parent: u32) {
+        self.ids.push(id);
+        self.parents.push(parent);
+    }
+}
+
+fn too_many(family: &Family, of: Entity) -> Error {
+    let (root, nouns) = (family.of(Entity::ROOT).noun, family.of(of).nouns);
+    let message = format!("an {root} can have at most {} {nouns}", u32::MAX);
+    Error::new(Status::Limit, Domain::Database, message)
 }

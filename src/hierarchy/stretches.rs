@@ -1,7 +1,7 @@
 //! Between which rowids the rows of a selection are, in tables that have no index by what they hang on: finding them means reading such
 //! a table from end to end, and that shall not be done twice.
 
-use super::walk::row_order;
+use super::order::row_order;
 use crate::database::{Connection, Layout, TableLayout};
 use crate::error::Result;
 use crate::schema::{Place, quote};
@@ -54,7 +54,7 @@ impl Stretches {
     pub fn of_new_rows(connection: &dyn Connection, layout: &Layout) -> Result<Stretches> {
         let mut stretches = Stretches::default();
         for table in &layout.tables {
-            let (Place::BelowRun | Place::Link { .. }, Some(rowid)) = (table.schema.place, table.rowid) else {
+            let (Place::Below(_) | Place::Link { .. }, Some(rowid)) = (table.schema.place, table.rowid) else {
                 continue;
             };
             if row_order(table).is_empty() || table.columns.iter().any(|column| column.counter) {

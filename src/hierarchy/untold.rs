@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use super::rows_once::{Look, RowsOnce};
 use super::selection::Selection;
-use super::walk::{Shape, walk};
+use super::shape::Shape;
+use super::walk::walk;
 use crate::database::{Connection, Layout, Next, Row};
 use crate::error::Result;
 use crate::progress::Job;

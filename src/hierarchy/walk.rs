@@ -1,110 +1,13 @@
 //! Reading every row below an experiment with its contents, links together with what they link.
 
-use super::ids::Ids;
+use super::order::row_order;
 use super::row_query::RowQuery;
-use super::selection::Selection;
+use super::selection::{Selection, range};
+use super::shape::{Owner, Shape};
 use crate::database::{ColumnLayout, Connection, Layout, Next, Row, TableLayout};
 use crate::error::Result;
 use crate::progress::Job;
-use crate::schema::{Entity, Place, Role, quote};
-use crate::values::Value;
-
-impl Selection {
-    /// What of it hangs on one node, whose position there comes second: not what is below it.
-    pub fn of_node(self, owner: Owner) -> (Selection, Owner) {
-        let one = |ids: &Ids, at: usize| ids.get(at).map_or_else(Ids::default, Ids::one);
-        let (trials, runs, owner) = match owner {
-            Owner::Experiment => (Ids::default(), Ids::default(), owner),
-            Owner::Trial(at) => (one(&self.trials, at), Ids::default(), Owner::Trial(0)),
-            Owner::Run(at) => (Ids::default(), one(&self.runs, at), Owner::Run(0)),
-        };
-        (Selection { trials, runs, run_trial: Vec::new(), counts: Vec::new(), ..self }, owner)
-    }
-}
-
-/// What a row hangs on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Owner {
-    /// The experiment itself.
-    Experiment,
-    /// The trial at this position.
-    Trial(usize),
-    /// The run at this position.
-    Run(usize),
-}
-
-/// Which cells of a query's row are the content of one table's row.
-pub struct Shape<'l> {
-    pub table: &'l TableLayout,
-    /// The content columns in the schema's order, then the extra columns by name in ASCII lower case.
-    pub columns: Vec<&'l ColumnLayout>,
-    /// How many of `columns` are the schema's.
-    pub known: usize,
-    /// The position of the first in the query.
-    pub first: usize,
-}
-
-impl<'l> Shape<'l> {
-    /// The shape of rows that [`scan_nodes`] reads.
-    pub fn node(table: &'l TableLayout) -> Shape<'l> {
-        Shape::new(table, 1)
-    }
-
-    /// The shape of rows in which the content begins at a position.
-    pub fn new(table: &'l TableLayout, first: usize) -> Shape<'l> {
-        let mut columns: Vec<&ColumnLayout> = Vec::new();
-        for column in table.schema.columns.iter().filter(|column| column.is_content()) {
-            columns.extend(table.columns.iter().filter(|found| found.schema == Some(column)));
-        }
-        let known = columns.len();
-        let mut extra: Vec<&ColumnLayout> = table.extra_columns().collect();
-        extra.sort_by_key(|column| column.name.to_ascii_lowercase());
-        columns.extend(extra);
-        Shape { table, columns, known, first }
-    }
-
-    fn describe_where(&self, row: &dyn Row, wanted: impl Fn(&ColumnLayout) -> bool) -> Result<Vec<String>> {
-        let mut parts = Vec::new();
-        for (at, column) in self.columns.iter().enumerate().filter(|(_, column)| wanted(column)) {
-            parts.push(format!("{}={}", column.name, row.value(self.first + at)?.describe()));
-        }
-        Ok(parts)
-    }
-
-    /// The part of a row's key that is not an id: `epoch_idx=3`.
-    pub fn index_key(&self, row: &dyn Row) -> Result<String> {
-        let index = |column: &ColumnLayout| column.schema.is_some_and(|known| known.role == Role::Index);
-        Ok(self.describe_where(row, index)?.join(", "))
-    }
-
-    /// The content of a row, for a person.
-    pub fn describe(&self, row: &dyn Row) -> Result<String> {
-        let content = |column: &ColumnLayout| column.schema.is_none_or(|known| known.role == Role::Content);
-        Ok(self.describe_where(row, content)?.join(", "))
-    }
-
-    /// The key of a row that the walk hands over, for messages.
-    pub fn row_key(&self, row: &dyn Row) -> Result<String> {
-        let index = |column: &ColumnLayout| column.schema.is_some_and(|known| known.role == Role::Index);
-        let mut parts = self.describe_where(row, index)?;
-        // The walk selects the row's own id or its owner's first, then a link's leaf.
-        let ids: &[usize] = match self.table.schema.place {
-            Place::Link { .. } => &[0, 1],
-            Place::Leaf(_) => &[1],
-            _ => &[0],
-        };
-        let names = self.table.schema.columns.iter().filter(|c| matches!(c.role, Role::Id | Role::Parent(_)));
-        let own_id = self.table.schema.has_own_id();
-        for (at, column) in ids.iter().zip(names.filter(|c| !own_id || c.role == Role::Id)) {
-            parts.push(format!("{}={}", column.name, row.value(*at)?.describe()));
-        }
-        Ok(parts.join(", "))
-    }
-
-    pub(super) fn select(&self, alias: &str) -> Vec<String> {
-        self.columns.iter().map(|column| format!("{alias}.{}", quote(&column.name))).collect()
-    }
-}
+use crate::schema::{Entity, Place, quote};
 
 /// Receives the rows.
 pub trait Visitor {
@@ -119,11 +22,11 @@ pub trait Visitor {
         Ok(())
     }
 
-    /// The row of the experiment, of a trial or of a run.
+    /// A row of the hierarchy.
     fn node(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()>;
 
-    /// A row of RESULTS, EPOCH or BATCH.
-    fn below_run(&mut self, run: usize, shape: &Shape<'_>, row: &dyn Row) -> Result<()>;
+    /// A row without a key of its own alone, which hangs on one of the hierarchy.
+    fn below(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()>;
 
     /// A link and the row that it links. `leaf` is that row's rank in the selection; `None` if the row does not exist.
     fn link(
@@ -144,7 +47,7 @@ impl Visitor for CountRows<'_> {
         self.0.advance()
     }
 
-    fn below_run(&mut self, _: usize, _: &Shape<'_>, _: &dyn Row) -> Result<()> {
+    fn below(&mut self, _: Owner, _: &Shape<'_>, _: &dyn Row) -> Result<()> {
         self.0.advance()
     }
 
@@ -153,7 +56,7 @@ impl Visitor for CountRows<'_> {
     }
 }
 
-/// Gives rows of metrics and artifacts other values while they are read for something else.
+/// Gives linked rows other values while they are read for something else.
 pub trait Rewrite {
     /// Hands the row of this table and id over as it shall be. Its columns stand in `row` from `first` on.
     fn leaf(
@@ -177,8 +80,8 @@ impl Visitor for Through<'_> {
         self.visitor.node(owner, shape, row)
     }
 
-    fn below_run(&mut self, run: usize, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
-        self.visitor.below_run(run, shape, row)
+    fn below(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
+        self.visitor.below(owner, shape, row)
     }
 
     fn link(
@@ -199,7 +102,7 @@ impl Visitor for Through<'_> {
     }
 }
 
-/// Reads every row of the selection: first the nodes, then what is below the runs, then the links.
+/// Reads every row of the selection, table after table: nodes, what hangs on them, links.
 pub fn walk(
     connection: &dyn Connection,
     layout: &Layout,
@@ -210,23 +113,19 @@ pub fn walk(
     for table in &layout.tables {
         match table.schema.place {
             Place::Node(entity) => walk_nodes(connection, table, entity, selection, job, visitor)?,
-            Place::BelowRun | Place::Link { .. } => {
+            Place::Below(_) | Place::Link { .. } => {
                 let query = RowQuery::new(layout, table)?;
                 match &query.leaf {
-                    None => walk_below_run(connection, &query, selection, job, visitor)?,
+                    None => walk_below(connection, &query, selection, job, visitor)?,
                     Some((leaf, shape)) => {
                         walk_links(connection, &query, (*leaf, shape), selection, job, visitor)?;
                     }
                 }
             }
-            Place::Aside | Place::Leaf(_) => {}
+            Place::Aside | Place::Derived(_) | Place::Leaf(_) => {}
         }
     }
     Ok(())
-}
-
-pub(super) fn range((low, high): (i64, i64)) -> [Value; 2] {
-    [Value::Integer(low), Value::Integer(high)]
 }
 
 pub(super) fn walk_nodes(
@@ -238,25 +137,14 @@ pub(super) fn walk_nodes(
     visitor: &mut dyn Visitor,
 ) -> Result<()> {
     let shape = Shape::node(table);
-    let bounds = match entity {
-        Entity::Experiment => Some((selection.experiment, selection.experiment)),
-        Entity::Trial => selection.trials.bounds(),
-        _ => selection.runs.bounds(),
-    };
-    scan_nodes(connection, &shape, bounds, job, &mut |id, row| {
-        let owner = match entity {
-            Entity::Experiment => Some(Owner::Experiment),
-            Entity::Trial => selection.trials.position(id).map(Owner::Trial),
-            _ => selection.runs.position(id).map(Owner::Run),
-        };
-        match owner {
-            Some(owner) => visitor.node(owner, &shape, row),
-            None => Ok(()),
-        }
+    let ids = selection.ids(entity);
+    scan_nodes(connection, &shape, ids.bounds(), job, &mut |id, row| match ids.position(id) {
+        Some(at) => visitor.node(Owner { entity, at }, &shape, row),
+        None => Ok(()),
     })
 }
 
-/// Reads the rows of EXPERIMENT, TRIAL or TRIAL_RUN with ids between these two.
+/// Reads the rows of Entity::ROOT, TRIAL or TRIAL_RUN with ids between these two.
 pub fn scan_nodes(
     connection: &dyn Connection,
     shape: &Shape<'_>,
@@ -266,7 +154,7 @@ pub fn scan_nodes(
 ) -> Result<()> {
     let Some(bounds) = bounds else { return Ok(()) };
     let table = shape.table;
-    let id = table.quoted("id");
+    let id = table.id();
     let mut select = vec![format!("t.{id}")];
     select.extend(shape.select("t"));
     let sql = format!(
@@ -283,25 +171,14 @@ pub fn scan_nodes(
     })
 }
 
-/// In the order in which the rows were written, which is mostly the order of what they link. Where the primary key begins with
-/// the owner's id its index finds the rows, in as good an order: sorting them would take memory and time.
-pub fn row_order(table: &TableLayout) -> String {
-    let first = table.schema.primary_key.first().and_then(|name| table.schema.column(name));
-    let indexed = first.is_some_and(|column| matches!(column.role, Role::Id | Role::Parent(_)));
-    match table.rowid.filter(|_| !indexed) {
-        Some(rowid) => format!(" ORDER BY t.{rowid}"),
-        None => String::new(),
-    }
-}
-
-pub(super) fn walk_below_run(
+pub(super) fn walk_below(
     connection: &dyn Connection,
     query: &RowQuery<'_>,
     selection: &Selection,
     job: &Job,
     visitor: &mut dyn Visitor,
 ) -> Result<()> {
-    let Some(bounds) = selection.runs.bounds() else { return Ok(()) };
+    let Some(bounds) = selection.owner_bounds(query.owner) else { return Ok(()) };
     let sql = format!("{}{}{}", query.sql, selection.stretches.condition(query.table), row_order(query.table));
     let barring = query.barring(selection);
     connection.query(&sql, &range(bounds), &mut |row| {
@@ -311,8 +188,8 @@ pub(super) fn walk_below_run(
         {
             return Ok(Next::Row);
         }
-        if let Some(run) = row.value(0)?.as_integer().and_then(|id| selection.runs.position(id)) {
-            visitor.below_run(run, &query.shape, row)?;
+        if let Some(at) = selection.owner(query.owner, row.value(0)?.as_integer(), None) {
+            visitor.below(Owner { entity: query.owner, at }, &query.shape, row)?;
         }
         Ok(Next::Row)
     })
@@ -337,10 +214,11 @@ fn walk_links(
             return Ok(Next::Row);
         }
         let leaf_id = row.value(1)?.as_integer();
-        let Some(position) = selection.owner(query.owner, row.value(0)?.as_integer(), leaf_id) else {
+        let linked = leaf_id.map(|id| (leaf, id));
+        let Some(at) = selection.owner(query.owner, row.value(0)?.as_integer(), linked) else {
             return Ok(Next::Row);
         };
-        let owner = Owner::of_link(query.owner, position);
+        let owner = Owner { entity: query.owner, at };
         let rank = match leaf_id {
             Some(id) => selection.leaves(leaf).rank(id)?,
             None => None,

@@ -3,151 +3,22 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::links::{Linking, Target, scan_links};
-use super::row_query::RowQuery;
+use super::barring::{Keys, Without, key};
+use super::links::{Linking, scan_links};
 use super::selection::{Scope, Selection};
-use super::strangers::append;
-use super::walk::{Owner, Shape};
-use crate::database::{ColumnLayout, Connection, Layout, Row, TableLayout};
+use crate::database::{ColumnLayout, Connection, Layout, TableLayout};
 use crate::error::Result;
 use crate::progress::Job;
-use crate::schema::{Entity, Place, Role, Table, table};
-use crate::values::{Value, ValueRef};
-
-/// The key of a row below a run, or of a junction table, as bytes.
-type Key = Vec<u8>;
-
-/// Which rows are left out, each for a link of its own; with each goes what hangs on it. Some hundred bytes for each.
-#[derive(Clone, Debug, Default)]
-pub struct Without {
-    trials: HashSet<i64>,
-    runs: HashSet<i64>,
-    metrics: HashSet<i64>,
-    artifacts: HashSet<i64>,
-    rows: HashMap<&'static str, HashSet<Key>>,
-}
-
-/// Where the cells of a query have the keys of a row, of those below the run that it hangs on, and of what it links.
-struct Keys {
-    of: Vec<(&'static str, Vec<usize>)>,
-    leaf: Option<(usize, Entity)>,
-}
-
-impl Keys {
-    fn new(schema: &'static Table, at: &dyn Fn(&str) -> Option<usize>) -> Option<Keys> {
-        let mut keys = Keys { of: Vec::new(), leaf: None };
-        keys.add(schema, at)?;
-        if let Place::Link { leaf, .. } = schema.place {
-            keys.leaf = Some((at(schema.parent_column(leaf)?.name)?, leaf));
-        }
-        Some(keys)
-    }
-
-    fn add(&mut self, schema: &'static Table, at: &dyn Fn(&str) -> Option<usize>) -> Option<()> {
-        let own: Option<Vec<usize>> = schema.primary_key.iter().map(|name| at(name)).collect();
-        self.of.push((schema.name, own?));
-        for reference in schema.references {
-            let Some(parent) = table(reference.table).filter(|parent| parent.place == Place::BelowRun) else {
-                continue;
-            };
-            self.add(parent, &|name| {
-                let position = reference.parent_columns.iter().position(|column| *column == name)?;
-                at(reference.columns.get(position)?)
-            })?;
-        }
-        Some(())
-    }
-}
-
-fn key(positions: &[usize], row: &dyn Row) -> Result<Key> {
-    let mut key = Key::new();
-    for at in positions {
-        let value = row.value(*at)?;
-        append(value.as_integer().map_or(value, ValueRef::Integer), &mut key);
-    }
-    Ok(key)
-}
-
-/// Says of the rows of a query which are left out.
-pub struct Barring {
-    without: Arc<Without>,
-    keys: Keys,
-}
-
-impl Barring {
-    /// Whether the row is left out, or what it hangs on or links.
-    pub fn bars(&self, row: &dyn Row) -> Result<bool> {
-        if let Some((at, entity)) = self.keys.leaf
-            && let Some(id) = row.value(at)?.as_integer()
-            && self.without.ids(entity).is_some_and(|ids| ids.contains(&id))
-        {
-            return Ok(true);
-        }
-        for (name, positions) in &self.keys.of {
-            if let Some(rows) = self.without.rows.get(name)
-                && rows.contains(&key(positions, row)?)
-            {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-}
-
-impl Selection {
-    /// What says which rows of a query are left out; `at` is where it has a column. `None` if none is.
-    pub fn barring(&self, schema: &'static Table, at: &dyn Fn(&str) -> Option<usize>) -> Option<Barring> {
-        let without = self.scope.without.as_ref()?;
-        Some(Barring { without: Arc::clone(without), keys: Keys::new(schema, at)? })
-    }
-
-    /// Whether the trial, run, metric or artifact is left out for a link of its own.
-    pub(super) fn leaves_out(&self, entity: Entity, id: i64) -> bool {
-        let ids = self.scope.without.as_ref().and_then(|without| without.ids(entity));
-        ids.is_some_and(|ids| ids.contains(&id))
-    }
-}
-
-impl RowQuery<'_> {
-    /// As [`Selection::barring`].
-    pub fn barring(&self, selection: &Selection) -> Option<Barring> {
-        self.shape.barring(selection)
-    }
-}
-
-impl Shape<'_> {
-    /// As [`Selection::barring`], of rows of a table below the runs, or of a junction table.
-    fn barring(&self, selection: &Selection) -> Option<Barring> {
-        selection.barring(self.table.schema, &|name| self.position(name))
-    }
-
-    /// The columns of the key of a row that [`RowQuery`] selects of a table below the runs, or of a junction table, and what they have.
-    pub fn key(&self, row: &dyn Row) -> Result<Vec<(&'static str, Value)>> {
-        let key = self.table.schema.primary_key.iter().filter_map(|name| Some((*name, self.position(name)?)));
-        key.map(|(name, at)| Ok((name, row.value(at)?.to_owned()))).collect()
-    }
-
-    /// Where a column is among the cells that [`RowQuery`] selects.
-    fn position(&self, name: &str) -> Option<usize> {
-        let schema = self.table.schema;
-        match (schema.column(name)?.role, schema.place) {
-            (Role::Parent(entity), Place::Link { leaf, .. }) if entity == leaf => Some(1),
-            (Role::Parent(_), _) => Some(0),
-            _ => {
-                let is_it = |column: &&ColumnLayout| column.schema.is_some_and(|known| known.name == name);
-                Some(self.first + self.columns.iter().position(is_it)?)
-            }
-        }
-    }
-}
+use crate::schema::{ByEntity, Entity, Place, family_of};
+use crate::values::Value;
 
 impl Linking<'_> {
-    /// The trial, run, metric or artifact that the row is.
+    /// The row itself, if it has a key of its own and can go.
     fn node(&self) -> Option<Node> {
         match (self.shape.table.schema.place, self.owner, self.leaf) {
-            (Place::Node(Entity::Trial), Owner::Trial(at), _) => Some((number(Entity::Trial), at as u64)),
-            (Place::Node(Entity::Run), Owner::Run(at), _) => Some((number(Entity::Run), at as u64)),
-            (Place::Leaf(entity), _, Some((_, rank))) => Some((number(entity), rank)),
+            (Place::Node(Entity::ROOT), ..) => None,
+            (Place::Node(entity), owner, _) => Some((entity, owner.at as u64)),
+            (Place::Leaf(entity), _, Some((_, rank))) => Some((entity, rank)),
             _ => None,
         }
     }
@@ -155,7 +26,9 @@ impl Linking<'_> {
     /// The columns of the row's key, and what they have.
     pub fn key(&self) -> Result<Vec<(&'static str, Value)>> {
         match self.shape.table.schema.place {
-            Place::Node(_) | Place::Leaf(_) => Ok(vec![("id", self.row.value(0)?.to_owned())]),
+            Place::Node(_) | Place::Leaf(_) => {
+                Ok(vec![(self.shape.table.schema.id_column().map_or("", |id| id.name), self.row.value(0)?.to_owned())])
+            }
             _ => self.shape.key(self.row),
         }
     }
@@ -163,24 +36,14 @@ impl Linking<'_> {
     /// Where the key is of a row that has none of its own.
     fn own_key(&self) -> Option<Vec<usize>> {
         let schema = self.shape.table.schema;
-        if !matches!(schema.place, Place::BelowRun | Place::Link { .. }) {
+        if !matches!(schema.place, Place::Below(_) | Place::Link { .. }) {
             return None;
         }
-        Keys::new(schema, &|name| self.shape.position(name))?.of.into_iter().next().map(|(_, positions)| positions)
-    }
-}
-
-fn number(entity: Entity) -> u8 {
-    entity as u8
-}
-
-/// What a link leads to, if that can go.
-fn target(target: Target) -> Option<Node> {
-    match target {
-        Target::Experiment => None,
-        Target::Trial(at) => Some((number(Entity::Trial), at as u64)),
-        Target::Run(at) => Some((number(Entity::Run), at as u64)),
-        Target::Leaf(entity, rank) => Some((number(entity), rank)),
+        Keys::new(family_of(schema), schema, &|name| self.shape.position(name))?
+            .of
+            .into_iter()
+            .next()
+            .map(|(_, positions)| positions)
     }
 }
 
@@ -213,20 +76,10 @@ pub enum Fate {
 /// Which links must lead somewhere.
 pub type Required<'r> = &'r dyn Fn(&TableLayout, &ColumnLayout) -> bool;
 
-/// A trial, run, metric or artifact by its place in a selection.
-type Node = (u8, u64);
+/// A row with a key of its own, by its place in a selection.
+type Node = (Entity, u64);
 
 impl Without {
-    fn ids(&self, entity: Entity) -> Option<&HashSet<i64>> {
-        match entity {
-            Entity::Experiment => None,
-            Entity::Trial => Some(&self.trials),
-            Entity::Run => Some(&self.runs),
-            Entity::Metric => Some(&self.metrics),
-            Entity::Artifact => Some(&self.artifacts),
-        }
-    }
-
     /// The rows of the selection that cannot stay: a link of theirs that is `required` leads to no row that does. The experiment itself
     /// stays. `None` if all do.
     pub fn find(
@@ -238,12 +91,12 @@ impl Without {
         let mut named = HashSet::new();
         for table in &layout.tables {
             let links = table.columns.iter().filter(|column| column.refers.is_some() && required(table, column));
-            named.extend(links.filter_map(|column| column.refers).map(number));
+            named.extend(links.filter_map(|column| column.refers));
         }
         if named.is_empty() {
             return Ok(None);
         }
-        let mut without = Without::default();
+        let mut without = Without { ids: ByEntity::new(layout.family), rows: HashMap::new() };
         let mut kept: Option<Selection> = None;
         loop {
             let rows = kept.as_mut().unwrap_or(&mut *selection);
@@ -261,7 +114,7 @@ impl Without {
         &mut self,
         (connection, layout): (&dyn Connection, &Layout),
         selection: &mut Selection,
-        (required, named): (Required<'_>, &HashSet<u8>),
+        (required, named): (Required<'_>, &HashSet<Entity>),
         job: &Job,
     ) -> Result<bool> {
         let mut any = false;
@@ -286,20 +139,19 @@ impl Without {
             let Some(node) = linking.node().filter(|(entity, _)| named.contains(entity)) else { return Ok(()) };
             for (column, entity, value) in linking.links()? {
                 if required(linking.shape.table, column)
-                    && let Some(target) = selection.target(entity, value)?.and_then(target)
+                    && let Some(target) = selection.target(entity, value)?
+                    && target.0 != Entity::ROOT
                 {
                     needs.push((target, node));
                 }
             }
             Ok(())
         })?;
-        if named.contains(&number(Entity::Run)) {
-            let trials = selection.run_trial.iter().enumerate();
-            needs.extend(
-                trials.map(|(run, trial)| {
-                    ((number(Entity::Trial), u64::from(*trial)), (number(Entity::Run), run as u64))
-                }),
-            );
+        for (entity, above) in
+            layout.family.below_root().filter(|(entity, above)| *above != Entity::ROOT && named.contains(entity))
+        {
+            let parents = selection.parents(entity).iter().enumerate();
+            needs.extend(parents.map(|(at, parent)| ((above, u64::from(*parent)), (entity, at as u64))));
         }
         needs.sort_unstable();
         let mut seen: HashSet<Node> = going.iter().copied().collect();
@@ -317,17 +169,16 @@ impl Without {
     }
 
     fn add_nodes(&mut self, nodes: &HashSet<Node>, selection: &mut Selection) -> Result<()> {
-        let has = |entity: Entity, at: u64| nodes.contains(&(number(entity), at));
-        let trials = selection.trials.iter().enumerate().filter(|(at, _)| has(Entity::Trial, *at as u64));
-        self.trials.extend(trials.map(|(_, id)| id));
-        let runs = selection.runs.iter().zip(&selection.run_trial).enumerate();
-        // A run of a trial that goes has no part of its own in it.
-        let alone =
-            runs.filter(|(at, (_, trial))| has(Entity::Run, *at as u64) && !has(Entity::Trial, u64::from(**trial)));
-        self.runs.extend(alone.map(|(_, (id, _))| id));
-        for (entity, ids) in [(Entity::Metric, &mut self.metrics), (Entity::Artifact, &mut self.artifacts)] {
-            let mut rank = 0;
-            if !nodes.iter().any(|(kind, _)| *kind == number(entity)) {
+        let has = |entity: Entity, at: u64| nodes.contains(&(entity, at));
+        for (entity, above) in selection.family.below_root() {
+            let rows = selection.ids(entity).iter().zip(selection.parents(entity)).enumerate();
+            // Of what hangs on a row that goes, nothing has a part of its own in it.
+            let alone = rows.filter(|(at, (_, parent))| has(entity, *at as u64) && !has(above, u64::from(**parent)));
+            self.ids.get_mut(entity).extend(alone.map(|(_, (id, _))| id));
+        }
+        for entity in selection.family.leaves() {
+            let (ids, mut rank) = (self.ids.get_mut(entity), 0);
+            if !nodes.iter().any(|(kind, _)| *kind == entity) {
                 continue;
             }
             selection.leaves(entity).for_each(&mut |id| {
@@ -353,33 +204,28 @@ impl Without {
     pub fn fate(&self, linking: &Linking<'_>, (selection, kept): (&Selection, &mut Selection)) -> Result<Fate> {
         let place = linking.shape.table.schema.place;
         let (goes, owner_stays) = match (place, linking.owner) {
-            (Place::Node(Entity::Experiment), _) => (false, true),
-            (Place::Node(_), Owner::Trial(at)) => {
-                (selection.trials.get(at).is_some_and(|id| self.trials.contains(&id)), true)
-            }
-            (Place::Node(_), Owner::Run(at)) => {
-                let id = selection.runs.get(at);
-                let stays = id.is_some_and(|id| kept.runs.position(id).is_some());
-                let goes = id.is_some_and(|id| self.runs.contains(&id));
-                (goes, stays)
+            (Place::Node(Entity::ROOT), _) => (false, true),
+            (Place::Node(entity), owner) => {
+                let id = selection.ids(entity).get(owner.at);
+                let deeper = selection.family.parent(entity) != Some(Entity::ROOT);
+                let stays = !deeper || id.is_some_and(|id| kept.ids(entity).position(id).is_some());
+                (id.is_some_and(|id| self.ids.get(entity).contains(&id)), stays)
             }
             (Place::Leaf(entity), _) => {
                 let Some(id) = linking.row.value(0)?.as_integer() else { return Ok(Fate::GoesWithAnother) };
-                let goes = self.ids(entity).is_some_and(|ids| ids.contains(&id));
+                let goes = self.ids.get(entity).contains(&id);
                 (goes, kept.leaves(entity).rank(id)?.is_some())
             }
             (_, owner) => {
-                let stays = match owner {
-                    Owner::Experiment => true,
-                    Owner::Trial(at) => selection.trials.get(at).is_some_and(|id| kept.trials.position(id).is_some()),
-                    Owner::Run(at) => selection.runs.get(at).is_some_and(|id| kept.runs.position(id).is_some()),
-                };
+                let id = selection.ids(owner.entity).get(owner.at);
+                let stays = id.is_some_and(|id| kept.ids(owner.entity).position(id).is_some());
                 let rows = self.rows.get(linking.shape.table.schema.name);
                 let goes = match (rows, linking.own_key()) {
                     (Some(rows), Some(positions)) => rows.contains(&key(&positions, linking.row)?),
                     _ => false,
                 };
-                let barred = match linking.shape.barring(kept).filter(|_| !goes) {
+                let at = |name: &str| linking.shape.position(name);
+                let barred = match kept.barring(linking.shape.table.schema, &at).filter(|_| !goes) {
                     Some(barring) => barring.bars(linking.row)?,
                     None => false,
                 };

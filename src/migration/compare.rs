@@ -11,9 +11,9 @@ use super::difference::{Cells, NodeRows, cell_difference, cells, first_link_diff
 use crate::database::{Connection, Database, Layout, Reading, State, Watches};
 use crate::digest::{ExperimentDigest, Hash, NodeDigests, digest_nodes, hex, row_digest};
 use crate::error::Result;
-use crate::hierarchy::{CountRows, Ids, Owner, Scope, Selection, Shape, experiment_exists, scan_nodes};
+use crate::hierarchy::{CountRows, Owner, Scope, Selection, Shape, experiment_exists, scan_nodes};
 use crate::progress::Job;
-use crate::schema::Entity;
+use crate::schema::{ByEntity, Entity};
 
 /// One side of a comparison.
 struct Side<'a> {
@@ -22,8 +22,8 @@ struct Side<'a> {
     selection: Selection,
     digest: ExperimentDigest,
     nodes: NodeDigests,
-    /// The digests of trials and runs without the links of extra columns, where nothing but those differs.
-    contents: Option<[Vec<Hash>; 2]>,
+    /// The digests of the hierarchy's rows without the links of extra columns, where nothing but those differs.
+    contents: Option<ByEntity<Vec<Hash>>>,
 }
 
 /// One side that is not read yet.
@@ -53,7 +53,7 @@ impl<'a> Counted<'a> {
         job.begin("digesting")?;
         let (digest, nodes) = digest_nodes(connection, &layout, &mut selection, job, Some(&mut CountRows(job)))?;
         // Read together with the links to them.
-        (0..selection.metrics.len() + selection.artifacts.len()).try_for_each(|_| job.advance())?;
+        (0..selection.linked()).try_for_each(|_| job.advance())?;
         Ok(Side { connection, layout, selection, digest, nodes, contents: None })
     }
 }
@@ -152,10 +152,7 @@ fn pair(
     if firsts.0.is_none() || firsts.1.is_none() {
         return Ok(firsts);
     }
-    let contents = |side: &Side<'_>, at: usize| {
-        let [trials, runs] = side.contents.as_ref()?;
-        (if entity == Entity::Trial { trials } else { runs }).get(at).copied()
-    };
+    let contents = |side: &Side<'_>, at: usize| side.contents.as_ref()?.get(entity).get(at).copied();
     if a.contents.is_some() {
         let twin = |of_a: &usize| {
             let twin = only_b.iter().find(|of_b| contents(a, *of_a) == contents(b, **of_b));
@@ -183,108 +180,107 @@ fn by_contents<'a>(mut a: Side<'a>, mut b: Side<'a>, job: &Job) -> Result<(Side<
     if !(a.digest.linked || b.digest.linked) {
         return Ok((a, b));
     }
-    let ([trials_a, runs_a], [trials_b, runs_b]) = (a.contents()?, b.contents()?);
-    let (all_a, all_b): (Vec<_>, Vec<_>) = ((0..trials_a.len()).collect(), (0..trials_b.len()).collect());
-    let (only_a, only_b) = unmatched((&trials_a, &all_a), (&trials_b, &all_b), job)?;
-    if only_a.is_empty() && only_b.is_empty() {
-        (a.contents, b.contents) = (Some([trials_a, runs_a]), Some([trials_b, runs_b]));
+    let (of_a, of_b) = (a.contents()?, b.contents()?);
+    let mut equal = true;
+    for entity in a.children_of(Entity::ROOT) {
+        let (hashes_a, hashes_b) = (of_a.get(entity), of_b.get(entity));
+        let (all_a, all_b): (Vec<_>, Vec<_>) = ((0..hashes_a.len()).collect(), (0..hashes_b.len()).collect());
+        let (only_a, only_b) = unmatched((hashes_a, &all_a), (hashes_b, &all_b), job)?;
+        equal &= only_a.is_empty() && only_b.is_empty();
+    }
+    if equal {
+        (a.contents, b.contents) = (Some(of_a), Some(of_b));
     } else {
-        (a.nodes.trials, a.nodes.runs) = (trials_a, runs_a);
-        (b.nodes.trials, b.nodes.runs) = (trials_b, runs_b);
+        (a.nodes.nodes, b.nodes.nodes) = (of_a, of_b);
     }
     Ok((a, b))
 }
 
 fn find_difference((a, b): (Side<'_>, Side<'_>), job: &Job) -> Result<Json> {
     if a.digest.row != b.digest.row
-        && let Some(cells) = a.cell_difference(&b, Entity::Experiment, (0, 0), job)?
+        && let Some(cells) = a.cell_difference(&b, Entity::ROOT, (0, 0), job)?
     {
-        return Ok(json!({"node": "EXPERIMENT", "how": "another value", "difference": cells}));
+        let name = a.layout.family.table_name(Entity::ROOT);
+        return Ok(json!({"node": name, "how": "another value", "difference": cells}));
     }
-    let all = |side: &Side<'_>| (0..side.selection.trials.len()).collect::<Vec<_>>();
-    let (trials_a, trials_b) = (all(&a), all(&b));
-    let (only_a, only_b) = unmatched((&a.nodes.trials, &trials_a), (&b.nodes.trials, &trials_b), job)?;
-    let found = pair((&a, &only_a), (&b, &only_b), Entity::Trial, job)?;
-    let ids = json!({"a": a.id(Entity::Trial, found.0), "b": b.id(Entity::Trial, found.1)});
-    let trials = match found {
-        (Some(of_a), Some(of_b)) => (of_a, of_b),
-        (None, None) => return first_below((a, Owner::Experiment), (b, Owner::Experiment), job),
-        (missing, _) => {
-            let how = if missing.is_none() { "only in b" } else { "only in a" };
-            return Ok(json!({"node": "TRIAL", "id": ids, "how": how}));
-        }
-    };
-    if let Some(cells) = a.cell_difference(&b, Entity::Trial, trials, job)? {
-        return Ok(json!({"node": "TRIAL", "id": ids, "how": "another value", "difference": cells}));
-    }
-    find_below_trial(a, b, trials, job)
+    find_below((a, Owner::ROOT), (b, Owner::ROOT), job)
 }
 
-fn find_below_trial(a: Side<'_>, b: Side<'_>, (trial_a, trial_b): (usize, usize), job: &Job) -> Result<Json> {
-    let runs = |side: &Side<'_>, trial: usize| -> Vec<usize> {
-        let owners = side.selection.run_trial.iter().enumerate();
-        owners.filter(|(_, owner)| **owner as usize == trial).map(|(at, _)| at).collect()
-    };
-    let (runs_a, runs_b) = (runs(&a, trial_a), runs(&b, trial_b));
-    let (only_a, only_b) = unmatched((&a.nodes.runs, &runs_a), (&b.nodes.runs, &runs_b), job)?;
-    let found = pair((&a, &only_a), (&b, &only_b), Entity::Run, job)?;
-    let ids = json!({"a": a.id(Entity::Run, found.0), "b": b.id(Entity::Run, found.1)});
-    let runs = match found {
-        (Some(of_a), Some(of_b)) => (of_a, of_b),
-        (None, None) => return first_below((a, Owner::Trial(trial_a)), (b, Owner::Trial(trial_b)), job),
-        (missing, _) => {
-            let how = if missing.is_none() { "only in b" } else { "only in a" };
-            return Ok(json!({"node": "TRIAL_RUN", "id": ids, "how": how}));
+/// Where two rows of the hierarchy differ whose own cells are equal.
+fn find_below((a, owner_a): (Side<'_>, Owner), (b, owner_b): (Side<'_>, Owner), job: &Job) -> Result<Json> {
+    let family = a.layout.family;
+    for entity in a.children_of(owner_a.entity) {
+        let name = family.table_name(entity);
+        let (all_a, all_b) = (a.below(entity, owner_a.at), b.below(entity, owner_b.at));
+        let (hashes_a, hashes_b) = (a.nodes.nodes.get(entity), b.nodes.nodes.get(entity));
+        let (only_a, only_b) = unmatched((hashes_a, &all_a), (hashes_b, &all_b), job)?;
+        let found = pair((&a, &only_a), (&b, &only_b), entity, job)?;
+        let ids = json!({"a": a.id(entity, found.0), "b": b.id(entity, found.1)});
+        let (of_a, of_b) = match found {
+            (Some(of_a), Some(of_b)) => (of_a, of_b),
+            (None, None) => continue,
+            (missing, _) => {
+                let how = if missing.is_none() { "only in b" } else { "only in a" };
+                return Ok(json!({"node": name, "id": ids, "how": how}));
+            }
+        };
+        if let Some(cells) = a.cell_difference(&b, entity, (of_a, of_b), job)? {
+            return Ok(json!({"node": name, "id": ids, "how": "another value", "difference": cells}));
         }
-    };
-    if let Some(cells) = a.cell_difference(&b, Entity::Run, runs, job)? {
-        return Ok(json!({"node": "TRIAL_RUN", "id": ids, "how": "another value", "difference": cells}));
+        let mut report = find_below((a, Owner { entity, at: of_a }), (b, Owner { entity, at: of_b }), job)?;
+        if let Some(object) = report.as_object_mut().filter(|_| !family.has_below(entity)) {
+            object.insert(format!("{}_id", name.to_ascii_lowercase()), ids);
+        }
+        return Ok(report);
     }
-    let mut report = first_below((a, Owner::Run(runs.0)), (b, Owner::Run(runs.1)), job)?;
-    if let Some(object) = report.as_object_mut() {
-        object.insert("trial_run_id".to_owned(), ids);
-    }
-    Ok(report)
+    first_below((a, owner_a), (b, owner_b), job)
 }
 
-/// Where two nodes with equal rows differ whose trials and runs do not: in a row that hangs on them, or in a link.
+/// Where two nodes with equal rows differ while the nodes below them do not: in a row that hangs on them, or in a link.
 fn first_below((a, owner_a): (Side<'_>, Owner), (b, owner_b): (Side<'_>, Owner), job: &Job) -> Result<Json> {
+    let family = a.layout.family;
     let (link, [a, b]) = first_link_difference(a.links(owner_a), b.links(owner_b), job)?;
     let found = first_row_difference(a.only_rows(), b.only_rows(), job)?.or(link);
     Ok(found.unwrap_or_else(|| {
         json!({
-            "node": "METRIC or ARTIFACT",
+            "node": family.leaves().map(|leaf| family.table_name(leaf)).collect::<Vec<_>>().join(" or "),
             "how": "the same rows are linked, but not shared in the same way",
         })
     }))
 }
 
 impl<'a> Side<'a> {
-    fn ids(&self, entity: Entity) -> &Ids {
-        match entity {
-            Entity::Trial => &self.selection.trials,
-            _ => &self.selection.runs,
-        }
+    /// The entities whose rows hang on this one's.
+    fn children_of(&self, entity: Entity) -> impl Iterator<Item = Entity> + use<> {
+        self.layout.family.below_root().filter(move |(_, above)| *above == entity).map(|(entity, _)| entity)
     }
 
-    /// The digests of the trials and runs without the links of extra columns.
-    fn contents(&mut self) -> Result<[Vec<Hash>; 2]> {
-        let (trials, runs, bare) = (self.selection.trials.len(), self.selection.runs.len(), &mut self.nodes.bare);
+    /// The positions of the rows of an entity that hang on the row at this one.
+    fn below(&self, entity: Entity, at: usize) -> Vec<usize> {
+        let parents = self.selection.parents(entity).iter().enumerate();
+        parents.filter(|(_, parent)| **parent as usize == at).map(|(at, _)| at).collect()
+    }
+
+    /// The digests of the hierarchy's rows without the links of extra columns.
+    fn contents(&mut self) -> Result<ByEntity<Vec<Hash>>> {
         // Without such columns they are as they are.
         if !self.layout.has_links() {
-            return Ok([self.nodes.trials.clone(), self.nodes.runs.clone()]);
+            return Ok(self.nodes.nodes.clone());
         }
-        Ok([
-            (0..trials as u64).map(|at| bare.trials.get(at)).collect::<Result<_>>()?,
-            (0..runs as u64).map(|at| bare.runs.get(at)).collect::<Result<_>>()?,
-        ])
+        let mut contents: ByEntity<Vec<Hash>> = ByEntity::new(self.layout.family);
+        for (entity, _) in self.layout.family.below_root() {
+            let bare = self.nodes.bare.0.get_mut(entity);
+            let rows = 0..self.selection.ids(entity).len() as u64;
+            *contents.get_mut(entity) = rows.map(|at| bare.get(at)).collect::<Result<_>>()?;
+        }
+        Ok(contents)
     }
 
     fn id(&self, entity: Entity, at: Option<usize>) -> Option<i64> {
-        self.ids(entity).get(at?)
+        self.selection.ids(entity).get(at?)
     }
 
-    /// Hands over the digests of the rows alone of the trials or runs at these positions, in their order.
+    /// Hands over the digests of the rows alone of the hierarchy at these positions, in their order.
     fn row_digests(
         &self,
         entity: Entity,
@@ -292,7 +288,7 @@ impl<'a> Side<'a> {
         job: &Job,
         each: &mut dyn FnMut(usize, Hash),
     ) -> Result<()> {
-        let ids = self.ids(entity);
+        let ids = self.selection.ids(entity);
         let id = |at: Option<&usize>| at.and_then(|at| ids.get(*at));
         let shape = Shape::node(self.layout.entity(entity)?);
         let bounds = id(positions.first()).zip(id(positions.last()));
@@ -319,10 +315,7 @@ impl<'a> Side<'a> {
 
     /// The cells of a node's row.
     fn cells(&self, entity: Entity, at: usize, job: &Job) -> Result<Cells> {
-        let id = match entity {
-            Entity::Experiment => Some(self.selection.experiment),
-            _ => self.id(entity, Some(at)),
-        };
+        let id = self.id(entity, Some(at));
         let shape = Shape::node(self.layout.entity(entity)?);
         let mut found = Cells::new();
         scan_nodes(self.connection, &shape, id.zip(id), job, &mut |_, row| {

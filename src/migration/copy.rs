@@ -12,68 +12,66 @@ use crate::hierarchy::{
     Apart, Blocks, Owner, Rewrite, Selection, Shape, Target, Visitor, link_order, scan_leaves, soundness,
 };
 use crate::progress::Job;
-use crate::schema::{Entity, LinkOwner, Place, Role, quote};
+use crate::schema::{ByEntity, Entity, Place, Role, quote};
 use crate::values::{Value, ValueRef};
 
 /// Most tables have fewer columns than this; more only cost an allocation per row.
 const INLINE_COLUMNS: usize = 8;
 
 /// The first new id of each entity, and whether ids had to be reused.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct NewIds {
     pub experiment: i64,
-    pub trials: i64,
-    pub runs: i64,
-    pub metrics: i64,
-    pub artifacts: i64,
+    first: ByEntity<i64>,
     pub reused: bool,
+}
+
+/// How many rows of an entity a selection has.
+fn count(selection: &Selection, entity: Entity) -> u64 {
+    match selection.family.is_leaf(entity) {
+        true => selection.leaf_count(entity),
+        false => selection.ids(entity).len() as u64,
+    }
 }
 
 impl NewIds {
     /// Reserves ids in the target for as long as its transaction lasts.
     pub fn allocate(sides: &Sides<'_>, selection: &Selection, into: Option<i64>) -> Result<NewIds> {
-        let mut reused = false;
+        let mut ids = NewIds { experiment: 0, first: ByEntity::new(selection.family), reused: false };
         let mentioned = Mentioned::read(sides.target, &sides.target_layout, |_| true)?;
-        let mut first = |entity: Entity, count: u64| -> Result<i64> {
-            let table = sides.target_layout.entity(entity)?;
+        for entity in selection.family.all() {
+            if let (Entity::ROOT, Some(id)) = (entity, into) {
+                *ids.first.get_mut(entity) = id;
+                continue;
+            }
+            let (table, count) = (sides.target_layout.entity(entity)?, count(selection, entity));
             let (id, low) = sides.target.allocate_ids(table, count, mentioned.of(table.schema.name))?;
-            reused |= low && count > 0;
-            Ok(id)
-        };
-        let experiment = match into {
-            Some(id) => id,
-            None => first(Entity::Experiment, 1)?,
-        };
-        Ok(NewIds {
-            experiment,
-            trials: first(Entity::Trial, selection.trials.len() as u64)?,
-            runs: first(Entity::Run, selection.runs.len() as u64)?,
-            metrics: first(Entity::Metric, selection.metrics.len())?,
-            artifacts: first(Entity::Artifact, selection.artifacts.len())?,
-            reused,
-        })
+            ids.reused |= low && count > 0;
+            *ids.first.get_mut(entity) = id;
+        }
+        ids.experiment = *ids.first.get(Entity::ROOT);
+        Ok(ids)
     }
 
     /// The ids of the copy's rows; with `appended`, in an experiment that has others too.
     pub fn blocks(&self, selection: &Selection, appended: bool) -> Blocks {
-        let artifacts = (self.artifacts, selection.artifacts.len());
+        let block = |entity| (*self.first.get(entity), count(selection, entity));
+        let below = selection.family.all().filter(|entity| *entity != Entity::ROOT);
         Blocks {
-            metrics: vec![(self.metrics, selection.metrics.len())],
-            artifacts: vec![artifacts],
-            appended: appended.then(|| ((self.trials, selection.trials.len() as u64), artifacts)),
+            leaves: ByEntity::of(selection.family, |entity| vec![block(entity)]),
+            appended: appended.then(|| below.map(|entity| (entity, block(entity))).collect()),
         }
     }
 
     /// The id map of the result.
     pub fn map(&self, selection: &Selection) -> IdMap {
-        let pairs = |first: i64, ids: &crate::hierarchy::Ids| ids.iter().zip(first..).collect();
-        let block = |first: i64, count: u64| (count > 0).then_some((first, count));
-        IdMap {
-            trials: pairs(self.trials, &selection.trials),
-            runs: pairs(self.runs, &selection.runs),
-            metrics: block(self.metrics, selection.metrics.len()),
-            artifacts: block(self.artifacts, selection.artifacts.len()),
-        }
+        IdMap::new(selection, &self.first)
+    }
+
+    /// The new id of the row at this position, or of this rank.
+    #[inline]
+    fn nth(&self, (entity, at): Target) -> i64 {
+        nth(*self.first.get(entity), at)
     }
 }
 
@@ -89,7 +87,7 @@ pub struct Copier<'a, 's> {
     /// What of the source is copied.
     pub layout: &'a Layout,
     pub options: &'a MigrateOptions,
-    pub ids: NewIds,
+    pub ids: &'a NewIds,
     pub job: &'a Job,
 }
 
@@ -103,8 +101,8 @@ impl Copier<'_, '_> {
         let mut copied = Vec::new();
         for table in &self.layout.tables {
             let rows = match table.schema.place {
-                Place::Aside => continue,
-                Place::Node(Entity::Experiment) if self.options.target_experiment.is_some() => 0,
+                Place::Aside | Place::Derived(_) => continue,
+                Place::Node(Entity::ROOT) if self.options.target_experiment.is_some() => 0,
                 Place::Leaf(entity) => self.copy_leaves(table, entity, selection, digester.as_deref_mut())?,
                 _ => self.copy_by_owner(table, selection, digester.as_deref_mut())?,
             };
@@ -136,7 +134,7 @@ impl Copier<'_, '_> {
         Ok(Chunk::new(inserter, names.len(), self.options.batch_size, self.job))
     }
 
-    /// Copies the rows of a table that carry an id of what they hang on, or, of EXPERIMENT, TRIAL and TRIAL_RUN, their own.
+    /// Copies the rows of a table that carry an id of what they hang on, or, in the hierarchy, their own.
     fn copy_by_owner(
         &self,
         table: &TableLayout,
@@ -144,12 +142,7 @@ impl Copier<'_, '_> {
         mut digester: Option<&mut Digester<'_>>,
     ) -> Result<u64> {
         let place = table.schema.place;
-        let bounds = match place {
-            Place::Node(Entity::Experiment) => selection.owner_bounds(LinkOwner::Experiment),
-            Place::Node(Entity::Trial) => selection.owner_bounds(LinkOwner::Trial),
-            Place::Link { owner, .. } => selection.owner_bounds(owner),
-            _ => selection.owner_bounds(LinkOwner::Run),
-        };
+        let bounds = table.schema.owner().and_then(|owner| selection.owner_bounds(owner));
         let source = Source::new(table);
         let (Some((low, high)), Some(key)) = (bounds, source.names.first()) else { return Ok(0) };
         let mut condition = format!("t.{key} BETWEEN ?1 AND ?2{}", selection.stretches.condition(table));
@@ -187,7 +180,7 @@ impl Copier<'_, '_> {
             if let Some(digester) = digester.as_deref_mut() {
                 source.digest(row, selection, digester)?;
             }
-            if place == Place::Node(Entity::Experiment) {
+            if place == Place::Node(Entity::ROOT) {
                 self.push_experiment(table, &values, &mut chunk)?;
             } else {
                 chunk.push(&values)?;
@@ -229,14 +222,11 @@ impl Copier<'_, '_> {
             },
         };
         let Some(id) = value.as_integer() else { return Ok(None) };
-        let new = match entity {
-            Entity::Experiment => (id == selection.experiment).then_some(self.ids.experiment),
-            Entity::Trial => selection.trials.position(id).map(|at| nth(self.ids.trials, at as u64)),
-            Entity::Run => selection.runs.position(id).map(|at| nth(self.ids.runs, at as u64)),
-            Entity::Metric => selection.metrics.rank(id)?.map(|at| nth(self.ids.metrics, at)),
-            Entity::Artifact => selection.artifacts.rank(id)?.map(|at| nth(self.ids.artifacts, at)),
+        let at = match selection.family.is_leaf(entity) {
+            true => selection.leaves(entity).rank(id)?,
+            false => selection.ids(entity).position(id).map(|at| at as u64),
         };
-        Ok(new.map(ValueRef::Integer))
+        Ok(at.map(|at| ValueRef::Integer(self.ids.nth((entity, at)))))
     }
 
     /// The new id of the row that a link leads to; NULL if it is not copied.
@@ -250,14 +240,7 @@ impl Copier<'_, '_> {
             Some(entity) => selection.target(entity, value)?,
             None => None,
         };
-        let new = target.map(|target| match target {
-            Target::Experiment => self.ids.experiment,
-            Target::Trial(at) => nth(self.ids.trials, at as u64),
-            Target::Run(at) => nth(self.ids.runs, at as u64),
-            Target::Leaf(Entity::Metric, rank) => nth(self.ids.metrics, rank),
-            Target::Leaf(_, rank) => nth(self.ids.artifacts, rank),
-        });
-        Ok(new.map_or(ValueRef::Null, ValueRef::Integer))
+        Ok(target.map_or(ValueRef::Null, |target| ValueRef::Integer(self.ids.nth(target))))
     }
 
     fn copy_leaves(
@@ -270,7 +253,7 @@ impl Copier<'_, '_> {
         let mut chunk = self.writer(table)?;
         let source = Source::new(table);
         let select: String = source.names.iter().skip(1).map(|name| format!(", {name}")).collect();
-        let first = if entity == Entity::Metric { self.ids.metrics } else { self.ids.artifacts };
+        let first = *self.ids.first.get(entity);
         let own_id = |column: &ColumnLayout| column.schema.is_some_and(|known| known.role == Role::Id);
         // The id, once more, and the content: what follows the first column.
         let columns: Vec<&ColumnLayout> =
@@ -312,7 +295,7 @@ impl Copier<'_, '_> {
             let mut each = |rank: u64, row: &dyn Row| each(rank, row, None);
             scan_leaves(self.sides.source, table, selection.leaves(entity), &select, self.job, &mut each)
         };
-        if entity == Entity::Metric {
+        if self.sides.rewrites(entity) {
             self.sides.rewriting(read)?
         } else {
             read(None)?
@@ -334,7 +317,7 @@ fn scan_linking_leaves(
     each: EachLeaf<'_>,
 ) -> Result<()> {
     let Some((low, high)) = selection.leaves(entity).bounds() else { return Ok(()) };
-    let (id, name) = (table.quoted("id"), quote(&table.name));
+    let (id, name) = (table.id(), quote(&table.name));
     let sql = format!("SELECT {id}{columns} FROM {name} WHERE {id} BETWEEN ?1 AND ?2 ORDER BY {id}");
     connection.query(&sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
         job.pulse()?;
@@ -361,11 +344,11 @@ struct Source<'l> {
 impl<'l> Source<'l> {
     fn new(table: &'l TableLayout) -> Source<'l> {
         let roles: &[Role] = match table.schema.place {
-            Place::Link { owner, leaf } => &[Role::Parent(owner.entity()), Role::Parent(leaf)],
-            Place::BelowRun => &[Role::Parent(Entity::Run)],
+            Place::Link { owner, leaf } => &[Role::Parent(owner), Role::Parent(leaf)],
+            Place::Below(owner) => &[Role::Parent(owner)],
             // Twice, as the digest wants it.
             Place::Leaf(_) => &[Role::Id, Role::Id],
-            Place::Node(_) | Place::Aside => &[Role::Id],
+            Place::Node(_) | Place::Aside | Place::Derived(_) => &[Role::Id],
         };
         let of_role =
             |role: &Role| table.columns.iter().find(|column| column.schema.is_some_and(|known| known.role == *role));
@@ -388,17 +371,19 @@ impl<'l> Source<'l> {
     /// Hands a row over that belongs to the copy.
     fn digest(&self, row: &dyn Row, selection: &mut Selection, digester: &mut Digester<'_>) -> Result<()> {
         let id = row.value(0)?.as_integer();
-        let owner = |owner: LinkOwner, leaf| selection.owner(owner, id, leaf).map(|at| Owner::of_link(owner, at));
-        let place = self.shape.table.schema.place;
-        let hangs_on = match place {
-            Place::Node(Entity::Experiment) => Some(Owner::Experiment),
-            Place::Node(Entity::Trial) => owner(LinkOwner::Trial, None),
-            Place::Link { owner: kind, .. } => owner(kind, row.value(1)?.as_integer()),
-            _ => owner(LinkOwner::Run, None),
+        let schema = self.shape.table.schema;
+        let place = schema.place;
+        let leaf = match place {
+            Place::Link { leaf, .. } => row.value(1)?.as_integer().map(|id| (leaf, id)),
+            _ => None,
         };
+        let hangs_on = schema.owner().and_then(|owner| {
+            let at = selection.owner(owner, id, leaf)?;
+            Some(Owner { entity: owner, at })
+        });
         match (place, hangs_on) {
             (Place::Node(_), Some(owner)) => digester.node(owner, &self.shape, row),
-            (Place::BelowRun, Some(Owner::Run(at))) => digester.below_run(at, &self.shape, row),
+            (Place::Below(_), Some(owner)) => digester.below(owner, &self.shape, row),
             (Place::Link { leaf, .. }, Some(owner)) => {
                 let rank = match row.value(1)?.as_integer() {
                     Some(id) => selection.leaves(leaf).rank(id)?,

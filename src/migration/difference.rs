@@ -10,11 +10,9 @@ use serde_json::{Value as Json, json};
 use crate::database::{ColumnLayout, Connection, Layout, Row};
 use crate::digest::{Bare, Hash, encode_value, hex, row_digest};
 use crate::error::Result;
-use crate::hierarchy::{
-    Linking, Owner, Selection, Shape, Target, Visitor, id_in, leads_out, scan_links, scan_nodes, walk,
-};
+use crate::hierarchy::{Linking, Owner, Selection, Shape, Target, Visitor, id_in, scan_links, scan_nodes, walk};
 use crate::progress::Job;
-use crate::schema::{Entity, Place};
+use crate::schema::{Entity, Place, family_of};
 use crate::values::ValueRef;
 
 /// Buckets of the first pass: 1 MiB.
@@ -104,7 +102,7 @@ impl Element {
         let row = hex(&bare.row(linking, None, buffer)?);
         let key = format!("{} {} {row}", linking.shape.index_key(linking.row)?, column.name.to_ascii_lowercase());
         let table = order.iter().position(|other| *other == name).unwrap_or(order.len());
-        Ok(Element { table, key, form: bare.target(target)?.to_vec() })
+        Ok(Element { table, key, form: bare.target(family_of(linking.shape.table.schema), target)?.to_vec() })
     }
 
     fn stands_with(&self, other: &Element) -> bool {
@@ -150,8 +148,8 @@ impl Visitor for OfNode<'_> {
         Ok(())
     }
 
-    fn below_run(&mut self, run: usize, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
-        if self.owner == Owner::Run(run) { (self.each)(shape, row, None) } else { Ok(()) }
+    fn below(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
+        if self.owner == owner { (self.each)(shape, row, None) } else { Ok(()) }
     }
 
     fn link(
@@ -221,7 +219,9 @@ impl<'a> NodeRows<'a> {
 
     /// What a link leads to.
     fn meaning(&self, link: &ShownLink, job: &Job) -> Result<String> {
-        let Some(id) = link.id else { return Ok(format!("{}, {}", link.value, leads_out(link.entity))) };
+        let Some(id) = link.id else {
+            return Ok(format!("{}, {}", link.value, self.layout.family.of(link.entity).leads_out));
+        };
         let table = self.layout.entity(link.entity)?;
         let shape = Shape::node(table);
         let mut said = format!("{} {id}", table.schema.name);
@@ -348,7 +348,7 @@ fn first_surplus<'a>(a: NodeRows<'a>, b: NodeRows<'a>, job: &Job) -> Result<(Pai
         .tables
         .iter()
         .chain(&b.layout.tables)
-        .filter(|table| table.schema.place != Place::Aside)
+        .filter(|table| !matches!(table.schema.place, Place::Aside | Place::Derived(_)))
         .map(|table| table.schema.name)
         .collect();
     let mut pair = Pair { a, b, order, buckets: vec![0; BUCKETS] };

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use super::options::MigrateOptions;
 use super::sides::{Prepared, Sides};
-use crate::digest::{ExperimentDigest, Hash, digest, digest_as, digest_nodes, experiments_with_row, row_digest, twin};
+use crate::digest::{
+    ExperimentDigest, Hash, NodeDigests, digest, digest_as, digest_nodes, experiments_with_row, row_digest, twin,
+};
 use crate::error::{NAMED, Result};
 use crate::hierarchy::{Members, Scope, Selection, Shape, scan_nodes};
 use crate::progress::Job;
@@ -86,7 +88,7 @@ impl Duplicates {
 fn same_row(sides: &Sides<'_>, options: &MigrateOptions, prepared: &Prepared, job: &Job) -> Result<Vec<i64>> {
     let mut own: Option<Hash> = None;
     let stored = prepared.stored(sides, options);
-    let table = prepared.effective.layout.entity(Entity::Experiment)?;
+    let table = prepared.effective.layout.root()?;
     let shape = Shape::node(table);
     scan_nodes(sides.source, &shape, Some((sides.experiment, sides.experiment)), job, &mut |_, row| {
         own = Some(row_digest(&shape, row, Some(&stored))?);
@@ -97,7 +99,7 @@ fn same_row(sides: &Sides<'_>, options: &MigrateOptions, prepared: &Prepared, jo
     experiments_with_row(sides.target, &sides.target_layout, &own, source_itself, job)
 }
 
-/// Whether an experiment of the target has everything already that hangs on the source: its trials and its own links, and what they
+/// Whether an experiment of the target has everything already that hangs on the source: its nodes and its own links, and what they
 /// share.
 fn has_all(
     sides: &Sides<'_>,
@@ -107,7 +109,10 @@ fn has_all(
     job: &Arc<Job>,
 ) -> Result<bool> {
     let mut there = Selection::read(sides.target, &sides.target_layout, target, Scope::default(), job)?;
-    if there.trials.len() < prepared.selection.trials.len() {
+    let family = there.family;
+    let top: Vec<Entity> =
+        family.below_root().filter(|(_, above)| *above == Entity::ROOT).map(|(top, _)| top).collect();
+    if top.iter().any(|entity| there.ids(*entity).len() < prepared.selection.ids(*entity).len()) {
         return Ok(false);
     }
     let mut copied = prepared.copied_selection(sides, job)?;
@@ -115,21 +120,32 @@ fn has_all(
     let (expected, wanted) = sides.rewriting(|rewrite| {
         digest_as(sides.source, &prepared.effective.layout, &mut copied, (&stored, rewrite), job, true)
     })?;
-    if wanted.trials.is_empty() && wanted.own.is_empty() {
+    let nothing = |wanted: &NodeDigests| {
+        top.iter().all(|entity| wanted.nodes.get(*entity).is_empty())
+            && wanted.own.iter().all(|(_, own)| own.is_empty())
+    };
+    if nothing(&wanted) {
         return Ok(false);
     }
     let (_, nodes) = digest_nodes(sides.target, &sides.target_layout, &mut there, job, None)?;
-    let trials = groups(nodes.trials.iter().zip(there.trials.iter()), &wanted.trials);
-    let artifacts = groups(nodes.own.iter().map(|(hash, id)| (hash, *id)), wanted.own.iter().map(|(hash, _)| hash));
+    let mut groups_of: Vec<(Entity, Vec<Vec<i64>>)> = Vec::new();
+    for entity in top {
+        let rows = nodes.nodes.get(entity).iter().zip(there.ids(entity).iter());
+        groups_of.push((entity, groups(rows, wanted.nodes.get(entity))));
+    }
+    for entity in family.leaves() {
+        let rows = nodes.own.get(entity).iter().map(|(hash, id)| (hash, *id));
+        groups_of.push((entity, groups(rows, wanted.own.get(entity).iter().map(|(hash, _)| hash))));
+    }
     // Each time that it was appended made a group; the latest is the likeliest to be as it was.
-    for at in (0..trials.len().max(artifacts.len())).rev().take(MOST_GROUPS) {
-        let group = |groups: &[Vec<i64>]| groups.get(at).or(groups.last()).cloned();
-        let (Some(trials), Some(artifacts)) = (group(&trials), group(&artifacts)) else { return Ok(false) };
-        let scope = Scope {
-            trials: Some(Members::Listed(trials)),
-            artifacts: Some(Members::Listed(artifacts)),
-            ..Scope::default()
-        };
+    let most = groups_of.iter().map(|(_, groups)| groups.len()).max().unwrap_or(0);
+    for at in (0..most).rev().take(MOST_GROUPS) {
+        let mut only = Vec::new();
+        for (entity, groups) in &groups_of {
+            let Some(group) = groups.get(at).or(groups.last()) else { return Ok(false) };
+            only.push((*entity, Members::Listed(group.clone())));
+        }
+        let scope = Scope { only, ..Scope::default() };
         let mut part = Selection::read(sides.target, &sides.target_layout, target, scope, job)?;
         if digest(sides.target, &sides.target_layout, &mut part, None, job, None)?.body == expected.body {
             return Ok(true);

@@ -10,11 +10,10 @@ use crate::database::{ColumnLayout, Connection, KEPT, Layout, Loss, Next, Row, T
 use crate::digest::{ExperimentDigest, digest, same_content};
 use crate::error::Result;
 use crate::hierarchy::{
-    Fate, LEFT_OUT, Look, Owner, RowsOnce, Scope, Selection, Shape, Through, Visitor, Without, leads_out, mark,
-    scan_links, walk,
+    Fate, LEFT_OUT, Look, Owner, RowsOnce, Scope, Selection, Shape, Through, Visitor, Without, mark, scan_links, walk,
 };
 use crate::progress::Job;
-use crate::schema::{Entity, Place, quote};
+use crate::schema::{Entity, Place, family_of, quote};
 use crate::validation::Quality;
 use crate::values::{Value, ValueRef};
 
@@ -327,7 +326,7 @@ impl Effective {
                     table: table.schema.name,
                     row: Some(linking.shape.row_key(linking.row)?),
                     column: Some(column.name.clone()),
-                    reason: leads_out(entity),
+                    reason: family_of(table.schema).of(entity).leads_out,
                     value: Some(value.describe()),
                     stored_as: Some(if insists { LEFT_OUT } else { "NULL" }.to_owned()),
                 });
@@ -346,9 +345,9 @@ impl Visitor for Both<'_, '_> {
         self.1.node(owner, shape, row)
     }
 
-    fn below_run(&mut self, run: usize, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
-        self.0.below_run(run, shape, row)?;
-        self.1.below_run(run, shape, row)
+    fn below(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
+        self.0.below(owner, shape, row)?;
+        self.1.below(owner, shape, row)
     }
 
     fn link(
@@ -448,5 +447,5 @@ impl Look for Finder<'_> {
 
 /// Whether this is the table of experiments themselves.
 fn is_own_row(table: &TableLayout) -> bool {
-    table.schema.place == Place::Node(Entity::Experiment)
+    table.schema.place == Place::Node(Entity::ROOT)
 }

@@ -12,7 +12,7 @@ use crate::database::{Connection, Database, Next, Reading, State, TableLayout, W
 use crate::digest::hex;
 use crate::error::{Domain, Result};
 use crate::progress::Job;
-use crate::schema::{Place, quote};
+use crate::schema::{Entity, Place, quote};
 use crate::transformation::Transformations;
 use crate::validation::RunChecks;
 
@@ -98,7 +98,7 @@ fn describe(
     let mut total = 0;
     let mut tables = Vec::new();
     for counts in &prepared.selection.counts {
-        if options.target_experiment.is_some() && counts.table.name == "EXPERIMENT" {
+        if options.target_experiment.is_some() && counts.table.place == Place::Node(Entity::ROOT) {
             continue;
         }
         total += counts.rows + counts.unsound;

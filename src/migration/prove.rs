@@ -8,9 +8,9 @@ use super::sides::Sides;
 use crate::database::Unsteady;
 use crate::digest::{ExperimentDigest, Hash, digest, hex};
 use crate::error::{Domain, Error, Result, Status};
-use crate::hierarchy::{Counts, Selection, Stretches, find_dangling, keeps_keys};
+use crate::hierarchy::{Counts, Selection, Stretches, find_dangling};
 use crate::progress::Job;
-use crate::schema::{Place, Table};
+use crate::schema::{Entity, Place, Table};
 
 /// The digest that speaks of the copy: appended trials have no row of an experiment of their own.
 pub fn of_copy(digest: &ExperimentDigest, options: &MigrateOptions) -> Hash {
@@ -25,7 +25,7 @@ pub fn prove(
     sides: &Sides<'_>,
     selection: &Selection,
     copied: &[(&'static str, u64)],
-    (expected, ids, new_rows): (&Option<ExperimentDigest>, NewIds, Stretches),
+    (expected, ids, new_rows): (&Option<ExperimentDigest>, &NewIds, Stretches),
     options: &MigrateOptions,
     job: &Arc<Job>,
 ) -> Result<Option<Hash>> {
@@ -33,14 +33,14 @@ pub fn prove(
     let appended = options.target_experiment.is_some();
     let blocks = ids.blocks(selection, appended);
     let mut copy = Selection::of_copy(sides.target, &sides.target_layout, ids.experiment, &blocks, job)?;
-    if !(keeps_keys(&sides.source_layout) && keeps_keys(&sides.target_layout)) {
+    if !(sides.source_layout.keeps_keys() && sides.target_layout.keeps_keys()) {
         // Ranges of ids would count rows that nobody finds by their ids, or below nothing.
         let scope = copy.scope.clone();
         copy = Selection::read(sides.target, &sides.target_layout, ids.experiment, scope, job)?;
     }
     copy.stretches = new_rows;
     if options.strategy == Strategy::Aggressive {
-        check_counts(sides, &copy, copied, |table| !(appended && table.name == "EXPERIMENT"))?;
+        check_counts(sides, &copy, copied, |table| !(appended && table.place == Place::Node(Entity::ROOT)))?;
         return Ok(None);
     }
     let Some(expected) = expected else {
@@ -51,7 +51,7 @@ pub fn prove(
     let found = digest(sides.target, &sides.target_layout, &mut copy, None, job, None)?;
     let (wanted, got) = (of_copy(expected, options), of_copy(&found, options));
     if wanted != got {
-        check_counts(sides, &copy, copied, |table| !(appended && table.name == "EXPERIMENT"))?;
+        check_counts(sides, &copy, copied, |table| !(appended && table.place == Place::Node(Entity::ROOT)))?;
         return Err(mismatch(sides, "the copy is not what it should be; nothing was changed")
             .detail("expected_digest", hex(&wanted))
             .detail("target_digest", hex(&got)));
@@ -64,7 +64,7 @@ pub fn prove(
 pub fn look_for_dangling(
     sides: &Sides<'_>,
     selection: &Selection,
-    (ids, appended): (NewIds, bool),
+    (ids, appended): (&NewIds, bool),
     refuses: bool,
     job: &Job,
 ) -> Result<Vec<String>> {

@@ -8,7 +8,9 @@ use serde_json::{Value as Json, json};
 use super::fit::Fit;
 use super::options::Strategy;
 use crate::digest::{Hash, hex};
-use crate::hierarchy::Problems;
+use crate::hierarchy::{Problems, Selection};
+use crate::schema::ByEntity;
+use crate::schema::experiment_manager::{ARTIFACT, METRIC, RUN, TRIAL};
 use crate::transformation::TransformationResult;
 
 /// The rows of one table.
@@ -31,6 +33,18 @@ pub struct IdMap {
     /// First new id and how many.
     pub metrics: Option<(i64, u64)>,
     pub artifacts: Option<(i64, u64)>,
+}
+
+impl IdMap {
+    /// Of a copy whose rows have the ids from these on.
+    pub(super) fn new(selection: &Selection, first: &ByEntity<i64>) -> IdMap {
+        let pairs = |entity| selection.ids(entity).iter().zip(*first.get(entity)..).collect();
+        let block = |entity| {
+            let count = selection.leaf_count(entity);
+            (count > 0).then_some((*first.get(entity), count))
+        };
+        IdMap { trials: pairs(TRIAL), runs: pairs(RUN), metrics: block(METRIC), artifacts: block(ARTIFACT) }
+    }
 }
 
 /// What a migration did.

@@ -16,7 +16,8 @@ use crate::digest::{ALGORITHM, Census, Digester, ExperimentDigest, OnDuplicate, 
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::hierarchy::{Behind, Stretches, left_out_message};
 use crate::progress::Job;
-use crate::schema::Entity;
+use crate::schema::{Entity, Place};
+
 use crate::validation::Report;
 use crate::values::Value;
 
@@ -296,7 +297,7 @@ fn write(
     // A link can lead to a row that comes later.
     let may_dangle = sides.target_layout.extra_keys().next().is_some();
     let enforced = may_dangle && sides.target.suspend_foreign_keys()?;
-    let copier = Copier { sides, layout: &prepared.effective.layout, options, ids, job };
+    let copier = Copier { sides, layout: &prepared.effective.layout, options, ids: &ids, job };
     let mut quality = prepared.deferred.take();
     let mut digester =
         quality.as_mut().map(|quality| Digester::new(selection, &sides.source_layout, None, Some(quality)));
@@ -333,9 +334,9 @@ fn write(
     if may_dangle {
         let refuses = enforced || !options.lossy_allowed();
         let appended = options.target_experiment.is_some();
-        warnings.extend(look_for_dangling(sides, selection, (ids, appended), refuses, job)?);
+        warnings.extend(look_for_dangling(sides, selection, (&ids, appended), refuses, job)?);
     }
-    let target_digest = prove(sides, selection, &copied, (&prepared.expected, ids, new_rows), options, job)?;
+    let target_digest = prove(sides, selection, &copied, (&prepared.expected, &ids, new_rows), options, job)?;
     census.check(Domain::Migration, job, |table| grown_by(&copied, table))?;
     warnings.extend(transformation.iter().flat_map(|done| done.warnings.iter().cloned()));
     if ids.reused {
@@ -343,7 +344,7 @@ fn write(
     }
     let tables = source_counts
         .iter()
-        .filter(|counts| !(own_row == 1 && counts.table.name == "EXPERIMENT"))
+        .filter(|counts| !(own_row == 1 && counts.table.place == Place::Node(Entity::ROOT)))
         .map(|counts| TableCount {
             table: counts.table.name,
             source: counts.rows + counts.unsound,
@@ -472,7 +473,7 @@ fn missing<'s>(sides: &'s Sides<'_>, prepared: &Prepared) -> Result<Vec<MissingC
 
 /// Notes in an existing experiment that it was changed: its update_time becomes now, or stays if it is later.
 fn touch(sides: &Sides<'_>, experiment: i64) -> Result<()> {
-    let table = sides.target_layout.entity(Entity::Experiment)?;
+    let table = sides.target_layout.root()?;
     let column = table.quoted("update_time");
     let now = chrono::Utc::now().naive_utc().format("%Y-%m-%dT%H:%M:%S%.6f").to_string();
     let (update, others) = (sides.target.opening(Write::Update, table)?, table.unstamped(&["update_time"]));

@@ -11,7 +11,8 @@ use crate::digest::{ExperimentDigest, OnDuplicate, Stored, digest, digest_as};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{Behind, Counts, Rewrite, Scope, Selection, computed_only_here, experiment_exists};
 use crate::progress::Job;
-use crate::schema::Entity;
+use crate::schema::{Entity, Place};
+
 use crate::transformation::{Plan, Rewriter};
 use crate::validation::{Issue, Quality, Report, RunChecks, Severity, ValidateOptions, validate_state};
 use crate::values::{Value, ValueRef};
@@ -135,6 +136,11 @@ impl<'a> Sides<'a> {
             }
             None => read(None),
         }
+    }
+
+    /// Whether rules change the rows of an entity on their way.
+    pub fn rewrites(&self, entity: Entity) -> bool {
+        self.rewriter.is_some() && Rewriter::rewrites(entity)
     }
 
     /// Fails if metrics could not be transformed, and that fails all.
@@ -341,8 +347,8 @@ pub fn prefixed_title(
     value: ValueRef<'_>,
 ) -> Option<Value> {
     let prefix = options.title_prefix.as_ref()?;
-    let is_title = table.schema.place == crate::schema::Place::Node(Entity::Experiment)
-        && column.schema.is_some_and(|known| known.name == "title");
+    let is_title =
+        table.schema.place == Place::Node(Entity::ROOT) && column.schema.is_some_and(|known| known.name == "title");
     match value {
         ValueRef::Text(title) if is_title => Some(Value::Text([prefix.as_bytes(), title].concat())),
         _ => None,

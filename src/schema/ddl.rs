@@ -1,6 +1,6 @@
 //! DDL from the schema data.
 
-use super::tables::{Column, Kind, Role, Table};
+use super::table::{Column, Kind, Role, Table};
 
 /// An identifier in double quotes, as both SQLite and MySQL's ANSI_QUOTES mode read it.
 pub fn quote(name: &str) -> String {
@@ -100,17 +100,17 @@ fn mysql_column(table: &Table, column: &Column) -> String {
 #[cfg(test)]
 mod tests {
     use super::create_statement_mysql;
-    use crate::schema::{UNDO, UNDO_LINK, table};
+    use crate::schema::{EXPERIMENT_MANAGER, UNDO, UNDO_LINK};
 
     #[test]
     fn columns_of_a_server_lose_nothing() {
-        let metric = create_statement_mysql(table("METRIC").unwrap());
+        let metric = create_statement_mysql(EXPERIMENT_MANAGER.table("METRIC").unwrap());
         let wanted = "\"id\" BIGINT NOT NULL AUTO_INCREMENT,\n  \"type\" VARCHAR(50) NOT NULL,\n  \"total_val\" DOUBLE NOT NULL,\n  \
                       \"per_label_val\" LONGTEXT,\n  PRIMARY KEY (\"id\")";
         assert!(metric.contains(wanted), "{metric}");
-        let version = create_statement_mysql(table("SCHEMA_VERSION").unwrap());
+        let version = create_statement_mysql(EXPERIMENT_MANAGER.table("SCHEMA_VERSION").unwrap());
         assert!(version.contains("\"version\" VARCHAR(20) NOT NULL UNIQUE"), "{version}");
-        let batch = create_statement_mysql(table("BATCH").unwrap());
+        let batch = create_statement_mysql(EXPERIMENT_MANAGER.table("BATCH").unwrap());
         assert!(
             batch.contains("\"epoch_idx\" BIGINT NOT NULL") && batch.contains("\"time\" DATETIME(6) NOT NULL"),
             "{batch}"

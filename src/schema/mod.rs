@@ -1,14 +1,20 @@
-//! The data model: which tables exist, and what their columns mean.
+//! The data model: which families of schemas there are, which tables they have, and what their columns mean.
 //!
-//! Everything above asks this room; nothing else spells out a table's columns. It depends on nothing else.
+//! Everything above asks this room; a table and its columns are spelled out in its family's file alone. It depends on nothing else.
 
 mod ddl;
+pub mod experiment_manager;
+mod families;
+mod family;
 mod own_tables;
-mod tables;
+mod table;
 
 pub use ddl::{
     MYSQL_CHARSET, create_statement, create_statement_as, create_statement_mysql, create_statement_with, mysql_type,
     quote,
 };
+pub use experiment_manager::EXPERIMENT_MANAGER;
+pub use families::{default_family, families, family_of, recognise, table_of_any};
+pub use family::{ByEntity, Document, Entity, EntityData, Family, Key, Keys, Level, Meaning, Rule};
 pub use own_tables::{OWN_TABLES, UNDO, UNDO_LINK, UNDO_TRANSFORM, WIDENING, own_table};
-pub use tables::{Column, Entity, Kind, LinkOwner, Place, Reference, Role, TABLES, Table, entity_table, table};
+pub use table::{Column, Kind, Place, Reference, Role, Table};

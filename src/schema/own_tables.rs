@@ -1,6 +1,6 @@
 //! The tables of expmig's own, as data.
 
-use super::tables::{Column, Kind, Place, Role, Table, id, text, time};
+use super::table::{Column, Kind, Place, Role, Table, id, text, time};
 
 /// The table of expmig's own with this name, in any letter case.
 pub fn own_table(name: &str) -> Option<&'static Table> {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::database::{Connection, Database, Layout, Next, Row, Transaction};
 use crate::digest::{encode_value, hex};
 use crate::error::Result;
-use crate::schema::{Entity, quote};
+use crate::schema::quote;
 use crate::values::Value;
 
 /// How many experiments are taken from either end.
@@ -190,7 +190,7 @@ impl Identity {
 }
 
 fn quote_id(layout: &Layout) -> Result<String> {
-    Ok(layout.entity(Entity::Experiment)?.quoted("id"))
+    Ok(layout.root()?.quoted("id"))
 }
 
 /// Reads the fingerprints of the experiments that `which` selects.
@@ -201,7 +201,7 @@ fn read(
     params: &[Value],
     each: &mut dyn FnMut(Fingerprint),
 ) -> Result<()> {
-    let table = layout.entity(Entity::Experiment)?;
+    let table = layout.root()?;
     let columns: Vec<String> = COLUMNS.iter().map(|column| table.quoted(column)).collect();
     let sql = format!("SELECT {} FROM {} {which}", columns.join(", "), quote(&table.name));
     connection.query(&sql, params, &mut |row: &dyn Row| {

@@ -16,7 +16,8 @@ use crate::digest::{Census, grown_by};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{Strangers, scan_leaves};
 use crate::progress::Job;
-use crate::schema::{Entity, OWN_TABLES, Place, quote};
+use crate::schema::experiment_manager::METRIC;
+use crate::schema::{OWN_TABLES, Place, quote};
 use crate::values::ValueRef;
 
 /// Transforms the selected metrics in one transaction.
@@ -62,7 +63,7 @@ pub fn transform(
     let mut result = run((connection, census.as_ref()), &layout, chosen, plan, &options, &job)?;
     // Without a change the empty entry of the undo log goes too.
     if let Some(transaction) = transaction.filter(|_| result.updated > 0) {
-        let metrics = layout.entity(Entity::Metric)?.schema.name;
+        let metrics = layout.entity(METRIC)?.schema.name;
         let copied = [(metrics, result.copied)];
         census.map_or(Ok(()), |census| census.check(Domain::Transformation, &job, |table| grown_by(&copied, table)))?;
         job.begin("committing")?;
@@ -75,7 +76,7 @@ pub fn transform(
 
 /// Fails if what is written could not be undone.
 fn check_tables(connection: &dyn Connection, layout: &Layout, chosen: &Chosen) -> Result<()> {
-    connection.check_undoes(layout.entity(Entity::Metric)?)?;
+    connection.check_undoes(layout.entity(METRIC)?)?;
     if chosen.shared.is_empty() {
         return Ok(());
     }
@@ -102,7 +103,7 @@ fn run(
     job: &Arc<Job>,
 ) -> Result<TransformationResult> {
     job.begin("transforming metrics")?;
-    let table = layout.entity(Entity::Metric)?;
+    let table = layout.entity(METRIC)?;
     let log = match plan.settings.backup_original && !options.dry_run {
         true => Some(UndoLog::begin(connection, &plan.description)?),
         false => None,
@@ -161,7 +162,7 @@ fn run(
 
 /// Hands every metric of the selection to the pass, by id.
 fn read(connection: &dyn Connection, layout: &Layout, chosen: &mut Chosen, pass: &mut Pass<'_, '_>) -> Result<()> {
-    let table = layout.entity(Entity::Metric)?;
+    let table = layout.entity(METRIC)?;
     let [(total, _), (labels, _)] = CELLS;
     let columns: String = ["type", total, labels].iter().map(|column| format!(", {}", table.quoted(column))).collect();
     let shared = &mut chosen.shared;

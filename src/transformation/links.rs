@@ -7,7 +7,8 @@ use crate::digest::Census;
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{IdSet, Scope, Selection, id_in, scan_links};
 use crate::progress::Job;
-use crate::schema::{Column, Entity, LinkOwner, Role, quote};
+use crate::schema::experiment_manager::METRIC;
+use crate::schema::{Column, Entity, Role, quote};
 use crate::values::{Value, ValueRef};
 
 /// How many links are read before they are moved.
@@ -100,15 +101,15 @@ pub fn refuse_tied(
     (owners, copied): (&Owners, &mut IdSet),
     job: &Job,
 ) -> Result<()> {
-    let names_metrics = |column: &ColumnLayout| column.refers == Some(Entity::Metric);
+    let names_metrics = |column: &ColumnLayout| column.refers == Some(METRIC);
     if !layout.tables.iter().any(|table| table.columns.iter().any(names_metrics)) {
         return Ok(());
     }
-    for experiment in owners.of(LinkOwner::Experiment).iter() {
+    for experiment in owners.of(Entity::ROOT).iter() {
         let mut selection = Selection::read(connection, layout, experiment, Scope::default(), job)?;
         scan_links(connection, layout, &mut selection, job, &mut |_, linking| {
             for (column, entity, value) in linking.links()? {
-                let Some(id) = id_in(value).filter(|_| entity == Entity::Metric) else { continue };
+                let Some(id) = id_in(value).filter(|_| entity == METRIC) else { continue };
                 if copied.rank(id)?.is_none() {
                     continue;
                 }

@@ -9,6 +9,7 @@ use crate::database::{ColumnLayout, Connection, Layout, Row};
 use crate::error::{Error, Result};
 use crate::hierarchy::{IdSet, Rewrite};
 use crate::schema::Entity;
+use crate::schema::experiment_manager::METRIC;
 use crate::values::{Value, ValueRef};
 
 /// Shows METRIC rows as rules make them. The same row can be asked for often; it counts once.
@@ -38,7 +39,7 @@ impl Row for Rewritten<'_> {
 impl<'a> Rewriter<'a> {
     /// For the metrics of a database. A preview keeps examples.
     pub fn new(connection: &'a dyn Connection, layout: &Layout, plan: Plan, preview: bool) -> Result<Rewriter<'a>> {
-        let table = layout.entity(Entity::Metric)?;
+        let table = layout.entity(METRIC)?;
         Ok(Rewriter {
             // No undo log is written of a copy.
             examiner: Examiner::new(connection, table, &Settings { backup_original: false, ..plan.settings })?,
@@ -47,6 +48,11 @@ impl<'a> Rewriter<'a> {
             seen: IdSet::default(),
             result: TransformationResult { dry_run: preview, ..TransformationResult::default() },
         })
+    }
+
+    /// Whether rules are for the rows of an entity.
+    pub fn rewrites(entity: Entity) -> bool {
+        entity == METRIC
     }
 
     /// Counts from the beginning.
@@ -99,7 +105,7 @@ impl Rewrite for Rewriter<'_> {
         row: &dyn Row,
         see: &mut dyn FnMut(&dyn Row) -> Result<()>,
     ) -> Result<()> {
-        if entity != Entity::Metric {
+        if !Rewriter::rewrites(entity) {
             return see(row);
         }
         let place = |name: &str| {

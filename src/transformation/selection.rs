@@ -4,7 +4,8 @@ use crate::database::{Connection, Layout, Next, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{IdSet, Ids, Scope, Selection, experiment_exists, has_loose_keys, mend_keys, scan_leaves};
 use crate::progress::Job;
-use crate::schema::{Column, Entity, LinkOwner, Place, quote};
+use crate::schema::experiment_manager::METRIC;
+use crate::schema::{ByEntity, Column, Entity, Place, quote};
 use crate::values::{Value, ValueRef};
 
 /// How many unknown ids an error names.
@@ -31,27 +32,19 @@ pub struct Chosen {
 
 /// The experiments that were selected, and what is below them; nothing if whole rows were selected.
 #[derive(Default)]
-pub struct Owners {
-    experiments: Ids,
-    trials: Ids,
-    runs: Ids,
-}
+pub struct Owners(ByEntity<Ids>);
 
 impl Owners {
     /// The ids that a junction table of this kind refers to.
-    pub fn of(&self, owner: LinkOwner) -> &Ids {
-        match owner {
-            LinkOwner::Experiment => &self.experiments,
-            LinkOwner::Trial => &self.trials,
-            LinkOwner::Run => &self.runs,
-        }
+    pub fn of(&self, owner: Entity) -> &Ids {
+        self.0.get(owner)
     }
 }
 
 /// A junction table of metrics: what its rows belong to, and the columns that say so.
 pub struct MetricLinks<'l> {
     pub table: &'l TableLayout,
-    pub owner: LinkOwner,
+    pub owner: Entity,
     pub owner_column: &'static Column,
     pub metric_column: &'static Column,
 }
@@ -61,12 +54,12 @@ impl<'l> MetricLinks<'l> {
     pub fn all(layout: &'l Layout) -> Result<Vec<MetricLinks<'l>>> {
         let mut all = Vec::new();
         for table in &layout.tables {
-            let Place::Link { owner, leaf: Entity::Metric } = table.schema.place else { continue };
+            let Place::Link { owner, leaf: METRIC } = table.schema.place else { continue };
             let column = |entity: Entity| {
                 let missing = || Error::internal(Domain::Database, format!("{} has no {entity:?}", table.schema.name));
                 table.schema.parent_column(entity).ok_or_else(missing)
             };
-            let (owner_column, metric_column) = (column(owner.entity())?, column(Entity::Metric)?);
+            let (owner_column, metric_column) = (column(owner)?, column(METRIC)?);
             all.push(MetricLinks { table, owner, owner_column, metric_column });
         }
         Ok(all)
@@ -101,7 +94,7 @@ impl Chosen {
         if !job.is_watched() {
             return Ok(0);
         }
-        let sql = format!("SELECT count(*) FROM {}", quote(&layout.entity(Entity::Metric)?.name));
+        let sql = format!("SELECT count(*) FROM {}", quote(&layout.entity(METRIC)?.name));
         Ok(connection.query_integer(&sql, &[])?.and_then(|count| u64::try_from(count).ok()).unwrap_or(0))
     }
 
@@ -187,7 +180,7 @@ fn unknown(ids: &[i64], what: &str) -> Error {
 
 /// The set of these metrics, frozen; fails if one does not exist.
 fn existing(connection: &dyn Connection, layout: &Layout, ids: &[i64], job: &Job) -> Result<IdSet> {
-    let table = layout.entity(Entity::Metric)?;
+    let table = layout.entity(METRIC)?;
     let mut wanted = IdSet::default();
     for id in ids {
         wanted.insert(*id)?;
@@ -214,20 +207,21 @@ fn existing(connection: &dyn Connection, layout: &Layout, ids: &[i64], job: &Job
     Err(unknown(&missing, ""))
 }
 
-/// The experiments, which must exist, and all trials and runs below them.
+/// The experiments, which must exist, and all rows of the hierarchy below them.
 fn owners(connection: &dyn Connection, layout: &Layout, experiments: &[i64], job: &Job) -> Result<Owners> {
     let mut sorted = experiments.to_vec();
     sorted.sort_unstable();
     sorted.dedup();
-    let mut owners = Owners::default();
+    let mut owners = Owners(ByEntity::new(layout.family));
     for id in sorted {
         experiment_exists(connection, layout, id).map_err(|error| error.in_domain(Domain::Transformation))?;
-        owners.experiments.push(id);
+        owners.0.get_mut(Entity::ROOT).push(id);
     }
-    owners.trials = below(connection, layout.entity(Entity::Trial)?, Entity::Experiment, &owners.experiments, job)?;
-    owners.runs = below(connection, layout.entity(Entity::Run)?, Entity::Trial, &owners.trials, job)?;
+    for (entity, above) in layout.family.below_root() {
+        *owners.0.get_mut(entity) = below(connection, layout.entity(entity)?, above, owners.of(above), job)?;
+    }
     if has_loose_keys(layout) {
-        for experiment in owners.experiments.iter() {
+        for experiment in owners.of(Entity::ROOT).iter() {
             let scope = Scope::default();
             Selection::read(connection, layout, experiment, scope, job)?.refuse_odd_keys(Domain::Transformation)?;
         }
@@ -235,7 +229,7 @@ fn owners(connection: &dyn Connection, layout: &Layout, experiments: &[i64], job
     Ok(owners)
 }
 
-/// The error of a trial or a run that nothing finds by its id.
+/// The error of a row of the hierarchy that nothing finds by its id.
 fn no_integer(table: &TableLayout, id: ValueRef<'_>) -> Error {
     let (name, id) = (table.schema.name, id.describe());
     let message = format!("{name} (id={id}): the id is no integer, so nothing below it can be found");
@@ -258,7 +252,7 @@ fn below(connection: &dyn Connection, table: &TableLayout, parent: Entity, paren
     let (Some((low, high)), Some(column)) = (parents.bounds(), table.schema.parent_column(parent)) else {
         return Ok(found);
     };
-    let (id, column) = (table.quoted("id"), table.quoted(column.name));
+    let (id, column) = (table.id(), table.quoted(column.name));
     let sql =
         format!("SELECT {id}, {column} FROM {} WHERE {column} BETWEEN ?1 AND ?2 ORDER BY {id}", quote(&table.name));
     connection.query(&sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {

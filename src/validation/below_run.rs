@@ -1,5 +1,6 @@
-//! RESULTS, EPOCH and BATCH: what they hang on, their times, and how epochs are numbered.
+//! Rows that hang on those of the hierarchy: what they hang on, their times, and how they are numbered.
 
+use super::experiment_manager::NUMBERED;
 use super::issue::{Issue, IssueKind};
 use super::nodes::{check_parent, check_row_times, check_value, null_keys};
 use super::parents::{Known, ParentRef, integers};
@@ -9,9 +10,9 @@ use super::values::Values;
 use crate::database::TableLayout;
 use crate::error::Result;
 use crate::hierarchy::{RunKeys, row_order};
-use crate::schema::{Entity, Kind, Place, Role};
+use crate::schema::{Entity, Kind, Role};
 
-/// The numbers of a run's epochs.
+/// The numbers of the rows that hang on one.
 #[derive(Clone, Copy)]
 struct Numbers {
     least: i64,
@@ -34,24 +35,23 @@ impl Numbers {
     }
 }
 
-/// Reads one of the three tables.
-pub fn read_below_run(
+/// Reads a table of rows that hang on those of this entity.
+pub fn read_below(
     pass: Pass<'_>,
-    table: &TableLayout,
+    (table, owner): (&TableLayout, Entity),
     known: &mut Known,
     values: &mut Values,
     collector: &mut Collector,
 ) -> Result<()> {
     let hierarchy = pass.scope.hierarchy;
     let scan = TableScan::new(table, |column| hierarchy || column.is_key());
-    let Some((run_at, run_column)) = scan.with(|column| column.role == Role::Parent(Entity::Run)).first().copied()
-    else {
+    let Some((owner_at, owner_column)) = scan.with(|column| column.role == Role::Parent(owner)).first().copied() else {
         return Ok(());
     };
-    let runs = known.nodes.runs.ids.len();
-    let bounds = match (pass.experiment, known.nodes.runs.ids.bounds()) {
+    let owners = known.nodes.get(owner).ids.len();
+    let bounds = match (pass.experiment, known.nodes.get(owner).ids.bounds()) {
         (None, _) => None,
-        (Some(_), Some(bounds)) => Some((run_column, bounds)),
+        (Some(_), Some(bounds)) => Some((owner_column, bounds)),
         (Some(_), None) => {
             known.below.push((table.schema.name, RunKeys::new(0, 1)));
             return Ok(());
@@ -67,23 +67,22 @@ pub fn read_below_run(
         (2, Some((_, above))) => above.span(),
         _ => 1,
     };
-    let mut keys = RunKeys::new(runs, outer);
+    let mut keys = RunKeys::new(owners, outer);
     if indices.len() > places.len() {
         keys.give_up();
     }
     let numbered = hierarchy && indices.len() == 1;
-    let mut numbers = vec![Numbers::NONE; if numbered { runs } else { 0 }];
+    let mut numbers = vec![Numbers::NONE; if numbered { owners } else { 0 }];
     scan.read(pass, bounds, &row_order(table), |cells| {
-        let run = cell(cells, run_at).as_integer();
-        let position = run.and_then(|run| known.nodes.runs.ids.position(run));
+        let position = cell(cells, owner_at).as_integer().and_then(|id| known.nodes.get(owner).ids.position(id));
         if pass.experiment.is_some() && position.is_none() {
             return pass.job.pulse();
         }
         pass.advance()?;
-        match (position, integers(cells, run_at, &places)) {
-            (Some(run), Some((_, key))) => {
-                keys.insert(key, run);
-                if let Some(numbers) = numbers.get_mut(run) {
+        match (position, integers(cells, owner_at, &places)) {
+            (Some(at), Some((_, key))) => {
+                keys.insert(key, at);
+                if let Some(numbers) = numbers.get_mut(at) {
                     numbers.add(key.0);
                 }
             }
@@ -95,30 +94,34 @@ pub fn read_below_run(
         if hierarchy {
             null_keys(&scan, cells, collector);
             indices.iter().for_each(|index| check_value(&scan, cells, *index, values, collector));
-            let of_run = position.map(|run| known.nodes.runs.span(run)).unwrap_or_default();
-            check_row_times(&scan, cells, &times, of_run, values, collector);
+            let of_owner = position.map(|at| known.nodes.get(owner).span(at)).unwrap_or_default();
+            check_row_times(&scan, cells, &times, of_owner, values, collector);
         }
         Ok(())
     })?;
     known.below.push((table.schema.name, keys));
-    report_gaps(pass, known, &numbers, collector)
+    report_gaps(pass, (known, owner), &numbers, collector)
 }
 
-fn report_gaps(pass: Pass<'_>, known: &Known, numbers: &[Numbers], collector: &mut Collector) -> Result<()> {
-    let runs = pass.layout.entity(Entity::Run)?.schema;
-    debug_assert_eq!(runs.place, Place::Node(Entity::Run));
+fn report_gaps(
+    pass: Pass<'_>,
+    (known, owner): (&Known, Entity),
+    numbers: &[Numbers],
+    collector: &mut Collector,
+) -> Result<()> {
+    let table = pass.layout.entity(owner)?.schema;
     let kind = IssueKind::EpochGap;
-    for (run, numbers) in known.nodes.runs.ids.iter().zip(numbers) {
+    for (id, numbers) in known.nodes.get(owner).ids.iter().zip(numbers) {
         if !numbers.have_gap() {
             continue;
         }
-        collector.add(kind, kind.severity(), runs.name, || {
-            let row = format!("id={run}");
+        collector.add(kind, kind.severity(), table.name, || {
+            let row = format!("id={id}");
             let message = format!(
-                "{} ({row}): it has {} epochs, numbered from {} to {}",
-                runs.name, numbers.count, numbers.least, numbers.greatest
+                "{} ({row}): it has {} {NUMBERED}, numbered from {} to {}",
+                table.name, numbers.count, numbers.least, numbers.greatest
             );
-            let (severity, table) = (kind.severity(), runs.name.into());
+            let (severity, table) = (kind.severity(), table.name.into());
             Issue { kind, severity, table, row, column: None, message, value: None, check: None }
         });
     }

@@ -31,7 +31,7 @@ pub fn read_extra_keys(pass: Pass<'_>, collector: &mut Collector) -> Result<()> 
 
 /// Whether what a key names can be looked for.
 fn is_whole(pass: Pass<'_>, key: &ForeignKey) -> bool {
-    let parent = key.parent.known().and_then(|known| pass.layout.table(known.name));
+    let parent = key.parent.known(pass.layout.family).and_then(|known| pass.layout.table(known.name));
     parent.is_some_and(|parent| key.columns.iter().all(|(_, above)| parent.position(above).is_some()))
 }
 

@@ -1,6 +1,6 @@
-//! The junction tables, METRIC and ARTIFACT: links to what does not exist, rows without a link, and the values of metrics.
+//! The junction tables and what they link: links to what does not exist, rows without a link, and the values of metrics.
 
-use super::issue::IssueKind;
+use super::experiment_manager::unlinked;
 use super::nodes::{check_parent, check_value, null_keys, report_missing};
 use super::parents::{Known, Lookup, ParentRef};
 use super::report::Collector;
@@ -8,9 +8,9 @@ use super::table_scan::{Cells, Pass, TableScan, cell, with_cells};
 use super::values::Values;
 use crate::error::Result;
 use crate::hierarchy::{IdSet, row_order, scan_leaves};
-use crate::schema::{Column, Entity, Kind, LinkOwner, Place, Role};
+use crate::schema::{Column, Entity, Kind, Place, Role};
 
-/// The metrics or artifacts that links name.
+/// The rows that links name.
 #[derive(Default)]
 pub struct Linked {
     /// Frozen once every link was read.
@@ -42,7 +42,6 @@ impl<'l> LinkScan<'l> {
             }
             let scan = TableScan::new(table, |column| column.is_key());
             let at = |entity: Entity| scan.with(|column| column.role == Role::Parent(entity)).first().copied();
-            let owner = LinkOwner::entity(owner);
             let (Some((owner_at, owner_column)), Some((leaf_at, _))) = (at(owner), at(leaf)) else { continue };
             let parents = ParentRef::all(pass, known, &scan)?;
             scans.push(LinkScan { scan, owner, owner_at, owner_column, leaf_at, parents });
@@ -52,7 +51,7 @@ impl<'l> LinkScan<'l> {
 
     /// The position of the row's owner, if it is one that was read.
     pub fn owner(&self, known: &Known, cells: &Cells<'_>) -> Option<usize> {
-        known.nodes.level(self.owner).ids.position(cell(cells, self.owner_at).as_integer()?)
+        known.nodes.get(self.owner).ids.position(cell(cells, self.owner_at).as_integer()?)
     }
 
     /// Where the owner's id is among the columns.
@@ -68,7 +67,7 @@ impl<'l> LinkScan<'l> {
     /// Hands over every link; of one experiment, only its own.
     pub fn read(&self, pass: Pass<'_>, known: &Known, mut each: impl FnMut(&Cells<'_>) -> Result<()>) -> Result<()> {
         let table = self.scan.table;
-        let bounds = match (pass.experiment, known.nodes.level(self.owner).ids.bounds()) {
+        let bounds = match (pass.experiment, known.nodes.get(self.owner).ids.bounds()) {
             (None, _) => None,
             (Some(_), Some(bounds)) => Some((self.owner_column, bounds)),
             (Some(_), None) => return Ok(()),
@@ -82,7 +81,7 @@ impl<'l> LinkScan<'l> {
     }
 }
 
-/// Reads the links to metrics or to artifacts, then these themselves.
+/// Reads the links to the rows of an entity, then these themselves.
 pub fn read_links(
     pass: Pass<'_>,
     known: &Known,
@@ -135,7 +134,7 @@ fn read_table(
     })
 }
 
-/// Reads METRIC or ARTIFACT; answers how many of the linked rows there are.
+/// Reads the rows of the entity; answers how many of the linked rows there are.
 fn read_leaves(
     pass: Pass<'_>,
     leaf: Entity,
@@ -163,10 +162,7 @@ fn read_leaves(
         })?;
         return Ok(found);
     }
-    let unlinked = match leaf {
-        Entity::Metric => IssueKind::UnlinkedMetric,
-        _ => IssueKind::UnlinkedArtifact,
-    };
+    let unlinked = unlinked(leaf);
     let id_at = scan.at(|column| column.role == Role::Id).unwrap_or(0);
     scan.read(pass, None, "", |cells| {
         pass.advance()?;

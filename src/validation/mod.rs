@@ -11,11 +11,12 @@
 mod below_run;
 mod check_sql;
 mod checks;
+mod experiment_manager;
 mod extra_keys;
 mod issue;
+mod levels;
 mod links;
 mod metric_json;
-mod names;
 mod nodes;
 mod options;
 mod parents;

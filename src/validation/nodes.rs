@@ -1,8 +1,9 @@
-//! EXPERIMENT, TRIAL and TRIAL_RUN: their values, what they hang on, and when they were.
+//! Entity::ROOT, TRIAL and TRIAL_RUN: their values, what they hang on, and when they were.
 
 use std::borrow::Cow;
 
 use super::issue::IssueKind;
+use super::levels::Level;
 use super::parents::{Known, Lookup, ParentRef};
 use super::report::Collector;
 use super::table_scan::{Cells, Pass, TableScan, cell};
@@ -10,62 +11,11 @@ use super::times::{Span, check_times};
 use super::values::Values;
 use crate::database::TableLayout;
 use crate::error::Result;
-use crate::hierarchy::{Ids, is_disguised};
+use crate::hierarchy::is_disguised;
 use crate::schema::{Column, Entity, Kind, Role};
 use crate::values::ValueRef;
 
-/// Stands for a node that has no parent.
-const NOBODY: u32 = u32::MAX;
-
-/// The rows of one of the three tables.
-#[derive(Default)]
-pub struct Level {
-    pub ids: Ids,
-    /// The position of each row's parent in the level above.
-    parents: Vec<u32>,
-    spans: Vec<Span>,
-}
-
-impl Level {
-    /// The span of the row at this position.
-    pub fn span(&self, at: usize) -> Span {
-        self.spans.get(at).copied().unwrap_or_default()
-    }
-
-    /// The position of a row's parent in the level above.
-    pub fn parent(&self, at: usize) -> Option<usize> {
-        self.parents.get(at).filter(|parent| **parent != NOBODY).map(|parent| *parent as usize)
-    }
-}
-
-/// All nodes that were read.
-#[derive(Default)]
-pub struct Nodes {
-    pub experiments: Level,
-    pub trials: Level,
-    pub runs: Level,
-}
-
-impl Nodes {
-    /// The level of an entity.
-    pub fn level(&self, entity: Entity) -> &Level {
-        match entity {
-            Entity::Experiment => &self.experiments,
-            Entity::Trial => &self.trials,
-            _ => &self.runs,
-        }
-    }
-
-    fn level_mut(&mut self, entity: Entity) -> &mut Level {
-        match entity {
-            Entity::Experiment => &mut self.experiments,
-            Entity::Trial => &mut self.trials,
-            _ => &mut self.runs,
-        }
-    }
-}
-
-/// Reads one of the three tables, parents first.
+/// Reads a table of the hierarchy, parents first.
 pub fn read_nodes(
     pass: Pass<'_>,
     table: &TableLayout,
@@ -86,8 +36,8 @@ pub fn read_nodes(
     let bounds = match (pass.experiment, owner, above) {
         (None, ..) => None,
         (Some(experiment), None, _) => id_column.map(|column| (column, (experiment, experiment))),
-        (Some(experiment), Some((_, column)), Some(Entity::Experiment)) => Some((column, (experiment, experiment))),
-        (Some(_), Some((_, column)), _) => match known.nodes.trials.ids.bounds() {
+        (Some(experiment), Some((_, column)), Some(Entity::ROOT)) => Some((column, (experiment, experiment))),
+        (Some(_), Some((_, column)), above) => match above.and_then(|above| known.nodes.get(above).ids.bounds()) {
             Some(bounds) => Some((column, bounds)),
             None => return Ok(()),
         },
@@ -96,9 +46,9 @@ pub fn read_nodes(
     let contents = scan.with(|column| column.role == Role::Content && column.kind != Kind::Time);
     let times = scan.with(|column| column.kind == Kind::Time);
     let mut level = Level::default();
-    scan.read(pass, bounds, &format!(" ORDER BY t.{}", table.quoted("id")), |cells| {
+    scan.read(pass, bounds, &format!(" ORDER BY t.{}", table.id()), |cells| {
         let parent_id = owner.and_then(|(at, _)| cell(cells, at).as_integer());
-        let position = above.and_then(|above| known.nodes.level(above).ids.position(parent_id?));
+        let position = above.and_then(|above| known.nodes.get(above).ids.position(parent_id?));
         if pass.experiment.is_some() && above.is_some() && position.is_none() {
             return pass.job.pulse();
         }
@@ -113,21 +63,20 @@ pub fn read_nodes(
                 check_value(&scan, cells, (*at, column), values, collector);
             }
             let of_parent = match (above, position) {
-                (Some(above), Some(at)) => known.nodes.level(above).span(at),
+                (Some(above), Some(at)) => known.nodes.get(above).span(at),
                 _ => Span::default(),
             };
             span = check_row_times(&scan, cells, &times, of_parent, values, collector);
         }
         if let Some(id) = cell(cells, id_at).as_integer() {
-            level.ids.push(id);
+            level.push(id, position);
             if hierarchy {
                 level.spans.push(span);
             }
-            level.parents.push(position.and_then(|at| u32::try_from(at).ok()).unwrap_or(NOBODY));
         }
         Ok(())
     })?;
-    *known.nodes.level_mut(entity) = level;
+    *known.nodes.get_mut(entity) = level;
     Ok(())
 }
 

@@ -1,19 +1,25 @@
 //! Whether the row that a foreign key names exists. What was read is kept in a few bits per row; only keys that are not plain
 //! integers are looked up in the database.
 
-use super::nodes::Nodes;
+use super::levels::Nodes;
 use super::table_scan::{Cells, Pass, TableScan, cell};
 use crate::error::{Domain, Error, Result};
 use crate::hierarchy::RunKeys;
-use crate::schema::{Column, Entity, Place, Reference, Role, Table, quote, table};
+use crate::schema::{ByEntity, Column, Entity, Family, Place, Reference, Role, Table, quote};
 use crate::values::{Value, ValueRef};
 
 /// The rows that were read so far and that others refer to.
-#[derive(Default)]
 pub struct Known {
     pub nodes: Nodes,
-    /// The keys of the rows below the runs, by table.
+    /// The keys of the rows that hang on those, by table.
     pub below: Vec<(&'static str, RunKeys)>,
+}
+
+impl Known {
+    /// Nothing yet.
+    pub fn new(family: &Family) -> Known {
+        Known { nodes: ByEntity::new(family), below: Vec::new() }
+    }
 }
 
 /// What became of a foreign key.
@@ -31,8 +37,8 @@ enum Parent {
     /// The table does not exist.
     Absent,
     Node(Entity),
-    /// A place in [`Known::below`], and where the run and the indices are.
-    Below(usize, usize, [Option<usize>; 2]),
+    /// A place in [`Known::below`], what its rows hang on, and where the key of that and the indices are.
+    Below(usize, Entity, usize, [Option<usize>; 2]),
     Leaf,
 }
 
@@ -46,7 +52,7 @@ pub struct ParentRef {
     sql: String,
 }
 
-/// Where the indices of a table below the runs are among its columns.
+/// The indices among the columns of a table of rows that hang on those of the hierarchy.
 fn indices(schema: &'static Table) -> impl Iterator<Item = &'static Column> {
     schema.columns.iter().filter(|column| column.role == Role::Index)
 }
@@ -69,20 +75,20 @@ impl ParentRef {
             let at = reference.parent_columns.iter().position(|name| *name == column.name);
             at.and_then(|at| places.get(at)).copied().ok_or_else(unknown)
         };
-        let schema = table(reference.table).ok_or_else(unknown)?;
+        let schema = found.schema;
         let parent = match schema.place {
             Place::Node(entity) => Parent::Node(entity),
             Place::Leaf(_) => Parent::Leaf,
-            Place::BelowRun => {
+            Place::Below(owner) => {
                 let at = known.below.iter().position(|(name, _)| *name == schema.name).ok_or_else(unknown)?;
-                let run = child(schema.parent_column(Entity::Run).ok_or_else(unknown)?)?;
+                let key = child(schema.parent_column(owner).ok_or_else(unknown)?)?;
                 let mut index_places = [None, None];
                 for (place, column) in index_places.iter_mut().zip(indices(schema)) {
                     *place = Some(child(column)?);
                 }
-                Parent::Below(at, run, index_places)
+                Parent::Below(at, owner, key, index_places)
             }
-            Place::Aside | Place::Link { .. } => return Err(unknown()),
+            Place::Aside | Place::Derived(_) | Place::Link { .. } => return Err(unknown()),
         };
         let conditions: Vec<String> = reference
             .parent_columns
@@ -113,13 +119,13 @@ impl ParentRef {
                 Some(id) => return Ok(Lookup::Later(id)),
                 None => None,
             },
-            Parent::Node(entity) => self.only(cells).map(|id| known.nodes.level(*entity).ids.position(id).is_some()),
-            Parent::Below(at, run, index_places) => {
+            Parent::Node(entity) => self.only(cells).map(|id| known.nodes.get(*entity).ids.position(id).is_some()),
+            Parent::Below(at, owner, owner_at, index_places) => {
                 let keys = known.below.get(*at).map(|(_, keys)| keys);
-                match (keys, integers(cells, *run, index_places)) {
-                    (Some(keys), Some((run, key))) => {
-                        let run = known.nodes.runs.ids.position(run);
-                        match run.is_some_and(|run| keys.contains(key, run)) {
+                match (keys, integers(cells, *owner_at, index_places)) {
+                    (Some(keys), Some((id, key))) => {
+                        let at = known.nodes.get(*owner).ids.position(id);
+                        match at.is_some_and(|at| keys.contains(key, at)) {
                             true => Some(true),
                             false => keys.is_complete().then_some(false),
                         }
@@ -147,13 +153,13 @@ impl ParentRef {
     }
 }
 
-/// The run's id and the indices of a row, if all are integers.
-pub fn integers(cells: &Cells<'_>, run: usize, index_places: &[Option<usize>; 2]) -> Option<(i64, (i64, i64))> {
+/// The key of what a row hangs on and the indices of the row, if all are integers.
+pub fn integers(cells: &Cells<'_>, owner: usize, index_places: &[Option<usize>; 2]) -> Option<(i64, (i64, i64))> {
     let mut key = [0, 0];
     for (integer, at) in key.iter_mut().zip(index_places) {
         let Some(at) = at else { continue };
         *integer = cell(cells, *at).as_integer()?;
     }
     let [index, outer] = key;
-    cell(cells, run).as_integer().map(|run| (run, (index, outer)))
+    cell(cells, owner).as_integer().map(|owner| (owner, (index, outer)))
 }

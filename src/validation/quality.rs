@@ -8,7 +8,7 @@ use super::values::Values;
 use crate::database::Row;
 use crate::error::Result;
 use crate::hierarchy::{IdSet, Owner, Selection, Shape, Visitor};
-use crate::schema::{Entity, Kind};
+use crate::schema::{ByEntity, Entity, Family, Kind};
 use crate::values::ValueRef;
 
 /// How many issues are listed; all are counted.
@@ -20,12 +20,12 @@ const LISTED: usize = 100;
 pub struct Quality {
     collector: Collector,
     values: Values,
-    experiment: Span,
-    trials: Vec<Span>,
-    runs: Vec<Span>,
-    run_trial: Vec<u32>,
-    /// The metrics and artifacts, by rank, that have been judged.
-    judged: [IdSet; 2],
+    family: &'static Family,
+    /// Of the rows of the hierarchy.
+    spans: ByEntity<Vec<Span>>,
+    parents: ByEntity<Vec<u32>>,
+    /// The linked rows, by rank, that have been judged.
+    judged: ByEntity<IdSet>,
 }
 
 impl Quality {
@@ -34,11 +34,14 @@ impl Quality {
         Quality {
             collector: Collector::new(LISTED),
             values: Values::default(),
-            experiment: Span::default(),
-            trials: vec![Span::default(); selection.trials.len()],
-            runs: vec![Span::default(); selection.runs.len()],
-            run_trial: selection.run_trial.clone(),
-            judged: [IdSet::default(), IdSet::default()],
+            family: selection.family,
+            spans: ByEntity::of(selection.family, |entity| vec![Span::default(); selection.ids(entity).len()]),
+            parents: ByEntity::of(selection.family, |entity| match selection.family.parent(entity) {
+                // All of these hang on the one row that there is.
+                None | Some(Entity::ROOT) => Vec::new(),
+                Some(_) => selection.parents(entity).to_vec(),
+            }),
+            judged: ByEntity::new(selection.family),
         }
     }
 
@@ -93,26 +96,19 @@ impl Visitor for Quality {
     }
 
     fn node(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
-        let parent = match owner {
-            Owner::Experiment => Span::default(),
-            Owner::Trial(_) => self.experiment,
-            Owner::Run(at) => {
-                let trial = self.run_trial.get(at).and_then(|trial| self.trials.get(*trial as usize));
-                trial.copied().unwrap_or_default()
-            }
-        };
-        let span = self.check(shape, row, parent)?;
-        let slot = match owner {
-            Owner::Experiment => Some(&mut self.experiment),
-            Owner::Trial(at) => self.trials.get_mut(at),
-            Owner::Run(at) => self.runs.get_mut(at),
-        };
+        let Owner { entity, at } = owner;
+        let parent = self.family.parent(entity).map(|above| {
+            let at = self.parents.get(entity).get(at).map_or(0, |parent| *parent as usize);
+            self.spans.get(above).get(at).copied().unwrap_or_default()
+        });
+        let span = self.check(shape, row, parent.unwrap_or_default())?;
+        let slot = self.spans.get_mut(entity).get_mut(at);
         slot.into_iter().for_each(|slot| *slot = span);
         Ok(())
     }
 
-    fn below_run(&mut self, run: usize, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
-        let parent = self.runs.get(run).copied().unwrap_or_default();
+    fn below(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
+        let parent = self.spans.get(owner.entity).get(owner.at).copied().unwrap_or_default();
         self.check(shape, row, parent).map(|_| ())
     }
 
@@ -124,8 +120,7 @@ impl Visitor for Quality {
         leaf: Option<u64>,
         (entity, leaf_shape): (Entity, &Shape<'_>),
     ) -> Result<()> {
-        let [metrics, artifacts] = &mut self.judged;
-        let judged = if entity == Entity::Metric { metrics } else { artifacts };
+        let judged = self.judged.get_mut(entity);
         // Sharing is usual: a row is judged once, however many links lead to it.
         match leaf.and_then(|rank| i64::try_from(rank).ok()) {
             Some(rank) if judged.insert(rank)? => self.check(leaf_shape, row, Span::default()).map(|_| ()),

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::below_run::read_below_run;
+use super::below_run::read_below;
+use super::experiment_manager::{has_json, read_names};
 use super::extra_keys::read_extra_keys;
 use super::issue::{Issue, IssueKind};
 use super::links::read_links;
-use super::names::read_names;
 use super::nodes::read_nodes;
 use super::options::ValidateOptions;
 use super::parents::Known;
@@ -18,7 +18,7 @@ use crate::database::{Connection, Database, Layout, Reading, Watches};
 use crate::error::{Domain, Result};
 use crate::hierarchy::{Scope, Selection, experiment_exists, has_loose_keys};
 use crate::progress::Job;
-use crate::schema::{Entity, Place, quote};
+use crate::schema::{Place, quote};
 
 /// Runs the registered checks on the state that is being validated, of one experiment or of all.
 pub type RunChecks<'c> = &'c mut dyn FnMut(&dyn Connection, Option<i64>, &Arc<Job>, &mut Collector) -> Result<()>;
@@ -74,7 +74,7 @@ fn read_tables(pass: Pass<'_>, collector: &mut Collector) -> Result<()> {
     if !rows && !scope.metric_json {
         return Ok(());
     }
-    let mut known = Known::default();
+    let mut known = Known::new(pass.layout.family);
     let mut values = Values::default();
     count(pass)?;
     // Which metrics an experiment has, only its links say.
@@ -83,8 +83,8 @@ fn read_tables(pass: Pass<'_>, collector: &mut Collector) -> Result<()> {
         for table in &pass.layout.tables {
             match table.schema.place {
                 Place::Node(entity) => read_nodes(pass, table, entity, &mut known, &mut values, collector)?,
-                Place::BelowRun => read_below_run(pass, table, &mut known, &mut values, collector)?,
-                Place::Aside | Place::Leaf(_) | Place::Link { .. } => {}
+                Place::Below(owner) => read_below(pass, (table, owner), &mut known, &mut values, collector)?,
+                Place::Aside | Place::Derived(_) | Place::Leaf(_) | Place::Link { .. } => {}
             }
         }
     }
@@ -95,12 +95,11 @@ fn read_tables(pass: Pass<'_>, collector: &mut Collector) -> Result<()> {
         read_names(pass, collector)?;
         read_odd_keys(pass, collector)?;
     }
-    for leaf in [Entity::Metric, Entity::Artifact] {
-        // Artifacts have no JSON.
-        if !rows && leaf != Entity::Metric {
+    for leaf in pass.layout.family.leaves() {
+        if !rows && !has_json(leaf) {
             continue;
         }
-        pass.job.begin(if leaf == Entity::Metric { "validating metrics" } else { "validating artifacts" })?;
+        pass.job.begin(pass.layout.family.of(leaf).checking)?;
         let mut linked = read_links(pass, &known, leaf, &mut values, collector)?;
         if scope.hierarchy {
             read_shared(pass, &known, leaf, &mut linked, collector)?;
@@ -137,10 +136,10 @@ fn count(pass: Pass<'_>) -> Result<()> {
     let total = match pass.experiment {
         Some(experiment) => {
             let selection = Selection::read(pass.connection, pass.layout, experiment, Scope::default(), pass.job)?;
-            let of_artifacts = |place: Place| {
-                matches!(place, Place::Leaf(Entity::Artifact) | Place::Link { leaf: Entity::Artifact, .. })
+            let wanted = |table: &crate::schema::Table| match table.place {
+                Place::Leaf(leaf) | Place::Link { leaf, .. } => rows || has_json(leaf),
+                _ => true,
             };
-            let wanted = |table: &crate::schema::Table| rows || !of_artifacts(table.place);
             let counts = selection.counts.iter().filter(|counts| wanted(counts.table));
             counts.map(|counts| counts.rows + counts.unsound).sum()
         }
@@ -148,8 +147,8 @@ fn count(pass: Pass<'_>) -> Result<()> {
             let mut total = 0;
             for table in &pass.layout.tables {
                 let read = match table.schema.place {
-                    Place::Aside => false,
-                    Place::Leaf(Entity::Metric) => true,
+                    Place::Aside | Place::Derived(_) => false,
+                    Place::Leaf(leaf) => rows || has_json(leaf),
                     _ => rows,
                 };
                 if read {

@@ -1,6 +1,7 @@
-//! Metrics and artifacts that belong to more than one experiment: allowed, but what changes one changes the other.
+//! Linked rows that belong to more than one experiment: allowed, but what changes one changes the other.
 
 use super::issue::{Issue, IssueKind};
+use super::levels::experiment_of;
 use super::links::{LinkScan, Linked};
 use super::parents::Known;
 use super::report::Collector;
@@ -55,7 +56,9 @@ fn among_all(
                 let Some(id) = link.leaf_id(cells) else { return Ok(()) };
                 let Ok(at) = followed.binary_search_by_key(&id, |one| one.id) else { return Ok(()) };
                 let (Some(owner), Some(one)) = (link.owner(known, cells), followed.get_mut(at)) else { return Ok(()) };
-                let Some(experiment) = experiment_of(known, link.owner, owner) else { return Ok(()) };
+                let Some(experiment) = experiment_of(pass.layout.family, &known.nodes, link.owner, owner) else {
+                    return Ok(());
+                };
                 match one.first {
                     None => one.first = Some(experiment),
                     Some(first) if first != experiment => one.other = Some(experiment),
@@ -64,7 +67,7 @@ fn among_all(
                 Ok(())
             })?;
         }
-        let ids: Vec<i64> = known.nodes.experiments.ids.iter().collect();
+        let ids: Vec<i64> = known.nodes.get(Entity::ROOT).ids.iter().collect();
         for one in followed.drain(..) {
             let id = |at: Option<usize>| at.and_then(|at| ids.get(at)).copied();
             if let (Some(first), Some(other)) = (id(one.first), id(one.other))
@@ -80,15 +83,6 @@ fn among_all(
         if followed.len() >= AT_ONCE { follow(&mut followed) } else { Ok(()) }
     })?;
     follow(&mut followed)
-}
-
-/// The position of the experiment that a node belongs to.
-fn experiment_of(known: &Known, owner: Entity, at: usize) -> Option<usize> {
-    match owner {
-        Entity::Experiment => Some(at),
-        Entity::Trial => known.nodes.trials.parent(at),
-        _ => known.nodes.trials.parent(known.nodes.runs.parent(at)?),
-    }
 }
 
 /// Looks for links of other experiments to what this one is linked to.
@@ -127,21 +121,20 @@ fn with_others(
 /// Whether what links name is there; where it is not, that is reported elsewhere.
 fn exists(pass: Pass<'_>, leaf: Entity, id: i64) -> Result<bool> {
     let table = pass.layout.entity(leaf)?;
-    let sql = format!("SELECT 1 FROM {} WHERE {} = ?1", quote(&table.name), table.quoted("id"));
+    let sql = format!("SELECT 1 FROM {} WHERE {} = ?1", quote(&table.name), table.id());
     Ok(pass.connection.query_integer(&sql, &[Value::Integer(id)])? == Some(1))
 }
 
 /// A query for the experiment that a node belongs to, if it is another than the second parameter.
 fn other_experiment(layout: &Layout, owner: Entity) -> Result<String> {
     // From the node up: each level's table is joined with the one above.
-    const UPWARDS: [Entity; 3] = [Entity::Run, Entity::Trial, Entity::Experiment];
     let mut sql = String::new();
     let mut below: Option<String> = None;
     let mut first = None;
     let mut last = String::new();
-    for (at, entity) in UPWARDS.into_iter().enumerate().skip_while(|(_, entity)| *entity != owner) {
+    for (at, entity) in layout.family.upwards(owner).enumerate() {
         let table = layout.entity(entity)?;
-        let id = format!("n{at}.{}", table.quoted("id"));
+        let id = format!("n{at}.{}", table.id());
         match below {
             None => sql.push_str(&format!("FROM {} AS n{at}", quote(&table.name))),
             Some(parent) => sql.push_str(&format!(" JOIN {} AS n{at} ON {id} = {parent}", quote(&table.name))),

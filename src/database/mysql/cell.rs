@@ -5,7 +5,7 @@ use mysql::{Column, Row, Value};
 
 use super::{any_cell, numbers};
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{self, Kind, Role, table};
+use crate::schema::{Kind, Role, table_of_any};
 use crate::spill::CellBuffer;
 use crate::values::ValueRef;
 
@@ -64,8 +64,8 @@ impl Columns {
 impl Read {
     fn of(column: &Column) -> Read {
         // The server tells them by their own names, whatever the statement calls them.
-        let table = table(&column.org_table_str());
-        let known: Option<&schema::Column> = table.and_then(|table| table.column(&column.org_name_str()));
+        let table = table_of_any(&column.org_table_str());
+        let known = table.and_then(|table| table.column(&column.org_name_str()));
         let reading = match column.column_type() {
             _ if any_cell::is_in(&column.org_table_str(), &column.org_name_str()) => Reading::Cell,
             Wire::MYSQL_TYPE_NEWDECIMAL | Wire::MYSQL_TYPE_DECIMAL => {

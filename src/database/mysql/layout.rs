@@ -10,7 +10,7 @@ use crate::database::layout::{
     ColumnLayout, Layout, Storage, TableLayout, ids_are_no_key, is_relied_on, no_ids, not_a_table,
 };
 use crate::error::{Error, Result};
-use crate::schema::{Column, Kind, Table, own_table, table};
+use crate::schema::{Column, Family, Kind, Table, own_table, recognise};
 use crate::values::{Value, ValueRef};
 
 const TABLES: &str = "SELECT TABLE_NAME, UPPER(TABLE_TYPE), ENGINE FROM information_schema.TABLES
@@ -46,29 +46,30 @@ pub fn read(connection: &MysqlConnection) -> Result<Layout> {
     let mut tables = Vec::new();
     let mut own_tables = Vec::new();
     let mut extra_tables = Vec::new();
-    let Names { tables: names, mut beside } = names(connection)?;
-    let known: Vec<String> =
-        names.iter().filter(|name| table(name).is_some_and(|_| is_relied_on(name))).cloned().collect();
-    visible::check(connection, &known)?;
+    let Names { family, tables: names, mut beside } = names(connection)?;
+    let is_known = |name: &&String| family.table(name).is_some() && is_relied_on(family, name);
+    let known: Vec<String> = names.iter().filter(is_known).cloned().collect();
+    visible::check(connection, family, &known)?;
     for name in names {
-        if let Some(schema) = table(&name) {
-            let found = columns(connection, schema, &name)?;
+        if let Some(schema) = family.table(&name) {
+            let found = columns(connection, (family, schema), &name)?;
             if schema.has_own_id() && !unique_id(connection, &name)? {
                 let there = found.position("id").is_some();
                 return Err(if there { no_key(connection, &name) } else { no_ids(&name) });
             }
             tables.push(found);
         } else if let Some(schema) = own_table(&name) {
-            own_tables.push(columns(connection, schema, &name)?);
+            own_tables.push(columns(connection, (family, schema), &name)?);
         } else {
             extra_tables.push(name);
         }
     }
     beside.splice(..0, extra_tables.iter().cloned());
-    Ok(Layout { beside, ..Layout::new(tables, own_tables, extra_tables, foreign_key::declared(connection)?)? })
+    Ok(Layout { beside, ..Layout::new(family, tables, own_tables, extra_tables, foreign_key::declared(connection)?)? })
 }
 
 struct Names {
+    family: &'static Family,
     tables: Vec<String>,
     /// What can be read as a table and is none.
     beside: Vec<String>,
@@ -76,20 +77,25 @@ struct Names {
 
 /// What can be read as a table; fails if something else has the name of one that is relied on.
 fn names(connection: &MysqlConnection) -> Result<Names> {
-    let mut names = Names { tables: Vec::new(), beside: Vec::new() };
+    let mut found = Vec::new();
     connection.query(TABLES, &[], &mut |row| {
-        let name = text(row, 0)?;
-        match visible::what_is(&text(row, 1)?, row.value(2)?.readable().as_deref()) {
+        let kind = text(row, 1)?;
+        found.push((text(row, 0)?, visible::what_is(&kind, row.value(2)?.readable().as_deref()), kind == "BASE TABLE"));
+        Ok(Next::Row)
+    })?;
+    let family = recognise(found.iter().map(|(name, ..)| name.as_str()));
+    let mut names = Names { family, tables: Vec::new(), beside: Vec::new() };
+    for (name, what_else, is_base) in found {
+        match what_else {
             None => names.tables.push(name),
             // Rows that are somewhere else are rows of somebody.
-            Some(_) if table(&name).is_none() && text(row, 1)? == "BASE TABLE" => names.tables.push(name),
-            Some(kind) if is_relied_on(&name) => {
+            Some(_) if family.table(&name).is_none() && is_base => names.tables.push(name),
+            Some(kind) if is_relied_on(family, &name) => {
                 return Err(not_a_table(&name, &kind).detail("database", connection.place()));
             }
             Some(_) => names.beside.push(name),
         }
-        Ok(Next::Row)
-    })?;
+    }
     Ok(names)
 }
 
@@ -128,11 +134,15 @@ fn column_type(known: Option<&Column>, declared: &Declared) -> ColumnType {
 }
 
 /// The columns of a table.
-fn columns(connection: &MysqlConnection, schema: &'static Table, table: &str) -> Result<TableLayout> {
+fn columns(
+    connection: &MysqlConnection,
+    (family, schema): (&Family, &'static Table),
+    table: &str,
+) -> Result<TableLayout> {
     let json = json_columns(connection, table)?;
     let (mut columns, mut generated, mut hidden) = (Vec::new(), Vec::new(), None);
     connection.query(COLUMNS, &[Value::Text(table.as_bytes().to_vec())], &mut |row| {
-        if !text(row, 11)?.split(',').any(|right| right == "select") && is_relied_on(table) {
+        if !text(row, 11)?.split(',').any(|right| right == "select") && is_relied_on(family, table) {
             hidden = Some(text(row, 0)?);
             return Ok(Next::Stop);
         }

@@ -6,7 +6,7 @@ use crate::database::connection::{Connection, Next};
 use crate::database::layout::Layout;
 use crate::database::reference::{Reference, References};
 use crate::error::{Error, Result};
-use crate::schema::{quote, table};
+use crate::schema::quote;
 use crate::values::Value;
 
 const REFERENCES: &str = "TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_NAME, \
@@ -41,7 +41,7 @@ pub fn read(connection: &MysqlConnection, layout: &Layout) -> Result<References>
                 to: there.schema,
                 to_name: quote(&there.name),
                 to_columns: Vec::new(),
-                is_ours: is_here && table(name).is_some(),
+                is_ours: is_here && layout.family.table(name).is_some(),
             };
             found.push((id, reference));
         }
@@ -53,7 +53,10 @@ pub fn read(connection: &MysqlConnection, layout: &Layout) -> Result<References>
     })?;
     let own = |reference: &Reference| {
         reference.is_ours
-            && table(&reference.table).is_some_and(|schema| schema.declares(&reference.columns, reference.to))
+            && layout
+                .family
+                .table(&reference.table)
+                .is_some_and(|schema| schema.declares(&reference.columns, reference.to))
     };
     found.retain(|(_, reference)| !own(reference));
     for ([schema, name, _], reference) in &mut found {

@@ -16,7 +16,7 @@ use crate::database::widening::Widening;
 use crate::error::{Domain, Error, Result, Status};
 use crate::process::Process;
 use crate::progress::Job;
-use crate::schema::{Entity, MYSQL_CHARSET, create_statement_mysql, quote};
+use crate::schema::{MYSQL_CHARSET, create_statement_mysql, quote};
 
 /// Those that a server has for itself.
 const SYSTEM_SCHEMAS: [&str; 4] = ["mysql", "sys", "information_schema", "performance_schema"];
@@ -80,7 +80,7 @@ impl MysqlServer {
         }
         let reader = self.open_reader(Some(job))?;
         let layout = reader.layout()?;
-        if layout.entity(Entity::Experiment).is_ok() && !has_no_experiment(reader, &layout)? {
+        if layout.root().is_ok() && !has_no_experiment(reader, &layout)? {
             return Ok(false);
         }
         let missing = layout.to_create(self.options.create_beside).map_err(named)?;

@@ -6,7 +6,7 @@ use super::names::backticked;
 use super::session::Kind;
 use crate::database::layout::is_relied_on;
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{TABLES, quote};
+use crate::schema::{Family, quote};
 use crate::values::Value;
 
 /// A table that no schema has. Who is told that it does not exist may read the whole schema.
@@ -36,7 +36,7 @@ fn ask(connection: &MysqlConnection, sql: &str) -> Result<Answer> {
 }
 
 /// Fails unless the account may read every known table that there is, wholly. `there` are the names of those that it sees.
-pub fn check(connection: &MysqlConnection, there: &[String]) -> Result<()> {
+pub fn check(connection: &MysqlConnection, family: &Family, there: &[String]) -> Result<()> {
     let select = |name: &str| format!("SELECT 1 FROM {} LIMIT 0", quote(name));
     if ask(connection, &select(NO_TABLE))? != Answer::Denied {
         return Ok(());
@@ -52,7 +52,7 @@ pub fn check(connection: &MysqlConnection, there: &[String]) -> Result<()> {
         }
     }
     let seen = |name: &str| there.iter().any(|seen| seen.eq_ignore_ascii_case(name));
-    for table in TABLES.iter().filter(|table| is_relied_on(table.name) && !seen(table.name)) {
+    for table in family.tables.iter().filter(|table| is_relied_on(family, table.name) && !seen(table.name)) {
         if ask(connection, &select(table.name))? == Answer::Denied {
             let message = format!(
                 "the account may not read the table {0}, if there is one: that it is absent cannot be proven",

@@ -5,7 +5,7 @@ use super::layout::ROWID;
 use crate::database::connection::Connection;
 use crate::database::layout::{ColumnLayout, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{create_statement, create_statement_with, entity_table, quote};
+use crate::schema::{Family, Table, create_statement, create_statement_with, family_of, quote};
 use crate::values::Value;
 
 /// A type that is text of somebody's, and could be any SQL; in quotes it is a type.
@@ -14,8 +14,10 @@ fn as_type(declared: &str) -> String {
 }
 
 /// The foreign key of a column that has ids of ours.
-fn refers(column: &ColumnLayout) -> String {
-    column.refers.map_or_else(String::new, |entity| format!(" REFERENCES {}(id)", quote(entity_table(entity))))
+fn refers(family: &Family, column: &ColumnLayout) -> String {
+    let to = column.refers.and_then(|entity| family.entity_table(entity));
+    let id = |to: &Table| to.id_column().map_or("", |id| id.name);
+    to.map_or_else(String::new, |to| format!(" REFERENCES {}({})", quote(to.name), id(to)))
 }
 
 /// Adds a column like another database's, of a type that keeps what that holds.
@@ -23,11 +25,11 @@ pub fn add_column(connection: &SqliteConnection, table: &TableLayout, column: &C
     let strict = "SELECT strict FROM pragma_table_list WHERE schema = 'main' AND name = ?1";
     let named = [Value::Text(table.name.clone().into_bytes())];
     let strict = (connection as &dyn Connection).query_integer(strict, &named)?;
-    let declared = column.declared_in_sqlite(strict == Some(1));
+    let (declared, family) = (column.declared_in_sqlite(strict == Some(1)), family_of(table.schema));
     if ROWID.iter().any(|alias| alias.eq_ignore_ascii_case(&column.name)) {
-        return make_anew(connection, table, &column.name, &(as_type(declared) + &refers(column)));
+        return make_anew(connection, table, &column.name, &(as_type(declared) + &refers(family, column)));
     }
-    let (name, declared) = (quote(&table.name), as_type(declared) + &refers(column));
+    let (name, declared) = (quote(&table.name), as_type(declared) + &refers(family, column));
     connection.execute(&format!("ALTER TABLE {name} ADD COLUMN {} {declared}", quote(&column.name)), &[]).map(drop)
 }
 
@@ -36,6 +38,7 @@ pub fn add_column(connection: &SqliteConnection, table: &TableLayout, column: &C
 fn make_anew(connection: &SqliteConnection, table: &TableLayout, column: &str, declared: &str) -> Result<()> {
     // Columns may have been added since the layout was read.
     let layout = connection.layout()?;
+    let family = layout.family;
     let table = layout.tables.iter().find(|there| there.name == table.name).unwrap_or(table);
     let name = quote(&table.name);
     // As far as the first column, whatever was added since.
@@ -63,8 +66,10 @@ fn make_anew(connection: &SqliteConnection, table: &TableLayout, column: &str, d
             .detail("column", column)
             .hint("take a new file as the target, or make the table anew with that column; nothing was changed"));
     }
-    let mut extra: Vec<(&str, String)> =
-        table.extra_columns().map(|extra| (extra.name.as_str(), as_type(&extra.declared) + &refers(extra))).collect();
+    let mut extra: Vec<(&str, String)> = table
+        .extra_columns()
+        .map(|extra| (extra.name.as_str(), as_type(&extra.declared) + &refers(family, extra)))
+        .collect();
     extra.push((column, declared.to_owned()));
     connection.execute(&format!("DROP TABLE {name}"), &[])?;
     connection.execute(&create_statement_with(table.schema, &extra), &[]).map(drop)

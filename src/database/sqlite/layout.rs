@@ -8,7 +8,7 @@ use crate::database::layout::{
     ANY, Affinity, ColumnLayout, Layout, Storage, TableLayout, ids_are_no_key, is_relied_on, no_ids, not_a_table,
 };
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{Table, own_table, quote, table};
+use crate::schema::{Table, own_table, quote, recognise};
 use crate::values::ValueRef;
 
 type Sqlite<T> = rusqlite::Result<T>;
@@ -23,16 +23,18 @@ pub fn read(connection: &Connection, wrap: &dyn Fn(rusqlite::Error) -> Error) ->
     let mut extra_tables = Vec::new();
     let mut others = Vec::new();
     let mut keys = Vec::new();
-    for Named { name, bytes, kind, has_rowid, strict } in names(connection).map_err(wrap)? {
+    let names = names(connection).map_err(wrap)?;
+    let family = recognise(names.iter().map(|named| named.name.as_str()));
+    for Named { name, bytes, kind, has_rowid, strict } in names {
         if kind != "table" {
-            if is_relied_on(&name) {
+            if is_relied_on(family, &name) {
                 return Err(not_a_table(&name, what_is(&kind)));
             }
             others.push(name);
             continue;
         }
         keys.extend(declared(connection, &bytes).map_err(wrap)?);
-        let known = table(&name);
+        let known = family.table(&name);
         let Some(schema) = known.or_else(|| own_table(&name)) else {
             extra_tables.push(name);
             continue;
@@ -51,7 +53,7 @@ pub fn read(connection: &Connection, wrap: &dyn Fn(rusqlite::Error) -> Error) ->
         list.push(TableLayout { schema, name, columns, generated, rowid });
     }
     let encoding: String = connection.query_row("PRAGMA encoding", [], |row| row.get(0)).map_err(wrap)?;
-    let layout = Layout::new(tables, own_tables, extra_tables, keys)?;
+    let layout = Layout::new(family, tables, own_tables, extra_tables, keys)?;
     let beside = layout.extra_tables.iter().cloned().chain(others).collect();
     Ok(Layout { utf16: encoding != "UTF-8", beside, ..layout })
 }

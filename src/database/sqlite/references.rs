@@ -15,10 +15,12 @@ type Sqlite<T> = rusqlite::Result<T>;
 pub fn read(connection: &Connection, layout: &Layout) -> Sqlite<References> {
     let mut references = References::default();
     for declared in &layout.foreign_keys {
-        let Some(there) = declared.parent.known().and_then(|known| layout.table(known.name)) else { continue };
+        let Some(there) = declared.parent.known(layout.family).and_then(|known| layout.table(known.name)) else {
+            continue;
+        };
         let name = &declared.table.name;
         let (columns, to_columns): (Vec<String>, Vec<String>) = declared.columns.iter().cloned().unzip();
-        if declared.table.known().is_some_and(|schema| schema.declares(&columns, there.schema)) {
+        if declared.table.known(layout.family).is_some_and(|schema| schema.declares(&columns, there.schema)) {
             continue;
         }
         let key = if declared.unnamed { None } else { key(connection, name.as_bytes())? };
@@ -37,7 +39,7 @@ pub fn read(connection: &Connection, layout: &Layout) -> Sqlite<References> {
             to: there.schema,
             to_name: quote(&there.name),
             to_columns,
-            is_ours: declared.table.known().is_some(),
+            is_ours: declared.table.known(layout.family).is_some(),
         });
     }
     Ok(references)

@@ -22,7 +22,7 @@ use crate::database::read::{EachRow, QueryRow};
 use crate::error::{Domain, Error, Result, Status};
 use crate::process::{self, Process};
 use crate::progress::Job;
-use crate::schema::{Entity, create_statement};
+use crate::schema::create_statement;
 use crate::spill::CellBuffer;
 use crate::spill::Spool;
 use crate::spill::temporary;
@@ -94,7 +94,7 @@ impl SqliteFile {
             let reader = self.reader()?;
             let _state = Transaction::read(reader)?;
             let layout = reader.layout()?;
-            let used = layout.entity(Entity::Experiment).is_ok() && !has_no_experiment(reader, &layout)?;
+            let used = layout.root().is_ok() && !has_no_experiment(reader, &layout)?;
             if used || layout.to_create(allowed).map_err(named)?.is_empty() {
                 return has_no_experiment(reader, &layout);
             }

@@ -72,7 +72,7 @@ impl Fields {
                     Error::internal(Domain::ImportExport, message)
                 })?,
             };
-            own.push(Field { key: quoted(column_key(column))?, source });
+            own.push(Field { key: quoted(column_key(shape.table.schema, column))?, source });
         }
         let link_extra = if query.leaf.is_some() { extra_fields(&query.shape)? } else { Vec::new() };
         Ok(Fields { own, extra: extra_fields(shape)?, link_extra })

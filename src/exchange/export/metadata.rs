@@ -8,7 +8,7 @@ use crate::database::{Database, TableLayout};
 use crate::digest::{ALGORITHM, ExperimentDigest, hex};
 use crate::exchange::names::{FORMAT_JSON, FORMAT_NAME, FORMAT_VERSION, REFERENCES};
 use crate::hierarchy::Behind;
-use crate::schema::entity_table;
+use crate::schema::family_of;
 
 /// Rows per table.
 pub type TableRows = Vec<(&'static str, u64)>;
@@ -20,7 +20,7 @@ pub fn head<'l>(rows: Option<u64>, tables: impl Iterator<Item = &'l TableLayout>
         for column in table.extra_columns() {
             let mut listed = json!({"table": table.schema.name, "column": column.name, "type": column.declared});
             if let (Some(listed), Some(entity)) = (listed.as_object_mut(), column.refers) {
-                listed.insert(REFERENCES.to_owned(), Json::from(entity_table(entity)));
+                listed.insert(REFERENCES.to_owned(), Json::from(family_of(table.schema).table_name(entity)));
             }
             columns.push(listed);
         }

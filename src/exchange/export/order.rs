@@ -3,9 +3,9 @@
 use smallvec::SmallVec;
 
 use crate::database::{Layout, Query};
-use crate::error::{Domain, Error, Result};
+use crate::error::Result;
 use crate::hierarchy::{RowQuery, Selection, row_order, soundness};
-use crate::schema::{Entity, LinkOwner, Place, Role, quote};
+use crate::schema::{ByEntity, Entity, Place, Role, quote};
 use crate::values::{Value, ValueRef};
 
 /// The index of a row below a run, as SQLite orders and compares values.
@@ -43,30 +43,36 @@ impl Index {
 /// The indices that lead from a run to a row.
 pub type Indices = SmallVec<[Index; 2]>;
 
-/// Where the runs of a selection stand in the document.
-pub struct RunOrder {
-    /// The place of each run; `None` if it is that in the selection.
-    places: Option<Vec<usize>>,
+/// Where the rows of the hierarchy stand in the document.
+pub struct NodeOrder {
+    /// The place of each row of an entity; `None` if it is that in the selection.
+    places: ByEntity<Option<Vec<usize>>>,
 }
 
-impl RunOrder {
-    pub fn new(selection: &Selection) -> RunOrder {
-        if selection.run_trial.is_sorted() {
-            return RunOrder { places: None };
+impl NodeOrder {
+    pub fn new(selection: &Selection) -> NodeOrder {
+        let mut order = NodeOrder { places: ByEntity::new(selection.family) };
+        for (entity, above) in selection.family.below_root() {
+            let parents = selection.parents(entity);
+            let under = |row: &usize| parents.get(*row).map(|parent| order.place(above, *parent as usize));
+            let mut rows: Vec<usize> = (0..parents.len()).collect();
+            if rows.is_sorted_by_key(under) {
+                continue;
+            }
+            // Stable: by id within what they hang on.
+            rows.sort_by_key(under);
+            let mut places = vec![0; rows.len()];
+            for (place, row) in rows.into_iter().enumerate() {
+                places.iter_mut().skip(row).take(1).for_each(|found| *found = place);
+            }
+            *order.places.get_mut(entity) = Some(places);
         }
-        let mut runs: Vec<usize> = (0..selection.run_trial.len()).collect();
-        // Stable: by id within a trial.
-        runs.sort_by_key(|run| selection.run_trial.get(*run));
-        let mut places = vec![0; runs.len()];
-        for (place, run) in runs.into_iter().enumerate() {
-            places.iter_mut().skip(run).take(1).for_each(|found| *found = place);
-        }
-        RunOrder { places: Some(places) }
+        order
     }
 
-    /// The place of the run at this position of the selection.
-    pub fn place(&self, position: usize) -> usize {
-        match &self.places {
+    /// The place of the row of an entity at this position of the selection.
+    pub fn place(&self, entity: Entity, position: usize) -> usize {
+        match self.places.get(entity) {
             Some(places) => places.get(position).copied().unwrap_or(usize::MAX),
             None => position,
         }
@@ -83,17 +89,19 @@ impl RunOrder {
             sql = format!("{sql} AND {sound}");
         }
         let written = selection.counts.iter().any(|counts| counts.table.name == table.schema.name && counts.in_order);
-        let by_trial = query.owner == LinkOwner::Run && self.places.is_some();
-        let as_written = written && !by_trial;
+        let by_parent = self.places.get(query.owner).is_some();
+        let as_written = written && !by_parent;
         if as_written {
             sql.push_str(&row_order(table));
         } else {
             let mut order = Vec::new();
-            if by_trial {
-                order.push(trial_of_run(layout, &query.owner_column)?);
+            if by_parent {
+                order.extend(parents_of(layout, query.owner, &query.owner_column)?);
             }
             order.push(format!("t.{}", query.owner_column));
-            order.extend(table.schema.index_path().iter().map(|index| format!("t.{}", table.quoted(index.name))));
+            order.extend(
+                layout.family.index_path(table.schema).iter().map(|index| format!("t.{}", table.quoted(index.name))),
+            );
             if let Place::Link { leaf, .. } = table.schema.place {
                 let linked = table.schema.columns.iter().find(|column| column.role == Role::Parent(leaf));
                 order.extend(linked.map(|column| format!("t.{}", table.quoted(column.name))));
@@ -101,23 +109,21 @@ impl RunOrder {
             sql = format!("{sql} ORDER BY {}", order.join(", "));
         }
         // Where rows are not read in the order in which they were written, an index has the order.
-        let sorts = !as_written && (by_trial || !row_order(table).is_empty());
+        let sorts = !as_written && (by_parent || !row_order(table).is_empty());
         Ok(Some(Query { sql, params: vec![Value::Integer(low), Value::Integer(high)], sorts }))
     }
 }
 
-/// An expression for the trial of the run that a row belongs to.
-fn trial_of_run(layout: &Layout, owner: &str) -> Result<String> {
-    let runs = layout.entity(Entity::Run)?;
-    let Some(trial) = runs.schema.parent_column(Entity::Trial) else {
-        return Err(Error::internal(Domain::ImportExport, "a run has no trial"));
-    };
-    Ok(format!(
-        "(SELECT r.{} FROM {} AS r WHERE r.{} = t.{owner})",
-        runs.quoted(trial.name),
-        quote(&runs.name),
-        runs.quoted("id")
-    ))
+/// Expressions for what the row of an entity hangs on that a row belongs to, and so on upwards, the uppermost first.
+fn parents_of(layout: &Layout, entity: Entity, owner: &str) -> Result<Vec<String>> {
+    let (mut found, mut table, mut key) = (Vec::new(), layout.entity(entity)?, format!("t.{owner}"));
+    for above in layout.family.upwards(entity).skip(1).take_while(|above| *above != Entity::ROOT) {
+        let (parent, name, id) = (table.parent(above)?, quote(&table.name), table.id());
+        key = format!("(SELECT r.{parent} FROM {name} AS r WHERE r.{id} = {key})");
+        found.insert(0, key.clone());
+        table = layout.entity(above)?;
+    }
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::metadata::{TableRows, head, metadata};
 use super::options::ExportOptions;
-use super::order::RunOrder;
+use super::order::NodeOrder;
 use super::output::Output;
 use super::sink::Sink;
 use super::stream::Stream;
@@ -15,7 +15,8 @@ use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::names::{FORMAT, METADATA};
 use crate::hierarchy::{Behind, Leaving, RowQuery, Scope, Selection, Without, computed, experiment_exists, untold};
 use crate::progress::Job;
-use crate::schema::{Entity, Place, Table, table};
+use crate::schema::experiment_manager::{ARTIFACT, METRIC};
+use crate::schema::{Entity, Place, Table};
 
 /// What an export did.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +68,7 @@ pub fn export(
     let cut_links = cut_links(reader, &layout, &mut selection, &options, &job)?;
     let mut untold = untold(reader, &layout, &mut selection, &job)?;
     let is_included = |table: &Table| !matches!(table.place, Place::Leaf(leaf) if !includes(&options, leaf));
-    untold.retain(|(name, ..)| table(name).is_some_and(is_included));
+    untold.retain(|(name, ..)| whole.family.table(name).is_some_and(is_included));
     let whole_rows = left_out.is_empty() && cut_links.is_empty() && untold.is_empty();
     let complete = options.include_metrics && options.include_artifacts && whole_rows;
 
@@ -83,10 +84,10 @@ pub fn export(
     let (mut counts, ended) =
         write_rows(reader, &layout, (&mut selection, complete), &mut output, &job, !options.include_metrics)?;
     let digest = ended.map(|ended| ended.finish((reader, &layout), &mut selection, None, &job)).transpose()?;
-    counts.retain(|(name, _)| table(name).is_some_and(is_included));
+    counts.retain(|(name, _)| whole.family.table(name).is_some_and(is_included));
     output.plain_key(METADATA);
     let mut computed = computed(&layout, &selection);
-    computed.retain(|(name, ..)| table(name).is_some_and(is_included));
+    computed.retain(|(name, ..)| whole.family.table(name).is_some_and(is_included));
     let said = (&counts, &left_out, [cut_links.as_slice(), computed.as_slice(), untold.as_slice()], behind.as_slice());
     output.value(&metadata(database, whole.generation(), &options, said, digest.as_ref()))?;
     output.close(b'}');
@@ -102,15 +103,15 @@ pub fn export(
 
 /// Whether metrics, or artifacts, are to be in the document.
 fn includes(options: &ExportOptions, leaf: Entity) -> bool {
-    if leaf == Entity::Metric { options.include_metrics } else { options.include_artifacts }
+    if leaf == METRIC { options.include_metrics } else { options.include_artifacts }
 }
 
 /// The tables that take part.
 fn wanted(layout: &Layout, options: &ExportOptions) -> Layout {
     let is_wanted = |table: &Table| match table.place {
-        Place::Aside => false,
+        Place::Aside | Place::Derived(_) => false,
         Place::Node(_) => true,
-        Place::BelowRun => options.include_metrics || options.include_artifacts,
+        Place::Below(_) => options.include_metrics || options.include_artifacts,
         Place::Link { leaf, .. } => includes(options, leaf),
         // Which rows of these take part, the links say.
         Place::Leaf(_) => true,
@@ -177,7 +178,7 @@ fn leave_out(
 
 /// Whether rows of this kind are to be in the document.
 fn is_included(options: &ExportOptions, entity: Entity) -> bool {
-    !matches!(entity, Entity::Metric | Entity::Artifact) || includes(options, entity)
+    !matches!(entity, METRIC | ARTIFACT) || includes(options, entity)
 }
 
 /// The links that lead to rows which are not in the document. Those to metrics or artifacts may, if they are not wanted.
@@ -216,7 +217,7 @@ fn write_rows(
     job: &Job,
     artifacts_only: bool,
 ) -> Result<(TableRows, Option<Ended>)> {
-    let order = RunOrder::new(selection);
+    let order = NodeOrder::new(selection);
     let mut queries = Vec::new();
     let mut wanted = Vec::new();
     for table in &layout.tables {

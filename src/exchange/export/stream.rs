@@ -1,14 +1,14 @@
 //! The rows of one table in the order of the document, and where in it each of them belongs.
 
 use super::fields::Fields;
-use super::order::{Index, Indices, RunOrder};
+use super::order::{Index, Indices, NodeOrder};
 use crate::database::{Cells, Cursor};
 use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::names::parent;
 use crate::hierarchy::{Barring, Owner, RowQuery, Selection};
-use crate::schema::{Entity, LinkOwner, Place, Table};
+use crate::schema::{Entity, Place, Table, family_of};
 
-/// A place in the document: of a trial or a run, or of a row below one.
+/// A place in the document: of a row of the hierarchy, or of one that hangs on it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Position {
     pub owner: usize,
@@ -19,28 +19,13 @@ pub struct Position {
 pub struct Head {
     /// Where it stands itself, if other rows can hang on it.
     pub position: Position,
-    /// The trial or run that it belongs to, or that it is.
+    /// The row of the hierarchy that it belongs to, or that it is.
     pub owner: Owner,
     /// What a link links: its id, and its rank in the selection; `None` if it does not exist.
     pub leaf: (i64, Option<u64>),
     /// Where its object stands: that of the row it hangs on.
     under: usize,
     outer: usize,
-}
-
-impl Head {
-    /// The place of what the row hangs on.
-    pub fn under(&self) -> usize {
-        self.under
-    }
-
-    /// The position of its run in the selection.
-    pub fn run(&self) -> Option<usize> {
-        match self.owner {
-            Owner::Run(run) => Some(run),
-            Owner::Experiment | Owner::Trial(_) => None,
-        }
-    }
 }
 
 /// The rows of one table.
@@ -70,14 +55,15 @@ impl<'c> Stream<'c> {
         cursor: Option<Box<dyn Cursor + 'c>>,
         barring: Option<Barring>,
     ) -> Result<Stream<'c>> {
-        let path = query.table.schema.index_path().into_iter().map(|index| {
+        let family = family_of(query.table.schema);
+        let path = family.index_path(query.table.schema).into_iter().map(|index| {
             let at = query.shape.columns.iter().position(|column| column.schema == Some(index));
             let missing = || Error::internal(Domain::ImportExport, format!("{} is not read", index.name));
             at.map(|at| query.shape.first + at).ok_or_else(missing)
         });
         let path = path.collect::<Result<Vec<usize>>>()?;
-        let outer = path.len() - usize::from(query.table.schema.own_index().is_some()).min(path.len());
-        let document = |parent: &Table| parent.place == Place::Node(Entity::Experiment);
+        let outer = path.len() - usize::from(family.own_index(query.table.schema).is_some()).min(path.len());
+        let document = |parent: &Table| parent.place == Place::Node(Entity::ROOT);
         let beside = parent(query.table.schema).is_none_or(document);
         let last = query.leaf.as_ref().map_or(&query.shape, |(_, shape)| shape);
         let width = last.first + last.columns.len();
@@ -104,7 +90,7 @@ impl<'c> Stream<'c> {
     }
 
     /// Goes to the next row of the selection.
-    pub fn advance(&mut self, selection: &mut Selection, order: &RunOrder) -> Result<()> {
+    pub fn advance(&mut self, selection: &mut Selection, order: &NodeOrder) -> Result<()> {
         let before = self.head.take();
         self.rows += u64::from(before.is_some());
         while self.cursor.as_mut().map_or(Ok(false), |cursor| cursor.advance())? {
@@ -118,7 +104,8 @@ impl<'c> Stream<'c> {
                 Some(_) => cursor.value(1)?.as_integer(),
                 None => None,
             };
-            let Some(owner) = selection.owner(self.query.owner, cursor.value(0)?.as_integer(), leaf_id) else {
+            let linked = self.query.leaf.as_ref().and_then(|(leaf, _)| Some((*leaf, leaf_id?)));
+            let Some(owner) = selection.owner(self.query.owner, cursor.value(0)?.as_integer(), linked) else {
                 continue;
             };
             let leaf = match (&self.query.leaf, leaf_id) {
@@ -147,21 +134,21 @@ impl<'c> Stream<'c> {
         indices: Indices,
         leaf: (i64, Option<u64>),
         selection: &Selection,
-        order: &RunOrder,
+        order: &NodeOrder,
     ) -> Head {
         let schema = self.query.table.schema;
-        let place = if self.query.owner == LinkOwner::Run { order.place(owner) } else { owner };
-        let under = match schema.place {
+        let entity = self.query.owner;
+        let place = order.place(entity, owner);
+        let under = match (schema.place, selection.family.parent(entity)) {
             _ if self.beside => 0,
-            // Runs stand in their trials.
-            Place::Node(Entity::Run) => selection.run_trial.get(owner).map_or(usize::MAX, |trial| *trial as usize),
+            // It stands in what it hangs on.
+            (Place::Node(_), Some(above)) => {
+                let parent = selection.parents(entity).get(owner);
+                parent.map_or(usize::MAX, |parent| order.place(above, *parent as usize))
+            }
             _ => place,
         };
-        let owner = match self.query.owner {
-            LinkOwner::Experiment => Owner::Experiment,
-            LinkOwner::Trial => Owner::Trial(owner),
-            LinkOwner::Run => Owner::Run(owner),
-        };
+        let owner = Owner { entity, at: owner };
         Head { position: Position { owner: place, indices }, owner, leaf, under, outer: self.outer }
     }
 

@@ -3,14 +3,14 @@
 use std::cmp::Ordering;
 
 use super::metadata::TableRows;
-use super::order::RunOrder;
+use super::order::NodeOrder;
 use super::output::Output;
 use super::stream::{Position, Stream};
 use crate::database::Unsteady;
 use crate::digest::{Digester, Ended};
 use crate::error::{Domain, Error, Result};
 use crate::exchange::names::{children, is_single, table_key};
-use crate::hierarchy::{Selection, Visitor};
+use crate::hierarchy::{Owner, Selection, Visitor};
 use crate::progress::Job;
 use crate::schema::{Entity, Place};
 
@@ -18,11 +18,11 @@ use crate::schema::{Entity, Place};
 pub struct Tree<'a, 'c, 's> {
     nodes: Vec<Node<'c>>,
     selection: &'a mut Selection,
-    order: &'a RunOrder,
+    order: &'a NodeOrder,
     digester: Option<Digester<'a>>,
     output: &'a mut Output<'s>,
     job: &'a Job,
-    /// Rows below the runs are written only if artifacts hang on them.
+    /// Rows that hang on those of the hierarchy are written only if artifacts hang on them.
     artifacts_only: bool,
 }
 
@@ -37,7 +37,7 @@ struct Node<'c> {
 impl<'a, 'c, 's> Tree<'a, 'c, 's> {
     pub fn new(
         streams: Vec<Stream<'c>>,
-        (selection, order): (&'a mut Selection, &'a RunOrder),
+        (selection, order): (&'a mut Selection, &'a NodeOrder),
         digester: Option<Digester<'a>>,
         (output, job): (&'a mut Output<'s>, &'a Job),
         artifacts_only: bool,
@@ -69,7 +69,7 @@ impl<'a, 'c, 's> Tree<'a, 'c, 's> {
 
     /// Writes the experiment, and what stands beside it; the object of the document is open.
     pub fn write(&mut self) -> Result<()> {
-        let experiment = |node: &Node<'_>| node.stream.query.table.schema.place == Place::Node(Entity::Experiment);
+        let experiment = |node: &Node<'_>| node.stream.query.table.schema.place == Place::Node(Entity::ROOT);
         let Some(at) = self.nodes.iter().position(experiment) else { return Ok(()) };
         let Some(position) = self.node(at)?.stream.head.as_ref().map(|head| head.position.clone()) else {
             // It was there when this began, so there is no one state.
@@ -120,26 +120,28 @@ impl<'a, 'c, 's> Tree<'a, 'c, 's> {
         let Some(head) = &stream.head else { return Ok(None) };
         let row = &stream.cells()?;
         let schema = stream.query.table.schema;
-        let parent = match schema.place {
-            Place::Node(Entity::Run) => self.selection.trials.get(head.under()),
+        let Owner { entity, at } = head.owner;
+        let parent = match (schema.place, self.selection.family.parent(entity)) {
+            (Place::Node(_), Some(above)) => {
+                let parent = self.selection.parents(entity).get(at);
+                parent.and_then(|parent| self.selection.ids(above).get(*parent as usize))
+            }
             _ => Some(self.selection.experiment),
         };
         stream.fields.write(row, parent.unwrap_or_default(), self.selection, self.output)?;
         // The digest makes its own form of a huge value; there need not be two more.
         self.output.pass_on_huge()?;
         if let Some(digester) = &mut self.digester {
-            match (&stream.query.leaf, head.run()) {
+            match (&stream.query.leaf, schema.place) {
                 (Some((entity, shape)), _) => {
                     digester.link(head.owner, &stream.query.shape, row, head.leaf.1, (*entity, shape))?;
                 }
-                (None, Some(run)) if schema.place == Place::BelowRun => {
-                    digester.below_run(run, &stream.query.shape, row)?;
-                }
+                (None, Place::Below(_)) => digester.below(head.owner, &stream.query.shape, row)?,
                 (None, _) => digester.node(head.owner, &stream.query.shape, row)?,
             }
         }
         self.job.advance()?;
-        let beside = schema.place == Place::Node(Entity::Experiment);
+        let beside = schema.place == Place::Node(Entity::ROOT);
         let position = (!beside && !node.children.is_empty()).then(|| head.position.clone());
         node.written += 1;
         Ok(position)
@@ -192,7 +194,7 @@ impl<'a, 'c, 's> Tree<'a, 'c, 's> {
     /// Whether the current row of a table is to be written.
     fn is_wanted(&self, at: usize) -> Result<bool> {
         let stream = &self.node(at)?.stream;
-        if !self.artifacts_only || stream.query.table.schema.place != Place::BelowRun {
+        if !self.artifacts_only || !matches!(stream.query.table.schema.place, Place::Below(_)) {
             return Ok(true);
         }
         let Some(position) = stream.head.as_ref().map(|head| head.position.clone()) else { return Ok(false) };

@@ -5,7 +5,7 @@ use super::target::Target;
 use super::walk::Walked;
 use crate::database::{ColumnLayout, Connection, Layout, Loss, Next, TableLayout, Write};
 use crate::error::{Domain, Error, Result, Status};
-use crate::hierarchy::{Fate, LEFT_OUT, RowQuery, Scope, Selection, Without, leads_out, scan_links};
+use crate::hierarchy::{Fate, LEFT_OUT, RowQuery, Scope, Selection, Without, scan_links};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, quote};
 use crate::values::Value;
@@ -56,7 +56,7 @@ pub fn cut_links(target: &mut Target<'_>, walked: &mut Walked, job: &Job) -> Res
                 table: table.schema.name,
                 row: Some(row),
                 column: Some(column.name.clone()),
-                reason: leads_out(entity),
+                reason: layout.family.of(entity).leads_out,
                 value: Some(value.describe()),
                 stored_as: Some(if column.not_null { LEFT_OUT } else { "NULL" }.to_owned()),
             });
@@ -89,14 +89,13 @@ fn remove(
 ) -> Result<()> {
     for table in &layout.tables {
         let mut gone: Vec<Key> = Vec::new();
-        let by_id = |id: i64| vec![("id", Value::Integer(id))];
+        let own = table.schema.id_column().map_or("", |column| column.name);
+        let by_id = |id: i64| vec![(own, Value::Integer(id))];
         match table.schema.place {
-            Place::Aside | Place::Node(Entity::Experiment) => {}
-            Place::Node(Entity::Trial) => {
-                gone.extend(copy.trials.iter().filter(|id| kept.trials.position(*id).is_none()).map(by_id));
-            }
-            Place::Node(_) => {
-                gone.extend(copy.runs.iter().filter(|id| kept.runs.position(*id).is_none()).map(by_id));
+            Place::Aside | Place::Derived(_) | Place::Node(Entity::ROOT) => {}
+            Place::Node(entity) => {
+                let stays = kept.ids(entity);
+                gone.extend(copy.ids(entity).iter().filter(|id| stays.position(*id).is_none()).map(by_id));
             }
             Place::Leaf(entity) => {
                 let stays = kept.leaves(entity);
@@ -107,7 +106,7 @@ fn remove(
                     Ok(())
                 })?;
             }
-            Place::BelowRun | Place::Link { .. } => {
+            Place::Below(_) | Place::Link { .. } => {
                 let query = RowQuery::apart(layout, table)?;
                 let Some((low, high)) = copy.owner_bounds(query.owner) else { continue };
                 let barring = query.barring(kept);
@@ -118,11 +117,10 @@ fn remove(
                         Some((entity, _)) => row.value(1)?.as_integer().map(|id| (*entity, id)),
                         None => None,
                     };
-                    let leaf_id = leaf.map(|(_, id)| id);
-                    if copy.owner(query.owner, owner, leaf_id).is_none() {
+                    if copy.owner(query.owner, owner, leaf).is_none() {
                         return Ok(Next::Row);
                     }
-                    let mut stays = kept.owner(query.owner, owner, leaf_id).is_some();
+                    let mut stays = kept.owner(query.owner, owner, leaf).is_some();
                     if let Some(barring) = &barring {
                         stays &= !barring.bars(row)?;
                     }

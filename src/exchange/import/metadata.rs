@@ -7,7 +7,7 @@ use super::target::Declared;
 use crate::digest::{ALGORITHM, ALGORITHM_WITH_LINKS, Hash, parse_hex};
 use crate::error::{Result, Status};
 use crate::exchange::names::{FORMAT_JSON, FORMAT_NAME, FORMAT_VERSION, REFERENCES};
-use crate::schema::{Entity, Place, TABLES};
+use crate::schema::{Entity, Family};
 use crate::values::ValueRef;
 
 /// What `metadata` says; `None` where it says nothing.
@@ -63,8 +63,8 @@ fn version(reader: &mut Reader<'_>) -> Result<()> {
 }
 
 /// The name of a table that takes part, and its place.
-fn table(reader: &Reader<'_>, name: &str) -> Result<usize> {
-    match TABLES.iter().position(|table| table.name == name) {
+fn table(reader: &Reader<'_>, family: &Family, name: &str) -> Result<usize> {
+    match family.tables.iter().position(|table| table.name == name) {
         Some(at) => Ok(at),
         None => reader.invalid(format!("{} is no table", ValueRef::Text(name.as_bytes()).describe())),
     }
@@ -84,7 +84,7 @@ pub struct Head {
 }
 
 /// The head.
-pub fn read_format(reader: &mut Reader<'_>) -> Result<Head> {
+pub fn read_format(reader: &mut Reader<'_>, family: &Family) -> Result<Head> {
     let mut head = Head::default();
     let mut members = reader.begin_object()?;
     while let Some(at) = reader.next_member(&mut members, &["name", "version", "rows", "extra_columns"])? {
@@ -96,7 +96,7 @@ pub fn read_format(reader: &mut Reader<'_>) -> Result<Head> {
                 let (mut listed, mut known) = (0, HashSet::new());
                 let mut items = reader.begin_list()?;
                 while reader.next_item(&mut items)? {
-                    let extra = extra_column(reader)?;
+                    let extra = extra_column(reader, family)?;
                     listed += size_of::<Declared>() + extra.column.len() + extra.declared.len();
                     if listed > MOST_LISTED {
                         let error =
@@ -115,7 +115,7 @@ pub fn read_format(reader: &mut Reader<'_>) -> Result<Head> {
     Ok(head)
 }
 
-fn extra_column(reader: &mut Reader<'_>) -> Result<Declared> {
+fn extra_column(reader: &mut Reader<'_>, family: &Family) -> Result<Declared> {
     let mut table_at = None;
     let (mut column, mut declared) = (None, String::new());
     let mut refers = None;
@@ -123,16 +123,16 @@ fn extra_column(reader: &mut Reader<'_>) -> Result<Declared> {
     while let Some(at) = reader.next_member(&mut members, &["table", "column", "type", REFERENCES])? {
         let text = reader.short_string()?;
         match at {
-            0 => table_at = Some(table(reader, &text)?),
+            0 => table_at = Some(table(reader, family, &text)?),
             1 => column = Some(text),
             2 => declared = text,
-            _ => refers = Some(entity(reader, &text)?),
+            _ => refers = Some(entity(reader, family, &text)?),
         }
     }
     let (Some(table_at), Some(column)) = (table_at, column) else {
         return reader.invalid("table and column have to be there");
     };
-    let known = TABLES.get(table_at).and_then(|table| table.column(&column)).is_some();
+    let known = family.tables.get(table_at).and_then(|table| table.column(&column)).is_some();
     if known || column.is_empty() || column.contains('\0') || declared.contains('\0') {
         let shown = |text: &str| ValueRef::Text(text.as_bytes()).describe();
         return reader.invalid(format!("{} of type {} cannot be an extra column", shown(&column), shown(&declared)));
@@ -141,22 +141,22 @@ fn extra_column(reader: &mut Reader<'_>) -> Result<Declared> {
 }
 
 /// Whose ids a column has, by the name of their table.
-fn entity(reader: &Reader<'_>, name: &str) -> Result<Entity> {
-    match TABLES.iter().find(|table| table.name == name).map(|table| table.place) {
-        Some(Place::Node(entity) | Place::Leaf(entity)) => Ok(entity),
+fn entity(reader: &Reader<'_>, family: &Family, name: &str) -> Result<Entity> {
+    match family.tables.iter().find(|table| table.name == name).and_then(|table| table.entity()) {
+        Some(entity) => Ok(entity),
         _ => reader.invalid(format!("{} is no table whose rows have ids", ValueRef::Text(name.as_bytes()).describe())),
     }
 }
 
 /// How many rows were left out of our tables, of which columns something was, and the tables of others that have rows which hang on the
 /// experiment.
-fn left_out(reader: &mut Reader<'_>) -> Result<(u64, Vec<String>, Vec<String>)> {
+fn left_out(reader: &mut Reader<'_>, family: &Family) -> Result<(u64, Vec<String>, Vec<String>)> {
     let (mut ours, mut columns, mut others, mut known) = (0u64, Vec::new(), Vec::new(), HashSet::new());
     let mut members = reader.begin_object()?;
     while let Some(name) = reader.next_key(&mut members)? {
         // Of tables that could not be read nobody knows.
         let rows = if reader.take_null()? { 0 } else { count(reader)? };
-        let is_ours = |table: &str| TABLES.iter().any(|known| known.name == table);
+        let is_ours = |table: &str| family.tables.iter().any(|known| known.name == table);
         match name.split_once('.') {
             Some((table, _)) if is_ours(table) => columns.push(name.clone()),
             None if is_ours(&name) => ours = ours.saturating_add(rows),
@@ -173,11 +173,11 @@ fn left_out(reader: &mut Reader<'_>) -> Result<(u64, Vec<String>, Vec<String>)> 
 }
 
 /// Rows per table. No table twice.
-fn counts(reader: &mut Reader<'_>) -> Result<Vec<(&'static str, u64)>> {
+fn counts(reader: &mut Reader<'_>, family: &Family) -> Result<Vec<(&'static str, u64)>> {
     let mut counts: Vec<(&'static str, u64)> = Vec::new();
     let mut members = reader.begin_object()?;
     while let Some(name) = reader.next_key(&mut members)? {
-        let Some(table) = TABLES.get(table(reader, &name)?) else { continue };
+        let Some(table) = family.tables.get(table(reader, family, &name)?) else { continue };
         if counts.iter().any(|(known, _)| *known == table.name) {
             return reader.invalid(format!("the key {name:?} occurs twice"));
         }
@@ -209,7 +209,7 @@ fn digest(reader: &mut Reader<'_>) -> Result<(Option<Hash>, Option<&'static str>
 }
 
 /// What the document says of itself at its end.
-pub fn read_metadata(reader: &mut Reader<'_>) -> Result<Metadata> {
+pub fn read_metadata(reader: &mut Reader<'_>, family: &Family) -> Result<Metadata> {
     const KEYS: [&str; 12] = [
         "export_timestamp",
         "source_database",
@@ -240,8 +240,8 @@ pub fn read_metadata(reader: &mut Reader<'_>) -> Result<Metadata> {
                 }
             }
             "complete" => metadata.complete = Some(reader.boolean()?),
-            "left_out" => (metadata.left_out, metadata.columns, metadata.behind) = left_out(reader)?,
-            "counts" => metadata.counts = Some(counts(reader)?),
+            "left_out" => (metadata.left_out, metadata.columns, metadata.behind) = left_out(reader, family)?,
+            "counts" => metadata.counts = Some(counts(reader, family)?),
             "digest" => (metadata.digest, metadata.algorithm) = digest(reader)?,
             _ => {
                 reader.short_string()?;

@@ -37,7 +37,7 @@ impl NewIds {
             above,
             blocks: Vec::new(),
             left: 0,
-            more: if entity == Entity::Experiment { 1 } else { FIRST },
+            more: if entity == Entity::ROOT { 1 } else { FIRST },
             reused: false,
         }
     }
@@ -106,9 +106,9 @@ impl Taken {
     /// Looks at the target, before anything is written.
     pub fn new(connection: &dyn Connection, layout: &Layout) -> Result<Taken> {
         let mut taken = Taken::default();
-        for entity in [Entity::Experiment, Entity::Trial, Entity::Run, Entity::Metric, Entity::Artifact] {
+        for entity in layout.family.all() {
             let table = layout.entity(entity)?;
-            let (id, name) = (table.quoted("id"), quote(&table.name));
+            let (id, name) = (table.id(), quote(&table.name));
             let end = |which: &str| connection.query_integer(&format!("SELECT {which}({id}) FROM {name}"), &[]);
             taken.known.push(Known { entity, bounds: end("min")?.zip(end("max")?), ids: None });
         }
@@ -131,7 +131,7 @@ impl Taken {
         let table = layout.entity(entity)?;
         let set = match &mut known.ids {
             Some(set) => set,
-            None => known.ids.insert(read_ids(connection, &table.quoted("id"), &quote(&table.name), (low, high), job)?),
+            None => known.ids.insert(read_ids(connection, &table.id(), &quote(&table.name), (low, high), job)?),
         };
         let taken = set.rank(id)?.is_some();
         if taken {

@@ -6,7 +6,7 @@ use crate::error::{Domain, Error, Result};
 use crate::exchange::names::{
     EXTRA_COLUMNS, LINK_EXTRA_COLUMNS, children, column_key, columns, is_single, parent, table_key,
 };
-use crate::schema::{Column, Entity, Place, Role, TABLES, Table};
+use crate::schema::{Column, Entity, Family, Place, Role, Table, families, family_of};
 
 /// What a key of an object stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,24 +42,22 @@ pub struct Object {
 
 impl Object {
     fn new((at, table): (usize, &'static Table)) -> Object {
+        let family = family_of(table);
         let (mut keys, mut members) = (Vec::new(), Vec::new());
         for column in columns(table) {
-            keys.push(column_key(column));
+            keys.push(column_key(table, column));
             members.extend(table.columns.iter().position(|other| other == column).map(Member::Column));
         }
         keys.push(EXTRA_COLUMNS);
         members.push(Member::ExtraColumns);
-        let entity = match table.place {
-            Place::Node(entity) | Place::Leaf(entity) => Some(entity),
-            _ => None,
-        };
+        let entity = table.entity();
         match table.place {
             Place::Leaf(_) => {
                 keys.push(LINK_EXTRA_COLUMNS);
                 members.push(Member::LinkExtraColumns);
             }
             // What is below the experiment stands beside its object.
-            Place::Node(Entity::Experiment) => {}
+            Place::Node(entity) if entity == family.root() => {}
             _ => {
                 let below = below(table);
                 keys.extend(below.iter().map(|(key, _)| *key));
@@ -74,7 +72,7 @@ impl Object {
             Place::Link { leaf, .. } => {
                 let is_leaf = |other: &Table| other.place == Place::Leaf(leaf);
                 let column = table.columns.iter().position(|column| column.role == Role::Parent(leaf));
-                TABLES.iter().position(is_leaf).zip(column).map(|(at, column)| (leaf, at, column))
+                family.tables.iter().position(is_leaf).zip(column).map(|(at, column)| (leaf, at, column))
             }
             _ => None,
         };
@@ -88,16 +86,25 @@ impl Object {
         Object { table, at, keys, members, owner_columns, own_key, entity, leaf, single: is_single(table) }
     }
 
-    /// The objects of the table at this place.
-    pub fn at(at: usize) -> Result<&'static Object> {
-        static OBJECTS: Lazy<Vec<Object>> = Lazy::new(|| TABLES.iter().enumerate().map(Object::new).collect());
-        OBJECTS.get(at).ok_or_else(|| Error::internal(Domain::ImportExport, format!("there is no table {at}")))
+    /// The objects of the table at this place of a family's.
+    pub fn at(family: &Family, at: usize) -> Result<&'static Object> {
+        static OBJECTS: Lazy<Vec<(&Family, Vec<Object>)>> = Lazy::new(|| {
+            families().map(|family| (family, family.tables.iter().enumerate().map(Object::new).collect())).collect()
+        });
+        let objects = OBJECTS.iter().find(|(of, _)| *of == family).map(|(_, objects)| objects);
+        objects
+            .and_then(|objects| objects.get(at))
+            .ok_or_else(|| Error::internal(Domain::ImportExport, format!("there is no table {at}")))
     }
 
-    /// The objects of experiments.
-    pub fn experiment() -> Result<&'static Object> {
-        let found = TABLES.iter().position(|table| table.place == Place::Node(Entity::Experiment));
-        Object::at(found.unwrap_or(TABLES.len()))
+    /// The objects of what a document is about.
+    pub fn root(family: &Family) -> Result<&'static Object> {
+        Object::of(family, family.root())
+    }
+
+    /// The objects of an entity.
+    pub fn of(family: &Family, entity: Entity) -> Result<&'static Object> {
+        Object::at(family, family.place_of(family.table_name(entity)))
     }
 
     /// What the key at this place of `keys` stands for.
@@ -115,8 +122,9 @@ impl Object {
 
 /// The key and the place of each table whose objects stand below those of this one.
 pub fn below(table: &Table) -> Vec<(&'static str, usize)> {
+    let family = family_of(table);
     let found = |name: &&str| {
-        let (at, table) = TABLES.iter().enumerate().find(|(_, table)| table.name == *name)?;
+        let (at, table) = family.tables.iter().enumerate().find(|(_, table)| table.name == *name)?;
         Some((table_key(table), at))
     };
     children(table).iter().filter_map(found).collect()
@@ -129,10 +137,10 @@ fn positions(table: &Table, names: &[&str]) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::Object;
-    use crate::schema::TABLES;
+    use crate::schema::EXPERIMENT_MANAGER;
 
     fn object(name: &str) -> &'static Object {
-        Object::at(TABLES.iter().position(|table| table.name == name).unwrap()).unwrap()
+        Object::at(&EXPERIMENT_MANAGER, EXPERIMENT_MANAGER.place_of(name)).unwrap()
     }
 
     #[test]
@@ -155,9 +163,9 @@ mod tests {
     fn rows_hang_on_others_by_the_columns_of_the_schema() {
         let names = |name: &str| {
             let object = object(name);
-            let leaf = object
-                .leaf
-                .map(|(_, at, column)| format!(" {}={}", TABLES[at].name, object.column(column).unwrap().name));
+            let leaf = object.leaf.map(|(_, at, column)| {
+                format!(" {}={}", EXPERIMENT_MANAGER.tables[at].name, object.column(column).unwrap().name)
+            });
             let owner: Vec<_> = object.owner_columns.iter().map(|at| object.column(*at).unwrap().name).collect();
             format!("{}{}", owner.join(" "), leaf.unwrap_or_default())
         };
@@ -181,7 +189,12 @@ mod tests {
             let own = object.own_key.into_iter().chain(object.owner_columns.iter().copied());
             let key: Vec<&str> = own.map(|at| object.column(at).unwrap().name).collect();
             assert_eq!(key, object.table.primary_key, "{name}");
-            for below in TABLES.iter().flat_map(|table| table.references).filter(|reference| reference.table == name) {
+            for below in EXPERIMENT_MANAGER
+                .tables
+                .iter()
+                .flat_map(|table| table.references)
+                .filter(|reference| reference.table == name)
+            {
                 assert_eq!(key, below.parent_columns, "{name}");
             }
         }

@@ -5,9 +5,10 @@ use super::target::Target;
 use super::walk::Walked;
 use crate::digest::{ExperimentDigest, digest, hex};
 use crate::error::{Domain, Error, NAMED, Result, Status};
-use crate::hierarchy::{Block, Blocks, Scope, Selection, Visitor, find_dangling, keeps_keys};
+use crate::hierarchy::{Block, Blocks, Scope, Selection, Visitor, find_dangling};
 use crate::progress::Job;
-use crate::schema::{Entity, Place};
+use crate::schema::experiment_manager::METRIC;
+use crate::schema::{ByEntity, Entity, Place};
 use crate::validation::{Quality, Report};
 use crate::values::one_line;
 
@@ -50,12 +51,8 @@ pub fn prove(
     job: &Job,
 ) -> Result<(ExperimentDigest, Option<Report>)> {
     let (connection, layout) = (target.connection, &target.layout);
-    let mut copy = if walked.ids.is_some() && walked.left_out.is_empty() && keeps_keys(layout) {
-        let blocks = Blocks {
-            metrics: walked.blocks(Entity::Metric),
-            artifacts: walked.blocks(Entity::Artifact),
-            appended: None,
-        };
+    let mut copy = if walked.ids.is_some() && walked.left_out.is_empty() && layout.keeps_keys() {
+        let blocks = Blocks { leaves: ByEntity::of(layout.family, |entity| walked.blocks(entity)), appended: None };
         Selection::of_copy(connection, layout, walked.experiment, &blocks, job)?
     } else {
         Selection::read(connection, layout, walked.experiment, Scope::default(), job)?
@@ -78,7 +75,7 @@ pub fn prove(
     let certain = expected == Some(found.experiment);
     let wrong = copy.miscounted(connection, layout, &walked.rows, |table| match table.place {
         // Metrics that hang on nothing were counted before.
-        Place::Leaf(Entity::Metric) => walked.metrics_before.is_none(),
+        Place::Leaf(METRIC) => walked.metrics_before.is_none(),
         place => !certain || matches!(place, Place::Leaf(_)),
     })?;
     if !wrong.is_empty() {

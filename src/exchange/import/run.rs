@@ -16,7 +16,8 @@ use crate::digest::{ALGORITHM, Census, Hash, OnDuplicate, digest, experiments_wi
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{Scope, Selection, left_out_message};
 use crate::progress::Job;
-use crate::schema::Entity;
+use crate::schema::experiment_manager::{ARTIFACT, METRIC, RUN, TRIAL};
+
 use crate::validation::{Issue, IssueKind, Report, Severity};
 
 /// Imports the experiment of a document.
@@ -119,7 +120,7 @@ fn judge(
     if walked.ids.iter().flatten().any(|ids| ids.reused) {
         notes.push("the highest id was in use, so free ids below it were taken".to_owned());
     }
-    let blocks = [Entity::Trial, Entity::Run, Entity::Metric, Entity::Artifact].map(|entity| walked.blocks(entity));
+    let blocks = [TRIAL, RUN, METRIC, ARTIFACT].map(|entity| walked.blocks(entity));
     Ok(ImportResult {
         document_experiment_id: walked.document_id,
         experiment_id: walked.experiment,

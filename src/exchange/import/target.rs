@@ -10,7 +10,7 @@ use crate::digest::same_content;
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::Stretches;
 use crate::progress::Job;
-use crate::schema::{Entity, Place, TABLES, entity_table};
+use crate::schema::{Entity, Place, Table};
 use crate::values::{Value, ValueRef, one_line};
 use smallvec::SmallVec;
 
@@ -97,7 +97,8 @@ impl<'c> Target<'c> {
             blocked: false,
         };
         target.look_for_links();
-        target.sinks = TABLES.iter().map(|table| target.sink(target.layout.table(table.name))).collect();
+        target.sinks =
+            target.layout.family.tables.iter().map(|table| target.sink(target.layout.table(table.name))).collect();
         Ok(target)
     }
 
@@ -112,6 +113,10 @@ impl<'c> Target<'c> {
         let required = columns.iter().enumerate().filter(|(_, column)| column.not_null).map(|(at, _)| at).collect();
         let links = columns.iter().enumerate().filter_map(|(at, column)| Some((at, column.refers?))).collect();
         Sink { columns, required, links, chunk: None, rows: 0 }
+    }
+
+    fn table(&self, at: usize) -> Option<&'static Table> {
+        self.layout.family.tables.get(at)
     }
 
     fn at(&self, at: usize) -> Result<&Sink<'c>> {
@@ -225,12 +230,12 @@ impl<'c> Target<'c> {
         self.refuse_other_links(reader)?;
         self.undeclared = self.take_links();
         for (table, _) in self.undeclared.clone() {
-            self.renew(TABLES.iter().position(|known| known.name == table).unwrap_or(TABLES.len()))?;
+            self.renew(self.layout.family.place_of(table))?;
         }
         for extra in self.declared.clone() {
             self.give(extra.table_at, &extra.column)?;
             let filled =
-                TABLES.get(extra.table_at).is_some_and(|table| self.layout.filled(table, &extra.column).is_some());
+                self.table(extra.table_at).is_some_and(|table| self.layout.filled(table, &extra.column).is_some());
             if self.may.add_columns
                 && !filled
                 && self.find_extra(extra.table_at, &extra.column)?.is_none()
@@ -246,7 +251,7 @@ impl<'c> Target<'c> {
     pub fn comes_late(&self, declared: &[Declared]) -> bool {
         declared.iter().filter(|extra| extra.refers.is_some()).any(|extra| {
             let Some(sink) = self.sinks.get(extra.table_at) else { return false };
-            let name = TABLES.get(extra.table_at).map_or("", |table| table.name);
+            let name = self.table(extra.table_at).map_or("", |table| table.name);
             let is_it = |column: &&ColumnLayout| column.name.eq_ignore_ascii_case(&extra.column);
             let known = sink.columns.iter().find(is_it).is_some_and(|column| column.refers.is_some());
             let added =
@@ -258,7 +263,7 @@ impl<'c> Target<'c> {
     /// What the document says of an extra column of this table.
     fn said(&self, table: &TableLayout, column: &ColumnLayout) -> Option<&Declared> {
         self.declared.iter().find(|extra| {
-            TABLES.get(extra.table_at).is_some_and(|known| known.name == table.schema.name)
+            self.table(extra.table_at).is_some_and(|known| known.name == table.schema.name)
                 && column.schema.is_none()
                 && extra.column.eq_ignore_ascii_case(&column.name)
         })
@@ -273,7 +278,7 @@ impl<'c> Target<'c> {
                     && there != here
                 {
                     let (name, column) = (table.schema.name, &column.name);
-                    let (there, here) = (entity_table(there), entity_table(here));
+                    let (there, here) = (self.layout.family.table_name(there), self.layout.family.table_name(here));
                     let what = format!("{name}.{column} has ids of {there}, and in the database those of {here}");
                     let error = reader.error(Status::Validation, what).detail("table", name).detail("column", column);
                     return Err(error.hint("change the foreign key of the column in the database; nothing was changed"));
@@ -337,7 +342,7 @@ impl<'c> Target<'c> {
 
     /// The document has values for a column that the target would fill.
     fn give(&mut self, at: usize, name: &str) -> Result<()> {
-        let Some(table) = TABLES.get(at) else { return Ok(()) };
+        let Some(table) = self.table(at) else { return Ok(()) };
         if self.layout.filled(table, name).is_none_or(|filled| filled.column.counter) {
             return Ok(());
         }
@@ -349,7 +354,7 @@ impl<'c> Target<'c> {
     /// Makes the sink of a table anew, whose columns have changed and whose rows are all written.
     fn begin_table(&mut self, at: usize) -> Result<()> {
         let rows = self.at(at)?.rows;
-        let table = TABLES.get(at).and_then(|table| self.layout.table(table.name));
+        let table = self.table(at).and_then(|table| self.layout.table(table.name));
         let sink = Sink { rows, ..self.sink(table) };
         if let Some(place) = self.sinks.get_mut(at) {
             *place = sink;
@@ -393,7 +398,7 @@ impl<'c> Target<'c> {
     }
 
     fn add_column(&mut self, at: usize, name: &str) -> Result<usize> {
-        let Some(table) = TABLES.get(at).and_then(|table| self.layout.table(table.name)) else {
+        let Some(table) = self.table(at).and_then(|table| self.layout.table(table.name)) else {
             return Err(Error::internal(Domain::ImportExport, format!("there is no table {at}")));
         };
         let is_it = |extra: &&Declared| extra.table_at == at && extra.column.eq_ignore_ascii_case(name);
@@ -427,7 +432,7 @@ impl<'c> Target<'c> {
     fn renew(&mut self, at: usize) -> Result<()> {
         self.finish_table(at)?;
         let rows = self.at(at)?.rows;
-        let sink = Sink { rows, ..self.sink(TABLES.get(at).and_then(|table| self.layout.table(table.name))) };
+        let sink = Sink { rows, ..self.sink(self.table(at).and_then(|table| self.layout.table(table.name))) };
         if let Some(place) = self.sinks.get_mut(at) {
             *place = sink;
         }
@@ -437,7 +442,7 @@ impl<'c> Target<'c> {
     /// Names every column that the document declares and the database lacks; `name` is one of them.
     fn cannot_add(&self, table: &TableLayout, name: &str) -> Error {
         let missing = |extra: &Declared| {
-            let there = self.layout.table(TABLES.get(extra.table_at)?.name)?;
+            let there = self.layout.table(self.table(extra.table_at)?.name)?;
             let lacks = !there.columns.iter().any(|column| column.name.eq_ignore_ascii_case(&extra.column));
             let kinds = Kinds::declared(&extra.declared);
             let refers = extra.refers.and_then(|entity| self.layout.entity(entity).ok());
@@ -497,7 +502,7 @@ impl<'c> Target<'c> {
         for at in 0..self.sinks.len() {
             self.finish_table(at).map_err(|error| near(error, reader.offset()))?;
         }
-        let tables = TABLES.iter().zip(&self.sinks);
+        let tables = self.layout.family.tables.iter().zip(&self.sinks);
         let rows = tables.filter(|(table, sink)| table.place != Place::Aside && !sink.columns.is_empty());
         Ok(rows.map(|(table, sink)| (table.name, sink.rows)).collect())
     }

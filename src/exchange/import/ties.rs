@@ -2,7 +2,7 @@
 
 use super::reader::Reader;
 use crate::error::{Domain, Error, NAMED, Result, Status};
-use crate::schema::{Entity, entity_table};
+use crate::schema::{ByEntity, Entity, Family};
 use crate::spill::IdMap;
 
 /// A link to a row that has not come yet.
@@ -14,10 +14,10 @@ struct Mention {
 }
 
 /// Which rows were named, and which came.
-#[derive(Default)]
 pub struct Ties {
-    /// From ids of the document to new ones: trials, runs, metrics, artifacts.
-    maps: [IdMap; 4],
+    family: &'static Family,
+    /// From ids of the document to new ones; the root comes once.
+    maps: ByEntity<IdMap>,
     /// How many rows were named and have not come yet, and the first of them.
     waiting: u64,
     first: Vec<Mention>,
@@ -26,14 +26,15 @@ pub struct Ties {
 }
 
 impl Ties {
+    /// None yet.
+    pub fn new(family: &'static Family) -> Ties {
+        Ties { family, maps: ByEntity::new(family), waiting: 0, first: Vec::new(), experiment: None }
+    }
+
     fn map(&mut self, entity: Entity) -> Result<&mut IdMap> {
-        let [trials, runs, metrics, artifacts] = &mut self.maps;
         match entity {
-            Entity::Trial => Ok(trials),
-            Entity::Run => Ok(runs),
-            Entity::Metric => Ok(metrics),
-            Entity::Artifact => Ok(artifacts),
-            Entity::Experiment => Err(Error::internal(Domain::ImportExport, "an experiment is no row among others")),
+            Entity::ROOT => Err(Error::internal(Domain::ImportExport, "an experiment is no row among others")),
+            _ => Ok(self.maps.get_mut(entity)),
         }
     }
 
@@ -75,11 +76,11 @@ impl Ties {
     pub fn mention_experiment(&mut self, id: i64, column: &str, reader: &Reader<'_>) -> Result<()> {
         match &self.experiment {
             Some(before) if before.id != id => {
-                Err(Mention::new((Entity::Experiment, id), column, reader).error(reader))
+                Err(Mention::new((Entity::ROOT, id), column, reader).error(self.family, reader))
             }
             Some(_) => Ok(()),
             None => {
-                self.experiment = Some(Mention::new((Entity::Experiment, id), column, reader));
+                self.experiment = Some(Mention::new((Entity::ROOT, id), column, reader));
                 Ok(())
             }
         }
@@ -88,12 +89,12 @@ impl Ties {
     /// Fails unless all came that were named, or links to rows that did not may be lost.
     pub fn finish(&self, experiment: i64, may_lose: bool, reader: &Reader<'_>) -> Result<()> {
         if let Some(other) = self.experiment.as_ref().filter(|mention| mention.id != experiment) {
-            return Err(other.error(reader));
+            return Err(other.error(self.family, reader));
         }
         match (self.first.first(), self.waiting) {
             (_, 0) => Ok(()),
             _ if may_lose => Ok(()),
-            (Some(first), count) => Err(first.error(reader).detail("count", count)),
+            (Some(first), count) => Err(first.error(self.family, reader).detail("count", count)),
             (None, count) => {
                 reader.invalid(format!("{count} rows are named in extra columns that the document does not have"))
             }
@@ -106,8 +107,8 @@ impl Mention {
         Mention { entity, id, path: format!("{}: {column}", reader.path()), offset: reader.offset() }
     }
 
-    fn error(&self, reader: &Reader<'_>) -> Error {
-        let (table, id) = (entity_table(self.entity), self.id);
+    fn error(&self, family: &Family, reader: &Reader<'_>) -> Error {
+        let (table, id) = (family.table_name(self.entity), self.id);
         let what = format!("{} names {table} {id}, which the document does not have", self.path);
         reader.error_at(self.offset, Status::Validation, what).detail("table", table).detail("id", id)
     }

@@ -3,7 +3,6 @@
 mod links;
 mod older;
 
-use once_cell::sync::Lazy;
 use smallvec::{SmallVec, smallvec};
 
 use super::judge::Judge;
@@ -24,7 +23,7 @@ use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::names::{FORMAT, METADATA, table_key};
 use crate::hierarchy::{IdSet, id_in};
 use crate::progress::Job;
-use crate::schema::{Entity, Place, TABLES};
+use crate::schema::{ByEntity, Entity, Family};
 use crate::values::{Value, ValueRef};
 
 /// Parts that stand before the key of what they belong to have to be kept until it is known: so many bytes at most at once.
@@ -73,6 +72,7 @@ pub struct Walked {
 
 /// Reads a document and writes its rows.
 pub struct Walk<'w, 'r, 'c> {
+    family: &'static Family,
     reader: Reader<'r>,
     target: &'w mut Target<'c>,
     job: &'c Job,
@@ -85,9 +85,9 @@ pub struct Walk<'w, 'r, 'c> {
     compares: bool,
     apart: bool,
     judge: Option<Judge>,
-    /// The ids of trials and runs.
-    seen: [IdSet; 2],
-    leaves: [Leaves; 2],
+    /// The ids of the rows of the hierarchy.
+    seen: ByEntity<IdSet>,
+    leaves: ByEntity<Leaves>,
     /// The rows that extra columns name.
     ties: Ties,
     kept: usize,
@@ -101,13 +101,15 @@ struct Top {
     children: Vec<usize>,
 }
 
-static TOP: Lazy<Top> = Lazy::new(|| {
-    let experiment = TABLES.iter().find(|table| table.place == Place::Node(Entity::Experiment));
-    let children = experiment.map(below).unwrap_or_default();
-    let mut keys = vec![FORMAT, experiment.map(table_key).unwrap_or_default(), METADATA];
-    keys.extend(children.iter().map(|(key, _)| *key));
-    Top { keys, children: children.into_iter().map(|(_, at)| at).collect() }
-});
+impl Top {
+    fn new(family: &Family) -> Top {
+        let root = family.entity_table(Entity::ROOT);
+        let children = root.map(below).unwrap_or_default();
+        let mut keys = vec![FORMAT, root.map(table_key).unwrap_or_default(), METADATA];
+        keys.extend(children.iter().map(|(key, _)| *key));
+        Top { keys, children: children.into_iter().map(|(_, at)| at).collect() }
+    }
+}
 
 impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
     /// At the beginning of a document.
@@ -123,20 +125,22 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
         } else {
             ids = new_ids(target)?;
         }
+        let family = target.layout.family;
         Ok(Walk {
+            family,
             reader,
             target,
             job,
             values: ValueReader::default(),
-            rows: TABLES.iter().map(|_| Row::default()).collect(),
+            rows: family.tables.iter().map(|_| Row::default()).collect(),
             ids,
             taken,
             compares: options.on_duplicate != OnDuplicate::Copy,
             apart: false,
             judge: options.validate_before_import.then(Judge::new),
-            seen: Default::default(),
-            leaves: Default::default(),
-            ties: Ties::default(),
+            seen: ByEntity::new(family),
+            leaves: ByEntity::new(family),
+            ties: Ties::new(family),
             kept: 0,
             allow_unlinked: options.allow_unlinked,
             metrics_before: None,
@@ -145,7 +149,8 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
 
     /// Reads the whole document.
     pub fn read(mut self) -> Result<Walked> {
-        let object = Object::experiment()?;
+        let object = Object::root(self.family)?;
+        let top = Top::new(self.family);
         let mut frame = self.frame(object)?;
         let mut row = Row::default();
         let mut metadata = Metadata::default();
@@ -154,15 +159,15 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
         let (mut announced, mut is_ours) = (false, false);
         let mut members = self.reader.begin_object()?;
         loop {
-            let keys: &[&'static str] = if self.is_older() { &older::KEYS } else { &TOP.keys };
+            let keys: &[&'static str] = if self.is_older() { &older::KEYS } else { &top.keys };
             let Some(at) = self.reader.next_member(&mut members, keys)? else { break };
             match at {
                 0 if self.is_older() => self.older_metrics()?,
                 2 if self.is_older() => metadata = self.older_metadata(&mut frame)?,
                 0 => {
-                    let head = read_format(&mut self.reader)?;
+                    let head = read_format(&mut self.reader, self.family)?;
                     let ties = head.extra_columns.iter().any(|extra| extra.refers.is_some());
-                    let untied = self.seen.iter().any(|seen| !seen.is_empty()) && !self.target.has_links();
+                    let untied = self.seen.iter().any(|(_, seen)| !seen.is_empty()) && !self.target.has_links();
                     if ties && (untied || self.target.comes_late(&head.extra_columns)) {
                         return self.reader.invalid("it has to stand first, as it says which columns name other rows");
                     }
@@ -175,13 +180,13 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
                     found = true;
                 }
                 2 => {
-                    metadata = read_metadata(&mut self.reader)?;
+                    metadata = read_metadata(&mut self.reader, self.family)?;
                     if let Some(counts) = metadata.counts.as_ref().filter(|_| !announced) {
                         self.job.set_total(counts.iter().map(|(_, rows)| rows).sum());
                     }
                 }
                 _ => {
-                    let table_at = TOP.children.get(at - 3).copied().unwrap_or(TABLES.len());
+                    let table_at = top.children.get(at - 3).copied().unwrap_or(usize::MAX);
                     self.children_or_keep(table_at, &mut frame, &mut kept)?;
                 }
             }
@@ -222,7 +227,7 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
     fn frame(&mut self, object: &'static Object) -> Result<Frame> {
         let mut frame = Frame { object, document_id: None, claimed: None, key: None };
         // What may have been named before has got its id then.
-        let named = self.target.has_links() && object.entity != Some(Entity::Experiment);
+        let named = self.target.has_links() && object.entity != Some(Entity::ROOT);
         if let Some(entity) = object.entity
             && !self.preserves()
             && !named
@@ -243,7 +248,7 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
 
     /// Reads the rows of a table below a row.
     fn children(&mut self, table_at: usize, owner: &mut Frame) -> Result<()> {
-        let object = Object::at(table_at)?;
+        let object = Object::at(self.family, table_at)?;
         if object.leaf.is_some() {
             return self.links(object, owner);
         }
@@ -260,7 +265,7 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
 
     /// As [`Walk::children`], or keeps them until the key that they need is known.
     fn children_or_keep(&mut self, table_at: usize, owner: &mut Frame, kept: &mut Vec<Kept>) -> Result<()> {
-        let object = Object::at(table_at)?;
+        let object = Object::at(self.family, table_at)?;
         // Trials and runs have keys of their own, and are written when they were read whole.
         if owner.key.is_some() || object.entity.is_some() {
             return self.children(table_at, owner);
@@ -280,7 +285,7 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
     fn read_kept(&mut self, parts: Vec<Kept>, owner: &mut Frame) -> Result<()> {
         for Kept { table_at, offset, bytes } in parts {
             let length = bytes.len();
-            self.reader.at_member(table_key(Object::at(table_at)?.table));
+            self.reader.at_member(table_key(Object::at(self.family, table_at)?.table));
             let outside = self.reader.enter(bytes, offset);
             self.children(table_at, owner)?;
             self.reader.leave(outside)?;
@@ -362,12 +367,7 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
             if frame.claimed.is_some_and(|claimed| claimed != id) {
                 return self.reader.invalid(format!("the id is {id}, but rows below say that it is another"));
             }
-            let [trials, runs] = &mut self.seen;
-            let new = match entity {
-                Entity::Trial => trials.insert(id)?,
-                Entity::Run => runs.insert(id)?,
-                _ => true,
-            };
+            let new = entity == Entity::ROOT || self.seen.get_mut(entity).insert(id)?;
             if !new {
                 return self.reader.invalid(format!("the id {id} occurs twice"));
             }
@@ -398,7 +398,7 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
         let Some(taken) = &mut self.taken else { return Ok(false) };
         let is_taken = taken.check((self.target.connection, &self.target.layout), entity, id, self.job)?;
         if is_taken && !self.apart {
-            if entity == Entity::Experiment && self.compares && self.target.is_untouched() {
+            if entity == Entity::ROOT && self.compares && self.target.is_untouched() {
                 // It may be the same one: only its content says so, whatever the document says of itself.
                 self.ids = new_ids(self.target)?;
                 self.apart = true;
@@ -510,19 +510,14 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
         let Walk { ties, ids, target, .. } = self;
         let target = &**target;
         let mut next = || if preserved { Ok(id) } else { next_id(ids, entity, target) };
-        if target.has_links() && entity != Entity::Experiment { ties.appear(entity, id, next) } else { next() }
+        if target.has_links() && entity != Entity::ROOT { ties.appear(entity, id, next) } else { next() }
     }
 
     /// The new id of a row that is named.
     fn id_of_named(&mut self, (entity, id): (Entity, i64), column: &str) -> Result<i64> {
         let preserved = self.preserves();
-        let Walk { ties, ids, reader, target, leaves: [metrics, artifacts], .. } = self;
-        let before = match entity {
-            Entity::Metric => metrics.new_id(id)?,
-            Entity::Artifact => artifacts.new_id(id)?,
-            _ => None,
-        };
-        if let Some(new) = before {
+        let Walk { ties, ids, reader, target, leaves, .. } = self;
+        if let Some(new) = leaves.get_mut(entity).new_id(id)? {
             return Ok(new);
         }
         ties.mention((entity, id), column, reader, || if preserved { Ok(id) } else { next_id(ids, entity, target) })
@@ -534,7 +529,7 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
             let Some((at, entity)) = self.target.links(object.at).get(nth).copied() else { break };
             let value = row.get(at);
             if value == ValueRef::Null {
-                if entity != Entity::Experiment && self.target.may_lose() && self.target.refuses_null(object.at, at) {
+                if entity != Entity::ROOT && self.target.may_lose() && self.target.refuses_null(object.at, at) {
                     // Until all was read, and it can be left out with all that hangs on it.
                     let nobody = if self.preserves() { 0 } else { self.next_id(entity)? };
                     row.put(at, ValueRef::Integer(nobody));
@@ -547,7 +542,7 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
                 return self.reader.invalid(what);
             };
             let new = match entity {
-                Entity::Experiment => {
+                Entity::ROOT => {
                     self.ties.mention_experiment(id, &column, &self.reader)?;
                     let own = self.ids.iter().find(|ids| ids.entity() == entity);
                     own.and_then(|ids| ids.blocks.first()).map_or(id, |(first, _)| *first)
@@ -584,10 +579,9 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
 
 /// Gets ids for every entity, when they are needed.
 fn new_ids(target: &Target<'_>) -> Result<Vec<NewIds>> {
-    const ENTITIES: [Entity; 5] = [Entity::Experiment, Entity::Trial, Entity::Run, Entity::Metric, Entity::Artifact];
     let mentioned = Mentioned::read(target.connection, &target.layout, |_| true)?;
     let above = |entity| Ok(mentioned.of(target.layout.entity(entity)?.schema.name));
-    ENTITIES.into_iter().map(|entity| Ok(NewIds::new(entity, above(entity)?))).collect()
+    target.layout.family.all().map(|entity| Ok(NewIds::new(entity, above(entity)?))).collect()
 }
 
 fn next_id(ids: &mut [NewIds], entity: Entity, target: &Target<'_>) -> Result<i64> {

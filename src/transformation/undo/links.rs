@@ -4,7 +4,8 @@ use super::Undoing;
 use crate::database::{Layout, Next};
 use crate::error::Result;
 use crate::hierarchy::{IdSet, Strangers};
-use crate::schema::{Entity, UNDO_LINK, quote};
+use crate::schema::experiment_manager::METRIC;
+use crate::schema::{UNDO_LINK, quote};
 use crate::transformation::links::{link_condition, link_keys, move_statement};
 use crate::transformation::selection::MetricLinks;
 use crate::transformation::undo_log::{LINK_KEYS, own};
@@ -141,7 +142,7 @@ impl Undoing<'_> {
                 Ok(Next::Row)
             })?;
         }
-        let metrics = self.layout.entity(Entity::Metric)?;
+        let metrics = self.layout.entity(METRIC)?;
         strangers.referred_ids(metrics.schema.name, "id", &mut |id| {
             self.job.pulse()?;
             if copies.rank(id)?.is_some() {

@@ -19,7 +19,8 @@ use crate::digest::{Census, grown_by};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::Strangers;
 use crate::progress::Job;
-use crate::schema::{Entity, Place, Table};
+use crate::schema::experiment_manager::METRIC;
+use crate::schema::{Place, Table};
 use later::Later;
 
 /// How many metrics that cannot be restored are listed; an error names fewer.
@@ -79,7 +80,7 @@ pub fn undo(database: &Database, transform: i64, mut options: UndoOptions) -> Re
     let census = Census::take(connection, &layout, None, &job)?;
     let mut undoing = Undoing { connection, census: &census, layout: &layout, entry: &entry, job: &job };
     let mut result = undoing.run(options.skip_changed)?;
-    let metrics = layout.entity(Entity::Metric)?.schema.name;
+    let metrics = layout.entity(METRIC)?.schema.name;
     let removed = [(metrics, result.copies - result.copies_kept)];
     census.check(Domain::Transformation, &job, |table| -grown_by(&removed, table))?;
     job.begin("committing")?;
@@ -105,7 +106,7 @@ impl Undoing<'_> {
         let mut torn = self.torn_links()?;
         // Of the rows that are removed or moved, if there were copies.
         let wanted = |table: &Table| match table.place {
-            Place::Leaf(entity) | Place::Link { leaf: entity, .. } => entity == Entity::Metric,
+            Place::Leaf(entity) | Place::Link { leaf: entity, .. } => entity == METRIC,
             _ => false,
         };
         let copied = self.entry.copied > 0;

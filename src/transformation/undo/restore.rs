@@ -9,7 +9,8 @@ use crate::database::{Change, Connection, Next, TableLayout};
 use crate::digest::Census;
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::IdSet;
-use crate::schema::{Entity, UNDO};
+use crate::schema::UNDO;
+use crate::schema::experiment_manager::METRIC;
 use crate::transformation::examine::CELLS;
 use crate::transformation::undo_log::{Fingerprint, fingerprint, somebody_changed};
 use crate::transformation::write::{as_sent, certainly_keeps, changed_otherwise, read_back, update_statement};
@@ -97,7 +98,7 @@ impl Undoing<'_> {
         skip_changed: bool,
         result: &mut UndoResult,
     ) -> Result<IdSet> {
-        let metrics = self.layout.entity(Entity::Metric)?;
+        let metrics = self.layout.entity(METRIC)?;
         self.connection.check_undoes(metrics)?;
         let mut restorer = Restorer {
             connection: self.connection,

@@ -15,7 +15,7 @@ impl Walk<'_, '_, '_> {
         let (Some((entity, leaf_at, leaf_column)), Some(key)) = (link.leaf, &owner.key) else {
             return Err(Error::internal(Domain::ImportExport, format!("{} has no key", owner.object.table.name)));
         };
-        let leaf = Object::at(leaf_at)?;
+        let leaf = Object::at(self.family, leaf_at)?;
         let mut once = Once::default();
         let (mut row, mut link_row) = (self.take_row(leaf_at), self.take_row(link.at));
         let mut items = self.reader.begin_list()?;
@@ -63,8 +63,7 @@ impl Walk<'_, '_, '_> {
     /// Writes a metric or an artifact unless it was written before; answers its new id.
     pub(super) fn store_leaf(&mut self, leaf: &'static Object, entity: Entity, id: i64, row: &mut Row) -> Result<i64> {
         let Some(column) = leaf.own_key else { return Ok(id) };
-        let [metrics, artifacts] = &mut self.leaves;
-        let leaves = if entity == Entity::Metric { metrics } else { artifacts };
+        let leaves = self.leaves.get_mut(entity);
         let preserve = self.taken.is_some() && !self.apart;
         let (ids, ties, target) = (&mut self.ids, &mut self.ties, &*self.target);
         let named = target.has_links();

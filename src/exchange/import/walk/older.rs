@@ -10,9 +10,10 @@ use crate::exchange::import::once::Once;
 use crate::exchange::import::read_value::any_key;
 use crate::exchange::import::reader::Reader;
 use crate::exchange::import::row::Row;
-use crate::schema::{Entity, Place, TABLES, Table, quote};
+use crate::schema::experiment_manager::METRIC;
+use crate::schema::{EXPERIMENT_MANAGER, Place, quote};
 
-/// The keys of a document, those that both shapes have in the places that [`super::TOP`] has them in.
+/// The keys of a document, those that both shapes have in the places that [`super::Top`] has them in.
 pub const KEYS: [&str; 5] = ["metrics", "experiment", "export_metadata", "trials", "artifacts"];
 
 /// An object whose row stands in it under a key of its own, beside what belongs to the row.
@@ -32,10 +33,6 @@ const NESTED: [Nested; 2] = [
 /// Whether this object of an experiment is the older tool's: it has the column `desc`, which the tool calls by its name.
 fn is_its_experiment(object: &[u8]) -> bool {
     any_key(object, |key| key == b"desc")
-}
-
-fn place(name: &str) -> usize {
-    TABLES.iter().position(|table| table.name == name).unwrap_or(TABLES.len())
 }
 
 impl Walk<'_, '_, '_> {
@@ -99,7 +96,7 @@ impl Walk<'_, '_, '_> {
                 let what = format!("{itself:?} has to stand before {below:?} where ids are preserved");
                 return Err(self.reader.error(Status::Validation, what).hint("write it first, or do not preserve ids"));
             }
-            self.children(place(table), frame)?;
+            self.children(self.family.place_of(table), frame)?;
         }
         if found { Ok(()) } else { self.reader.invalid(format!("the key {itself:?} is missing")) }
     }
@@ -160,15 +157,14 @@ impl Walk<'_, '_, '_> {
 
     /// The list of all metrics. They are written, and hang on nothing.
     pub(super) fn older_metrics(&mut self) -> Result<()> {
-        let is_it = |table: &Table| table.place == Place::Leaf(Entity::Metric);
-        let leaf = Object::at(TABLES.iter().position(is_it).unwrap_or(TABLES.len()))?;
+        let leaf = Object::of(self.family, METRIC)?;
         let mut row = self.take_row(leaf.at);
         let mut items = self.reader.begin_list()?;
         while self.reader.next_item(&mut items)? {
             row.clear();
             let id = self.older_leaf(leaf, &mut row)?;
             // A metric with two links can be there twice.
-            self.store_leaf(leaf, Entity::Metric, id, &mut row)?;
+            self.store_leaf(leaf, METRIC, id, &mut row)?;
         }
         self.put_row(leaf.at, row);
         Ok(())
@@ -194,15 +190,15 @@ impl Walk<'_, '_, '_> {
 }
 
 fn count_metrics(connection: &dyn Connection, layout: &Layout) -> Result<i64> {
-    let table = quote(&layout.entity(Entity::Metric)?.name);
+    let table = quote(&layout.entity(METRIC)?.name);
     Ok(connection.query_integer(&format!("SELECT count(*) FROM {table}"), &[])?.unwrap_or(0))
 }
 
 impl Walked {
     /// Metrics that were written and hang on nothing.
     pub fn unlinked(&self) -> u64 {
-        let metrics = TABLES.iter().find(|table| table.place == Place::Leaf(Entity::Metric));
-        let rows = self.rows.iter().find(|(name, _)| metrics.is_some_and(|metrics| metrics.name == *name));
+        let metrics = EXPERIMENT_MANAGER.table_name(METRIC);
+        let rows = self.rows.iter().find(|(name, _)| *name == metrics);
         if self.metrics_before.is_some() { rows.map_or(0, |(_, rows)| *rows) } else { 0 }
     }
 

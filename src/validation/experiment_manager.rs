@@ -1,19 +1,36 @@
-//! Trials of one experiment that have the same name.
+//! What only the family of Experiment Manager has to be checked for, or says in its own words.
 
 use super::issue::{Issue, IssueKind};
 use super::report::Collector;
 use super::table_scan::Pass;
 use crate::database::Next;
 use crate::error::Result;
+use crate::schema::experiment_manager::{EXPERIMENT, METRIC, TRIAL};
 use crate::schema::{Entity, quote};
 use crate::values::Value;
 
+/// What the rows with an index of their own are called in an issue.
+pub const NUMBERED: &str = "epochs";
+
+/// The kind of an issue: nothing is linked to the row.
+pub fn unlinked(leaf: Entity) -> IssueKind {
+    match leaf {
+        METRIC => IssueKind::UnlinkedMetric,
+        _ => IssueKind::UnlinkedArtifact,
+    }
+}
+
+/// Whether an entity's rows have values that are read as JSON.
+pub fn has_json(entity: Entity) -> bool {
+    entity == METRIC
+}
+
 /// Reports each trial whose name an earlier one of the same experiment has.
 pub fn read_names(pass: Pass<'_>, collector: &mut Collector) -> Result<()> {
-    let table = pass.layout.entity(Entity::Trial)?;
+    let table = pass.layout.entity(TRIAL)?;
     let Some(name) = table.schema.column("name") else { return Ok(()) };
-    let Some(owner) = table.schema.parent_column(Entity::Experiment) else { return Ok(()) };
-    let (id, quoted_name, quoted_owner) = (table.quoted("id"), table.quoted(name.name), table.quoted(owner.name));
+    let Some(owner) = table.schema.parent_column(EXPERIMENT) else { return Ok(()) };
+    let (id, quoted_name, quoted_owner) = (table.id(), table.quoted(name.name), table.quoted(owner.name));
     let only = if pass.experiment.is_some() { format!(" AND {quoted_owner} = ?1") } else { String::new() };
     let sql = format!(
         "SELECT id, name, first FROM (

@@ -1,0 +1,295 @@
+//! What a family of schemas is, as data: who writes such databases, what they are known by, which entities and tables they have.
+
+use super::table::{Column, Place, Reference, Role, Table};
+
+/// One of the things that have a key of their own: a handle, which is the place among its family's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Entity(u8);
+
+impl Entity {
+    /// What a job moves one of, with all that is below, whatever the family.
+    pub const ROOT: Entity = Entity(0);
+
+    /// The entity at this place of [`Family::entities`].
+    pub const fn at(place: u8) -> Entity {
+        Entity(place)
+    }
+
+    /// Its place there.
+    pub const fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// Where the rows of an entity stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// On top: what a job moves is one of these, with everything below.
+    Root,
+    /// Each hangs on a row of this entity.
+    Below(Entity),
+    /// Reached through links only.
+    Linked,
+}
+
+/// Who chooses an entity's keys, and what they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// Integers, which the database chooses.
+    Integer,
+    /// Texts, which the tracker chose, of so many bytes at most.
+    Text(usize),
+}
+
+/// What becomes of an entity's keys in another database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keys {
+    /// New ones take their place, wherever they stand.
+    Remapped,
+    /// They stay what they are; one that is taken is an error.
+    Kept,
+    /// They stay what they are unless they are taken.
+    KeptUnlessTaken,
+}
+
+/// What is known of an entity.
+#[derive(Debug)]
+pub struct EntityData {
+    /// One of them in a message, and several: also the key of a list of them in a document.
+    pub noun: &'static str,
+    pub nouns: &'static str,
+    pub level: Level,
+    pub key: Key,
+    pub keys: Keys,
+    /// What a job does that validates them.
+    pub checking: &'static str,
+    /// What is said of a link to one that is none of the experiment's.
+    pub leads_out: &'static str,
+}
+
+/// Stands for an entity of another family.
+static UNKNOWN: EntityData = EntityData {
+    noun: "",
+    nouns: "",
+    level: Level::Linked,
+    key: Key::Integer,
+    keys: Keys::Remapped,
+    checking: "validating",
+    leads_out: "which is none of the experiment's",
+};
+
+/// What the values of a column mean where their type does not say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meaning {
+    /// A time as milliseconds since 1970. ([`super::Kind::Time`] is a text, or a server's DATETIME.)
+    Milliseconds,
+    /// A number that is NaN where this column of the row says so.
+    NanIn(&'static str),
+    /// An infinite number stands as the greatest that is finite.
+    InfinityAsGreatest,
+    /// A text with the key of a row of this entity in it.
+    Names(Entity),
+}
+
+/// A column whose meaning needs a rule.
+#[derive(Debug)]
+pub struct Rule {
+    pub table: &'static str,
+    pub column: &'static str,
+    pub meaning: Meaning,
+}
+
+/// The names that stand in documents, where they are not those of the schema.
+#[derive(Debug)]
+pub struct Document {
+    /// The key under which the objects of a table stand; those of a link have that of what it links.
+    pub tables: &'static [(&'static str, &'static str)],
+    /// Columns whose key is not their name.
+    pub columns: &'static [(&'static str, &'static str)],
+    /// The tables whose objects stand in those of another table, in the order in which they are written. What belongs to the root
+    /// stands beside its object, in the document itself.
+    pub children: &'static [(&'static str, &'static [&'static str])],
+}
+
+/// A family of schemas.
+#[derive(Debug)]
+pub struct Family {
+    pub name: &'static str,
+    /// Who writes such databases, for messages.
+    pub tracker: &'static str,
+    /// The tables that every database of the family has, and none of another.
+    pub marks: &'static [&'static str],
+    /// How many generations its schema has had.
+    pub generations: u8,
+    /// Parents before children; the root first.
+    pub entities: &'static [EntityData],
+    /// Parents before children.
+    pub tables: &'static [Table],
+    pub rules: &'static [Rule],
+    pub document: Document,
+}
+
+impl PartialEq for Family {
+    fn eq(&self, other: &Family) -> bool {
+        std::ptr::eq(self, other)
+    }
+}
+
+impl Eq for Family {}
+
+impl Family {
+    /// The table with this name, in any letter case.
+    pub fn table(&self, name: &str) -> Option<&'static Table> {
+        self.tables.iter().find(|table| table.name.eq_ignore_ascii_case(name))
+    }
+
+    /// The place of the table with just this name; that of none if there is no such table.
+    pub fn place_of(&self, name: &str) -> usize {
+        self.tables.iter().position(|table| table.name == name).unwrap_or(self.tables.len())
+    }
+
+    /// What is known of an entity.
+    pub fn of(&self, entity: Entity) -> &'static EntityData {
+        self.entities.get(entity.index()).unwrap_or(&UNKNOWN)
+    }
+
+    /// All entities, parents before children.
+    pub fn all(&self) -> impl DoubleEndedIterator<Item = Entity> + use<> {
+        (0..self.entities.len()).map(|at| Entity(at as u8))
+    }
+
+    /// What a job moves one of.
+    pub const fn root(&self) -> Entity {
+        Entity::ROOT
+    }
+
+    /// The entities of the hierarchy, parents before children.
+    pub fn nodes(&'static self) -> impl DoubleEndedIterator<Item = Entity> + use<> {
+        self.all().filter(move |entity| self.of(*entity).level != Level::Linked)
+    }
+
+    /// Those below the root, each with its parent.
+    pub fn below_root(&'static self) -> impl DoubleEndedIterator<Item = (Entity, Entity)> + use<> {
+        self.all().filter_map(move |entity| Some((entity, self.parent(entity)?)))
+    }
+
+    /// Those that only links reach.
+    pub fn leaves(&'static self) -> impl DoubleEndedIterator<Item = Entity> + use<> {
+        self.all().filter(move |entity| self.of(*entity).level == Level::Linked)
+    }
+
+    /// Whether only links reach an entity's rows.
+    pub fn is_leaf(&self, entity: Entity) -> bool {
+        self.of(entity).level == Level::Linked
+    }
+
+    /// What an entity's rows hang on.
+    pub fn parent(&self, entity: Entity) -> Option<Entity> {
+        match self.of(entity).level {
+            Level::Below(parent) => Some(parent),
+            Level::Root | Level::Linked => None,
+        }
+    }
+
+    /// An entity of the hierarchy, what its rows hang on, and so on up to the root.
+    pub fn upwards(&self, entity: Entity) -> impl Iterator<Item = Entity> {
+        std::iter::successors(Some(entity), |entity| self.parent(*entity))
+    }
+
+    /// Whether rows of other entities hang on an entity's.
+    pub fn has_below(&self, entity: Entity) -> bool {
+        self.all().any(|other| self.parent(other) == Some(entity))
+    }
+
+    /// The table whose rows an entity's are.
+    pub fn entity_table(&self, entity: Entity) -> Option<&'static Table> {
+        self.tables.iter().find(|table| table.entity() == Some(entity))
+    }
+
+    /// Its name, for messages and documents.
+    pub fn table_name(&self, entity: Entity) -> &'static str {
+        self.entity_table(entity).map_or("", |table| table.name)
+    }
+
+    /// The table of rows below an entity's row that a reference leads to, if it does.
+    pub fn outer(&self, reference: &Reference) -> Option<&'static Table> {
+        self.table(reference.table).filter(|parent| matches!(parent.place, Place::Below(_)))
+    }
+
+    /// Whether a column is the index of a row below an entity's row on which this table's rows hang.
+    pub fn is_outer_index(&self, table: &Table, column: &Column) -> bool {
+        let leads = |reference: &Reference| reference.columns.contains(&column.name) && self.outer(reference).is_some();
+        column.role == Role::Index && table.references.iter().any(leads)
+    }
+
+    /// The index that a row below an entity's row has of its own.
+    pub fn own_index(&self, table: &Table) -> Option<&'static Column> {
+        table.columns.iter().find(|column| column.role == Role::Index && !self.is_outer_index(table, column))
+    }
+
+    /// The indices that lead from an entity's row to one that hangs on it, outermost first: those of the rows between, then its own.
+    pub fn index_path(&self, table: &Table) -> Vec<&'static Column> {
+        let mut path = Vec::new();
+        for reference in table.references {
+            let Some(parent) = self.outer(reference) else { continue };
+            for outer in self.index_path(parent) {
+                let at = reference.parent_columns.iter().position(|name| *name == outer.name);
+                path.extend(at.and_then(|at| reference.columns.get(at)).and_then(|name| table.column(name)));
+            }
+        }
+        path.extend(self.own_index(table));
+        path
+    }
+}
+
+/// Something of each entity of a family.
+#[derive(Clone, Debug)]
+pub struct ByEntity<T> {
+    items: Vec<T>,
+    /// Of an entity of another family: what nobody gets to see.
+    none: T,
+}
+
+impl<T: Default> ByEntity<T> {
+    /// The same of all.
+    pub fn new(family: &Family) -> ByEntity<T> {
+        ByEntity { items: family.all().map(|_| T::default()).collect(), none: T::default() }
+    }
+}
+
+impl<T: Default> ByEntity<T> {
+    /// What each has.
+    pub fn of(family: &Family, each: impl FnMut(Entity) -> T) -> ByEntity<T> {
+        ByEntity { items: family.all().map(each).collect(), none: T::default() }
+    }
+}
+
+impl<T: Default> Default for ByEntity<T> {
+    fn default() -> ByEntity<T> {
+        ByEntity { items: Vec::new(), none: T::default() }
+    }
+}
+
+impl<T> ByEntity<T> {
+    /// What one has.
+    #[inline]
+    pub fn get(&self, entity: Entity) -> &T {
+        self.items.get(entity.index()).unwrap_or(&self.none)
+    }
+
+    /// What one has, to change it.
+    #[inline]
+    pub fn get_mut(&mut self, entity: Entity) -> &mut T {
+        self.items.get_mut(entity.index()).unwrap_or(&mut self.none)
+    }
+
+    /// What each has.
+    pub fn iter(&self) -> impl Iterator<Item = (Entity, &T)> {
+        self.items.iter().enumerate().map(|(at, item)| (Entity(at as u8), item))
+    }
+
+    /// What each has, to change it.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (Entity, &mut T)> {
+        self.items.iter_mut().enumerate().map(|(at, item)| (Entity(at as u8), item))
+    }
+}

@@ -1,0 +1,46 @@
+//! The rows of the hierarchy that were read: their ids, what they hang on, and when they were.
+
+use super::times::Span;
+use crate::hierarchy::Ids;
+use crate::schema::{ByEntity, Entity, Family};
+
+/// Stands for a node that has no parent.
+const NOBODY: u32 = u32::MAX;
+
+/// The rows of one table of the hierarchy.
+#[derive(Default)]
+pub struct Level {
+    pub ids: Ids,
+    /// The position of each row's parent in the level above.
+    parents: Vec<u32>,
+    pub spans: Vec<Span>,
+}
+
+impl Level {
+    /// The span of the row at this position.
+    pub fn span(&self, at: usize) -> Span {
+        self.spans.get(at).copied().unwrap_or_default()
+    }
+
+    /// The position of a row's parent in the level above.
+    pub fn parent(&self, at: usize) -> Option<usize> {
+        self.parents.get(at).filter(|parent| **parent != NOBODY).map(|parent| *parent as usize)
+    }
+}
+
+impl Level {
+    /// Adds a row: its id, and the position of its parent.
+    pub fn push(&mut self, id: i64, parent: Option<usize>) {
+        self.ids.push(id);
+        self.parents.push(parent.and_then(|at| u32::try_from(at).ok()).unwrap_or(NOBODY));
+    }
+}
+
+/// All rows of the hierarchy that were read.
+pub type Nodes = ByEntity<Level>;
+
+/// The position of the experiment that a row of the hierarchy belongs to.
+pub fn experiment_of(family: &Family, nodes: &Nodes, owner: Entity, at: usize) -> Option<usize> {
+    let below = family.upwards(owner).take_while(|entity| *entity != Entity::ROOT);
+    below.map(|entity| nodes.get(entity)).try_fold(at, |at, level| level.parent(at))
+}
