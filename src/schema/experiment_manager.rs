@@ -2,7 +2,8 @@
 //!
 //! Source of the facts: the tracking application's own DDL. This is the one place that knows its tables and their columns.
 
-use super::family::{Document, Entity, EntityData, Family, Key, Keys, Level};
+use super::entity::{Entity, EntityData, Key, Keys, Level};
+use super::family::{Document, Family};
 use super::table::{Column, Kind, Place, Reference, Role, Table, id, text, time};
 
 pub const EXPERIMENT: Entity = Entity::at(0);

@@ -3,6 +3,7 @@
 //! Everything above asks this room; a table and its columns are spelled out in its family's file alone. It depends on nothing else.
 
 mod ddl;
+mod entity;
 pub mod experiment_manager;
 mod families;
 mod family;
@@ -13,8 +14,9 @@ pub use ddl::{
     MYSQL_CHARSET, create_statement, create_statement_as, create_statement_mysql, create_statement_with, mysql_type,
     quote,
 };
+pub use entity::{Entity, EntityData, Key, Keys, Level};
 pub use experiment_manager::EXPERIMENT_MANAGER;
 pub use families::{default_family, families, family_of, recognise, table_of_any};
-pub use family::{ByEntity, Document, Entity, EntityData, Family, Key, Keys, Level, Meaning, Rule};
+pub use family::{ByEntity, Document, Family, Meaning, Rule};
 pub use own_tables::{OWN_TABLES, UNDO, UNDO_LINK, UNDO_TRANSFORM, WIDENING, own_table};
 pub use table::{Column, Kind, Place, Reference, Role, Table};

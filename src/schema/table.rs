@@ -1,6 +1,6 @@
 //! What a table is, as data.
 
-use super::family::Entity;
+use super::entity::Entity;
 
 /// What a column's values are, for checking and for the canonical form of the digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 //! The junction tables and what they link: links to what does not exist, rows without a link, and the values of metrics.
 
 use super::experiment_manager::unlinked;
+use super::known::Known;
 use super::nodes::{check_parent, check_value, null_keys, report_missing};
-use super::parents::{Known, Lookup, ParentRef};
+use super::parents::{Lookup, ParentRef};
 use super::report::Collector;
 use super::table_scan::{Cells, Pass, TableScan, cell, with_cells};
 use super::values::Values;

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use super::issue::IssueKind;
-use super::levels::Level;
-use super::parents::{Known, Lookup, ParentRef};
+use super::known::{Known, Level};
+use super::parents::{Lookup, ParentRef};
 use super::report::Collector;
 use super::table_scan::{Cells, Pass, TableScan, cell};
 use super::times::{Span, check_times};

@@ -1,26 +1,11 @@
 //! Whether the row that a foreign key names exists. What was read is kept in a few bits per row; only keys that are not plain
 //! integers are looked up in the database.
 
-use super::levels::Nodes;
+use super::known::Known;
 use super::table_scan::{Cells, Pass, TableScan, cell};
 use crate::error::{Domain, Error, Result};
-use crate::hierarchy::RunKeys;
-use crate::schema::{ByEntity, Column, Entity, Family, Place, Reference, Role, Table, quote};
+use crate::schema::{Column, Entity, Place, Reference, Role, Table, quote};
 use crate::values::{Value, ValueRef};
-
-/// The rows that were read so far and that others refer to.
-pub struct Known {
-    pub nodes: Nodes,
-    /// The keys of the rows that hang on those, by table.
-    pub below: Vec<(&'static str, RunKeys)>,
-}
-
-impl Known {
-    /// Nothing yet.
-    pub fn new(family: &Family) -> Known {
-        Known { nodes: ByEntity::new(family), below: Vec::new() }
-    }
-}
 
 /// What became of a foreign key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

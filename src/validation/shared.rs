@@ -1,9 +1,8 @@
 //! Linked rows that belong to more than one experiment: allowed, but what changes one changes the other.
 
 use super::issue::{Issue, IssueKind};
-use super::levels::experiment_of;
+use super::known::{Known, experiment_of};
 use super::links::{LinkScan, Linked};
-use super::parents::Known;
 use super::report::Collector;
 use super::table_scan::{Pass, cell};
 use crate::database::Layout;

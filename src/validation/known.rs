@@ -1,7 +1,7 @@
-//! The rows of the hierarchy that were read: their ids, what they hang on, and when they were.
+//! What was read so far and others refer to: a few bits per row.
 
 use super::times::Span;
-use crate::hierarchy::Ids;
+use crate::hierarchy::{Ids, RunKeys};
 use crate::schema::{ByEntity, Entity, Family};
 
 /// Stands for a node that has no parent.
@@ -43,4 +43,18 @@ pub type Nodes = ByEntity<Level>;
 pub fn experiment_of(family: &Family, nodes: &Nodes, owner: Entity, at: usize) -> Option<usize> {
     let below = family.upwards(owner).take_while(|entity| *entity != Entity::ROOT);
     below.map(|entity| nodes.get(entity)).try_fold(at, |at, level| level.parent(at))
+}
+
+/// The rows that were read so far and that others refer to.
+pub struct Known {
+    pub nodes: Nodes,
+    /// The keys of the rows that hang on those, by table.
+    pub below: Vec<(&'static str, RunKeys)>,
+}
+
+impl Known {
+    /// Nothing yet.
+    pub fn new(family: &Family) -> Known {
+        Known { nodes: ByEntity::new(family), below: Vec::new() }
+    }
 }
