@@ -16,8 +16,9 @@ use crate::digest::{ALGORITHM, Census, Digester, ExperimentDigest, OnDuplicate, 
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::hierarchy::{Behind, Stretches, left_out_message};
 use crate::progress::Job;
-use crate::schema::{Entity, Value};
+use crate::schema::Entity;
 use crate::validation::Report;
+use crate::values::Value;
 
 /// Copies an experiment; `None` as the target is the source's own database.
 pub fn migrate(

@@ -11,9 +11,10 @@ use crate::digest::{ExperimentDigest, OnDuplicate, Stored, digest, digest_as};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{Behind, Counts, Rewrite, Scope, Selection, computed_only_here, experiment_exists};
 use crate::progress::Job;
-use crate::schema::{Entity, Value, ValueRef};
+use crate::schema::Entity;
 use crate::transformation::{Plan, Rewriter};
 use crate::validation::{Issue, Quality, Report, RunChecks, Severity, ValidateOptions, validate_state};
+use crate::values::{Value, ValueRef};
 
 /// How many issues of the source are listed; all are counted.
 const LISTED: usize = 100;

@@ -5,7 +5,7 @@ use super::issue::Severity;
 use crate::database::{Connection, Next, QueryRow, ReadStatement};
 use crate::error::{Domain, Error, Result};
 use crate::progress::Flow;
-use crate::schema::{Value, ValueRef};
+use crate::values::{Value, ValueRef};
 
 /// The one parameter that a check can have: the experiment that is validated, or NULL for the whole database.
 const PARAMETERS: [&str; 3] = [":experiment_id", "@experiment_id", "$experiment_id"];

@@ -10,7 +10,7 @@ use crate::database::{Connection, Database, EachRow};
 use crate::error::{Domain, Error, Result};
 use crate::progress::{Flow, Job};
 use crate::registry::Registry;
-use crate::schema::{Value, one_line};
+use crate::values::{Value, one_line};
 
 /// How much of a text that a check reports is kept, in characters. Bounds what a report can take.
 const LONGEST_TEXT: usize = 1000;

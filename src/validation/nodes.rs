@@ -11,7 +11,8 @@ use super::values::Values;
 use crate::database::TableLayout;
 use crate::error::Result;
 use crate::hierarchy::{Ids, is_disguised};
-use crate::schema::{Column, Entity, Kind, Role, ValueRef};
+use crate::schema::{Column, Entity, Kind, Role};
+use crate::values::ValueRef;
 
 /// Stands for a node that has no parent.
 const NOBODY: u32 = u32::MAX;

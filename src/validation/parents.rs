@@ -5,7 +5,8 @@ use super::nodes::Nodes;
 use super::table_scan::{Cells, Pass, TableScan, cell};
 use crate::error::{Domain, Error, Result};
 use crate::hierarchy::RunKeys;
-use crate::schema::{Column, Entity, Place, Reference, Role, Table, Value, ValueRef, quote, table};
+use crate::schema::{Column, Entity, Place, Reference, Role, Table, quote, table};
+use crate::values::{Value, ValueRef};
 
 /// The rows that were read so far and that others refer to.
 #[derive(Default)]

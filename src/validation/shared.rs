@@ -8,7 +8,8 @@ use super::table_scan::{Pass, cell};
 use crate::database::Layout;
 use crate::error::Result;
 use crate::hierarchy::IdSet;
-use crate::schema::{Entity, Role, Table, Value, quote};
+use crate::schema::{Entity, Role, Table, quote};
+use crate::values::Value;
 
 /// How many rows are followed at a time: some 6 MiB.
 const AT_ONCE: usize = 1 << 18;

@@ -2,8 +2,8 @@
 
 use crate::support;
 use crate::support::{crate_path, python};
-use expmig::schema::{Value, json};
 use expmig::transformation::{Metric, Outcome, Rules};
+use expmig::values::{Value, json};
 use serde_json::Value as Json;
 
 /// The canonical form of JSON without the tags that tell integers from other numbers; a zero has no sign.

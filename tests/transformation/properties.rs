@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 
 use crate::support::random::cases;
-use expmig::schema::{Value, json};
 use expmig::transformation::{BUILT_IN_NAMES, Metric, Outcome, Rules, Transform};
+use expmig::values::{Value, json};
 use proptest::prelude::*;
 
 /// A document in pieces: white space, keys and values as they are spelled.

@@ -3,7 +3,8 @@
 use std::io::Write;
 
 use super::column_type::ColumnType;
-use crate::schema::{ValueRef, quote};
+use crate::schema::quote;
+use crate::values::ValueRef;
 
 /// Whether a column's values come through as text. Bytes that are no text could be taken for a part of a character, the digits of
 /// `BIT` for its bytes, and a year 0 for 2000.
@@ -70,7 +71,7 @@ fn escape(mut bytes: &[u8], out: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::append;
-    use crate::schema::ValueRef;
+    use crate::values::ValueRef;
 
     #[test]
     fn values_are_separated_and_escaped() {

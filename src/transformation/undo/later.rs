@@ -6,8 +6,9 @@ use super::Undoing;
 use crate::database::Next;
 use crate::error::Result;
 use crate::hierarchy::IdSet;
-use crate::schema::{UNDO, Value, quote};
+use crate::schema::{UNDO, quote};
 use crate::transformation::undo_log::own;
+use crate::values::Value;
 
 /// The metrics that later transformations changed again, and those transformations.
 #[derive(Default)]

@@ -1,7 +1,7 @@
 //! What Python prints, and what it does not.
 
 use super::{NonFinite, Trouble, is_python_literal, to_json};
-use crate::schema::json::{MAX_DEPTH, canonicalize};
+use crate::values::json::{MAX_DEPTH, canonicalize};
 
 #[test]
 fn what_python_prints_is_recognised_and_nothing_else() {

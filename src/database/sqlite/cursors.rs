@@ -3,11 +3,11 @@
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::{Rows, Statement};
 
-use super::connection::{Cursor, Query, Row, WithCursors};
-use super::sqlite::{READ_CACHE_KIB, SqliteConnection};
-use super::sqlite_cell::{all_cells, cell};
+use super::cell::{all_cells, cell};
+use super::connection::{READ_CACHE_KIB, SqliteConnection};
+use crate::database::connection::{Cursor, Query, Row, WithCursors};
 use crate::error::{Domain, Error, Result};
-use crate::schema::ValueRef;
+use crate::values::ValueRef;
 
 struct SqliteCursor<'c, 's> {
     connection: &'c SqliteConnection,

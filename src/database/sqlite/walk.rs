@@ -374,7 +374,7 @@ impl<'a> Walk<'a> {
 }
 
 #[cfg(test)]
-#[path = "../../tests/support/random.rs"]
+#[path = "../../../tests/support/random.rs"]
 mod random;
 
 #[cfg(test)]
@@ -383,10 +383,10 @@ mod tests {
     use std::os::unix::fs::FileExt;
     use std::path::Path;
 
-    use super::super::connection::Depth;
-    use super::super::sqlite::{Access, SqliteConnection};
-    use super::super::sqlite_check::{ask_sqlite, walk};
+    use super::super::check::{ask_sqlite, walk};
+    use super::super::connection::{Access, SqliteConnection};
     use super::random::{Random, seed};
+    use crate::database::connection::Depth;
     use crate::error::Status;
 
     /// Tables and indexes of every kind, records that overflow, free pages and free blocks.

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use rusqlite::ErrorCode;
 
-use super::one_file::replaced;
-use super::temporary;
+use crate::database::one_file::replaced;
 use crate::error::{Domain, Error, Status};
 use crate::files::out_of_descriptors;
+use crate::spill::temporary;
 
 /// The error of a statement on the database at `path`.
 pub fn translate(error: rusqlite::Error, path: &Path) -> Error {

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use num_bigint::{BigInt, Sign};
 
-use crate::schema::json::{Lexer, MAX_EXPONENT};
+use crate::values::json::{Lexer, MAX_EXPONENT};
 
 /// The most digits that are computed with. The largest and the smallest binary64 make a sum of some 650.
 const MAX_DIGITS: u64 = 1200;

@@ -1,6 +1,6 @@
 //! Values kept one after another in one piece of memory, so that a row on its way costs no allocation.
 
-use crate::schema::ValueRef;
+use crate::values::ValueRef;
 
 #[derive(Clone, Copy, Debug)]
 enum Cell {
@@ -70,11 +70,6 @@ impl CellBuffer {
         self.cells.len()
     }
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.cells.is_empty()
-    }
-
     /// How many bytes their texts and blobs have.
     pub fn byte_len(&self) -> usize {
         self.bytes.len()
@@ -91,7 +86,7 @@ impl CellBuffer {
 #[cfg(test)]
 mod tests {
     use super::CellBuffer;
-    use crate::schema::ValueRef;
+    use crate::values::ValueRef;
 
     #[test]
     fn values_come_back_in_order_until_they_are_forgotten() {
@@ -114,6 +109,6 @@ mod tests {
         assert_eq!((cells.get(6), cells.get(7)), (ValueRef::Text(b"written"), ValueRef::Null));
         assert_eq!((cells.len(), cells.byte_len()), (7, 11));
         cells.clear(4);
-        assert!(cells.is_empty() && cells.byte_len() == 0 && cells.bytes.capacity() <= 4);
+        assert!(cells.len() == 0 && cells.byte_len() == 0 && cells.bytes.capacity() <= 4);
     }
 }

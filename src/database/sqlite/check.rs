@@ -2,12 +2,13 @@
 
 use std::fs::File;
 
-use super::connection::{Connection, Depth, Next, Row, RowCounts};
-use super::sqlite::SqliteConnection;
-use super::sqlite_error::needs_the_application;
-use super::sqlite_walk::{Entries, Root, Walk};
+use super::connection::SqliteConnection;
+use super::failure::needs_the_application;
+use super::walk::{Entries, Root, Walk};
+use crate::database::connection::{Connection, Depth, Next, Row, RowCounts};
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{ValueRef, quote};
+use crate::schema::quote;
+use crate::values::ValueRef;
 
 /// How many problems an error names.
 const NAMED: usize = 5;
@@ -156,7 +157,7 @@ mod tests {
 
     use rusqlite::ffi;
 
-    use super::super::sqlite::{Access, SqliteConnection};
+    use super::super::connection::{Access, SqliteConnection};
     use super::of_damage;
     use crate::error::Status;
 

@@ -12,12 +12,12 @@ use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::{Batch, ErrorCode, Statement};
 use smallvec::SmallVec;
 
-use super::connection::{Next, Transaction};
-use super::read::{EachRow, QueryRow, ReadStatement};
-use super::sqlite::SqliteConnection;
-use super::sqlite_cell::from_sqlite;
+use super::cell::from_sqlite;
+use super::connection::SqliteConnection;
+use crate::database::connection::{Next, Transaction};
+use crate::database::read::{EachRow, QueryRow, ReadStatement};
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{Value, ValueRef};
+use crate::values::{Value, ValueRef};
 
 /// Functions that do more than compute a value.
 const REFUSED_FUNCTIONS: [&str; 2] = ["load_extension", "fts3_tokenizer"];

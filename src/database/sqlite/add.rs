@@ -1,11 +1,12 @@
 //! Adding columns to a SQLite table.
 
-use super::connection::Connection;
-use super::layout::{ColumnLayout, TableLayout};
-use super::sqlite::SqliteConnection;
-use super::sqlite_layout::ROWID;
+use super::connection::SqliteConnection;
+use super::layout::ROWID;
+use crate::database::connection::Connection;
+use crate::database::layout::{ColumnLayout, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{Value, create_statement, create_statement_with, entity_table, quote};
+use crate::schema::{create_statement, create_statement_with, entity_table, quote};
+use crate::values::Value;
 
 /// A type that is text of somebody's, and could be any SQL; in quotes it is a type.
 fn as_type(declared: &str) -> String {

@@ -5,20 +5,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::connection::{
+use super::connection::SqliteConnection;
+use super::pace::WAYS_OUT;
+use super::private::{Empty, Making, Spare, is_needed, size_of};
+use crate::database::connection::{
     Change, Connection, Copied, Depth, Engine, Inserter, Next, Query, Reading, Row, RowCounts, Transaction,
     WithCursors, Write,
 };
-use super::layout::{ColumnLayout, Layout, TableLayout};
-use super::read::ReadStatement;
-use super::reference::References;
-use super::sqlite::SqliteConnection;
-use super::sqlite_pace::WAYS_OUT;
-use super::sqlite_private::{Empty, Making, Spare, is_needed, size_of};
-use super::unsteady::Unsteady;
+use crate::database::layout::{ColumnLayout, Layout, TableLayout};
+use crate::database::read::ReadStatement;
+use crate::database::reference::References;
+use crate::database::unsteady::Unsteady;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
-use crate::schema::{Table, Value, ValueRef};
+use crate::schema::Table;
+use crate::values::{Value, ValueRef};
 
 /// Up to this size a pass over the whole file, or a copy of it, takes some tenths of a second on a slow machine. So it is copied only if a
 /// job does not get by with what it can read until then.

@@ -5,11 +5,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::connection::Transaction;
-use super::guard;
-use super::one_file::OneFile;
-use super::sqlite::{Access, SqliteConnection};
-use super::still::beside;
+use super::connection::{Access, SqliteConnection};
+use crate::database::connection::Transaction;
+use crate::database::guard;
+use crate::database::one_file::OneFile;
+use crate::database::still::beside;
 use crate::error::Result;
 
 /// Runs `open`, which opens the file for reading, and remembers whether that made a log.

@@ -293,7 +293,7 @@ fn sort_members(out: &mut Vec<u8>, body: usize, members: &mut [Member]) {
 #[cfg(test)]
 mod tests {
     use super::{canonicalize, is_object_of_numbers};
-    use crate::schema::json::{JsonError, MAX_DEPTH};
+    use crate::values::json::{JsonError, MAX_DEPTH};
 
     fn form(text: &str) -> Result<Vec<u8>, JsonError> {
         let mut out = Vec::new();

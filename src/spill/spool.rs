@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::cell_buffer::CellBuffer;
 use super::temporary::{failed, with_table};
 use crate::error::{Domain, Error, Result};
-use crate::schema::ValueRef;
+use crate::values::ValueRef;
 
 /// What is kept in memory, and how much is read back from disk at once.
 const PIECE: usize = 1 << 18;
@@ -129,7 +129,7 @@ fn decode_row(rest: &mut &[u8], cells: &mut CellBuffer) -> Option<()> {
 #[cfg(test)]
 mod tests {
     use super::{CellBuffer, PIECE, Spool};
-    use crate::schema::ValueRef;
+    use crate::values::ValueRef;
 
     #[test]
     fn rows_come_back_in_order_from_memory_and_from_disk() {

@@ -4,12 +4,12 @@
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::params;
 
-use super::connection::{Connection, Copied, Next};
-use super::sqlite::SqliteConnection;
-use super::sqlite_pages::{PAGES_PER_STEP, pages};
-use super::temporary::{self, failed};
+use super::connection::SqliteConnection;
+use super::pages::{PAGES_PER_STEP, pages};
+use crate::database::connection::{Connection, Copied, Next};
 use crate::error::Result;
-use crate::schema::ValueRef;
+use crate::spill::temporary::{self, failed};
+use crate::values::ValueRef;
 
 const EXIST: &str = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'sqlite_sequence'";
 /// What is no number counts as SQLite counts it.

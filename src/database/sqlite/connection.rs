@@ -8,26 +8,27 @@ use std::time::{Duration, Instant};
 
 use rusqlite::OpenFlags;
 
-use super::connection::{
+use super::cell::{Cell, SqliteRow, from_sqlite};
+use super::failure::{may_be_of_a_rule, missing_name, of_rule, translate};
+use super::insert::{SqliteInserter, has_triggers, is_huge};
+use super::read::{self, ReadGuard};
+use super::{add, check, copy, cursors, insert, layout, references};
+use crate::database::connection::{
     Change, Connection, Copied, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction, WithCursors, Write,
 };
-use super::guard;
-use super::layout::{Affinity, ColumnLayout, Layout, Storage, TableLayout};
-use super::mentions::mentions;
-use super::one_file::{OneFile, replaced};
-use super::read::ReadStatement;
-use super::reference::References;
-use super::sqlite_cell::{Cell, SqliteRow, from_sqlite};
-use super::sqlite_error::{may_be_of_a_rule, missing_name, of_rule, translate};
-use super::sqlite_insert::{SqliteInserter, has_triggers, is_huge};
-use super::sqlite_read::{self, ReadGuard};
-use super::unsteady::Unsteady;
-use super::watched::Watched;
-use super::{sqlite_add, sqlite_check, sqlite_copy, sqlite_cursors, sqlite_insert, sqlite_layout, sqlite_references};
+use crate::database::guard;
+use crate::database::layout::{Affinity, ColumnLayout, Layout, Storage, TableLayout};
+use crate::database::mentions::mentions;
+use crate::database::one_file::{OneFile, replaced};
+use crate::database::read::ReadStatement;
+use crate::database::reference::References;
+use crate::database::unsteady::Unsteady;
+use crate::database::watched::Watched;
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::process::Process;
 use crate::progress::Job;
-use crate::schema::{Table, Value, ValueRef, create_statement, quote};
+use crate::schema::{Table, create_statement, quote};
+use crate::values::{Value, ValueRef};
 
 /// How many steps of SQLite's virtual machine pass between two ticks: a millisecond or so.
 const STEPS_PER_TICK: i32 = 20_000;
@@ -236,8 +237,8 @@ impl SqliteConnection {
         pragmas.push_str(if writes { "PRAGMA synchronous = FULL;" } else { "PRAGMA query_only = ON;" });
         // The first look at the file: waits for a lock, and says if it is not a database.
         self.waiting(|inner| inner.execute_batch(&pragmas))?;
-        if self.waiting(sqlite_read::can_guard)? {
-            self.reads = Some(sqlite_read::install(&mut self.inner).map_err(|error| self.wrap(error))?);
+        if self.waiting(read::can_guard)? {
+            self.reads = Some(read::install(&mut self.inner).map_err(|error| self.wrap(error))?);
         }
         Ok(())
     }
@@ -447,7 +448,7 @@ impl Connection for SqliteConnection {
     fn layout(&self) -> Result<Layout> {
         // Outside of a transaction: wait for a lock, and read one state.
         let _state = if self.inner.is_autocommit() { Some(Transaction::read(self)?) } else { None };
-        sqlite_layout::read(&self.inner, &|error| self.wrap(error)).map_err(|error| {
+        layout::read(&self.inner, &|error| self.wrap(error)).map_err(|error| {
             let named = error.details().iter().any(|detail| detail.key == "path");
             if named { error } else { error.at(&self.waits.path) }
         })
@@ -521,7 +522,7 @@ impl Connection for SqliteConnection {
     }
 
     fn references(&self, layout: &Layout) -> Result<References> {
-        sqlite_references::read(&self.inner, layout).map_err(|error| self.wrap(error))
+        references::read(&self.inner, layout).map_err(|error| self.wrap(error))
     }
 
     fn suspend_foreign_keys(&self) -> Result<bool> {
@@ -534,11 +535,11 @@ impl Connection for SqliteConnection {
     }
 
     fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()> {
-        sqlite_cursors::read_together(self, queries, body)
+        cursors::read_together(self, queries, body)
     }
 
     fn prepare_read<'c>(&'c self, sql: &str) -> Result<Box<dyn ReadStatement + 'c>> {
-        sqlite_read::prepare(self, sql)
+        read::prepare(self, sql)
     }
 
     fn execute(&self, sql: &str, params: &[Value]) -> Result<u64> {
@@ -554,7 +555,7 @@ impl Connection for SqliteConnection {
     }
 
     fn opening(&self, write: Write, table: &TableLayout) -> Result<String> {
-        sqlite_insert::opening(self, write, table)
+        insert::opening(self, write, table)
     }
 
     fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>> {
@@ -620,7 +621,7 @@ impl Connection for SqliteConnection {
 
     fn can_be_meddled_with(&self) -> Result<bool> {
         // Every statement of ours says what becomes of rows that are in each other's way, but those of triggers.
-        sqlite_insert::has_any_trigger(self)
+        insert::has_any_trigger(self)
     }
 
     fn stored_as(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Result<Option<Value>> {
@@ -663,7 +664,7 @@ impl Connection for SqliteConnection {
     }
 
     fn add_column(&self, table: &TableLayout, column: &ColumnLayout) -> Result<bool> {
-        sqlite_add::add_column(self, table, column).map(|()| true)
+        add::add_column(self, table, column).map(|()| true)
     }
 
     fn same(&self, left: &str, right: &str) -> String {
@@ -683,11 +684,11 @@ impl Connection for SqliteConnection {
     }
 
     fn copy_into(&self, into: &Path, copied: Copied<'_>) -> Result<()> {
-        sqlite_copy::copy_out(self, into, copied)
+        copy::copy_out(self, into, copied)
     }
 
     fn check_integrity(&self, depth: Depth) -> Result<RowCounts> {
-        sqlite_check::check(self, depth)
+        check::check(self, depth)
     }
 
     fn free_bytes(&self) -> Option<u64> {

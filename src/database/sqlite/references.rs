@@ -2,11 +2,12 @@
 
 use rusqlite::{Connection, types};
 
-use super::foreign_key::{ForeignKey, TableName};
-use super::layout::Layout;
-use super::reference::{Reference, References};
-use super::sqlite_cell::Cell;
-use crate::schema::{ValueRef, quote};
+use super::cell::Cell;
+use crate::database::foreign_key::{ForeignKey, TableName};
+use crate::database::layout::Layout;
+use crate::database::reference::{Reference, References};
+use crate::schema::quote;
+use crate::values::ValueRef;
 
 type Sqlite<T> = rusqlite::Result<T>;
 

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{OpenFlags, ffi};
 
-use super::connection::{Copied, Transaction};
-use super::sqlite::{SqliteConnection, of_commit, undecided};
-use super::sqlite_counters::{Content, Counters};
-use super::sqlite_error::translate;
-use super::sqlite_pace::{Hold, Pace};
-use super::sqlite_pages::{PAGES_PER_STEP, pages};
+use super::connection::{SqliteConnection, of_commit, undecided};
+use super::counters::{Content, Counters};
+use super::failure::translate;
+use super::pace::{Hold, Pace};
+use super::pages::{PAGES_PER_STEP, pages};
+use crate::database::connection::{Copied, Transaction};
 use crate::error::{Domain, Error, Result, Status};
 
 /// How often somebody may commit in the gap between what is kept and what is overwritten.

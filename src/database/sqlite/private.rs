@@ -12,9 +12,9 @@ use std::thread::JoinHandle;
 
 use rusqlite::OpenFlags;
 
-use super::sqlite::SqliteConnection;
-use super::sqlite_copy::{copy_pages, in_wal_mode, of_writing};
-use super::sqlite_error::translate;
+use super::connection::SqliteConnection;
+use super::copy::{copy_pages, in_wal_mode, of_writing};
+use super::failure::translate;
 use crate::error::{Domain, Error, Result, Status};
 use crate::files::{create_new, hidden_name, remove};
 use crate::progress::Job;

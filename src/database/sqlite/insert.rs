@@ -2,12 +2,13 @@
 
 use rusqlite::Statement;
 
-use super::connection::{Inserter, Write};
-use super::layout::TableLayout;
-use super::sqlite::SqliteConnection;
-use super::sqlite_cell::Cell;
+use super::cell::Cell;
+use super::connection::SqliteConnection;
+use crate::database::connection::{Inserter, Write};
+use crate::database::layout::TableLayout;
 use crate::error::{Error, Result};
-use crate::schema::{ValueRef, quote};
+use crate::schema::quote;
+use crate::values::ValueRef;
 
 /// Rows per statement: enough that what a statement costs beside its rows hardly counts.
 const ROWS: usize = 50;
@@ -166,7 +167,7 @@ impl Inserter for SqliteInserter<'_> {
 mod tests {
     use crate::database::{Database, OpenOptions, Transaction};
     use crate::error::Status;
-    use crate::schema::{Value, ValueRef};
+    use crate::values::{Value, ValueRef};
 
     /// A new database, whose ARTIFACT table has a trigger or not.
     fn database(folder: &tempfile::TempDir, trigger: bool) -> Database {

@@ -8,24 +8,25 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 
-use super::cell_buffer::CellBuffer;
-use super::connection::{Connection, Copied, Next, Reading, Transaction};
-use super::guard;
-use super::handle::{OpenOptions, has_no_experiment};
-use super::one_file::OneFile;
-use super::read::{EachRow, QueryRow};
-use super::spool::Spool;
-use super::sqlite::{Access, SqliteConnection, needs_recovery};
-use super::sqlite_aside;
-use super::sqlite_beside;
-use super::sqlite_copy::{self, in_wal_mode};
-use super::sqlite_private::{Spare, free_bytes, is_needed, size_of};
-use super::sqlite_state::{Copying, SqliteState};
-use super::temporary;
+use super::aside;
+use super::beside;
+use super::connection::{Access, SqliteConnection, needs_recovery};
+use super::copy::{self, in_wal_mode};
+use super::private::{Spare, free_bytes, is_needed, size_of};
+use super::state::{Copying, SqliteState};
+use crate::database::connection::{Connection, Copied, Next, Reading, Transaction};
+use crate::database::guard;
+use crate::database::handle::{OpenOptions, has_no_experiment};
+use crate::database::one_file::OneFile;
+use crate::database::read::{EachRow, QueryRow};
 use crate::error::{Domain, Error, Result, Status};
 use crate::process::{self, Process};
 use crate::progress::Job;
-use crate::schema::{Entity, Value, ValueRef, create_statement};
+use crate::schema::{Entity, create_statement};
+use crate::spill::CellBuffer;
+use crate::spill::Spool;
+use crate::spill::temporary;
+use crate::values::{Value, ValueRef};
 
 /// What a row that is put aside keeps of its memory.
 const MOST_BYTES: usize = 1 << 16;
@@ -147,7 +148,7 @@ impl SqliteFile {
     }
 
     fn open_for_reading(&self) -> Result<SqliteConnection> {
-        let Some(file) = self.file.get().filter(|_| sqlite_aside::would_leave_files(&self.path)) else {
+        let Some(file) = self.file.get().filter(|_| aside::would_leave_files(&self.path)) else {
             let access = if self.options.read_only { Access::ReadOnly } else { Access::Read };
             let open = || match self.connect(access, None) {
                 Err(error) if needs_recovery(&error) && !self.options.read_only => {
@@ -155,8 +156,8 @@ impl SqliteFile {
                 }
                 other => other,
             };
-            return match (sqlite_beside::remembering(&self.path, self.file.get(), open), self.file.get()) {
-                (Err(error), Some(file)) if sqlite_aside::lacks_files(&error, &self.path) => self.open_aside(file),
+            return match (beside::remembering(&self.path, self.file.get(), open), self.file.get()) {
+                (Err(error), Some(file)) if aside::lacks_files(&error, &self.path) => self.open_aside(file),
                 (opened, _) => opened,
             };
         };
@@ -165,7 +166,7 @@ impl SqliteFile {
 
     /// A private copy, for reading where the file cannot be read in place.
     fn open_aside(&self, file: &OneFile) -> Result<SqliteConnection> {
-        let (copy, still) = sqlite_aside::copy(&self.path, &self.copy_folder(), self.options.busy_timeout)?;
+        let (copy, still) = aside::copy(&self.path, &self.copy_folder(), self.options.busy_timeout)?;
         SqliteConnection::of_copy(copy, self.path.clone(), Some(file.copied(still)))
     }
 
@@ -300,7 +301,7 @@ impl SqliteFile {
         let source = open_immutable(from)?;
         // Not the connection for writing: SQLite wants one of which it knows that nobody else uses it meanwhile.
         let mut target = self.connect(Access::Write, Some(job))?;
-        let replaced = sqlite_copy::replace(&mut target, &source, self.reader()?, keep, copied);
+        let replaced = copy::replace(&mut target, &source, self.reader()?, keep, copied);
         if !self.process.is_current() {
             leave(target);
         }
@@ -344,7 +345,7 @@ impl Drop for SqliteFile {
         }
         drop((self.reader.take(), self.writer.take(), std::mem::take(&mut self.spare)));
         if let Some(file) = self.file.get() {
-            sqlite_beside::tidy(&self.path, file, self.options.guard);
+            beside::tidy(&self.path, file, self.options.guard);
         }
     }
 }

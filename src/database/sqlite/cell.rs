@@ -2,9 +2,9 @@
 
 use rusqlite::types;
 
-use super::connection::Row;
+use crate::database::connection::Row;
 use crate::error::{Domain, Error, Result};
-use crate::schema::ValueRef;
+use crate::values::ValueRef;
 
 /// A cell on its way into a statement.
 pub(super) struct Cell<'a>(pub(super) ValueRef<'a>);

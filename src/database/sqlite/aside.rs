@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OpenFlags, ffi};
 use rustix::fs::Access;
 
-use super::guard;
-use super::sqlite_error::translate;
-use super::sqlite_private::{free_bytes, no_room};
-use super::still::{Still, TICK, beside};
+use super::failure::translate;
+use super::private::{free_bytes, no_room};
+use crate::database::guard;
+use crate::database::still::{Still, TICK, beside};
 use crate::error::{Domain, Error, Result, Status};
 use crate::files::{NewFile, hidden_name, remove};
 

@@ -2,13 +2,14 @@
 
 use rusqlite::{Connection, Row};
 
-use super::layout::{
+use super::cell::from_sqlite;
+use super::references::declared;
+use crate::database::layout::{
     ANY, Affinity, ColumnLayout, Layout, Storage, TableLayout, ids_are_no_key, is_relied_on, no_ids, not_a_table,
 };
-use super::sqlite_cell::from_sqlite;
-use super::sqlite_references::declared;
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{Table, ValueRef, own_table, quote, table};
+use crate::schema::{Table, own_table, quote, table};
+use crate::values::ValueRef;
 
 type Sqlite<T> = rusqlite::Result<T>;
 
