@@ -1,4 +1,4 @@
-//! Which rows below the runs can stand, a bit for each possible key: looking a parent up in the database for every row takes
+//! Which rows that hang on those of the hierarchy can stand, a bit for each possible key: looking a parent up in the database for every row takes
 //! longer than reading the row.
 
 use super::run_keys::RunKeys;
@@ -22,7 +22,7 @@ pub struct Needs {
     own: Option<(usize, Positions)>,
 }
 
-/// The keys of all tables below the runs that were read so far.
+/// The keys of all tables of such rows that were read so far.
 #[derive(Default)]
 pub struct Presence {
     tables: Vec<(&'static str, RunKeys)>,

@@ -21,7 +21,7 @@ pub struct RowQuery<'l> {
 }
 
 impl<'l> RowQuery<'l> {
-    /// For Entity::ROOT, TRIAL, TRIAL_RUN, the tables below the runs and the junction tables.
+    /// For the tables of the hierarchy, those of rows that hang on theirs, and the junction tables.
     pub fn new(layout: &'l Layout, table: &'l TableLayout) -> Result<RowQuery<'l>> {
         RowQuery::build(layout, table, true)
     }

@@ -1,4 +1,4 @@
-//! Which keys the rows of one table below the runs have: a bit for each possible key.
+//! Which keys the rows of one table have that hang on those of the hierarchy: a bit for each possible key.
 
 /// A table with more possible keys than this (4 MiB) is looked up in the database after all.
 const MOST_BITS: usize = 1 << 25;

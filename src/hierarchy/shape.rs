@@ -100,7 +100,7 @@ impl<'l> Shape<'l> {
         std::iter::once(format!(", {}", self.table.id())).chain(content).collect()
     }
 
-    /// The columns of the key of a row that `RowQuery` selects of a table below the runs, or of a junction table, and what they have.
+    /// The columns of the key of a row that `RowQuery` selects of a table of rows without a key of their own alone, and what they have.
     pub fn key(&self, row: &dyn Row) -> Result<Vec<(&'static str, Value)>> {
         let key = self.table.schema.primary_key.iter().filter_map(|name| Some((*name, self.position(name)?)));
         key.map(|(name, at)| Ok((name, row.value(at)?.to_owned()))).collect()

@@ -144,7 +144,7 @@ pub(super) fn walk_nodes(
     })
 }
 
-/// Reads the rows of Entity::ROOT, TRIAL or TRIAL_RUN with ids between these two.
+/// Reads the rows of a table of the hierarchy with ids between these two.
 pub fn scan_nodes(
     connection: &dyn Connection,
     shape: &Shape<'_>,

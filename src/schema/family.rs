@@ -218,3 +218,118 @@ impl<T> ByEntity<T> {
         self.items.iter_mut().enumerate().map(|(at, item)| (Entity::at(at as u8), item))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{ByEntity, Document, Family, Meaning, Rule};
+    use crate::schema::table::text;
+    use crate::schema::{Column, Entity, EntityData, Key, Keys, Kind, Level, Place, Reference, Role, Table, families};
+
+    const fn entity(noun: &'static str, level: Level, key: Key, keys: Keys) -> EntityData {
+        EntityData { noun, nouns: noun, level, key, keys, checking: "", leads_out: "" }
+    }
+
+    const fn key(name: &'static str, role: Role) -> Column {
+        Column { name, role, kind: Kind::Text, sqlite: "VARCHAR(32)" }
+    }
+
+    const fn table(
+        name: &'static str,
+        place: Place,
+        columns: &'static [Column],
+        references: &'static [Reference],
+    ) -> Table {
+        Table { name, place, columns, primary_key: &[], references, generation: 1, optional: false }
+    }
+
+    const SPACE: Entity = Entity::ROOT;
+    const JOB: Entity = Entity::at(1);
+    const TRACE: Entity = Entity::at(2);
+    const SPAN: Entity = Entity::at(3);
+    const FILE: Entity = Entity::at(4);
+
+    /// As another tracker's could be: keys of text, several kinds of rows below the root and below each other, rows that hang on others
+    /// than runs, a table that says again what another says.
+    static OTHER: Family = Family {
+        name: "other",
+        tracker: "Other",
+        marks: &["spaces"],
+        generations: 1,
+        entities: &[
+            entity("space", Level::Root, Key::Integer, Keys::Remapped),
+            entity("job", Level::Below(SPACE), Key::Text(32), Keys::KeptUnlessTaken),
+            entity("trace", Level::Below(SPACE), Key::Text(50), Keys::Kept),
+            entity("span", Level::Below(TRACE), Key::Text(50), Keys::Kept),
+            entity("file", Level::Linked, Key::Text(36), Keys::Kept),
+        ],
+        tables: &[
+            table("spaces", Place::Node(SPACE), &[key("space_id", Role::Id)], &[]),
+            table("labels", Place::Below(SPACE), &[key("space_id", Role::Parent(SPACE)), text("value", "TEXT")], &[]),
+            table("jobs", Place::Node(JOB), &[key("job_id", Role::Id), key("space_id", Role::Parent(SPACE))], &[]),
+            table("points", Place::Below(JOB), &[key("step", Role::Index), key("job_id", Role::Parent(JOB))], &[]),
+            table(
+                "parts",
+                Place::Below(JOB),
+                &[key("part", Role::Index), key("of_step", Role::Index), key("job_id", Role::Parent(JOB))],
+                &[Reference { columns: &["of_step", "job_id"], table: "points", parent_columns: &["step", "job_id"] }],
+            ),
+            table("last_points", Place::Derived(JOB), &[key("job_id", Role::Parent(JOB))], &[]),
+            table("traces", Place::Node(TRACE), &[key("id", Role::Id), key("space_id", Role::Parent(SPACE))], &[]),
+            table("spans", Place::Node(SPAN), &[key("id", Role::Id), key("trace_id", Role::Parent(TRACE))], &[]),
+            table("files", Place::Leaf(FILE), &[key("file_id", Role::Id)], &[]),
+            table(
+                "inputs",
+                Place::Link { owner: JOB, leaf: FILE },
+                &[key("job_id", Role::Parent(JOB)), key("file_id", Role::Parent(FILE))],
+                &[],
+            ),
+        ],
+        rules: &[Rule { table: "points", column: "value", meaning: Meaning::NanIn("is_nan") }],
+        document: Document { tables: &[], columns: &[], children: &[] },
+    };
+
+    #[test]
+    fn a_family_says_what_hangs_on_what() {
+        let names = |entities: Vec<Entity>| entities.iter().map(|entity| OTHER.of(*entity).noun).collect::<Vec<_>>();
+        assert_eq!(names(OTHER.nodes().collect()), ["space", "job", "trace", "span"]);
+        assert_eq!(names(OTHER.leaves().collect()), ["file"]);
+        assert_eq!(names(OTHER.upwards(SPAN).collect()), ["span", "trace", "space"]);
+        assert_eq!(OTHER.below_root().collect::<Vec<_>>(), [(JOB, SPACE), (TRACE, SPACE), (SPAN, TRACE)]);
+        assert!(OTHER.has_below(TRACE) && !OTHER.has_below(JOB) && !OTHER.has_below(FILE) && OTHER.is_leaf(FILE));
+        let owner = |name: &str| OTHER.table(name).unwrap().owner();
+        assert_eq!([owner("LABELS"), owner("last_points"), owner("inputs")], [Some(SPACE), Some(JOB), Some(JOB)]);
+        assert_eq!((owner("files"), OTHER.table_name(FILE)), (None, "files"));
+        let path = OTHER.index_path(OTHER.table("parts").unwrap());
+        assert_eq!(path.iter().map(|column| column.name).collect::<Vec<_>>(), ["of_step", "part"]);
+        let mut counts: ByEntity<u64> = ByEntity::new(&OTHER);
+        *counts.get_mut(SPAN) += 2;
+        assert_eq!((*counts.get(SPAN), *counts.get(JOB), counts.iter().count()), (2, 0, 5));
+    }
+
+    #[test]
+    fn every_family_is_whole() {
+        for family in families().chain([&OTHER]) {
+            assert!(family.marks.iter().all(|mark| family.table(mark).is_some()), "{}", family.name);
+            for entity in family.all() {
+                let table = family.entity_table(entity).unwrap();
+                assert!(table.has_own_id(), "{}", table.name);
+                let parent = family.parent(entity);
+                assert!(parent.is_none_or(|parent| parent < entity && table.parent_column(parent).is_some()));
+                assert_eq!(parent.is_none(), entity == Entity::ROOT || family.is_leaf(entity), "{}", table.name);
+            }
+            for (at, table) in family.tables.iter().enumerate() {
+                assert!(table.generation <= family.generations);
+                assert!(table.primary_key.iter().all(|name| table.column(name).is_some()), "{}", table.name);
+                if let Place::Below(owner) | Place::Link { owner, .. } | Place::Derived(owner) = table.place {
+                    assert!(table.parent_column(owner).is_some(), "{}", table.name);
+                }
+                for reference in table.references {
+                    let parent = family.table(reference.table).unwrap();
+                    assert!(family.place_of(parent.name) < at, "{} comes before {}", table.name, parent.name);
+                    assert!(reference.columns.iter().all(|name| table.column(name).is_some()), "{}", table.name);
+                    assert!(reference.parent_columns.iter().all(|name| parent.column(name).is_some()));
+                }
+            }
+        }
+    }
+}
