@@ -3,7 +3,7 @@
 //! The crate in one page. Layers, from the bottom; each uses only what stands above it in this list:
 //!
 //! - [`error`]: one error type; `process`: which process this is.
-//! - [`values`]: what cells mean; [`schema`]: the tables; `spill`: collections that go on to disk.
+//! - [`values`]: what cells mean; [`schema`]: families of schemas, as data; `spill`: collections that go on to disk.
 //! - [`progress`], `files`, `sockets`, [`database`]: jobs, files of our own, writing to servers, connections.
 //! - `hierarchy`, [`digest`]: the rows below an experiment, and their content digest.
 //! - [`validation`], [`transformation`], [`snapshot`], [`migration`], [`exchange`]: the capabilities; only migration
