@@ -44,6 +44,7 @@ mod sqlite_pages;
 mod sqlite_private;
 mod sqlite_read;
 mod sqlite_references;
+mod sqlite_seek;
 mod sqlite_state;
 mod sqlite_url;
 mod sqlite_walk;
@@ -63,7 +64,7 @@ pub use cell_buffer::CellBuffer;
 pub use chunk::Chunk;
 pub use connection::{
     Cells, Change, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Reading, Row, RowCounts,
-    Transaction, Watches, Write,
+    Transaction, Watches, Whereabouts, Write,
 };
 pub use foreign_key::{ForeignKey, TableName};
 pub use glob::Glob;

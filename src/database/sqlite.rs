@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use rusqlite::OpenFlags;
 
 use super::connection::{
-    Change, Connection, Copied, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction, WithCursors, Write,
+    Change, Connection, Copied, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction, Whereabouts,
+    WithCursors, Write,
 };
 use super::guard;
 use super::layout::{Affinity, ColumnLayout, Layout, Storage, TableLayout};
@@ -23,7 +24,9 @@ use super::sqlite_insert::{SqliteInserter, has_triggers, is_huge};
 use super::sqlite_read::{self, ReadGuard};
 use super::unsteady::Unsteady;
 use super::watched::Watched;
-use super::{sqlite_add, sqlite_check, sqlite_copy, sqlite_cursors, sqlite_insert, sqlite_layout, sqlite_references};
+use super::{
+    sqlite_add, sqlite_check, sqlite_copy, sqlite_cursors, sqlite_insert, sqlite_layout, sqlite_references, sqlite_seek,
+};
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::process::Process;
 use crate::progress::Job;
@@ -518,6 +521,10 @@ impl Connection for SqliteConnection {
 
     fn query_held(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
         self.query(sql, params, each)
+    }
+
+    fn whereabouts(&self, table: &TableLayout, column: &str, bounds: (i64, Option<i64>)) -> Result<Whereabouts> {
+        sqlite_seek::whereabouts(self, table, column, bounds)
     }
 
     fn references(&self, layout: &Layout) -> Result<References> {
