@@ -3,7 +3,7 @@
 //! The crate in one page. Layers, from the bottom; each uses only what stands above it in this list:
 //!
 //! - [`error`]: one error type; `process`: which process this is.
-//! - [`schema`]: the tables and what values are.
+//! - [`values`]: what cells mean; [`schema`]: the tables; `spill`: collections that go on to disk.
 //! - [`progress`], `files`, `sockets`, [`database`]: jobs, files of our own, writing to servers, connections.
 //! - `hierarchy`, [`digest`]: the rows below an experiment, and their content digest.
 //! - [`validation`], [`transformation`], [`snapshot`], [`migration`], [`exchange`]: the capabilities; only migration
@@ -46,9 +46,11 @@ pub mod schema;
 pub mod snapshot;
 #[cfg(feature = "mysql")]
 mod sockets;
+mod spill;
 mod threads;
 pub mod transformation;
 pub mod validation;
+pub mod values;
 
 pub use database::{Database, Next, OpenOptions, Password, QueryRow, Secret};
 pub use digest::OnDuplicate;
@@ -57,7 +59,6 @@ pub use exchange::{ExportOptions, ExportResult, ImportOptions, ImportResult};
 pub use manager::{FileOptions, JobOptions, LogLevel, Manager, ManagerOptions, RestoreOptions, SnapshotOptions};
 pub use migration::{MigrateOptions, MigrationResult, Strategy};
 pub use progress::{CancelToken, Flow, Progress};
-pub use schema::{Value, ValueRef};
 pub use snapshot::{Cleanup, RestoreResult, Snapshot, SnapshotList};
 pub use transformation::{
     MetricSelection, TransformOptions, TransformationResult, Transformations, UndoOptions, UndoResult,
@@ -65,3 +66,4 @@ pub use transformation::{
 pub use validation::{
     Check, CheckContext, Finding, Issue, IssueKind, Report, Section, Severity, ValidateOptions, validate_metric_json,
 };
+pub use values::{Value, ValueRef};

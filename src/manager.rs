@@ -17,10 +17,10 @@ use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{CountRows, ExperimentSummary, Problems, Scope, Selection, experiment_exists, list_experiments};
 use crate::migration::{self, Helpers, MigrateOptions, MigrationResult};
 use crate::progress::{CancelToken, Job, ProgressSink};
-use crate::schema::Value;
 use crate::snapshot::{self, Counting, Folder};
 use crate::transformation::Transformations;
 use crate::validation::{self, Check, Checks, Collector, Report, Scope as Sections, Severity, ValidateOptions};
+use crate::values::Value;
 
 pub use exchange::FileOptions;
 pub use snapshots::{RestoreOptions, SnapshotOptions};

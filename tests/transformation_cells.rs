@@ -1,7 +1,7 @@
 //! What a column can hold beside numbers and text in JSON, and what transformations say about it.
 
-use expmig::schema::Value;
 use expmig::transformation::{BUILT_IN_NAMES, Metric, Outcome, Rules};
+use expmig::values::Value;
 
 fn apply(name: &str, params: &str, total_val: Value, per_label_val: Value) -> Outcome {
     let rules = Rules::single(name, Some(params), &|_| false).expect(params);

@@ -1,7 +1,7 @@
 //! docs/transformations.md says what is so: its rules documents are read, and each line of its tables is tried.
 
-use expmig::schema::Value;
 use expmig::transformation::{BUILT_IN_NAMES, Metric, Outcome, Rules};
+use expmig::values::Value;
 
 const PAGE: &str = include_str!("../docs/transformations.md");
 

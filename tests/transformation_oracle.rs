@@ -2,8 +2,8 @@
 
 mod support;
 
-use expmig::schema::{Value, json};
 use expmig::transformation::{Metric, Outcome, Rules};
+use expmig::values::{Value, json};
 use serde_json::Value as Json;
 use support::{crate_path, python};
 

@@ -6,8 +6,8 @@ mod random;
 
 use std::collections::BTreeSet;
 
-use expmig::schema::{Value, json};
 use expmig::transformation::{BUILT_IN_NAMES, Metric, Outcome, Rules, Transform};
+use expmig::values::{Value, json};
 use proptest::prelude::*;
 use random::cases;
 

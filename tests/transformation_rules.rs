@@ -215,11 +215,11 @@ fn the_largest_documents_are_read() {
     let metric = expmig::transformation::Metric {
         id: 1,
         kind: b"m".to_vec(),
-        total_val: expmig::schema::Value::Null,
-        per_label_val: expmig::schema::Value::Text(format!("{{{}}}", labels.join(",")).into_bytes()),
+        total_val: expmig::values::Value::Null,
+        per_label_val: expmig::values::Value::Text(format!("{{{}}}", labels.join(",")).into_bytes()),
     };
     let expected = format!("{{{}}}", labels.join(",").replace("key_", "new_"));
-    let per_label_val = Some(expmig::schema::Value::Text(expected.into_bytes()));
+    let per_label_val = Some(expmig::values::Value::Text(expected.into_bytes()));
     assert!(transform.apply(&metric) == Outcome::Changed { total_val: None, per_label_val });
 }
 
@@ -366,7 +366,7 @@ proptest! {
                 for rule in &rules.rules {
                     // Half a surrogate pair is JSON, and kept as it is written; serde_json does not read it.
                     prop_assert_eq!(rule.params.as_bytes().first(), Some(&b'{'));
-                    prop_assert!(expmig::schema::json::canonicalize(rule.params.as_bytes(), &mut Vec::new()).is_ok());
+                    prop_assert!(expmig::values::json::canonicalize(rule.params.as_bytes(), &mut Vec::new()).is_ok());
                     prop_assert_eq!(rule.transform().is_none(), matches!(rule.kind, RuleKind::Registered));
                 }
             }
@@ -374,7 +374,7 @@ proptest! {
                 prop_assert_eq!((error.status(), error.domain()), (Status::InvalidArgument, Domain::Transformation));
                 prop_assert!(detail(&error, "path").is_some() || detail(&error, "offset").is_some(), "{}", error);
                 prop_assert!(error.hint_text().is_some() && !error.message().contains('\n'));
-                let is_json = expmig::schema::json::canonicalize(&text, &mut Vec::new()).is_ok();
+                let is_json = expmig::values::json::canonicalize(&text, &mut Vec::new()).is_ok();
                 prop_assert!(!is_json || detail(&error, "offset").is_none(), "{}", error);
             }
         }

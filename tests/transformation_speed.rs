@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use expmig::schema::Value;
 use expmig::transformation::{Metric, Outcome, Rules};
+use expmig::values::Value;
 
 /// Documents like those of a classifier, all different.
 fn documents(count: usize) -> Vec<Metric> {

@@ -319,7 +319,7 @@ fn the_list_says_what_can_be_undone_and_the_oldest_can_be_forgotten() {
         assert_eq!(entry["rules"][0]["transformation"], "scale");
         assert_eq!(entry["rules"][0]["params"], serde_json::from_str::<serde_json::Value>(DOUBLE).unwrap());
         assert_eq!(entry["copied"], if place == 3 { 1 } else { 0 });
-        assert!(expmig::schema::parse_timestamp(entry["created_at"].as_str().unwrap().as_bytes()).is_some());
+        assert!(expmig::values::parse_timestamp(entry["created_at"].as_str().unwrap().as_bytes()).is_some());
     }
     failed(manager.forget_transforms(-1, JobOptions::default()), Status::InvalidArgument);
     assert_eq!(manager.forget_transforms(9, JobOptions::default()).expect("nothing to do"), 0);

@@ -1,6 +1,6 @@
 //! Cancel tokens.
 
-use super::guard::shielded;
+use super::panics::shielded;
 use crate::progress::CancelToken;
 
 /// Asks running calls to stop. One token can be given to any number of calls. Free it with expmig_cancel_free; calls that

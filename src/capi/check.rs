@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::args::{handle, opened, optional_text, required, text};
 use super::error::expmig_error;
-use super::guard::{guard, shielded};
+use super::guard::guard;
 use super::manager::{Destroy, expmig_destroy_fn, expmig_manager};
 use super::options::read;
+use super::panics::shielded;
 use super::progress::{UserData, flow};
 use super::query::{Query, expmig_row_fn, expmig_value};
 use super::report::expmig_issue;

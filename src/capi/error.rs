@@ -2,7 +2,7 @@
 
 use std::ffi::{CString, c_char};
 
-use super::guard::shielded;
+use super::panics::shielded;
 use super::status::{EXPMIG_OK, expmig_domain, expmig_status};
 use super::text::c_string;
 use crate::error::Error;

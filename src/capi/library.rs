@@ -5,7 +5,7 @@ use std::ffi::{CString, c_char};
 use once_cell::sync::Lazy;
 use serde_json::json;
 
-use super::guard::shielded;
+use super::panics::shielded;
 use super::status::{expmig_domain, expmig_status};
 use super::text::c_string;
 use crate::error::{Domain, Status};

@@ -13,7 +13,7 @@ use super::text::c_string;
 use crate::database::{Next, QueryRow};
 use crate::error::{Domain, Error, Result};
 use crate::manager::Manager;
-use crate::schema::{Value, ValueRef};
+use crate::values::{Value, ValueRef};
 
 /// NULL.
 pub const EXPMIG_VALUE_NULL: i32 = 0;

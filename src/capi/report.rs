@@ -5,8 +5,9 @@ use std::sync::OnceLock;
 
 use super::args::{handle, required};
 use super::error::expmig_error;
-use super::guard::{guard, shielded};
+use super::guard::guard;
 use super::options::{SizedOptions, init, write};
+use super::panics::shielded;
 use super::status::expmig_status;
 use super::text::c_string;
 use crate::error::{Domain, Error};

@@ -12,8 +12,8 @@ use super::query::{expmig_value, to_c};
 use super::status::expmig_status;
 use super::text::c_string;
 use crate::error::{Domain, Error, Result};
-use crate::schema::{Value, ValueRef};
 use crate::transformation::{Metric, Outcome};
+use crate::values::{Value, ValueRef};
 
 /// A metric that is being transformed. Lives for the time of one callback only; copy what is to be kept.
 #[repr(C)]

@@ -3,11 +3,11 @@
 
 use smallvec::SmallVec;
 
-use super::cell_buffer::CellBuffer;
 use super::connection::Inserter;
 use crate::error::Result;
 use crate::progress::Job;
-use crate::schema::ValueRef;
+use crate::spill::CellBuffer;
+use crate::values::ValueRef;
 
 /// A chunk is also written when it has this many bytes of text and blobs, or this many values.
 const FULL_BYTES: usize = 1 << 20;

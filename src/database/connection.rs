@@ -13,7 +13,8 @@ use super::reference::References;
 use super::unsteady::Unsteady;
 use crate::error::{Domain, Error, Result};
 use crate::progress::Job;
-use crate::schema::{Table, Value, ValueRef};
+use crate::schema::Table;
+use crate::values::{Value, ValueRef};
 
 /// Which engine a database runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -12,14 +12,15 @@ use super::layout::Layout;
 use super::mysql::MysqlServer;
 use super::read::EachRow;
 use super::secret::Password;
-use super::sqlite_file::SqliteFile;
+use super::sqlite::SqliteFile;
 use super::state::State;
 use super::url::Url;
 use super::widening::Widening;
 use crate::error::{Domain, Error, Result, Status};
 use crate::files::occupy_low_descriptors;
 use crate::progress::Job;
-use crate::schema::{Entity, Value, quote};
+use crate::schema::{Entity, quote};
+use crate::values::Value;
 
 /// How a database may be used.
 #[derive(Clone, Debug)]

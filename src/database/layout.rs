@@ -6,7 +6,8 @@ use super::foreign_key::{ForeignKey, mark};
 #[cfg(feature = "mysql")]
 use super::mysql::ColumnType;
 use crate::error::{Domain, Error, NAMED, Result, Status};
-use crate::schema::{Column, Entity, Place, Role, TABLES, Table, ValueRef, own_table, quote, table};
+use crate::schema::{Column, Entity, Place, Role, TABLES, Table, own_table, quote, table};
+use crate::values::ValueRef;
 
 /// How SQLite converts what is stored in a column (https://www.sqlite.org/datatype3.html, section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

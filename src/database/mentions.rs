@@ -4,7 +4,8 @@
 use super::connection::{Connection, Next, Whereabouts};
 use super::layout::Layout;
 use crate::error::{Result, Status};
-use crate::schema::{Place, Role, TABLES, Table, Value, ValueRef, quote};
+use crate::schema::{Place, Role, TABLES, Table, quote};
+use crate::values::{Value, ValueRef};
 
 /// A column that has ids of another table's rows.
 pub struct Mention {

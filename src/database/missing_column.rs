@@ -3,7 +3,8 @@
 use super::connection::{Connection, Next};
 use super::layout::{Affinity, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{ValueRef, quote};
+use crate::schema::quote;
+use crate::values::ValueRef;
 
 /// So many values tell what a column holds.
 const MOST_VALUES: usize = 10_000;

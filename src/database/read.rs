@@ -1,7 +1,7 @@
 //! Statements of somebody else's, which may only read.
 
 use crate::error::Result;
-use crate::schema::{Value, ValueRef};
+use crate::values::{Value, ValueRef};
 
 use super::connection::Next;
 

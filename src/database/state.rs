@@ -3,7 +3,7 @@
 use super::connection::Connection;
 #[cfg(feature = "mysql")]
 use super::connection::Transaction;
-use super::sqlite_state::SqliteState;
+use super::sqlite::SqliteState;
 
 /// What is behind it.
 enum Source<'d> {

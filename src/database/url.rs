@@ -2,7 +2,7 @@
 
 #[cfg(feature = "mysql")]
 use super::mysql::Address;
-use super::sqlite_url::SqliteAddress;
+use super::sqlite::SqliteAddress;
 use crate::error::{Domain, Error, Result, Status};
 
 /// A database's address, taken apart.

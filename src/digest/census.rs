@@ -10,7 +10,8 @@ use crate::database::{Connection, Layout, Next, Row, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{IdSet, append_value};
 use crate::progress::Job;
-use crate::schema::{Entity, Place, Role, Value, quote};
+use crate::schema::{Entity, Place, Role, quote};
+use crate::values::Value;
 
 /// The rows of a table.
 struct Counted {

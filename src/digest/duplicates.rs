@@ -6,7 +6,8 @@ use crate::database::{Connection, Layout, Next, Row};
 use crate::error::Result;
 use crate::hierarchy::{RowQuery, Scope, Selection, Shape, scan_nodes};
 use crate::progress::Job;
-use crate::schema::{Entity, LinkOwner, Place, Value, quote};
+use crate::schema::{Entity, LinkOwner, Place, quote};
+use crate::values::Value;
 
 /// What to do when the target has the same experiment already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 use crate::database::{ColumnLayout, Row, TableLayout};
 use crate::error::Result;
 use crate::hierarchy::Shape;
-use crate::schema::{Column, Kind, Value, ValueRef, json, parse_timestamp};
+use crate::schema::{Column, Kind};
+use crate::values::{Value, ValueRef, json, parse_timestamp};
 
 /// What a value becomes when it is stored elsewhere: `None` if it stays as it is.
 pub type Stored<'a> = &'a (dyn Fn(&TableLayout, &ColumnLayout, ValueRef<'_>) -> Result<Option<Value>> + 'a);

@@ -3,13 +3,15 @@
 use super::encode::{Stored, encode_bytes, encode_row};
 use super::links::{Bare, Links, with_links};
 use super::sum::{Hash, Sum};
-use crate::database::{Connection, HashList, Layout, Paged, Row};
+use crate::database::{Connection, Layout, Row};
 use crate::error::Result;
 use crate::hierarchy::{
     Apart, Owner, Rewrite, Selection, Shape, Through, Visitor, unknown_experiment, walk, walk_apart,
 };
 use crate::progress::Job;
-use crate::schema::{Entity, ValueRef};
+use crate::schema::Entity;
+use crate::spill::{HashList, Paged};
+use crate::values::ValueRef;
 
 /// The definition and its version, which is also a prefix of what is hashed.
 pub const ALGORITHM: &str = "expmig.digest/1";

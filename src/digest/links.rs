@@ -2,11 +2,12 @@
 
 use super::encode::{Stored, encode_bytes, encode_row};
 use super::sum::{Hash, Sum};
-use crate::database::{Connection, HashList, Layout, Paged};
+use crate::database::{Connection, Layout};
 use crate::error::Result;
 use crate::hierarchy::{Linking, Owner, Selection, Target, scan_links};
 use crate::progress::Job;
 use crate::schema::{Entity, Place};
+use crate::spill::{HashList, Paged};
 
 /// The digests of the rows without their links.
 #[derive(Default)]

@@ -1,6 +1,6 @@
 //! Which JSON text of a JSON column can stand in the document as it is (docs/export-format.md, "JSON in `per_label_val`").
 
-use crate::schema::json::{JsonError, Keys, Lexer};
+use crate::values::json::{JsonError, Keys, Lexer};
 
 /// How deep arrays and objects in such text may nest. Together with the document's own depth every reader can take it.
 pub const MAX_EMBEDDED_DEPTH: usize = 32;

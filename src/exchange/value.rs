@@ -5,7 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::embedded::embeds;
 use crate::error::{Domain, Error, Result};
-use crate::schema::{Kind, ValueRef};
+use crate::schema::Kind;
+use crate::values::ValueRef;
 
 /// The keys of wrapped values.
 pub const WRAPPED_TEXT: &str = "$text";
@@ -110,7 +111,7 @@ fn write_base64(bytes: &[u8], out: &mut Vec<u8>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::{Engine, STANDARD, Slot, write_value};
-    use crate::schema::ValueRef::{Blob, Integer, Null, Real, Text};
+    use crate::values::ValueRef::{Blob, Integer, Null, Real, Text};
 
     #[test]
     fn every_storage_class_can_be_told_from_the_others_in_every_column() {

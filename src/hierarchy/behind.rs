@@ -4,7 +4,8 @@ use super::selection::Selection;
 use crate::database::{Connection, Layout, Next, Reference, TableLayout};
 use crate::error::{Result, Status};
 use crate::progress::Job;
-use crate::schema::{Place, Value, quote};
+use crate::schema::{Place, quote};
+use crate::values::Value;
 
 /// Rows that stay behind.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,8 @@ use super::selection::{Members, Scope, Selection};
 use crate::database::{Connection, Layout, TableLayout};
 use crate::error::{Domain, Error, Result};
 use crate::progress::Job;
-use crate::schema::{Entity, LinkOwner, Place, Role, Table, Value, quote};
+use crate::schema::{Entity, LinkOwner, Place, Role, Table, quote};
+use crate::values::Value;
 
 /// A first id, and how many follow without a gap, the first included.
 pub type Block = (i64, u64);

@@ -5,7 +5,8 @@ use serde::Serialize;
 use super::problem::{Problem, ProblemKind, Problems};
 use crate::database::{Connection, Layout, Next, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{Entity, Value, ValueRef, quote};
+use crate::schema::{Entity, quote};
+use crate::values::{Value, ValueRef};
 
 /// How many of the nearest ids a message names.
 const NEAREST: usize = 3;

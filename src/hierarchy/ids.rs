@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::database::IdTable;
 use crate::error::Result;
+use crate::spill::IdTable;
 
 /// Sorted ids of trials or runs. As far as they follow each other without a gap they take no memory; the others are found by binary
 /// search, at once where they have no gaps.

@@ -8,7 +8,8 @@ use super::stretches::{Stretch, Stretches};
 use super::walk::row_order;
 use crate::database::{Layout, Row, TableLayout};
 use crate::error::{Domain, Error, Result};
-use crate::schema::{Column, Entity, Kind, LinkOwner, Place, Role, Table, ValueRef, quote, table};
+use crate::schema::{Column, Entity, Kind, LinkOwner, Place, Role, Table, quote, table};
+use crate::values::ValueRef;
 
 /// A query for the key columns of a table, with a last column that is 1 for rows that can stand if there is a condition for that.
 pub struct KeyQuery {

@@ -4,7 +4,8 @@ use super::ids::IdSet;
 use crate::database::{Connection, Next, Row, TableLayout};
 use crate::error::Result;
 use crate::progress::Job;
-use crate::schema::{Value, quote};
+use crate::schema::quote;
+use crate::values::Value;
 
 /// One row of this many in the range of ids is worth reading the range rather than looking each id up.
 const RANGE_PER_ROW: u64 = 16;

@@ -7,7 +7,8 @@ use super::walk::{Owner, Shape, range};
 use crate::database::{ColumnLayout, Connection, ForeignKey, Layout, Next, Row, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
-use crate::schema::{Entity, LinkOwner, Place, Value, ValueRef, quote};
+use crate::schema::{Entity, LinkOwner, Place, quote};
+use crate::values::{Value, ValueRef};
 
 /// Where a link leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,8 @@ use super::problem::{Problem, ProblemKind, Problems};
 use crate::database::{Connection, Layout, Next, Row, TableLayout};
 use crate::error::{Error, Result};
 use crate::progress::Job;
-use crate::schema::{Role, ValueRef, quote};
+use crate::schema::{Role, quote};
+use crate::values::ValueRef;
 
 /// What a key is, if texts are the numbers that they look like.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

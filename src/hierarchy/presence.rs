@@ -5,7 +5,8 @@ use super::copied::keeps_keys;
 use super::run_keys::RunKeys;
 use crate::database::{Layout, Row};
 use crate::error::Result;
-use crate::schema::{Column, Kind, Place, Role, Table, ValueRef, table};
+use crate::schema::{Column, Kind, Place, Role, Table, table};
+use crate::values::ValueRef;
 
 /// Where a row's index and outer index are among its keys; `None` for 0.
 type Positions = [Option<usize>; 2];
@@ -160,7 +161,7 @@ mod tests {
     use crate::error::Domain;
     use crate::hierarchy::{Scope, Selection};
     use crate::progress::Job;
-    use crate::schema::Value;
+    use crate::values::Value;
 
     fn select(database: &Database, layout: &Layout) -> Selection {
         let job = Job::unwatched(Domain::Database);

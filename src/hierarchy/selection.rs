@@ -15,7 +15,8 @@ use super::without::Without;
 use crate::database::{Cells, Connection, Layout, Next, Row, TableLayout, Whereabouts};
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
-use crate::schema::{Entity, LinkOwner, Place, Table, Value, ValueRef, quote};
+use crate::schema::{Entity, LinkOwner, Place, Table, quote};
+use crate::values::{Value, ValueRef};
 
 /// Some ids.
 #[derive(Clone, Debug)]

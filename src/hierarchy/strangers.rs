@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use crate::database::{Connection, Layout, Next, Reference, Row};
 use crate::error::{Domain, Error, NAMED, Result, Status};
-use crate::schema::ValueRef;
+use crate::values::ValueRef;
 
 /// What a row refers to, as bytes.
 type Key = Vec<u8>;

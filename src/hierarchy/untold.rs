@@ -8,7 +8,7 @@ use super::walk::{Shape, walk};
 use crate::database::{Connection, Layout, Next, Row};
 use crate::error::Result;
 use crate::progress::Job;
-use crate::schema::ValueRef;
+use crate::values::ValueRef;
 
 /// What tells a value from others, without keeping it.
 pub fn mark(value: ValueRef<'_>) -> u64 {

@@ -6,7 +6,8 @@ use super::selection::Selection;
 use crate::database::{ColumnLayout, Connection, Layout, Next, Row, TableLayout};
 use crate::error::Result;
 use crate::progress::Job;
-use crate::schema::{Entity, Place, Role, Value, quote};
+use crate::schema::{Entity, Place, Role, quote};
+use crate::values::Value;
 
 impl Selection {
     /// What of it hangs on one node, whose position there comes second: not what is below it.

@@ -11,7 +11,8 @@ use super::walk::{Owner, Shape};
 use crate::database::{ColumnLayout, Connection, Layout, Row, TableLayout};
 use crate::error::Result;
 use crate::progress::Job;
-use crate::schema::{Entity, Place, Role, Table, Value, ValueRef, table};
+use crate::schema::{Entity, Place, Role, Table, table};
+use crate::values::{Value, ValueRef};
 
 /// The key of a row below a run, or of a junction table, as bytes.
 type Key = Vec<u8>;

@@ -12,7 +12,8 @@ use crate::hierarchy::{
     Apart, Blocks, Owner, Rewrite, Selection, Shape, Target, Visitor, link_order, scan_leaves, soundness,
 };
 use crate::progress::Job;
-use crate::schema::{Entity, LinkOwner, Place, Role, Value, ValueRef, quote};
+use crate::schema::{Entity, LinkOwner, Place, Role, quote};
+use crate::values::{Value, ValueRef};
 
 /// Most tables have fewer columns than this; more only cost an allocation per row.
 const INLINE_COLUMNS: usize = 8;

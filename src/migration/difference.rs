@@ -14,7 +14,8 @@ use crate::hierarchy::{
     Linking, Owner, Selection, Shape, Target, Visitor, id_in, leads_out, scan_links, scan_nodes, walk,
 };
 use crate::progress::Job;
-use crate::schema::{Entity, Place, ValueRef};
+use crate::schema::{Entity, Place};
+use crate::values::ValueRef;
 
 /// Buckets of the first pass: 1 MiB.
 const BUCKETS: usize = 1 << 16;

@@ -14,8 +14,9 @@ use crate::hierarchy::{
     scan_links, walk,
 };
 use crate::progress::Job;
-use crate::schema::{Entity, Place, Value, ValueRef, quote};
+use crate::schema::{Entity, Place, quote};
 use crate::validation::Quality;
+use crate::values::{Value, ValueRef};
 
 /// What happens to a column on the way.
 #[derive(Clone, Debug)]

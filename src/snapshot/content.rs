@@ -3,7 +3,8 @@
 use crate::database::{Connection, Next, Row, TableLayout};
 use crate::digest::{Sum, encode_value};
 use crate::error::Result;
-use crate::schema::{Kind, ValueRef, quote};
+use crate::schema::{Kind, quote};
+use crate::values::ValueRef;
 
 /// The rows of some columns of a table.
 #[derive(Default)]

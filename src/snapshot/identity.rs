@@ -13,7 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::database::{Connection, Database, Layout, Next, Row, Transaction};
 use crate::digest::{encode_value, hex};
 use crate::error::Result;
-use crate::schema::{Entity, Value, quote};
+use crate::schema::{Entity, quote};
+use crate::values::Value;
 
 /// How many experiments are taken from either end.
 const FROM_EACH_END: usize = 16;

@@ -11,7 +11,7 @@ use super::folder::Folder;
 use super::id::Id;
 use super::identity::Identity;
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{json, parse_timestamp};
+use crate::values::{json, parse_timestamp};
 
 /// The format that this version writes and reads.
 const FORMAT: &str = "expmig.snapshot-manifest/";

@@ -8,14 +8,16 @@ use std::sync::Arc;
 
 use super::content::Content;
 use crate::database::{
-    CellBuffer, ColumnLayout, Connection, Copied, Database, Inserter, Layout, Next, TableLayout, Transaction, Unsteady,
-    Watches, create_copy, open_copy,
+    ColumnLayout, Connection, Copied, Database, Inserter, Layout, Next, TableLayout, Transaction, Unsteady, Watches,
+    create_copy, open_copy,
 };
 use crate::digest::same_content;
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::Strangers;
 use crate::progress::Job;
-use crate::schema::{Column, Kind, OWN_TABLES, Role, ValueRef, create_statement_as, quote};
+use crate::schema::{Column, Kind, OWN_TABLES, Role, create_statement_as, quote};
+use crate::spill::CellBuffer;
+use crate::values::ValueRef;
 
 /// Cells and bytes that are written at once.
 const FULL_CELLS: usize = 8192;

@@ -16,7 +16,8 @@ use crate::digest::{Census, grown_by};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{Strangers, scan_leaves};
 use crate::progress::Job;
-use crate::schema::{Entity, OWN_TABLES, Place, ValueRef, quote};
+use crate::schema::{Entity, OWN_TABLES, Place, quote};
+use crate::values::ValueRef;
 
 /// Transforms the selected metrics in one transaction.
 pub fn transform(

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use crate::schema::json::{Lexer, Result, Shape};
+use crate::values::json::{Lexer, Result, Shape};
 
 /// What the text of a document is made of; keeps its buffers from text to text.
 #[derive(Clone, Debug)]
@@ -262,7 +262,7 @@ impl<'a> Rewriting<'a> {
 #[cfg(test)]
 mod tests {
     use super::{Document, Rewriting, quoted};
-    use crate::schema::json::Shape;
+    use crate::values::json::Shape;
 
     fn read(text: &str) -> Document {
         let mut document = Document::default();

@@ -6,8 +6,9 @@ use super::steps::Steps;
 use super::untold::Untold;
 use crate::database::{Affinity, ColumnLayout, Connection, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{Column, Value, ValueRef};
+use crate::schema::Column;
 use crate::validation::Values;
+use crate::values::{Value, ValueRef};
 
 /// The cells of METRIC that transformations change, and the bits by which the undo log tells them.
 pub const CELLS: [(&str, u8); 2] = [("total_val", 1), ("per_label_val", 2)];
@@ -224,10 +225,10 @@ fn stored(connection: &dyn Connection, column: &ColumnLayout, value: Value) -> R
 mod tests {
     use super::{Examiner, Verdict, same, stored};
     use crate::database::{Affinity, ColumnLayout, Database, Layout, OpenOptions, Storage};
-    use crate::schema::{Value, ValueRef};
     use crate::transformation::metric::Outcome;
     use crate::transformation::rules::Settings;
     use crate::transformation::steps::{Step, Steps};
+    use crate::values::{Value, ValueRef};
 
     fn database(folder: &tempfile::TempDir) -> (Database, Layout) {
         let path = folder.path().join("a.db");

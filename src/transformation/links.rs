@@ -7,7 +7,8 @@ use crate::digest::Census;
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{IdSet, Scope, Selection, id_in, scan_links};
 use crate::progress::Job;
-use crate::schema::{Column, Entity, LinkOwner, Role, Value, ValueRef, quote};
+use crate::schema::{Column, Entity, LinkOwner, Role, quote};
+use crate::values::{Value, ValueRef};
 
 /// How many links are read before they are moved.
 const AT_ONCE: usize = 4096;

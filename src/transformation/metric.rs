@@ -1,6 +1,6 @@
 //! A metric, and what a transformation makes of it.
 
-use crate::schema::Value;
+use crate::values::Value;
 
 /// A metric that is being transformed: the cells as they are stored.
 #[derive(Clone, Debug, PartialEq)]

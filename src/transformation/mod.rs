@@ -3,7 +3,7 @@
 //! The manager calls this room, and migration for its copies.
 //!
 //! The pure half knows no database: `rules` reads the rules document, `built_in` has the transformations, `metric` says what one is
-//! asked and answers; `document` and `decimal` change JSON and numbers without touching what is not meant, `near_miss` guesses what a
+//! asked and answers; `document` changes JSON and numbers without touching what is not meant, `near_miss` guesses what a
 //! misspelt name was.
 //!
 //! The other half: `selection` finds the metrics and which of them others are linked to as well; `plan` makes `steps` of the rules,
@@ -13,7 +13,6 @@
 
 mod apply;
 mod built_in;
-mod decimal;
 mod document;
 mod examine;
 mod links;

@@ -6,7 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::metric::Metric;
 use crate::error::{Domain, Error, Status};
-use crate::schema::{Value, ValueRef, one_line};
+use crate::values::{Value, ValueRef, one_line};
 
 /// How many failed metrics, and how many skipped ones, are listed; all are counted.
 const LISTED: usize = 100;

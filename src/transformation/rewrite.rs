@@ -8,7 +8,8 @@ use super::steps::Steps;
 use crate::database::{ColumnLayout, Connection, Layout, Row};
 use crate::error::{Error, Result};
 use crate::hierarchy::{IdSet, Rewrite};
-use crate::schema::{Entity, Value, ValueRef};
+use crate::schema::Entity;
+use crate::values::{Value, ValueRef};
 
 /// Shows METRIC rows as rules make them. The same row can be asked for often; it counts once.
 pub struct Rewriter<'a> {

@@ -4,7 +4,8 @@ use crate::database::{Connection, Layout, Next, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{IdSet, Ids, Scope, Selection, experiment_exists, has_loose_keys, mend_keys, scan_leaves};
 use crate::progress::Job;
-use crate::schema::{Column, Entity, LinkOwner, Place, Value, ValueRef, quote};
+use crate::schema::{Column, Entity, LinkOwner, Place, quote};
+use crate::values::{Value, ValueRef};
 
 /// How many unknown ids an error names.
 const NAMED: usize = 20;

@@ -7,7 +7,7 @@ use super::metric::{Metric, Outcome};
 use super::near_miss::near_misses;
 use super::result::RuleCount;
 use crate::error::Result;
-use crate::schema::ValueRef;
+use crate::values::ValueRef;
 
 /// More types of metrics than this are compared with every rule anew, and not named in warnings.
 const MOST_TYPES: usize = 4096;

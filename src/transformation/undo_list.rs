@@ -5,7 +5,8 @@ use serde_json::{Value as Json, json};
 use super::undo_log::own;
 use crate::database::{Connection, Layout, Next};
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{UNDO, UNDO_LINK, UNDO_TRANSFORM, Value, ValueRef, quote};
+use crate::schema::{UNDO, UNDO_LINK, UNDO_TRANSFORM, quote};
+use crate::values::{Value, ValueRef};
 
 /// A transformation that can be undone.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 use crate::database::{Connection, Inserter, Layout, TableLayout, Write};
 use crate::digest::{encode_apart, encode_value};
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{Table, UNDO, UNDO_LINK, UNDO_TRANSFORM, Value, ValueRef};
+use crate::schema::{Table, UNDO, UNDO_LINK, UNDO_TRANSFORM};
+use crate::values::{Value, ValueRef};
 
 /// How many parts of a link's key beside the metric there is room for.
 pub const LINK_KEYS: usize = 3;

@@ -7,7 +7,7 @@ use super::examine::CELLS;
 use crate::database::{Connection, Next, TableLayout};
 use crate::error::Result;
 use crate::hierarchy::mark;
-use crate::schema::ValueRef;
+use crate::values::ValueRef;
 
 /// What tells such cells, for each column.
 #[derive(Default)]

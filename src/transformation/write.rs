@@ -8,7 +8,8 @@ use crate::database::{Change, Connection, Layout, Mentioned, Next, TableLayout, 
 use crate::digest::Census;
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::IdSet;
-use crate::schema::{Role, Value, ValueRef, quote};
+use crate::schema::{Role, quote};
+use crate::values::{Value, ValueRef};
 
 /// A chunk is also written when it has this many bytes of text and blobs, or this many rows.
 const FULL_BYTES: usize = 1 << 20;

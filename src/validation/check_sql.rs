@@ -1,11 +1,11 @@
 //! Checks that are a SELECT: each row that it answers is an offender, and its columns tell about it by their names.
 
-use super::checks::{CheckContext, Finding};
+use super::check_context::{CheckContext, Finding};
 use super::issue::Severity;
 use crate::database::{Connection, Next, QueryRow, ReadStatement};
 use crate::error::{Domain, Error, Result};
 use crate::progress::Flow;
-use crate::schema::{Value, ValueRef};
+use crate::values::{Value, ValueRef};
 
 /// The one parameter that a check can have: the experiment that is validated, or NULL for the whole database.
 const PARAMETERS: [&str; 3] = [":experiment_id", "@experiment_id", "$experiment_id"];

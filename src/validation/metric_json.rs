@@ -2,8 +2,8 @@
 //! exempt.
 
 use super::issue::IssueKind;
-use crate::schema::json::{self, Keys, Lexer, MAX_DEPTH, Shape};
-use crate::schema::python_literal::is_python_literal;
+use crate::values::json::{self, Keys, Lexer, MAX_DEPTH, Shape};
+use crate::values::python_literal::is_python_literal;
 
 /// The first key with a fault, what its value is, and how many keys have that fault.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -198,5 +198,5 @@ enum Value {
 
 /// A key, for a message.
 fn shown(key: &[u8]) -> String {
-    crate::schema::ValueRef::Text(key).describe()
+    crate::values::ValueRef::Text(key).describe()
 }

@@ -5,7 +5,8 @@ use super::report::Collector;
 use super::table_scan::Pass;
 use crate::database::Next;
 use crate::error::Result;
-use crate::schema::{Entity, Value, quote};
+use crate::schema::{Entity, quote};
+use crate::values::Value;
 
 /// Reports each trial whose name an earlier one of the same experiment has.
 pub fn read_names(pass: Pass<'_>, collector: &mut Collector) -> Result<()> {

@@ -8,7 +8,8 @@ use super::values::Values;
 use crate::database::Row;
 use crate::error::Result;
 use crate::hierarchy::{IdSet, Owner, Selection, Shape, Visitor};
-use crate::schema::{Entity, Kind, ValueRef};
+use crate::schema::{Entity, Kind};
+use crate::values::ValueRef;
 
 /// How many issues are listed; all are counted.
 const LISTED: usize = 100;

@@ -1,14 +1,15 @@
 //! Metrics and artifacts that belong to more than one experiment: allowed, but what changes one changes the other.
 
 use super::issue::{Issue, IssueKind};
+use super::known::Known;
 use super::links::{LinkScan, Linked};
-use super::parents::Known;
 use super::report::Collector;
 use super::table_scan::{Pass, cell};
 use crate::database::Layout;
 use crate::error::Result;
 use crate::hierarchy::IdSet;
-use crate::schema::{Entity, Role, Table, Value, quote};
+use crate::schema::{Entity, Role, Table, quote};
+use crate::values::Value;
 
 /// How many rows are followed at a time: some 6 MiB.
 const AT_ONCE: usize = 1 << 18;

@@ -8,7 +8,8 @@ use super::report::Collector;
 use crate::database::{Connection, Layout, Next, Row, TableLayout};
 use crate::error::{Domain, Error, Result};
 use crate::progress::Job;
-use crate::schema::{Column, Role, Value, ValueRef, quote};
+use crate::schema::{Column, Role, quote};
+use crate::values::{Value, ValueRef};
 
 /// The cells of the columns that a scan reads, in their order. Each is asked of the database once.
 pub type Cells<'r> = [ValueRef<'r>];

@@ -2,7 +2,8 @@
 
 use super::issue::IssueKind;
 use super::values::timestamp;
-use crate::schema::{Column, ValueRef};
+use crate::schema::Column;
+use crate::values::ValueRef;
 
 /// From when to when something was, in microseconds. Kept for every run, hence small.
 #[derive(Clone, Copy, Debug)]

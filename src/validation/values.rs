@@ -2,7 +2,8 @@
 
 use super::issue::IssueKind;
 use super::metric_json::MetricJson;
-use crate::schema::{Column, Kind, Role, ValueRef, parse_timestamp};
+use crate::schema::{Column, Kind, Role};
+use crate::values::{ValueRef, parse_timestamp};
 
 /// Checks values one after another; keeps its buffers.
 #[derive(Debug, Default)]

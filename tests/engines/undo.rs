@@ -228,7 +228,7 @@ pub fn the_log_is_listed_and_forgotten(engine: Engine) {
         assert_eq!((&entry["id"], &entry["metrics"]), (&(*id).into(), &8.into()));
         assert_eq!(entry["rules"][0]["params"], serde_json::from_str::<serde_json::Value>(DOUBLE).unwrap());
         assert_eq!(entry["copied"], if nth == 3 { 1 } else { 0 });
-        assert!(expmig::schema::parse_timestamp(entry["created_at"].as_str().unwrap().as_bytes()).is_some());
+        assert!(expmig::values::parse_timestamp(entry["created_at"].as_str().unwrap().as_bytes()).is_some());
     }
     assert_eq!(ok(manager.forget_transforms(1, JobOptions::default())), 3);
     assert_eq!(place.cell("SELECT count(*) FROM EXPMIG_UNDO"), "Integer(8)");

@@ -3,7 +3,8 @@
 //! A letter says what it was, and the rest is the value: `i12`, `r0.1`, `ttext`, `bbytes`. NULL is NULL.
 
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{Kind, ValueRef, own_table};
+use crate::schema::{Kind, own_table};
+use crate::values::ValueRef;
 
 /// Whether a column of a result set comes from such a column. The server tells the table and the column by their own names, whatever
 /// the statement calls them.
@@ -45,7 +46,7 @@ pub fn decode<'b>(stored: &'b [u8], column: &str) -> Result<ValueRef<'b>> {
 mod tests {
     use super::{decode, encode, is_in};
     use crate::error::Status;
-    use crate::schema::ValueRef;
+    use crate::values::ValueRef;
 
     #[test]
     fn every_cell_comes_back_as_it_was() {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::connection::MysqlConnection;
 use crate::database::connection::{Connection, Next};
 use crate::error::Result;
-use crate::schema::Value;
+use crate::values::Value;
 
 const COLUMNS: &str =
     "SELECT COLUMN_NAME, EXTRA, COLUMN_COMMENT, COLUMN_DEFAULT, COLLATION_NAME FROM information_schema.COLUMNS

@@ -3,10 +3,11 @@
 use mysql::consts::ColumnType as Wire;
 use mysql::{Column, Row, Value};
 
-use super::super::cell_buffer::CellBuffer;
 use super::{any_cell, numbers};
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{self, Kind, Role, ValueRef, table};
+use crate::schema::{self, Kind, Role, table};
+use crate::spill::CellBuffer;
+use crate::values::ValueRef;
 
 /// The character set of what is no text.
 const BINARY: u16 = 63;
@@ -181,14 +182,15 @@ fn digits(number: u32, width: u32, out: &mut Vec<u8>) {
 mod tests {
     use mysql::Value;
 
-    use super::{CellBuffer, Read, Reading};
-    use crate::schema::ValueRef;
+    use super::{Read, Reading};
+    use crate::spill::CellBuffer;
+    use crate::values::ValueRef;
 
     fn column(reading: Reading, is_content: bool) -> Read {
         Read { reading, name: "c".to_owned(), table: Some("METRIC"), is_content }
     }
 
-    fn read(value: Value, reading: Reading) -> crate::schema::Value {
+    fn read(value: Value, reading: Reading) -> crate::values::Value {
         let mut cells = CellBuffer::default();
         column(reading, true).push(value, &mut cells).unwrap();
         cells.get(0).to_owned()

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use mysql::Value as Wire;
 
+use super::coercion::{Stored, store};
 use super::column_type::ColumnType;
 use super::insert::{MysqlInserter, sent};
 use super::link::{Failure, Link};
@@ -14,10 +15,8 @@ use super::placeholders::plain;
 use super::reserve::Beside;
 use super::rows::{Buffered, MysqlCursor, Open};
 use super::session::{Door, Kind, Server};
-use super::store::{Stored, store};
 use super::tables::most;
 use super::{added_column, layout, read, references, triggers};
-use crate::database::cell_buffer::CellBuffer;
 use crate::database::connection::{
     Change, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, RowCounts, WithCursors, Write,
 };
@@ -29,7 +28,9 @@ use crate::database::unsteady::Unsteady;
 use crate::error::{Domain, Error, Result, Status};
 use crate::process;
 use crate::progress::Job;
-use crate::schema::{Table, Value, ValueRef, quote};
+use crate::schema::{Table, quote};
+use crate::spill::CellBuffer;
+use crate::values::{Value, ValueRef};
 
 const BEGIN_WRITE: &str = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ WRITE";
 /// Rows that one statement deletes, so that the job is asked in between.

@@ -5,15 +5,16 @@ use std::sync::Arc;
 use mysql::Value as Wire;
 
 use super::any_cell;
+use super::coercion::{Stored, store};
 use super::column_type::ColumnType;
 use super::connection::{MysqlConnection, wire};
 use super::load;
 use super::numbers::{large, plain};
-use super::store::{Stored, store};
 use crate::database::connection::{Connection, Inserter};
 use crate::database::layout::{ColumnLayout, Storage, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{Value, ValueRef, quote};
+use crate::schema::quote;
+use crate::values::{Value, ValueRef};
 
 /// Rows per statement, at most.
 const ROWS: usize = 500;

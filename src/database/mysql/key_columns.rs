@@ -3,7 +3,7 @@
 use super::connection::MysqlConnection;
 use crate::database::connection::{Connection, Next, Row};
 use crate::error::Result;
-use crate::schema::Value;
+use crate::values::Value;
 
 /// The tables that foreign keys begin in.
 const TABLES: &str = "SELECT TABLE_SCHEMA, TABLE_NAME FROM information_schema.TABLES WHERE ENGINE = 'InnoDB'";

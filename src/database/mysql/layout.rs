@@ -10,7 +10,8 @@ use crate::database::layout::{
     ColumnLayout, Layout, Storage, TableLayout, ids_are_no_key, is_relied_on, no_ids, not_a_table,
 };
 use crate::error::{Error, Result};
-use crate::schema::{Column, Kind, Table, Value, ValueRef, own_table, table};
+use crate::schema::{Column, Kind, Table, own_table, table};
+use crate::values::{Value, ValueRef};
 
 const TABLES: &str = "SELECT TABLE_NAME, UPPER(TABLE_TYPE), ENGINE FROM information_schema.TABLES
     WHERE TABLE_SCHEMA = DATABASE() ORDER BY TABLE_NAME";

@@ -11,8 +11,6 @@ use std::time::{Duration, Instant};
 use mysql::prelude::{BinQuery, Queryable, WithParams};
 use mysql::{Binary, Error as Cause, Params, Pool, PooledConn, QueryResult, Row, Value};
 
-use super::super::cell_buffer::CellBuffer;
-use super::super::spool::Spool;
 use super::super::watched::Watched;
 use super::cell::Columns;
 use super::failure::{is_lock_wait, translate};
@@ -22,6 +20,8 @@ use super::session::{Door, Server, Session};
 use super::socket::Socket;
 use crate::error::{Domain, Error, Result, Status};
 use crate::process::Process;
+use crate::spill::CellBuffer;
+use crate::spill::Spool;
 
 /// Who stops reading gets so many more rows before the server is asked to stop sending.
 const ROWS_TO_SKIP: usize = 1000;

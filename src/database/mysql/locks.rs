@@ -8,7 +8,7 @@ use super::link::Failure;
 use super::session::LOCK_PAUSE;
 use crate::database::connection::Connection;
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{Value, ValueRef};
+use crate::values::{Value, ValueRef};
 
 impl MysqlConnection {
     /// Sleeps a little because of a lock. Fails with its error if the busy timeout has passed since `since`.

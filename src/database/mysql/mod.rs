@@ -6,7 +6,7 @@
 //! - [`address`] is the URL, [`session`] a connection as we want it with the [`settings`] that it needs, [`opening`] the time that it may take, [`patience`] the time that the server may be silent, [`failure`] the server's errors as ours.
 //! - A result set occupies its connection until it is read. [`link`] lets others go first: what is left of a result set is put
 //!   aside (in memory, then on disk), so that every statement of a job runs in its one transaction.
-//! - [`layout`] reads what a schema has, [`visible`] proves that the account sees all of it; [`column_type`] and [`store`] know what a column makes of a value, so that nothing is
+//! - [`layout`] reads what a schema has, [`visible`] proves that the account sees all of it; [`column_type`] and [`coercion`] know what a column makes of a value, so that nothing is
 //!   left to the server's conversions: what [`insert`] sends is what comes back, or it is refused. [`numbers`], [`times`] and
 //!   [`members`] are parts of that.
 //!   [`any_cell`] is how a column of ours holds a cell of any type.
@@ -18,13 +18,14 @@
 //! - [`added_column`] says how to add a column. Statements for people have [`names`] that every session reads.
 //! - [`widen`] changes types that are too narrow. [`attributes`] is what a changed column has to keep, [`foreign_key`] what stands in
 //!   the way and is put back; [`remembered`] keeps a widening that was cut off from losing any.
-//! - [`connection`], with [`rows`], [`locks`] and [`tables`], and [`server`] put it together. DDL commits, so it never runs inside of a transaction that has written.
+//! - [`connection`], with [`rows`], [`locks`] and [`tables`], and [`store`] put it together. DDL commits, so it never runs inside of a transaction that has written.
 
 mod added_column;
 mod address;
 mod any_cell;
 mod attributes;
 mod cell;
+mod coercion;
 mod column_type;
 mod connection;
 mod failure;
@@ -47,7 +48,6 @@ mod references;
 mod remembered;
 mod reserve;
 mod rows;
-mod server;
 mod session;
 mod settings;
 mod socket;
@@ -60,4 +60,4 @@ mod widen;
 
 pub use address::Address;
 pub use column_type::ColumnType;
-pub use server::MysqlServer;
+pub use store::MysqlServer;

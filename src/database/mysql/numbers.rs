@@ -1,8 +1,8 @@
 //! What columns of numbers make of a value.
 
+use super::coercion::{Stored, keep};
 use super::column_type::{Decimal, Zero};
-use super::store::{Stored, keep};
-use crate::schema::{Value, ValueRef};
+use crate::values::{Value, ValueRef};
 
 /// Integers, and those beyond 63 bits, which are text.
 pub fn integer(least: i64, most: u64, value: ValueRef<'_>) -> Stored {
@@ -209,9 +209,9 @@ fn significant(text: &str) -> (bool, Vec<u8>, i64) {
 #[cfg(test)]
 mod tests {
     use super::{decimal, rounded, same_number};
+    use crate::database::mysql::coercion::Stored;
     use crate::database::mysql::column_type::{Decimal, Zero};
-    use crate::database::mysql::store::Stored;
-    use crate::schema::{Value, ValueRef};
+    use crate::values::{Value, ValueRef};
 
     #[test]
     fn a_decimal_is_a_real_number_if_that_has_its_digits() {

@@ -11,7 +11,7 @@ use super::placeholders::{Plain, rewrite, words};
 use crate::database::connection::Transaction;
 use crate::database::read::{EachRow, QueryRow, ReadStatement};
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{Value, ValueRef};
+use crate::values::{Value, ValueRef};
 
 /// What a statement that reads begins with.
 const READING: [&str; 8] = ["SELECT", "WITH", "VALUES", "TABLE", "SHOW", "DESCRIBE", "DESC", "EXPLAIN"];

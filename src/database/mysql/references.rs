@@ -6,7 +6,8 @@ use crate::database::connection::{Connection, Next};
 use crate::database::layout::Layout;
 use crate::database::reference::{Reference, References};
 use crate::error::{Error, Result};
-use crate::schema::{Value, quote, table};
+use crate::schema::{quote, table};
+use crate::values::Value;
 
 const REFERENCES: &str = "TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_NAME, \
     REFERENCED_COLUMN_NAME, TABLE_SCHEMA = DATABASE()";

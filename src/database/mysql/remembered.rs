@@ -5,7 +5,8 @@ use super::connection::MysqlConnection;
 use super::foreign_key::{Definition, ForeignKey};
 use crate::database::connection::{Connection, Next};
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{Value, WIDENING, create_statement_mysql, quote};
+use crate::schema::{WIDENING, create_statement_mysql, quote};
+use crate::values::Value;
 
 /// A foreign key that has to be there in the end.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! The rows of result sets, as those see them who read them.
 
 use super::link::{Link, Reading};
-use crate::database::cell_buffer::CellBuffer;
 use crate::database::connection::{Cursor, Row};
 use crate::error::{Domain, Error, Result};
-use crate::schema::ValueRef;
+use crate::spill::CellBuffer;
+use crate::values::ValueRef;
 
 /// A row that was read.
 pub struct Buffered<'b>(pub &'b CellBuffer);

@@ -1,241 +1,184 @@
-//! What a column makes of a value. Decided here, not by the server, whose conversions depend on its version and on settings: what
-//! is sent is what comes back.
+//! A schema as a handle holds it: connections that are opened when they are needed.
 
-use super::column_type::{Charset, ColumnType};
-use super::{numbers, times};
-use crate::schema::{Value, ValueRef, json};
+use std::cell::OnceCell;
+use std::sync::Arc;
 
-/// What would be read back.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Stored {
-    /// The value, bit by bit.
-    Same,
-    /// Another one, which is what has to be sent.
-    As(Value),
-    /// Nothing: the column refuses the value.
-    Refused,
-    /// Only the server knows.
-    Ask,
+use serde_json::{Value as Json, json};
+
+use super::address::Address;
+use super::connection::MysqlConnection;
+use super::failure::UNKNOWN_SCHEMA;
+use super::session::Door;
+use super::widen;
+use crate::database::connection::Connection;
+use crate::database::handle::{OpenOptions, has_no_experiment};
+use crate::database::widening::Widening;
+use crate::error::{Domain, Error, Result, Status};
+use crate::process::Process;
+use crate::progress::Job;
+use crate::schema::{Entity, MYSQL_CHARSET, create_statement_mysql, quote};
+
+/// Those that a server has for itself.
+const SYSTEM_SCHEMAS: [&str; 4] = ["mysql", "sys", "information_schema", "performance_schema"];
+
+/// The refusal to create tables in one of them.
+fn of_the_server(schema: &str) -> Error {
+    Error::new(Status::Schema, Domain::Database, format!("{schema} is a schema of the server's own"))
+        .detail("schema", schema)
+        .hint("give the name of another schema")
 }
 
-/// MariaDB looks no deeper into JSON than this.
-const JSON_DEPTH: usize = 31;
-
-impl ColumnType {
-    /// Whether a value is certainly stored as it is.
-    pub fn certainly_keeps(&self, value: ValueRef<'_>) -> bool {
-        store(self, value) == Stored::Same
-    }
-
-    /// Whether a value that was read from such a column goes back. What only the server knows is looked for in the whole column.
-    pub fn takes_back(&self, value: ValueRef<'_>) -> bool {
-        matches!(store(self, value), Stored::Same | Stored::Ask)
-    }
+/// A schema of a server.
+pub struct MysqlServer {
+    process: Process,
+    door: Door,
+    options: OpenOptions,
+    created: bool,
+    reader: OnceCell<MysqlConnection>,
+    writer: OnceCell<MysqlConnection>,
 }
 
-/// What becomes of a value in a column of this type.
-pub fn store(column: &ColumnType, value: ValueRef<'_>) -> Stored {
-    match (column, value) {
-        (_, ValueRef::Null) | (ColumnType::Cell, _) => Stored::Same,
-        (ColumnType::Integer { least, most }, value) => numbers::integer(*least, *most, value),
-        (ColumnType::Bits { most }, value) => numbers::bits(*most, value),
-        (ColumnType::Year { short }, value) => numbers::year(*short, value),
-        (ColumnType::Double(zero), ValueRef::Real(real)) => numbers::double(*zero, real),
-        (ColumnType::Double(_), ValueRef::Integer(integer)) => Stored::As(Value::Real(integer as f64)),
-        (ColumnType::Float(zero), ValueRef::Real(real)) => numbers::single(*zero, real),
-        (ColumnType::Float(_), ValueRef::Integer(integer)) => Stored::As(Value::Real(f64::from(integer as f32))),
-        (ColumnType::Rounded { single, digits, unsigned, zero }, ValueRef::Real(real)) => {
-            numbers::rounded(*single, *digits, *unsigned, *zero, real)
+impl MysqlServer {
+    /// Connects; creates the schema and its tables when the options say so.
+    pub fn open(address: Address, options: &OpenOptions, job: &Arc<Job>) -> Result<MysqlServer> {
+        let password = match &options.password {
+            Some(password) => Some(password.get()?),
+            None => address.password.clone(),
+        };
+        let address = Address { password: None, ..address };
+        let mut server = MysqlServer {
+            process: Process::current(),
+            door: Door { address, password },
+            options: options.clone(),
+            created: false,
+            reader: OnceCell::new(),
+            writer: OnceCell::new(),
+        };
+        if server.options.creates() {
+            server.created = server.create(job)?;
         }
-        (ColumnType::Rounded { single, digits, unsigned, zero }, ValueRef::Integer(integer)) => {
-            let real = integer as f64;
-            match numbers::rounded(*single, *digits, *unsigned, *zero, real) {
-                Stored::Same => Stored::As(Value::Real(real)),
-                other => other,
+        server.open_reader(Some(job))?.watch(None);
+        Ok(server)
+    }
+
+    /// Creates what is missing; whether there are only tables without any experiment then.
+    fn create(&self, job: &Arc<Job>) -> Result<bool> {
+        if SYSTEM_SCHEMAS.iter().any(|schema| schema.eq_ignore_ascii_case(self.name())) {
+            return Err(of_the_server(self.name()).detail("database", self.place()));
+        }
+        let named = |error: Error| error.detail("database", self.place());
+        if let Err(error) = self.open_reader(Some(job)) {
+            if error.status() != Status::NotFound || error.vendor_code() != Some(i32::from(UNKNOWN_SCHEMA)) {
+                return Err(error);
             }
+            let name = quote(&self.door.address.schema);
+            MysqlConnection::create_schema(
+                &self.door,
+                &format!("CREATE SCHEMA IF NOT EXISTS {name} {MYSQL_CHARSET}"),
+                job,
+            )?;
         }
-        (ColumnType::Decimal(decimal), value) => numbers::decimal(decimal, value),
-        (ColumnType::DateTime { fraction }, ValueRef::Text(text)) => times::date_time(*fraction, text),
-        (ColumnType::Timestamp { fraction }, ValueRef::Text(text)) => times::timestamp(*fraction, text),
-        (ColumnType::Date, ValueRef::Text(text)) => times::date(text),
-        (ColumnType::Time { fraction }, ValueRef::Text(text)) => times::time(*fraction, text),
-        (ColumnType::Text { .. }, value) => as_text(column, value),
-        (ColumnType::Choice { members, several }, ValueRef::Text(text)) => keep(chosen(members, *several, text)),
-        (ColumnType::Formed(name), ValueRef::Text(text)) => formed(name, text),
-        (ColumnType::Binary { most, padded }, ValueRef::Blob(blob)) => binary(*most, *padded, blob, true),
-        (ColumnType::Binary { most, padded }, ValueRef::Text(text)) => binary(*most, *padded, text, false),
-        (ColumnType::Geometry { code }, ValueRef::Blob(blob)) => keep(is_geometry(*code, blob)),
-        (ColumnType::Vector { most }, ValueRef::Blob(blob)) => {
-            keep(!blob.is_empty() && blob.len() % 4 == 0 && blob.len() as u64 <= *most)
+        let reader = self.open_reader(Some(job))?;
+        let layout = reader.layout()?;
+        if layout.entity(Entity::Experiment).is_ok() && !has_no_experiment(reader, &layout)? {
+            return Ok(false);
         }
-        (ColumnType::Json, ValueRef::Text(text)) if std::str::from_utf8(text).is_ok() => Stored::Ask,
-        _ => Stored::Refused,
-    }
-}
-
-pub fn keep(fits: bool) -> Stored {
-    if fits { Stored::Same } else { Stored::Refused }
-}
-
-/// Whether it is a member, or are members in their order.
-fn chosen(members: &[Vec<u8>], several: bool, text: &[u8]) -> bool {
-    if !several {
-        return members.iter().any(|member| member == text);
-    }
-    let mut rest = members.iter();
-    text.is_empty() || text.split(|byte| *byte == b',').all(|chosen| rest.any(|member| member == chosen))
-}
-
-/// The commonest of these forms is known here.
-fn formed(name: &str, text: &[u8]) -> Stored {
-    let hyphen = |at: usize| matches!(at, 8 | 13 | 18 | 23);
-    let fits = |(at, byte): (usize, &u8)| match hyphen(at) {
-        true => *byte == b'-',
-        false => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
-    };
-    let is_uuid = name == "uuid" && text.len() == 36 && text.iter().enumerate().all(fits);
-    match text.is_ascii() {
-        _ if is_uuid => Stored::Same,
-        true => Stored::Ask,
-        false => Stored::Refused,
-    }
-}
-
-/// Whether it begins as the server's geometry does: four bytes for the reference system, the order of bytes, and the kind.
-fn is_geometry(code: u32, blob: &[u8]) -> bool {
-    let kind = blob.get(5..9).and_then(|bytes| bytes.first_chunk()).map(|bytes| u32::from_le_bytes(*bytes));
-    let kind = kind.filter(|_| blob.get(4) == Some(&1));
-    kind.is_some_and(|kind| (1..=7).contains(&kind) && (code == 0 || code == kind)) && blob.len() > 9
-}
-
-fn as_text(column: &ColumnType, value: ValueRef<'_>) -> Stored {
-    let converted = match value {
-        ValueRef::Text(text) => return text_in(column, text),
-        ValueRef::Integer(number) => number.to_string().into_bytes(),
-        ValueRef::Real(real) => format!("{real:?}").into_bytes(),
-        ValueRef::Blob(blob) => blob.to_vec(),
-        ValueRef::Null => return Stored::Same,
-    };
-    match text_in(column, &converted) {
-        Stored::Same => Stored::As(Value::Text(converted)),
-        // The server would be asked of something else.
-        Stored::Ask => Stored::Refused,
-        other => other,
-    }
-}
-
-fn text_in(column: &ColumnType, bytes: &[u8]) -> Stored {
-    let ColumnType::Text { most_characters, most_bytes, charset, trimmed, json } = column else {
-        return Stored::Refused;
-    };
-    let Ok(text) = std::str::from_utf8(bytes) else { return Stored::Refused };
-    let kept = if *trimmed { text.trim_end_matches(' ') } else { text };
-    let length = kept.len() as u64;
-    let known = match charset {
-        Charset::Utf8 => true,
-        Charset::Utf8mb3 if kept.bytes().any(|byte| byte >= 0xf0) => return Stored::Refused,
-        Charset::Utf8mb3 => true,
-        // A character may take up to four bytes.
-        Charset::Other(_) => kept.is_ascii() && length.saturating_mul(4) <= *most_bytes,
-    };
-    let characters = || kept.chars().count() as u64;
-    if (known && length > *most_bytes) || (length > *most_characters && characters() > *most_characters) {
-        return Stored::Refused;
-    }
-    if !known || (*json && !plain_json(kept.as_bytes())) {
-        return Stored::Ask;
-    }
-    if kept.len() == text.len() { Stored::Same } else { Stored::As(Value::Text(kept.as_bytes().to_vec())) }
-}
-
-/// Whether this is JSON that every server takes.
-fn plain_json(text: &[u8]) -> bool {
-    let deep = text.iter().filter(|byte| matches!(byte, b'[' | b'{')).count() > JSON_DEPTH;
-    !deep && json::canonicalize(text, &mut Vec::new()).is_ok()
-}
-
-fn binary(most: u64, padded: bool, bytes: &[u8], is_blob: bool) -> Stored {
-    let length = bytes.len() as u64;
-    if length > most {
-        return Stored::Refused;
-    }
-    if padded && length < most {
-        let mut filled = bytes.to_vec();
-        filled.resize(usize::try_from(most).unwrap_or(bytes.len()), 0);
-        return Stored::As(Value::Blob(filled));
-    }
-    if is_blob { Stored::Same } else { Stored::As(Value::Blob(bytes.to_vec())) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Stored, store};
-    use crate::database::mysql::column_type::{Charset, ColumnType, Decimal, Zero};
-    use crate::schema::{Value, ValueRef};
-
-    fn text(value: &str) -> ValueRef<'_> {
-        ValueRef::Text(value.as_bytes())
-    }
-
-    fn becomes(value: &str) -> Stored {
-        Stored::As(Value::Text(value.as_bytes().to_vec()))
-    }
-
-    #[test]
-    fn times_keep_their_digits_or_lose_them_at_the_end() {
-        let micro = ColumnType::DateTime { fraction: 6 };
-        for same in ["2023-12-01T10:00:00.123456", "2023-12-01T10:00:00", "0001-01-01T00:00:00"] {
-            assert_eq!(store(&micro, text(same)), Stored::Same, "{same}");
+        let missing = layout.to_create(self.options.create_beside).map_err(named)?;
+        if missing.is_empty() {
+            return has_no_experiment(reader, &layout);
         }
-        assert_eq!(store(&micro, text("2023-12-01 10:00:00.5")), becomes("2023-12-01T10:00:00.500000"));
-        assert_eq!(store(&micro, text("soon")), Stored::Refused);
-        assert_eq!(store(&micro, ValueRef::Integer(1)), Stored::Refused);
-        let second = ColumnType::DateTime { fraction: 0 };
-        assert_eq!(store(&second, text("2023-12-31T23:59:59.999999")), becomes("2023-12-31T23:59:59"));
-        assert_eq!(store(&second, text("1969-12-31T23:59:59.999999")), becomes("1969-12-31T23:59:59"));
-        let milli = ColumnType::DateTime { fraction: 3 };
-        assert_eq!(store(&milli, text("2023-12-01T10:00:00.123456")), becomes("2023-12-01T10:00:00.123000"));
+        let writer = self.connect(Some(job))?;
+        for table in missing {
+            writer.define(&create_statement_mysql(table))?;
+        }
+        let layout = writer.layout()?;
+        let empty = has_no_experiment(&writer, &layout)?;
+        writer.watch(None);
+        self.writer.get_or_init(|| writer);
+        Ok(empty)
     }
 
-    #[test]
-    fn numbers_are_kept_rounded_or_refused() {
-        let int = ColumnType::Integer { least: -2_147_483_648, most: 2_147_483_647 };
-        assert_eq!(store(&int, ValueRef::Integer(-2_147_483_648)), Stored::Same);
-        assert_eq!(store(&int, ValueRef::Integer(2_147_483_648)), Stored::Refused);
-        assert_eq!(store(&int, ValueRef::Real(1.5)), Stored::As(Value::Integer(2)));
-        assert_eq!(store(&int, ValueRef::Real(f64::NAN)), Stored::Refused);
-        assert_eq!(store(&ColumnType::Double(Zero::Plain), ValueRef::Real(0.1)), Stored::Same);
-        assert_eq!(store(&ColumnType::Double(Zero::Plain), ValueRef::Real(f64::NAN)), Stored::Refused);
-        let least = Stored::As(Value::Real(f64::MIN));
-        assert_eq!(store(&ColumnType::Double(Zero::Plain), ValueRef::Real(f64::NEG_INFINITY)), least);
-        assert_eq!(store(&ColumnType::Float(Zero::Plain), ValueRef::Real(0.5)), Stored::Same);
-        let rounded = Stored::As(Value::Real(f64::from(0.1_f32)));
-        assert_eq!(store(&ColumnType::Float(Zero::Plain), ValueRef::Real(0.1)), rounded);
-        let largest = Stored::As(Value::Real(f64::from(f32::MAX)));
-        assert_eq!(store(&ColumnType::Float(Zero::Plain), ValueRef::Real(1e39)), largest);
-        assert_eq!(store(&ColumnType::Float(Zero::Plain), ValueRef::Real(f64::NAN)), Stored::Refused);
-        let decimal = ColumnType::Decimal(Decimal { digits: 3, ..Decimal::default() });
-        assert_eq!(store(&decimal, ValueRef::Integer(-999)), Stored::Same);
-        assert_eq!(store(&decimal, ValueRef::Integer(1000)), Stored::Refused);
+    fn connect(&self, job: Option<&Arc<Job>>) -> Result<MysqlConnection> {
+        MysqlConnection::open(&self.door, self.options.busy_timeout, job.cloned())
     }
 
-    #[test]
-    fn texts_fit_or_do_not() {
-        let column =
-            |charset, trimmed, json| ColumnType::Text { most_characters: 5, most_bytes: 20, charset, trimmed, json };
-        let plain = column(Charset::Utf8, false, false);
-        let latin = || Charset::Other("latin1".to_owned());
-        assert_eq!(store(&plain, text("äöü😀x")), Stored::Same);
-        assert_eq!(store(&plain, text("abcdef")), Stored::Refused);
-        assert_eq!(store(&plain, ValueRef::Text(b"\xff")), Stored::Refused);
-        assert_eq!(store(&plain, ValueRef::Integer(12)), becomes("12"));
-        assert_eq!(store(&plain, ValueRef::Blob(b"ab")), becomes("ab"));
-        assert_eq!(store(&column(Charset::Utf8mb3, false, false), text("😀")), Stored::Refused);
-        assert_eq!(store(&column(latin(), false, false), text("abc")), Stored::Same);
-        assert_eq!(store(&column(latin(), false, false), text("é")), Stored::Ask);
-        assert_eq!(store(&column(Charset::Utf8, true, false), text("ab  ")), becomes("ab"));
-        let json = column(Charset::Utf8, false, true);
-        assert_eq!(store(&json, text("[1]")), Stored::Same);
-        assert_eq!(store(&json, text("NaN")), Stored::Ask);
+    fn open_reader(&self, job: Option<&Arc<Job>>) -> Result<&MysqlConnection> {
+        self.process.check(Domain::Database)?;
+        if let Some(open) = self.reader.get() {
+            return Ok(open);
+        }
+        let connection = self.connect(job)?;
+        Ok(self.reader.get_or_init(|| connection))
+    }
+
+    /// The connection for reading.
+    pub fn reader(&self) -> Result<&dyn Connection> {
+        Ok(self.open_reader(None)?)
+    }
+
+    /// What would make the tables hold everything; done, if that is asked for.
+    pub fn widen(&self, apply: bool, job: &Arc<Job>) -> Result<Widening> {
+        self.process.check(Domain::Database)?;
+        if !apply {
+            return widen::plan(self.open_reader(None)?);
+        }
+        widen::apply(&self.connect(Some(job))?)
+    }
+
+    /// The connection for writing.
+    pub fn writer(&self, job: &Arc<Job>) -> Result<&dyn Connection> {
+        self.process.check(Domain::Database)?;
+        if let Some(open) = self.writer.get() {
+            return Ok(open);
+        }
+        let connection = self.connect(Some(job))?;
+        connection.watch(None);
+        Ok(self.writer.get_or_init(|| connection))
+    }
+
+    /// Whether this handle created the tables, or found them without any experiment when it was asked to.
+    pub fn was_created(&self) -> bool {
+        self.created
+    }
+
+    /// For messages: without the password.
+    pub fn place(&self) -> String {
+        self.door.place()
+    }
+
+    /// The name of the schema.
+    pub fn name(&self) -> &str {
+        &self.door.address.schema
+    }
+
+    /// The server's kind and version.
+    pub fn info(&self) -> Result<Json> {
+        let server = self.open_reader(None)?.server();
+        Ok(json!({"kind": server.kind.name(), "version": server.version}))
+    }
+
+    /// Whether both are the same schema of the same server, by whatever way.
+    pub fn is_same_as(&self, other: &MysqlServer) -> bool {
+        self.identity().is_some_and(|here| other.identity() == Some(here)) && self.unique_name() == other.unique_name()
+    }
+
+    /// What the server calls itself, which no other does, and the schema.
+    pub fn unique_name(&self) -> Option<String> {
+        let server = self.open_reader(None).ok()?.server();
+        Some(format!("{}/{}", server.unique_name?, self.name()))
+    }
+
+    /// Where the server and the schema are.
+    pub fn identity(&self) -> Option<String> {
+        let server = self.open_reader(None).ok()?.server();
+        Some(format!("{}/{}", server.identity, self.name()))
+    }
+}
+
+impl Drop for MysqlServer {
+    fn drop(&mut self) {
+        if !self.process.is_current() {
+            [self.reader.take(), self.writer.take()].into_iter().flatten().for_each(MysqlConnection::leave);
+        }
     }
 }

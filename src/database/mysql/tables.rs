@@ -2,17 +2,18 @@
 
 use std::collections::HashMap;
 
+use super::coercion::Stored;
 use super::column_type::{Charset, ColumnType, Decimal};
 use super::connection::MysqlConnection;
 use super::names::backticked;
 use super::numbers::{filled, read_decimal};
-use super::store::Stored;
 use super::times::date_time;
 use crate::database::connection::{Connection, Next};
 use crate::database::layout::{ColumnLayout, Layout, Storage, TableLayout};
 use crate::database::unsteady::Unsteady;
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{Kind, Table, Value, ValueRef, create_statement_mysql, json, quote};
+use crate::schema::{Kind, Table, create_statement_mysql, quote};
+use crate::values::{Value, ValueRef, json};
 
 /// The highest id that a column holds.
 pub fn most(table: &TableLayout) -> i64 {

@@ -1,7 +1,7 @@
 //! What columns of times make of a text. All of them are read and written at `+00:00`, so no zone shifts anything, and no hour is missing.
 
-use super::store::Stored;
-use crate::schema::{Value, format_timestamp, parse_timestamp};
+use super::coercion::Stored;
+use crate::values::{Value, format_timestamp, parse_timestamp};
 
 const SECOND: i64 = 1_000_000;
 /// The last second that every server's `TIMESTAMP` holds; newer versions of MariaDB hold more.

@@ -3,7 +3,7 @@
 use super::connection::MysqlConnection;
 use crate::database::connection::{Connection, Next};
 use crate::error::Result;
-use crate::schema::Value;
+use crate::values::Value;
 
 const TRIGGERS: &str = "SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA = DATABASE()";
 

@@ -6,7 +6,8 @@ use super::names::backticked;
 use super::session::Kind;
 use crate::database::layout::is_relied_on;
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{TABLES, Value, quote};
+use crate::schema::{TABLES, quote};
+use crate::values::Value;
 
 /// A table that no schema has. Who is told that it does not exist may read the whole schema.
 const NO_TABLE: &str = "expmig_no_such_table";

@@ -6,7 +6,8 @@ use crate::error::{Domain, Error, Result};
 use crate::exchange::names::{EXTRA_COLUMNS, LINK_EXTRA_COLUMNS, column_key, columns};
 use crate::exchange::value::{Slot, write_integer, write_string, write_value};
 use crate::hierarchy::{RowQuery, Selection, Shape, id_in};
-use crate::schema::{Column, Entity, Role, ValueRef};
+use crate::schema::{Column, Entity, Role};
+use crate::values::ValueRef;
 
 /// Where a member's value is.
 enum Source {

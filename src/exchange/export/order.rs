@@ -5,7 +5,8 @@ use smallvec::SmallVec;
 use crate::database::{Layout, Query};
 use crate::error::{Domain, Error, Result};
 use crate::hierarchy::{RowQuery, Selection, row_order, soundness};
-use crate::schema::{Entity, LinkOwner, Place, Role, Value, ValueRef, quote};
+use crate::schema::{Entity, LinkOwner, Place, Role, quote};
+use crate::values::{Value, ValueRef};
 
 /// The index of a row below a run, as SQLite orders and compares values.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -122,7 +123,7 @@ fn trial_of_run(layout: &Layout, owner: &str) -> Result<String> {
 #[cfg(test)]
 mod tests {
     use super::Index;
-    use crate::schema::ValueRef::{Blob, Integer, Null, Real, Text};
+    use crate::values::ValueRef::{Blob, Integer, Null, Real, Text};
 
     #[test]
     fn indices_are_ordered_and_equal_as_in_sqlite() {
@@ -162,7 +163,7 @@ mod tests {
         }
     }
 
-    fn to_sql(value: crate::schema::ValueRef<'_>) -> rusqlite::types::Value {
+    fn to_sql(value: crate::values::ValueRef<'_>) -> rusqlite::types::Value {
         match value {
             Null => rusqlite::types::Value::Null,
             Integer(value) => value.into(),

@@ -7,7 +7,8 @@ use crate::database::{ColumnLayout, Connection, Layout, Loss, Next, TableLayout,
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{Fate, LEFT_OUT, RowQuery, Scope, Selection, Without, leads_out, scan_links};
 use crate::progress::Job;
-use crate::schema::{Entity, Place, Value, quote};
+use crate::schema::{Entity, Place, quote};
+use crate::values::Value;
 
 /// A row, by the columns of its key.
 type Key = Vec<(&'static str, Value)>;

@@ -2,8 +2,9 @@
 
 use super::reader::Reader;
 use crate::error::{Domain, Error, NAMED, Result, Status};
-use crate::schema::{Column, Table, ValueRef};
+use crate::schema::{Column, Table};
 use crate::validation::{Collector, Issue, Report, Scope, Severity, Values};
+use crate::values::ValueRef;
 
 /// How many issues are listed; all are counted.
 const LISTED: usize = 100;

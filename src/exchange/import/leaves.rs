@@ -3,10 +3,10 @@
 use std::hash::{BuildHasher, RandomState};
 
 use super::row::{KEPT_BYTES, Row};
-use crate::database::{Fingerprint, IdMap};
 use crate::error::{Domain, Error, Result};
 use crate::hierarchy::IdSet;
-use crate::schema::ValueRef;
+use crate::spill::{Fingerprint, IdMap};
+use crate::values::ValueRef;
 
 /// What an appearance is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

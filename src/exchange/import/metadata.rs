@@ -7,7 +7,8 @@ use super::target::Declared;
 use crate::digest::{ALGORITHM, ALGORITHM_WITH_LINKS, Hash, parse_hex};
 use crate::error::{Result, Status};
 use crate::exchange::names::{FORMAT_JSON, FORMAT_NAME, FORMAT_VERSION, REFERENCES};
-use crate::schema::{Entity, Place, TABLES, ValueRef};
+use crate::schema::{Entity, Place, TABLES};
+use crate::values::ValueRef;
 
 /// What `metadata` says; `None` where it says nothing.
 #[derive(Debug, Default)]

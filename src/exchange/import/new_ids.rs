@@ -4,7 +4,8 @@ use crate::database::{Connection, Layout};
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::hierarchy::{Block, IdSet};
 use crate::progress::Job;
-use crate::schema::{Entity, Value, quote};
+use crate::schema::{Entity, quote};
+use crate::values::Value;
 
 /// How many rows there are is not known before they were read. Where nobody else writes meanwhile, so many ids in a row are taken at
 /// once: no document is so large, and those that get no row stay free.

@@ -62,7 +62,7 @@ impl fmt::Display for Path {
                     if plain && !key.is_empty() && key.len() <= 80 {
                         write!(out, ".{key}")?;
                     } else {
-                        write!(out, "[{}]", crate::schema::ValueRef::Text(key.as_bytes()).describe())?;
+                        write!(out, "[{}]", crate::values::ValueRef::Text(key.as_bytes()).describe())?;
                     }
                 }
                 Step::Index(index) => write!(out, "[{index}]")?,

@@ -7,8 +7,9 @@ use crate::digest::{ExperimentDigest, digest, hex};
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::hierarchy::{Block, Blocks, Scope, Selection, Visitor, find_dangling, keeps_keys};
 use crate::progress::Job;
-use crate::schema::{Entity, Place, one_line};
+use crate::schema::{Entity, Place};
 use crate::validation::{Quality, Report};
+use crate::values::one_line;
 
 impl Walked {
     /// First new ids and how many follow each, in the order of their appearance; nothing of the kind if ids were preserved.

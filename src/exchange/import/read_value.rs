@@ -5,14 +5,15 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::reader::{Kind, Number, Reader};
 use super::row::KEPT_BYTES;
-use crate::database::CellBuffer;
 use crate::error::{Result, Status};
 use crate::exchange::embedded::{embedded, looks_wrapped};
 use crate::exchange::value::{
     INFINITY, NAN, NEGATIVE_INFINITY, Slot, WRAPPED_BLOB, WRAPPED_BYTES, WRAPPED_INTEGER, WRAPPED_REAL, WRAPPED_TEXT,
 };
-use crate::schema::json::{self, Keys, Lexer};
-use crate::schema::{self, ValueRef};
+use crate::schema::{self};
+use crate::spill::CellBuffer;
+use crate::values::ValueRef;
+use crate::values::json::{self, Keys, Lexer};
 
 const WRAPPED: [&str; 5] = [WRAPPED_TEXT, WRAPPED_BYTES, WRAPPED_BLOB, WRAPPED_INTEGER, WRAPPED_REAL];
 const NON_FINITE: [(&str, f64); 3] =

@@ -1,6 +1,6 @@
 //! A pull parser for documents of any size: whoever calls says what has to come next, and an error says where that was not so.
 //!
-//! The grammar of strings and numbers is that of [`crate::schema::json`]; here are only objects and lists.
+//! The grammar of strings and numbers is that of [`crate::values::json`]; here are only objects and lists.
 
 mod number;
 
@@ -8,7 +8,7 @@ use super::input::{Input, Stop, StringToken};
 use super::path::Path;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
-use crate::schema::json::{JsonError, Lexer, MAX_DEPTH};
+use crate::values::json::{JsonError, Lexer, MAX_DEPTH};
 
 pub use number::Number;
 
@@ -454,7 +454,7 @@ impl<'r> Reader<'r> {
 
 /// The error for a key that the format does not know.
 fn unknown_key(reader: &Reader<'_>, start: u64, key: &str, names: &[&'static str]) -> Error {
-    let shown = crate::schema::ValueRef::Text(key.as_bytes()).describe();
+    let shown = crate::values::ValueRef::Text(key.as_bytes()).describe();
     if reader.is_of_the_older_tool(key) {
         return reader.of_the_older_tool(start, key);
     }

@@ -1,7 +1,7 @@
 //! One row while its object is read.
 
-use crate::database::CellBuffer;
-use crate::schema::ValueRef;
+use crate::spill::CellBuffer;
+use crate::values::ValueRef;
 
 /// A huge value must not keep its memory for the rest of the document.
 pub const KEPT_BYTES: usize = 1 << 16;
@@ -65,7 +65,7 @@ impl Row {
 #[cfg(test)]
 mod tests {
     use super::Row;
-    use crate::schema::ValueRef;
+    use crate::values::ValueRef;
 
     #[test]
     fn values_are_found_by_column_whatever_their_order() {

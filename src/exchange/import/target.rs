@@ -10,7 +10,8 @@ use crate::digest::same_content;
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::Stretches;
 use crate::progress::Job;
-use crate::schema::{Entity, Place, TABLES, Value, ValueRef, entity_table, one_line};
+use crate::schema::{Entity, Place, TABLES, entity_table};
+use crate::values::{Value, ValueRef, one_line};
 use smallvec::SmallVec;
 
 /// Rows of one table that are written at once, at most.

@@ -1,9 +1,9 @@
 //! The new ids of rows that others of the document name in extra columns: of those that were read, and of those that come later.
 
 use super::reader::Reader;
-use crate::database::IdMap;
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::schema::{Entity, entity_table};
+use crate::spill::IdMap;
 
 /// A link to a row that has not come yet.
 struct Mention {

@@ -24,7 +24,8 @@ use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::names::{FORMAT, METADATA, table_key};
 use crate::hierarchy::{IdSet, id_in};
 use crate::progress::Job;
-use crate::schema::{Entity, Place, TABLES, Value, ValueRef};
+use crate::schema::{Entity, Place, TABLES};
+use crate::values::{Value, ValueRef};
 
 /// Parts that stand before the key of what they belong to have to be kept until it is known: so many bytes at most at once.
 const MOST_KEPT: usize = 8 << 20;

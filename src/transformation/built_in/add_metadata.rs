@@ -2,10 +2,10 @@
 
 use super::cells;
 use crate::error::Result;
-use crate::schema::json::{Shape, canonicalize};
 use crate::transformation::document::{Document, Rewriting};
 use crate::transformation::metric::{Metric, Outcome, Transform};
 use crate::transformation::rules::Node;
+use crate::values::json::{Shape, canonicalize};
 
 const KEY: &str = "_metadata";
 

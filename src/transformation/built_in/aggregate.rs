@@ -2,11 +2,11 @@
 
 use super::{cells, numbers};
 use crate::error::Result;
-use crate::schema::Value;
-use crate::transformation::decimal::Decimal;
 use crate::transformation::document::Document;
 use crate::transformation::metric::{Metric, Outcome, Transform};
 use crate::transformation::rules::Node;
+use crate::values::Value;
+use crate::values::decimal::Decimal;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Function {

@@ -2,13 +2,13 @@
 
 use std::borrow::Cow;
 
-use crate::schema::json::{Keys, Shape};
-use crate::schema::python_literal::{NonFinite, to_json};
-use crate::schema::{Value, ValueRef};
-use crate::transformation::decimal::Decimal;
 use crate::transformation::document::{Document, is_reserved};
 use crate::transformation::metric::Outcome;
 use crate::transformation::rules::Node;
+use crate::values::decimal::Decimal;
+use crate::values::json::{Keys, Shape};
+use crate::values::python_literal::{NonFinite, to_json};
+use crate::values::{Value, ValueRef};
 
 /// Why there is nothing to be done.
 pub const NO_LABELS: &str = "per_label_val has no labels";

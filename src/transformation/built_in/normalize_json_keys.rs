@@ -2,10 +2,10 @@
 
 use super::cells;
 use crate::error::Result;
-use crate::schema::json::{Keys, Shape};
 use crate::transformation::document::{Document, Rewriting, is_reserved, quoted};
 use crate::transformation::metric::{Metric, Outcome, Transform};
 use crate::transformation::rules::Node;
+use crate::values::json::{Keys, Shape};
 
 #[derive(Clone, Debug)]
 pub struct NormalizeJsonKeys {

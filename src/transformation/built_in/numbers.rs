@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use super::cells;
 use crate::error::Result;
-use crate::schema::Value;
-use crate::schema::json::Shape;
-use crate::transformation::decimal::Decimal;
 use crate::transformation::document::{Document, Item, Rewriting};
 use crate::transformation::metric::{Metric, Outcome};
 use crate::transformation::rules::Node;
+use crate::values::Value;
+use crate::values::decimal::Decimal;
+use crate::values::json::Shape;
 
 /// Which numbers of a metric are meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,10 +2,10 @@
 
 use super::cells;
 use crate::error::Result;
-use crate::schema::python_literal::{NonFinite, Trouble, to_json};
 use crate::transformation::document::Document;
 use crate::transformation::metric::{Metric, Outcome, Transform};
 use crate::transformation::rules::Node;
+use crate::values::python_literal::{NonFinite, Trouble, to_json};
 
 #[derive(Clone, Debug)]
 pub struct RepairJson {

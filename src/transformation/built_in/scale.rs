@@ -2,10 +2,10 @@
 
 use super::numbers::{Target, compute};
 use crate::error::Result;
-use crate::transformation::decimal::Decimal;
 use crate::transformation::document::Document;
 use crate::transformation::metric::{Metric, Outcome, Transform};
 use crate::transformation::rules::Node;
+use crate::values::decimal::Decimal;
 
 #[derive(Clone, Debug)]
 pub struct Scale {

@@ -11,7 +11,7 @@ use super::built_in::{BuiltIn, NAMES};
 use super::metric::Transform;
 use super::near_miss::did_you_mean;
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::json::Shape;
+use crate::values::json::Shape;
 
 pub(crate) use node::Node;
 
@@ -137,7 +137,7 @@ fn recognise(name: &str, registered: &dyn Fn(&str) -> bool) -> std::result::Resu
 }
 
 fn unknown(name: &str) -> String {
-    format!("there is no transformation named {}", crate::schema::ValueRef::Text(name.as_bytes()).describe())
+    format!("there is no transformation named {}", crate::values::ValueRef::Text(name.as_bytes()).describe())
 }
 
 fn open<'a>(text: &'a [u8], parameter: &'static str) -> Result<Node<'a>> {

@@ -2,9 +2,9 @@
 
 use super::path;
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::json::{Keys, Lexer, Shape};
-use crate::transformation::decimal::Decimal;
 use crate::transformation::near_miss::did_you_mean;
+use crate::values::decimal::Decimal;
+use crate::values::json::{Keys, Lexer, Shape};
 
 /// A value of a document that [`Node::root`] found to be sound: JSON without a key twice.
 #[derive(Clone, Debug)]
@@ -198,6 +198,6 @@ fn value<'a>(lexer: &mut Lexer<'_>, text: &'a str) -> Result<&'a str> {
 }
 
 /// The document was found to be sound before.
-fn unsound(error: crate::schema::json::JsonError) -> Error {
+fn unsound(error: crate::values::json::JsonError) -> Error {
     Error::internal(Domain::Transformation, format!("the rules were sound JSON and no longer are: {error}"))
 }

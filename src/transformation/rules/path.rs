@@ -1,7 +1,7 @@
 //! JSON paths, for messages: `$.metric_transformations[2].rules.key_mapping["a b"]`.
 
 use crate::error::{Domain, Error, Status};
-use crate::schema::ValueRef;
+use crate::values::ValueRef;
 
 pub const ROOT: &str = "$";
 

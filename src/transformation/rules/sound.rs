@@ -2,8 +2,8 @@
 
 use super::path;
 use crate::error::{Error, Result};
-use crate::schema::ValueRef;
-use crate::schema::json::{JsonError, Keys, Lexer, MAX_DEPTH};
+use crate::values::ValueRef;
+use crate::values::json::{JsonError, Keys, Lexer, MAX_DEPTH};
 
 /// Where the reader stands.
 enum Step {

@@ -4,11 +4,12 @@ use super::Undoing;
 use crate::database::{Layout, Next};
 use crate::error::Result;
 use crate::hierarchy::{IdSet, Strangers};
-use crate::schema::{Entity, UNDO_LINK, Value, ValueRef, quote};
+use crate::schema::{Entity, UNDO_LINK, quote};
 use crate::transformation::links::{link_condition, link_keys, move_statement};
 use crate::transformation::selection::MetricLinks;
 use crate::transformation::undo_log::{LINK_KEYS, own};
 use crate::transformation::write::changed_otherwise;
+use crate::values::{Value, ValueRef};
 
 /// The columns of the log of links.
 struct LinkLog {

@@ -3,10 +3,11 @@
 use super::Undoing;
 use crate::database::{Row, TableLayout};
 use crate::error::Result;
-use crate::schema::{Role, UNDO, ValueRef, quote};
+use crate::schema::{Role, UNDO, quote};
 use crate::transformation::examine::{CELLS, same};
 use crate::transformation::undo_log::{fingerprint, own};
 use crate::transformation::untold::Untold;
+use crate::values::ValueRef;
 
 /// A row of the log, and what has become of its metric.
 pub struct Logged<'r> {

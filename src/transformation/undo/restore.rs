@@ -9,11 +9,12 @@ use crate::database::{Change, Connection, Next, TableLayout};
 use crate::digest::Census;
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::IdSet;
-use crate::schema::{Entity, UNDO, Value, ValueRef};
+use crate::schema::{Entity, UNDO};
 use crate::transformation::examine::CELLS;
 use crate::transformation::undo_log::{Fingerprint, fingerprint, somebody_changed};
 use crate::transformation::untold::Untold;
 use crate::transformation::write::{as_sent, certainly_keeps, changed_otherwise, read_back, update_statement};
+use crate::values::{Value, ValueRef};
 
 /// Rows read, and bytes, before they are written.
 const FULL_ROWS: usize = 4096;

@@ -2,7 +2,7 @@
 
 use super::{Kind, Reader};
 use crate::error::{Result, Status};
-use crate::schema::json::Lexer;
+use crate::values::json::Lexer;
 
 /// A number.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,7 +42,7 @@ impl Reader<'_> {
         if lexer.offset() < text.len() {
             return self.malformed(start + lexer.offset() as u64, "the number ends before this");
         }
-        let shown = || crate::schema::ValueRef::Text(text.as_bytes()).describe();
+        let shown = || crate::values::ValueRef::Text(text.as_bytes()).describe();
         if !text.contains(['.', 'e', 'E']) {
             return match text.parse() {
                 Ok(number) => Ok(Number::Integer(number)),
@@ -90,7 +90,7 @@ fn is_short_decimal(bytes: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::is_short_decimal;
-    use crate::schema::json::Lexer;
+    use crate::values::json::Lexer;
 
     #[test]
     fn short_decimals_are_numbers_of_json_with_a_point_and_no_exponent() {

@@ -6,7 +6,8 @@ use crate::exchange::import::leaves::Appearance;
 use crate::exchange::import::objects::{Member, Object};
 use crate::exchange::import::once::Once;
 use crate::exchange::import::row::Row;
-use crate::schema::{Entity, ValueRef};
+use crate::schema::Entity;
+use crate::values::ValueRef;
 
 impl Walk<'_, '_, '_> {
     /// Reads a list of metrics or artifacts, and writes those that are new and all links.

@@ -1,0 +1,369 @@
+//! One consistent state of a SQLite file, read in place as long as that keeps nobody waiting, and then from a private copy.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::connection::SqliteConnection;
+use super::pace::WAYS_OUT;
+use super::private::{Empty, Making, Spare, is_needed, size_of};
+use crate::database::connection::{
+    Change, Connection, Copied, Depth, Engine, Inserter, Next, Query, Reading, Row, RowCounts, Transaction,
+    Whereabouts, WithCursors, Write,
+};
+use crate::database::layout::{ColumnLayout, Layout, TableLayout};
+use crate::database::read::ReadStatement;
+use crate::database::reference::References;
+use crate::database::unsteady::Unsteady;
+use crate::error::{Domain, Error, Result, Status};
+use crate::progress::Job;
+use crate::schema::Table;
+use crate::values::{Value, ValueRef};
+
+/// Up to this size a pass over the whole file, or a copy of it, takes some tenths of a second on a slow machine. So it is copied only if a
+/// job does not get by with what it can read until then.
+const SMALL: u64 = 128 << 20;
+/// Up to this size the copy is made on a second processor while the job begins to read: a few tenths of a second, in which writers wait.
+/// Larger ones are copied first, and writers have their turn meanwhile.
+const MOST_ASIDE: u64 = 256 << 20;
+/// The shares of the limit, in percent, after which a copy is begun that was not needed before, after which no further statement is read in
+/// place, and after which writers are let in, whether the copy is ready or not.
+const FIRST_COPY: u32 = 25;
+const LAST_STATEMENT: u32 = 40;
+const LAST_MOMENT: u32 = 90;
+
+/// What it takes to copy the file.
+pub struct Copying<'c> {
+    /// Where the copy goes.
+    pub folder: PathBuf,
+    /// A connection for reading, if there is one to spare, and what opens one.
+    pub spare: &'c Spare,
+    pub connect: Box<dyn Fn() -> Result<SqliteConnection> + 'c>,
+}
+
+impl<'c> Copying<'c> {
+    fn start(&self, place: &SqliteConnection) -> Result<Making<'c>> {
+        Making::start(Empty::create(place, &self.folder)?, self.spare, &*self.connect)
+    }
+}
+
+/// One state of the database.
+pub struct SqliteState<'c> {
+    place: &'c SqliteConnection,
+    /// The copy was not begun yet.
+    later: RefCell<Option<Copying<'c>>>,
+    /// Dropped before the transactions that it looks at.
+    making: RefCell<Option<Making<'c>>>,
+    /// `None` when the copy has it.
+    in_place: Cell<Option<Transaction<'c>>>,
+    copy: OnceCell<SqliteConnection>,
+    since: Instant,
+    /// Statements that are being read in place.
+    open: Cell<usize>,
+    job: RefCell<Option<Arc<Job>>>,
+}
+
+/// A statement that is being read in place.
+struct Open<'s>(&'s Cell<usize>);
+
+impl<'s> Open<'s> {
+    fn new(open: &'s Cell<usize>) -> Open<'s> {
+        open.set(open.get() + 1);
+        Open(open)
+    }
+}
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
+    }
+}
+
+impl<'c> SqliteState<'c> {
+    /// The state as it is now. Nobody may be kept waiting while a callback of the job runs, so a job that somebody watches has its copy from
+    /// the beginning.
+    pub fn open(
+        place: &'c SqliteConnection,
+        copying: Copying<'c>,
+        reading: Reading,
+        job: &Arc<Job>,
+    ) -> Result<SqliteState<'c>> {
+        place.watch(Some(Arc::clone(job)));
+        let state = SqliteState::begin(place, copying, reading, job);
+        place.watch(None);
+        state
+    }
+
+    fn begin(
+        place: &'c SqliteConnection,
+        copying: Copying<'c>,
+        reading: Reading,
+        job: &Arc<Job>,
+    ) -> Result<SqliteState<'c>> {
+        let mut held = Some(Transaction::read(place)?);
+        let state = SqliteState {
+            place,
+            later: RefCell::default(),
+            making: RefCell::default(),
+            in_place: Cell::default(),
+            copy: OnceCell::new(),
+            since: Instant::now(),
+            open: Cell::new(0),
+            job: RefCell::new(Some(Arc::clone(job))),
+        };
+        if is_needed(place)? {
+            let bytes = size_of(place)?;
+            if job.is_watched() || bytes > MOST_ASIDE {
+                let empty = Empty::create(place, &copying.folder)?;
+                held = None;
+                let (copy, _) = empty.fill(place, &mut || job.check())?;
+                state.keep(copy)?;
+            } else if bytes > SMALL || reading == Reading::Beside {
+                state.making.replace(Some(copying.start(place)?));
+            } else {
+                state.later.replace(Some(copying));
+            }
+        }
+        state.in_place.set(held);
+        Ok(state)
+    }
+
+    /// Begins to copy, if that is still to do.
+    fn begin_copy(&self) -> Result<()> {
+        let Some(copying) = self.later.borrow_mut().take() else { return Ok(()) };
+        let making = copying.start(self.place)?;
+        self.making.replace(Some(making));
+        Ok(())
+    }
+
+    fn keep(&self, copy: SqliteConnection) -> Result<()> {
+        copy.watch(self.job.borrow().clone());
+        // Only so that what asks for a transaction finds one.
+        copy.begin_read()?;
+        let kept = self.copy.set(copy);
+        kept.map_err(|_| Error::internal(Domain::Database, "a state with two copies"))
+    }
+
+    /// Whether others have been kept waiting for longer than this share of the limit.
+    fn is_later_than(&self, percent: u32) -> bool {
+        let limit = self.place.waits.read_limit.unwrap_or(Duration::MAX);
+        self.since.elapsed() > limit / 100 * percent
+    }
+
+    /// From now on nobody waits for us.
+    fn settle(&self) -> Result<()> {
+        self.begin_copy()?;
+        let Some(making) = self.making.borrow_mut().take() else { return Ok(()) };
+        let job = self.job.borrow().clone();
+        loop {
+            let too_late = self.is_later_than(LAST_MOMENT) && making.has_begun();
+            if too_late || making.is_done() {
+                break;
+            }
+            job.as_deref().map_or(Ok(()), Job::check)?;
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let let_in = !making.is_done();
+        if let_in {
+            self.in_place.take();
+        }
+        let (copy, restarts) = making.finish(job.as_deref())?;
+        if let_in && restarts > 0 {
+            return Err(self.place.waits.name_in(
+                Error::new(
+                    Status::Busy,
+                    Domain::Database,
+                    "somebody committed before the private copy of the database was ready",
+                )
+                .detail("max_read_lock_ms", self.place.waits.read_limit.unwrap_or_default().as_millis())
+                .hint(WAYS_OUT),
+            ));
+        }
+        self.keep(copy)?;
+        self.in_place.take();
+        self.place.shrink();
+        Ok(())
+    }
+
+    /// The connection for a statement that begins now.
+    fn at(&self) -> Result<&SqliteConnection> {
+        if let Some(copy) = self.copy.get() {
+            return Ok(copy);
+        }
+        if self.later.borrow().is_some() && self.is_later_than(FIRST_COPY) {
+            self.begin_copy()?;
+        }
+        let is_due = |making: &Making<'_>| making.is_done() || self.is_later_than(LAST_STATEMENT);
+        if self.open.get() == 0 && self.making.borrow().as_ref().is_some_and(is_due) {
+            self.settle()?;
+        }
+        Ok(self.copy.get().unwrap_or(self.place))
+    }
+}
+
+impl Connection for SqliteState<'_> {
+    fn engine(&self) -> Engine {
+        Engine::Sqlite
+    }
+
+    fn layout(&self) -> Result<Layout> {
+        self.at()?.layout()
+    }
+
+    fn watch(&self, job: Option<Arc<Job>>) {
+        self.place.watch(job.clone());
+        if let Some(copy) = self.copy.get() {
+            copy.watch(job.clone());
+        }
+        self.job.replace(job);
+    }
+
+    fn let_go(&self) -> Result<()> {
+        if self.open.get() > 0 && (self.making.borrow().is_some() || self.later.borrow().is_some()) {
+            return Err(Error::internal(Domain::Database, "statements are being read in place"));
+        }
+        self.settle()
+    }
+
+    fn begin_read(&self) -> Result<()> {
+        Err(Error::internal(Domain::Database, "a state has one transaction"))
+    }
+
+    fn begin_write(&self) -> Result<()> {
+        self.begin_read()
+    }
+
+    fn commit(&self) -> Result<()> {
+        self.begin_read()
+    }
+
+    fn rollback(&self) {}
+
+    fn query(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
+        let connection = self.at()?;
+        let _open = Open::new(&self.open);
+        connection.query(sql, params, each)
+    }
+
+    fn query_locked(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
+        self.query(sql, params, each)
+    }
+
+    fn query_held(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
+        self.query(sql, params, each)
+    }
+
+    fn whereabouts(&self, table: &TableLayout, column: &str, bounds: (i64, Option<i64>)) -> Result<Whereabouts> {
+        let connection = self.at()?;
+        let _open = Open::new(&self.open);
+        connection.whereabouts(table, column, bounds)
+    }
+
+    fn references(&self, layout: &Layout) -> Result<References> {
+        self.at()?.references(layout)
+    }
+
+    fn suspend_foreign_keys(&self) -> Result<bool> {
+        self.at()?.suspend_foreign_keys()
+    }
+
+    fn has_other_writers(&self) -> bool {
+        false
+    }
+
+    fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()> {
+        // That takes as long as `body` likes.
+        if self.open.get() == 0 {
+            self.settle()?;
+        }
+        let connection = self.at()?;
+        let _open = Open::new(&self.open);
+        connection.read_together(queries, body)
+    }
+
+    fn prepare_read<'c>(&'c self, sql: &str) -> Result<Box<dyn ReadStatement + 'c>> {
+        self.let_go()?;
+        self.at()?.prepare_read(sql)
+    }
+
+    fn execute(&self, sql: &str, params: &[Value]) -> Result<u64> {
+        self.at()?.execute(sql, params)
+    }
+
+    fn prepare_change<'c>(&'c self, sql: &str) -> Result<Box<dyn Change + 'c>> {
+        self.at()?.prepare_change(sql)
+    }
+
+    fn opening(&self, write: Write, table: &TableLayout) -> Result<String> {
+        self.at()?.opening(write, table)
+    }
+
+    fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>> {
+        self.at()?.inserter(table, columns)
+    }
+
+    fn check_undoes(&self, table: &TableLayout) -> Result<()> {
+        self.at()?.check_undoes(table)
+    }
+
+    fn make_tables(&self, tables: &[&'static Table]) -> Result<bool> {
+        self.at()?.make_tables(tables)
+    }
+
+    fn delete_all(&self, table: &TableLayout) -> Result<()> {
+        self.at()?.delete_all(table)
+    }
+
+    fn unsteady_tables(&self, layout: &Layout) -> Result<Vec<Unsteady>> {
+        self.at()?.unsteady_tables(layout)
+    }
+
+    fn allocate_ids(&self, table: &TableLayout, count: u64, above: i64) -> Result<(i64, bool)> {
+        self.at()?.allocate_ids(table, count, above)
+    }
+
+    fn has_triggers(&self, table: &TableLayout) -> Result<bool> {
+        self.at()?.has_triggers(table)
+    }
+
+    fn can_be_meddled_with(&self) -> Result<bool> {
+        self.at()?.can_be_meddled_with()
+    }
+
+    fn stored_as(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Result<Option<Value>> {
+        self.place.stored_as(column, value)
+    }
+
+    fn add_column(&self, table: &TableLayout, column: &ColumnLayout) -> Result<bool> {
+        self.at()?.add_column(table, column)
+    }
+
+    fn same(&self, left: &str, right: &str) -> String {
+        self.place.same(left, right)
+    }
+
+    fn exactly(&self, expression: &str) -> String {
+        self.place.exactly(expression)
+    }
+
+    fn identical(&self, left: &str, right: &str) -> String {
+        self.place.identical(left, right)
+    }
+
+    fn byte_length(&self, expression: &str) -> String {
+        self.place.byte_length(expression)
+    }
+
+    fn copy_into(&self, into: &Path, copied: Copied<'_>) -> Result<()> {
+        self.at()?.copy_into(into, copied)
+    }
+
+    fn check_integrity(&self, depth: Depth) -> Result<RowCounts> {
+        self.at()?.check_integrity(depth)
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        self.place.free_bytes()
+    }
+}

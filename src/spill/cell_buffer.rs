@@ -1,0 +1,114 @@
+//! Values kept one after another in one piece of memory, so that a row on its way costs no allocation.
+
+use crate::values::ValueRef;
+
+#[derive(Clone, Copy, Debug)]
+enum Cell {
+    Null,
+    Integer(i64),
+    Real(f64),
+    Text(usize, usize),
+    Blob(usize, usize),
+}
+
+/// Values in the order in which they were added.
+#[derive(Debug, Default)]
+pub struct CellBuffer {
+    cells: Vec<Cell>,
+    bytes: Vec<u8>,
+}
+
+impl CellBuffer {
+    /// Adds a value.
+    pub fn push(&mut self, value: ValueRef<'_>) {
+        let cell = match value {
+            ValueRef::Null => Cell::Null,
+            ValueRef::Integer(value) => Cell::Integer(value),
+            ValueRef::Real(value) => Cell::Real(value),
+            ValueRef::Text(text) => Cell::Text(self.keep(text), text.len()),
+            ValueRef::Blob(blob) => Cell::Blob(self.keep(blob), blob.len()),
+        };
+        self.cells.push(cell);
+    }
+
+    fn keep(&mut self, bytes: &[u8]) -> usize {
+        let at = self.bytes.len();
+        self.bytes.extend_from_slice(bytes);
+        at
+    }
+
+    /// Adds a text that `write` appends to the buffer.
+    pub fn push_text<E>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<(), E> {
+        let at = self.bytes.len();
+        write(&mut self.bytes)?;
+        self.cells.push(Cell::Text(at, self.bytes.len() - at));
+        Ok(())
+    }
+
+    fn value(&self, cell: Cell) -> ValueRef<'_> {
+        match cell {
+            Cell::Null => ValueRef::Null,
+            Cell::Integer(value) => ValueRef::Integer(value),
+            Cell::Real(value) => ValueRef::Real(value),
+            Cell::Text(at, len) => ValueRef::Text(self.bytes.get(at..at + len).unwrap_or_default()),
+            Cell::Blob(at, len) => ValueRef::Blob(self.bytes.get(at..at + len).unwrap_or_default()),
+        }
+    }
+
+    /// The value at this place; NULL where there is none.
+    pub fn get(&self, at: usize) -> ValueRef<'_> {
+        self.cells.get(at).map_or(ValueRef::Null, |cell| self.value(*cell))
+    }
+
+    /// Every value.
+    pub fn iter(&self) -> impl Iterator<Item = ValueRef<'_>> {
+        self.cells.iter().map(|cell| self.value(*cell))
+    }
+
+    /// How many values there are.
+    pub fn len(&self) -> usize {
+        self.cells.len()
+    }
+
+    /// How many bytes their texts and blobs have.
+    pub fn byte_len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Forgets every value. Keeps the memory, but for what exceeds `most` bytes of texts and blobs.
+    pub fn clear(&mut self, most: usize) {
+        self.cells.clear();
+        self.bytes.clear();
+        self.bytes.shrink_to(most);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::CellBuffer;
+    use crate::values::ValueRef;
+
+    #[test]
+    fn values_come_back_in_order_until_they_are_forgotten() {
+        let mut cells = CellBuffer::default();
+        let values = [
+            ValueRef::Null,
+            ValueRef::Text(b"a"),
+            ValueRef::Blob(b""),
+            ValueRef::Integer(-1),
+            ValueRef::Text(b"bc\xff"),
+            ValueRef::Real(0.5),
+        ];
+        values.iter().for_each(|value| cells.push(*value));
+        let write = |out: &mut Vec<u8>| {
+            out.extend_from_slice(b"written");
+            Ok::<(), ()>(())
+        };
+        cells.push_text(write).unwrap();
+        assert_eq!(cells.iter().take(6).collect::<Vec<_>>(), values);
+        assert_eq!((cells.get(6), cells.get(7)), (ValueRef::Text(b"written"), ValueRef::Null));
+        assert_eq!((cells.len(), cells.byte_len()), (7, 11));
+        cells.clear(4);
+        assert!(cells.len() == 0 && cells.byte_len() == 0 && cells.bytes.capacity() <= 4);
+    }
+}

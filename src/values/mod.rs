@@ -1,0 +1,12 @@
+//! What cells mean, whoever stores them: values, times, JSON text and its canonical form, Python literals, exact decimals.
+//!
+//! Everything above asks this room. It depends on nothing but the error type.
+
+pub(crate) mod decimal;
+pub mod json;
+pub(crate) mod python_literal;
+mod timestamp;
+mod value;
+
+pub use timestamp::{format_timestamp, parse_timestamp};
+pub use value::{Value, ValueRef, one_line};
