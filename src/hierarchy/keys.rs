@@ -5,7 +5,7 @@ use smallvec::SmallVec;
 use super::odd::is_disguised;
 use super::order::row_order;
 use super::problem::{Problem, ProblemKind};
-use super::stretches::Stretch;
+use super::stretches::{Stretch, Stretches};
 use crate::database::{Layout, Row, TableLayout};
 use crate::error::{Domain, Error, Result};
 use crate::schema::{Column, Entity, Kind, Place, Role, Table, family_of, quote};
@@ -33,7 +33,8 @@ pub struct KeyQuery {
 pub type Rank = (usize, SmallVec<[i64; 2]>, i64);
 
 impl KeyQuery {
-    pub fn new(found: &TableLayout, sound: Option<String>) -> Result<KeyQuery> {
+    /// Of rows in these stretches.
+    pub fn new(found: &TableLayout, sound: Option<String>, stretches: &Stretches) -> Result<KeyQuery> {
         let schema = found.schema;
         let leaf_entity = match schema.place {
             Place::Link { leaf, .. } => Some(leaf),
@@ -62,9 +63,10 @@ impl KeyQuery {
             table: schema,
             whole: format!("SELECT {} FROM {} AS t", select.join(", "), quote(&found.name)),
             sql: format!(
-                "SELECT {} FROM {} AS t WHERE t.{owner_name} BETWEEN ?1 AND ?2{order}",
+                "SELECT {} FROM {} AS t WHERE t.{owner_name} BETWEEN ?1 AND ?2{}{order}",
                 select.join(", "),
-                quote(&found.name)
+                quote(&found.name),
+                stretches.condition(found)
             ),
             owner,
             owner_at,
