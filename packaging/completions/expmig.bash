@@ -215,7 +215,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__compare)
-            opts="-q -y -h -V --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help --version"
+            opts="-q -y -h --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -245,7 +245,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__completions)
-            opts="-q -y -h -V --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help --version bash elvish fish powershell zsh"
+            opts="-q -y -h --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -275,7 +275,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__digest)
-            opts="-e -a -q -y -h -V --experiment --all --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help --version"
+            opts="-e -a -q -y -h --experiment --all --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -313,7 +313,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__export)
-            opts="-e -o -q -y -h -V --experiment --output --force --indent --skip-unsound --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help --version"
+            opts="-e -o -q -y -h --experiment --output --force --indent --skip-unsound --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -699,7 +699,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__import)
-            opts="-q -y -h -V --create --preserve-ids --on-duplicate --add-columns --allow-lossy --no-validation --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help --version"
+            opts="-q -y -h --create --preserve-ids --on-duplicate --add-columns --allow-lossy --no-validation --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -733,7 +733,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__info)
-            opts="-q -y -h -V --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help --version"
+            opts="-q -y -h --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -763,7 +763,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__list)
-            opts="-q -y -h -V --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help --version"
+            opts="-q -y -h --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -793,7 +793,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__manual)
-            opts="-q -y -h -V --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help --version"
+            opts="-q -y -h --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -823,7 +823,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__migrate)
-            opts="-e -a -q -y -h -V --experiment --all --to --strategy --on-duplicate --into --title-prefix --add-columns --allow-lossy --snapshot --rules --dry-run --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help --version"
+            opts="-e -a -q -y -h --experiment --all --to --strategy --on-duplicate --into --title-prefix --add-columns --allow-lossy --snapshot --rules --dry-run --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -885,7 +885,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__plan)
-            opts="-e -a -q -y -h -V --experiment --all --to --strategy --on-duplicate --into --title-prefix --add-columns --allow-lossy --snapshot --rules --dry-run --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help --version"
+            opts="-e -a -q -y -h --experiment --all --to --strategy --on-duplicate --into --title-prefix --add-columns --allow-lossy --snapshot --rules --dry-run --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -947,7 +947,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__query)
-            opts="-q -y -h -V --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help --version"
+            opts="-q -y -h --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -977,7 +977,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__snapshot)
-            opts="-q -y -h -V --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help --version create list verify restore delete cleanup help"
+            opts="-q -y -h --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help create list verify restore delete cleanup help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1007,7 +1007,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__snapshot__subcmd__cleanup)
-            opts="-q -y -h -V --keep --claim --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help --version"
+            opts="-q -y -h --keep --claim --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1041,7 +1041,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__snapshot__subcmd__create)
-            opts="-q -y -h -V --description --metadata --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help --version"
+            opts="-q -y -h --description --metadata --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1079,7 +1079,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__snapshot__subcmd__delete)
-            opts="-q -y -h -V --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help --version"
+            opts="-q -y -h --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1221,7 +1221,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__snapshot__subcmd__list)
-            opts="-q -y -h -V --pattern --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help --version"
+            opts="-q -y -h --pattern --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1255,7 +1255,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__snapshot__subcmd__restore)
-            opts="-q -y -h -V --force --no-safety-snapshot --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help --version"
+            opts="-q -y -h --force --no-safety-snapshot --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1285,7 +1285,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__snapshot__subcmd__verify)
-            opts="-q -y -h -V --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help --version"
+            opts="-q -y -h --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1315,7 +1315,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__transform)
-            opts="-e -q -y -h -V --rules --transformation --parameters --experiment --metric --dry-run --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help --version"
+            opts="-e -q -y -h --rules --transformation --parameters --experiment --metric --dry-run --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1369,7 +1369,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__undo)
-            opts="-q -y -h -V --skip-changed --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help --version"
+            opts="-q -y -h --skip-changed --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1399,7 +1399,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__validate)
-            opts="-e -q -y -h -V --experiment --section --limit --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help --version"
+            opts="-e -q -y -h --experiment --section --limit --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1445,7 +1445,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__widen)
-            opts="-q -y -h -V --dry-run --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help --version"
+            opts="-q -y -h --dry-run --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

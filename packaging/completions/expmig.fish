@@ -58,7 +58,6 @@ complete -c expmig -n "__fish_expmig_using_subcommand list" -l json -d 'Print th
 complete -c expmig -n "__fish_expmig_using_subcommand list" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
 complete -c expmig -n "__fish_expmig_using_subcommand list" -s y -l yes -d 'Do what destroys something without asking'
 complete -c expmig -n "__fish_expmig_using_subcommand list" -s h -l help -d 'Print help'
-complete -c expmig -n "__fish_expmig_using_subcommand list" -s V -l version -d 'Print version'
 complete -c expmig -n "__fish_expmig_using_subcommand info" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand info" -l password-file -d 'The first line of this file is the password for servers' -r -F
 complete -c expmig -n "__fish_expmig_using_subcommand info" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
@@ -67,7 +66,6 @@ complete -c expmig -n "__fish_expmig_using_subcommand info" -l json -d 'Print th
 complete -c expmig -n "__fish_expmig_using_subcommand info" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
 complete -c expmig -n "__fish_expmig_using_subcommand info" -s y -l yes -d 'Do what destroys something without asking'
 complete -c expmig -n "__fish_expmig_using_subcommand info" -s h -l help -d 'Print help'
-complete -c expmig -n "__fish_expmig_using_subcommand info" -s V -l version -d 'Print version'
 complete -c expmig -n "__fish_expmig_using_subcommand query" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand query" -l password-file -d 'The first line of this file is the password for servers' -r -F
 complete -c expmig -n "__fish_expmig_using_subcommand query" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
@@ -76,7 +74,6 @@ complete -c expmig -n "__fish_expmig_using_subcommand query" -l json -d 'Print t
 complete -c expmig -n "__fish_expmig_using_subcommand query" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
 complete -c expmig -n "__fish_expmig_using_subcommand query" -s y -l yes -d 'Do what destroys something without asking'
 complete -c expmig -n "__fish_expmig_using_subcommand query" -s h -l help -d 'Print help'
-complete -c expmig -n "__fish_expmig_using_subcommand query" -s V -l version -d 'Print version'
 complete -c expmig -n "__fish_expmig_using_subcommand validate" -s e -l experiment -d 'Only this experiment' -r
 complete -c expmig -n "__fish_expmig_using_subcommand validate" -l section -d 'Only this part of the checks; may be given more than once' -r -f -a "foreign-keys\t''
 metric-json\t''
@@ -90,7 +87,6 @@ complete -c expmig -n "__fish_expmig_using_subcommand validate" -l json -d 'Prin
 complete -c expmig -n "__fish_expmig_using_subcommand validate" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
 complete -c expmig -n "__fish_expmig_using_subcommand validate" -s y -l yes -d 'Do what destroys something without asking'
 complete -c expmig -n "__fish_expmig_using_subcommand validate" -s h -l help -d 'Print help'
-complete -c expmig -n "__fish_expmig_using_subcommand validate" -s V -l version -d 'Print version'
 complete -c expmig -n "__fish_expmig_using_subcommand digest" -s e -l experiment -d 'The experiment with this id; may be given more than once' -r
 complete -c expmig -n "__fish_expmig_using_subcommand digest" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand digest" -l password-file -d 'The first line of this file is the password for servers' -r -F
@@ -101,7 +97,6 @@ complete -c expmig -n "__fish_expmig_using_subcommand digest" -l json -d 'Print 
 complete -c expmig -n "__fish_expmig_using_subcommand digest" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
 complete -c expmig -n "__fish_expmig_using_subcommand digest" -s y -l yes -d 'Do what destroys something without asking'
 complete -c expmig -n "__fish_expmig_using_subcommand digest" -s h -l help -d 'Print help'
-complete -c expmig -n "__fish_expmig_using_subcommand digest" -s V -l version -d 'Print version'
 complete -c expmig -n "__fish_expmig_using_subcommand compare" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand compare" -l password-file -d 'The first line of this file is the password for servers' -r -F
 complete -c expmig -n "__fish_expmig_using_subcommand compare" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
@@ -110,7 +105,6 @@ complete -c expmig -n "__fish_expmig_using_subcommand compare" -l json -d 'Print
 complete -c expmig -n "__fish_expmig_using_subcommand compare" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
 complete -c expmig -n "__fish_expmig_using_subcommand compare" -s y -l yes -d 'Do what destroys something without asking'
 complete -c expmig -n "__fish_expmig_using_subcommand compare" -s h -l help -d 'Print help'
-complete -c expmig -n "__fish_expmig_using_subcommand compare" -s V -l version -d 'Print version'
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -s e -l experiment -d 'The experiment with this id; may be given more than once' -r
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -l to -d 'The database to copy into; a file that does not exist is made [default: the same database]' -r
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -l strategy -d 'How much is checked' -r -f -a "conservative\t'Every doubt about the source stops it; digests must agree'
@@ -135,7 +129,6 @@ complete -c expmig -n "__fish_expmig_using_subcommand plan" -l json -d 'Print th
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -s y -l yes -d 'Do what destroys something without asking'
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c expmig -n "__fish_expmig_using_subcommand plan" -s V -l version -d 'Print version'
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -s e -l experiment -d 'The experiment with this id; may be given more than once' -r
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l to -d 'The database to copy into; a file that does not exist is made [default: the same database]' -r
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l strategy -d 'How much is checked' -r -f -a "conservative\t'Every doubt about the source stops it; digests must agree'
@@ -160,7 +153,6 @@ complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l json -d 'Print
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -s y -l yes -d 'Do what destroys something without asking'
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c expmig -n "__fish_expmig_using_subcommand migrate" -s V -l version -d 'Print version'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -l password-file -d 'The first line of this file is the password for servers' -r -F
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
@@ -169,7 +161,6 @@ complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_s
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -s y -l yes -d 'Do what destroys something without asking'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -s h -l help -d 'Print help'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -s V -l version -d 'Print version'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -f -a "create" -d 'Copy the whole database into the folder for snapshots'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -f -a "list" -d 'List the snapshots in the folder'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -f -a "verify" -d 'Check a snapshot against its manifest'
@@ -187,7 +178,6 @@ complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from create" -s y -l yes -d 'Do what destroys something without asking'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from create" -s V -l version -d 'Print version'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from list" -l pattern -d 'Only those whose id or description has this pattern (* and ?)' -r
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from list" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from list" -l password-file -d 'The first line of this file is the password for servers' -r -F
@@ -197,7 +187,6 @@ complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from list" -s y -l yes -d 'Do what destroys something without asking'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from list" -s V -l version -d 'Print version'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l password-file -d 'The first line of this file is the password for servers' -r -F
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
@@ -206,7 +195,6 @@ complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -s y -l yes -d 'Do what destroys something without asking'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -s V -l version -d 'Print version'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l password-file -d 'The first line of this file is the password for servers' -r -F
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
@@ -217,7 +205,6 @@ complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -s y -l yes -d 'Do what destroys something without asking'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -s V -l version -d 'Print version'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from delete" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from delete" -l password-file -d 'The first line of this file is the password for servers' -r -F
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from delete" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
@@ -226,7 +213,6 @@ complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from delete" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do what destroys something without asking'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from delete" -s V -l version -d 'Print version'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from cleanup" -l keep -d 'How many stay' -r
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from cleanup" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from cleanup" -l password-file -d 'The first line of this file is the password for servers' -r -F
@@ -237,7 +223,6 @@ complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from cleanup" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from cleanup" -s y -l yes -d 'Do what destroys something without asking'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from cleanup" -s h -l help -d 'Print help'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from cleanup" -s V -l version -d 'Print version'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from help" -f -a "create" -d 'Copy the whole database into the folder for snapshots'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the snapshots in the folder'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Check a snapshot against its manifest'
@@ -259,7 +244,6 @@ complete -c expmig -n "__fish_expmig_using_subcommand transform" -l json -d 'Pri
 complete -c expmig -n "__fish_expmig_using_subcommand transform" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
 complete -c expmig -n "__fish_expmig_using_subcommand transform" -s y -l yes -d 'Do what destroys something without asking'
 complete -c expmig -n "__fish_expmig_using_subcommand transform" -s h -l help -d 'Print help'
-complete -c expmig -n "__fish_expmig_using_subcommand transform" -s V -l version -d 'Print version'
 complete -c expmig -n "__fish_expmig_using_subcommand undo" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand undo" -l password-file -d 'The first line of this file is the password for servers' -r -F
 complete -c expmig -n "__fish_expmig_using_subcommand undo" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
@@ -269,7 +253,6 @@ complete -c expmig -n "__fish_expmig_using_subcommand undo" -l json -d 'Print th
 complete -c expmig -n "__fish_expmig_using_subcommand undo" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
 complete -c expmig -n "__fish_expmig_using_subcommand undo" -s y -l yes -d 'Do what destroys something without asking'
 complete -c expmig -n "__fish_expmig_using_subcommand undo" -s h -l help -d 'Print help'
-complete -c expmig -n "__fish_expmig_using_subcommand undo" -s V -l version -d 'Print version'
 complete -c expmig -n "__fish_expmig_using_subcommand export" -s e -l experiment -d 'The experiment' -r
 complete -c expmig -n "__fish_expmig_using_subcommand export" -s o -l output -d 'The file to write; it appears when it is complete [default: standard output]' -r -F
 complete -c expmig -n "__fish_expmig_using_subcommand export" -l indent -d 'Spaces per level; 0 for one line' -r
@@ -283,7 +266,6 @@ complete -c expmig -n "__fish_expmig_using_subcommand export" -l json -d 'Print 
 complete -c expmig -n "__fish_expmig_using_subcommand export" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
 complete -c expmig -n "__fish_expmig_using_subcommand export" -s y -l yes -d 'Do what destroys something without asking'
 complete -c expmig -n "__fish_expmig_using_subcommand export" -s h -l help -d 'Print help'
-complete -c expmig -n "__fish_expmig_using_subcommand export" -s V -l version -d 'Print version'
 complete -c expmig -n "__fish_expmig_using_subcommand import" -l on-duplicate -d 'What to do with an experiment that is there already with the same content' -r -f -a "copy\t'Copy it again, with a warning'
 skip\t'Write nothing, and say which one it is'
 error\t'Fail'"
@@ -300,7 +282,6 @@ complete -c expmig -n "__fish_expmig_using_subcommand import" -l json -d 'Print 
 complete -c expmig -n "__fish_expmig_using_subcommand import" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
 complete -c expmig -n "__fish_expmig_using_subcommand import" -s y -l yes -d 'Do what destroys something without asking'
 complete -c expmig -n "__fish_expmig_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c expmig -n "__fish_expmig_using_subcommand import" -s V -l version -d 'Print version'
 complete -c expmig -n "__fish_expmig_using_subcommand widen" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand widen" -l password-file -d 'The first line of this file is the password for servers' -r -F
 complete -c expmig -n "__fish_expmig_using_subcommand widen" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
@@ -310,7 +291,6 @@ complete -c expmig -n "__fish_expmig_using_subcommand widen" -l json -d 'Print t
 complete -c expmig -n "__fish_expmig_using_subcommand widen" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
 complete -c expmig -n "__fish_expmig_using_subcommand widen" -s y -l yes -d 'Do what destroys something without asking'
 complete -c expmig -n "__fish_expmig_using_subcommand widen" -s h -l help -d 'Print help'
-complete -c expmig -n "__fish_expmig_using_subcommand widen" -s V -l version -d 'Print version'
 complete -c expmig -n "__fish_expmig_using_subcommand completions" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand completions" -l password-file -d 'The first line of this file is the password for servers' -r -F
 complete -c expmig -n "__fish_expmig_using_subcommand completions" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
@@ -319,7 +299,6 @@ complete -c expmig -n "__fish_expmig_using_subcommand completions" -l json -d 'P
 complete -c expmig -n "__fish_expmig_using_subcommand completions" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
 complete -c expmig -n "__fish_expmig_using_subcommand completions" -s y -l yes -d 'Do what destroys something without asking'
 complete -c expmig -n "__fish_expmig_using_subcommand completions" -s h -l help -d 'Print help'
-complete -c expmig -n "__fish_expmig_using_subcommand completions" -s V -l version -d 'Print version'
 complete -c expmig -n "__fish_expmig_using_subcommand manual" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand manual" -l password-file -d 'The first line of this file is the password for servers' -r -F
 complete -c expmig -n "__fish_expmig_using_subcommand manual" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
@@ -328,7 +307,6 @@ complete -c expmig -n "__fish_expmig_using_subcommand manual" -l json -d 'Print 
 complete -c expmig -n "__fish_expmig_using_subcommand manual" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
 complete -c expmig -n "__fish_expmig_using_subcommand manual" -s y -l yes -d 'Do what destroys something without asking'
 complete -c expmig -n "__fish_expmig_using_subcommand manual" -s h -l help -d 'Print help'
-complete -c expmig -n "__fish_expmig_using_subcommand manual" -s V -l version -d 'Print version'
 complete -c expmig -n "__fish_expmig_using_subcommand help; and not __fish_seen_subcommand_from list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help" -f -a "list" -d 'List the experiments of a database'
 complete -c expmig -n "__fish_expmig_using_subcommand help; and not __fish_seen_subcommand_from list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help" -f -a "info" -d 'Say what a database is: engine, version, tables, extra columns'
 complete -c expmig -n "__fish_expmig_using_subcommand help; and not __fish_seen_subcommand_from list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help" -f -a "query" -d 'Run one SELECT; tab-separated, or a JSON object per row with --json'
