@@ -59,6 +59,17 @@ pub enum Depth {
     Everything,
 }
 
+/// Where the rows are that a column finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// Anywhere: finding out would be no less than reading the table.
+    Unknown,
+    /// There are none.
+    Nowhere,
+    /// From this rowid to that, perhaps with others among them.
+    Between(i64, i64),
+}
+
 /// What a statement does to a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Write {
@@ -180,6 +191,12 @@ pub trait Connection {
     /// As [`Connection::query`] inside of a transaction that writes, of the rows as they are now: until the transaction ends nobody
     /// else changes them, or adds one that the query would have found. Needs no right but to read.
     fn query_held(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()>;
+
+    /// Between which rowids the rows of a table are in which a column is not less than one number, nor greater than another; without
+    /// the other also those in which it is greater than every number. Only where the engine finds that sooner than the rows.
+    fn whereabouts(&self, _: &TableLayout, _column: &str, _bounds: (i64, Option<i64>)) -> Result<Whereabouts> {
+        Ok(Whereabouts::Unknown)
+    }
 
     /// The foreign keys to the tables of the layout that the schema does not know.
     fn references(&self, layout: &Layout) -> Result<References>;

@@ -36,7 +36,7 @@ pub(crate) use guard::{FileId, Held, hold};
 pub use chunk::Chunk;
 pub use connection::{
     Cells, Change, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Reading, Row, RowCounts,
-    Transaction, Watches, Write,
+    Transaction, Watches, Whereabouts, Write,
 };
 pub use foreign_key::{ForeignKey, TableName};
 pub use glob::Glob;

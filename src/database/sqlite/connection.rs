@@ -12,9 +12,10 @@ use super::cell::{Cell, SqliteRow, from_sqlite};
 use super::failure::{may_be_of_a_rule, missing_name, of_rule, translate};
 use super::insert::{SqliteInserter, has_triggers, is_huge};
 use super::read::{self, ReadGuard};
-use super::{add, check, copy, cursors, insert, layout, references};
+use super::{add, check, copy, cursors, insert, layout, references, seek};
 use crate::database::connection::{
-    Change, Connection, Copied, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction, WithCursors, Write,
+    Change, Connection, Copied, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction, Whereabouts,
+    WithCursors, Write,
 };
 use crate::database::guard;
 use crate::database::layout::{Affinity, ColumnLayout, Layout, Storage, TableLayout};
@@ -519,6 +520,10 @@ impl Connection for SqliteConnection {
 
     fn query_held(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
         self.query(sql, params, each)
+    }
+
+    fn whereabouts(&self, table: &TableLayout, column: &str, bounds: (i64, Option<i64>)) -> Result<Whereabouts> {
+        seek::whereabouts(self, table, column, bounds)
     }
 
     fn references(&self, layout: &Layout) -> Result<References> {

@@ -2,7 +2,7 @@
 //!
 //! - [`url`] is the address, [`failure`] SQLite's errors as ours, [`cell`] a value on its way.
 //! - [`layout`] reads what a file has, [`references`] finds the foreign keys that lead to our tables, [`add`] adds a column.
-//! - [`insert`] writes rows, [`cursors`] reads several queries at once, [`read`] lets other people's statements do nothing but read.
+//! - [`insert`] writes rows, [`cursors`] reads several queries at once, [`seek`] finds where rows are, [`read`] lets other people's statements do nothing but read.
 //! - [`connection`] puts these together, [`store`] is what a handle holds.
 //! - How jobs read without keeping writers waiting: [`state`] is one consistent state, [`private`] a copy to read it from, [`pace`] how
 //!   long reading may take. [`aside`] opens what has a write-ahead log where nothing may be written; [`beside`] tidies what opening made.
@@ -26,6 +26,7 @@ mod pages;
 mod private;
 mod read;
 mod references;
+mod seek;
 mod state;
 mod store;
 mod url;

@@ -10,7 +10,7 @@ use super::pace::WAYS_OUT;
 use super::private::{Empty, Making, Spare, is_needed, size_of};
 use crate::database::connection::{
     Change, Connection, Copied, Depth, Engine, Inserter, Next, Query, Reading, Row, RowCounts, Transaction,
-    WithCursors, Write,
+    Whereabouts, WithCursors, Write,
 };
 use crate::database::layout::{ColumnLayout, Layout, TableLayout};
 use crate::database::read::ReadStatement;
@@ -252,6 +252,12 @@ impl Connection for SqliteState<'_> {
 
     fn query_held(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
         self.query(sql, params, each)
+    }
+
+    fn whereabouts(&self, table: &TableLayout, column: &str, bounds: (i64, Option<i64>)) -> Result<Whereabouts> {
+        let connection = self.at()?;
+        let _open = Open::new(&self.open);
+        connection.whereabouts(table, column, bounds)
     }
 
     fn references(&self, layout: &Layout) -> Result<References> {
