@@ -268,6 +268,8 @@ impl Structure {
 fn files_import_what_stands_below_them_and_never_each_other() {
     let mut files = Files::new();
     read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), "", &mut files);
+    // The command is a crate of its own, which is not looked at.
+    files.retain(|(path, _)| !path.starts_with("bin/"));
     let structure = Structure::new(&files);
     assert!(structure.ties.len() > 200, "the imports were not found");
     let problems = structure.problems();

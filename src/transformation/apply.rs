@@ -5,8 +5,9 @@ use std::time::Instant;
 
 use serde_json::json;
 
-use super::examine::{CELLS, Examiner, Verdict};
+use super::examine::{Examiner, Verdict};
 use super::links::{move_links, refuse_tied};
+use super::metric::CELLS;
 use super::options::TransformOptions;
 use super::plan::Plan;
 use super::result::{Noted, Sample, TransformationResult};

@@ -1,6 +1,6 @@
 //! What becomes of one metric: all rules that are for it, one on the result of the other, and whether the end is sound.
 
-use super::metric::{Metric, Outcome};
+use super::metric::{CELLS, Metric, Outcome};
 use super::rules::Settings;
 use super::steps::Steps;
 use super::untold::Untold;
@@ -10,8 +10,6 @@ use crate::schema::Column;
 use crate::validation::Values;
 use crate::values::{Value, ValueRef};
 
-/// The cells of METRIC that transformations change, and the bits by which the undo log tells them.
-pub const CELLS: [(&str, u8); 2] = [("total_val", 1), ("per_label_val", 2)];
 /// What speaks of a row that is not valid after all rules were applied.
 const VALIDATION: &str = "validate_after_transform";
 /// What speaks of a row that could not be given back what it had.

@@ -2,6 +2,9 @@
 
 use crate::values::Value;
 
+/// The cells of METRIC that transformations change, and the bits by which the undo log tells them.
+pub const CELLS: [(&str, u8); 2] = [("total_val", 1), ("per_label_val", 2)];
+
 /// A metric that is being transformed: the cells as they are stored.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metric {

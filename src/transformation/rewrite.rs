@@ -1,6 +1,7 @@
 //! Transforming metrics on their way into a copy.
 
-use super::examine::{CELLS, Examiner, Verdict};
+use super::examine::{Examiner, Verdict};
+use super::metric::CELLS;
 use super::plan::Plan;
 use super::result::{Noted, Sample, TransformationResult};
 use super::rules::Settings;

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::examine::CELLS;
+use super::metric::CELLS;
 use crate::database::{Connection, Next, TableLayout};
 use crate::error::Result;
 use crate::hierarchy::mark;

@@ -1,7 +1,6 @@
 //! Writing the metrics that changed: in place, or as copies where others are linked to them too.
 
-use super::examine::CELLS;
-use super::metric::Metric;
+use super::metric::{CELLS, Metric};
 use super::result::Noted;
 use super::undo_log::{Fingerprint, Touched, UndoLog, fingerprint};
 use crate::database::{Change, Connection, Layout, Mentioned, Next, TableLayout, Write};

@@ -11,7 +11,7 @@ use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::IdSet;
 use crate::schema::UNDO;
 use crate::schema::experiment_manager::METRIC;
-use crate::transformation::examine::CELLS;
+use crate::transformation::metric::CELLS;
 use crate::transformation::undo_log::{Fingerprint, fingerprint, somebody_changed};
 use crate::transformation::untold::Untold;
 use crate::transformation::write::{as_sent, certainly_keeps, changed_otherwise, read_back, update_statement};
