@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::layout::{ColumnLayout, Layout, TableLayout};
+use super::capabilities::Capabilities;
+use super::column::ColumnLayout;
+use super::layout::{Layout, TableLayout};
 use super::missing_column::MissingColumn;
 use super::read::ReadStatement;
 use super::reference::References;
@@ -15,24 +17,6 @@ use crate::error::{Domain, Error, Result};
 use crate::progress::Job;
 use crate::schema::Table;
 use crate::values::{Value, ValueRef};
-
-/// Which engine a database runs on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Engine {
-    Sqlite,
-    /// MySQL and MariaDB.
-    Mysql,
-}
-
-impl Engine {
-    /// The name in documents: `sqlite` or `mysql`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Engine::Sqlite => "sqlite",
-            Engine::Mysql => "mysql",
-        }
-    }
-}
 
 /// Whether a query goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,8 +128,8 @@ pub trait Change {
 
 /// One connection. Methods take `&self` so that a query can write while it reads, where the engine can.
 pub trait Connection {
-    /// Which engine this is.
-    fn engine(&self) -> Engine;
+    /// What the engine can do.
+    fn capabilities(&self) -> &'static Capabilities;
 
     /// The tables and columns that exist.
     fn layout(&self) -> Result<Layout>;
@@ -193,9 +177,6 @@ pub trait Connection {
     fn suspend_checks(&self) -> Result<()> {
         Ok(())
     }
-
-    /// Whether others can change rows while a transaction of this connection writes.
-    fn has_other_writers(&self) -> bool;
 
     /// Runs several queries at once, each of which is read as far as `body`, called once with a cursor for each, likes.
     fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()>;
@@ -261,17 +242,12 @@ pub trait Connection {
         Ok(())
     }
 
-    /// Adds a column to a table, of a type that keeps everything that this one, of another database, holds; `false` if that would end
-    /// the transaction, and nothing was done.
-    fn add_column(&self, table: &TableLayout, column: &ColumnLayout) -> Result<bool>;
+    /// Adds a column to a table, of a type that keeps everything that this one, of another database, holds; where DDL
+    /// [does not commit](Capabilities::ddl_commits).
+    fn add_column(&self, table: &TableLayout, column: &ColumnLayout) -> Result<()>;
 
-    /// The statement, for a client of any settings, that adds columns which [`Connection::add_column`] does not.
+    /// Where it does, the statement that adds columns, for a client of any settings.
     fn statement_to_add(&self, _: &TableLayout, _: &[MissingColumn<'_>]) -> Option<String> {
-        None
-    }
-
-    /// What a user can do where columns are too narrow for what other engines hold, beside changing them by hand.
-    fn how_to_widen(&self) -> Option<&'static str> {
         None
     }
 

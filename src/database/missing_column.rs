@@ -1,7 +1,8 @@
 //! Columns that a database lacks and cannot add within a transaction: what its owner has to do.
 
+use super::affinity::Affinity;
 use super::connection::{Connection, Next};
-use super::layout::{Affinity, TableLayout};
+use super::layout::TableLayout;
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::quote;
 use crate::values::ValueRef;

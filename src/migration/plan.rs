@@ -74,7 +74,7 @@ fn locks(
         Strategy::Balanced | Strategy::Conservative => TIMES_PROVEN,
     };
     let read = u64::try_from(read.as_millis()).unwrap_or(u64::MAX);
-    let writes = !sides.target.has_other_writers();
+    let writes = !sides.target.capabilities().other_writers;
     Ok(json!({
         "source": if sides.same { Json::Null } else { source.describe_reading()? },
         "target": {

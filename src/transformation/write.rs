@@ -91,7 +91,7 @@ impl<'c> Writer<'c> {
             statements: Default::default(),
             log,
             suspicious: connection.has_triggers(table)?,
-            has_other_writers: connection.has_other_writers(),
+            has_other_writers: connection.capabilities().other_writers,
             copied: IdSet::default(),
             first_copy: match most_copies {
                 0 => 0,

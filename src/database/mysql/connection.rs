@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use mysql::Value as Wire;
 
-use super::coercion::{Stored, store};
+use super::capabilities::CAPABILITIES;
+use super::coercion::store;
 use super::column_type::ColumnType;
 use super::insert::{MysqlInserter, sent};
 use super::link::{Failure, Link};
@@ -15,12 +16,15 @@ use super::placeholders::plain;
 use super::reserve::Beside;
 use super::rows::{Buffered, MysqlCursor, Open};
 use super::session::{Door, Kind, Server};
+use super::stored::Stored;
 use super::tables::most;
 use super::{added_column, layout, read, references, triggers};
+use crate::database::capabilities::Capabilities;
+use crate::database::column::ColumnLayout;
 use crate::database::connection::{
-    Change, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Row, RowCounts, WithCursors, Write,
+    Change, Connection, Copied, Cursor, Depth, Inserter, Next, Query, Row, RowCounts, WithCursors, Write,
 };
-use crate::database::layout::{ColumnLayout, Layout, Storage, TableLayout};
+use crate::database::layout::{Layout, TableLayout};
 use crate::database::missing_column::MissingColumn;
 use crate::database::read::ReadStatement;
 use crate::database::reference::References;
@@ -303,8 +307,8 @@ fn files_only(what: &str) -> Error {
 }
 
 impl Connection for MysqlConnection {
-    fn engine(&self) -> Engine {
-        Engine::Mysql
+    fn capabilities(&self) -> &'static Capabilities {
+        &CAPABILITIES
     }
 
     fn layout(&self) -> Result<Layout> {
@@ -417,10 +421,6 @@ impl Connection for MysqlConnection {
         Ok(())
     }
 
-    fn has_other_writers(&self) -> bool {
-        true
-    }
-
     fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()> {
         let mut cursors: Vec<Box<dyn Cursor + '_>> = Vec::new();
         for query in queries {
@@ -520,18 +520,15 @@ impl Connection for MysqlConnection {
     }
 
     fn as_sent(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Option<Value> {
-        match (&column.storage, value) {
+        match (column.own_type()?, value) {
             // MySQL would take the digits of the next row for a number of that kind.
-            (Storage::Mysql(ColumnType::Decimal(_)), ValueRef::Integer(number)) => {
-                Some(Value::Text(number.to_string().into_bytes()))
-            }
-            (Storage::Mysql(kind), value) => sent(kind, value),
-            _ => None,
+            (ColumnType::Decimal(_), ValueRef::Integer(number)) => Some(Value::Text(number.to_string().into_bytes())),
+            (kind, value) => sent(kind, value),
         }
     }
 
     fn stored_as(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Result<Option<Value>> {
-        let Storage::Mysql(kind) = &column.storage else {
+        let Some(kind) = column.own_type::<ColumnType>() else {
             return Err(Error::internal(Domain::Database, "a column of another engine"));
         };
         match store(kind, value) {
@@ -551,16 +548,12 @@ impl Connection for MysqlConnection {
         self.one_way(table, column, found)
     }
 
-    fn add_column(&self, _: &TableLayout, _: &ColumnLayout) -> Result<bool> {
-        Ok(false)
+    fn add_column(&self, _: &TableLayout, _: &ColumnLayout) -> Result<()> {
+        Err(Error::internal(Domain::Database, "adding a column would end the transaction"))
     }
 
     fn statement_to_add(&self, table: &TableLayout, columns: &[MissingColumn<'_>]) -> Option<String> {
         Some(added_column::statement(table, columns))
-    }
-
-    fn how_to_widen(&self) -> Option<&'static str> {
-        Some("widen the target's columns with expmig_schema_widen")
     }
 
     fn same(&self, left: &str, right: &str) -> String {

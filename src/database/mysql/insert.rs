@@ -5,13 +5,15 @@ use std::sync::Arc;
 use mysql::Value as Wire;
 
 use super::any_cell;
-use super::coercion::{Stored, store};
+use super::coercion::store;
 use super::column_type::ColumnType;
 use super::connection::{MysqlConnection, wire};
 use super::load;
 use super::numbers::{large, plain};
+use super::stored::Stored;
+use crate::database::column::ColumnLayout;
 use crate::database::connection::{Connection, Inserter};
-use crate::database::layout::{ColumnLayout, Storage, TableLayout};
+use crate::database::layout::TableLayout;
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::quote;
 use crate::values::{Value, ValueRef};
@@ -56,10 +58,7 @@ impl<'c> MysqlInserter<'c> {
         let names: Vec<String> = columns.iter().map(|column| quote(column)).collect();
         let find = |name: &&str| {
             let found = table.columns.iter().find(|column| column.name == *name)?;
-            match &found.storage {
-                Storage::Mysql(kind) => Some((found.clone(), kind.clone())),
-                _ => None,
-            }
+            Some((found.clone(), found.own_type::<ColumnType>()?.clone()))
         };
         let Some(columns) = columns.iter().map(find).collect::<Option<Vec<_>>>() else {
             return Err(Error::internal(Domain::Database, format!("{} has other columns", table.schema.name)));

@@ -1,14 +1,14 @@
 //! Reading what a schema has.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::column_type::{ColumnType, Decimal, Declared, Zero};
 use super::connection::MysqlConnection;
 use super::{foreign_key, visible};
+use crate::database::column::{ColumnLayout, Storage};
 use crate::database::connection::{Connection, Next, Row};
-use crate::database::layout::{
-    ColumnLayout, Layout, Storage, TableLayout, ids_are_no_key, is_relied_on, no_ids, not_a_table,
-};
+use crate::database::layout::{Layout, TableLayout, ids_are_no_key, is_relied_on, no_ids, not_a_table};
 use crate::error::{Error, Result};
 use crate::schema::{Column, Kind, Table, own_table, table};
 use crate::values::{Value, ValueRef};
@@ -158,18 +158,14 @@ fn columns(connection: &MysqlConnection, schema: &'static Table, table: &str) ->
             zero: if connection.is_mariadb() { Zero::Plain } else { Zero::Signed },
         };
         let known = schema.columns.iter().find(|column| column.name.eq_ignore_ascii_case(&name));
+        let storage = Storage::Own(Arc::new(column_type(known, &declared)));
         columns.push(ColumnLayout {
-            schema: known,
-            name,
-            storage: Storage::Mysql(column_type(known, &declared)),
-            declared: declared.column_type,
             not_null: row.value(3)? == ValueRef::Text(b"NO"),
-            refers: None,
-            torn: false,
             counter: extra.contains("auto_increment"),
             // MariaDB writes the default that is NULL as a text, but none of a column that refuses it.
             has_default: row.value(12)? != ValueRef::Null,
             is_stamped: extra.contains("on update"),
+            ..ColumnLayout::new(name, known, declared.column_type, storage)
         });
         Ok(Next::Row)
     })?;

@@ -8,7 +8,7 @@ use mysql::consts::CapabilityFlags;
 use mysql::prelude::Queryable;
 use mysql::{DriverError, Error as Cause, Opts, OptsBuilder, Pool, PoolConstraints, PoolOpts, PooledConn, SslOpts};
 
-use super::address::{Address, SslMode};
+use super::address::{MysqlAddress, SslMode};
 use super::failure::{lacks_tls, of_connecting, translate};
 use super::opening::in_time;
 use super::patience::Patience;
@@ -61,7 +61,7 @@ pub struct Server {
 /// How to get to a schema.
 #[derive(Clone, Debug)]
 pub struct Door {
-    pub address: Address,
+    pub address: MysqlAddress,
     pub password: Option<Secret>,
 }
 

@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 
-use super::coercion::Stored;
 use super::column_type::{Charset, ColumnType, Decimal};
 use super::connection::MysqlConnection;
 use super::names::backticked;
 use super::numbers::{filled, read_decimal};
+use super::stored::Stored;
 use super::times::date_time;
+use crate::database::column::{ColumnLayout, EngineType};
 use crate::database::connection::{Connection, Next};
-use crate::database::layout::{ColumnLayout, Layout, Storage, TableLayout};
+use crate::database::layout::{Layout, TableLayout};
 use crate::database::unsteady::Unsteady;
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::{Kind, Table, create_statement_mysql, quote};
@@ -18,8 +19,8 @@ use crate::values::{Value, ValueRef, json};
 /// The highest id that a column holds.
 pub fn most(table: &TableLayout) -> i64 {
     let id = table.columns.iter().find(|column| column.name.eq_ignore_ascii_case("id"));
-    match id.map(|column| &column.storage) {
-        Some(Storage::Mysql(ColumnType::Integer { most, .. })) => i64::try_from(*most).unwrap_or(i64::MAX),
+    match id.and_then(ColumnLayout::own_type) {
+        Some(ColumnType::Integer { most, .. }) => i64::try_from(*most).unwrap_or(i64::MAX),
         _ => i64::MAX,
     }
 }
@@ -163,8 +164,8 @@ impl MysqlConnection {
     ) -> Result<()> {
         let name = quote(&column.name);
         let differs = |back: &str, out: &str| format!("NOT CAST({back} AS BINARY) <=> CAST({out} AS BINARY)");
-        let (back, different) = match &column.storage {
-            Storage::Mysql(ColumnType::Json) => {
+        let (back, different) = match column.own_type() {
+            Some(ColumnType::Json) => {
                 let text = format!("CAST({name} AS CHAR)");
                 let again = format!("CAST({text} AS JSON)");
                 let back = format!("CAST({again} AS CHAR)");
@@ -172,9 +173,7 @@ impl MysqlConnection {
                 let different = format!("({} OR NOT {again} <=> {name})", differs(&back, &text));
                 (back, different)
             }
-            Storage::Mysql(kind @ ColumnType::Text { charset: Charset::Other(charset), .. })
-                if !kind.is_read_whole() =>
-            {
+            Some(kind @ ColumnType::Text { charset: Charset::Other(charset), .. }) if !kind.is_read_whole() => {
                 let back = format!("CONVERT(CONVERT({name} USING utf8mb4) USING {charset})");
                 let different = differs(&back, &name);
                 (back, different)

@@ -10,8 +10,9 @@ use super::names::backticked;
 use super::remembered::{self, Remembered};
 use super::settings::SQL_MODE;
 use super::visible::is_versioned;
+use crate::database::column::ColumnLayout;
 use crate::database::connection::Connection;
-use crate::database::layout::{ColumnLayout, Storage, TableLayout};
+use crate::database::layout::TableLayout;
 use crate::database::widening::{AddedAgain, Change, Left, Widening};
 use crate::error::{Domain, Error, Result};
 use crate::schema::{Column, Kind, MYSQL_CHARSET, mysql_type};
@@ -165,7 +166,7 @@ fn read_narrow(connection: &MysqlConnection, table: &TableLayout, narrow: &mut V
     let attributes = attributes::read(connection, &table.name)?;
     let versioned = is_versioned(connection, &table.name)?;
     for column in &table.columns {
-        let (Some(schema), Storage::Mysql(kind)) = (column.schema, &column.storage) else { continue };
+        let (Some(schema), Some(kind)) = (column.schema, column.own_type()) else { continue };
         let (to, clause) = match wanted(schema, kind) {
             Wanted::Nothing => continue,
             Wanted::Unknown => (String::new(), Err("what it holds cannot be told".to_owned())),
@@ -226,9 +227,9 @@ fn clause(
     if wanted == LONGEST_TEXT && kept.contains(" DEFAULT ") && !mariadb {
         return Err("its default would be lost: LONGTEXT has none there");
     }
-    let charset = match &column.storage {
+    let charset = match column.own_type() {
         // Where only the length or the type is too narrow, texts go on to be equal, and sorted, as they were.
-        Storage::Mysql(ColumnType::Text { charset: Charset::Utf8, .. }) => found
+        Some(ColumnType::Text { charset: Charset::Utf8, .. }) => found
             .and_then(|found| found.collation.as_ref())
             .map(|name| format!(" CHARACTER SET utf8mb4 COLLATE {name}")),
         _ => None,

@@ -2,8 +2,9 @@
 
 use super::connection::SqliteConnection;
 use super::layout::ROWID;
+use crate::database::column::ColumnLayout;
 use crate::database::connection::Connection;
-use crate::database::layout::{ColumnLayout, TableLayout};
+use crate::database::layout::TableLayout;
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::{create_statement, create_statement_with, entity_table, quote};
 use crate::values::Value;

@@ -8,16 +8,20 @@ use std::time::{Duration, Instant};
 
 use rusqlite::OpenFlags;
 
+use super::capabilities::CAPABILITIES;
 use super::cell::{Cell, SqliteRow, from_sqlite};
 use super::failure::{may_be_of_a_rule, missing_name, of_rule, translate};
 use super::insert::{SqliteInserter, has_triggers, is_huge};
 use super::read::{self, ReadGuard};
 use super::{add, check, copy, cursors, insert, layout, references};
+use crate::database::affinity::Affinity;
+use crate::database::capabilities::Capabilities;
+use crate::database::column::{ColumnLayout, Storage};
 use crate::database::connection::{
-    Change, Connection, Copied, Depth, Engine, Inserter, Next, Query, Row, RowCounts, Transaction, WithCursors, Write,
+    Change, Connection, Copied, Depth, Inserter, Next, Query, Row, RowCounts, Transaction, WithCursors, Write,
 };
 use crate::database::guard;
-use crate::database::layout::{Affinity, ColumnLayout, Layout, Storage, TableLayout};
+use crate::database::layout::{Layout, TableLayout};
 use crate::database::mentions::mentions;
 use crate::database::one_file::{OneFile, replaced};
 use crate::database::read::ReadStatement;
@@ -441,8 +445,8 @@ impl Change for SqliteChange<'_> {
 }
 
 impl Connection for SqliteConnection {
-    fn engine(&self) -> Engine {
-        Engine::Sqlite
+    fn capabilities(&self) -> &'static Capabilities {
+        &CAPABILITIES
     }
 
     fn layout(&self) -> Result<Layout> {
@@ -528,10 +532,6 @@ impl Connection for SqliteConnection {
     fn suspend_foreign_keys(&self) -> Result<bool> {
         // Our connections never enforce them.
         Ok(false)
-    }
-
-    fn has_other_writers(&self) -> bool {
-        false
     }
 
     fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()> {
@@ -631,11 +631,10 @@ impl Connection for SqliteConnection {
         // Asking SQLite itself is the one sure way to know how it converts. The declared type is somebody else's text, so
         // only what it means goes into the statement.
         let (affinity, table, strict) = match &column.storage {
-            Storage::Sqlite(Affinity::Blob) => return Ok(Some(value.to_owned())),
+            Storage::Affinity(Affinity::Blob) => return Ok(Some(value.to_owned())),
             Storage::Strict(affinity) => (*affinity, "strict_probe", " STRICT"),
-            Storage::Sqlite(affinity) => (*affinity, "probe", ""),
-            #[cfg(feature = "mysql")]
-            Storage::Mysql(_) => return Err(Error::internal(Domain::Database, "a column of another engine")),
+            Storage::Affinity(affinity) => (*affinity, "probe", ""),
+            Storage::Own(_) => return Err(Error::internal(Domain::Database, "a column of another engine")),
         };
         let declared = match affinity {
             Affinity::Blob => "BLOB",
@@ -663,8 +662,8 @@ impl Connection for SqliteConnection {
         }
     }
 
-    fn add_column(&self, table: &TableLayout, column: &ColumnLayout) -> Result<bool> {
-        add::add_column(self, table, column).map(|()| true)
+    fn add_column(&self, table: &TableLayout, column: &ColumnLayout) -> Result<()> {
+        add::add_column(self, table, column)
     }
 
     fn same(&self, left: &str, right: &str) -> String {

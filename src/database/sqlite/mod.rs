@@ -1,6 +1,6 @@
 //! What is particular to SQLite.
 //!
-//! - [`url`] is the address, [`failure`] SQLite's errors as ours, [`cell`] a value on its way.
+//! - [`address`] is the address, [`failure`] SQLite's errors as ours, [`cell`] a value on its way.
 //! - [`layout`] reads what a file has, [`references`] finds the foreign keys that lead to our tables, [`add`] adds a column.
 //! - [`insert`] writes rows, [`cursors`] reads several queries at once, [`read`] lets other people's statements do nothing but read.
 //! - [`connection`] puts these together, [`store`] is what a handle holds.
@@ -10,8 +10,10 @@
 //! - [`check`] looks for damage, by [`walk`] where SQLite itself would take long.
 
 mod add;
+mod address;
 mod aside;
 mod beside;
+mod capabilities;
 mod cell;
 mod check;
 mod connection;
@@ -21,6 +23,7 @@ mod cursors;
 mod failure;
 mod insert;
 mod layout;
+mod open;
 mod pace;
 mod pages;
 mod private;
@@ -28,10 +31,11 @@ mod read;
 mod references;
 mod state;
 mod store;
-mod url;
 mod walk;
 
+#[cfg(test)]
+pub use address::SqliteAddress;
+pub use capabilities::CAPABILITIES;
 pub use connection::sqlite_version;
-pub use state::SqliteState;
-pub use store::{SqliteFile, create_copy, open_copy};
-pub use url::SqliteAddress;
+pub use open::{of_file, of_path, of_sqlite};
+pub use store::{create_copy, open_copy};

@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use super::connection::SqliteConnection;
 use super::pace::WAYS_OUT;
 use super::private::{Empty, Making, Spare, is_needed, size_of};
+use crate::database::capabilities::Capabilities;
+use crate::database::column::ColumnLayout;
 use crate::database::connection::{
-    Change, Connection, Copied, Depth, Engine, Inserter, Next, Query, Reading, Row, RowCounts, Transaction,
-    WithCursors, Write,
+    Change, Connection, Copied, Depth, Inserter, Next, Query, Reading, Row, RowCounts, Transaction, WithCursors, Write,
 };
-use crate::database::layout::{ColumnLayout, Layout, TableLayout};
+use crate::database::layout::{Layout, TableLayout};
 use crate::database::read::ReadStatement;
 use crate::database::reference::References;
 use crate::database::unsteady::Unsteady;
@@ -203,8 +204,8 @@ impl<'c> SqliteState<'c> {
 }
 
 impl Connection for SqliteState<'_> {
-    fn engine(&self) -> Engine {
-        Engine::Sqlite
+    fn capabilities(&self) -> &'static Capabilities {
+        self.place.capabilities()
     }
 
     fn layout(&self) -> Result<Layout> {
@@ -260,10 +261,6 @@ impl Connection for SqliteState<'_> {
 
     fn suspend_foreign_keys(&self) -> Result<bool> {
         self.at()?.suspend_foreign_keys()
-    }
-
-    fn has_other_writers(&self) -> bool {
-        false
     }
 
     fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()> {
@@ -329,7 +326,7 @@ impl Connection for SqliteState<'_> {
         self.place.stored_as(column, value)
     }
 
-    fn add_column(&self, table: &TableLayout, column: &ColumnLayout) -> Result<bool> {
+    fn add_column(&self, table: &TableLayout, column: &ColumnLayout) -> Result<()> {
         self.at()?.add_column(table, column)
     }
 
