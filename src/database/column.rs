@@ -123,7 +123,7 @@ impl ColumnLayout {
         ColumnLayout::new(name.to_owned(), None, declared.to_owned(), storage)
     }
 
-    /// Whether a value is certainly stored as it is. If not, [`Connection::stored_as`](super::Connection::stored_as) knows.
+    /// Whether a value is certainly stored as it is. If not, [`Catalog::stored_as`](super::Catalog::stored_as) knows.
     #[inline]
     pub fn certainly_keeps(&self, value: ValueRef<'_>) -> bool {
         match &self.storage {

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json, json};
 
 use super::capabilities::Capabilities;
-use super::connection::{Connection, Copied, Reading, Transaction, Watches};
+use super::connection::{Connection, Copied, Reading};
 use super::layout::Layout;
 use super::options::OpenOptions;
 use super::read::EachRow;
 use super::state::State;
 use super::store::Store;
+use super::transaction::{Transaction, Watches};
 use super::url;
 use super::widening::Widening;
 use crate::error::{Domain, Error, Result, Status};
@@ -132,7 +133,7 @@ impl Database {
         self.store.check_same()
     }
 
-    /// Replaces everything in the database by what is in the SQLite file at `from`, a copy that [`Connection::copy_into`] made. One
+    /// Replaces everything in the database by what is in the SQLite file at `from`, a copy that [`Reads::copy_into`](super::Reads::copy_into) made. One
     /// transaction: others see the old state or the new one. `keep`, if there is one, is called before, when only this call can
     /// change the database any more; again, if somebody did all the same.
     pub fn replace_content(

@@ -1,6 +1,7 @@
 //! One consistent state of a database, to be read for as long as that takes.
 
-use super::connection::{Connection, Transaction};
+use super::connection::Connection;
+use super::transaction::Transaction;
 use crate::error::Result;
 
 /// What is behind it.

@@ -8,11 +8,12 @@ use std::sync::Arc;
 use serde_json::{Map, Value as Json};
 
 use super::capabilities::Capabilities;
-use super::connection::{Connection, Copied, Reading, Watches};
+use super::connection::{Connection, Copied, Reading};
 use super::identity::Identity;
 use super::options::OpenOptions;
 use super::read::EachRow;
 use super::state::State;
+use super::transaction::Watches;
 use super::widening::Widening;
 use crate::error::{Domain, Error, Result};
 use crate::progress::Job;

@@ -1,6 +1,6 @@
 //! The types of columns, as far as it matters what they do to a value.
 
-use super::members::members;
+use super::enum_members::members;
 
 /// What a text column can hold.
 #[derive(Clone, Debug, PartialEq, Eq)]

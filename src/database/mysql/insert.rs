@@ -5,14 +5,15 @@ use std::sync::Arc;
 use mysql::Value as Wire;
 
 use super::any_cell;
+use super::cell::wire;
 use super::coercion::store;
 use super::column_type::ColumnType;
-use super::connection::{MysqlConnection, wire};
-use super::load;
+use super::connection::MysqlConnection;
+use super::load_data;
 use super::numbers::{large, plain};
 use super::stored::Stored;
 use crate::database::column::ColumnLayout;
-use crate::database::connection::{Connection, Inserter};
+use crate::database::connection::{Catalog, Inserter};
 use crate::database::layout::TableLayout;
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::quote;
@@ -67,13 +68,13 @@ impl<'c> MysqlInserter<'c> {
         let head = format!("INSERT INTO {} ({}) VALUES ", quote(&table.name), names.join(", "));
         let row = format!("({})", columns.iter().map(|(_, kind)| placeholder(kind)).collect::<Vec<_>>().join(", "));
         let rows = ROWS.min(MOST_PARAMETERS / width).max(1);
-        let loads = connection.server().local_infile && columns.iter().all(|(_, kind)| load::takes_text(kind));
+        let loads = connection.server().local_infile && columns.iter().all(|(_, kind)| load_data::takes_text(kind));
         Ok(MysqlInserter {
             connection,
             table: table.schema.name,
             many: format!("{head}{}", vec![row.as_str(); rows].join(", ")),
             one: format!("{head}{row}"),
-            load: loads.then(|| load::statement(&table.name, &names).into()),
+            load: loads.then(|| load_data::statement(&table.name, &names).into()),
             loaded: false,
             text: Vec::new(),
             columns,
@@ -140,7 +141,7 @@ impl<'c> MysqlInserter<'c> {
         for row in values.chunks_exact(width) {
             for (at, (column, value)) in self.columns.iter().zip(row).enumerate() {
                 let converted = self.converted(column, *value)?;
-                load::append(converted.as_ref().map_or(*value, Value::borrow), at + 1 == width, &mut text);
+                load_data::append(converted.as_ref().map_or(*value, Value::borrow), at + 1 == width, &mut text);
             }
         }
         self.connection.load(sql, self.table, &text, values.len() / width)?;

@@ -209,8 +209,8 @@ fn significant(text: &str) -> (bool, Vec<u8>, i64) {
 #[cfg(test)]
 mod tests {
     use super::{decimal, rounded, same_number};
-    use crate::database::mysql::stored::Stored;
     use crate::database::mysql::column_type::{Decimal, Zero};
+    use crate::database::mysql::stored::Stored;
     use crate::values::{Value, ValueRef};
 
     #[test]

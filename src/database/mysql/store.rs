@@ -9,10 +9,10 @@ use super::address::MysqlAddress;
 use super::capabilities::CAPABILITIES;
 use super::connection::MysqlConnection;
 use super::failure::UNKNOWN_SCHEMA;
-use super::session::Door;
+use super::session::Endpoint;
 use super::widen;
 use crate::database::capabilities::Capabilities;
-use crate::database::connection::Connection;
+use crate::database::connection::{Catalog, Connection, Reads};
 use crate::database::creating::has_no_experiment;
 use crate::database::identity::Identity;
 use crate::database::options::OpenOptions;
@@ -36,7 +36,7 @@ fn of_the_server(schema: &str) -> Error {
 /// A schema of a server.
 pub struct MysqlServer {
     process: Process,
-    door: Door,
+    endpoint: Endpoint,
     options: OpenOptions,
     created: bool,
     reader: OnceCell<MysqlConnection>,
@@ -53,7 +53,7 @@ impl MysqlServer {
         let address = MysqlAddress { password: None, ..address };
         let mut server = MysqlServer {
             process: Process::current(),
-            door: Door { address, password },
+            endpoint: Endpoint { address, password },
             options: options.clone(),
             created: false,
             reader: OnceCell::new(),
@@ -69,16 +69,16 @@ impl MysqlServer {
     /// Creates what is missing; whether there are only tables without any experiment then.
     fn create(&self, job: &Arc<Job>) -> Result<bool> {
         if SYSTEM_SCHEMAS.iter().any(|schema| schema.eq_ignore_ascii_case(self.schema())) {
-            return Err(of_the_server(self.schema()).detail("database", self.door.place()));
+            return Err(of_the_server(self.schema()).detail("database", self.endpoint.place()));
         }
-        let named = |error: Error| error.detail("database", self.door.place());
+        let named = |error: Error| error.detail("database", self.endpoint.place());
         if let Err(error) = self.open_reader(Some(job)) {
             if error.status() != Status::NotFound || error.vendor_code() != Some(i32::from(UNKNOWN_SCHEMA)) {
                 return Err(error);
             }
-            let name = quote(&self.door.address.schema);
+            let name = quote(&self.endpoint.address.schema);
             MysqlConnection::create_schema(
-                &self.door,
+                &self.endpoint,
                 &format!("CREATE SCHEMA IF NOT EXISTS {name} {MYSQL_CHARSET}"),
                 job,
             )?;
@@ -104,7 +104,7 @@ impl MysqlServer {
     }
 
     fn connect(&self, job: Option<&Arc<Job>>) -> Result<MysqlConnection> {
-        MysqlConnection::open(&self.door, self.options.busy_timeout, job.cloned())
+        MysqlConnection::open(&self.endpoint, self.options.busy_timeout, job.cloned())
     }
 
     fn open_reader(&self, job: Option<&Arc<Job>>) -> Result<&MysqlConnection> {
@@ -118,7 +118,7 @@ impl MysqlServer {
 
     /// The name of the schema.
     fn schema(&self) -> &str {
-        &self.door.address.schema
+        &self.endpoint.address.schema
     }
 }
 
@@ -132,7 +132,7 @@ impl Store for MysqlServer {
     }
 
     fn place(&self) -> String {
-        self.door.place()
+        self.endpoint.place()
     }
 
     fn name(&self) -> String {

@@ -9,8 +9,9 @@ use super::numbers::{filled, read_decimal};
 use super::stored::Stored;
 use super::times::date_time;
 use crate::database::column::{ColumnLayout, EngineType};
-use crate::database::connection::{Connection, Next};
+use crate::database::connection::{Connection, Reads};
 use crate::database::layout::{Layout, TableLayout};
+use crate::database::rows::Next;
 use crate::database::unsteady::Unsteady;
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::{Kind, Table, create_statement_mysql, quote};
@@ -142,7 +143,7 @@ impl MysqlConnection {
     /// The highest id that the table has.
     pub(super) fn highest(&self, table: &TableLayout) -> Result<i64> {
         let sql = format!("SELECT MAX({}) FROM {}", table.quoted("id"), quote(&table.name));
-        Ok((self as &dyn Connection).query_integer(&sql, &[])?.unwrap_or(0))
+        Ok(self.query_integer(&sql, &[])?.unwrap_or(0))
     }
 
     /// Whether inserting into this table makes the server do more than that.
@@ -150,7 +151,7 @@ impl MysqlConnection {
         let sql = "SELECT COUNT(*) FROM information_schema.TRIGGERS
             WHERE EVENT_OBJECT_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE = ?1 AND EVENT_MANIPULATION = 'INSERT'";
         let name = Value::Text(table.name.clone().into_bytes());
-        Ok((self as &dyn Connection).query_integer(sql, &[name])?.unwrap_or(0) > 0)
+        Ok(self.query_integer(sql, &[name])?.unwrap_or(0) > 0)
     }
 
     /// Shows the values of a column that come out as something that does not make them when it goes in again: text of a character set

@@ -1,30 +1,34 @@
 //! A SQLite file as a handle holds it: connections that are opened when they are needed.
 
 use std::cell::OnceCell;
-use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::aside;
-use super::beside;
 use super::capabilities::CAPABILITIES;
-use super::connection::{Access, SqliteConnection, needs_recovery};
+use super::connection::{Access, SqliteConnection};
 use super::copy::{self, in_wal_mode};
-use super::private::{Spare, free_bytes, is_needed, size_of};
+use super::copy_file::open_immutable;
+use super::failure::needs_recovery;
+use super::path_check::check_path;
+use super::private_copy::{Spare, free_bytes, is_needed, size_of};
 use super::state::{Copying, SqliteState};
+use super::unwritable;
+use super::wal_files;
 use crate::database::capabilities::Capabilities;
-use crate::database::connection::{Connection, Copied, Next, Reading, Transaction};
+use crate::database::connection::{Catalog, Connection, Copied, Reading, Reads, Writes};
 use crate::database::creating::has_no_experiment;
-use crate::database::guard;
+use crate::database::file_id::file_id;
 use crate::database::identity::Identity;
 use crate::database::one_file::OneFile;
 use crate::database::options::OpenOptions;
 use crate::database::read::{EachRow, QueryRow};
+use crate::database::rows::Next;
 use crate::database::state::State;
 use crate::database::store::Store;
+use crate::database::transaction::Transaction;
 use crate::database::widening::Widening;
 use crate::error::{Domain, Error, Result, Status};
 use crate::process::{self, Process};
@@ -136,7 +140,7 @@ impl SqliteFile {
     }
 
     fn open_for_reading(&self) -> Result<SqliteConnection> {
-        let Some(file) = self.file.get().filter(|_| aside::would_leave_files(&self.path)) else {
+        let Some(file) = self.file.get().filter(|_| unwritable::would_leave_files(&self.path)) else {
             let access = if self.options.read_only { Access::ReadOnly } else { Access::Read };
             let open = || match self.connect(access, None) {
                 Err(error) if needs_recovery(&error) && !self.options.read_only => {
@@ -144,8 +148,8 @@ impl SqliteFile {
                 }
                 other => other,
             };
-            return match (beside::remembering(&self.path, self.file.get(), open), self.file.get()) {
-                (Err(error), Some(file)) if aside::lacks_files(&error, &self.path) => self.open_aside(file),
+            return match (wal_files::remembering(&self.path, self.file.get(), open), self.file.get()) {
+                (Err(error), Some(file)) if unwritable::lacks_files(&error, &self.path) => self.open_aside(file),
                 (opened, _) => opened,
             };
         };
@@ -154,7 +158,7 @@ impl SqliteFile {
 
     /// A private copy, for reading where the file cannot be read in place.
     fn open_aside(&self, file: &OneFile) -> Result<SqliteConnection> {
-        let (copy, still) = aside::copy(&self.path, &self.copy_folder(), self.options.busy_timeout)?;
+        let (copy, still) = unwritable::copy(&self.path, &self.copy_folder(), self.options.busy_timeout)?;
         SqliteConnection::of_copy(copy, self.path.clone(), Some(file.copied(still)))
     }
 
@@ -217,13 +221,13 @@ impl Store for SqliteFile {
     }
 
     fn has_file(&self, path: &Path) -> bool {
-        let there = guard::file_id(path);
+        let there = file_id(path);
         let named = std::path::absolute(path).ok();
         ["", "-wal", "-shm", "-journal"].iter().any(|suffix| {
             let mut own = self.path.clone().into_os_string();
             own.push(suffix);
             let own = PathBuf::from(own);
-            named.as_ref() == Some(&own) || (there.is_some() && guard::file_id(&own) == there)
+            named.as_ref() == Some(&own) || (there.is_some() && file_id(&own) == there)
         })
     }
 
@@ -374,7 +378,7 @@ impl Drop for SqliteFile {
         }
         drop((self.reader.take(), self.writer.take(), std::mem::take(&mut self.spare)));
         if let Some(file) = self.file.get() {
-            beside::tidy(&self.path, file, self.options.guard);
+            wal_files::tidy(&self.path, file, self.options.guard);
         }
     }
 }
@@ -393,57 +397,4 @@ fn refuse_index(connection: &dyn Connection, name: &str) -> Result<()> {
     Err(Error::new(Status::Schema, Domain::Database, format!("an index has the name of the table {name}"))
         .detail("index", name)
         .hint("give the index another name, or create the tables in a new file"))
-}
-
-fn open_immutable(path: &Path) -> Result<SqliteConnection> {
-    SqliteConnection::open(path, Access::Immutable, Duration::ZERO, false, None)
-}
-
-/// Opens an empty file that is nobody else's, to write a copy of another database into it, which is thrown away if that does not succeed.
-pub fn create_copy(path: &Path) -> Result<Box<dyn Connection>> {
-    let connection = SqliteConnection::open(path, Access::Write, Duration::ZERO, false, None)?;
-    connection.waiting(|inner| inner.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF"))?;
-    Ok(Box::new(connection))
-}
-
-/// Opens a copy that [`Connection::copy_into`] made. Nobody may change it meanwhile.
-pub fn open_copy(path: &Path) -> Result<Box<dyn Connection>> {
-    Ok(Box::new(open_immutable(path)?))
-}
-
-/// The file, if it exists; fails if it cannot be a database file.
-fn check_path(path: &Path, create: bool) -> Result<Option<Metadata>> {
-    match std::fs::metadata(path) {
-        Ok(meta) if meta.is_dir() => {
-            Err(Error::argument(Domain::Database, "url", "the path is a directory, not a database file")
-                .at(path)
-                .hint("give the path of the file in it"))
-        }
-        // Opening a pipe would wait for somebody to write into it.
-        Ok(meta) if !meta.is_file() => Err(Error::argument(
-            Domain::Database,
-            "url",
-            "the path is a pipe, a socket or a device, not a database file",
-        )
-        .at(path)
-        .hint("pass the path of the SQLite file")),
-        Ok(meta) => Ok(Some(meta)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && create => {
-            let folder_exists = path.parent().is_some_and(Path::is_dir);
-            if folder_exists {
-                return Ok(None);
-            }
-            Err(Error::new(Status::NotFound, Domain::Database, "the folder for the new database does not exist")
-                .at(path)
-                .hint("create the folder first"))
-        }
-        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
-            Err(Error::new(Status::NotFound, Domain::Database, "there is no database at this path")
-                .at(path)
-                .hint("check the path; EXPMIG_OPEN_CREATE creates a new database"))
-        }
-        Err(error) => Err(Error::new(Status::Io, Domain::Database, format!("the path cannot be looked at: {error}"))
-            .at(path)
-            .hint("check the permissions of the folders above it")),
-    }
 }
