@@ -30,7 +30,7 @@ DESTDIR ?=
 CARGOFLAGS ?=
 CFLAGS_EXAMPLE = -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror -Iinclude
 
-.PHONY: all demo test test-all test-guests test-wheel wheel generated large fuzz sanitize tools bench check clean dist check-dist install install-built uninstall notices
+.PHONY: all demo test test-all test-guests test-wheel wheel generated large fuzz sanitize tools bench check clean dist check-dist check-api install install-built uninstall notices
 
 # What is installed has to be built first, and the tools that build it before that. Cargo uses all cores by itself.
 .NOTPARALLEL:
@@ -153,6 +153,10 @@ notices:
 # What they show of themselves, how large the shared one is (at most so many MiB), and how long it takes to load.
 check-dist: dist
 	sh packaging/check.sh $(TARGET)/dist 7
+
+# Before a release, beside what the tests compare.
+check-api:
+	CARGO=$(CARGO) sh packaging/check-api.sh "$(or $(BASELINE),$(error BASELINE names the tag or commit to compare with))" $(TARGET)/api
 
 install: dist install-built
 

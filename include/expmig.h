@@ -3,11 +3,11 @@
  *
  * Generated from src/capi/ by build.rs; do not edit. docs/c-conventions.md has the rules that hold for all of it; in short:
  *
- * - Every function that can fail answers an expmig_status, EXPMIG_OK (0) if all went well, and takes a last, nullable
- *   expmig_error **error. Output pointers are set to NULL or 0 first and written only on success.
- * - Strings in are NUL-terminated UTF-8. Strings out are borrowed from the object that they are read from, or, where a char ** is
- *   given, owned by the caller, who frees them with expmig_string_free.
- * - Every _free and _close accepts NULL. Handles and what was made of them may be freed in any order.
+ * - Every function that can fail returns an expmig_status, which is EXPMIG_OK (0) on success. Its last parameter is a nullable
+ *   expmig_error **error. Output pointers are first set to NULL or 0, and are written only on success.
+ * - Strings that you pass are NUL-terminated UTF-8. Strings that you receive belong to the object that they are read from; or, if the
+ *   parameter is a char **, to the caller, who frees them with expmig_string_free.
+ * - Every _free and _close accepts NULL. Handles, and the objects that were made of them, may be freed in any order.
  * - Options are structs that begin with their size: fill them with the matching _options_init, then change what you need.
  */
 #ifndef EXPMIG_H
@@ -51,34 +51,34 @@ extern "C" {
 #define EXPMIG_ABI_VERSION 1
 
 /**
- * What a callback answers to go on.
+ * What a callback returns to go on.
  */
 #define EXPMIG_CALLBACK_CONTINUE 0
 
 /**
- * What a callback answers to cancel: the call rolls back and answers EXPMIG_CANCELLED. Any other value but 0 is the caller's own
- * failure: the call rolls back and answers EXPMIG_CALLBACK, with the value in the detail "callback_result".
+ * What a callback returns to cancel: the call rolls back and returns EXPMIG_CANCELLED. Any value other than this one and 0 is a failure
+ * of the callback: the call rolls back and returns EXPMIG_CALLBACK, with the value in the detail "callback_result".
  */
 #define EXPMIG_CALLBACK_CANCEL 1
 
 /**
- * Refuse everything that writes through this handle.
+ * Refuse every call that writes through this handle.
  */
 #define EXPMIG_OPEN_READONLY 1
 
 /**
- * Create the file or the schema if it is missing, and the tables of the newest generation in one that is empty. Where other tables or
- * views are, the answer is EXPMIG_SCHEMA, and the details name them; in a schema of a server's own always.
+ * Create the file or the schema if it does not exist, and the tables of the newest generation if it is empty. If it has other tables or
+ * views, the call returns EXPMIG_SCHEMA, and the details name them; so it always does for a server's own schemas.
  */
 #define EXPMIG_OPEN_CREATE 2
 
 /**
- * Open although this process has the file open through another copy of SQLite. That other copy's locks will be lost.
+ * Open although this process has the file open through another copy of SQLite. The locks of that other copy will be lost.
  */
 #define EXPMIG_OPEN_ALLOW_SHARED_PROCESS 4
 
 /**
- * As EXPMIG_OPEN_CREATE, and create the tables also beside those of others, which are left alone. Since 0.1.0.
+ * Like EXPMIG_OPEN_CREATE, but create the tables also beside other tables, which are not changed. Since 0.1.0.
  */
 #define EXPMIG_OPEN_CREATE_BESIDE 8
 
@@ -143,7 +143,7 @@ extern "C" {
 #define EXPMIG_DIGEST_SIZE 32
 
 /**
- * Restore also a snapshot of another database: everything in this one is replaced.
+ * Restore even a snapshot of another database: everything in this database is replaced.
  */
 #define EXPMIG_RESTORE_FORCE 1
 
@@ -153,50 +153,52 @@ extern "C" {
 #define EXPMIG_RESTORE_NO_SAFETY_SNAPSHOT 2
 
 /**
- * Clean up also the snapshots of a database that only resembles this one: for a database that was moved to another machine with its
- * snapshots. Not beside the database of which it is a copy, whose snapshots they may be.
+ * Clean up also the snapshots of a database that only resembles this one: for a database that was moved to another machine together with
+ * its snapshots. Do not use it if this database is a copy whose original uses the same folder: the snapshots may be those of the
+ * original.
  */
 #define EXPMIG_CLEANUP_CLAIM 1
 
 /**
- * Digests must agree afterwards; rows that hang on nothing stop it; odd values are warnings. The default.
+ * Source and copy must have the same digest; rows whose parent is missing stop the migration; odd values are copied with a warning. The
+ * default.
  */
 #define EXPMIG_STRATEGY_BALANCED 0
 
 /**
- * As BALANCED, but the whole source is validated first, registered checks too: an error anywhere, or a warning about the experiment,
- * stops it. A snapshot of the target is taken before the first write.
+ * Like BALANCED, but the whole source is validated first, also by registered checks: an error anywhere, or a warning about the
+ * experiment, stops the migration. A snapshot of the target is taken before the first write.
  */
 #define EXPMIG_STRATEGY_CONSERVATIVE 1
 
 /**
- * Only what the insert needs: what cannot be copied is left out, counted and listed; row counts must agree afterwards.
+ * Only what the insert needs is checked. What cannot be copied is left out, counted and listed; row counts must agree afterwards.
  */
 #define EXPMIG_STRATEGY_AGGRESSIVE 2
 
 /**
- * The target has the same experiment already: copy it again, with a warning. The default.
+ * If the target already has the same experiment: copy it again, with a warning. The default.
  */
 #define EXPMIG_DUPLICATE_COPY 0
 
 /**
- * The target has the same experiment already: write nothing, and give its id. Makes a migration safe to repeat.
+ * If the target already has the same experiment: write nothing, and give its id. Makes a migration safe to repeat.
  */
 #define EXPMIG_DUPLICATE_SKIP 1
 
 /**
- * The target has the same experiment already: fail with EXPMIG_ALREADY_EXISTS.
+ * If the target already has the same experiment: fail with EXPMIG_ALREADY_EXISTS.
  */
 #define EXPMIG_DUPLICATE_ERROR 2
 
 /**
- * Let values be changed, and rows and columns be left out, where the target cannot hold them; the result lists them.
+ * Allow values to be changed, and rows and columns to be left out, where the target cannot hold them; the result lists them.
  */
 #define EXPMIG_MIGRATE_ALLOW_LOSSY 1
 
 /**
- * Add the extra columns that the target's tables lack. Not on a server, where it would end the transaction: EXPMIG_UNSUPPORTED, whose
- * hint has the ALTER statements.
+ * Add the extra columns that the target's tables do not have. A server would end the transaction for that; there the call returns
+ * EXPMIG_UNSUPPORTED, and its hint has the ALTER statements.
  */
 #define EXPMIG_MIGRATE_ADD_COLUMNS 2
 
@@ -211,13 +213,13 @@ extern "C" {
 #define EXPMIG_DIGEST_SOURCE 0
 
 /**
- * The digest of the target as it was read back. After appending to an experiment: of what was appended.
+ * The digest of the target as it was read back. If trials were appended to an experiment: the digest of what was appended.
  */
 #define EXPMIG_DIGEST_TARGET 1
 
 /**
- * What the target's digest had to be: the source's, after the declared losses, the transformation rules, the title prefix or the
- * appending.
+ * The digest that the target had to have: that of the source, after the declared losses, the transformation rules, the title prefix or
+ * the appending.
  */
 #define EXPMIG_DIGEST_AS_STORED 2
 
@@ -262,7 +264,7 @@ extern "C" {
 #define EXPMIG_VALIDATE_ALL 15
 
 /**
- * Leave metrics out, and epochs, batches and results on which no artifacts hang.
+ * Leave out metrics, and also epochs, batches and results that have no artifacts.
  */
 #define EXPMIG_EXPORT_NO_METRICS 1
 
@@ -272,52 +274,52 @@ extern "C" {
 #define EXPMIG_EXPORT_NO_ARTIFACTS 2
 
 /**
- * Leave out rows that hang on nothing, and say in the document how many, instead of answering EXPMIG_VALIDATION.
+ * Leave out rows whose parent is missing, and say in the document how many, instead of returning EXPMIG_VALIDATION.
  */
 #define EXPMIG_EXPORT_SKIP_UNSOUND 4
 
 /**
- * Replace a file of that name.
+ * Replace an existing file of that name.
  */
 #define EXPMIG_EXPORT_REPLACE 8
 
 /**
- * Give every row the id that it has in the document. Fails with EXPMIG_ALREADY_EXISTS if one is taken.
+ * Give every row the id that it has in the document. Fails with EXPMIG_ALREADY_EXISTS if one of these ids is taken.
  */
 #define EXPMIG_IMPORT_PRESERVE_IDS 1
 
 /**
- * Take values as they are: timestamps, numbers and per-label values are not checked. The structure of the document always is.
+ * Import values as they are, without checking timestamps, numbers and per-label values. The structure of the document is always checked.
  */
 #define EXPMIG_IMPORT_SKIP_VALIDATION 2
 
 /**
- * Add the extra columns that the database's tables lack. In a database that the handle created they always are. Not on a server,
- * where it would end the transaction: EXPMIG_UNSUPPORTED, whose hint has the ALTER statements.
+ * Add the extra columns that the database's tables do not have. In a database that the handle created this is always done. A server
+ * would end the transaction for that; there the call returns EXPMIG_UNSUPPORTED, and its hint has the ALTER statements.
  */
 #define EXPMIG_IMPORT_ADD_COLUMNS 4
 
 /**
- * Import what a document of the older command-line tool has. It does not say what its metrics belong to: they are imported and hang on
- * nothing. Without this flag such a document is EXPMIG_UNSUPPORTED.
+ * Import what a document of the older command-line tool has. It does not say what its metrics belong to, so they are imported without
+ * links. Without this flag such a document is EXPMIG_UNSUPPORTED.
  */
 #define EXPMIG_IMPORT_ALLOW_UNLINKED 8
 
 /**
- * Let values be changed, or left out with the extra columns that they are of, where the database cannot hold them; the result lists
- * them. Then the digest of the document cannot be that of what was written, and the rows alone are counted. Foreign keys of extra columns
- * that name rows which the document does not have become NULL, or their rows are left out, with all that hangs on them, where the
- * database refuses NULL there.
+ * Allow losses where the database cannot hold values: values are changed, or extra columns are left out with their values; the result
+ * lists them. The digest of the document then cannot equal that of what was written, and only the rows are counted. Foreign keys of
+ * extra columns that name rows which are not in the document become NULL; where the database refuses NULL there, their rows are left
+ * out, with everything that belongs to them.
  */
 #define EXPMIG_IMPORT_ALLOW_LOSSY 16
 
 /**
- * Say what would be done, with examples, and write nothing.
+ * Only report what would be done, with examples, and write nothing.
  */
 #define EXPMIG_TRANSFORM_DRY_RUN 1
 
 /**
- * Leave metrics as they are that were changed since, or are gone, and restore the others.
+ * Do not touch metrics that were changed since, or are gone, and restore the others.
  */
 #define EXPMIG_UNDO_SKIP_CHANGED 1
 
@@ -328,14 +330,14 @@ extern "C" {
 typedef struct expmig_cancel expmig_cancel;
 
 /**
- * What a running check sees: the state that is being validated, and where to report to. Lives for the time of one callback only,
- * on the thread of the callback.
+ * What a running check uses: the state that is validated, and the report to which it adds issues. Valid only during the callback, on the
+ * thread of the callback.
  */
 typedef struct expmig_check_context expmig_check_context;
 
 /**
- * An open database. May be used from any thread; calls wait for each other. Free it with expmig_database_close; managers that
- * were made of it keep what they need.
+ * An open database. May be used from any thread; calls wait for each other. Close it with expmig_database_close; managers that were made
+ * of it keep what they need.
  */
 typedef struct expmig_database expmig_database;
 
@@ -346,7 +348,7 @@ typedef struct expmig_database expmig_database;
 typedef struct expmig_error expmig_error;
 
 /**
- * One database and everything that can be done with it. May be used from any thread; calls wait for each other. Free it with
+ * A database, with all functions that work on it. May be used from any thread; calls wait for each other. Free it with
  * expmig_manager_free.
  */
 typedef struct expmig_manager expmig_manager;
@@ -362,7 +364,7 @@ typedef struct expmig_migration expmig_migration;
 typedef struct expmig_report expmig_report;
 
 /**
- * Where a transformation says what becomes of a metric. Lives for the time of one callback only, on the thread of the callback.
+ * Receives what a transformation does with a metric. Valid only during the callback, on the thread of the callback.
  */
 typedef struct expmig_transform_context expmig_transform_context;
 
@@ -372,7 +374,7 @@ typedef struct expmig_transform_context expmig_transform_context;
 typedef struct expmig_transformation expmig_transformation;
 
 /**
- * What a function answers: EXPMIG_OK, or what went wrong. Numbers are never reused; new ones may be added.
+ * What a function returns: EXPMIG_OK, or what went wrong. Numbers are never reused; new ones may be added.
  */
 typedef int32_t expmig_status;
 
@@ -382,7 +384,7 @@ typedef int32_t expmig_status;
 typedef int32_t expmig_domain;
 
 /**
- * How far a call is. Lives for the time of one callback only; copy what is to be kept.
+ * How far a call is. Valid only during the callback; copy what you want to keep.
  */
 typedef struct expmig_progress {
     /**
@@ -448,10 +450,10 @@ typedef struct expmig_progress {
 } expmig_progress;
 
 /**
- * Receives progress, on the thread that made the call: at its begin, at most every 100 ms, at least once a second, and at its
- * end if it succeeds. Answers EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL or a failure of its own; after anything but the
- * first it is not called again. The answer to the last report changes nothing: all is done. It must not unwind or longjmp, and must
- * not use the handles of the running call.
+ * Receives progress, on the thread that made the call: when the call begins, at most every 100 ms, at least once a second, and when the
+ * call has succeeded. Returns EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL, or another value for a failure; after anything but
+ * EXPMIG_CALLBACK_CONTINUE it is not called again. The result of the last report changes nothing, because everything is done by then.
+ * The callback must not unwind or longjmp, and must not use the handles of the running call.
  */
 typedef int32_t (*expmig_progress_fn)(const struct expmig_progress *progress, void *user_data);
 
@@ -476,14 +478,14 @@ typedef struct expmig_job_options {
      */
     void *progress_user_data;
     /**
-     * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
+     * Stops the call when triggered; NULL for none. It must live until the call has begun.
      */
     const struct expmig_cancel *cancel;
 } expmig_job_options;
 
 /**
- * Answers the password for a server: UTF-8, which has to live until expmig_database_open returns; NULL fails with EXPMIG_CALLBACK. Called
- * once, on the thread that opens. It must not unwind or longjmp.
+ * Returns the password for a server: UTF-8 that must live until expmig_database_open returns. If it returns NULL, opening fails with
+ * EXPMIG_CALLBACK. Called once, on the thread that opens. It must not unwind or longjmp.
  */
 typedef const char *(*expmig_password_fn)(void *user_data);
 
@@ -508,7 +510,7 @@ typedef struct expmig_open_options {
      */
     const char *password;
     /**
-     * Asked for the password where `password` is NULL; NULL for none. Since 0.1.0.
+     * Called for the password if `password` is NULL; NULL for none. Since 0.1.0.
      */
     expmig_password_fn password_fn;
     /**
@@ -516,17 +518,17 @@ typedef struct expmig_open_options {
      */
     void *password_user_data;
     /**
-     * The longest time for which reading keeps writers of a SQLite file in rollback-journal mode waiting, in milliseconds; default 2000.
-     * What takes longer is read from a private copy (docs/threading.md). 0: no limit, so no copy: reading in place, however long it takes.
-     * Since 0.1.0.
+     * The longest time, in milliseconds, for which reading makes the writers of a SQLite file in rollback-journal mode wait; default
+     * 2000. A call that would take longer reads a private copy (docs/threading.md). 0 means no limit and no copy: calls read in place,
+     * however long that takes. Since 0.1.0.
      */
     int64_t max_read_lock_ms;
     /**
-     * The folder for private copies, UTF-8; NULL for the one where SQLite puts its temporary files. It need not outlive the call. Since 0.1.0.
+     * The folder for private copies, UTF-8; NULL for the folder of SQLite's temporary files. It need not outlive the call. Since 0.1.0.
      */
     const char *temp_dir;
     /**
-     * Stops the call when triggered; NULL for none. Needs to live until the call has begun. Since 0.1.0.
+     * Stops the call when triggered; NULL for none. It must live until the call has begun. Since 0.1.0.
      */
     const struct expmig_cancel *cancel;
     /**
@@ -566,7 +568,7 @@ typedef struct expmig_value {
 } expmig_value;
 
 /**
- * One row. Lives for the time of one callback only; copy what is to be kept.
+ * One row. Valid only during the callback; copy what you want to keep.
  */
 typedef struct expmig_row {
     /**
@@ -588,9 +590,9 @@ typedef struct expmig_row {
 } expmig_row;
 
 /**
- * Receives the rows of a query, on the thread that made the call. Answers EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL or a failure of its
- * own; after anything but the first it is not called again. It must not unwind or longjmp, and must not use the handles of the
- * running call.
+ * Receives the rows of a query, on the thread that made the call. Returns EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL, or another
+ * value for a failure; after anything but EXPMIG_CALLBACK_CONTINUE it is not called again. It must not unwind or longjmp, and must not
+ * use the handles of the running call.
  */
 typedef int32_t (*expmig_row_fn)(const struct expmig_row *row, void *user_data);
 
@@ -601,12 +603,12 @@ typedef int32_t (*expmig_row_fn)(const struct expmig_row *row, void *user_data);
 typedef void (*expmig_log_fn)(int32_t level, const char *message, void *user_data);
 
 /**
- * Ends the life of user data: called exactly once, when it is not needed any more.
+ * Frees user data: called exactly once, when the data is no longer needed.
  */
 typedef void (*expmig_destroy_fn)(void *user_data);
 
 /**
- * What a manager needs beside the database. Fill with expmig_manager_options_init.
+ * Options of a manager. Fill with expmig_manager_options_init.
  */
 typedef struct expmig_manager_options {
     /**
@@ -618,8 +620,8 @@ typedef struct expmig_manager_options {
      */
     uint32_t flags;
     /**
-     * Folder for snapshots, UTF-8; NULL for "snapshots". A relative path is that of the working directory when the manager is made.
-     * The folder is created by the first snapshot.
+     * Folder for snapshots, UTF-8; NULL for "snapshots". A relative path starts at the working directory at the time when the manager is
+     * made. The first snapshot creates the folder.
      */
     const char *snapshot_dir;
     /**
@@ -639,8 +641,8 @@ typedef struct expmig_manager_options {
      */
     void *log_user_data;
     /**
-     * Called with `log_user_data` when the manager needs it no more, also if expmig_manager_new fails (but for an impossible
-     * `struct_size`, which says that nothing here was filled in); NULL for none.
+     * Called with `log_user_data` when the manager no longer needs it; NULL for none. Also called if expmig_manager_new fails, unless
+     * `struct_size` is impossible, which means that no field of this struct was filled in.
      */
     expmig_destroy_fn log_destroy;
 } expmig_manager_options;
@@ -722,11 +724,11 @@ typedef struct expmig_migrate_options {
      */
     int32_t on_duplicate;
     /**
-     * Points to the id of an experiment of the target to which the trials are appended; NULL (the default) creates one.
+     * Points to the id of an experiment of the target, to which the trials are appended; NULL (the default) creates a new experiment.
      */
     const int64_t *target_experiment_id;
     /**
-     * Rows per chunk read and written, at least 1; default 1000. Never the unit of commit, and never seen in the result.
+     * Rows per chunk read and written, at least 1; default 1000. A chunk is never committed by itself, and does not change the result.
      */
     int64_t batch_size;
     /**
@@ -746,9 +748,9 @@ typedef struct expmig_migrate_options {
      */
     const struct expmig_cancel *cancel;
     /**
-     * A rules document for the metrics of the copy, as for expmig_transform_metrics, UTF-8; NULL for none. The source stays as it is, and
-     * digests are those of the transformed metrics. "backup_original" has no meaning here. Registered transformations, those of the
-     * source's manager, are called more than once for a metric, and must answer the same.
+     * A rules document for the metrics of the copy, as for expmig_transform_metrics, UTF-8; NULL for none. The source stays as it is,
+     * and digests are those of the transformed metrics. "backup_original" has no effect here. The registered transformations of the
+     * source's manager are used; they are called more than once for each metric, and must give the same result each time.
      */
     const char *transformation_rules;
 } expmig_migrate_options;
@@ -813,7 +815,7 @@ typedef struct expmig_validate_options {
      */
     uint32_t scope;
     /**
-     * Points to the id of the one experiment to look at; NULL (the default) is the whole database.
+     * Points to the id of the experiment to validate; NULL (the default) for the whole database.
      */
     const int64_t *experiment_id;
     /**
@@ -851,11 +853,12 @@ typedef struct expmig_export_options {
      */
     uint32_t indent;
     /**
-     * Permissions of the file, at most 0777 (octal); default 0600, the owner alone. For expmig_export_experiment_to_file.
+     * Permissions of the file, at most 0777 (octal); default 0600: only the owner can read and write it. For
+     * expmig_export_experiment_to_file.
      */
     uint32_t file_mode;
     /**
-     * How the document is written, UTF-8: "json", which is all there is; NULL for that.
+     * The format of the document, UTF-8: "json", the only one so far; NULL means "json".
      */
     const char *format;
     /**
@@ -873,9 +876,9 @@ typedef struct expmig_export_options {
 } expmig_export_options;
 
 /**
- * Takes the next `length` bytes of a document. Answers EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL, or another value, which is the
- * caller's own failure (EXPMIG_CALLBACK). Called on the thread that made the call, and not again after another answer than 0. It
- * must not unwind or longjmp, and must not use the handles of the running call.
+ * Receives the next `length` bytes of a document. Returns EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL, or another value for a
+ * failure (EXPMIG_CALLBACK). Called on the thread that made the call; after a result other than 0 it is not called again. It must not
+ * unwind or longjmp, and must not use the handles of the running call.
  */
 typedef int32_t (*expmig_write_fn)(const void *bytes, size_t length, void *user_data);
 
@@ -892,7 +895,8 @@ typedef struct expmig_import_options {
      */
     uint32_t flags;
     /**
-     * The database has the same experiment already: EXPMIG_DUPLICATE_COPY (the default), EXPMIG_DUPLICATE_SKIP, EXPMIG_DUPLICATE_ERROR.
+     * What to do if the database already has the same experiment: EXPMIG_DUPLICATE_COPY (the default), EXPMIG_DUPLICATE_SKIP,
+     * EXPMIG_DUPLICATE_ERROR.
      */
     int32_t on_duplicate;
     /**
@@ -900,12 +904,12 @@ typedef struct expmig_import_options {
      */
     uint32_t reserved;
     /**
-     * The most bytes that a single value of the document may have, as it is written there, at least 1; default 64 MiB.
+     * The maximum number of bytes of a single value, as it is written in the document; at least 1; default 64 MiB.
      */
     int64_t max_value_bytes;
     /**
-     * Receives progress; NULL for none. The total is what the document announces at its beginning, or else in its metadata, which
-     * mostly stands at its end; 0 until then.
+     * Receives progress; NULL for none. The total is what the document says at its beginning, or else in its metadata, which are mostly
+     * at its end; until then it is 0.
      */
     expmig_progress_fn progress_fn;
     /**
@@ -919,23 +923,23 @@ typedef struct expmig_import_options {
 } expmig_import_options;
 
 /**
- * Gives the next bytes of a document: at most `capacity` of them into `buffer`, and how many to `length`; 0 at the end. Answers
- * EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL, or another value, which is the caller's own failure (EXPMIG_CALLBACK). Called on
- * the thread that made the call, and not again after the end or another answer than 0. It must not unwind or longjmp, and must not use
- * the handles of the running call.
+ * Gives the next bytes of a document: writes at most `capacity` bytes into `buffer`, and their number into `length`; 0 means the end.
+ * Returns EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL, or another value for a failure (EXPMIG_CALLBACK). Called on the thread that
+ * made the call; after the end, or a result other than 0, it is not called again. It must not unwind or longjmp, and must not use the
+ * handles of the running call.
  */
 typedef int32_t (*expmig_read_fn)(void *buffer, size_t capacity, size_t *length, void *user_data);
 
 /**
- * A check: looks at the data with expmig_check_query and reports what is wrong with expmig_check_report, as often as it likes, on the
- * thread that validates. Answers EXPMIG_CALLBACK_CONTINUE when it has looked at everything; EXPMIG_CALLBACK_CANCEL or a failure of its own
- * end the validation with EXPMIG_CANCELLED or EXPMIG_CALLBACK. It must not unwind or longjmp, and must not use the handles of the running
- * call.
+ * A check: reads the data with expmig_check_query, and reports each defect with expmig_check_report, as often as needed, on the thread
+ * that validates. Returns EXPMIG_CALLBACK_CONTINUE when it has checked everything. EXPMIG_CALLBACK_CANCEL, or another value for a
+ * failure, ends the validation with EXPMIG_CANCELLED or EXPMIG_CALLBACK. It must not unwind or longjmp, and must not use the handles of
+ * the running call.
  */
 typedef int32_t (*expmig_check_fn)(const struct expmig_check_context *context, void *user_data);
 
 /**
- * Which metrics a transformation looks at. Fill with expmig_transform_selection_init.
+ * The metrics to which a transformation is applied. Fill with expmig_transform_selection_init.
  */
 typedef struct expmig_transform_selection {
     /**
@@ -947,8 +951,8 @@ typedef struct expmig_transform_selection {
      */
     uint32_t flags;
     /**
-     * Metrics that are linked from results, epochs and batches of these experiments. NULL (the default) for all metrics, whatever they
-     * are linked from; a pointer that is not NULL with a count of 0 for none.
+     * Only metrics that are linked from results, epochs and batches of these experiments. NULL (the default): all metrics, whatever they
+     * are linked from. A pointer that is not NULL with a count of 0: none.
      */
     const int64_t *experiment_ids;
     /**
@@ -956,8 +960,7 @@ typedef struct expmig_transform_selection {
      */
     size_t experiment_id_count;
     /**
-     * Of those, only the metrics with these ids. NULL (the default) for no such limit; a pointer that is not NULL with a count of 0 for
-     * none.
+     * Of those, only the metrics with these ids. NULL (the default): no such limit. A pointer that is not NULL with a count of 0: none.
      */
     const int64_t *metric_ids;
     /**
@@ -979,11 +982,11 @@ typedef struct expmig_transform_options {
      */
     uint32_t flags;
     /**
-     * Rows per chunk written, at least 1; default 1000. Never the unit of commit, and never seen in the result.
+     * Rows per chunk written, at least 1; default 1000. A chunk is never committed by itself, and does not change the result.
      */
     int64_t batch_size;
     /**
-     * Receives progress, one item being one metric that is looked at; NULL for none.
+     * Receives progress, in which one item is one metric that is examined; NULL for none.
      */
     expmig_progress_fn progress_fn;
     /**
@@ -1018,8 +1021,8 @@ typedef struct expmig_transform_note {
      */
     const char *metric_type;
     /**
-     * The transformation that said so; "validate_after_transform" if the metric was not valid afterwards, "backup_original" if an undo
-     * could not give it back what it had, "database" if the database refused the row.
+     * The name of the transformation that skipped or failed the metric; "validate_after_transform" if the metric was not valid
+     * afterwards, "backup_original" if an undo could not restore the old values, "database" if the database refused the row.
      */
     const char *transformation;
     /**
@@ -1041,7 +1044,7 @@ typedef struct expmig_undo_options {
      */
     uint32_t flags;
     /**
-     * Receives progress, one item being one metric to restore; NULL for none.
+     * Receives progress, in which one item is one metric to restore; NULL for none.
      */
     expmig_progress_fn progress_fn;
     /**
@@ -1055,7 +1058,7 @@ typedef struct expmig_undo_options {
 } expmig_undo_options;
 
 /**
- * A metric that is being transformed. Lives for the time of one callback only; copy what is to be kept.
+ * A metric that is being transformed. Valid only during the callback; copy what you want to keep.
  */
 typedef struct expmig_metric {
     /**
@@ -1089,11 +1092,11 @@ typedef struct expmig_metric {
 } expmig_metric;
 
 /**
- * A transformation: looks at a metric and says what becomes of it, with expmig_transform_set_total, expmig_transform_set_per_label,
- * expmig_transform_skip or expmig_transform_fail; without any of them it stays as it is. Called on the thread that transforms, for one
- * metric after the other. Answers EXPMIG_CALLBACK_CONTINUE; EXPMIG_CALLBACK_CANCEL or a failure of its own end the whole transformation
- * with EXPMIG_CANCELLED or EXPMIG_CALLBACK, and nothing is changed. It must not unwind or longjmp, and must not use the handles of the
- * running call.
+ * A transformation: reads a metric and says what to do with it, with expmig_transform_set_total, expmig_transform_set_per_label,
+ * expmig_transform_skip or expmig_transform_fail; without any of these calls the metric stays as it is. Called on the thread that
+ * transforms, for one metric after the other. Returns EXPMIG_CALLBACK_CONTINUE. EXPMIG_CALLBACK_CANCEL, or another value for a failure,
+ * ends the whole transformation with EXPMIG_CANCELLED or EXPMIG_CALLBACK, and nothing is changed. It must not unwind or longjmp, and
+ * must not use the handles of the running call.
  */
 typedef int32_t (*expmig_transform_fn)(struct expmig_transform_context *context,
                                        const struct expmig_metric *metric,
@@ -1185,7 +1188,7 @@ typedef int32_t (*expmig_transform_fn)(struct expmig_transform_context *context,
 #define EXPMIG_MISMATCH 16
 
 /**
- * A cancel token was triggered, or a callback answered EXPMIG_CALLBACK_CANCEL.
+ * A cancel token was triggered, or a callback returned EXPMIG_CALLBACK_CANCEL.
  */
 #define EXPMIG_CANCELLED 17
 
@@ -1205,7 +1208,7 @@ typedef int32_t (*expmig_transform_fn)(struct expmig_transform_context *context,
 #define EXPMIG_LIMIT 20
 
 /**
- * A bug in the library was caught. The handle answers EXPMIG_PANIC from now on and can only be freed.
+ * A bug in the library was caught. The handle returns EXPMIG_PANIC from now on and can only be freed.
  */
 #define EXPMIG_PANIC 21
 
@@ -1250,8 +1253,8 @@ typedef int32_t (*expmig_transform_fn)(struct expmig_transform_context *context,
 EXPMIG_API const char *expmig_version(void);
 
 /**
- * The version of the C ABI of the library that is running; EXPMIG_ABI_VERSION is that of the header. A program runs with every
- * library whose number is at least its own. Since 0.1.0.
+ * The version of the C ABI of the library that is running; EXPMIG_ABI_VERSION is that of the header. A program runs with every library
+ * whose number is not less than its own. Since 0.1.0.
  */
 EXPMIG_API
 uint32_t expmig_abi_version(void);
@@ -1301,12 +1304,12 @@ EXPMIG_API const char *expmig_error_message(const struct expmig_error *error);
 EXPMIG_API const char *expmig_error_hint(const struct expmig_error *error);
 
 /**
- * 1 if the same call can succeed later without any change, and nothing is done twice by it, else 0.
+ * 1 if the same call can succeed later without any change, and without doing anything twice, else 0.
  *
- * One case is the exception wherever a function says that nothing was changed after an error: the connection to a server was lost, or the
- * device failed, at the very moment of the commit. Nobody can tell then whether it was made; all is there or nothing is. The error is
- * EXPMIG_CONNECTION or EXPMIG_IO, has the detail "outcome" = "undecided" and is not retryable; docs/error-handling.md says how to find out.
- * Since 0.1.0.
+ * Where a function says that nothing was changed after an error, there is one exception: the connection to a server was lost, or the
+ * device failed, during the commit itself. Then nobody can tell whether the commit happened; either everything was changed, or nothing.
+ * The error is EXPMIG_CONNECTION, EXPMIG_TIMEOUT or EXPMIG_IO, has the detail "outcome" = "undecided" and is not retryable;
+ * docs/error-handling.md says how to find out. Since 0.1.0.
  */
 EXPMIG_API
 int32_t expmig_error_retryable(const struct expmig_error *error);
@@ -1355,13 +1358,14 @@ EXPMIG_API const char *expmig_error_to_json(const struct expmig_error *error);
 EXPMIG_API void expmig_error_free(struct expmig_error *error);
 
 /**
- * A new token that nobody has triggered. Never NULL but when memory has run out. Since 0.1.0.
+ * A new token that is not triggered. NULL only if memory has run out. Since 0.1.0.
  */
 EXPMIG_API struct expmig_cancel *expmig_cancel_new(void);
 
 /**
- * Asks every call that has the token to stop: it rolls back and answers EXPMIG_CANCELLED. For ever: a token cannot be used again.
- * May be called from any thread and from a signal handler, as long as the token is not freed meanwhile. NULL is fine. Since 0.1.0.
+ * Asks every call that has the token to stop: the call rolls back and returns EXPMIG_CANCELLED. A token that was triggered cannot be
+ * used again. May be called from any thread and from a signal handler, as long as the token is not freed meanwhile. NULL is fine. Since
+ * 0.1.0.
  */
 EXPMIG_API
 void expmig_cancel_trigger(const struct expmig_cancel *cancel);
@@ -1372,7 +1376,7 @@ void expmig_cancel_trigger(const struct expmig_cancel *cancel);
 EXPMIG_API void expmig_cancel_free(struct expmig_cancel *cancel);
 
 /**
- * Fills in the defaults. `size` is sizeof(expmig_job_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Fills in the defaults. `size` is sizeof(expmig_job_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
  * Since 0.1.0.
  */
 EXPMIG_API
@@ -1381,7 +1385,7 @@ expmig_status expmig_job_options_init(struct expmig_job_options *options,
                                       size_t size);
 
 /**
- * Fills in the defaults. `size` is sizeof(expmig_open_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Fills in the defaults. `size` is sizeof(expmig_open_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
  * Since 0.1.0.
  */
 EXPMIG_API
@@ -1392,24 +1396,30 @@ expmig_status expmig_open_options_init(struct expmig_open_options *options,
 /**
  * Opens a database that exists.
  *
- * `url`: the path of a SQLite file; also "sqlite:" and the path, SQLAlchemy's "sqlite:///RELATIVE" and "sqlite:////ABSOLUTE", and SQLite's own
- * "file:PATH", percent-encoded, with "?mode=ro" as EXPMIG_OPEN_READONLY. Relative paths are those of the working directory at this
- * moment. Or a schema of a MySQL or MariaDB server, "mysql://USER:PASSWORD@HOST:PORT/SCHEMA" with parameters (docs/servers.md); a driver
- * of SQLAlchemy's, "mysql+pymysql://", is left aside. Whatever begins with a scheme, or has "://" in it, is never a path; "./" before it
- * makes it one.
+ * `url`: one of these:
+ * - the path of a SQLite file. Also "sqlite:" and the path, SQLAlchemy's "sqlite:///RELATIVE" and "sqlite:////ABSOLUTE", and SQLite's
+ *   own "file:PATH" (percent-encoded; with "?mode=ro" for EXPMIG_OPEN_READONLY). Relative paths start at the current working directory.
+ * - a schema of a MySQL or MariaDB server: "mysql://USER:PASSWORD@HOST:PORT/SCHEMA" with parameters (docs/servers.md). The driver in
+ *   SQLAlchemy's "mysql+pymysql://" is ignored.
+ *
+ * A text that begins with a scheme, or contains "://", is never taken as a path; put "./" before it to make it one.
+ *
  * `options`: NULL for the defaults.
  * `database`: receives the handle; the caller closes it with expmig_database_close.
  *
- * Answers EXPMIG_NOT_FOUND (no such file; nothing is created unless EXPMIG_OPEN_CREATE is set), EXPMIG_CORRUPT (not a SQLite
- * database, encrypted, damaged), EXPMIG_SCHEMA (a table or column is missing, or is no plain one; the details name it), EXPMIG_BUSY (locked),
- * EXPMIG_SHARED_PROCESS (see docs/threading.md), EXPMIG_MISUSE (the parent of this process had the file open at the fork: there, too),
- * EXPMIG_IO (permissions, no descriptor left), EXPMIG_UNSUPPORTED (a server that is too old, or a build
- * without servers), EXPMIG_CONNECTION, EXPMIG_TIMEOUT, EXPMIG_AUTH (of servers), EXPMIG_LIMIT (no thread to connect on), EXPMIG_CANCELLED,
- * EXPMIG_CALLBACK (no password, or progress that failed),
- * EXPMIG_INVALID_ARGUMENT. On a server every function that uses the handle, or a manager of it, can also answer EXPMIG_CONNECTION,
- * EXPMIG_TIMEOUT, EXPMIG_AUTH (a right is missing), EXPMIG_LIMIT and EXPMIG_UNSUPPORTED (docs/servers.md); the functions do not
- * name them again. A handle is of one file: once its path names another one, or none, every function that uses the handle, or a manager
- * of it, answers EXPMIG_MISMATCH and changes nothing (docs/threading.md). See expmig_error_retryable for a connection that is lost during a commit. Since 0.1.0.
+ * Returns EXPMIG_NOT_FOUND (no such file; nothing is created unless EXPMIG_OPEN_CREATE is set), EXPMIG_CORRUPT (not a SQLite database,
+ * encrypted, damaged), EXPMIG_SCHEMA (a table or column is missing, or is not a plain one; the details name it), EXPMIG_BUSY (locked),
+ * EXPMIG_SHARED_PROCESS (see docs/threading.md), EXPMIG_MISUSE (the parent of this process had the file open at the fork; see there,
+ * too), EXPMIG_IO (permissions, no descriptor left), EXPMIG_UNSUPPORTED (a server that is too old, or a build without servers),
+ * EXPMIG_LIMIT (no thread to connect on), EXPMIG_CANCELLED, EXPMIG_CALLBACK (no password, or progress that failed),
+ * EXPMIG_INVALID_ARGUMENT; for servers also EXPMIG_CONNECTION, EXPMIG_TIMEOUT, EXPMIG_AUTH.
+ *
+ * On a server, every function that uses the handle, or a manager of it, can also return EXPMIG_CONNECTION, EXPMIG_TIMEOUT, EXPMIG_AUTH
+ * (a right is missing), EXPMIG_LIMIT and EXPMIG_UNSUPPORTED (docs/servers.md); the functions do not name them again. See
+ * expmig_error_retryable for a connection that is lost during a commit.
+ *
+ * A handle belongs to one file. If its path later names another file, or none, every function that uses the handle, or a manager of it,
+ * returns EXPMIG_MISMATCH and changes nothing (docs/threading.md). Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -1424,7 +1434,7 @@ expmig_status expmig_database_open(const char *url,
  *
  * `json`: receives a string that the caller frees with expmig_string_free.
  *
- * Answers EXPMIG_BUSY, EXPMIG_SCHEMA, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ * Returns EXPMIG_BUSY, EXPMIG_SCHEMA, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -1433,16 +1443,16 @@ expmig_status expmig_database_info(const struct expmig_database *database,
                                    struct expmig_error **error);
 
 /**
- * Which columns of a server's tables are too narrow to hold everything (docs/fidelity.md), and the statements that widen them, as a
- * JSON object, schema "expmig.widening/1". For a SQLite file there are none.
+ * Names the columns of a server's tables that are too narrow to hold everything (docs/fidelity.md), and the statements that widen them,
+ * as a JSON object, schema "expmig.widening/1". For a SQLite file there are none.
  *
- * `flags`: EXPMIG_WIDEN_APPLY or 0. Each statement is committed by itself; after a failure, call it again for what is left. Foreign
- * keys of the columns are dropped and added again as they were; the error of a widening that was cut off in between names those that
- * are missing, the table EXPMIG_WIDENING has them, and the next call adds them.
+ * `flags`: EXPMIG_WIDEN_APPLY or 0. Each statement is committed by itself; after a failure, call the function again for the rest. It
+ * drops the foreign keys of the columns and adds the same ones again. If a widening is cut off in between, the error names those that
+ * are missing, the table EXPMIG_WIDENING keeps them, and the next call adds them.
  * `json`: receives a string that the caller frees with expmig_string_free.
  *
- * Answers EXPMIG_BUSY, EXPMIG_SCHEMA, EXPMIG_AUTH (a right is missing), EXPMIG_CONNECTION, EXPMIG_IO, EXPMIG_CONSTRAINT (rows dangle,
- * and a foreign key cannot be added again), EXPMIG_MISUSE (the handle is read-only), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ * Returns EXPMIG_BUSY, EXPMIG_SCHEMA, EXPMIG_AUTH (a right is missing), EXPMIG_CONNECTION, EXPMIG_IO, EXPMIG_CONSTRAINT (a foreign key
+ * cannot be added again, because rows lead nowhere), EXPMIG_MISUSE (the handle is read-only), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -1452,25 +1462,26 @@ expmig_status expmig_schema_widen(const struct expmig_database *database,
                                   struct expmig_error **error);
 
 /**
- * Closes a handle. What managers still need stays open until they are freed. NULL is fine. In a child after a fork it changes nothing for the
- * parent, whose handle it is; every other function answers EXPMIG_MISUSE for it there, and for a manager of it. Since 0.1.0.
+ * Closes a handle. What managers still need stays open until they are freed. NULL is fine. In a child after a fork, closing a handle of
+ * the parent changes nothing for the parent; every other function returns EXPMIG_MISUSE there for such a handle, and for a manager of
+ * it. Since 0.1.0.
  */
 EXPMIG_API
 void expmig_database_close(struct expmig_database *database);
 
 /**
- * Runs one SELECT on a consistent state of the database. Whatever the SQL, it can only read: no write, no change of the schema, no
+ * Runs one SELECT on a consistent state of the database. Whatever the SQL is, it can only read: no write, no change of the schema, no
  * transaction, no ATTACH, no PRAGMA that sets something, no extension.
  *
- * `sql`: one statement; what stands after a semicolon must be blank or a comment.
+ * `sql`: one statement; after its semicolon only blanks and comments may follow.
  * `params`, `param_count`: a value for each parameter of the statement, in their order; NULL and 0 if it has none.
  * `row_fn`: receives the rows.
  * `user_data`: passed to `row_fn`.
  *
- * Answers EXPMIG_MISUSE (the statement would do more than read; the detail "action" says what; or it is called from inside a callback of
- * this database), EXPMIG_INVALID_ARGUMENT (not a statement that SQLite accepts, more than one, or another number of parameters; the
- * detail "offset" counts bytes of `sql`), EXPMIG_CANCELLED and EXPMIG_CALLBACK (`row_fn` answered so), EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO,
- * EXPMIG_LIMIT, EXPMIG_UNSUPPORTED (the schema has names that are not UTF-8). Since 0.1.0.
+ * Returns EXPMIG_MISUSE (the statement would do more than read, and the detail "action" says what; or the call comes from inside a
+ * callback of this database), EXPMIG_INVALID_ARGUMENT (not a statement that SQLite accepts, more than one statement, or another number
+ * of parameters; the detail "offset" counts bytes of `sql`), EXPMIG_CANCELLED and EXPMIG_CALLBACK (`row_fn` returned so), EXPMIG_BUSY,
+ * EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_LIMIT, EXPMIG_UNSUPPORTED (the schema has names that are not UTF-8). Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -1483,7 +1494,7 @@ expmig_status expmig_database_query(const struct expmig_database *database,
                                     struct expmig_error **error);
 
 /**
- * Fills in the defaults. `size` is sizeof(expmig_manager_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Fills in the defaults. `size` is sizeof(expmig_manager_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
  * Since 0.1.0.
  */
 EXPMIG_API
@@ -1498,7 +1509,7 @@ expmig_status expmig_manager_options_init(struct expmig_manager_options *options
  * `options`: NULL for the defaults.
  * `manager`: receives the handle; the caller frees it with expmig_manager_free.
  *
- * Answers EXPMIG_IO (a relative `snapshot_dir` and no working directory), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ * Returns EXPMIG_IO (a relative `snapshot_dir` and no working directory), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -1513,13 +1524,13 @@ expmig_status expmig_manager_new(const struct expmig_database *database,
 EXPMIG_API void expmig_manager_free(struct expmig_manager *manager);
 
 /**
- * Lists the experiments, as a JSON object, schema "expmig.experiments/1": {"experiments": [{"id", "title", "description",
- * "start_time", "update_time", "trials", "runs"}, ...], "unlisted": {"count", "rows"}}, by id. Experiments whose id is no integer, which
- * no call can name, are "unlisted".
+ * Lists the experiments, ordered by id, as a JSON object, schema "expmig.experiments/1": {"experiments": [{"id", "title", "description",
+ * "start_time", "update_time", "trials", "runs"}, ...], "unlisted": {"count", "rows"}}. "unlisted" has the experiments whose id is not
+ * an integer, so that no call can name them.
  *
  * `json`: receives a string that the caller frees with expmig_string_free.
  *
- * Answers EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ * Returns EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -1528,13 +1539,13 @@ expmig_status expmig_experiment_list(const struct expmig_manager *manager,
                                      struct expmig_error **error);
 
 /**
- * Computes the content digest of an experiment (docs/digest.md): equal for equal experiments, whatever their ids and the order of
- * their rows. Reads only.
+ * Computes the content digest of an experiment (docs/digest.md). Equal experiments have equal digests, whatever their ids and the order
+ * of their rows. Reads only.
  *
  * `options`: progress and cancel; NULL for none.
  * `digest`: receives 32 bytes (EXPMIG_DIGEST_SIZE).
  *
- * Answers EXPMIG_NOT_FOUND (the hint names the nearest ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO,
+ * Returns EXPMIG_NOT_FOUND (the hint names the nearest ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO,
  * EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */
 EXPMIG_API
@@ -1548,13 +1559,13 @@ expmig_status expmig_experiment_digest(const struct expmig_manager *manager,
 /**
  * Compares two experiments by content, and says which node differs first and how. Reads only.
  *
- * `manager_a`, `manager_b`: the databases; the same one twice is fine.
+ * `manager_a`, `manager_b`: the databases; both may be the same.
  * `options`: progress and cancel; NULL for none.
- * `json`: receives a JSON object, schema "expmig.comparison/1": "equal", both digests and row counts, and "first_difference" (null if
- * equal): "node" (table), ids or "row", "how", "difference"; and "warnings", of tables that others could change while they were read. The
- * caller frees it with expmig_string_free.
+ * `json`: receives a JSON object, schema "expmig.comparison/1": "equal", both digests and row counts; "first_difference" (null if equal)
+ * with "node" (a table), ids or "row", "how", "difference"; and "warnings" about tables that others could change while they were read.
+ * The caller frees it with expmig_string_free.
  *
- * Different experiments are no error. Answers as expmig_experiment_digest. Since 0.1.0.
+ * If the experiments differ, that is not an error. Returns as expmig_experiment_digest. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -1567,7 +1578,7 @@ expmig_status expmig_experiment_compare(const struct expmig_manager *manager_a,
                                         struct expmig_error **error);
 
 /**
- * Fills in the defaults. `size` is sizeof(expmig_snapshot_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Fills in the defaults. `size` is sizeof(expmig_snapshot_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
  * Since 0.1.0.
  */
 EXPMIG_API
@@ -1576,7 +1587,7 @@ expmig_status expmig_snapshot_options_init(struct expmig_snapshot_options *optio
                                            size_t size);
 
 /**
- * Fills in the defaults. `size` is sizeof(expmig_restore_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Fills in the defaults. `size` is sizeof(expmig_restore_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
  * Since 0.1.0.
  */
 EXPMIG_API
@@ -1585,14 +1596,14 @@ expmig_status expmig_restore_options_init(struct expmig_restore_options *options
                                           size_t size);
 
 /**
- * Makes a snapshot of the whole database: one consistent state, while other processes may use it. It is read back, checked and
- * flushed to the device before it counts; until then, and after a failure, there is none (docs/snapshots.md).
+ * Makes a snapshot of the whole database: one consistent state, while other processes may use it. The snapshot exists only after it was
+ * read back, checked and flushed to the device; before that, and after a failure, there is none (docs/snapshots.md).
  *
  * `description`: UTF-8, at most 64 KiB; NULL for an empty one.
  * `options`: NULL for the defaults.
  * `snapshot_id`: receives the id, which the caller frees with expmig_string_free; NULL if it is not wanted.
  *
- * Answers EXPMIG_BUSY (locked), EXPMIG_CORRUPT (the database is damaged), EXPMIG_IO (a full disk, permissions), EXPMIG_CANCELLED,
+ * Returns EXPMIG_BUSY (locked), EXPMIG_CORRUPT (the database is damaged), EXPMIG_IO (a full disk, permissions), EXPMIG_CANCELLED,
  * EXPMIG_CALLBACK, EXPMIG_LIMIT, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */
 EXPMIG_API
@@ -1604,14 +1615,14 @@ expmig_status expmig_snapshot_create(const struct expmig_manager *manager,
                                      struct expmig_error **error);
 
 /**
- * Lists the snapshots in the manager's folder, as a JSON object, schema "expmig.snapshots/1": "snapshots", the newest first, and
- * "broken", those that cannot be used, each with its "error". Snapshots of other databases are listed too.
+ * Lists the snapshots in the manager's folder, as a JSON object, schema "expmig.snapshots/1": "snapshots", the newest first; and
+ * "broken", those that cannot be used, each with its "error". It also lists snapshots of other databases.
  *
  * `since_us`: only snapshots that were made then or later, microseconds since 1970-01-01, UTC; EXPMIG_TIME_UNKNOWN for all.
  * `pattern`: only snapshots of which the id or the description matches this glob (`*`, `?`, `[...]`), UTF-8; NULL for all.
  * `json`: receives a string that the caller frees with expmig_string_free.
  *
- * Answers EXPMIG_IO, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ * Returns EXPMIG_IO, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -1628,7 +1639,7 @@ expmig_status expmig_snapshot_list(const struct expmig_manager *manager,
  * `snapshot_id`: with or without "snapshot_" before it.
  * `json`: receives a string that the caller frees with expmig_string_free.
  *
- * Answers EXPMIG_NOT_FOUND, EXPMIG_CORRUPT (the manifest or the file is missing or altered), EXPMIG_UNSUPPORTED (a newer format),
+ * Returns EXPMIG_NOT_FOUND, EXPMIG_CORRUPT (the manifest or the file is missing or altered), EXPMIG_UNSUPPORTED (a newer format),
  * EXPMIG_IO, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */
 EXPMIG_API
@@ -1639,12 +1650,13 @@ expmig_status expmig_snapshot_details(const struct expmig_manager *manager,
                                       struct expmig_error **error);
 
 /**
- * Fails unless a snapshot is as it was made: its size, its checksum, every page, row and index, and its statistics.
+ * Checks whether a snapshot is still as it was made, and fails if not: its size, its checksum, every page, row and index, and its
+ * statistics.
  *
  * `snapshot_id`: with or without "snapshot_" before it.
  * `options`: progress, of which one item is one page of 4096 bytes, and cancel; NULL for none.
  *
- * Answers as expmig_snapshot_details, and EXPMIG_CANCELLED, EXPMIG_CALLBACK. Since 0.1.0.
+ * Returns as expmig_snapshot_details, and EXPMIG_CANCELLED, EXPMIG_CALLBACK. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -1654,21 +1666,22 @@ expmig_status expmig_snapshot_verify(const struct expmig_manager *manager,
                                      struct expmig_error **error);
 
 /**
- * Replaces everything in the database by a snapshot, where it stands, in one step: other processes see the old state or the new one,
- * and after a failure or a crash it is the old one. The snapshot is verified first, and a snapshot of what is overwritten is taken
- * (unless EXPMIG_RESTORE_NO_SAFETY_SNAPSHOT). What others have committed since the snapshot is gone from the database.
+ * Replaces everything in the database, in the existing file, by the content of a snapshot, in one step: other processes see the old
+ * state or the new one, and after a failure or a crash it is the old one. Before that it verifies the snapshot, and takes a safety
+ * snapshot of what it will overwrite (unless EXPMIG_RESTORE_NO_SAFETY_SNAPSHOT). What others have committed since the snapshot was made
+ * is no longer in the database afterwards.
  *
  * `snapshot_id`: with or without "snapshot_" before it.
  * `options`: NULL for the defaults.
  * `result_json`: receives a JSON object, schema "expmig.restore/1", with "safety_snapshot_id", which the caller frees with
  * expmig_string_free; NULL if it is not wanted.
  *
- * Answers EXPMIG_NOT_FOUND, EXPMIG_CORRUPT (the snapshot is damaged or altered), EXPMIG_UNSUPPORTED (a newer format, or pages of another
- * size in WAL mode), EXPMIG_MISMATCH (the snapshot is of another database, or it
- * is not certain that it is of this one, as after a copy; EXPMIG_RESTORE_FORCE), EXPMIG_BUSY (another process reads or
- * writes for longer than the busy timeout), EXPMIG_MISUSE (the database was opened read-only), EXPMIG_IO, EXPMIG_CANCELLED,
- * EXPMIG_CALLBACK, EXPMIG_SHARED_PROCESS, EXPMIG_SCHEMA, EXPMIG_LIMIT, EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed, but
- * a safety snapshot can be there. Since 0.1.0.
+ * Returns EXPMIG_NOT_FOUND, EXPMIG_CORRUPT (the snapshot is damaged or altered), EXPMIG_UNSUPPORTED (a newer format, or pages of another
+ * size in WAL mode), EXPMIG_MISMATCH (the snapshot belongs to another database, or it is not certain that it belongs to this one, as
+ * after a copy; EXPMIG_RESTORE_FORCE restores it all the same), EXPMIG_BUSY (another process reads or writes for longer than the busy
+ * timeout), EXPMIG_MISUSE (the database was opened read-only), EXPMIG_IO, EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_SHARED_PROCESS,
+ * EXPMIG_SCHEMA, EXPMIG_LIMIT, EXPMIG_INVALID_ARGUMENT. After each of them the database is unchanged, but there can be a safety
+ * snapshot. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -1679,11 +1692,11 @@ expmig_status expmig_snapshot_restore(const struct expmig_manager *manager,
                                       struct expmig_error **error);
 
 /**
- * Deletes a snapshot, whichever database it is of; also a broken one.
+ * Deletes a snapshot of any database; also a broken one.
  *
  * `snapshot_id`: with or without "snapshot_" before it.
  *
- * Answers EXPMIG_NOT_FOUND, EXPMIG_BUSY (another process is making or deleting it), EXPMIG_IO, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT.
+ * Returns EXPMIG_NOT_FOUND, EXPMIG_BUSY (another process is making or deleting it), EXPMIG_IO, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT.
  * Since 0.1.0.
  */
 EXPMIG_API
@@ -1693,13 +1706,13 @@ expmig_status expmig_snapshot_delete(const struct expmig_manager *manager,
                                      struct expmig_error **error);
 
 /**
- * Keeps the newest snapshots of this database and deletes its others. Snapshots of other databases and broken ones stay, and so do
- * those of a database that only resembles this one, of which expmig_snapshot_cleanup_with tells.
+ * Keeps the newest snapshots of this database and deletes its other ones. It keeps snapshots of other databases, broken snapshots, and
+ * snapshots of a database that only resembles this one; expmig_snapshot_cleanup_with tells how many those are.
  *
  * `keep_count`: how many to keep; 0 deletes all.
  * `deleted`: receives how many were deleted; NULL if it is not wanted.
  *
- * Answers EXPMIG_INVALID_ARGUMENT (also for a negative `keep_count`), EXPMIG_BUSY, EXPMIG_IO, EXPMIG_CORRUPT, EXPMIG_SCHEMA,
+ * Returns EXPMIG_INVALID_ARGUMENT (also for a negative `keep_count`), EXPMIG_BUSY, EXPMIG_IO, EXPMIG_CORRUPT, EXPMIG_SCHEMA,
  * EXPMIG_MISUSE. Since 0.1.0.
  */
 EXPMIG_API
@@ -1710,15 +1723,16 @@ expmig_status expmig_snapshot_cleanup(const struct expmig_manager *manager,
                                       struct expmig_error **error);
 
 /**
- * As expmig_snapshot_cleanup, and says how many snapshots it left because it is not certain that they are this database's: their
- * database has the same name and experiments, but it is another file or server, as a copy is, or what a copy was made of.
+ * Like expmig_snapshot_cleanup, but also says how many snapshots it kept because it is not certain that they belong to this database:
+ * their database has the same name and experiments, but is another file or server. This database may be a copy of it, or it a copy of
+ * this one.
  *
  * `keep_count`: how many to keep; 0 deletes all.
  * `flags`: EXPMIG_CLEANUP_CLAIM, or 0.
  * `deleted`: receives how many were deleted; NULL if it is not wanted.
- * `left`: receives how many were left for lack of certainty, 0 with EXPMIG_CLEANUP_CLAIM; NULL if it is not wanted.
+ * `left`: receives how many were kept because it is not certain whose they are; 0 with EXPMIG_CLEANUP_CLAIM; NULL if it is not wanted.
  *
- * Answers as expmig_snapshot_cleanup. Since 0.1.0.
+ * Returns as expmig_snapshot_cleanup. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -1730,7 +1744,7 @@ expmig_status expmig_snapshot_cleanup_with(const struct expmig_manager *manager,
                                            struct expmig_error **error);
 
 /**
- * Fills in the defaults. `size` is sizeof(expmig_migrate_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Fills in the defaults. `size` is sizeof(expmig_migrate_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
  * Since 0.1.0.
  */
 EXPMIG_API
@@ -1739,18 +1753,19 @@ expmig_status expmig_migrate_options_init(struct expmig_migrate_options *options
                                           size_t size);
 
 /**
- * Says what expmig_migrate_experiment would do with the same arguments. Writes nothing.
+ * Reports what expmig_migrate_experiment would do with the same arguments. Writes nothing.
  *
  * `source`, `experiment_id`: what to copy.
  * `target`: where to; NULL for the source's own database.
  * `options`: NULL for the defaults.
- * `plan_json`: receives a JSON object, schema "expmig.plan/1": rows per table, extra columns and tables, rows that hang on nothing, odd
- * values, with CONSERVATIVE what the validation finds, rows and values that do not fit, what the transformation rules would do,
- * duplicates in the target, digests, for how long others are kept waiting, and bytes needed and free. The caller frees it with expmig_string_free.
+ * `plan_json`: receives a JSON object, schema "expmig.plan/1": rows per table, extra columns and tables, rows whose parent is missing,
+ * odd values, with CONSERVATIVE the findings of the validation, rows and values that do not fit, what the transformation rules would do,
+ * duplicates in the target, digests, how long others will have to wait, and bytes needed and free. The caller frees it with
+ * expmig_string_free.
  *
- * Data that would make the migration fail is no error here. Answers EXPMIG_NOT_FOUND (an experiment does not exist),
- * EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT.
- * Since 0.1.0.
+ * Data that would make the migration fail is not an error here: it is in the plan. Returns EXPMIG_NOT_FOUND (an experiment does not
+ * exist), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
+ * EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -1763,22 +1778,23 @@ expmig_status expmig_migrate_plan(const struct expmig_manager *source,
 
 /**
  * Copies an experiment and everything below it: trials, runs, results, epochs, batches, metrics, artifacts, their links and extra
- * columns, every value as it is. Metrics and artifacts that are shared inside the experiment are shared in the copy; nothing is
- * shared with the source. One transaction of the target: a failure, a cancel or a crash leaves the target as it was.
+ * columns, every value unchanged. Metrics and artifacts that are shared within the experiment are shared in the copy; the copy shares
+ * nothing with the source. The call is one transaction of the target: a failure, a cancel or a crash leaves the target as it was.
  *
  * `source`, `experiment_id`: what to copy.
  * `target`: where to; NULL for the source's own database.
  * `options`: NULL for the defaults.
  * `result`: receives what was done; the caller frees it with expmig_migration_free.
  *
- * Answers EXPMIG_NOT_FOUND (an experiment does not exist; the hint names the nearest ids), EXPMIG_VALIDATION (rows that hang on nothing,
- * CONSERVATIVE's validation, or in EXPMIG_DOMAIN_TRANSFORMATION metrics that the rules cannot transform; the details name them),
- * EXPMIG_LOSSY (what does not fit; the details name it), EXPMIG_ALREADY_EXISTS (a duplicate), EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (the
- * copy was read back different), EXPMIG_LIMIT (no free ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the
- * first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT (in
- * EXPMIG_DOMAIN_TRANSFORMATION for the rules). A snapshot that cannot be taken fails in
- * EXPMIG_DOMAIN_SNAPSHOT. After each of them nothing was changed; a snapshot that was taken stays, and the detail "snapshot_id" names it.
- * Since 0.1.0.
+ * Returns EXPMIG_NOT_FOUND (an experiment does not exist; the hint names the nearest ids), EXPMIG_VALIDATION (rows whose parent is
+ * missing, findings of CONSERVATIVE's validation, or in EXPMIG_DOMAIN_TRANSFORMATION metrics that the rules cannot transform; the
+ * details name them), EXPMIG_LOSSY (what does not fit; the details name it), EXPMIG_ALREADY_EXISTS (a duplicate), EXPMIG_CONSTRAINT,
+ * EXPMIG_MISMATCH (the copy was read back different), EXPMIG_LIMIT (no free ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY,
+ * EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
+ * EXPMIG_INVALID_ARGUMENT (in EXPMIG_DOMAIN_TRANSFORMATION for the rules).
+ *
+ * If a snapshot cannot be taken, the error is in EXPMIG_DOMAIN_SNAPSHOT. After each error nothing was changed; a snapshot that was taken
+ * stays, and the detail "snapshot_id" names it. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -1795,14 +1811,14 @@ expmig_status expmig_migrate_experiment(const struct expmig_manager *source,
 EXPMIG_API int64_t expmig_migration_source_experiment_id(const struct expmig_migration *result);
 
 /**
- * The id of the copy; of the experiment that was there already if the migration was skipped; of the target experiment if trials were
- * appended. 0 for NULL. Since 0.1.0.
+ * The id of the copy; if the migration was skipped, the id of the experiment that the target already had; if trials were appended, the
+ * id of the target experiment. 0 for NULL. Since 0.1.0.
  */
 EXPMIG_API
 int64_t expmig_migration_new_experiment_id(const struct expmig_migration *result);
 
 /**
- * 1 if the target had the same experiment already and nothing was written, else 0. Since 0.1.0.
+ * 1 if nothing was written because the target already had the same experiment, else 0. Since 0.1.0.
  */
 EXPMIG_API int32_t expmig_migration_skipped(const struct expmig_migration *result);
 
@@ -1837,7 +1853,7 @@ EXPMIG_API uint64_t expmig_migration_duration_ns(const struct expmig_migration *
  * `which`: EXPMIG_DIGEST_SOURCE, EXPMIG_DIGEST_TARGET or EXPMIG_DIGEST_AS_STORED.
  * `digest`: receives 32 bytes (EXPMIG_DIGEST_SIZE).
  *
- * Answers EXPMIG_NOT_FOUND if the strategy computed no such digest (AGGRESSIVE computes none), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ * Returns EXPMIG_NOT_FOUND if the strategy computed no such digest (AGGRESSIVE computes none), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -1878,18 +1894,18 @@ const char *expmig_migration_to_json(const struct expmig_migration *result);
 EXPMIG_API void expmig_migration_free(struct expmig_migration *result);
 
 /**
- * Fills in an issue of severity EXPMIG_SEVERITY_ERROR without any text. `size` is sizeof(expmig_issue). Answers
+ * Fills in an issue of severity EXPMIG_SEVERITY_ERROR without any text. `size` is sizeof(expmig_issue). Returns
  * EXPMIG_INVALID_ARGUMENT for NULL or an impossible size. Since 0.1.0.
  */
 EXPMIG_API EXPMIG_MUST_USE expmig_status expmig_issue_init(struct expmig_issue *issue, size_t size);
 
 /**
- * 1 if there is no error, else 0; warnings and infos do not count. 0 for NULL. Since 0.1.0.
+ * 1 if the report has no issue of severity error, else 0. 0 for NULL. Since 0.1.0.
  */
 EXPMIG_API int32_t expmig_report_passed(const struct expmig_report *report);
 
 /**
- * How many issues are listed: all, or as many as `issue_limit` allows, some of every kind in every table. Since 0.1.0.
+ * How many issues are listed: all, or at most `issue_limit`, with some of every kind in every table. Since 0.1.0.
  */
 EXPMIG_API size_t expmig_report_issue_count(const struct expmig_report *report);
 
@@ -1899,7 +1915,7 @@ EXPMIG_API size_t expmig_report_issue_count(const struct expmig_report *report);
  * `index`: from 0 to expmig_report_issue_count, exclusive.
  * `issue`: was filled by expmig_issue_init; receives the issue. Its text is borrowed from the report.
  *
- * Answers EXPMIG_INVALID_ARGUMENT; `issue` then is as expmig_issue_init left it. Since 0.1.0.
+ * Returns EXPMIG_INVALID_ARGUMENT; `issue` then is as expmig_issue_init left it. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -1949,7 +1965,7 @@ const char *expmig_report_to_json(const struct expmig_report *report);
 EXPMIG_API void expmig_report_free(struct expmig_report *report);
 
 /**
- * Fills in the defaults. `size` is sizeof(expmig_validate_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Fills in the defaults. `size` is sizeof(expmig_validate_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
  * Since 0.1.0.
  */
 EXPMIG_API
@@ -1958,14 +1974,14 @@ expmig_status expmig_validate_options_init(struct expmig_validate_options *optio
                                            size_t size);
 
 /**
- * Checks the data of a database, or of one experiment (docs/validation.md). Reads only, one consistent state. What is wrong with
- * the data is no error of the call: it is in the report. `warnings` of the report's JSON (expmig_report_to_json, docs/json-documents.md) say
- * what is to be known of the report itself: of tables without transactions, which can change while they are read.
+ * Checks the data of a database, or of one experiment (docs/validation.md). Reads only, one consistent state. Defects of the data are
+ * not an error of the call: they are in the report. In the report's JSON (expmig_report_to_json, docs/json-documents.md), `warnings` are
+ * about the report itself: they name tables without transactions, which can change while they are read.
  *
  * `options`: NULL for the defaults: everything, the whole database.
  * `report`: receives what was found; the caller frees it with expmig_report_free.
  *
- * Answers EXPMIG_NOT_FOUND (the experiment does not exist; the hint names the nearest ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK (the progress
+ * Returns EXPMIG_NOT_FOUND (the experiment does not exist; the hint names the nearest ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK (the progress
  * callback or a registered check failed), EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT.
  * Since 0.1.0.
  */
@@ -1977,14 +1993,14 @@ expmig_status expmig_validate(const struct expmig_manager *manager,
                               struct expmig_error **error);
 
 /**
- * Checks the hierarchy of one experiment, and answers in short; expmig_validate tells more. Reads only.
+ * Checks the hierarchy of one experiment, with a short result; expmig_validate tells more. Reads only.
  *
  * `valid`: receives 1 if there is no error, else 0.
  * `issues_json`: receives a JSON object, schema "expmig.hierarchy/1": "experiment_id", "valid", and "issues", the errors and warnings,
  * one line each. The caller frees it with expmig_string_free.
  *
- * An experiment that does not exist is not valid, and the one issue says so. Answers EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA,
- * EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ * An experiment that does not exist is not valid, and the only issue says so. Returns EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO,
+ * EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -1995,14 +2011,15 @@ expmig_status expmig_hierarchy_validate(const struct expmig_manager *manager,
                                         struct expmig_error **error);
 
 /**
- * Checks per-label values that stand in no database yet, as expmig_validate checks METRIC.per_label_val. Opens nothing.
+ * Checks a text of per-label values before you store it, by the rules that expmig_validate applies to METRIC.per_label_val. Opens
+ * nothing.
  *
- * `json`, `length`: the bytes of the text; no NUL at the end is needed, and none may be counted.
+ * `json`, `length`: the bytes of the text. It need not end with a NUL; if it does, do not count the NUL.
  * `valid`: receives 1 if nothing is wrong with it, else 0.
- * `issues_json`: receives a JSON object, schema "expmig.metric-json/1": "valid", and "issues", of each kind (docs/validation.md) one, with "kind"
- * and "message". The caller frees it with expmig_string_free.
+ * `issues_json`: receives a JSON object, schema "expmig.metric-json/1": "valid", and "issues", one for each kind of defect
+ * (docs/validation.md) that the text has, with "kind" and "message". The caller frees it with expmig_string_free.
  *
- * Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ * Returns EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -2013,7 +2030,7 @@ expmig_status expmig_metric_json_validate(const char *json,
                                           struct expmig_error **error);
 
 /**
- * Fills in the defaults. `size` is sizeof(expmig_export_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Fills in the defaults. `size` is sizeof(expmig_export_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
  * Since 0.1.0.
  */
 EXPMIG_API
@@ -2022,15 +2039,15 @@ expmig_status expmig_export_options_init(struct expmig_export_options *options,
                                          size_t size);
 
 /**
- * Writes an experiment and everything below it as one JSON document, every value as it is (docs/export-format.md), in constant
- * memory, of one consistent state of the database. Reads only.
+ * Writes an experiment and everything below it as one JSON document, every value unchanged (docs/export-format.md), from one consistent
+ * state of the database, in constant memory. Reads only.
  *
- * `write_fn`: takes the document, in pieces of some 64 KiB, or as large as a single value is. After a failure, what it has taken is no
- * document.
+ * `write_fn`: receives the document in pieces of some 64 KiB; a piece is larger if a single value is. After a failure, the pieces that
+ * it received are not a complete document.
  * `user_data`: passed to `write_fn`.
  * `options`: NULL for the defaults.
  *
- * Answers EXPMIG_NOT_FOUND (the hint names the nearest ids), EXPMIG_VALIDATION (rows that hang on nothing; the details name them),
+ * Returns EXPMIG_NOT_FOUND (the hint names the nearest ids), EXPMIG_VALIDATION (rows whose parent is missing; the details name them),
  * EXPMIG_UNSUPPORTED (an unknown `format`), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA,
  * EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */
@@ -2044,13 +2061,13 @@ expmig_status expmig_export_experiment(const struct expmig_manager *manager,
                                        struct expmig_error **error);
 
 /**
- * As expmig_export_experiment, into a file. It is complete and flushed to the device before it gets its name; until then, and after a
- * failure, there is none.
+ * Like expmig_export_experiment, but into a file. The file gets its name only when it is complete and flushed to the device; before
+ * that, and after a failure, there is no file.
  *
- * `path`: UTF-8; the folder has to exist. Names of the database's own files are refused.
- * `options`: NULL for the defaults: a file that is there is not replaced, and nobody but the owner may read the new one.
+ * `path`: UTF-8; the folder must exist. Names of the database's own files are refused.
+ * `options`: NULL for the defaults: an existing file is not replaced, and only the owner can read the new one.
  *
- * Answers also EXPMIG_ALREADY_EXISTS (a file of this name). Since 0.1.0.
+ * Also returns EXPMIG_ALREADY_EXISTS (a file of this name). Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -2061,11 +2078,11 @@ expmig_status expmig_export_experiment_to_file(const struct expmig_manager *mana
                                                struct expmig_error **error);
 
 /**
- * As expmig_export_experiment, as one string.
+ * Like expmig_export_experiment, but into one string.
  *
  * `document`: receives the document, which the caller frees with expmig_string_free.
  *
- * Answers also EXPMIG_LIMIT (no memory for it). Since 0.1.0.
+ * Also returns EXPMIG_LIMIT (no memory for it). Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -2076,7 +2093,7 @@ expmig_status expmig_export_experiment_to_string(const struct expmig_manager *ma
                                                  struct expmig_error **error);
 
 /**
- * Fills in the defaults. `size` is sizeof(expmig_import_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Fills in the defaults. `size` is sizeof(expmig_import_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
  * Since 0.1.0.
  */
 EXPMIG_API
@@ -2085,9 +2102,10 @@ expmig_status expmig_import_options_init(struct expmig_import_options *options,
                                          size_t size);
 
 /**
- * Imports the experiment of a document (docs/export-format.md) as it is read, with everything below it, in one transaction: a failure,
- * a cancel or a crash leaves the database as it was. What was written is read back; its digest and its row counts have to be those
- * in the document. Other connections cannot write meanwhile. Memory does not grow with the document, but with its largest value.
+ * Imports the experiment of a document (docs/export-format.md), with everything below it, while it reads the document, in one
+ * transaction: a failure, a cancel or a crash leaves the database as it was. What was written is read back: its digest and its row
+ * counts must be those in the document. Other connections cannot write meanwhile. Memory grows with the largest value of the document,
+ * not with the document.
  *
  * `read_fn`, `user_data`: give the document; `user_data` is passed to `read_fn`.
  * `options`: NULL for the defaults.
@@ -2095,12 +2113,13 @@ expmig_status expmig_import_options_init(struct expmig_import_options *options,
  * `result_json`: receives a JSON object, schema "expmig.import/1", which the caller frees with expmig_string_free; NULL if it is not
  * wanted.
  *
- * Errors about the document have the details "json_path" and "offset" (in bytes). Answers EXPMIG_CORRUPT (not JSON, or cut off),
- * EXPMIG_VALIDATION (against the format; or values that are not what their columns are for), EXPMIG_UNSUPPORTED (a newer format; the
- * older tool's without EXPMIG_IMPORT_ALLOW_UNLINKED), EXPMIG_LIMIT (a value too large, nested too deep, no free ids), EXPMIG_LOSSY
- * (what the database cannot hold, without EXPMIG_IMPORT_ALLOW_LOSSY), EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (counts or digest), EXPMIG_ALREADY_EXISTS (a duplicate, or ids
- * that are taken), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_SHARED_PROCESS, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
- * EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed. Since 0.1.0.
+ * Errors about the document have the details "json_path" and "offset" (in bytes). Returns EXPMIG_CORRUPT (not JSON, or cut off),
+ * EXPMIG_VALIDATION (the document breaks a rule of the format, or values are not what their columns are for), EXPMIG_UNSUPPORTED (a
+ * newer format; a document of the older tool without EXPMIG_IMPORT_ALLOW_UNLINKED), EXPMIG_LIMIT (a value too large, nested too deep, no
+ * free ids), EXPMIG_LOSSY (the database cannot hold something, without EXPMIG_IMPORT_ALLOW_LOSSY), EXPMIG_CONSTRAINT, EXPMIG_MISMATCH
+ * (counts or digest), EXPMIG_ALREADY_EXISTS (a duplicate, or ids that are taken), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY,
+ * EXPMIG_SHARED_PROCESS, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed. Since
+ * 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -2113,11 +2132,11 @@ expmig_status expmig_import_experiment(const struct expmig_manager *manager,
                                        struct expmig_error **error);
 
 /**
- * As expmig_import_experiment, from a file.
+ * Like expmig_import_experiment, but from a file.
  *
  * `path`: of the document, UTF-8.
  *
- * Answers as expmig_import_experiment, and EXPMIG_NOT_FOUND (no such file). Since 0.1.0.
+ * Returns as expmig_import_experiment, and EXPMIG_NOT_FOUND (no such file). Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -2129,11 +2148,11 @@ expmig_status expmig_import_experiment_from_file(const struct expmig_manager *ma
                                                  struct expmig_error **error);
 
 /**
- * As expmig_import_experiment, from memory.
+ * Like expmig_import_experiment, but from memory.
  *
- * `document`, `length`: its bytes, UTF-8; no NUL at the end is needed, and none may be counted.
+ * `document`, `length`: its bytes, UTF-8. It need not end with a NUL; if it does, do not count the NUL.
  *
- * Answers as expmig_import_experiment. Since 0.1.0.
+ * Returns as expmig_import_experiment. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -2146,9 +2165,9 @@ expmig_status expmig_import_experiment_from_string(const struct expmig_manager *
                                                    struct expmig_error **error);
 
 /**
- * Registers a check that is a function. Every expmig_validate on this manager with EXPMIG_VALIDATE_REGISTERED_CHECKS runs it from now on,
- * in the order in which checks were registered; what it reports joins the report and its verdict. So does every migration and plan
- * from this manager with EXPMIG_STRATEGY_CONSERVATIVE, once for the whole source and once for the experiment.
+ * Registers a check that is a function. From now on it runs, in the order of registration, in:
+ * - every expmig_validate on this manager with EXPMIG_VALIDATE_REGISTERED_CHECKS; what it reports is part of the report and its verdict;
+ * - every migration and plan from this manager with EXPMIG_STRATEGY_CONSERVATIVE, once for the whole source and once for the experiment.
  *
  * `name`: 1 to 128 bytes of UTF-8 without control characters; no other check of the manager has it.
  * `check_fn`: the check.
@@ -2156,7 +2175,7 @@ expmig_status expmig_import_experiment_from_string(const struct expmig_manager *
  * `destroy`: called with `user_data` when the manager needs it no more: after expmig_check_unregister or expmig_manager_free, or if this
  * call fails; NULL for none.
  *
- * Answers EXPMIG_ALREADY_EXISTS, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ * Returns EXPMIG_ALREADY_EXISTS, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -2168,15 +2187,15 @@ expmig_status expmig_check_register(const struct expmig_manager *manager,
                                     struct expmig_error **error);
 
 /**
- * Registers a check that is a SELECT: each row that it answers is an issue. It is prepared at once, to see whether it is right.
+ * Registers a check that is a SELECT: each row of its result is an issue. The statement is prepared at once, to find errors in it.
  *
  * `name`: as for expmig_check_register.
- * `sql`: one SELECT, which can only read. Columns named "table" (or "table_name"), "row" ("row_key", "key"), "column" ("column_name"),
- * "message", "value" and "severity" ("error", "warning", "info" or their numbers) tell about the issue; all can be missing: then it
- * is an error, and its row is told by the other columns. A parameter :experiment_id is the experiment that is validated, NULL for
- * the whole database. Copied.
+ * `sql`: one SELECT, which can only read. Copied. Columns with these names describe the issue: "table" (or "table_name"), "row"
+ * ("row_key", "key"), "column" ("column_name"), "message", "value" and "severity" ("error", "warning", "info" or their numbers). All may
+ * be missing: then the issue is an error, and the other columns name its row. The parameter :experiment_id is the experiment that is
+ * validated, NULL for the whole database.
  *
- * Answers EXPMIG_ALREADY_EXISTS, EXPMIG_MISUSE (the statement would do more than read), EXPMIG_INVALID_ARGUMENT (not a statement that SQLite
+ * Returns EXPMIG_ALREADY_EXISTS, EXPMIG_MISUSE (the statement would do more than read), EXPMIG_INVALID_ARGUMENT (not a statement that SQLite
  * accepts, or another parameter), EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_UNSUPPORTED (as expmig_database_query). Since 0.1.0.
  */
 EXPMIG_API
@@ -2187,9 +2206,9 @@ expmig_status expmig_check_register_sql(const struct expmig_manager *manager,
                                         struct expmig_error **error);
 
 /**
- * Ends what expmig_check_register or expmig_check_register_sql began.
+ * Unregisters a check.
  *
- * Answers EXPMIG_NOT_FOUND (the hint names the checks that there are), EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ * Returns EXPMIG_NOT_FOUND (the hint names the checks that there are), EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -2198,13 +2217,13 @@ expmig_status expmig_check_unregister(const struct expmig_manager *manager,
                                       struct expmig_error **error);
 
 /**
- * The id of the one experiment that is validated, borrowed from the context; NULL for the whole database. Since 0.1.0.
+ * The id of the experiment that is validated, borrowed from the context; NULL for the whole database. Since 0.1.0.
  */
 EXPMIG_API const int64_t *expmig_check_experiment_id(const struct expmig_check_context *context);
 
 /**
- * Runs one SELECT on the very state that is being validated; otherwise as expmig_database_query. Inside `row_fn` more queries can
- * run, and issues be reported. Answers as expmig_database_query. Since 0.1.0.
+ * Runs one SELECT on exactly the state that is validated; otherwise like expmig_database_query. `row_fn` may run more queries and report
+ * issues. Returns as expmig_database_query. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -2219,11 +2238,11 @@ expmig_status expmig_check_query(const struct expmig_check_context *context,
 /**
  * Adds an issue to the report.
  *
- * `issue`: was filled by expmig_issue_init. Its `severity`, `table`, `row_key`, `column`, `message` and `value` are copied, and cut where
- * they are very long; each text can be NULL, a missing message being made of the check's name, the table and the row. The other
- * fields are ignored.
+ * `issue`: was filled by expmig_issue_init. Its `severity`, `table`, `row_key`, `column`, `message` and `value` are copied, and cut if
+ * they are very long. Each text can be NULL; a missing message is made from the check's name, the table and the row. The other fields
+ * are ignored.
  *
- * Answers EXPMIG_CANCELLED and EXPMIG_CALLBACK (the validation has to end), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ * Returns EXPMIG_CANCELLED and EXPMIG_CALLBACK (the validation must end), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -2232,7 +2251,7 @@ expmig_status expmig_check_report(const struct expmig_check_context *context,
                                   struct expmig_error **error);
 
 /**
- * Fills in the defaults: all metrics. `size` is sizeof(expmig_transform_selection). Answers EXPMIG_INVALID_ARGUMENT for NULL or an
+ * Fills in the defaults: all metrics. `size` is sizeof(expmig_transform_selection). Returns EXPMIG_INVALID_ARGUMENT for NULL or an
  * impossible size. Since 0.1.0.
  */
 EXPMIG_API
@@ -2241,7 +2260,7 @@ expmig_status expmig_transform_selection_init(struct expmig_transform_selection 
                                               size_t size);
 
 /**
- * Fills in the defaults. `size` is sizeof(expmig_transform_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Fills in the defaults. `size` is sizeof(expmig_transform_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
  * Since 0.1.0.
  */
 EXPMIG_API
@@ -2251,8 +2270,8 @@ expmig_status expmig_transform_options_init(struct expmig_transform_options *opt
 
 /**
  * Changes metrics by the rules of a document (docs/transformations.md), in one transaction: a failure, a cancel or a crash leaves the
- * database as it was. Rows that do not change are not written. A metric that is linked from elsewhere too is copied first, if
- * `experiment_ids` are given, and only the links of these experiments move to the copy.
+ * database as it was. Rows that do not change are not written. If `experiment_ids` are given, a metric that is also linked from
+ * elsewhere is copied first, and only the links of these experiments move to the copy.
  *
  * `selection`: which metrics; NULL for all.
  * `rules_json`: {"metric_transformations": [{"metric_type", "transformation", "rules"}, ...], "global_settings": {"backup_original",
@@ -2261,7 +2280,7 @@ expmig_status expmig_transform_options_init(struct expmig_transform_options *opt
  * `options`: NULL for the defaults.
  * `result`: receives what was done; the caller frees it with expmig_transformation_free.
  *
- * Answers EXPMIG_INVALID_ARGUMENT (something is wrong with the rules; the detail "path" says where), EXPMIG_LIMIT (too many rules),
+ * Returns EXPMIG_INVALID_ARGUMENT (something is wrong with the rules; the detail "path" says where), EXPMIG_LIMIT (too many rules),
  * EXPMIG_NOT_FOUND (an experiment or a metric does not exist), EXPMIG_VALIDATION (metrics that cannot be transformed, unless
  * rollback_on_error is false; the details name them), EXPMIG_MISMATCH (a trigger interfered), EXPMIG_CANCELLED, EXPMIG_CALLBACK,
  * EXPMIG_BUSY (also if another connection to a server changed one of the metrics meanwhile), EXPMIG_SHARED_PROCESS (the first write opens
@@ -2280,12 +2299,12 @@ expmig_status expmig_transform_metrics(const struct expmig_manager *manager,
                                        struct expmig_error **error);
 
 /**
- * As expmig_transform_metrics with one rule for the metrics of every type, and the default settings.
+ * Like expmig_transform_metrics, with one rule for the metrics of every type, and the default settings.
  *
  * `transformation`: the name of a transformation, built in or registered.
  * `params_json`: its parameters, a JSON object; NULL for an empty one.
  *
- * Answers as expmig_transform_metrics. Since 0.1.0.
+ * Returns as expmig_transform_metrics. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -2298,7 +2317,7 @@ expmig_status expmig_transform_metrics_by(const struct expmig_manager *manager,
                                           struct expmig_error **error);
 
 /**
- * Fills in a note without any text. `size` is sizeof(expmig_transform_note). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible
+ * Fills in a note without any text. `size` is sizeof(expmig_transform_note). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible
  * size. Since 0.1.0.
  */
 EXPMIG_API
@@ -2307,14 +2326,14 @@ expmig_status expmig_transform_note_init(struct expmig_transform_note *note,
                                          size_t size);
 
 /**
- * The id by which expmig_transform_undo undoes it; 0 if nothing was changed, backup_original was false, or it was a dry run; 0 for NULL.
+ * The id to give to expmig_transform_undo. 0 if nothing was changed, if backup_original was false, or if it was a dry run; 0 for NULL.
  * Since 0.1.0.
  */
 EXPMIG_API
 int64_t expmig_transformation_transform_id(const struct expmig_transformation *result);
 
 /**
- * 1 if nothing was written because only a preview was asked for, else 0. Since 0.1.0.
+ * 1 if nothing was written because the call was only a preview, else 0. Since 0.1.0.
  */
 EXPMIG_API int32_t expmig_transformation_dry_run(const struct expmig_transformation *result);
 
@@ -2324,22 +2343,22 @@ EXPMIG_API int32_t expmig_transformation_dry_run(const struct expmig_transformat
 EXPMIG_API uint64_t expmig_transformation_examined(const struct expmig_transformation *result);
 
 /**
- * Of these, the metrics that some rule is for. Each of them was updated, unchanged, skipped or failed. Since 0.1.0.
+ * Of the examined metrics, those that some rule is for. Each was updated, unchanged, skipped or failed. Since 0.1.0.
  */
 EXPMIG_API uint64_t expmig_transformation_matched(const struct expmig_transformation *result);
 
 /**
- * Metrics that were changed; those that were copied first are among them. Since 0.1.0.
+ * Metrics that were changed, including those that were copied first. Since 0.1.0.
  */
 EXPMIG_API uint64_t expmig_transformation_updated(const struct expmig_transformation *result);
 
 /**
- * Metrics that were as they should be already. Since 0.1.0.
+ * Metrics that already were as they should be. Since 0.1.0.
  */
 EXPMIG_API uint64_t expmig_transformation_unchanged(const struct expmig_transformation *result);
 
 /**
- * Metrics with which the transformation had nothing to do. Since 0.1.0.
+ * Metrics to which the transformation does not apply. Since 0.1.0.
  */
 EXPMIG_API uint64_t expmig_transformation_skipped(const struct expmig_transformation *result);
 
@@ -2349,7 +2368,7 @@ EXPMIG_API uint64_t expmig_transformation_skipped(const struct expmig_transforma
 EXPMIG_API uint64_t expmig_transformation_failed(const struct expmig_transformation *result);
 
 /**
- * Changed metrics that were copied first, because others are linked to them too. Since 0.1.0.
+ * Changed metrics that were copied first, because they are also linked from elsewhere. Since 0.1.0.
  */
 EXPMIG_API uint64_t expmig_transformation_copied(const struct expmig_transformation *result);
 
@@ -2387,7 +2406,7 @@ EXPMIG_API size_t expmig_transformation_failure_count(const struct expmig_transf
  * `index`: from 0 to expmig_transformation_failure_count, exclusive.
  * `note`: was filled by expmig_transform_note_init; receives the metric. Its text is borrowed from the result.
  *
- * Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ * Returns EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -2402,7 +2421,7 @@ expmig_status expmig_transformation_failure_at(const struct expmig_transformatio
 EXPMIG_API size_t expmig_transformation_skip_count(const struct expmig_transformation *result);
 
 /**
- * A skipped metric that is listed; otherwise as expmig_transformation_failure_at. Since 0.1.0.
+ * A skipped metric that is listed; otherwise like expmig_transformation_failure_at. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -2424,7 +2443,7 @@ const char *expmig_transformation_to_json(const struct expmig_transformation *re
 EXPMIG_API void expmig_transformation_free(struct expmig_transformation *result);
 
 /**
- * Fills in the defaults. `size` is sizeof(expmig_undo_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size. Since 0.1.0.
+ * Fills in the defaults. `size` is sizeof(expmig_undo_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -2432,15 +2451,15 @@ expmig_status expmig_undo_options_init(struct expmig_undo_options *options,
                                        size_t size);
 
 /**
- * Gives the metrics of a transformation back what they had, byte for byte, in one transaction. Links that were moved to copies lead to the
- * originals again, and copies that nothing else is linked to are removed. Once undone, a transformation cannot be undone again.
+ * Restores the metrics that a transformation changed, byte for byte, in one transaction. Links that were moved to copies lead to the
+ * originals again, and copies to which nothing else is linked are removed. A transformation can be undone once.
  *
  * `transform_id`: what expmig_transformation_transform_id or expmig_transform_list gave.
  * `options`: NULL for the defaults.
  * `result_json`: receives a JSON object, schema "expmig.undo/1": "transform_id", "metrics_restored", "copies_undone", "copies_kept",
  * "metrics_skipped" and "skipped" (with EXPMIG_UNDO_SKIP_CHANGED), "duration_ns". The caller frees it with expmig_string_free.
  *
- * Answers EXPMIG_NOT_FOUND (there is no such transformation, or it was undone or forgotten), EXPMIG_MISMATCH (metrics were changed since, or
+ * Returns EXPMIG_NOT_FOUND (there is no such transformation, or it was undone or forgotten), EXPMIG_MISMATCH (metrics were changed since, or
  * are gone; the details name them, and as newer_transform_id the transformations to undo first), EXPMIG_CANCELLED, EXPMIG_CALLBACK,
  * EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
  * EXPMIG_INVALID_ARGUMENT; on a server also EXPMIG_AUTH (a right is missing), EXPMIG_UNSUPPORTED (METRIC is of an engine without
@@ -2461,7 +2480,7 @@ expmig_status expmig_transform_undo(const struct expmig_manager *manager,
  *
  * `json`: receives a string that the caller frees with expmig_string_free.
  *
- * Answers EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT; on a server also EXPMIG_AUTH,
+ * Returns EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT; on a server also EXPMIG_AUTH,
  * EXPMIG_CONNECTION, EXPMIG_TIMEOUT. Since 0.1.0.
  */
 EXPMIG_API
@@ -2471,13 +2490,13 @@ expmig_status expmig_transform_list(const struct expmig_manager *manager,
                                     struct expmig_error **error);
 
 /**
- * Keeps what undoes the newest transformations and removes what undoes the older ones. Metrics stay as they are.
+ * Keeps the undo log of the newest transformations and removes that of the older ones. Metrics stay as they are.
  *
  * `keep_count`: how many can still be undone; 0 for none.
  * `options`: progress and cancel; NULL for none.
- * `forgotten_count`: receives how many can be undone no more; can be NULL.
+ * `forgotten_count`: receives how many transformations can no longer be undone; can be NULL.
  *
- * Answers EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT,
+ * Returns EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT,
  * EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT (a negative count); on a server also EXPMIG_AUTH, EXPMIG_CONNECTION,
  * EXPMIG_TIMEOUT. Since 0.1.0.
  */
@@ -2490,7 +2509,7 @@ expmig_status expmig_transform_forget(const struct expmig_manager *manager,
                                       struct expmig_error **error);
 
 /**
- * Registers a transformation, which the rules of this manager can name from now on.
+ * Registers a transformation. From now on the rules of this manager can name it.
  *
  * `name`: 1 to 128 bytes of UTF-8 without control characters; no other transformation of the manager has it, and none that is built in.
  * `transform_fn`: the transformation.
@@ -2498,7 +2517,7 @@ expmig_status expmig_transform_forget(const struct expmig_manager *manager,
  * `destroy`: called with `user_data` when the manager needs it no more: after expmig_transformation_unregister or expmig_manager_free, or
  * if this call fails; NULL for none.
  *
- * Answers EXPMIG_ALREADY_EXISTS, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ * Returns EXPMIG_ALREADY_EXISTS, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -2510,9 +2529,9 @@ expmig_status expmig_transformation_register(const struct expmig_manager *manage
                                              struct expmig_error **error);
 
 /**
- * Ends what expmig_transformation_register began.
+ * Unregisters a transformation.
  *
- * Answers EXPMIG_NOT_FOUND (the hint names the transformations that there are), EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ * Returns EXPMIG_NOT_FOUND (the hint names the transformations that there are), EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -2521,11 +2540,11 @@ expmig_status expmig_transformation_unregister(const struct expmig_manager *mana
                                                struct expmig_error **error);
 
 /**
- * Gives the metric another total. Whether that is another one, the library finds out.
+ * Sets the total of the metric. If it equals the old one, the metric counts as unchanged.
  *
  * `total_val`: any number but NaN, which the database cannot hold.
  *
- * Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ * Returns EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -2534,11 +2553,11 @@ expmig_status expmig_transform_set_total(struct expmig_transform_context *contex
                                          struct expmig_error **error);
 
 /**
- * Gives the metric other per-label values. Whether they are valid is checked afterwards, with validate_after_transform.
+ * Sets the per-label values of the metric. With validate_after_transform the library checks afterwards whether they are valid.
  *
  * `per_label_json`: a JSON object of labels and numbers, UTF-8; NULL for none. Copied, and stored as it is.
  *
- * Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ * Returns EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -2547,11 +2566,11 @@ expmig_status expmig_transform_set_per_label(struct expmig_transform_context *co
                                              struct expmig_error **error);
 
 /**
- * Leaves the metric as it is and counts it as skipped, whatever was set.
+ * Leaves the metric unchanged and counts it as skipped, whatever was set before.
  *
  * `reason`: one line, UTF-8. Copied.
  *
- * Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ * Returns EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -2560,11 +2579,11 @@ expmig_status expmig_transform_skip(struct expmig_transform_context *context,
                                     struct expmig_error **error);
 
 /**
- * Fails the metric, and with rollback_on_error the whole transformation.
+ * Marks the metric as failed; with rollback_on_error the whole transformation fails.
  *
  * `message`: why, one line, UTF-8. Copied.
  *
- * Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ * Returns EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use super::args::{handle, opened, optional_text, required, text};
 use super::error::expmig_error;
-use super::guard::{guard, shielded};
+use super::guard::guard;
 use super::manager::{Destroy, expmig_destroy_fn, expmig_manager};
 use super::options::read;
+use super::panics::shielded;
 use super::progress::{UserData, flow};
 use super::query::{Query, expmig_row_fn, expmig_value};
 use super::report::expmig_issue;
@@ -15,24 +16,24 @@ use super::status::expmig_status;
 use crate::error::{Domain, Error, Result};
 use crate::validation::{Check, CheckContext, Finding, Severity};
 
-/// What a running check sees: the state that is being validated, and where to report to. Lives for the time of one callback only,
-/// on the thread of the callback.
+/// What a running check uses: the state that is validated, and the report to which it adds issues. Valid only during the callback, on the
+/// thread of the callback.
 pub struct expmig_check_context {
     /// The engine's context, whose life is the callback's.
     context: *const CheckContext<'static>,
     experiment: Option<i64>,
 }
 
-/// A check: looks at the data with expmig_check_query and reports what is wrong with expmig_check_report, as often as it likes, on the
-/// thread that validates. Answers EXPMIG_CALLBACK_CONTINUE when it has looked at everything; EXPMIG_CALLBACK_CANCEL or a failure of its own
-/// end the validation with EXPMIG_CANCELLED or EXPMIG_CALLBACK. It must not unwind or longjmp, and must not use the handles of the running
-/// call.
+/// A check: reads the data with expmig_check_query, and reports each defect with expmig_check_report, as often as needed, on the thread
+/// that validates. Returns EXPMIG_CALLBACK_CONTINUE when it has checked everything. EXPMIG_CALLBACK_CANCEL, or another value for a
+/// failure, ends the validation with EXPMIG_CANCELLED or EXPMIG_CALLBACK. It must not unwind or longjmp, and must not use the handles of
+/// the running call.
 pub type expmig_check_fn =
     Option<unsafe extern "C" fn(context: *const expmig_check_context, user_data: *mut c_void) -> i32>;
 
-/// Registers a check that is a function. Every expmig_validate on this manager with EXPMIG_VALIDATE_REGISTERED_CHECKS runs it from now on,
-/// in the order in which checks were registered; what it reports joins the report and its verdict. So does every migration and plan
-/// from this manager with EXPMIG_STRATEGY_CONSERVATIVE, once for the whole source and once for the experiment.
+/// Registers a check that is a function. From now on it runs, in the order of registration, in:
+/// - every expmig_validate on this manager with EXPMIG_VALIDATE_REGISTERED_CHECKS; what it reports is part of the report and its verdict;
+/// - every migration and plan from this manager with EXPMIG_STRATEGY_CONSERVATIVE, once for the whole source and once for the experiment.
 ///
 /// `name`: 1 to 128 bytes of UTF-8 without control characters; no other check of the manager has it.
 /// `check_fn`: the check.
@@ -40,7 +41,7 @@ pub type expmig_check_fn =
 /// `destroy`: called with `user_data` when the manager needs it no more: after expmig_check_unregister or expmig_manager_free, or if this
 /// call fails; NULL for none.
 ///
-/// Answers EXPMIG_ALREADY_EXISTS, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+/// Returns EXPMIG_ALREADY_EXISTS, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_check_register(
@@ -75,15 +76,15 @@ pub unsafe extern "C" fn expmig_check_register(
     }
 }
 
-/// Registers a check that is a SELECT: each row that it answers is an issue. It is prepared at once, to see whether it is right.
+/// Registers a check that is a SELECT: each row of its result is an issue. The statement is prepared at once, to find errors in it.
 ///
 /// `name`: as for expmig_check_register.
-/// `sql`: one SELECT, which can only read. Columns named "table" (or "table_name"), "row" ("row_key", "key"), "column" ("column_name"),
-/// "message", "value" and "severity" ("error", "warning", "info" or their numbers) tell about the issue; all can be missing: then it
-/// is an error, and its row is told by the other columns. A parameter :experiment_id is the experiment that is validated, NULL for
-/// the whole database. Copied.
+/// `sql`: one SELECT, which can only read. Copied. Columns with these names describe the issue: "table" (or "table_name"), "row"
+/// ("row_key", "key"), "column" ("column_name"), "message", "value" and "severity" ("error", "warning", "info" or their numbers). All may
+/// be missing: then the issue is an error, and the other columns name its row. The parameter :experiment_id is the experiment that is
+/// validated, NULL for the whole database.
 ///
-/// Answers EXPMIG_ALREADY_EXISTS, EXPMIG_MISUSE (the statement would do more than read), EXPMIG_INVALID_ARGUMENT (not a statement that SQLite
+/// Returns EXPMIG_ALREADY_EXISTS, EXPMIG_MISUSE (the statement would do more than read), EXPMIG_INVALID_ARGUMENT (not a statement that SQLite
 /// accepts, or another parameter), EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_UNSUPPORTED (as expmig_database_query). Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -104,9 +105,9 @@ pub unsafe extern "C" fn expmig_check_register_sql(
     }
 }
 
-/// Ends what expmig_check_register or expmig_check_register_sql began.
+/// Unregisters a check.
 ///
-/// Answers EXPMIG_NOT_FOUND (the hint names the checks that there are), EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+/// Returns EXPMIG_NOT_FOUND (the hint names the checks that there are), EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_check_unregister(
@@ -133,7 +134,7 @@ unsafe fn engine<'c>(context: *const expmig_check_context) -> Result<&'c CheckCo
     unsafe { Ok(&*handle(context, "context", Domain::Validation)?.context) }
 }
 
-/// The id of the one experiment that is validated, borrowed from the context; NULL for the whole database. Since 0.1.0.
+/// The id of the experiment that is validated, borrowed from the context; NULL for the whole database. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_check_experiment_id(context: *const expmig_check_context) -> *const i64 {
     let none = std::ptr::null();
@@ -142,8 +143,8 @@ pub unsafe extern "C" fn expmig_check_experiment_id(context: *const expmig_check
     })
 }
 
-/// Runs one SELECT on the very state that is being validated; otherwise as expmig_database_query. Inside `row_fn` more queries can
-/// run, and issues be reported. Answers as expmig_database_query. Since 0.1.0.
+/// Runs one SELECT on exactly the state that is validated; otherwise like expmig_database_query. `row_fn` may run more queries and report
+/// issues. Returns as expmig_database_query. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_check_query(
@@ -166,11 +167,11 @@ pub unsafe extern "C" fn expmig_check_query(
 
 /// Adds an issue to the report.
 ///
-/// `issue`: was filled by expmig_issue_init. Its `severity`, `table`, `row_key`, `column`, `message` and `value` are copied, and cut where
-/// they are very long; each text can be NULL, a missing message being made of the check's name, the table and the row. The other
-/// fields are ignored.
+/// `issue`: was filled by expmig_issue_init. Its `severity`, `table`, `row_key`, `column`, `message` and `value` are copied, and cut if
+/// they are very long. Each text can be NULL; a missing message is made from the check's name, the table and the row. The other fields
+/// are ignored.
 ///
-/// Answers EXPMIG_CANCELLED and EXPMIG_CALLBACK (the validation has to end), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+/// Returns EXPMIG_CANCELLED and EXPMIG_CALLBACK (the validation must end), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_check_report(

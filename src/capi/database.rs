@@ -9,9 +9,10 @@ use super::args::{Opened, clear, opened, optional_text, required, store, text};
 use super::cancel::expmig_cancel;
 use super::error::expmig_error;
 use super::gate::Gate;
-use super::guard::{guard, shielded};
+use super::guard::guard;
 use super::host;
 use super::options::{SizedOptions, init, known_flags, read};
+use super::panics::shielded;
 use super::progress::{expmig_progress_fn, sink, token};
 use super::status::expmig_status;
 use super::text::give;
@@ -20,22 +21,22 @@ use crate::error::{Domain, Error, Result, Status};
 use crate::manager::{JobOptions, Manager};
 use crate::progress::Job;
 
-/// Refuse everything that writes through this handle.
+/// Refuse every call that writes through this handle.
 pub const EXPMIG_OPEN_READONLY: u32 = 0x1;
-/// Create the file or the schema if it is missing, and the tables of the newest generation in one that is empty. Where other tables or
-/// views are, the answer is EXPMIG_SCHEMA, and the details name them; in a schema of a server's own always.
+/// Create the file or the schema if it does not exist, and the tables of the newest generation if it is empty. If it has other tables or
+/// views, the call returns EXPMIG_SCHEMA, and the details name them; so it always does for a server's own schemas.
 pub const EXPMIG_OPEN_CREATE: u32 = 0x2;
-/// Open although this process has the file open through another copy of SQLite. That other copy's locks will be lost.
+/// Open although this process has the file open through another copy of SQLite. The locks of that other copy will be lost.
 pub const EXPMIG_OPEN_ALLOW_SHARED_PROCESS: u32 = 0x4;
-/// As EXPMIG_OPEN_CREATE, and create the tables also beside those of others, which are left alone. Since 0.1.0.
+/// Like EXPMIG_OPEN_CREATE, but create the tables also beside other tables, which are not changed. Since 0.1.0.
 pub const EXPMIG_OPEN_CREATE_BESIDE: u32 = 0x8;
 
-/// Answers the password for a server: UTF-8, which has to live until expmig_database_open returns; NULL fails with EXPMIG_CALLBACK. Called
-/// once, on the thread that opens. It must not unwind or longjmp.
+/// Returns the password for a server: UTF-8 that must live until expmig_database_open returns. If it returns NULL, opening fails with
+/// EXPMIG_CALLBACK. Called once, on the thread that opens. It must not unwind or longjmp.
 pub type expmig_password_fn = Option<unsafe extern "C" fn(user_data: *mut c_void) -> *const c_char>;
 
-/// An open database. May be used from any thread; calls wait for each other. Free it with expmig_database_close; managers that
-/// were made of it keep what they need.
+/// An open database. May be used from any thread; calls wait for each other. Close it with expmig_database_close; managers that were made
+/// of it keep what they need.
 pub struct expmig_database(pub(crate) Arc<Gate<Database>>);
 
 impl Opened for expmig_database {
@@ -56,17 +57,17 @@ pub struct expmig_open_options {
     pub busy_timeout_ms: i64,
     /// The password for a server, UTF-8, instead of one in the URL; NULL for none. It need not outlive the call. Since 0.1.0.
     pub password: *const c_char,
-    /// Asked for the password where `password` is NULL; NULL for none. Since 0.1.0.
+    /// Called for the password if `password` is NULL; NULL for none. Since 0.1.0.
     pub password_fn: expmig_password_fn,
     /// Passed to `password_fn`. Since 0.1.0.
     pub password_user_data: *mut c_void,
-    /// The longest time for which reading keeps writers of a SQLite file in rollback-journal mode waiting, in milliseconds; default 2000.
-    /// What takes longer is read from a private copy (docs/threading.md). 0: no limit, so no copy: reading in place, however long it takes.
-    /// Since 0.1.0.
+    /// The longest time, in milliseconds, for which reading makes the writers of a SQLite file in rollback-journal mode wait; default
+    /// 2000. A call that would take longer reads a private copy (docs/threading.md). 0 means no limit and no copy: calls read in place,
+    /// however long that takes. Since 0.1.0.
     pub max_read_lock_ms: i64,
-    /// The folder for private copies, UTF-8; NULL for the one where SQLite puts its temporary files. It need not outlive the call. Since 0.1.0.
+    /// The folder for private copies, UTF-8; NULL for the folder of SQLite's temporary files. It need not outlive the call. Since 0.1.0.
     pub temp_dir: *const c_char,
-    /// Stops the call when triggered; NULL for none. Needs to live until the call has begun. Since 0.1.0.
+    /// Stops the call when triggered; NULL for none. It must live until the call has begun. Since 0.1.0.
     pub cancel: *const expmig_cancel,
     /// Receives progress; NULL for none. Since 0.1.0.
     pub progress_fn: expmig_progress_fn,
@@ -141,7 +142,7 @@ unsafe fn open_options(options: &expmig_open_options) -> Result<OpenOptions> {
     })
 }
 
-/// Fills in the defaults. `size` is sizeof(expmig_open_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+/// Fills in the defaults. `size` is sizeof(expmig_open_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
 /// Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -153,24 +154,30 @@ pub unsafe extern "C" fn expmig_open_options_init(options: *mut expmig_open_opti
 
 /// Opens a database that exists.
 ///
-/// `url`: the path of a SQLite file; also "sqlite:" and the path, SQLAlchemy's "sqlite:///RELATIVE" and "sqlite:////ABSOLUTE", and SQLite's own
-/// "file:PATH", percent-encoded, with "?mode=ro" as EXPMIG_OPEN_READONLY. Relative paths are those of the working directory at this
-/// moment. Or a schema of a MySQL or MariaDB server, "mysql://USER:PASSWORD@HOST:PORT/SCHEMA" with parameters (docs/servers.md); a driver
-/// of SQLAlchemy's, "mysql+pymysql://", is left aside. Whatever begins with a scheme, or has "://" in it, is never a path; "./" before it
-/// makes it one.
+/// `url`: one of these:
+/// - the path of a SQLite file. Also "sqlite:" and the path, SQLAlchemy's "sqlite:///RELATIVE" and "sqlite:////ABSOLUTE", and SQLite's
+///   own "file:PATH" (percent-encoded; with "?mode=ro" for EXPMIG_OPEN_READONLY). Relative paths start at the current working directory.
+/// - a schema of a MySQL or MariaDB server: "mysql://USER:PASSWORD@HOST:PORT/SCHEMA" with parameters (docs/servers.md). The driver in
+///   SQLAlchemy's "mysql+pymysql://" is ignored.
+///
+/// A text that begins with a scheme, or contains "://", is never taken as a path; put "./" before it to make it one.
+///
 /// `options`: NULL for the defaults.
 /// `database`: receives the handle; the caller closes it with expmig_database_close.
 ///
-/// Answers EXPMIG_NOT_FOUND (no such file; nothing is created unless EXPMIG_OPEN_CREATE is set), EXPMIG_CORRUPT (not a SQLite
-/// database, encrypted, damaged), EXPMIG_SCHEMA (a table or column is missing, or is no plain one; the details name it), EXPMIG_BUSY (locked),
-/// EXPMIG_SHARED_PROCESS (see docs/threading.md), EXPMIG_MISUSE (the parent of this process had the file open at the fork: there, too),
-/// EXPMIG_IO (permissions, no descriptor left), EXPMIG_UNSUPPORTED (a server that is too old, or a build
-/// without servers), EXPMIG_CONNECTION, EXPMIG_TIMEOUT, EXPMIG_AUTH (of servers), EXPMIG_LIMIT (no thread to connect on), EXPMIG_CANCELLED,
-/// EXPMIG_CALLBACK (no password, or progress that failed),
-/// EXPMIG_INVALID_ARGUMENT. On a server every function that uses the handle, or a manager of it, can also answer EXPMIG_CONNECTION,
-/// EXPMIG_TIMEOUT, EXPMIG_AUTH (a right is missing), EXPMIG_LIMIT and EXPMIG_UNSUPPORTED (docs/servers.md); the functions do not
-/// name them again. A handle is of one file: once its path names another one, or none, every function that uses the handle, or a manager
-/// of it, answers EXPMIG_MISMATCH and changes nothing (docs/threading.md). See expmig_error_retryable for a connection that is lost during a commit. Since 0.1.0.
+/// Returns EXPMIG_NOT_FOUND (no such file; nothing is created unless EXPMIG_OPEN_CREATE is set), EXPMIG_CORRUPT (not a SQLite database,
+/// encrypted, damaged), EXPMIG_SCHEMA (a table or column is missing, or is not a plain one; the details name it), EXPMIG_BUSY (locked),
+/// EXPMIG_SHARED_PROCESS (see docs/threading.md), EXPMIG_MISUSE (the parent of this process had the file open at the fork; see there,
+/// too), EXPMIG_IO (permissions, no descriptor left), EXPMIG_UNSUPPORTED (a server that is too old, or a build without servers),
+/// EXPMIG_LIMIT (no thread to connect on), EXPMIG_CANCELLED, EXPMIG_CALLBACK (no password, or progress that failed),
+/// EXPMIG_INVALID_ARGUMENT; for servers also EXPMIG_CONNECTION, EXPMIG_TIMEOUT, EXPMIG_AUTH.
+///
+/// On a server, every function that uses the handle, or a manager of it, can also return EXPMIG_CONNECTION, EXPMIG_TIMEOUT, EXPMIG_AUTH
+/// (a right is missing), EXPMIG_LIMIT and EXPMIG_UNSUPPORTED (docs/servers.md); the functions do not name them again. See
+/// expmig_error_retryable for a connection that is lost during a commit.
+///
+/// A handle belongs to one file. If its path later names another file, or none, every function that uses the handle, or a manager of it,
+/// returns EXPMIG_MISMATCH and changes nothing (docs/threading.md). Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_database_open(
@@ -209,7 +216,7 @@ pub unsafe extern "C" fn expmig_database_open(
 ///
 /// `json`: receives a string that the caller frees with expmig_string_free.
 ///
-/// Answers EXPMIG_BUSY, EXPMIG_SCHEMA, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+/// Returns EXPMIG_BUSY, EXPMIG_SCHEMA, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_database_info(
@@ -233,16 +240,16 @@ pub unsafe extern "C" fn expmig_database_info(
 /// Run the statements, instead of only naming them.
 pub const EXPMIG_WIDEN_APPLY: u32 = 0x1;
 
-/// Which columns of a server's tables are too narrow to hold everything (docs/fidelity.md), and the statements that widen them, as a
-/// JSON object, schema "expmig.widening/1". For a SQLite file there are none.
+/// Names the columns of a server's tables that are too narrow to hold everything (docs/fidelity.md), and the statements that widen them,
+/// as a JSON object, schema "expmig.widening/1". For a SQLite file there are none.
 ///
-/// `flags`: EXPMIG_WIDEN_APPLY or 0. Each statement is committed by itself; after a failure, call it again for what is left. Foreign
-/// keys of the columns are dropped and added again as they were; the error of a widening that was cut off in between names those that
-/// are missing, the table EXPMIG_WIDENING has them, and the next call adds them.
+/// `flags`: EXPMIG_WIDEN_APPLY or 0. Each statement is committed by itself; after a failure, call the function again for the rest. It
+/// drops the foreign keys of the columns and adds the same ones again. If a widening is cut off in between, the error names those that
+/// are missing, the table EXPMIG_WIDENING keeps them, and the next call adds them.
 /// `json`: receives a string that the caller frees with expmig_string_free.
 ///
-/// Answers EXPMIG_BUSY, EXPMIG_SCHEMA, EXPMIG_AUTH (a right is missing), EXPMIG_CONNECTION, EXPMIG_IO, EXPMIG_CONSTRAINT (rows dangle,
-/// and a foreign key cannot be added again), EXPMIG_MISUSE (the handle is read-only), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+/// Returns EXPMIG_BUSY, EXPMIG_SCHEMA, EXPMIG_AUTH (a right is missing), EXPMIG_CONNECTION, EXPMIG_IO, EXPMIG_CONSTRAINT (a foreign key
+/// cannot be added again, because rows lead nowhere), EXPMIG_MISUSE (the handle is read-only), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_schema_widen(
@@ -266,8 +273,9 @@ pub unsafe extern "C" fn expmig_schema_widen(
     }
 }
 
-/// Closes a handle. What managers still need stays open until they are freed. NULL is fine. In a child after a fork it changes nothing for the
-/// parent, whose handle it is; every other function answers EXPMIG_MISUSE for it there, and for a manager of it. Since 0.1.0.
+/// Closes a handle. What managers still need stays open until they are freed. NULL is fine. In a child after a fork, closing a handle of
+/// the parent changes nothing for the parent; every other function returns EXPMIG_MISUSE there for such a handle, and for a manager of
+/// it. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_database_close(database: *mut expmig_database) {
     if !database.is_null() {

@@ -2,7 +2,7 @@
 
 use std::ffi::{CString, c_char};
 
-use super::guard::shielded;
+use super::panics::shielded;
 use super::status::{EXPMIG_OK, expmig_domain, expmig_status};
 use super::text::c_string;
 use crate::error::Error;
@@ -76,12 +76,12 @@ pub unsafe extern "C" fn expmig_error_hint(error: *const expmig_error) -> *const
     unsafe { of(error, c"".as_ptr(), |error| error.hint.as_ptr()) }
 }
 
-/// 1 if the same call can succeed later without any change, and nothing is done twice by it, else 0.
+/// 1 if the same call can succeed later without any change, and without doing anything twice, else 0.
 ///
-/// One case is the exception wherever a function says that nothing was changed after an error: the connection to a server was lost, or the
-/// device failed, at the very moment of the commit. Nobody can tell then whether it was made; all is there or nothing is. The error is
-/// EXPMIG_CONNECTION or EXPMIG_IO, has the detail "outcome" = "undecided" and is not retryable; docs/error-handling.md says how to find out.
-/// Since 0.1.0.
+/// Where a function says that nothing was changed after an error, there is one exception: the connection to a server was lost, or the
+/// device failed, during the commit itself. Then nobody can tell whether the commit happened; either everything was changed, or nothing.
+/// The error is EXPMIG_CONNECTION, EXPMIG_TIMEOUT or EXPMIG_IO, has the detail "outcome" = "undecided" and is not retryable;
+/// docs/error-handling.md says how to find out. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_error_retryable(error: *const expmig_error) -> i32 {
     unsafe { of(error, 0, |error| i32::from(error.retryable)) }

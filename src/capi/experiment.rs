@@ -36,13 +36,13 @@ pub unsafe fn clear_digest(out: *mut u8) {
     }
 }
 
-/// Lists the experiments, as a JSON object, schema "expmig.experiments/1": {"experiments": [{"id", "title", "description",
-/// "start_time", "update_time", "trials", "runs"}, ...], "unlisted": {"count", "rows"}}, by id. Experiments whose id is no integer, which
-/// no call can name, are "unlisted".
+/// Lists the experiments, ordered by id, as a JSON object, schema "expmig.experiments/1": {"experiments": [{"id", "title", "description",
+/// "start_time", "update_time", "trials", "runs"}, ...], "unlisted": {"count", "rows"}}. "unlisted" has the experiments whose id is not
+/// an integer, so that no call can name them.
 ///
 /// `json`: receives a string that the caller frees with expmig_string_free.
 ///
-/// Answers EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+/// Returns EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_experiment_list(
@@ -63,13 +63,13 @@ pub unsafe extern "C" fn expmig_experiment_list(
     }
 }
 
-/// Computes the content digest of an experiment (docs/digest.md): equal for equal experiments, whatever their ids and the order of
-/// their rows. Reads only.
+/// Computes the content digest of an experiment (docs/digest.md). Equal experiments have equal digests, whatever their ids and the order
+/// of their rows. Reads only.
 ///
 /// `options`: progress and cancel; NULL for none.
 /// `digest`: receives 32 bytes (EXPMIG_DIGEST_SIZE).
 ///
-/// Answers EXPMIG_NOT_FOUND (the hint names the nearest ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO,
+/// Returns EXPMIG_NOT_FOUND (the hint names the nearest ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO,
 /// EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -95,13 +95,13 @@ pub unsafe extern "C" fn expmig_experiment_digest(
 
 /// Compares two experiments by content, and says which node differs first and how. Reads only.
 ///
-/// `manager_a`, `manager_b`: the databases; the same one twice is fine.
+/// `manager_a`, `manager_b`: the databases; both may be the same.
 /// `options`: progress and cancel; NULL for none.
-/// `json`: receives a JSON object, schema "expmig.comparison/1": "equal", both digests and row counts, and "first_difference" (null if
-/// equal): "node" (table), ids or "row", "how", "difference"; and "warnings", of tables that others could change while they were read. The
-/// caller frees it with expmig_string_free.
+/// `json`: receives a JSON object, schema "expmig.comparison/1": "equal", both digests and row counts; "first_difference" (null if equal)
+/// with "node" (a table), ids or "row", "how", "difference"; and "warnings" about tables that others could change while they were read.
+/// The caller frees it with expmig_string_free.
 ///
-/// Different experiments are no error. Answers as expmig_experiment_digest. Since 0.1.0.
+/// If the experiments differ, that is not an error. Returns as expmig_experiment_digest. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_experiment_compare(

@@ -17,18 +17,18 @@ use crate::error::{Domain, Error, Result};
 use crate::exchange::ExportOptions;
 use crate::manager::FileOptions;
 
-/// Leave metrics out, and epochs, batches and results on which no artifacts hang.
+/// Leave out metrics, and also epochs, batches and results that have no artifacts.
 pub const EXPMIG_EXPORT_NO_METRICS: u32 = 0x1;
 /// Leave artifacts out.
 pub const EXPMIG_EXPORT_NO_ARTIFACTS: u32 = 0x2;
-/// Leave out rows that hang on nothing, and say in the document how many, instead of answering EXPMIG_VALIDATION.
+/// Leave out rows whose parent is missing, and say in the document how many, instead of returning EXPMIG_VALIDATION.
 pub const EXPMIG_EXPORT_SKIP_UNSOUND: u32 = 0x4;
-/// Replace a file of that name.
+/// Replace an existing file of that name.
 pub const EXPMIG_EXPORT_REPLACE: u32 = 0x8;
 
-/// Takes the next `length` bytes of a document. Answers EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL, or another value, which is the
-/// caller's own failure (EXPMIG_CALLBACK). Called on the thread that made the call, and not again after another answer than 0. It
-/// must not unwind or longjmp, and must not use the handles of the running call.
+/// Receives the next `length` bytes of a document. Returns EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL, or another value for a
+/// failure (EXPMIG_CALLBACK). Called on the thread that made the call; after a result other than 0 it is not called again. It must not
+/// unwind or longjmp, and must not use the handles of the running call.
 pub type expmig_write_fn =
     Option<unsafe extern "C" fn(bytes: *const c_void, length: usize, user_data: *mut c_void) -> i32>;
 
@@ -42,9 +42,10 @@ pub struct expmig_export_options {
     pub flags: u32,
     /// Spaces per level, at most 16; default 0: all in one line.
     pub indent: u32,
-    /// Permissions of the file, at most 0777 (octal); default 0600, the owner alone. For expmig_export_experiment_to_file.
+    /// Permissions of the file, at most 0777 (octal); default 0600: only the owner can read and write it. For
+    /// expmig_export_experiment_to_file.
     pub file_mode: u32,
-    /// How the document is written, UTF-8: "json", which is all there is; NULL for that.
+    /// The format of the document, UTF-8: "json", the only one so far; NULL means "json".
     pub format: *const c_char,
     /// Receives progress; NULL for none.
     pub progress_fn: expmig_progress_fn,
@@ -94,7 +95,7 @@ unsafe fn export_options(options: *const expmig_export_options) -> Result<(Expor
     Ok((export, FileOptions { replace: has(EXPMIG_EXPORT_REPLACE), mode: options.file_mode }))
 }
 
-/// Fills in the defaults. `size` is sizeof(expmig_export_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+/// Fills in the defaults. `size` is sizeof(expmig_export_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
 /// Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -104,15 +105,15 @@ pub unsafe extern "C" fn expmig_export_options_init(options: *mut expmig_export_
     unsafe { guard(none, Domain::ImportExport, || init(options, size, Domain::ImportExport)) }
 }
 
-/// Writes an experiment and everything below it as one JSON document, every value as it is (docs/export-format.md), in constant
-/// memory, of one consistent state of the database. Reads only.
+/// Writes an experiment and everything below it as one JSON document, every value unchanged (docs/export-format.md), from one consistent
+/// state of the database, in constant memory. Reads only.
 ///
-/// `write_fn`: takes the document, in pieces of some 64 KiB, or as large as a single value is. After a failure, what it has taken is no
-/// document.
+/// `write_fn`: receives the document in pieces of some 64 KiB; a piece is larger if a single value is. After a failure, the pieces that
+/// it received are not a complete document.
 /// `user_data`: passed to `write_fn`.
 /// `options`: NULL for the defaults.
 ///
-/// Answers EXPMIG_NOT_FOUND (the hint names the nearest ids), EXPMIG_VALIDATION (rows that hang on nothing; the details name them),
+/// Returns EXPMIG_NOT_FOUND (the hint names the nearest ids), EXPMIG_VALIDATION (rows whose parent is missing; the details name them),
 /// EXPMIG_UNSUPPORTED (an unknown `format`), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA,
 /// EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]
@@ -142,13 +143,13 @@ pub unsafe extern "C" fn expmig_export_experiment(
     }
 }
 
-/// As expmig_export_experiment, into a file. It is complete and flushed to the device before it gets its name; until then, and after a
-/// failure, there is none.
+/// Like expmig_export_experiment, but into a file. The file gets its name only when it is complete and flushed to the device; before
+/// that, and after a failure, there is no file.
 ///
-/// `path`: UTF-8; the folder has to exist. Names of the database's own files are refused.
-/// `options`: NULL for the defaults: a file that is there is not replaced, and nobody but the owner may read the new one.
+/// `path`: UTF-8; the folder must exist. Names of the database's own files are refused.
+/// `options`: NULL for the defaults: an existing file is not replaced, and only the owner can read the new one.
 ///
-/// Answers also EXPMIG_ALREADY_EXISTS (a file of this name). Since 0.1.0.
+/// Also returns EXPMIG_ALREADY_EXISTS (a file of this name). Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_export_experiment_to_file(
@@ -170,11 +171,11 @@ pub unsafe extern "C" fn expmig_export_experiment_to_file(
     }
 }
 
-/// As expmig_export_experiment, as one string.
+/// Like expmig_export_experiment, but into one string.
 ///
 /// `document`: receives the document, which the caller frees with expmig_string_free.
 ///
-/// Answers also EXPMIG_LIMIT (no memory for it). Since 0.1.0.
+/// Also returns EXPMIG_LIMIT (no memory for it). Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_export_experiment_to_string(

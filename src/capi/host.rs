@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::ffi;
 
-use super::guard::shielded;
+use super::panics::shielded;
 use crate::database::{FileId, Held, Lent, hold, lend};
 use crate::process;
 

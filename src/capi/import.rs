@@ -18,26 +18,26 @@ use super::text::give;
 use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::{ImportOptions, ImportResult};
 
-/// Give every row the id that it has in the document. Fails with EXPMIG_ALREADY_EXISTS if one is taken.
+/// Give every row the id that it has in the document. Fails with EXPMIG_ALREADY_EXISTS if one of these ids is taken.
 pub const EXPMIG_IMPORT_PRESERVE_IDS: u32 = 0x1;
-/// Take values as they are: timestamps, numbers and per-label values are not checked. The structure of the document always is.
+/// Import values as they are, without checking timestamps, numbers and per-label values. The structure of the document is always checked.
 pub const EXPMIG_IMPORT_SKIP_VALIDATION: u32 = 0x2;
-/// Add the extra columns that the database's tables lack. In a database that the handle created they always are. Not on a server,
-/// where it would end the transaction: EXPMIG_UNSUPPORTED, whose hint has the ALTER statements.
+/// Add the extra columns that the database's tables do not have. In a database that the handle created this is always done. A server
+/// would end the transaction for that; there the call returns EXPMIG_UNSUPPORTED, and its hint has the ALTER statements.
 pub const EXPMIG_IMPORT_ADD_COLUMNS: u32 = 0x4;
-/// Import what a document of the older command-line tool has. It does not say what its metrics belong to: they are imported and hang on
-/// nothing. Without this flag such a document is EXPMIG_UNSUPPORTED.
+/// Import what a document of the older command-line tool has. It does not say what its metrics belong to, so they are imported without
+/// links. Without this flag such a document is EXPMIG_UNSUPPORTED.
 pub const EXPMIG_IMPORT_ALLOW_UNLINKED: u32 = 0x8;
-/// Let values be changed, or left out with the extra columns that they are of, where the database cannot hold them; the result lists
-/// them. Then the digest of the document cannot be that of what was written, and the rows alone are counted. Foreign keys of extra columns
-/// that name rows which the document does not have become NULL, or their rows are left out, with all that hangs on them, where the
-/// database refuses NULL there.
+/// Allow losses where the database cannot hold values: values are changed, or extra columns are left out with their values; the result
+/// lists them. The digest of the document then cannot equal that of what was written, and only the rows are counted. Foreign keys of
+/// extra columns that name rows which are not in the document become NULL; where the database refuses NULL there, their rows are left
+/// out, with everything that belongs to them.
 pub const EXPMIG_IMPORT_ALLOW_LOSSY: u32 = 0x10;
 
-/// Gives the next bytes of a document: at most `capacity` of them into `buffer`, and how many to `length`; 0 at the end. Answers
-/// EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL, or another value, which is the caller's own failure (EXPMIG_CALLBACK). Called on
-/// the thread that made the call, and not again after the end or another answer than 0. It must not unwind or longjmp, and must not use
-/// the handles of the running call.
+/// Gives the next bytes of a document: writes at most `capacity` bytes into `buffer`, and their number into `length`; 0 means the end.
+/// Returns EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL, or another value for a failure (EXPMIG_CALLBACK). Called on the thread that
+/// made the call; after the end, or a result other than 0, it is not called again. It must not unwind or longjmp, and must not use the
+/// handles of the running call.
 pub type expmig_read_fn = Option<
     unsafe extern "C" fn(buffer: *mut c_void, capacity: usize, length: *mut usize, user_data: *mut c_void) -> i32,
 >;
@@ -50,14 +50,15 @@ pub struct expmig_import_options {
     pub struct_size: u32,
     /// EXPMIG_IMPORT_PRESERVE_IDS and so on, or'ed; default 0.
     pub flags: u32,
-    /// The database has the same experiment already: EXPMIG_DUPLICATE_COPY (the default), EXPMIG_DUPLICATE_SKIP, EXPMIG_DUPLICATE_ERROR.
+    /// What to do if the database already has the same experiment: EXPMIG_DUPLICATE_COPY (the default), EXPMIG_DUPLICATE_SKIP,
+    /// EXPMIG_DUPLICATE_ERROR.
     pub on_duplicate: i32,
     /// 0.
     pub reserved: u32,
-    /// The most bytes that a single value of the document may have, as it is written there, at least 1; default 64 MiB.
+    /// The maximum number of bytes of a single value, as it is written in the document; at least 1; default 64 MiB.
     pub max_value_bytes: i64,
-    /// Receives progress; NULL for none. The total is what the document announces at its beginning, or else in its metadata, which
-    /// mostly stands at its end; 0 until then.
+    /// Receives progress; NULL for none. The total is what the document says at its beginning, or else in its metadata, which are mostly
+    /// at its end; until then it is 0.
     pub progress_fn: expmig_progress_fn,
     /// Passed to `progress_fn`.
     pub progress_user_data: *mut c_void,
@@ -151,7 +152,7 @@ unsafe fn answer(done: &ImportResult, experiment_id: *mut i64, result_json: *mut
     }
 }
 
-/// Fills in the defaults. `size` is sizeof(expmig_import_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+/// Fills in the defaults. `size` is sizeof(expmig_import_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
 /// Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -161,9 +162,10 @@ pub unsafe extern "C" fn expmig_import_options_init(options: *mut expmig_import_
     unsafe { guard(none, Domain::ImportExport, || init(options, size, Domain::ImportExport)) }
 }
 
-/// Imports the experiment of a document (docs/export-format.md) as it is read, with everything below it, in one transaction: a failure,
-/// a cancel or a crash leaves the database as it was. What was written is read back; its digest and its row counts have to be those
-/// in the document. Other connections cannot write meanwhile. Memory does not grow with the document, but with its largest value.
+/// Imports the experiment of a document (docs/export-format.md), with everything below it, while it reads the document, in one
+/// transaction: a failure, a cancel or a crash leaves the database as it was. What was written is read back: its digest and its row
+/// counts must be those in the document. Other connections cannot write meanwhile. Memory grows with the largest value of the document,
+/// not with the document.
 ///
 /// `read_fn`, `user_data`: give the document; `user_data` is passed to `read_fn`.
 /// `options`: NULL for the defaults.
@@ -171,12 +173,13 @@ pub unsafe extern "C" fn expmig_import_options_init(options: *mut expmig_import_
 /// `result_json`: receives a JSON object, schema "expmig.import/1", which the caller frees with expmig_string_free; NULL if it is not
 /// wanted.
 ///
-/// Errors about the document have the details "json_path" and "offset" (in bytes). Answers EXPMIG_CORRUPT (not JSON, or cut off),
-/// EXPMIG_VALIDATION (against the format; or values that are not what their columns are for), EXPMIG_UNSUPPORTED (a newer format; the
-/// older tool's without EXPMIG_IMPORT_ALLOW_UNLINKED), EXPMIG_LIMIT (a value too large, nested too deep, no free ids), EXPMIG_LOSSY
-/// (what the database cannot hold, without EXPMIG_IMPORT_ALLOW_LOSSY), EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (counts or digest), EXPMIG_ALREADY_EXISTS (a duplicate, or ids
-/// that are taken), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_SHARED_PROCESS, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
-/// EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed. Since 0.1.0.
+/// Errors about the document have the details "json_path" and "offset" (in bytes). Returns EXPMIG_CORRUPT (not JSON, or cut off),
+/// EXPMIG_VALIDATION (the document breaks a rule of the format, or values are not what their columns are for), EXPMIG_UNSUPPORTED (a
+/// newer format; a document of the older tool without EXPMIG_IMPORT_ALLOW_UNLINKED), EXPMIG_LIMIT (a value too large, nested too deep, no
+/// free ids), EXPMIG_LOSSY (the database cannot hold something, without EXPMIG_IMPORT_ALLOW_LOSSY), EXPMIG_CONSTRAINT, EXPMIG_MISMATCH
+/// (counts or digest), EXPMIG_ALREADY_EXISTS (a duplicate, or ids that are taken), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY,
+/// EXPMIG_SHARED_PROCESS, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed. Since
+/// 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_import_experiment(
@@ -208,11 +211,11 @@ pub unsafe extern "C" fn expmig_import_experiment(
     }
 }
 
-/// As expmig_import_experiment, from a file.
+/// Like expmig_import_experiment, but from a file.
 ///
 /// `path`: of the document, UTF-8.
 ///
-/// Answers as expmig_import_experiment, and EXPMIG_NOT_FOUND (no such file). Since 0.1.0.
+/// Returns as expmig_import_experiment, and EXPMIG_NOT_FOUND (no such file). Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_import_experiment_from_file(
@@ -239,11 +242,11 @@ pub unsafe extern "C" fn expmig_import_experiment_from_file(
     }
 }
 
-/// As expmig_import_experiment, from memory.
+/// Like expmig_import_experiment, but from memory.
 ///
-/// `document`, `length`: its bytes, UTF-8; no NUL at the end is needed, and none may be counted.
+/// `document`, `length`: its bytes, UTF-8. It need not end with a NUL; if it does, do not count the NUL.
 ///
-/// Answers as expmig_import_experiment. Since 0.1.0.
+/// Returns as expmig_import_experiment. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_import_experiment_from_string(

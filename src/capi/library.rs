@@ -5,7 +5,7 @@ use std::ffi::{CString, c_char};
 use once_cell::sync::Lazy;
 use serde_json::json;
 
-use super::guard::shielded;
+use super::panics::shielded;
 use super::status::{expmig_domain, expmig_status};
 use super::text::c_string;
 use crate::error::{Domain, Status};
@@ -55,8 +55,8 @@ pub extern "C" fn expmig_version() -> *const c_char {
     shielded(c"".as_ptr(), || NAMES.version.as_ptr())
 }
 
-/// The version of the C ABI of the library that is running; EXPMIG_ABI_VERSION is that of the header. A program runs with every
-/// library whose number is at least its own. Since 0.1.0.
+/// The version of the C ABI of the library that is running; EXPMIG_ABI_VERSION is that of the header. A program runs with every library
+/// whose number is not less than its own. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn expmig_abi_version() -> u32 {
     EXPMIG_ABI_VERSION

@@ -8,8 +8,9 @@ use super::args::{Opened, clear, opened, optional_text, required, store};
 use super::database::expmig_database;
 use super::error::expmig_error;
 use super::gate::{Entered, Gate};
-use super::guard::{guard, shielded};
+use super::guard::guard;
 use super::options::{SizedOptions, init, known_flags, read_known};
+use super::panics::shielded;
 use super::progress::UserData;
 use super::status::expmig_status;
 use super::text::c_string;
@@ -35,10 +36,10 @@ pub const EXPMIG_LOG_DEBUG: i32 = 4;
 /// that made the call. It must not unwind or longjmp, and must not use the handles of the running call.
 pub type expmig_log_fn = Option<unsafe extern "C" fn(level: i32, message: *const c_char, user_data: *mut c_void)>;
 
-/// Ends the life of user data: called exactly once, when it is not needed any more.
+/// Frees user data: called exactly once, when the data is no longer needed.
 pub type expmig_destroy_fn = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
 
-/// What a manager needs beside the database. Fill with expmig_manager_options_init.
+/// Options of a manager. Fill with expmig_manager_options_init.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct expmig_manager_options {
@@ -46,8 +47,8 @@ pub struct expmig_manager_options {
     pub struct_size: u32,
     /// None are defined yet: 0.
     pub flags: u32,
-    /// Folder for snapshots, UTF-8; NULL for "snapshots". A relative path is that of the working directory when the manager is made.
-    /// The folder is created by the first snapshot.
+    /// Folder for snapshots, UTF-8; NULL for "snapshots". A relative path starts at the working directory at the time when the manager is
+    /// made. The first snapshot creates the folder.
     pub snapshot_dir: *const c_char,
     /// The least important level that is logged: EXPMIG_LOG_OFF to EXPMIG_LOG_DEBUG; default EXPMIG_LOG_INFO.
     pub log_level: i32,
@@ -57,8 +58,8 @@ pub struct expmig_manager_options {
     pub log_fn: expmig_log_fn,
     /// Passed to `log_fn`.
     pub log_user_data: *mut c_void,
-    /// Called with `log_user_data` when the manager needs it no more, also if expmig_manager_new fails (but for an impossible
-    /// `struct_size`, which says that nothing here was filled in); NULL for none.
+    /// Called with `log_user_data` when the manager no longer needs it; NULL for none. Also called if expmig_manager_new fails, unless
+    /// `struct_size` is impossible, which means that no field of this struct was filled in.
     pub log_destroy: expmig_destroy_fn,
 }
 
@@ -80,7 +81,7 @@ unsafe impl SizedOptions for expmig_manager_options {
     }
 }
 
-/// One database and everything that can be done with it. May be used from any thread; calls wait for each other. Free it with
+/// A database, with all functions that work on it. May be used from any thread; calls wait for each other. Free it with
 /// expmig_manager_free.
 pub struct expmig_manager(pub(crate) Arc<Shared>);
 
@@ -149,7 +150,7 @@ unsafe fn manager_options(options: &expmig_manager_options, destroy: Destroy) ->
     Ok(ManagerOptions { log, log_level: level, snapshot_dir: Some(folder.path().to_owned()) })
 }
 
-/// Fills in the defaults. `size` is sizeof(expmig_manager_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+/// Fills in the defaults. `size` is sizeof(expmig_manager_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
 /// Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -168,7 +169,7 @@ pub unsafe extern "C" fn expmig_manager_options_init(
 /// `options`: NULL for the defaults.
 /// `manager`: receives the handle; the caller frees it with expmig_manager_free.
 ///
-/// Answers EXPMIG_IO (a relative `snapshot_dir` and no working directory), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+/// Returns EXPMIG_IO (a relative `snapshot_dir` and no working directory), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_manager_new(

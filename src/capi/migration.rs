@@ -8,9 +8,10 @@ use super::cancel::expmig_cancel;
 use super::error::expmig_error;
 use super::experiment::{clear_digest, store_digest};
 use super::gate::enter_both;
-use super::guard::{guard, shielded};
+use super::guard::guard;
 use super::manager::{Shared, expmig_manager};
 use super::options::{SizedOptions, init, known_flags, read};
+use super::panics::shielded;
 use super::progress::{expmig_progress_fn, sink, token};
 use super::status::expmig_status;
 use super::text::{c_string, give, owned_c_string};
@@ -18,35 +19,36 @@ use crate::digest::OnDuplicate;
 use crate::error::{Domain, Error, Result, Status};
 use crate::migration::{MigrateOptions, MigrationResult, Strategy};
 
-/// Digests must agree afterwards; rows that hang on nothing stop it; odd values are warnings. The default.
+/// Source and copy must have the same digest; rows whose parent is missing stop the migration; odd values are copied with a warning. The
+/// default.
 pub const EXPMIG_STRATEGY_BALANCED: i32 = 0;
-/// As BALANCED, but the whole source is validated first, registered checks too: an error anywhere, or a warning about the experiment,
-/// stops it. A snapshot of the target is taken before the first write.
+/// Like BALANCED, but the whole source is validated first, also by registered checks: an error anywhere, or a warning about the
+/// experiment, stops the migration. A snapshot of the target is taken before the first write.
 pub const EXPMIG_STRATEGY_CONSERVATIVE: i32 = 1;
-/// Only what the insert needs: what cannot be copied is left out, counted and listed; row counts must agree afterwards.
+/// Only what the insert needs is checked. What cannot be copied is left out, counted and listed; row counts must agree afterwards.
 pub const EXPMIG_STRATEGY_AGGRESSIVE: i32 = 2;
 
-/// The target has the same experiment already: copy it again, with a warning. The default.
+/// If the target already has the same experiment: copy it again, with a warning. The default.
 pub const EXPMIG_DUPLICATE_COPY: i32 = 0;
-/// The target has the same experiment already: write nothing, and give its id. Makes a migration safe to repeat.
+/// If the target already has the same experiment: write nothing, and give its id. Makes a migration safe to repeat.
 pub const EXPMIG_DUPLICATE_SKIP: i32 = 1;
-/// The target has the same experiment already: fail with EXPMIG_ALREADY_EXISTS.
+/// If the target already has the same experiment: fail with EXPMIG_ALREADY_EXISTS.
 pub const EXPMIG_DUPLICATE_ERROR: i32 = 2;
 
-/// Let values be changed, and rows and columns be left out, where the target cannot hold them; the result lists them.
+/// Allow values to be changed, and rows and columns to be left out, where the target cannot hold them; the result lists them.
 pub const EXPMIG_MIGRATE_ALLOW_LOSSY: u32 = 0x1;
-/// Add the extra columns that the target's tables lack. Not on a server, where it would end the transaction: EXPMIG_UNSUPPORTED, whose
-/// hint has the ALTER statements.
+/// Add the extra columns that the target's tables do not have. A server would end the transaction for that; there the call returns
+/// EXPMIG_UNSUPPORTED, and its hint has the ALTER statements.
 pub const EXPMIG_MIGRATE_ADD_COLUMNS: u32 = 0x2;
 /// Take a snapshot of the target, in its manager's snapshot folder, before the first write. EXPMIG_STRATEGY_CONSERVATIVE always does.
 pub const EXPMIG_MIGRATE_SNAPSHOT: u32 = 0x4;
 
 /// The exact digest of the source.
 pub const EXPMIG_DIGEST_SOURCE: i32 = 0;
-/// The digest of the target as it was read back. After appending to an experiment: of what was appended.
+/// The digest of the target as it was read back. If trials were appended to an experiment: the digest of what was appended.
 pub const EXPMIG_DIGEST_TARGET: i32 = 1;
-/// What the target's digest had to be: the source's, after the declared losses, the transformation rules, the title prefix or the
-/// appending.
+/// The digest that the target had to have: that of the source, after the declared losses, the transformation rules, the title prefix or
+/// the appending.
 pub const EXPMIG_DIGEST_AS_STORED: i32 = 2;
 
 /// What a caller can ask of a migration. Fill with expmig_migrate_options_init.
@@ -61,9 +63,9 @@ pub struct expmig_migrate_options {
     pub strategy: i32,
     /// EXPMIG_DUPLICATE_COPY and so on.
     pub on_duplicate: i32,
-    /// Points to the id of an experiment of the target to which the trials are appended; NULL (the default) creates one.
+    /// Points to the id of an experiment of the target, to which the trials are appended; NULL (the default) creates a new experiment.
     pub target_experiment_id: *const i64,
-    /// Rows per chunk read and written, at least 1; default 1000. Never the unit of commit, and never seen in the result.
+    /// Rows per chunk read and written, at least 1; default 1000. A chunk is never committed by itself, and does not change the result.
     pub batch_size: i64,
     /// Put before the title of the copy, UTF-8; NULL for nothing.
     pub title_prefix: *const c_char,
@@ -73,9 +75,9 @@ pub struct expmig_migrate_options {
     pub progress_user_data: *mut c_void,
     /// Stops the call when triggered; NULL for none. Needs to live until the call has begun.
     pub cancel: *const expmig_cancel,
-    /// A rules document for the metrics of the copy, as for expmig_transform_metrics, UTF-8; NULL for none. The source stays as it is, and
-    /// digests are those of the transformed metrics. "backup_original" has no meaning here. Registered transformations, those of the
-    /// source's manager, are called more than once for a metric, and must answer the same.
+    /// A rules document for the metrics of the copy, as for expmig_transform_metrics, UTF-8; NULL for none. The source stays as it is,
+    /// and digests are those of the transformed metrics. "backup_original" has no effect here. The registered transformations of the
+    /// source's manager are used; they are called more than once for each metric, and must give the same result each time.
     pub transformation_rules: *const c_char,
 }
 
@@ -161,7 +163,7 @@ impl expmig_migration {
     }
 }
 
-/// Fills in the defaults. `size` is sizeof(expmig_migrate_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+/// Fills in the defaults. `size` is sizeof(expmig_migrate_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
 /// Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -189,18 +191,19 @@ unsafe fn both(source: *const expmig_manager, target: *const expmig_manager) -> 
     Ok((source, target))
 }
 
-/// Says what expmig_migrate_experiment would do with the same arguments. Writes nothing.
+/// Reports what expmig_migrate_experiment would do with the same arguments. Writes nothing.
 ///
 /// `source`, `experiment_id`: what to copy.
 /// `target`: where to; NULL for the source's own database.
 /// `options`: NULL for the defaults.
-/// `plan_json`: receives a JSON object, schema "expmig.plan/1": rows per table, extra columns and tables, rows that hang on nothing, odd
-/// values, with CONSERVATIVE what the validation finds, rows and values that do not fit, what the transformation rules would do,
-/// duplicates in the target, digests, for how long others are kept waiting, and bytes needed and free. The caller frees it with expmig_string_free.
+/// `plan_json`: receives a JSON object, schema "expmig.plan/1": rows per table, extra columns and tables, rows whose parent is missing,
+/// odd values, with CONSERVATIVE the findings of the validation, rows and values that do not fit, what the transformation rules would do,
+/// duplicates in the target, digests, how long others will have to wait, and bytes needed and free. The caller frees it with
+/// expmig_string_free.
 ///
-/// Data that would make the migration fail is no error here. Answers EXPMIG_NOT_FOUND (an experiment does not exist),
-/// EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT.
-/// Since 0.1.0.
+/// Data that would make the migration fail is not an error here: it is in the plan. Returns EXPMIG_NOT_FOUND (an experiment does not
+/// exist), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
+/// EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_migrate_plan(
@@ -228,22 +231,23 @@ pub unsafe extern "C" fn expmig_migrate_plan(
 }
 
 /// Copies an experiment and everything below it: trials, runs, results, epochs, batches, metrics, artifacts, their links and extra
-/// columns, every value as it is. Metrics and artifacts that are shared inside the experiment are shared in the copy; nothing is
-/// shared with the source. One transaction of the target: a failure, a cancel or a crash leaves the target as it was.
+/// columns, every value unchanged. Metrics and artifacts that are shared within the experiment are shared in the copy; the copy shares
+/// nothing with the source. The call is one transaction of the target: a failure, a cancel or a crash leaves the target as it was.
 ///
 /// `source`, `experiment_id`: what to copy.
 /// `target`: where to; NULL for the source's own database.
 /// `options`: NULL for the defaults.
 /// `result`: receives what was done; the caller frees it with expmig_migration_free.
 ///
-/// Answers EXPMIG_NOT_FOUND (an experiment does not exist; the hint names the nearest ids), EXPMIG_VALIDATION (rows that hang on nothing,
-/// CONSERVATIVE's validation, or in EXPMIG_DOMAIN_TRANSFORMATION metrics that the rules cannot transform; the details name them),
-/// EXPMIG_LOSSY (what does not fit; the details name it), EXPMIG_ALREADY_EXISTS (a duplicate), EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (the
-/// copy was read back different), EXPMIG_LIMIT (no free ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the
-/// first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT (in
-/// EXPMIG_DOMAIN_TRANSFORMATION for the rules). A snapshot that cannot be taken fails in
-/// EXPMIG_DOMAIN_SNAPSHOT. After each of them nothing was changed; a snapshot that was taken stays, and the detail "snapshot_id" names it.
-/// Since 0.1.0.
+/// Returns EXPMIG_NOT_FOUND (an experiment does not exist; the hint names the nearest ids), EXPMIG_VALIDATION (rows whose parent is
+/// missing, findings of CONSERVATIVE's validation, or in EXPMIG_DOMAIN_TRANSFORMATION metrics that the rules cannot transform; the
+/// details name them), EXPMIG_LOSSY (what does not fit; the details name it), EXPMIG_ALREADY_EXISTS (a duplicate), EXPMIG_CONSTRAINT,
+/// EXPMIG_MISMATCH (the copy was read back different), EXPMIG_LIMIT (no free ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY,
+/// EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
+/// EXPMIG_INVALID_ARGUMENT (in EXPMIG_DOMAIN_TRANSFORMATION for the rules).
+///
+/// If a snapshot cannot be taken, the error is in EXPMIG_DOMAIN_SNAPSHOT. After each error nothing was changed; a snapshot that was taken
+/// stays, and the detail "snapshot_id" names it. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_migrate_experiment(
@@ -287,14 +291,14 @@ pub unsafe extern "C" fn expmig_migration_source_experiment_id(result: *const ex
     unsafe { of(result, 0, |result| result.result.source_experiment_id) }
 }
 
-/// The id of the copy; of the experiment that was there already if the migration was skipped; of the target experiment if trials were
-/// appended. 0 for NULL. Since 0.1.0.
+/// The id of the copy; if the migration was skipped, the id of the experiment that the target already had; if trials were appended, the
+/// id of the target experiment. 0 for NULL. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_migration_new_experiment_id(result: *const expmig_migration) -> i64 {
     unsafe { of(result, 0, |result| result.result.new_experiment_id) }
 }
 
-/// 1 if the target had the same experiment already and nothing was written, else 0. Since 0.1.0.
+/// 1 if nothing was written because the target already had the same experiment, else 0. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_migration_skipped(result: *const expmig_migration) -> i32 {
     unsafe { of(result, 0, |result| i32::from(result.result.skipped)) }
@@ -335,7 +339,7 @@ pub unsafe extern "C" fn expmig_migration_duration_ns(result: *const expmig_migr
 /// `which`: EXPMIG_DIGEST_SOURCE, EXPMIG_DIGEST_TARGET or EXPMIG_DIGEST_AS_STORED.
 /// `digest`: receives 32 bytes (EXPMIG_DIGEST_SIZE).
 ///
-/// Answers EXPMIG_NOT_FOUND if the strategy computed no such digest (AGGRESSIVE computes none), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+/// Returns EXPMIG_NOT_FOUND if the strategy computed no such digest (AGGRESSIVE computes none), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_migration_digest(

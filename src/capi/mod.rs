@@ -27,6 +27,7 @@ pub mod library;
 pub mod manager;
 pub mod migration;
 mod options;
+mod panics;
 #[cfg(feature = "mysql")]
 mod pipe;
 pub mod progress;

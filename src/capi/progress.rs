@@ -12,13 +12,13 @@ use crate::error::{Domain, Result};
 use crate::manager::JobOptions;
 use crate::progress::{CancelToken, Flow, Progress, ProgressSink};
 
-/// What a callback answers to go on.
+/// What a callback returns to go on.
 pub const EXPMIG_CALLBACK_CONTINUE: i32 = 0;
-/// What a callback answers to cancel: the call rolls back and answers EXPMIG_CANCELLED. Any other value but 0 is the caller's own
-/// failure: the call rolls back and answers EXPMIG_CALLBACK, with the value in the detail "callback_result".
+/// What a callback returns to cancel: the call rolls back and returns EXPMIG_CANCELLED. Any value other than this one and 0 is a failure
+/// of the callback: the call rolls back and returns EXPMIG_CALLBACK, with the value in the detail "callback_result".
 pub const EXPMIG_CALLBACK_CANCEL: i32 = 1;
 
-/// How far a call is. Lives for the time of one callback only; copy what is to be kept.
+/// How far a call is. Valid only during the callback; copy what you want to keep.
 #[repr(C)]
 pub struct expmig_progress {
     /// Size of this struct in bytes; fields are only added at its end.
@@ -56,10 +56,10 @@ pub struct expmig_progress {
 /// A time that is not known yet. The header has it by hand: C has no literal for it.
 pub const EXPMIG_TIME_UNKNOWN: i64 = i64::MIN;
 
-/// Receives progress, on the thread that made the call: at its begin, at most every 100 ms, at least once a second, and at its
-/// end if it succeeds. Answers EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL or a failure of its own; after anything but the
-/// first it is not called again. The answer to the last report changes nothing: all is done. It must not unwind or longjmp, and must
-/// not use the handles of the running call.
+/// Receives progress, on the thread that made the call: when the call begins, at most every 100 ms, at least once a second, and when the
+/// call has succeeded. Returns EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL, or another value for a failure; after anything but
+/// EXPMIG_CALLBACK_CONTINUE it is not called again. The result of the last report changes nothing, because everything is done by then.
+/// The callback must not unwind or longjmp, and must not use the handles of the running call.
 pub type expmig_progress_fn =
     Option<unsafe extern "C" fn(progress: *const expmig_progress, user_data: *mut c_void) -> i32>;
 
@@ -75,7 +75,7 @@ pub struct expmig_job_options {
     pub progress_fn: expmig_progress_fn,
     /// Passed to `progress_fn`.
     pub progress_user_data: *mut c_void,
-    /// Stops the call when triggered; NULL for none. Needs to live until the call has begun.
+    /// Stops the call when triggered; NULL for none. It must live until the call has begun.
     pub cancel: *const expmig_cancel,
 }
 
@@ -94,7 +94,7 @@ unsafe impl SizedOptions for expmig_job_options {
     }
 }
 
-/// Fills in the defaults. `size` is sizeof(expmig_job_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+/// Fills in the defaults. `size` is sizeof(expmig_job_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
 /// Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]

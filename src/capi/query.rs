@@ -42,7 +42,7 @@ pub struct expmig_value {
     pub length: usize,
 }
 
-/// One row. Lives for the time of one callback only; copy what is to be kept.
+/// One row. Valid only during the callback; copy what you want to keep.
 #[repr(C)]
 pub struct expmig_row {
     /// Size of this struct in bytes; fields are only added at its end.
@@ -55,9 +55,9 @@ pub struct expmig_row {
     pub values: *const expmig_value,
 }
 
-/// Receives the rows of a query, on the thread that made the call. Answers EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL or a failure of its
-/// own; after anything but the first it is not called again. It must not unwind or longjmp, and must not use the handles of the
-/// running call.
+/// Receives the rows of a query, on the thread that made the call. Returns EXPMIG_CALLBACK_CONTINUE, EXPMIG_CALLBACK_CANCEL, or another
+/// value for a failure; after anything but EXPMIG_CALLBACK_CONTINUE it is not called again. It must not unwind or longjmp, and must not
+/// use the handles of the running call.
 pub type expmig_row_fn = Option<unsafe extern "C" fn(row: *const expmig_row, user_data: *mut c_void) -> i32>;
 
 const EMPTY: expmig_value =
@@ -181,18 +181,18 @@ impl Query {
     }
 }
 
-/// Runs one SELECT on a consistent state of the database. Whatever the SQL, it can only read: no write, no change of the schema, no
+/// Runs one SELECT on a consistent state of the database. Whatever the SQL is, it can only read: no write, no change of the schema, no
 /// transaction, no ATTACH, no PRAGMA that sets something, no extension.
 ///
-/// `sql`: one statement; what stands after a semicolon must be blank or a comment.
+/// `sql`: one statement; after its semicolon only blanks and comments may follow.
 /// `params`, `param_count`: a value for each parameter of the statement, in their order; NULL and 0 if it has none.
 /// `row_fn`: receives the rows.
 /// `user_data`: passed to `row_fn`.
 ///
-/// Answers EXPMIG_MISUSE (the statement would do more than read; the detail "action" says what; or it is called from inside a callback of
-/// this database), EXPMIG_INVALID_ARGUMENT (not a statement that SQLite accepts, more than one, or another number of parameters; the
-/// detail "offset" counts bytes of `sql`), EXPMIG_CANCELLED and EXPMIG_CALLBACK (`row_fn` answered so), EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO,
-/// EXPMIG_LIMIT, EXPMIG_UNSUPPORTED (the schema has names that are not UTF-8). Since 0.1.0.
+/// Returns EXPMIG_MISUSE (the statement would do more than read, and the detail "action" says what; or the call comes from inside a
+/// callback of this database), EXPMIG_INVALID_ARGUMENT (not a statement that SQLite accepts, more than one statement, or another number
+/// of parameters; the detail "offset" counts bytes of `sql`), EXPMIG_CANCELLED and EXPMIG_CALLBACK (`row_fn` returned so), EXPMIG_BUSY,
+/// EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_LIMIT, EXPMIG_UNSUPPORTED (the schema has names that are not UTF-8). Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_database_query(

@@ -5,8 +5,9 @@ use std::sync::OnceLock;
 
 use super::args::{handle, required};
 use super::error::expmig_error;
-use super::guard::{guard, shielded};
+use super::guard::guard;
 use super::options::{SizedOptions, init, write};
+use super::panics::shielded;
 use super::status::expmig_status;
 use super::text::c_string;
 use crate::error::{Domain, Error};
@@ -132,7 +133,7 @@ impl expmig_report {
     }
 }
 
-/// Fills in an issue of severity EXPMIG_SEVERITY_ERROR without any text. `size` is sizeof(expmig_issue). Answers
+/// Fills in an issue of severity EXPMIG_SEVERITY_ERROR without any text. `size` is sizeof(expmig_issue). Returns
 /// EXPMIG_INVALID_ARGUMENT for NULL or an impossible size. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -154,14 +155,14 @@ unsafe fn of<T>(report: *const expmig_report, fallback: T, read: impl FnOnce(&ex
     }
 }
 
-/// 1 if there is no error, else 0; warnings and infos do not count. 0 for NULL. Since 0.1.0.
+/// 1 if the report has no issue of severity error, else 0. 0 for NULL. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_report_passed(report: *const expmig_report) -> i32 {
     // SAFETY: the caller passes what the header says; so in every function below.
     unsafe { of(report, 0, |report| i32::from(report.report.passed())) }
 }
 
-/// How many issues are listed: all, or as many as `issue_limit` allows, some of every kind in every table. Since 0.1.0.
+/// How many issues are listed: all, or at most `issue_limit`, with some of every kind in every table. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_report_issue_count(report: *const expmig_report) -> usize {
     unsafe { of(report, 0, |report| report.issues.len()) }
@@ -172,7 +173,7 @@ pub unsafe extern "C" fn expmig_report_issue_count(report: *const expmig_report)
 /// `index`: from 0 to expmig_report_issue_count, exclusive.
 /// `issue`: was filled by expmig_issue_init; receives the issue. Its text is borrowed from the report.
 ///
-/// Answers EXPMIG_INVALID_ARGUMENT; `issue` then is as expmig_issue_init left it. Since 0.1.0.
+/// Returns EXPMIG_INVALID_ARGUMENT; `issue` then is as expmig_issue_init left it. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_report_issue_at(

@@ -15,12 +15,13 @@ use super::text::give;
 use crate::error::{Domain, Result};
 use crate::manager::{JobOptions, RestoreOptions, SnapshotOptions};
 
-/// Restore also a snapshot of another database: everything in this one is replaced.
+/// Restore even a snapshot of another database: everything in this database is replaced.
 pub const EXPMIG_RESTORE_FORCE: u32 = 0x1;
 /// Take no snapshot of what is overwritten.
 pub const EXPMIG_RESTORE_NO_SAFETY_SNAPSHOT: u32 = 0x2;
-/// Clean up also the snapshots of a database that only resembles this one: for a database that was moved to another machine with its
-/// snapshots. Not beside the database of which it is a copy, whose snapshots they may be.
+/// Clean up also the snapshots of a database that only resembles this one: for a database that was moved to another machine together with
+/// its snapshots. Do not use it if this database is a copy whose original uses the same folder: the snapshots may be those of the
+/// original.
 pub const EXPMIG_CLEANUP_CLAIM: u32 = 0x1;
 
 /// What a caller can say about a new snapshot. Fill with expmig_snapshot_options_init.
@@ -120,7 +121,7 @@ unsafe fn restore_options(options: *const expmig_restore_options) -> Result<Rest
     })
 }
 
-/// Fills in the defaults. `size` is sizeof(expmig_snapshot_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+/// Fills in the defaults. `size` is sizeof(expmig_snapshot_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
 /// Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -133,7 +134,7 @@ pub unsafe extern "C" fn expmig_snapshot_options_init(
     unsafe { guard(none, Domain::Snapshot, || init(options, size, Domain::Snapshot)) }
 }
 
-/// Fills in the defaults. `size` is sizeof(expmig_restore_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+/// Fills in the defaults. `size` is sizeof(expmig_restore_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
 /// Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -146,14 +147,14 @@ pub unsafe extern "C" fn expmig_restore_options_init(
     unsafe { guard(none, Domain::Snapshot, || init(options, size, Domain::Snapshot)) }
 }
 
-/// Makes a snapshot of the whole database: one consistent state, while other processes may use it. It is read back, checked and
-/// flushed to the device before it counts; until then, and after a failure, there is none (docs/snapshots.md).
+/// Makes a snapshot of the whole database: one consistent state, while other processes may use it. The snapshot exists only after it was
+/// read back, checked and flushed to the device; before that, and after a failure, there is none (docs/snapshots.md).
 ///
 /// `description`: UTF-8, at most 64 KiB; NULL for an empty one.
 /// `options`: NULL for the defaults.
 /// `snapshot_id`: receives the id, which the caller frees with expmig_string_free; NULL if it is not wanted.
 ///
-/// Answers EXPMIG_BUSY (locked), EXPMIG_CORRUPT (the database is damaged), EXPMIG_IO (a full disk, permissions), EXPMIG_CANCELLED,
+/// Returns EXPMIG_BUSY (locked), EXPMIG_CORRUPT (the database is damaged), EXPMIG_IO (a full disk, permissions), EXPMIG_CANCELLED,
 /// EXPMIG_CALLBACK, EXPMIG_LIMIT, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -181,14 +182,14 @@ pub unsafe extern "C" fn expmig_snapshot_create(
     }
 }
 
-/// Lists the snapshots in the manager's folder, as a JSON object, schema "expmig.snapshots/1": "snapshots", the newest first, and
-/// "broken", those that cannot be used, each with its "error". Snapshots of other databases are listed too.
+/// Lists the snapshots in the manager's folder, as a JSON object, schema "expmig.snapshots/1": "snapshots", the newest first; and
+/// "broken", those that cannot be used, each with its "error". It also lists snapshots of other databases.
 ///
 /// `since_us`: only snapshots that were made then or later, microseconds since 1970-01-01, UTC; EXPMIG_TIME_UNKNOWN for all.
 /// `pattern`: only snapshots of which the id or the description matches this glob (`*`, `?`, `[...]`), UTF-8; NULL for all.
 /// `json`: receives a string that the caller frees with expmig_string_free.
 ///
-/// Answers EXPMIG_IO, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+/// Returns EXPMIG_IO, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_snapshot_list(
@@ -218,7 +219,7 @@ pub unsafe extern "C" fn expmig_snapshot_list(
 /// `snapshot_id`: with or without "snapshot_" before it.
 /// `json`: receives a string that the caller frees with expmig_string_free.
 ///
-/// Answers EXPMIG_NOT_FOUND, EXPMIG_CORRUPT (the manifest or the file is missing or altered), EXPMIG_UNSUPPORTED (a newer format),
+/// Returns EXPMIG_NOT_FOUND, EXPMIG_CORRUPT (the manifest or the file is missing or altered), EXPMIG_UNSUPPORTED (a newer format),
 /// EXPMIG_IO, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -241,12 +242,13 @@ pub unsafe extern "C" fn expmig_snapshot_details(
     }
 }
 
-/// Fails unless a snapshot is as it was made: its size, its checksum, every page, row and index, and its statistics.
+/// Checks whether a snapshot is still as it was made, and fails if not: its size, its checksum, every page, row and index, and its
+/// statistics.
 ///
 /// `snapshot_id`: with or without "snapshot_" before it.
 /// `options`: progress, of which one item is one page of 4096 bytes, and cancel; NULL for none.
 ///
-/// Answers as expmig_snapshot_details, and EXPMIG_CANCELLED, EXPMIG_CALLBACK. Since 0.1.0.
+/// Returns as expmig_snapshot_details, and EXPMIG_CANCELLED, EXPMIG_CALLBACK. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_snapshot_verify(
@@ -266,21 +268,22 @@ pub unsafe extern "C" fn expmig_snapshot_verify(
     }
 }
 
-/// Replaces everything in the database by a snapshot, where it stands, in one step: other processes see the old state or the new one,
-/// and after a failure or a crash it is the old one. The snapshot is verified first, and a snapshot of what is overwritten is taken
-/// (unless EXPMIG_RESTORE_NO_SAFETY_SNAPSHOT). What others have committed since the snapshot is gone from the database.
+/// Replaces everything in the database, in the existing file, by the content of a snapshot, in one step: other processes see the old
+/// state or the new one, and after a failure or a crash it is the old one. Before that it verifies the snapshot, and takes a safety
+/// snapshot of what it will overwrite (unless EXPMIG_RESTORE_NO_SAFETY_SNAPSHOT). What others have committed since the snapshot was made
+/// is no longer in the database afterwards.
 ///
 /// `snapshot_id`: with or without "snapshot_" before it.
 /// `options`: NULL for the defaults.
 /// `result_json`: receives a JSON object, schema "expmig.restore/1", with "safety_snapshot_id", which the caller frees with
 /// expmig_string_free; NULL if it is not wanted.
 ///
-/// Answers EXPMIG_NOT_FOUND, EXPMIG_CORRUPT (the snapshot is damaged or altered), EXPMIG_UNSUPPORTED (a newer format, or pages of another
-/// size in WAL mode), EXPMIG_MISMATCH (the snapshot is of another database, or it
-/// is not certain that it is of this one, as after a copy; EXPMIG_RESTORE_FORCE), EXPMIG_BUSY (another process reads or
-/// writes for longer than the busy timeout), EXPMIG_MISUSE (the database was opened read-only), EXPMIG_IO, EXPMIG_CANCELLED,
-/// EXPMIG_CALLBACK, EXPMIG_SHARED_PROCESS, EXPMIG_SCHEMA, EXPMIG_LIMIT, EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed, but
-/// a safety snapshot can be there. Since 0.1.0.
+/// Returns EXPMIG_NOT_FOUND, EXPMIG_CORRUPT (the snapshot is damaged or altered), EXPMIG_UNSUPPORTED (a newer format, or pages of another
+/// size in WAL mode), EXPMIG_MISMATCH (the snapshot belongs to another database, or it is not certain that it belongs to this one, as
+/// after a copy; EXPMIG_RESTORE_FORCE restores it all the same), EXPMIG_BUSY (another process reads or writes for longer than the busy
+/// timeout), EXPMIG_MISUSE (the database was opened read-only), EXPMIG_IO, EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_SHARED_PROCESS,
+/// EXPMIG_SCHEMA, EXPMIG_LIMIT, EXPMIG_INVALID_ARGUMENT. After each of them the database is unchanged, but there can be a safety
+/// snapshot. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_snapshot_restore(
@@ -306,11 +309,11 @@ pub unsafe extern "C" fn expmig_snapshot_restore(
     }
 }
 
-/// Deletes a snapshot, whichever database it is of; also a broken one.
+/// Deletes a snapshot of any database; also a broken one.
 ///
 /// `snapshot_id`: with or without "snapshot_" before it.
 ///
-/// Answers EXPMIG_NOT_FOUND, EXPMIG_BUSY (another process is making or deleting it), EXPMIG_IO, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT.
+/// Returns EXPMIG_NOT_FOUND, EXPMIG_BUSY (another process is making or deleting it), EXPMIG_IO, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT.
 /// Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -329,13 +332,13 @@ pub unsafe extern "C" fn expmig_snapshot_delete(
     }
 }
 
-/// Keeps the newest snapshots of this database and deletes its others. Snapshots of other databases and broken ones stay, and so do
-/// those of a database that only resembles this one, of which expmig_snapshot_cleanup_with tells.
+/// Keeps the newest snapshots of this database and deletes its other ones. It keeps snapshots of other databases, broken snapshots, and
+/// snapshots of a database that only resembles this one; expmig_snapshot_cleanup_with tells how many those are.
 ///
 /// `keep_count`: how many to keep; 0 deletes all.
 /// `deleted`: receives how many were deleted; NULL if it is not wanted.
 ///
-/// Answers EXPMIG_INVALID_ARGUMENT (also for a negative `keep_count`), EXPMIG_BUSY, EXPMIG_IO, EXPMIG_CORRUPT, EXPMIG_SCHEMA,
+/// Returns EXPMIG_INVALID_ARGUMENT (also for a negative `keep_count`), EXPMIG_BUSY, EXPMIG_IO, EXPMIG_CORRUPT, EXPMIG_SCHEMA,
 /// EXPMIG_MISUSE. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -356,15 +359,16 @@ pub unsafe extern "C" fn expmig_snapshot_cleanup(
     }
 }
 
-/// As expmig_snapshot_cleanup, and says how many snapshots it left because it is not certain that they are this database's: their
-/// database has the same name and experiments, but it is another file or server, as a copy is, or what a copy was made of.
+/// Like expmig_snapshot_cleanup, but also says how many snapshots it kept because it is not certain that they belong to this database:
+/// their database has the same name and experiments, but is another file or server. This database may be a copy of it, or it a copy of
+/// this one.
 ///
 /// `keep_count`: how many to keep; 0 deletes all.
 /// `flags`: EXPMIG_CLEANUP_CLAIM, or 0.
 /// `deleted`: receives how many were deleted; NULL if it is not wanted.
-/// `left`: receives how many were left for lack of certainty, 0 with EXPMIG_CLEANUP_CLAIM; NULL if it is not wanted.
+/// `left`: receives how many were kept because it is not certain whose they are; 0 with EXPMIG_CLEANUP_CLAIM; NULL if it is not wanted.
 ///
-/// Answers as expmig_snapshot_cleanup. Since 0.1.0.
+/// Returns as expmig_snapshot_cleanup. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_snapshot_cleanup_with(

@@ -2,7 +2,7 @@
 
 use crate::error::{Domain, Status};
 
-/// What a function answers: EXPMIG_OK, or what went wrong. Numbers are never reused; new ones may be added.
+/// What a function returns: EXPMIG_OK, or what went wrong. Numbers are never reused; new ones may be added.
 pub type expmig_status = i32;
 
 /// Which part of the library raised an error. Numbers are never reused; new ones may be added.
@@ -47,7 +47,7 @@ pub const EXPMIG_VALIDATION: expmig_status = 14;
 pub const EXPMIG_LOSSY: expmig_status = 15;
 /// Two things that must be equal differ.
 pub const EXPMIG_MISMATCH: expmig_status = 16;
-/// A cancel token was triggered, or a callback answered EXPMIG_CALLBACK_CANCEL.
+/// A cancel token was triggered, or a callback returned EXPMIG_CALLBACK_CANCEL.
 pub const EXPMIG_CANCELLED: expmig_status = 17;
 /// A time limit of the caller passed.
 pub const EXPMIG_TIMEOUT: expmig_status = 18;
@@ -55,7 +55,7 @@ pub const EXPMIG_TIMEOUT: expmig_status = 18;
 pub const EXPMIG_CALLBACK: expmig_status = 19;
 /// A limit of the format or of the database engine was reached.
 pub const EXPMIG_LIMIT: expmig_status = 20;
-/// A bug in the library was caught. The handle answers EXPMIG_PANIC from now on and can only be freed.
+/// A bug in the library was caught. The handle returns EXPMIG_PANIC from now on and can only be freed.
 pub const EXPMIG_PANIC: expmig_status = 21;
 /// A state that should not exist; please report it.
 pub const EXPMIG_INTERNAL: expmig_status = 22;

@@ -15,10 +15,10 @@ use super::transformation_result::expmig_transformation;
 use crate::error::{Domain, Error, Result};
 use crate::transformation::{MetricSelection, TransformOptions};
 
-/// Say what would be done, with examples, and write nothing.
+/// Only report what would be done, with examples, and write nothing.
 pub const EXPMIG_TRANSFORM_DRY_RUN: u32 = 0x1;
 
-/// Which metrics a transformation looks at. Fill with expmig_transform_selection_init.
+/// The metrics to which a transformation is applied. Fill with expmig_transform_selection_init.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct expmig_transform_selection {
@@ -26,13 +26,12 @@ pub struct expmig_transform_selection {
     pub struct_size: u32,
     /// None are defined yet: 0.
     pub flags: u32,
-    /// Metrics that are linked from results, epochs and batches of these experiments. NULL (the default) for all metrics, whatever they
-    /// are linked from; a pointer that is not NULL with a count of 0 for none.
+    /// Only metrics that are linked from results, epochs and batches of these experiments. NULL (the default): all metrics, whatever they
+    /// are linked from. A pointer that is not NULL with a count of 0: none.
     pub experiment_ids: *const i64,
     /// How many `experiment_ids` there are.
     pub experiment_id_count: usize,
-    /// Of those, only the metrics with these ids. NULL (the default) for no such limit; a pointer that is not NULL with a count of 0 for
-    /// none.
+    /// Of those, only the metrics with these ids. NULL (the default): no such limit. A pointer that is not NULL with a count of 0: none.
     pub metric_ids: *const i64,
     /// How many `metric_ids` there are.
     pub metric_id_count: usize,
@@ -83,9 +82,9 @@ pub struct expmig_transform_options {
     pub struct_size: u32,
     /// EXPMIG_TRANSFORM_DRY_RUN; default 0.
     pub flags: u32,
-    /// Rows per chunk written, at least 1; default 1000. Never the unit of commit, and never seen in the result.
+    /// Rows per chunk written, at least 1; default 1000. A chunk is never committed by itself, and does not change the result.
     pub batch_size: i64,
-    /// Receives progress, one item being one metric that is looked at; NULL for none.
+    /// Receives progress, in which one item is one metric that is examined; NULL for none.
     pub progress_fn: expmig_progress_fn,
     /// Passed to `progress_fn`.
     pub progress_user_data: *mut c_void,
@@ -127,7 +126,7 @@ unsafe fn transform_options(options: *const expmig_transform_options) -> Result<
     })
 }
 
-/// Fills in the defaults: all metrics. `size` is sizeof(expmig_transform_selection). Answers EXPMIG_INVALID_ARGUMENT for NULL or an
+/// Fills in the defaults: all metrics. `size` is sizeof(expmig_transform_selection). Returns EXPMIG_INVALID_ARGUMENT for NULL or an
 /// impossible size. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -140,7 +139,7 @@ pub unsafe extern "C" fn expmig_transform_selection_init(
     unsafe { guard(none, Domain::Transformation, || init(selection, size, Domain::Transformation)) }
 }
 
-/// Fills in the defaults. `size` is sizeof(expmig_transform_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+/// Fills in the defaults. `size` is sizeof(expmig_transform_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
 /// Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -153,8 +152,8 @@ pub unsafe extern "C" fn expmig_transform_options_init(
 }
 
 /// Changes metrics by the rules of a document (docs/transformations.md), in one transaction: a failure, a cancel or a crash leaves the
-/// database as it was. Rows that do not change are not written. A metric that is linked from elsewhere too is copied first, if
-/// `experiment_ids` are given, and only the links of these experiments move to the copy.
+/// database as it was. Rows that do not change are not written. If `experiment_ids` are given, a metric that is also linked from
+/// elsewhere is copied first, and only the links of these experiments move to the copy.
 ///
 /// `selection`: which metrics; NULL for all.
 /// `rules_json`: {"metric_transformations": [{"metric_type", "transformation", "rules"}, ...], "global_settings": {"backup_original",
@@ -163,7 +162,7 @@ pub unsafe extern "C" fn expmig_transform_options_init(
 /// `options`: NULL for the defaults.
 /// `result`: receives what was done; the caller frees it with expmig_transformation_free.
 ///
-/// Answers EXPMIG_INVALID_ARGUMENT (something is wrong with the rules; the detail "path" says where), EXPMIG_LIMIT (too many rules),
+/// Returns EXPMIG_INVALID_ARGUMENT (something is wrong with the rules; the detail "path" says where), EXPMIG_LIMIT (too many rules),
 /// EXPMIG_NOT_FOUND (an experiment or a metric does not exist), EXPMIG_VALIDATION (metrics that cannot be transformed, unless
 /// rollback_on_error is false; the details name them), EXPMIG_MISMATCH (a trigger interfered), EXPMIG_CANCELLED, EXPMIG_CALLBACK,
 /// EXPMIG_BUSY (also if another connection to a server changed one of the metrics meanwhile), EXPMIG_SHARED_PROCESS (the first write opens
@@ -198,12 +197,12 @@ pub unsafe extern "C" fn expmig_transform_metrics(
     }
 }
 
-/// As expmig_transform_metrics with one rule for the metrics of every type, and the default settings.
+/// Like expmig_transform_metrics, with one rule for the metrics of every type, and the default settings.
 ///
 /// `transformation`: the name of a transformation, built in or registered.
 /// `params_json`: its parameters, a JSON object; NULL for an empty one.
 ///
-/// Answers as expmig_transform_metrics. Since 0.1.0.
+/// Returns as expmig_transform_metrics. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transform_metrics_by(

@@ -5,8 +5,9 @@ use std::sync::OnceLock;
 
 use super::args::{handle, required};
 use super::error::expmig_error;
-use super::guard::{guard, shielded};
+use super::guard::guard;
 use super::options::{SizedOptions, init, write};
+use super::panics::shielded;
 use super::status::expmig_status;
 use super::text::c_string;
 use crate::error::{Domain, Error};
@@ -25,8 +26,8 @@ pub struct expmig_transform_note {
     pub metric_id: i64,
     /// Its type.
     pub metric_type: *const c_char,
-    /// The transformation that said so; "validate_after_transform" if the metric was not valid afterwards, "backup_original" if an undo
-    /// could not give it back what it had, "database" if the database refused the row.
+    /// The name of the transformation that skipped or failed the metric; "validate_after_transform" if the metric was not valid
+    /// afterwards, "backup_original" if an undo could not restore the old values, "database" if the database refused the row.
     pub transformation: *const c_char,
     /// Why, one line.
     pub reason: *const c_char,
@@ -98,7 +99,7 @@ impl expmig_transformation {
     }
 }
 
-/// Fills in a note without any text. `size` is sizeof(expmig_transform_note). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible
+/// Fills in a note without any text. `size` is sizeof(expmig_transform_note). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible
 /// size. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -124,14 +125,14 @@ unsafe fn of<T>(
     }
 }
 
-/// The id by which expmig_transform_undo undoes it; 0 if nothing was changed, backup_original was false, or it was a dry run; 0 for NULL.
+/// The id to give to expmig_transform_undo. 0 if nothing was changed, if backup_original was false, or if it was a dry run; 0 for NULL.
 /// Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transformation_transform_id(result: *const expmig_transformation) -> i64 {
     unsafe { of(result, 0, |result| result.result.transform_id.unwrap_or(0)) }
 }
 
-/// 1 if nothing was written because only a preview was asked for, else 0. Since 0.1.0.
+/// 1 if nothing was written because the call was only a preview, else 0. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transformation_dry_run(result: *const expmig_transformation) -> i32 {
     unsafe { of(result, 0, |result| i32::from(result.result.dry_run)) }
@@ -143,25 +144,25 @@ pub unsafe extern "C" fn expmig_transformation_examined(result: *const expmig_tr
     unsafe { of(result, 0, |result| result.result.examined) }
 }
 
-/// Of these, the metrics that some rule is for. Each of them was updated, unchanged, skipped or failed. Since 0.1.0.
+/// Of the examined metrics, those that some rule is for. Each was updated, unchanged, skipped or failed. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transformation_matched(result: *const expmig_transformation) -> u64 {
     unsafe { of(result, 0, |result| result.result.matched) }
 }
 
-/// Metrics that were changed; those that were copied first are among them. Since 0.1.0.
+/// Metrics that were changed, including those that were copied first. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transformation_updated(result: *const expmig_transformation) -> u64 {
     unsafe { of(result, 0, |result| result.result.updated) }
 }
 
-/// Metrics that were as they should be already. Since 0.1.0.
+/// Metrics that already were as they should be. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transformation_unchanged(result: *const expmig_transformation) -> u64 {
     unsafe { of(result, 0, |result| result.result.unchanged) }
 }
 
-/// Metrics with which the transformation had nothing to do. Since 0.1.0.
+/// Metrics to which the transformation does not apply. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transformation_skipped(result: *const expmig_transformation) -> u64 {
     unsafe { of(result, 0, |result| result.result.skipped.count) }
@@ -173,7 +174,7 @@ pub unsafe extern "C" fn expmig_transformation_failed(result: *const expmig_tran
     unsafe { of(result, 0, |result| result.result.failed.count) }
 }
 
-/// Changed metrics that were copied first, because others are linked to them too. Since 0.1.0.
+/// Changed metrics that were copied first, because they are also linked from elsewhere. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transformation_copied(result: *const expmig_transformation) -> u64 {
     unsafe { of(result, 0, |result| result.result.copied) }
@@ -243,7 +244,7 @@ unsafe fn note_at(
 /// `index`: from 0 to expmig_transformation_failure_count, exclusive.
 /// `note`: was filled by expmig_transform_note_init; receives the metric. Its text is borrowed from the result.
 ///
-/// Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+/// Returns EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transformation_failure_at(
@@ -261,7 +262,7 @@ pub unsafe extern "C" fn expmig_transformation_skip_count(result: *const expmig_
     unsafe { of(result, 0, |result| result.skips.len()) }
 }
 
-/// A skipped metric that is listed; otherwise as expmig_transformation_failure_at. Since 0.1.0.
+/// A skipped metric that is listed; otherwise like expmig_transformation_failure_at. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transformation_skip_at(

@@ -15,7 +15,7 @@ use crate::error::{Domain, Error, Result};
 use crate::transformation::{Metric, Outcome};
 use crate::values::{Value, ValueRef};
 
-/// A metric that is being transformed. Lives for the time of one callback only; copy what is to be kept.
+/// A metric that is being transformed. Valid only during the callback; copy what you want to keep.
 #[repr(C)]
 pub struct expmig_metric {
     /// Size of this struct in bytes; fields are only added at its end.
@@ -34,7 +34,7 @@ pub struct expmig_metric {
     pub params_json: *const c_char,
 }
 
-/// Where a transformation says what becomes of a metric. Lives for the time of one callback only, on the thread of the callback.
+/// Receives what a transformation does with a metric. Valid only during the callback, on the thread of the callback.
 pub struct expmig_transform_context {
     total: Option<Value>,
     labels: Option<Value>,
@@ -52,11 +52,11 @@ impl expmig_transform_context {
     }
 }
 
-/// A transformation: looks at a metric and says what becomes of it, with expmig_transform_set_total, expmig_transform_set_per_label,
-/// expmig_transform_skip or expmig_transform_fail; without any of them it stays as it is. Called on the thread that transforms, for one
-/// metric after the other. Answers EXPMIG_CALLBACK_CONTINUE; EXPMIG_CALLBACK_CANCEL or a failure of its own end the whole transformation
-/// with EXPMIG_CANCELLED or EXPMIG_CALLBACK, and nothing is changed. It must not unwind or longjmp, and must not use the handles of the
-/// running call.
+/// A transformation: reads a metric and says what to do with it, with expmig_transform_set_total, expmig_transform_set_per_label,
+/// expmig_transform_skip or expmig_transform_fail; without any of these calls the metric stays as it is. Called on the thread that
+/// transforms, for one metric after the other. Returns EXPMIG_CALLBACK_CONTINUE. EXPMIG_CALLBACK_CANCEL, or another value for a failure,
+/// ends the whole transformation with EXPMIG_CANCELLED or EXPMIG_CALLBACK, and nothing is changed. It must not unwind or longjmp, and
+/// must not use the handles of the running call.
 pub type expmig_transform_fn = Option<
     unsafe extern "C" fn(
         context: *mut expmig_transform_context,
@@ -104,7 +104,7 @@ unsafe fn call(
     }
 }
 
-/// Registers a transformation, which the rules of this manager can name from now on.
+/// Registers a transformation. From now on the rules of this manager can name it.
 ///
 /// `name`: 1 to 128 bytes of UTF-8 without control characters; no other transformation of the manager has it, and none that is built in.
 /// `transform_fn`: the transformation.
@@ -112,7 +112,7 @@ unsafe fn call(
 /// `destroy`: called with `user_data` when the manager needs it no more: after expmig_transformation_unregister or expmig_manager_free, or
 /// if this call fails; NULL for none.
 ///
-/// Answers EXPMIG_ALREADY_EXISTS, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+/// Returns EXPMIG_ALREADY_EXISTS, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transformation_register(
@@ -144,9 +144,9 @@ pub unsafe extern "C" fn expmig_transformation_register(
     }
 }
 
-/// Ends what expmig_transformation_register began.
+/// Unregisters a transformation.
 ///
-/// Answers EXPMIG_NOT_FOUND (the hint names the transformations that there are), EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+/// Returns EXPMIG_NOT_FOUND (the hint names the transformations that there are), EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transformation_unregister(
@@ -175,11 +175,11 @@ unsafe fn running<'c>(context: *mut expmig_transform_context) -> Result<&'c mut 
     context.ok_or_else(|| Error::argument(Domain::Transformation, "context", "context is NULL"))
 }
 
-/// Gives the metric another total. Whether that is another one, the library finds out.
+/// Sets the total of the metric. If it equals the old one, the metric counts as unchanged.
 ///
 /// `total_val`: any number but NaN, which the database cannot hold.
 ///
-/// Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+/// Returns EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transform_set_total(
@@ -200,11 +200,11 @@ pub unsafe extern "C" fn expmig_transform_set_total(
     }
 }
 
-/// Gives the metric other per-label values. Whether they are valid is checked afterwards, with validate_after_transform.
+/// Sets the per-label values of the metric. With validate_after_transform the library checks afterwards whether they are valid.
 ///
 /// `per_label_json`: a JSON object of labels and numbers, UTF-8; NULL for none. Copied, and stored as it is.
 ///
-/// Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+/// Returns EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transform_set_per_label(
@@ -222,11 +222,11 @@ pub unsafe extern "C" fn expmig_transform_set_per_label(
     }
 }
 
-/// Leaves the metric as it is and counts it as skipped, whatever was set.
+/// Leaves the metric unchanged and counts it as skipped, whatever was set before.
 ///
 /// `reason`: one line, UTF-8. Copied.
 ///
-/// Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+/// Returns EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transform_skip(
@@ -243,11 +243,11 @@ pub unsafe extern "C" fn expmig_transform_skip(
     }
 }
 
-/// Fails the metric, and with rollback_on_error the whole transformation.
+/// Marks the metric as failed; with rollback_on_error the whole transformation fails.
 ///
 /// `message`: why, one line, UTF-8. Copied.
 ///
-/// Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+/// Returns EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transform_fail(

@@ -15,7 +15,7 @@ use super::text::give;
 use crate::error::{Domain, Result};
 use crate::transformation::{UndoOptions, list_json};
 
-/// Leave metrics as they are that were changed since, or are gone, and restore the others.
+/// Do not touch metrics that were changed since, or are gone, and restore the others.
 pub const EXPMIG_UNDO_SKIP_CHANGED: u32 = 0x1;
 
 /// What a caller can ask of an undo. Fill with expmig_undo_options_init.
@@ -26,7 +26,7 @@ pub struct expmig_undo_options {
     pub struct_size: u32,
     /// EXPMIG_UNDO_SKIP_CHANGED; default 0.
     pub flags: u32,
-    /// Receives progress, one item being one metric to restore; NULL for none.
+    /// Receives progress, in which one item is one metric to restore; NULL for none.
     pub progress_fn: expmig_progress_fn,
     /// Passed to `progress_fn`.
     pub progress_user_data: *mut c_void,
@@ -63,7 +63,7 @@ unsafe fn undo_options(options: *const expmig_undo_options) -> Result<UndoOption
     })
 }
 
-/// Fills in the defaults. `size` is sizeof(expmig_undo_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size. Since 0.1.0.
+/// Fills in the defaults. `size` is sizeof(expmig_undo_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_undo_options_init(options: *mut expmig_undo_options, size: usize) -> expmig_status {
@@ -72,15 +72,15 @@ pub unsafe extern "C" fn expmig_undo_options_init(options: *mut expmig_undo_opti
     unsafe { guard(none, Domain::Transformation, || init(options, size, Domain::Transformation)) }
 }
 
-/// Gives the metrics of a transformation back what they had, byte for byte, in one transaction. Links that were moved to copies lead to the
-/// originals again, and copies that nothing else is linked to are removed. Once undone, a transformation cannot be undone again.
+/// Restores the metrics that a transformation changed, byte for byte, in one transaction. Links that were moved to copies lead to the
+/// originals again, and copies to which nothing else is linked are removed. A transformation can be undone once.
 ///
 /// `transform_id`: what expmig_transformation_transform_id or expmig_transform_list gave.
 /// `options`: NULL for the defaults.
 /// `result_json`: receives a JSON object, schema "expmig.undo/1": "transform_id", "metrics_restored", "copies_undone", "copies_kept",
 /// "metrics_skipped" and "skipped" (with EXPMIG_UNDO_SKIP_CHANGED), "duration_ns". The caller frees it with expmig_string_free.
 ///
-/// Answers EXPMIG_NOT_FOUND (there is no such transformation, or it was undone or forgotten), EXPMIG_MISMATCH (metrics were changed since, or
+/// Returns EXPMIG_NOT_FOUND (there is no such transformation, or it was undone or forgotten), EXPMIG_MISMATCH (metrics were changed since, or
 /// are gone; the details name them, and as newer_transform_id the transformations to undo first), EXPMIG_CANCELLED, EXPMIG_CALLBACK,
 /// EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
 /// EXPMIG_INVALID_ARGUMENT; on a server also EXPMIG_AUTH (a right is missing), EXPMIG_UNSUPPORTED (METRIC is of an engine without
@@ -115,7 +115,7 @@ pub unsafe extern "C" fn expmig_transform_undo(
 ///
 /// `json`: receives a string that the caller frees with expmig_string_free.
 ///
-/// Answers EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT; on a server also EXPMIG_AUTH,
+/// Returns EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT; on a server also EXPMIG_AUTH,
 /// EXPMIG_CONNECTION, EXPMIG_TIMEOUT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -137,13 +137,13 @@ pub unsafe extern "C" fn expmig_transform_list(
     }
 }
 
-/// Keeps what undoes the newest transformations and removes what undoes the older ones. Metrics stay as they are.
+/// Keeps the undo log of the newest transformations and removes that of the older ones. Metrics stay as they are.
 ///
 /// `keep_count`: how many can still be undone; 0 for none.
 /// `options`: progress and cancel; NULL for none.
-/// `forgotten_count`: receives how many can be undone no more; can be NULL.
+/// `forgotten_count`: receives how many transformations can no longer be undone; can be NULL.
 ///
-/// Answers EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT,
+/// Returns EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT,
 /// EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT (a negative count); on a server also EXPMIG_AUTH, EXPMIG_CONNECTION,
 /// EXPMIG_TIMEOUT. Since 0.1.0.
 #[must_use]

@@ -37,7 +37,7 @@ pub struct expmig_validate_options {
     pub struct_size: u32,
     /// EXPMIG_VALIDATE_FOREIGN_KEYS and so on, or'ed, at least one; default EXPMIG_VALIDATE_ALL.
     pub scope: u32,
-    /// Points to the id of the one experiment to look at; NULL (the default) is the whole database.
+    /// Points to the id of the experiment to validate; NULL (the default) for the whole database.
     pub experiment_id: *const i64,
     /// How many issues are listed at most; default 1000. All are counted, also with 0.
     pub issue_limit: i64,
@@ -95,7 +95,7 @@ unsafe fn validate_options(options: *const expmig_validate_options) -> Result<Va
     })
 }
 
-/// Fills in the defaults. `size` is sizeof(expmig_validate_options). Answers EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+/// Fills in the defaults. `size` is sizeof(expmig_validate_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
 /// Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -108,14 +108,14 @@ pub unsafe extern "C" fn expmig_validate_options_init(
     unsafe { guard(none, Domain::Validation, || init(options, size, Domain::Validation)) }
 }
 
-/// Checks the data of a database, or of one experiment (docs/validation.md). Reads only, one consistent state. What is wrong with
-/// the data is no error of the call: it is in the report. `warnings` of the report's JSON (expmig_report_to_json, docs/json-documents.md) say
-/// what is to be known of the report itself: of tables without transactions, which can change while they are read.
+/// Checks the data of a database, or of one experiment (docs/validation.md). Reads only, one consistent state. Defects of the data are
+/// not an error of the call: they are in the report. In the report's JSON (expmig_report_to_json, docs/json-documents.md), `warnings` are
+/// about the report itself: they name tables without transactions, which can change while they are read.
 ///
 /// `options`: NULL for the defaults: everything, the whole database.
 /// `report`: receives what was found; the caller frees it with expmig_report_free.
 ///
-/// Answers EXPMIG_NOT_FOUND (the experiment does not exist; the hint names the nearest ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK (the progress
+/// Returns EXPMIG_NOT_FOUND (the experiment does not exist; the hint names the nearest ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK (the progress
 /// callback or a registered check failed), EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT.
 /// Since 0.1.0.
 #[must_use]
@@ -141,14 +141,14 @@ pub unsafe extern "C" fn expmig_validate(
     }
 }
 
-/// Checks the hierarchy of one experiment, and answers in short; expmig_validate tells more. Reads only.
+/// Checks the hierarchy of one experiment, with a short result; expmig_validate tells more. Reads only.
 ///
 /// `valid`: receives 1 if there is no error, else 0.
 /// `issues_json`: receives a JSON object, schema "expmig.hierarchy/1": "experiment_id", "valid", and "issues", the errors and warnings,
 /// one line each. The caller frees it with expmig_string_free.
 ///
-/// An experiment that does not exist is not valid, and the one issue says so. Answers EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA,
-/// EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+/// An experiment that does not exist is not valid, and the only issue says so. Returns EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO,
+/// EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_hierarchy_validate(
@@ -177,14 +177,15 @@ pub unsafe extern "C" fn expmig_hierarchy_validate(
     }
 }
 
-/// Checks per-label values that stand in no database yet, as expmig_validate checks METRIC.per_label_val. Opens nothing.
+/// Checks a text of per-label values before you store it, by the rules that expmig_validate applies to METRIC.per_label_val. Opens
+/// nothing.
 ///
-/// `json`, `length`: the bytes of the text; no NUL at the end is needed, and none may be counted.
+/// `json`, `length`: the bytes of the text. It need not end with a NUL; if it does, do not count the NUL.
 /// `valid`: receives 1 if nothing is wrong with it, else 0.
-/// `issues_json`: receives a JSON object, schema "expmig.metric-json/1": "valid", and "issues", of each kind (docs/validation.md) one, with "kind"
-/// and "message". The caller frees it with expmig_string_free.
+/// `issues_json`: receives a JSON object, schema "expmig.metric-json/1": "valid", and "issues", one for each kind of defect
+/// (docs/validation.md) that the text has, with "kind" and "message". The caller frees it with expmig_string_free.
 ///
-/// Answers EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+/// Returns EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_metric_json_validate(

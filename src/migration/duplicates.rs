@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::options::MigrateOptions;
-use super::sides::{Prepared, Sides};
+use super::prepare::Prepared;
+use super::sides::Sides;
 use crate::digest::{ExperimentDigest, Hash, digest, digest_as, digest_nodes, experiments_with_row, row_digest, twin};
 use crate::error::{NAMED, Result};
 use crate::hierarchy::{Members, Scope, Selection, Shape, scan_nodes};
@@ -42,6 +43,7 @@ impl Duplicates {
         prepared: &mut Prepared,
         job: &Arc<Job>,
     ) -> Result<Duplicates> {
+        job.begin("looking for the same experiment in the target")?;
         let mut duplicates = Duplicates::default();
         if let Some(target) = options.target_experiment {
             if options.needs_duplicates() && has_all(sides, options, prepared, target, job)? {

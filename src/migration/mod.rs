@@ -13,6 +13,7 @@ mod duplicates;
 mod fit;
 mod options;
 mod plan;
+mod prepare;
 mod prove;
 mod result;
 mod run;

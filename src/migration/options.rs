@@ -129,3 +129,15 @@ impl MigrateOptions {
         }
     }
 }
+
+impl MigrateOptions {
+    /// Whether the duplicates have to be known by their contents.
+    pub fn needs_duplicates(&self) -> bool {
+        self.on_duplicate != OnDuplicate::Copy || self.strategy != Strategy::Aggressive
+    }
+
+    /// Whether a duplicate is only a reason to warn.
+    pub fn only_warns_of_duplicates(&self) -> bool {
+        self.on_duplicate == OnDuplicate::Copy
+    }
+}

@@ -5,9 +5,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 
+use super::duplicates::Duplicates;
 use super::options::{MigrateOptions, Strategy};
+use super::prepare::Prepared;
 use super::run::{algorithm, left_behind, warnings};
-use super::sides::{Prepared, Sides};
+use super::sides::Sides;
 use crate::database::{Connection, Database, Next, Reading, State, TableLayout, Watches};
 use crate::digest::hex;
 use crate::error::{Domain, Result};
@@ -51,12 +53,12 @@ pub fn plan(
         Sides::new((source, reader), (target_database, target_reader), experiment, &options, (transformation, true))?;
     let since = Instant::now();
     let mut prepared = Prepared::new(&sides, &options, (checks, false), &job)?;
-    prepared.find_duplicates(&sides, &options, &job)?;
+    let duplicates = Duplicates::find(&sides, &options, &mut prepared, &job)?;
     if prepared.source_digest.is_none() {
         prepared.digest_source(&sides, &options, &job, (None, None))?;
     }
     let locks = locks((source, target_database), &sides, &options, since.elapsed())?;
-    let report = describe(&sides, &prepared, (&options, locks), &job)?;
+    let report = describe(&sides, (&prepared, &duplicates), (&options, locks), &job)?;
     job.finish();
     Ok(report)
 }
@@ -89,7 +91,7 @@ fn locks(
 
 fn describe(
     sides: &Sides<'_>,
-    prepared: &Prepared,
+    (prepared, found): (&Prepared, &Duplicates),
     (options, locks): (&MigrateOptions, Json),
     job: &Arc<Job>,
 ) -> Result<Json> {
@@ -136,14 +138,13 @@ fn describe(
         .iter()
         .map(|filled| json!({"table": filled.table.name, "column": filled.column.name, "counter": filled.column.counter}))
         .collect();
-    let duplicates: Json = prepared
-        .duplicates
+    let duplicates: Json = found
         .found
         .iter()
         .map(|duplicate| json!({"experiment_id": duplicate.experiment, "proven": duplicate.proven}))
         .collect();
     let problems = &prepared.selection.problems;
-    let mut said = warnings(&prepared.duplicates, (prepared.quality.as_ref(), &prepared.fit), options, problems.count);
+    let mut said = warnings(found, (prepared.quality.as_ref(), &prepared.fit), options, problems.count);
     said.extend(sides.warnings());
     said.extend(left_behind(sides, prepared));
     let quality = prepared.quality.as_ref();

@@ -6,9 +6,10 @@ use super::copy::{Copier, NewIds};
 use super::duplicates::Duplicates;
 use super::fit::Fit;
 use super::options::{Helpers, MigrateOptions, Strategy};
+use super::prepare::{Prepared, Validated};
 use super::prove::{all_copied, look_for_dangling, of_copy, prove};
 use super::result::{IdMap, MigrationResult, TableCount};
-use super::sides::{Prepared, Sides, Validated};
+use super::sides::Sides;
 use crate::database::{
     Connection, Database, Filled, Kinds, MissingColumn, Reading, State, Transaction, Watches, Write, cannot_add,
 };
@@ -55,8 +56,8 @@ pub fn migrate(
             writing
         }
     };
-    prepared.find_duplicates(&sides, &options, &job)?;
-    if let Some(skipped) = judge(&sides, &prepared, &options, &job)? {
+    let duplicates = Duplicates::find(&sides, &options, &mut prepared, &job)?;
+    if let Some(skipped) = judge(&sides, (&prepared, &duplicates), &options, &job)? {
         drop(writing);
         job.finish();
         return Ok(skipped);
@@ -67,7 +68,7 @@ pub fn migrate(
         Some(id) => error.detail("snapshot_id", id),
         None => error,
     };
-    let result = write(&mut sides, prepared, &options, &job).map_err(kept)?;
+    let result = write(&mut sides, (prepared, duplicates), &options, &job).map_err(kept)?;
     job.begin("committing").map_err(kept)?;
     source.refuse_replaced().map_err(kept)?;
     writing.commit().map_err(kept)?;
@@ -96,7 +97,7 @@ fn begin<'c>(job: &Job, (reader, writer): (&dyn Connection, &'c dyn Connection))
 /// Refuses what the strategy refuses. A result if the experiment is there and shall be skipped.
 fn judge(
     sides: &Sides<'_>,
-    prepared: &Prepared,
+    (prepared, duplicates): (&Prepared, &Duplicates),
     options: &MigrateOptions,
     job: &Job,
 ) -> Result<Option<MigrationResult>> {
@@ -122,7 +123,7 @@ fn judge(
     sides.refuse_failed()?;
     // First: what does not fit is not there either, whatever an earlier lossy copy has.
     judge_fit(sides, prepared, options)?;
-    if let Some(duplicate) = prepared.duplicates.found.first() {
+    if let Some(duplicate) = duplicates.found.first() {
         match options.on_duplicate {
             OnDuplicate::Copy => {}
             OnDuplicate::Error => {
@@ -273,7 +274,7 @@ fn skipped(
 /// Writes the copy and proves it. The caller commits.
 fn write(
     sides: &mut Sides<'_>,
-    mut prepared: Prepared,
+    (mut prepared, mut duplicates): (Prepared, Duplicates),
     options: &MigrateOptions,
     job: &Arc<Job>,
 ) -> Result<MigrationResult> {
@@ -317,9 +318,8 @@ fn write(
     if let Some(quality) = quality {
         prepared.quality = Some(quality.report(sides.experiment));
     }
-    prepared.duplicates.compare(sides, prepared.expected.as_ref(), job)?;
-    let mut warnings =
-        warnings(&prepared.duplicates, (prepared.quality.as_ref(), &prepared.fit), options, problems.count);
+    duplicates.compare(sides, prepared.expected.as_ref(), job)?;
+    let mut warnings = warnings(&duplicates, (prepared.quality.as_ref(), &prepared.fit), options, problems.count);
     warnings.extend(sides.warnings());
     warnings.extend(behind);
     let written =

@@ -1,8 +1,9 @@
 //! RESULTS, EPOCH and BATCH: what they hang on, their times, and how epochs are numbered.
 
 use super::issue::{Issue, IssueKind};
+use super::known::Known;
 use super::nodes::{check_parent, check_row_times, check_value, null_keys};
-use super::parents::{Known, ParentRef, integers};
+use super::parents::{ParentRef, integers};
 use super::report::Collector;
 use super::table_scan::{Pass, TableScan, cell};
 use super::values::Values;

@@ -1,6 +1,6 @@
 //! Checks that are a SELECT: each row that it answers is an offender, and its columns tell about it by their names.
 
-use super::checks::{CheckContext, Finding};
+use super::check_context::{CheckContext, Finding};
 use super::issue::Severity;
 use crate::database::{Connection, Next, QueryRow, ReadStatement};
 use crate::error::{Domain, Error, Result};

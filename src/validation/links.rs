@@ -1,8 +1,9 @@
 //! The junction tables, METRIC and ARTIFACT: links to what does not exist, rows without a link, and the values of metrics.
 
 use super::issue::IssueKind;
+use super::known::Known;
 use super::nodes::{check_parent, check_value, null_keys, report_missing};
-use super::parents::{Known, Lookup, ParentRef};
+use super::parents::{Lookup, ParentRef};
 use super::report::Collector;
 use super::table_scan::{Cells, Pass, TableScan, cell, with_cells};
 use super::values::Values;

@@ -4,15 +4,17 @@
 //! issue. [`Quality`] looks at the values of one experiment while it is read for something else, [`Values`] at one value; migration
 //! and import use them. Nothing here writes. The manager, migration and import call it.
 //!
-//! `run` puts a validation together: `nodes`, `below_run` and `links` each read a part of the tables once, in this order, and `parents`
-//! remembers what the later ones refer to; `extra_keys` looks at the keys that only the database declares. `values` and `metric_json` judge single values, `issue` has the kinds, `report` collects
+//! `run` puts a validation together: `nodes`, `below_run` and `links` each read a part of the tables once, in this order, and `known`
+//! remembers what the later ones refer to, which `parents` looks up; `extra_keys` looks at the keys that only the database declares. `values` and `metric_json` judge single values, `issue` has the kinds, `report` collects
 //! what is found. `checks` runs the registered checks.
 
 mod below_run;
+mod check_context;
 mod check_sql;
 mod checks;
 mod extra_keys;
 mod issue;
+mod known;
 mod links;
 mod metric_json;
 mod names;
@@ -27,7 +29,8 @@ mod table_scan;
 mod times;
 mod values;
 
-pub use checks::{Check, CheckContext, CheckFn, Checks, Finding};
+pub use check_context::{CheckContext, Finding};
+pub use checks::{Check, CheckFn, Checks};
 pub use issue::{Issue, IssueKind, Section, Severity};
 pub use metric_json::validate_metric_json;
 pub use options::{Scope, ValidateOptions};

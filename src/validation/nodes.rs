@@ -3,67 +3,17 @@
 use std::borrow::Cow;
 
 use super::issue::IssueKind;
-use super::parents::{Known, Lookup, ParentRef};
+use super::known::{Known, Level, NOBODY};
+use super::parents::{Lookup, ParentRef};
 use super::report::Collector;
 use super::table_scan::{Cells, Pass, TableScan, cell};
 use super::times::{Span, check_times};
 use super::values::Values;
 use crate::database::TableLayout;
 use crate::error::Result;
-use crate::hierarchy::{Ids, is_disguised};
+use crate::hierarchy::is_disguised;
 use crate::schema::{Column, Entity, Kind, Role};
 use crate::values::ValueRef;
-
-/// Stands for a node that has no parent.
-const NOBODY: u32 = u32::MAX;
-
-/// The rows of one of the three tables.
-#[derive(Default)]
-pub struct Level {
-    pub ids: Ids,
-    /// The position of each row's parent in the level above.
-    parents: Vec<u32>,
-    spans: Vec<Span>,
-}
-
-impl Level {
-    /// The span of the row at this position.
-    pub fn span(&self, at: usize) -> Span {
-        self.spans.get(at).copied().unwrap_or_default()
-    }
-
-    /// The position of a row's parent in the level above.
-    pub fn parent(&self, at: usize) -> Option<usize> {
-        self.parents.get(at).filter(|parent| **parent != NOBODY).map(|parent| *parent as usize)
-    }
-}
-
-/// All nodes that were read.
-#[derive(Default)]
-pub struct Nodes {
-    pub experiments: Level,
-    pub trials: Level,
-    pub runs: Level,
-}
-
-impl Nodes {
-    /// The level of an entity.
-    pub fn level(&self, entity: Entity) -> &Level {
-        match entity {
-            Entity::Experiment => &self.experiments,
-            Entity::Trial => &self.trials,
-            _ => &self.runs,
-        }
-    }
-
-    fn level_mut(&mut self, entity: Entity) -> &mut Level {
-        match entity {
-            Entity::Experiment => &mut self.experiments,
-            Entity::Trial => &mut self.trials,
-            _ => &mut self.runs,
-        }
-    }
-}
 
 /// Reads one of the three tables, parents first.
 pub fn read_nodes(

@@ -1,20 +1,11 @@
 //! Whether the row that a foreign key names exists. What was read is kept in a few bits per row; only keys that are not plain
 //! integers are looked up in the database.
 
-use super::nodes::Nodes;
+use super::known::Known;
 use super::table_scan::{Cells, Pass, TableScan, cell};
 use crate::error::{Domain, Error, Result};
-use crate::hierarchy::RunKeys;
 use crate::schema::{Column, Entity, Place, Reference, Role, Table, quote, table};
 use crate::values::{Value, ValueRef};
-
-/// The rows that were read so far and that others refer to.
-#[derive(Default)]
-pub struct Known {
-    pub nodes: Nodes,
-    /// The keys of the rows below the runs, by table.
-    pub below: Vec<(&'static str, RunKeys)>,
-}
 
 /// What became of a foreign key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

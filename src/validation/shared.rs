@@ -1,8 +1,8 @@
 //! Metrics and artifacts that belong to more than one experiment: allowed, but what changes one changes the other.
 
 use super::issue::{Issue, IssueKind};
+use super::known::Known;
 use super::links::{LinkScan, Linked};
-use super::parents::Known;
 use super::report::Collector;
 use super::table_scan::{Pass, cell};
 use crate::database::Layout;

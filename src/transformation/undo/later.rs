@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::Undoing;
-use crate::database::Next;
+use crate::database::{Connection, Layout, Next};
 use crate::error::Result;
 use crate::hierarchy::IdSet;
+use crate::progress::Job;
 use crate::schema::{UNDO, quote};
+use crate::transformation::undo_list::TransformEntry;
 use crate::transformation::undo_log::own;
 use crate::values::Value;
 
@@ -17,20 +18,20 @@ pub struct Later {
     pub transforms: BTreeSet<i64>,
 }
 
-impl Undoing<'_> {
+impl Later {
     /// Looks among the rows of newer transformations for metrics of this one.
-    pub fn later(&self) -> Result<Later> {
+    pub fn find(connection: &dyn Connection, layout: &Layout, entry: &TransformEntry, job: &Job) -> Result<Later> {
         let mut later = Later::default();
-        let rows = own(self.layout, &UNDO)?;
+        let rows = own(layout, &UNDO)?;
         let (name, id) = (quote(&rows.name), rows.quoted("id"));
         let (metric, transform) = (rows.quoted("metric_id"), rows.quoted("transform_id"));
-        let end = Value::Integer(self.entry.end_row());
+        let end = Value::Integer(entry.end_row());
         let sql = format!("SELECT EXISTS (SELECT 1 FROM {name} WHERE {id} >= ?1)");
-        if self.connection.query_integer(&sql, std::slice::from_ref(&end))? == Some(1) {
+        if connection.query_integer(&sql, std::slice::from_ref(&end))? == Some(1) {
             let mut own = IdSet::default();
             let sql = format!("SELECT {metric} FROM {name} WHERE {id} >= ?1 AND {id} < ?2");
-            self.connection.query(&sql, &[Value::Integer(self.entry.first_row), end.clone()], &mut |row| {
-                self.job.pulse()?;
+            connection.query(&sql, &[Value::Integer(entry.first_row), end.clone()], &mut |row| {
+                job.pulse()?;
                 if let Some(metric) = row.value(0)?.as_integer() {
                     own.insert(metric)?;
                 }
@@ -38,8 +39,8 @@ impl Undoing<'_> {
             })?;
             own.freeze()?;
             let sql = format!("SELECT {metric}, {transform} FROM {name} WHERE {id} >= ?1");
-            self.connection.query(&sql, &[end], &mut |row| {
-                self.job.pulse()?;
+            connection.query(&sql, &[end], &mut |row| {
+                job.pulse()?;
                 if let (Some(metric), Some(transform)) = (row.value(0)?.as_integer(), row.value(1)?.as_integer())
                     && own.rank(metric)?.is_some()
                 {

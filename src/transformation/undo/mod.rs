@@ -101,7 +101,7 @@ impl Undoing<'_> {
     fn run(&mut self, skip_changed: bool) -> Result<UndoResult> {
         self.job.set_total(self.entry.metrics);
         self.job.begin("looking for later changes")?;
-        let mut later = self.later()?;
+        let mut later = Later::find(self.connection, self.layout, self.entry, self.job)?;
         let mut torn = self.torn_links()?;
         // Of the rows that are removed or moved, if there were copies.
         let wanted = |table: &Table| match table.place {
