@@ -110,8 +110,8 @@ large: export CARGO_PROFILE_RELEASE_LTO = off
 large: export CARGO_PROFILE_RELEASE_CODEGEN_UNITS = 16
 large:
 	failed=0; \
-	$(CARGO) test --release --locked --no-fail-fast --test memory --test live_training --test servers_beside --test servers_settings --test c_api -- --ignored --nocapture || failed=1; \
-	EXPMIG_FAULTS=67 $(CARGO) test --release --locked --no-fail-fast --test servers_hosts || failed=1; \
+	$(CARGO) test --release --locked --no-fail-fast --test database --test hosts --test migration --test servers -- --ignored --nocapture || failed=1; \
+	EXPMIG_FAULTS=67 $(CARGO) test --release --locked --no-fail-fast --test hosts servers:: || failed=1; \
 	exit $$failed
 
 # Sanitizers need a nightly compiler, or a stable one that is told to be one.

@@ -160,8 +160,8 @@ extern "C" {
 #define EXPMIG_CLEANUP_CLAIM 1
 
 /**
- * Source and copy must have the same digest; rows whose parent is missing stop the migration; odd values are copied with a warning. The
- * default.
+ * Source and copy must have the same digest; unsound rows (docs/validation.md) stop the migration; odd values are copied with a
+ * warning. The default.
  */
 #define EXPMIG_STRATEGY_BALANCED 0
 
@@ -274,7 +274,7 @@ extern "C" {
 #define EXPMIG_EXPORT_NO_ARTIFACTS 2
 
 /**
- * Leave out rows whose parent is missing, and say in the document how many, instead of returning EXPMIG_VALIDATION.
+ * Leave out unsound rows (docs/validation.md), and say in the document how many, instead of returning EXPMIG_VALIDATION.
  */
 #define EXPMIG_EXPORT_SKIP_UNSOUND 4
 
@@ -1758,7 +1758,7 @@ expmig_status expmig_migrate_options_init(struct expmig_migrate_options *options
  * `source`, `experiment_id`: what to copy.
  * `target`: where to; NULL for the source's own database.
  * `options`: NULL for the defaults.
- * `plan_json`: receives a JSON object, schema "expmig.plan/1": rows per table, extra columns and tables, rows whose parent is missing,
+ * `plan_json`: receives a JSON object, schema "expmig.plan/1": rows per table, extra columns and tables, unsound rows,
  * odd values, with CONSERVATIVE the findings of the validation, rows and values that do not fit, what the transformation rules would do,
  * duplicates in the target, digests, how long others will have to wait, and bytes needed and free. The caller frees it with
  * expmig_string_free.
@@ -1786,8 +1786,8 @@ expmig_status expmig_migrate_plan(const struct expmig_manager *source,
  * `options`: NULL for the defaults.
  * `result`: receives what was done; the caller frees it with expmig_migration_free.
  *
- * Returns EXPMIG_NOT_FOUND (an experiment does not exist; the hint names the nearest ids), EXPMIG_VALIDATION (rows whose parent is
- * missing, findings of CONSERVATIVE's validation, or in EXPMIG_DOMAIN_TRANSFORMATION metrics that the rules cannot transform; the
+ * Returns EXPMIG_NOT_FOUND (an experiment does not exist; the hint names the nearest ids), EXPMIG_VALIDATION (unsound rows,
+ * findings of CONSERVATIVE's validation, or in EXPMIG_DOMAIN_TRANSFORMATION metrics that the rules cannot transform; the
  * details name them), EXPMIG_LOSSY (what does not fit; the details name it), EXPMIG_ALREADY_EXISTS (a duplicate), EXPMIG_CONSTRAINT,
  * EXPMIG_MISMATCH (the copy was read back different), EXPMIG_LIMIT (no free ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY,
  * EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
@@ -2047,7 +2047,7 @@ expmig_status expmig_export_options_init(struct expmig_export_options *options,
  * `user_data`: passed to `write_fn`.
  * `options`: NULL for the defaults.
  *
- * Returns EXPMIG_NOT_FOUND (the hint names the nearest ids), EXPMIG_VALIDATION (rows whose parent is missing; the details name them),
+ * Returns EXPMIG_NOT_FOUND (the hint names the nearest ids), EXPMIG_VALIDATION (unsound rows; the details name them),
  * EXPMIG_UNSUPPORTED (an unknown `format`), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA,
  * EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */

@@ -21,7 +21,7 @@ use crate::manager::FileOptions;
 pub const EXPMIG_EXPORT_NO_METRICS: u32 = 0x1;
 /// Leave artifacts out.
 pub const EXPMIG_EXPORT_NO_ARTIFACTS: u32 = 0x2;
-/// Leave out rows whose parent is missing, and say in the document how many, instead of returning EXPMIG_VALIDATION.
+/// Leave out unsound rows (docs/validation.md), and say in the document how many, instead of returning EXPMIG_VALIDATION.
 pub const EXPMIG_EXPORT_SKIP_UNSOUND: u32 = 0x4;
 /// Replace an existing file of that name.
 pub const EXPMIG_EXPORT_REPLACE: u32 = 0x8;
@@ -113,7 +113,7 @@ pub unsafe extern "C" fn expmig_export_options_init(options: *mut expmig_export_
 /// `user_data`: passed to `write_fn`.
 /// `options`: NULL for the defaults.
 ///
-/// Returns EXPMIG_NOT_FOUND (the hint names the nearest ids), EXPMIG_VALIDATION (rows whose parent is missing; the details name them),
+/// Returns EXPMIG_NOT_FOUND (the hint names the nearest ids), EXPMIG_VALIDATION (unsound rows; the details name them),
 /// EXPMIG_UNSUPPORTED (an unknown `format`), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA,
 /// EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]

@@ -19,8 +19,8 @@ use crate::digest::OnDuplicate;
 use crate::error::{Domain, Error, Result, Status};
 use crate::migration::{MigrateOptions, MigrationResult, Strategy};
 
-/// Source and copy must have the same digest; rows whose parent is missing stop the migration; odd values are copied with a warning. The
-/// default.
+/// Source and copy must have the same digest; unsound rows (docs/validation.md) stop the migration; odd values are copied with a
+/// warning. The default.
 pub const EXPMIG_STRATEGY_BALANCED: i32 = 0;
 /// Like BALANCED, but the whole source is validated first, also by registered checks: an error anywhere, or a warning about the
 /// experiment, stops the migration. A snapshot of the target is taken before the first write.
@@ -196,7 +196,7 @@ unsafe fn both(source: *const expmig_manager, target: *const expmig_manager) -> 
 /// `source`, `experiment_id`: what to copy.
 /// `target`: where to; NULL for the source's own database.
 /// `options`: NULL for the defaults.
-/// `plan_json`: receives a JSON object, schema "expmig.plan/1": rows per table, extra columns and tables, rows whose parent is missing,
+/// `plan_json`: receives a JSON object, schema "expmig.plan/1": rows per table, extra columns and tables, unsound rows,
 /// odd values, with CONSERVATIVE the findings of the validation, rows and values that do not fit, what the transformation rules would do,
 /// duplicates in the target, digests, how long others will have to wait, and bytes needed and free. The caller frees it with
 /// expmig_string_free.
@@ -239,8 +239,8 @@ pub unsafe extern "C" fn expmig_migrate_plan(
 /// `options`: NULL for the defaults.
 /// `result`: receives what was done; the caller frees it with expmig_migration_free.
 ///
-/// Returns EXPMIG_NOT_FOUND (an experiment does not exist; the hint names the nearest ids), EXPMIG_VALIDATION (rows whose parent is
-/// missing, findings of CONSERVATIVE's validation, or in EXPMIG_DOMAIN_TRANSFORMATION metrics that the rules cannot transform; the
+/// Returns EXPMIG_NOT_FOUND (an experiment does not exist; the hint names the nearest ids), EXPMIG_VALIDATION (unsound rows,
+/// findings of CONSERVATIVE's validation, or in EXPMIG_DOMAIN_TRANSFORMATION metrics that the rules cannot transform; the
 /// details name them), EXPMIG_LOSSY (what does not fit; the details name it), EXPMIG_ALREADY_EXISTS (a duplicate), EXPMIG_CONSTRAINT,
 /// EXPMIG_MISMATCH (the copy was read back different), EXPMIG_LIMIT (no free ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY,
 /// EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,

@@ -1,5 +1,5 @@
 /*
- * What a host sees of a server that goes away: no SIGPIPE, whatever it has made of that signal. Run by tests/servers_hosts.rs, which cuts
+ * What a host sees of a server that goes away: no SIGPIPE, whatever it has made of that signal. Run by tests/hosts/servers.rs, which cuts
  * all connections when a line "cut" comes, kills the server at "kill", and answers each with a line.
  *
  *   server_gone URL LAST ROUNDS FILE    LAST: what is said before the last round; FILE: a SQLite database whose experiment 1 is migrated

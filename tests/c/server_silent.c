@@ -1,5 +1,5 @@
 /*
- * Opening ends in time, whatever the other end does, with a timer that interrupts every wait. Run by tests/servers_hosts.rs.
+ * Opening ends in time, whatever the other end does, with a timer that interrupts every wait. Run by tests/hosts/servers.rs.
  *
  *   server_silent URL    whose connect-timeout-ms is 3000, and which never lets anybody in
  */

@@ -1,6 +1,6 @@
 /*
  * A host that stops reading rows which come one by one, for longer than the server may be silent: it is not, so the connection stays. Over a
- * Unix socket no bytes are counted. Run by tests/servers_hosts.rs.
+ * Unix socket no bytes are counted. Run by tests/hosts/servers.rs.
  *
  *   server_skip URL    URL: ends with read-timeout-ms=1500
  */

@@ -1,6 +1,6 @@
 /*
  * A host whose timer interrupts every wait, and a server that falls silent: the time for which it may is over when it is over.
- * Run by tests/servers_hosts.rs, which stands between the two, and answers each word with a line when what it says is so.
+ * Run by tests/hosts/servers.rs, which stands between the two, and answers each word with a line when what it says is so.
  *
  *   server_timer URL FILE    URL: ends with read-timeout-ms=2000; FILE: a SQLite database whose experiment 1 is migrated
  */

@@ -5,8 +5,8 @@ use expmig::{
     Strategy, TransformOptions, UndoOptions, ValidateOptions,
 };
 
-use super::server::Kind;
 use super::support::Folder;
+use super::support::server::Kind;
 use super::{Engine, digest, migrated};
 
 fn ok<T>(result: expmig::Result<T>) -> T {

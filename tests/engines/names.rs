@@ -5,8 +5,8 @@ use expmig::{
     Status, ValidateOptions,
 };
 
-use super::server::Kind;
 use super::support::Folder;
+use super::support::server::Kind;
 use super::{Engine, Place, digest, migrated};
 
 fn tables(error: &expmig::Error) -> Vec<&str> {
@@ -198,7 +198,7 @@ pub fn a_trial_without_an_id_is_not_left_out_silently(engine: Engine) {
 }
 
 pub fn columns_with_the_names_of_a_rowid_are_kept(engine: Engine) {
-    // SQLite's own tables have them in tests/odd_schemas.rs.
+    // SQLite's own tables have them in tests/database/odd_schemas.rs.
     let Engine::Server(_) = engine else { return };
     let folder = Folder::new();
     let place = engine.small(&folder, "a");

@@ -7,7 +7,7 @@ use expmig::{
 
 use mysql::prelude::Queryable;
 
-use super::server::Server;
+use super::support::server::Server;
 use super::support::{Folder, SMALL, SMALL_BATCHES, details};
 use super::{Engine, Place, digest};
 

@@ -1,4 +1,4 @@
-"""What Python makes of random metrics, for tests/transformation_oracle.rs: one JSON array per line, of a transformation, its
+"""What Python makes of random metrics, for tests/transformation/oracle.rs: one JSON array per line, of a transformation, its
 parameters, the total and the labels before, and the same two after (texts are JSON or Python; null is NULL).
 
 Numbers are computed with decimal and fractions, literals printed by repr and read by ast: nothing is shared with the library.

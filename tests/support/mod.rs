@@ -1,11 +1,19 @@
 //! What the integration tests share: folders with fixtures, the independent checkers in tests/python, and exact dumps.
 //!
 //! Fixtures are made with rusqlite and with DDL taken from tests/data/digits.db, never with the crate under test.
-#![allow(dead_code, unused_imports, reason = "every test file is a crate of its own and uses a part of this")]
+#![allow(dead_code, unused_imports, reason = "each room of the tests is a crate of its own and uses a part of this")]
 
+pub mod check;
+pub mod child;
+pub mod database;
+pub mod fault;
+pub mod proxy;
 pub mod random;
 pub mod reports;
 pub mod rights;
+pub mod scenario;
+pub mod server;
+pub mod snapshot;
 
 pub use random::cases;
 

@@ -1,5 +1,4 @@
 //! A forwarder between a client and a server, which does something to the connections when so many bytes have passed.
-#![allow(dead_code, reason = "each test file uses a part")]
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};

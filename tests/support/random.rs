@@ -1,5 +1,5 @@
 //! Random choices that a seed repeats.
-#![allow(dead_code, reason = "every test file is a crate of its own and uses a part of this")]
+#![allow(dead_code, reason = "the unit tests of src/database/sqlite_walk.rs use a part of this too")]
 
 use proptest::test_runner::{Config as ProptestConfig, RngSeed};
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::Folder;
+use super::child::full_name;
 
 /// Set in the process of the user without rights: the folder.
 pub const AS_NOBODY: &str = "EXPMIG_TEST_AS_NOBODY";
@@ -38,7 +39,8 @@ fn without_rights(test: &str, folder: &Path) -> bool {
     false
 }
 
-/// The folder that a test without rights looks at; made by the first run of it.
+/// The folder that a test without rights looks at, one of the file that asks; made by the first run of it.
+#[track_caller]
 pub fn prepared(folder: &Folder, test: &str, prepare: impl Fn(&Path)) -> Option<PathBuf> {
     if let Some(path) = std::env::var_os(AS_NOBODY) {
         return Some(PathBuf::from(path));
@@ -48,5 +50,5 @@ pub fn prepared(folder: &Folder, test: &str, prepare: impl Fn(&Path)) -> Option<
     let outer = path.parent().expect("a folder");
     std::fs::set_permissions(outer, PermissionsExt::from_mode(0o755)).expect("a readable folder");
     prepare(&path);
-    without_rights(test, &path).then_some(path)
+    without_rights(&full_name(test), &path).then_some(path)
 }

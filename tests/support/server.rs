@@ -2,7 +2,6 @@
 //!
 //! A server lives in a temporary folder, listens on a socket and on a free port of 127.0.0.1, and ends with the process that started
 //! it, however that ends: a shell waits for the end of a pipe, kills it, and removes the folder.
-#![allow(dead_code, reason = "each test file uses a part")]
 
 use std::io::Write;
 use std::net::TcpListener;
