@@ -35,6 +35,17 @@ pub enum Depth {
     Everything,
 }
 
+/// Where the rows are that a column finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whereabouts {
+    /// Anywhere: finding out would be no less than reading the table.
+    Unknown,
+    /// There are none.
+    Nowhere,
+    /// From this rowid to that, perhaps with others among them.
+    Between(i64, i64),
+}
+
 /// What a statement does to a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Write {
@@ -94,6 +105,12 @@ pub trait Reads {
             Ok(Next::Stop)
         })?;
         Ok(found)
+    }
+
+    /// Between which rowids the rows of a table are in which a column is not less than one number, nor greater than another; without
+    /// the other also those in which it is greater than every number. Only where the engine finds that sooner than the rows.
+    fn whereabouts(&self, _: &TableLayout, _column: &str, _bounds: (i64, Option<i64>)) -> Result<Whereabouts> {
+        Ok(Whereabouts::Unknown)
     }
 
     /// Runs several queries at once, each of which is read as far as `body`, called once with a cursor for each, likes.

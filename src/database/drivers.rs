@@ -38,7 +38,7 @@ pub struct NotOpened {
     pub hint: &'static str,
 }
 
-pub static DRIVERS: [Driver; 4] = [
+pub static DRIVERS: &[Driver] = &[
     Driver {
         schemes: &["sqlite"],
         variants: Some(&["", "pysqlite"]),

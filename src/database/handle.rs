@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value as Json, json};
 
@@ -82,6 +83,22 @@ impl Database {
     /// How long jobs read it, and what that means for those who write: `way`, and what a private copy takes.
     pub fn describe_reading(&self) -> Result<Json> {
         self.store.describe_reading()
+    }
+
+    /// How a job that writes through this connection keeps others waiting: `way`, and where that is one lock for all for how long about, as
+    /// `percent` of the time that it took to `read` what it works on; whether readers wait, and whether it looks at every row.
+    pub fn describe_writing(&self, connection: &dyn Connection, read: Duration, percent: u64) -> Result<Json> {
+        let read = u64::try_from(read.as_millis()).unwrap_or(u64::MAX);
+        let writes = !connection.capabilities().other_writers;
+        let basis =
+            || format!("{}.{:02} times the {read} ms that it took to read for this", percent / 100, percent % 100);
+        Ok(json!({
+            "way": if writes { "write_lock" } else { "row_locks" },
+            "write_lock_ms": writes.then(|| read.saturating_mul(percent).div_ceil(100)),
+            "basis": writes.then(basis),
+            "readers_wait": writes && !self.lets_readers_in()?,
+            "read_whole": connection.can_be_meddled_with()?,
+        }))
     }
 
     /// Whether others can read while a transaction writes, its commit included.

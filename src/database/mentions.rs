@@ -1,7 +1,7 @@
 //! Where ids of a table's rows stand beside that table. One that no row has may be mentioned there all the same: what mentions it would
 //! be of the new row that is given the id.
 
-use super::connection::Connection;
+use super::connection::{Connection, Whereabouts};
 use super::layout::Layout;
 use super::rows::Next;
 use crate::error::{Result, Status};
@@ -15,6 +15,8 @@ pub struct Mention {
     /// Where, for SQL.
     pub table: String,
     pub column: String,
+    /// The column's name in the schema, where rows hang on what it names, and so are many for each.
+    owner: Option<&'static str>,
 }
 
 /// All of them: those of the schema, and what others have declared to be foreign keys.
@@ -25,13 +27,15 @@ pub fn mentions(connection: &dyn Connection, layout: &Layout) -> Result<Vec<Ment
             let Role::Parent(entity) = column.role else { continue };
             let is_of = |of: &&Table| matches!(of.place, Place::Node(e) | Place::Leaf(e) if e == entity);
             let Some(of) = TABLES.iter().find(is_of) else { continue };
-            found.push(Mention { of: of.name, table: quote(&table.name), column: table.quoted(column.name) });
+            let owner = matches!(of.place, Place::Node(_)).then_some(column.name);
+            found.push(Mention { of: of.name, table: quote(&table.name), column: table.quoted(column.name), owner });
         }
     }
     for reference in connection.references(layout)?.found {
         for (column, to) in reference.columns.iter().zip(&reference.to_columns) {
             if reference.to.has_own_id() && to.eq_ignore_ascii_case("id") {
-                found.push(Mention { of: reference.to.name, table: reference.name.clone(), column: quote(column) });
+                let (table, column) = (reference.name.clone(), quote(column));
+                found.push(Mention { of: reference.to.name, table, column, owner: None });
             }
         }
     }
@@ -50,11 +54,18 @@ fn highest_of(connection: &dyn Connection, layout: &Layout, of: &str) -> Result<
     Ok(connection.query_integer(&sql, &[])?.unwrap_or(0))
 }
 
+/// Whether it is known, without a look at every row, that no more than an id is mentioned.
+fn nothing_above(connection: &dyn Connection, layout: &Layout, mention: &Mention, id: i64) -> Result<bool> {
+    let table = layout.tables.iter().find(|table| quote(&table.name) == mention.table);
+    let (Some(table), Some(owner), Some(above)) = (table, mention.owner, id.checked_add(1)) else { return Ok(false) };
+    Ok(connection.whereabouts(table, owner, (above, None))? == Whereabouts::Nowhere)
+}
+
 /// Reads what one table mentions above the ids that are `there`: mostly nothing, which an engine finds sooner than a maximum. Whether
 /// all of it is numbers.
 fn read_above(
     connection: &dyn Connection,
-    of_table: &[Mention],
+    of_table: &[&Mention],
     there: &[i64],
     highest: &mut Vec<(&'static str, i64)>,
 ) -> Result<bool> {
@@ -108,7 +119,14 @@ impl Mentioned {
             let there = of_table.iter().map(|mention| highest_of(connection, layout, mention.of));
             let there = there.collect::<Result<Vec<i64>>>()?;
             highest.extend(of_table.iter().zip(&there).map(|(mention, id)| (mention.of, *id)));
-            let whole = match read_above(connection, of_table, &there, &mut highest) {
+            let (mut unknown, mut above) = (Vec::new(), Vec::new());
+            for (mention, id) in of_table.iter().zip(there) {
+                if !nothing_above(connection, layout, mention, id)? {
+                    unknown.push(mention);
+                    above.push(id);
+                }
+            }
+            let whole = match read_above(connection, &unknown, &above, &mut highest) {
                 // What somebody else's table has is not to be known then. Its key keeps it from mentioning a row that does not exist.
                 Err(error)
                     if error.status() == Status::Auth && of_table.iter().any(|of| !is_ours(layout, &of.table)) =>

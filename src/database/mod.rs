@@ -70,7 +70,8 @@ pub use capabilities::Capabilities;
 pub use chunk::{Chunk, FULL_BYTES};
 pub use column::{ColumnLayout, EngineType, Storage};
 pub use connection::{
-    Catalog, Change, Connection, Copied, Depth, Dialect, Inserter, Reading, Reads, RowCounts, Write, Writes,
+    Catalog, Change, Connection, Copied, Depth, Dialect, Inserter, Reading, Reads, RowCounts, Whereabouts, Write,
+    Writes,
 };
 pub use foreign_key::{ForeignKey, TableName};
 pub use glob::Glob;

@@ -4,7 +4,7 @@ use smallvec::SmallVec;
 
 use super::odd::is_disguised;
 use super::problem::{Problem, ProblemKind};
-use super::stretches::Stretch;
+use super::stretches::{Stretch, Stretches};
 use super::walk::row_order;
 use crate::database::{Layout, Row, TableLayout};
 use crate::error::{Domain, Error, Result};
@@ -33,7 +33,8 @@ pub struct KeyQuery {
 pub type Rank = (usize, SmallVec<[i64; 2]>, i64);
 
 impl KeyQuery {
-    pub fn new(found: &TableLayout, sound: Option<String>) -> Result<KeyQuery> {
+    /// Of rows in these stretches.
+    pub fn new(found: &TableLayout, sound: Option<String>, stretches: &Stretches) -> Result<KeyQuery> {
         let schema = found.schema;
         let (owner, leaf_entity) = match schema.place {
             Place::Link { owner, leaf } => (owner, Some(leaf)),
@@ -60,9 +61,10 @@ impl KeyQuery {
             table: schema,
             whole: format!("SELECT {} FROM {} AS t", select.join(", "), quote(&found.name)),
             sql: format!(
-                "SELECT {} FROM {} AS t WHERE t.{owner_name} BETWEEN ?1 AND ?2{order}",
+                "SELECT {} FROM {} AS t WHERE t.{owner_name} BETWEEN ?1 AND ?2{}{order}",
                 select.join(", "),
-                quote(&found.name)
+                quote(&found.name),
+                stretches.condition(found)
             ),
             owner,
             owner_at,

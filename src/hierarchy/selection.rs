@@ -9,9 +9,10 @@ use super::leaves::scan_leaves;
 use super::odd::{self, Loose, Odd, may_be_loose, mend_keys};
 use super::presence::{Needs, Presence};
 use super::problem::{Problem, ProblemKind, Problems};
-use super::stretches::Stretches;
+use super::stretches::{Stretch, Stretches};
+use super::walk::row_order;
 use super::without::Without;
-use crate::database::{Cells, Connection, Layout, Next, Row, TableLayout};
+use crate::database::{Cells, Connection, Layout, Next, Row, TableLayout, Whereabouts};
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
 use crate::schema::{Entity, LinkOwner, Place, Table, quote};
@@ -316,6 +317,26 @@ impl Selection {
         }
     }
 
+    /// Finds out where the rows of a table are that would be read from end to end, where the database knows that sooner.
+    fn look_for(&mut self, connection: &dyn Connection, table: &TableLayout) -> Result<()> {
+        let owner = match table.schema.place {
+            Place::Link { owner, .. } => owner,
+            _ => LinkOwner::Run,
+        };
+        let Some((low, high)) = self.owner_bounds(owner).filter(|_| !row_order(table).is_empty()) else {
+            return Ok(());
+        };
+        let Some(column) = table.schema.parent_column(owner.entity()) else { return Ok(()) };
+        match connection.whereabouts(table, column.name, (low, Some(high)))? {
+            Whereabouts::Unknown => {}
+            Whereabouts::Nowhere => self.stretches.know(table.schema.name, Stretch::EMPTY),
+            Whereabouts::Between(least, greatest) => {
+                self.stretches.know(table.schema.name, Stretch::between(least, greatest));
+            }
+        }
+        Ok(())
+    }
+
     /// Reads the keys of a table below the run or of a junction table.
     fn read_keys(
         &mut self,
@@ -325,7 +346,8 @@ impl Selection {
         presence: &mut Presence,
         job: &Job,
     ) -> Result<()> {
-        let query = KeyQuery::new(table, None)?;
+        self.look_for(connection, table)?;
+        let query = KeyQuery::new(table, None, &self.stretches)?;
         let sound = match presence.needs(layout, table.schema, &query.keys) {
             None => soundness(layout, table, "t", &|parent| self.has_unsound(parent)),
             Some(needs) => {
@@ -340,14 +362,14 @@ impl Selection {
                 soundness(layout, table, "t", &|parent| self.has_unsound(parent))
             }
         };
-        let counts = self.scan_keys(connection, &KeyQuery::new(table, sound)?, None, job)?;
+        let counts = self.scan_keys(connection, &KeyQuery::new(table, sound, &self.stretches)?, None, job)?;
         self.counts.extend(counts);
         Ok(())
     }
 
     /// Finds the rows of a table below the run, or of a junction table, that hang on a key that is no integer, or on what has one.
     fn read_odd_keys(&mut self, connection: &dyn Connection, table: &TableLayout, job: &Job) -> Result<()> {
-        let query = KeyQuery::new(table, None)?;
+        let query = KeyQuery::new(table, None, &self.stretches)?;
         let owner = query.keys.get(query.owner_at).map_or("", |column| column.name);
         let above = match query.owner {
             LinkOwner::Run => !self.odd.runs.is_empty(),
@@ -510,7 +532,7 @@ impl Selection {
                 continue;
             }
             let sound = soundness(layout, table, "t", &|parent| self.has_unsound(parent));
-            let keys = KeyQuery::new(table, sound)?;
+            let keys = KeyQuery::new(table, sound, &self.stretches)?;
             let Some((low, high)) = self.owner_bounds(keys.owner) else { continue };
             let mut missing = 0;
             let barring = self.barring(table.schema, &|name| keys.position(name));

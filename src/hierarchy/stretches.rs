@@ -24,6 +24,11 @@ impl Stretch {
     /// Of no row.
     pub const EMPTY: Stretch = Stretch { least: i64::MAX, greatest: i64::MIN };
 
+    /// From one rowid to another.
+    pub fn between(least: i64, greatest: i64) -> Stretch {
+        Stretch { least, greatest }
+    }
+
     /// Takes a row in.
     pub fn take_in(&mut self, rowid: i64) {
         self.least = self.least.min(rowid);

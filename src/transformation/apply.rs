@@ -1,6 +1,9 @@
 //! The whole job: choose the metrics, apply the rules to each, write, commit.
 
 use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::json;
 
 use super::examine::{CELLS, Examiner, Verdict};
 use super::links::{move_links, refuse_tied};
@@ -41,6 +44,7 @@ pub fn transform(
     };
     // Nobody knows how long transformations of the user's own take.
     connection.let_go()?;
+    let since = Instant::now();
     let choose = || {
         let layout = database.checked(connection.layout()?)?;
         job.begin("counting")?;
@@ -59,7 +63,15 @@ pub fn transform(
         true => None,
         false => Some(Census::take(connection, &layout, None, &job)?),
     };
+    let backup = plan.settings.backup_original;
     let mut result = run((connection, census.as_ref()), &layout, chosen, plan, &options, &job)?;
+    if options.dry_run {
+        let percent = percent_locked(&result, backup);
+        result.locks = Some(json!({
+            "source": null,
+            "target": database.describe_writing(connection, since.elapsed(), percent)?,
+        }));
+    }
     // Without a change the empty entry of the undo log goes too.
     if let Some(transaction) = transaction.filter(|_| result.updated > 0) {
         let metrics = layout.entity(Entity::Metric)?.schema.name;
@@ -71,6 +83,14 @@ pub fn transform(
     job.finish();
     result.duration = job.elapsed();
     Ok(result)
+}
+
+/// How long it would hold the write lock, in percent of the time that it takes to read, and to apply the rules. Measured, at 20,000 to
+/// 500,000 metrics.
+fn percent_locked(result: &TransformationResult, backup: bool) -> u64 {
+    let all_written = if backup { 100 } else { 45 };
+    let share = result.updated.saturating_mul(all_written).checked_div(result.examined);
+    100 + share.unwrap_or(0)
 }
 
 /// Fails if what is written could not be undone.

@@ -3,6 +3,7 @@
 use super::metric::{Metric, Outcome};
 use super::rules::Settings;
 use super::steps::Steps;
+use super::untold::Untold;
 use crate::database::{Affinity, ColumnLayout, Connection, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::Column;
@@ -27,10 +28,15 @@ pub enum Verdict {
     Failed(String, String),
 }
 
+/// What speaks of a row with values that cannot be read in full.
+const TELLING: &str = "database";
+const UNTOLD: &str = "has a value of a type that its text does not show (a date, a decimal or bytes within JSON), and would not come back as it is";
+
 /// Looks at metrics one after another; keeps its buffers.
 pub struct Examiner<'a> {
     connection: &'a dyn Connection,
     columns: [(ColumnLayout, &'static Column); 2],
+    untold: Untold,
     validates: bool,
     /// What a row had must come back as it was when it is written again.
     keeps: bool,
@@ -71,6 +77,7 @@ impl<'a> Examiner<'a> {
         Ok(Examiner {
             connection,
             columns: [column(total)?, column(labels)?],
+            untold: Untold::find(connection, table)?,
             validates: settings.validate_after_transform,
             keeps: settings.backup_original,
             values: Values::default(),
@@ -128,6 +135,10 @@ impl<'a> Examiner<'a> {
                 Some((name, reason)) => Verdict::Skipped(name, reason),
                 None => Verdict::Unchanged,
             });
+        }
+        if let Some(column) = self.untold.first_of([total, labels], changed) {
+            let problem = format!("{column} {UNTOLD}");
+            return Ok(Verdict::Failed(TELLING.to_owned(), problem));
         }
         if let Some(problem) = self.invalid() {
             return Ok(Verdict::Failed(VALIDATION.to_owned(), problem));

@@ -29,6 +29,7 @@ mod steps;
 mod undo;
 mod undo_list;
 mod undo_log;
+mod untold;
 mod write;
 
 pub use apply::transform;

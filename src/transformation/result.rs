@@ -132,6 +132,8 @@ pub struct TransformationResult {
     /// Examples, of a preview.
     pub samples: Vec<Sample>,
     pub warnings: Vec<String>,
+    /// Of a preview: how others would be kept waiting, as a plan says it.
+    pub locks: Option<Json>,
     pub duration: Duration,
 }
 
@@ -232,6 +234,7 @@ impl TransformationResult {
             "failed": self.failed.to_json(),
             "samples": samples,
             "warnings": self.warnings,
+            "locks": self.locks,
             "duration_ns": u64::try_from(self.duration.as_nanos()).unwrap_or(u64::MAX),
         })
     }

@@ -13,8 +13,8 @@ use expmig::database::Transaction;
 use expmig::progress::Job;
 use expmig::transformation::{Metric, Outcome};
 use expmig::{
-    Database, Domain, Flow, JobOptions, Manager, ManagerOptions, MetricSelection, OpenOptions, RestoreOptions,
-    SnapshotOptions, Status, TransformOptions, UndoOptions, Value,
+    Database, Domain, Flow, JobOptions, Manager, ManagerOptions, MetricSelection, MigrateOptions, OpenOptions,
+    RestoreOptions, SnapshotOptions, Status, TransformOptions, UndoOptions, Value,
 };
 use mysql::prelude::Queryable;
 
@@ -159,6 +159,95 @@ fn cells_that_a_column_would_not_take_back_are_not_changed() {
     assert_eq!(content(server, &name), (before, 0));
     let result = ok(change(&open(&server.url(&name)), ", \"backup_original\": false", set));
     assert_eq!((result.updated, result.failed.count), (2, 0));
+}
+
+#[test]
+fn what_only_a_servers_json_has_is_neither_made_text_by_a_transformation_nor_by_an_undo() {
+    let Some(server) = Kind::Mysql.shared() else {
+        return eprintln!("skipped: EXPMIG_TEST_MYSQLD names no mysqld");
+    };
+    let kinds = |name: &str| -> Vec<(i64, Option<String>)> {
+        server
+            .connect(name)
+            .query("SELECT id, JSON_TYPE(per_label_val -> '$.a') FROM METRIC WHERE id > 40 ORDER BY id")
+            .expect("types")
+    };
+    let values = [
+        "CAST('2023-12-01' AS DATE)",
+        "CAST('10:00:00' AS TIME)",
+        "CAST('2023-12-01 10:00:00.5' AS DATETIME(6))",
+        "x'00ff'",
+    ];
+    for value in values {
+        let name = small(
+            server,
+            &[
+                "ALTER TABLE METRIC MODIFY per_label_val JSON",
+                &format!(
+                    "INSERT INTO METRIC VALUES (41, 'odd', 1, JSON_OBJECT('a', {value})), (42, 'odd', 1, '{{\"a\": \"x\"}}')"
+                ),
+            ],
+        );
+        let (before, manager) = (kinds(&name), open(&server.url(&name)));
+        let rename = |metric: &Metric| {
+            let Value::Text(text) = &metric.per_label_val else { return Outcome::Unchanged };
+            let text = String::from_utf8_lossy(text).replace("{", "{\"b\": 1, ");
+            Outcome::Changed { total_val: None, per_label_val: Some(Value::Text(text.into_bytes())) }
+        };
+        let error = failed(change(&manager, "", rename), Status::Validation);
+        assert!(
+            error.to_json().to_string().contains("per_label_val has a value of a type"),
+            "{value}: {}",
+            error.to_json()
+        );
+        assert_eq!(kinds(&name), before, "{value}");
+        // Nor would a snapshot bring it back.
+        let folder = Folder::new();
+        let with_snapshots = ManagerOptions { snapshot_dir: Some(folder.path("s")), ..ManagerOptions::default() };
+        let keeper = Manager::new(ok(Database::open(&server.url(&name), OpenOptions::default())), with_snapshots);
+        let error = failed(keeper.create_snapshot("odd", SnapshotOptions::default()), Status::Lossy);
+        assert_eq!(details(&error, "column"), ["per_label_val"], "{value}: {}", error.to_json());
+        // The other cell can be changed, and comes back.
+        let other = open(&server.url(&name));
+        let result =
+            ok(change(&other, "", |_| Outcome::Changed { total_val: Some(Value::Real(7.0)), per_label_val: None }));
+        assert_eq!(result.updated, 2, "{value}");
+        ok(undo(&other, result.transform_id.expect("an id")));
+        assert_eq!(kinds(&name), before, "{value}");
+        // A copy with the metrics transformed on their way stops, too.
+        let target =
+            small(server, &["ALTER TABLE METRIC MODIFY per_label_val JSON", "DELETE FROM METRIC WHERE id > 40"]);
+        run(server, &name, ["INSERT INTO RESULTS_METRIC SELECT min(trial_run_id), 41 FROM RESULTS"]);
+        let there = open(&server.url(&target));
+        let rules = r#"{"metric_transformations": [{"metric_type": "odd", "transformation": "normalize_json_keys", "params": {"key_mapping": {"a": "c"}}}]}"#;
+        let owner: i64 = server.connect(&name).query_first("SELECT t.experiment_id FROM TRIAL t JOIN TRIAL_RUN r ON r.trial_id = t.id JOIN RESULTS_METRIC m ON m.results_id = r.id WHERE m.metric_id = 41").expect("a row").expect("an experiment");
+        let options = MigrateOptions { transformation_rules: Some(rules.to_owned()), ..MigrateOptions::default() };
+        let error =
+            failed(open(&server.url(&name)).migrate_experiment(owner, Some(&there), options), Status::Validation);
+        assert!(
+            error.to_json().to_string().contains("per_label_val has a value of a type"),
+            "{value}: {}",
+            error.to_json()
+        );
+        // What somebody puts where a transformation left text is no longer what it left.
+        let undone = open(&server.url(&name));
+        run(
+            server,
+            &name,
+            [
+                "DELETE FROM RESULTS_METRIC WHERE metric_id = 41",
+                "UPDATE METRIC SET per_label_val = '{\"a\": \"y\"}' WHERE id = 41",
+            ],
+        );
+        let set = |_: &Metric| Outcome::Changed { total_val: None, per_label_val: text("{\"a\": \"2023-12-01\"}") };
+        let result = ok(change(&undone, "", set));
+        run(
+            server,
+            &name,
+            ["UPDATE METRIC SET per_label_val = JSON_OBJECT('a', CAST('2023-12-01' AS DATE)) WHERE id = 41"],
+        );
+        failed(undo(&undone, result.transform_id.expect("an id")), Status::Mismatch);
+    }
 }
 
 #[test]

@@ -7,9 +7,10 @@ use std::time::Duration;
 use crate::support::*;
 use expmig::transformation::Outcome;
 use expmig::{
-    CancelToken, Flow, Manager, MetricSelection, Progress, Status, TransformOptions, TransformationResult, UndoOptions,
-    Value,
+    CancelToken, Flow, Manager, MetricSelection, MigrateOptions, Progress, Status, TransformOptions,
+    TransformationResult, UndoOptions, Value,
 };
+use serde_json::Value as Json;
 
 /// A rule for one type, in a document without a backup.
 fn rules(kind: &str, transformation: &str, params: &str) -> String {
@@ -443,6 +444,19 @@ fn a_dry_run_says_the_same_and_writes_nothing() {
         assert_eq!(at(&json, "/samples/0/after/per_label_val"), r#"{"b": 0.5, "c": 0.25}"#);
         assert_eq!(at(&json, "/samples/0/before/total_val"), 0.5);
     }
+    // How long it would keep others from writing, in the words of a plan.
+    let plan = open(&path).plan_migration(1, None, MigrateOptions::default()).expect("a plan");
+    let preview = open(&path).transform_metrics(&all(), &steps, dry()).expect("a preview").to_json();
+    let members =
+        |json: &Json| json["locks"]["target"].as_object().expect("an object").keys().cloned().collect::<Vec<_>>();
+    assert_eq!(members(&preview), members(&plan));
+    for said in [&preview, &plan] {
+        let target = &said["locks"]["target"];
+        assert_eq!((&said["locks"]["source"], &target["way"]), (&Json::Null, &Json::from("write_lock")), "{target}");
+        assert!(target["basis"].as_str().expect("a text").contains(" times the "), "{target}");
+        assert!(target["write_lock_ms"].is_u64(), "{target}");
+    }
+    assert_eq!(transform(&folder.copy_of(&path, "done.db"), &of(&[1]), &steps).expect("done").locks, None);
     // What would fail the whole call is a finding of a preview, not an error.
     let strict = steps.replace("false", "true");
     let preview = leaves_alone(&path, || open(&path).transform_metrics(&all(), &strict, dry()).expect("a preview"));

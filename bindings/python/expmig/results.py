@@ -16,7 +16,8 @@ class TransformationResult:
 
     Of the ``metrics_examined``, the selection, some rule was for the ``metrics_matched``; each of them was updated, unchanged, skipped or
     failed. ``transform_id`` is what ``undo`` takes; None if there is nothing to undo. ``skipped`` and ``failed`` list the first hundred:
-    "metric_id", "metric_type", "transformation", "reason". ``samples`` are examples of a dry run.
+    "metric_id", "metric_type", "transformation", "reason". ``samples`` are examples of a dry run, and ``locks``
+    is how long it would keep others from writing; None otherwise.
     """
 
     transform_id: Optional[int]
@@ -34,6 +35,7 @@ class TransformationResult:
     failed: List[Dict[str, Any]]
     samples: List[Dict[str, Any]]
     warnings: List[str]
+    locks: Optional[Dict[str, Any]]
     duration: timedelta
     _document: Dict[str, Any] = field(repr=False, compare=False)
 
@@ -56,6 +58,7 @@ class TransformationResult:
             skipped=document["skipped"]["metrics"],
             failed=document["failed"]["metrics"],
             samples=document.get("samples") or [],
+            locks=document.get("locks"),
             duration=duration(document["duration_ns"]),
             _document=document,
         )

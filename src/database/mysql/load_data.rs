@@ -102,6 +102,9 @@ mod tests {
         for (at, value) in values.iter().enumerate() {
             append(*value, at + 1 == values.len(), &mut out);
         }
-        assert_eq!(String::from_utf8(out).unwrap(), "\\N\t\\\\N\t\t-5\t0.1\t5e-324\ta\\tb\\nc\\0d\\\\é\té\\tb\\n\\nc\\\\\n");
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "\\N\t\\\\N\t\t-5\t0.1\t5e-324\ta\\tb\\nc\\0d\\\\é\té\\tb\\n\\nc\\\\\n"
+        );
     }
 }

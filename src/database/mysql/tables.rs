@@ -165,26 +165,29 @@ impl MysqlConnection {
     ) -> Result<()> {
         let name = quote(&column.name);
         let differs = |back: &str, out: &str| format!("NOT CAST({back} AS BINARY) <=> CAST({out} AS BINARY)");
-        let (back, different) = match column.own_type() {
+        let (back, other, different) = match column.own_type() {
             Some(ColumnType::Json) => {
                 let text = format!("CAST({name} AS CHAR)");
                 let again = format!("CAST({text} AS JSON)");
                 let back = format!("CAST({again} AS CHAR)");
                 // Its text does not tell a date from a string, its value does not tell 1.50 from 1.5.
-                let different = format!("({} OR NOT {again} <=> {name})", differs(&back, &text));
-                (back, different)
+                let other = format!("NOT {again} <=> {name}");
+                let different = format!("({} OR {other})", differs(&back, &text));
+                (back, other, different)
             }
             Some(kind @ ColumnType::Text { charset: Charset::Other(charset), .. }) if !kind.is_read_whole() => {
                 let back = format!("CONVERT(CONVERT({name} USING utf8mb4) USING {charset})");
                 let different = differs(&back, &name);
-                (back, different)
+                (back, "1".to_owned(), different)
             }
             _ => return Ok(()),
         };
         let is_json = column.schema.is_some_and(|known| known.kind == Kind::Json);
-        let sql = format!("SELECT {name}, {back} FROM {} WHERE {different}", quote(&table.name));
+        let sql = format!("SELECT {name}, {back}, {other} FROM {} WHERE {different}", quote(&table.name));
         self.query(&sql, &[], &mut |row| {
+            // Of numbers only the number counts, whatever the type.
             if is_json
+                && row.value(2)?.as_integer() == Some(0)
                 && canonical(row.value(0)?).is_some_and(|json| Some(json) == row.value(1).ok().and_then(canonical))
             {
                 return Ok(Next::Row);

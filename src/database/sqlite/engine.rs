@@ -9,10 +9,12 @@ use super::change::SqliteChange;
 use super::connection::{Access, SqliteConnection};
 use super::failure::{needs_recovery, of_commit};
 use super::insert::SqliteInserter;
-use super::{add_column, coercion, copy, cursors, ids, insert, integrity, layout, read, references, triggers};
+use super::{add_column, coercion, copy, cursors, ids, insert, integrity, layout, read, references, seek, triggers};
 use crate::database::capabilities::Capabilities;
 use crate::database::column::ColumnLayout;
-use crate::database::connection::{Catalog, Change, Copied, Depth, Dialect, Inserter, Reads, RowCounts, Write, Writes};
+use crate::database::connection::{
+    Catalog, Change, Copied, Depth, Dialect, Inserter, Reads, RowCounts, Whereabouts, Write, Writes,
+};
 use crate::database::layout::{Layout, TableLayout};
 use crate::database::read::ReadStatement;
 use crate::database::reference::References;
@@ -72,6 +74,10 @@ impl Reads for SqliteConnection {
             }
         }
         Ok(())
+    }
+
+    fn whereabouts(&self, table: &TableLayout, column: &str, bounds: (i64, Option<i64>)) -> Result<Whereabouts> {
+        seek::whereabouts(self, table, column, bounds)
     }
 
     fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()> {

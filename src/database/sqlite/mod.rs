@@ -3,6 +3,7 @@
 //! Beside the files that every engine has ([`super`] lists them):
 //!
 //! - [`ids`] finds ids that were never used, [`id_counters`] keeps the counters of AUTOINCREMENT when a whole file is put in place.
+//! - [`seek`] finds where rows are, by an index.
 //! - [`read_guard`] is SQLite's authorizer, which lets a caller's SQL do nothing but read.
 //! - How jobs read without keeping writers waiting: [`state`] is one consistent state, [`private_copy`] a copy to read it from.
 //! - [`copy`] copies whole files page by page ([`backup_pages`]) for snapshots, [`copy_pace`] decides when that would keep writers waiting
@@ -38,6 +39,7 @@ mod private_copy;
 mod read;
 mod read_guard;
 mod references;
+mod seek;
 mod state;
 mod store;
 mod triggers;

@@ -307,7 +307,7 @@ impl<'a> Walk<'a> {
 
 #[cfg(test)]
 #[path = "../../../tests/support/random.rs"]
-mod random;
+pub(super) mod random;
 
 #[cfg(test)]
 mod tests {

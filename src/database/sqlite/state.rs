@@ -11,7 +11,7 @@ use super::private_copy::{Empty, Making, Spare, is_needed, size_of};
 use crate::database::capabilities::Capabilities;
 use crate::database::column::ColumnLayout;
 use crate::database::connection::{
-    Catalog, Change, Copied, Depth, Dialect, Inserter, Reading, Reads, RowCounts, Write, Writes,
+    Catalog, Change, Copied, Depth, Dialect, Inserter, Reading, Reads, RowCounts, Whereabouts, Write, Writes,
 };
 use crate::database::layout::{Layout, TableLayout};
 use crate::database::read::ReadStatement;
@@ -240,6 +240,12 @@ impl Reads for SqliteState<'_> {
         let connection = self.at()?;
         let _open = Open::new(&self.open);
         connection.query(sql, params, each)
+    }
+
+    fn whereabouts(&self, table: &TableLayout, column: &str, bounds: (i64, Option<i64>)) -> Result<Whereabouts> {
+        let connection = self.at()?;
+        let _open = Open::new(&self.open);
+        connection.whereabouts(table, column, bounds)
     }
 
     fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()> {

@@ -6,6 +6,7 @@ use crate::error::Result;
 use crate::schema::{Role, UNDO, quote};
 use crate::transformation::examine::{CELLS, same};
 use crate::transformation::undo_log::{fingerprint, own};
+use crate::transformation::untold::Untold;
 use crate::values::ValueRef;
 
 /// A row of the log, and what has become of its metric.
@@ -71,12 +72,13 @@ impl<'r> Logged<'r> {
     }
 
     /// Why it cannot be restored.
-    pub fn problem(&self, later: bool, torn: bool) -> Option<&'static str> {
+    pub fn problem(&self, later: bool, torn: bool, untold: &Untold) -> Option<&'static str> {
         let Some(now) = self.now else { return Some("it is gone") };
         if later {
             return Some("a later transformation changed it");
         }
-        if self.written != ValueRef::Blob(&fingerprint(now)) {
+        // No transformation leaves a value whose text does not tell all of it.
+        if self.written != ValueRef::Blob(&fingerprint(now)) || untold.first_of(now, self.changed).is_some() {
             return Some("it was changed since");
         }
         self.original?;

@@ -12,6 +12,7 @@ use crate::hierarchy::IdSet;
 use crate::schema::{Entity, UNDO};
 use crate::transformation::examine::CELLS;
 use crate::transformation::undo_log::{Fingerprint, fingerprint, somebody_changed};
+use crate::transformation::untold::Untold;
 use crate::transformation::write::{as_sent, certainly_keeps, changed_otherwise, read_back, update_statement};
 use crate::values::{Value, ValueRef};
 
@@ -109,6 +110,7 @@ impl Undoing<'_> {
             huge: Vec::new(),
         };
         let mut copies = IdSet::default();
+        let untold = Untold::find(self.connection, metrics)?;
         let params = [Value::Integer(self.entry.first_row), Value::Integer(self.entry.end_row())];
         let mut seen = 0;
         self.connection.query_locked(&self.restore_query(metrics)?, &params, &mut |row| {
@@ -116,7 +118,7 @@ impl Undoing<'_> {
             let logged = Logged::read(row)?;
             let is_later = later.metrics.rank(logged.metric)?.is_some();
             let is_torn = torn.rank(logged.metric)?.is_some();
-            if let Some(problem) = logged.problem(is_later, is_torn) {
+            if let Some(problem) = logged.problem(is_later, is_torn, &untold) {
                 result.skipped += 1;
                 if result.skipped_first.len() < LISTED {
                     result.skipped_first.push(ChangedSince { metric_id: logged.metric, problem });
