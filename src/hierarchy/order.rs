@@ -1,6 +1,6 @@
 //! In which order the rows of a table are read.
 
-use crate::database::{Connection, Engine, TableLayout};
+use crate::database::{Connection, TableLayout};
 use crate::schema::{Place, Role};
 
 /// In the order in which the rows were written, which is mostly the order of what they link. Where the primary key begins with
@@ -15,10 +15,10 @@ pub fn row_order(table: &TableLayout) -> String {
 }
 
 /// The order in which to read the rows of a table, so that what its links link comes in some order too: where rows have no rowid the
-/// primary key says nothing of that, but a server has an index for the foreign key.
+/// primary key says nothing of that, but some engines have an index for the foreign key.
 pub fn link_order(connection: &dyn Connection, table: &TableLayout) -> String {
     match table.schema.place {
-        Place::Link { leaf, .. } if connection.engine() == Engine::Mysql => {
+        Place::Link { leaf, .. } if connection.capabilities().indexes_foreign_keys => {
             let column = table.schema.parent_column(leaf);
             column.map_or_else(String::new, |column| format!(" ORDER BY t.{}", table.quoted(column.name)))
         }
