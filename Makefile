@@ -4,12 +4,12 @@
 # make test-all  what follows besides: each target that tests something for itself
 # make wheel   a wheel of the Python package, in target/wheels; make test-wheel tries it in clean environments of every python3.N of PATH
 # make test-guests  the programs in Go and for Node (docs/go.md, docs/node.md); installs Go, Node and koffi where they are missing
-# make generated    makes anew what is made of include/expmig.h and kept here, for a test compares it: declarations for koffi, the man page
+# make generated    makes anew what is made of include/expmig.h and of the command and kept here, for a test compares it: declarations for koffi, man pages, docs/cli.md, completions
 # make large   the tests that take minutes and gigabytes of disk: a document of 2 GiB in less than 64 MiB of memory, a training beside jobs on
 #              2,000,000 metrics, every setting of a server at its most hostile, 200 forks beside writers, 200 connections of each kind that a server ends and a score of its restarts, twenty migrations beside a tracker that writes
 # make fuzz    looks for documents that break the import, for FUZZ_SECONDS (600); needs cargo-fuzz (fuzz/README.md)
 # make sanitize looks for data races with ThreadSanitizer (docs/threading.md)
-# make install PREFIX=/usr/local DESTDIR= LIBDIR= INCLUDEDIR= DATADIR= DOCDIR= MANDIR=
+# make install PREFIX=/usr/local DESTDIR= BINDIR= LIBDIR= INCLUDEDIR= DATADIR= DOCDIR= MANDIR=
 #              build and install, what `make demo` has built as it is; make uninstall with the same removes it
 # make notices THIRD-PARTY-NOTICES.md anew, after Cargo.lock changed
 # make bench   the performance contract, as ratios (BENCH="--full" adds 1e7 rows)
@@ -20,6 +20,7 @@ TARGET ?= $(or $(CARGO_TARGET_DIR),target)
 VENV = $(TARGET)/venv
 BENCH ?=
 PREFIX ?= /usr/local
+BINDIR ?= $(PREFIX)/bin
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 DATADIR ?= $(PREFIX)/share
@@ -28,6 +29,8 @@ MANDIR ?= $(DATADIR)/man
 DESTDIR ?=
 # Further options of cargo for what is installed: features, a target, --config profile.release.opt-level=2.
 CARGOFLAGS ?=
+# The tests are of the command too. One set of features for all of it: each other would compile the crate once more.
+FEATURES = --features cli
 CFLAGS_EXAMPLE = -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror -Iinclude
 
 .PHONY: all demo test test-all test-guests test-wheel wheel generated large fuzz sanitize tools bench check clean dist check-dist check-api install install-built uninstall notices
@@ -72,8 +75,8 @@ tools:
 
 test: tools
 	failed=0; \
-	EXPMIG_PYTHON=$(abspath $(VENV))/bin/python $(CARGO) test --locked --no-fail-fast || failed=1; \
-	$(CARGO) build --locked && \
+	EXPMIG_PYTHON=$(abspath $(VENV))/bin/python $(CARGO) test --locked $(FEATURES) --no-fail-fast || failed=1; \
+	$(CARGO) build --locked $(FEATURES) && \
 	EXPMIG_DIGITS_DB=$(abspath tests/data/digits.db) $(VENV)/bin/python -W error -m unittest discover -s tests/python || failed=1; \
 	exit $$failed
 
@@ -88,11 +91,11 @@ test-guests: tools
 	mkdir -p $(TARGET)/guests/node
 	cp examples/node/package.json examples/node/package-lock.json $(TARGET)/guests/node
 	cd $(TARGET)/guests/node && npm ci --ignore-scripts --no-audit --no-fund
-	$(CARGO) build --locked
+	$(CARGO) build --locked $(FEATURES)
 	cd tests/python && EXPMIG_TEST_GUESTS=1 $(abspath $(VENV))/bin/python -W error -m unittest test_guests
 
 generated:
-	$(CARGO) build --locked
+	$(CARGO) build --locked $(FEATURES)
 	$(PYTHON) bindings/generate.py
 
 # With the library that is installed.
@@ -140,9 +143,9 @@ bench: dist
 # What CI checks beside the tests.
 check:
 	$(CARGO) fmt --all -- --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked $(FEATURES) --all-targets -- -D warnings
 	$(CARGO) clippy --locked --lib --no-default-features --features bundled-sqlite -- -D warnings
-	$(CARGO) build --locked
+	$(CARGO) build --locked $(FEATURES)
 	git diff --exit-code -- include Cargo.lock
 
 # A test says when they do not fit Cargo.lock any more.
@@ -162,6 +165,7 @@ install: dist install-built
 
 # Only copies, for root after `make dist`.
 install-built uninstall: export PREFIX := $(PREFIX)
+install-built uninstall: export BINDIR := $(BINDIR)
 install-built uninstall: export LIBDIR := $(LIBDIR)
 install-built uninstall: export INCLUDEDIR := $(INCLUDEDIR)
 install-built uninstall: export DATADIR := $(DATADIR)

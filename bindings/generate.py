@@ -1,19 +1,22 @@
-"""Writes what is made of include/expmig.h and kept in the repository, as the header itself is: nobody needs Python to use it.
+"""Writes what is made of include/expmig.h and of the command, and kept in the repository, as the header itself is: nobody needs Python to use it.
 
     python3 bindings/generate.py            writes what differs
     python3 bindings/generate.py --check    only says what differs, and fails then
 """
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 sys.path.insert(0, str(HERE))
+import command_page  # noqa: E402
 import declare_koffi  # noqa: E402
 import manual  # noqa: E402
 
+COMMAND = Path(os.environ.get("EXPMIG_COMMAND", ROOT / "target" / "debug" / "expmig"))
 HEADER = ROOT / "include" / "expmig.h"
 PRODUCTS = {
     ROOT / "examples" / "node" / "declarations.js": declare_koffi.declarations,
@@ -24,9 +27,18 @@ PRODUCTS = {
 def stale(write: bool) -> list[Path]:
     """The files that are not what the header makes of them; written, if that is asked for."""
     header = HEADER.read_text(encoding="utf-8")
+    return differing({path: made(header) for path, made in PRODUCTS.items()}, write)
+
+
+def stale_of_command(write: bool) -> list[Path]:
+    """The same of what the command says of itself."""
+    return differing({ROOT / name: text for name, text in command_page.products(COMMAND).items()}, write)
+
+
+def differing(texts: dict[Path, str], write: bool) -> list[Path]:
+    """The files that have another text than this; they get it, if that is asked for."""
     found = []
-    for path, made in PRODUCTS.items():
-        text = made(header)
+    for path, text in texts.items():
         if not path.is_file() or path.read_text(encoding="utf-8") != text:
             found.append(path.relative_to(ROOT))
             if write:
@@ -37,7 +49,7 @@ def stale(write: bool) -> list[Path]:
 
 if __name__ == "__main__":
     checks = sys.argv[1:] == ["--check"]
-    old = stale(write=not checks)
+    old = stale(write=not checks) + stale_of_command(write=not checks)
     for name in old:
-        print(f"{name} {'does not fit the header: make generated' if checks else 'is new'}")
+        print(f"{name} {'is not what it is made of: make generated' if checks else 'is new'}")
     sys.exit(1 if checks and old else 0)

@@ -1364,8 +1364,8 @@ EXPMIG_API struct expmig_cancel *expmig_cancel_new(void);
 
 /**
  * Asks every call that has the token to stop: the call rolls back and returns EXPMIG_CANCELLED. A token that was triggered cannot be
- * used again. May be called from any thread and from a signal handler, as long as the token is not freed meanwhile. NULL is fine. Since
- * 0.1.0.
+ * used again. May be called from any thread and from a signal handler, as long as the token is not freed meanwhile. NULL is fine.
+ * Since 0.1.0.
  */
 EXPMIG_API
 void expmig_cancel_trigger(const struct expmig_cancel *cancel);
@@ -2118,8 +2118,8 @@ expmig_status expmig_import_options_init(struct expmig_import_options *options,
  * newer format; a document of the older tool without EXPMIG_IMPORT_ALLOW_UNLINKED), EXPMIG_LIMIT (a value too large, nested too deep, no
  * free ids), EXPMIG_LOSSY (the database cannot hold something, without EXPMIG_IMPORT_ALLOW_LOSSY), EXPMIG_CONSTRAINT, EXPMIG_MISMATCH
  * (counts or digest), EXPMIG_ALREADY_EXISTS (a duplicate, or ids that are taken), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY,
- * EXPMIG_SHARED_PROCESS, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed. Since
- * 0.1.0.
+ * EXPMIG_SHARED_PROCESS, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed.
+ * Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Builds what `make install` installs and `make demo` uses: both libraries, with no path of this machine in them.
-#   build.sh TARGET_DIR [CARGO_OPTION...]        CARGO: the cargo to use; RUSTFLAGS, CFLAGS, LDFLAGS: added to; CC, LD, AR, OBJCOPY
-# Leaves these in TARGET_DIR/dist: libexpmig.so, libexpmig.a, native-static-libs (what a program that links the archive needs besides) and
-# expmig.cdx.json (what is in them).
+#   build.sh TARGET_DIR [CARGO_OPTION...]        CARGO: the cargo to use; RUSTFLAGS, CFLAGS, LDFLAGS: added to; CC, LD, AR, OBJCOPY, STRIP
+# Leaves these in TARGET_DIR/dist: libexpmig.so, libexpmig.a, native-static-libs (what a program that links the archive needs besides),
+# expmig.cdx.json (what is in them), and the command expmig, unless EXPMIG_COMMAND is "no".
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$1/dist"
@@ -33,8 +33,8 @@ done
 # would be dead weight.
 log=$target/dist-build.log
 messages=$target/dist-build.json
-CARGO_TARGET_DIR=$target CARGO_ENCODED_RUSTFLAGS=$flags CFLAGS="${CFLAGS:-} -fno-asynchronous-unwind-tables -fno-unwind-tables" \
-    "$CARGO" rustc --manifest-path "$root/Cargo.toml" --locked --release --lib --crate-type staticlib \
+export CARGO_TARGET_DIR="$target" CARGO_ENCODED_RUSTFLAGS="$flags" CFLAGS="${CFLAGS:-} -fno-asynchronous-unwind-tables -fno-unwind-tables"
+"$CARGO" rustc --manifest-path "$root/Cargo.toml" --locked --release --lib --crate-type staticlib \
     --message-format json-render-diagnostics "$@" -- --print native-static-libs >"$messages" 2>"$log" || { cat "$log" >&2; exit 1; }
 grep -v native-static-libs "$log" >&2 || :
 system=$(sed -n 's/^note: native-static-libs: *//p' "$log" | tail -1)
@@ -48,3 +48,11 @@ soname=$(sed -n 's/.*\["EXPMIG_SONAME","\([^"]*\)"\].*/\1/p' "$messages")
 sh "$root/packaging/link-shared.sh" "$archive" "$dist/libexpmig.so" "$soname" $system
 sh "$root/packaging/hide-symbols.sh" "$archive" "$dist/libexpmig.a"
 sh "$root/packaging/sbom.sh" "$archive" "$@" >"$dist/expmig.cdx.json"
+
+# The command is a program of its own, with the library in it and the crates that it alone needs.
+rm -f "$dist/expmig"
+[ "${EXPMIG_COMMAND:-yes}" = yes ] || exit 0
+"$CARGO" build --manifest-path "$root/Cargo.toml" --locked --release --bin expmig --features cli --message-format json-render-diagnostics "$@" >"$messages"
+command=$(sed -n 's/.*"executable":"\([^"]*\/expmig\)".*/\1/p' "$messages")
+[ -n "$command" ] || { echo "build.sh: cargo did not say where the command is" >&2; exit 1; }
+${STRIP:-strip} -o "$dist/expmig" "$command"

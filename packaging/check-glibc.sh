@@ -13,7 +13,7 @@ needed=$(readelf --wide --version-info "$1" | grep -v 'Flags:.*WEAK' |
 [ -n "$needed" ] || { echo "check-glibc.sh: $1 needs no glibc" >&2; exit 1; }
 echo "$needed"
 here=$(getconf GNU_LIBC_VERSION | sed 's/.* //')
-documented=$(sed -n 's/.*built with glibc \([0-9.]*[0-9]\) it needs \([0-9.]*[0-9]\) or newer.*/\1 \2/p' "$root/docs/install.md")
+documented=$(sed -n 's/.*[Bb]uilt with glibc \([0-9.]*[0-9]\) it needs \([0-9.]*[0-9]\) or newer.*/\1 \2/p' "$root/docs/install.md")
 [ -n "$documented" ] || { echo "check-glibc.sh: docs/install.md does not say it" >&2; exit 1; }
 [ "$(printf '%s\n' "$here" "${documented% *}" | latest)" = "${documented% *}" ] || exit 0
 grep -q "glibc ${documented#* } or newer" "$root/README.md" || { echo "check-glibc.sh: README.md does not say glibc ${documented#* } or newer" >&2; exit 1; }

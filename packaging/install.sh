@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what build.sh built, or removes it again. All options are in the environment, as make passes them:
-#   PREFIX (/usr/local)  LIBDIR (PREFIX/lib)  INCLUDEDIR (PREFIX/include)  DATADIR (PREFIX/share)  DOCDIR (DATADIR/doc/expmig)
+#   PREFIX (/usr/local)  BINDIR (PREFIX/bin)  LIBDIR (PREFIX/lib)  INCLUDEDIR (PREFIX/include)  DATADIR (PREFIX/share)  DOCDIR (DATADIR/doc/expmig)
 #   MANDIR (DATADIR/man)  DESTDIR (none): where the tree is put that belongs at /
 #   install.sh install FOLDER    what build.sh left is in FOLDER
 #   install.sh uninstall
@@ -8,13 +8,14 @@
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 : "${PREFIX:=/usr/local}"
+: "${BINDIR:=$PREFIX/bin}"
 : "${LIBDIR:=$PREFIX/lib}"
 : "${INCLUDEDIR:=$PREFIX/include}"
 : "${DATADIR:=$PREFIX/share}"
 : "${DOCDIR:=$DATADIR/doc/expmig}"
 : "${MANDIR:=$DATADIR/man}"
 : "${DESTDIR:=}"
-for folder in "$PREFIX" "$LIBDIR" "$INCLUDEDIR" "$DATADIR" "$DOCDIR" "$MANDIR"; do
+for folder in "$PREFIX" "$BINDIR" "$LIBDIR" "$INCLUDEDIR" "$DATADIR" "$DOCDIR" "$MANDIR"; do
     case $folder in /*) ;; *) echo "install.sh: $folder is not an absolute path" >&2; exit 2 ;; esac
 done
 
@@ -28,9 +29,15 @@ include=$DESTDIR$INCLUDEDIR
 cmake=$lib/cmake/expmig
 doc=$DESTDIR$DOCDIR
 manual=$DESTDIR$MANDIR/man3
+data=$DESTDIR$DATADIR
 
 # Every file but the library's two links, a line each: how it gets there | from what | where to. What build.sh leaves is taken from "dist".
 each_file() {
+    echo "program|dist/expmig|$DESTDIR$BINDIR/expmig"
+    echo "copy|man/expmig.1|$DESTDIR$MANDIR/man1/expmig.1"
+    echo "copy|packaging/completions/expmig.bash|$data/bash-completion/completions/expmig"
+    echo "copy|packaging/completions/_expmig|$data/zsh/site-functions/_expmig"
+    echo "copy|packaging/completions/expmig.fish|$data/fish/vendor_completions.d/expmig.fish"
     echo "library|dist/libexpmig.so|$lib/libexpmig.so.$version"
     echo "copy|dist/libexpmig.a|$lib/libexpmig.a"
     echo "copy|include/expmig.h|$include/expmig.h"
@@ -99,6 +106,8 @@ install_all() {
         case $from in dist/*) source=$1/${from#dist/} ;; esac
         case $how in
         library) install -m 755 "$source" "$to" ;;
+        # It may have been left out.
+        program) [ ! -f "$source" ] || install -m 755 "$source" "$to" ;;
         copy) install -m 644 "$source" "$to" ;;
         fill) fill "$source" "$to" ;;
         link) ln -sf "$from" "$to" ;;

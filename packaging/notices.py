@@ -22,7 +22,7 @@ FILE = re.compile(r"(un)?licen[cs]e|copying|notice", re.IGNORECASE)
 
 HEAD = """# Third-party notices
 
-Beside its own code ([MIT](LICENSE-MIT) or [Apache-2.0](LICENSE-APACHE)), libexpmig has the following compiled into it on Linux, with all of its default features. Where there is a choice of licences, one is taken.
+Beside its own code ([MIT](LICENSE-MIT) or [Apache-2.0](LICENSE-APACHE)), libexpmig and the command expmig have the following compiled into them on Linux; some of it in the command alone. Where there is a choice of licences, one is taken.
 Made by `make notices`; what one build consists of is in its `expmig.cdx.json`.
 
 ## SQLite
@@ -50,10 +50,10 @@ def cargo(*arguments):
 
 
 def linked():
-    """Name and version of each crate that ends in the library."""
+    """Name and version of each crate that ends in the library or in the command."""
     found = set()
     for target in TARGETS:
-        listed = cargo("tree", "--edges", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}", "--target", target)
+        listed = cargo("tree", "--edges", "normal,no-proc-macro", "--prefix", "none", "--format", "{p}", "--target", target, "--features", "cli")
         found.update(tuple(line.split()[:2]) for line in listed.splitlines())
     return {(name, version.lstrip("v")) for name, version in found if name != "expmig"}
 
@@ -78,7 +78,7 @@ def texts(package):
 
 
 def main():
-    packages = {(one["name"], one["version"]): one for one in json.loads(cargo("metadata", "--format-version", "1"))["packages"]}
+    packages = {(one["name"], one["version"]): one for one in json.loads(cargo("metadata", "--format-version", "1", "--features", "cli"))["packages"]}
     users, without = collections.defaultdict(list), []
     for key in sorted(linked()):
         found = texts(packages[key])

@@ -3,7 +3,7 @@
 //! A [`Job`] is shared by the engine, which counts rows, and by the database connection, which ticks it from inside long
 //! SQL statements. Both lead to the caller's sink, on the caller's thread, never twice at once.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -18,9 +18,13 @@ const ROWS_PER_LOOK: u64 = 256;
 /// How many of the latest errors a progress report holds.
 const RECENT_ERRORS: usize = 8;
 
+/// Of a token that was triggered; above it, how many jobs that watch it are committing.
+const TRIGGERED: usize = 1;
+const COMMITTING: usize = 2;
+
 /// Asks a running job to stop. Clones share the request. Triggering is safe from any thread and from a signal handler.
 #[derive(Clone, Debug, Default)]
-pub struct CancelToken(Arc<AtomicBool>);
+pub struct CancelToken(Arc<AtomicUsize>);
 
 impl CancelToken {
     /// A token that nobody has triggered.
@@ -28,14 +32,25 @@ impl CancelToken {
         CancelToken::default()
     }
 
-    /// Asks every job that watches the token to stop. For ever: a token is not reset.
-    pub fn trigger(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    /// Asks every job that watches the token to stop. For ever: a token is not reset. Whether they all can: `false` if one of them has begun
+    /// to commit, which will be done. After `true` none of them begins to.
+    pub fn trigger(&self) -> bool {
+        self.0.fetch_or(TRIGGERED, Ordering::SeqCst) < COMMITTING
     }
 
     /// Whether it was triggered.
     pub fn is_triggered(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.0.load(Ordering::Relaxed) & TRIGGERED != 0
+    }
+
+    /// Whether a job may commit: nobody has triggered the token.
+    fn lets_commit(&self) -> bool {
+        let begun = |now: usize| (now & TRIGGERED == 0).then(|| now + COMMITTING);
+        self.0.fetch_update(Ordering::SeqCst, Ordering::SeqCst, begun).is_ok()
+    }
+
+    fn committed(&self) {
+        self.0.fetch_sub(COMMITTING, Ordering::SeqCst);
     }
 }
 
@@ -128,7 +143,14 @@ pub struct Job {
     processed: AtomicU64,
     unseen: AtomicU64,
     stopped: AtomicBool,
+    committing: AtomicBool,
     state: Mutex<State>,
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        self.end_commit();
+    }
 }
 
 struct State {
@@ -169,6 +191,7 @@ impl Job {
             processed: AtomicU64::new(0),
             unseen: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
+            committing: AtomicBool::new(false),
             state: Mutex::new(State {
                 sink,
                 operation: "starting",
@@ -198,6 +221,24 @@ impl Job {
     pub fn begin(&self, operation: &'static str) -> Result<()> {
         self.lock().operation = operation;
         self.look(INTERVAL)
+    }
+
+    /// Names the last step. From then on the job cannot be stopped any more.
+    pub fn begin_commit(&self) -> Result<()> {
+        self.begin("committing")?;
+        if let Some(token) = &self.cancel {
+            if !token.lets_commit() {
+                return self.check();
+            }
+            self.committing.store(true, Ordering::SeqCst);
+        }
+        Ok(())
+    }
+
+    fn end_commit(&self) {
+        if let Some(token) = self.cancel.as_ref().filter(|_| self.committing.swap(false, Ordering::SeqCst)) {
+            token.committed();
+        }
     }
 
     /// Whether somebody receives progress.
@@ -263,6 +304,7 @@ impl Job {
 
     /// The last report of a job that succeeded. The sink can no longer stop it: everything is committed.
     pub fn finish(&self) {
+        self.end_commit();
         let mut state = self.lock();
         state.finished = true;
         state.operation = "finished";
@@ -349,5 +391,35 @@ impl Job {
             recent_errors: state.recent_errors.clone(),
             finished: state.finished,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CancelToken, Job};
+    use crate::error::{Domain, Status};
+
+    #[test]
+    fn a_token_stops_a_job_before_its_commit_or_comes_too_late() {
+        let token = CancelToken::new();
+        let job = Job::new(Domain::Migration, None, Some(token.clone()));
+        job.begin_commit().unwrap();
+        assert!(!token.trigger(), "the commit has begun");
+        drop(job);
+        assert!(token.trigger() && token.is_triggered(), "and ended");
+        let next = Job::new(Domain::Migration, None, Some(token.clone()));
+        assert_eq!(next.begin_commit().unwrap_err().status(), Status::Cancelled);
+        assert!(token.trigger(), "no other begins");
+    }
+
+    #[test]
+    fn jobs_that_share_a_token_commit_each_for_itself() {
+        let token = CancelToken::new();
+        let jobs = [(); 2].map(|()| Job::new(Domain::Migration, None, Some(token.clone())));
+        jobs.iter().for_each(|job| job.begin_commit().unwrap());
+        jobs[0].finish();
+        assert!(!token.trigger(), "the other has not ended");
+        jobs[1].finish();
+        assert!(token.trigger());
     }
 }

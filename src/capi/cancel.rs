@@ -14,8 +14,8 @@ pub extern "C" fn expmig_cancel_new() -> *mut expmig_cancel {
 }
 
 /// Asks every call that has the token to stop: the call rolls back and returns EXPMIG_CANCELLED. A token that was triggered cannot be
-/// used again. May be called from any thread and from a signal handler, as long as the token is not freed meanwhile. NULL is fine. Since
-/// 0.1.0.
+/// used again. May be called from any thread and from a signal handler, as long as the token is not freed meanwhile. NULL is fine.
+/// Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_cancel_trigger(cancel: *const expmig_cancel) {
     // SAFETY: the caller passes NULL or a live token.

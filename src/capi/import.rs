@@ -178,8 +178,8 @@ pub unsafe extern "C" fn expmig_import_options_init(options: *mut expmig_import_
 /// newer format; a document of the older tool without EXPMIG_IMPORT_ALLOW_UNLINKED), EXPMIG_LIMIT (a value too large, nested too deep, no
 /// free ids), EXPMIG_LOSSY (the database cannot hold something, without EXPMIG_IMPORT_ALLOW_LOSSY), EXPMIG_CONSTRAINT, EXPMIG_MISMATCH
 /// (counts or digest), EXPMIG_ALREADY_EXISTS (a duplicate, or ids that are taken), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY,
-/// EXPMIG_SHARED_PROCESS, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed. Since
-/// 0.1.0.
+/// EXPMIG_SHARED_PROCESS, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. After each of them nothing was changed.
+/// Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_import_experiment(

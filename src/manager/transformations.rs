@@ -83,6 +83,7 @@ impl<D: Borrow<Database>> Manager<D> {
             let _watches = Watches::new(&job, [connection, connection]);
             let transaction = Transaction::write(connection)?;
             let forgotten = transformation::forget(connection, &connection.layout()?, keep)?;
+            job.begin_commit()?;
             transaction.commit()?;
             job.finish();
             Ok(forgotten)

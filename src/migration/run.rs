@@ -69,7 +69,7 @@ pub fn migrate(
         None => error,
     };
     let result = write(&mut sides, (prepared, duplicates), &options, &job).map_err(kept)?;
-    job.begin("committing").map_err(kept)?;
+    job.begin_commit().map_err(kept)?;
     source.refuse_replaced().map_err(kept)?;
     writing.commit().map_err(kept)?;
     drop(sides);

@@ -134,6 +134,7 @@ pub fn replace(
     job.begin("reading back what was restored")?;
     read_back(writer, &layout, &written)?;
     strangers.check(Domain::Snapshot)?;
+    job.begin_commit()?;
     writing.commit()?;
     Ok(strangers.perhaps_more.then(unseen).into_iter().collect())
 }

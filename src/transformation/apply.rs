@@ -77,7 +77,7 @@ pub fn transform(
         let metrics = layout.entity(Entity::Metric)?.schema.name;
         let copied = [(metrics, result.copied)];
         census.map_or(Ok(()), |census| census.check(Domain::Transformation, &job, |table| grown_by(&copied, table)))?;
-        job.begin("committing")?;
+        job.begin_commit()?;
         transaction.commit()?;
     }
     job.finish();

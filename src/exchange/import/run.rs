@@ -46,7 +46,7 @@ pub fn import(database: &Database, document: &mut dyn Read, mut options: ImportO
         drop(writing);
     } else {
         census.check(Domain::ImportExport, &job, |table| grown_by(&result.tables, table))?;
-        job.begin("committing")?;
+        job.begin_commit()?;
         writing.commit()?;
     }
     let (processed, ..) = job.counts();

@@ -82,7 +82,7 @@ pub fn undo(database: &Database, transform: i64, mut options: UndoOptions) -> Re
     let metrics = layout.entity(Entity::Metric)?.schema.name;
     let removed = [(metrics, result.copies - result.copies_kept)];
     census.check(Domain::Transformation, &job, |table| -grown_by(&removed, table))?;
-    job.begin("committing")?;
+    job.begin_commit()?;
     transaction.commit()?;
     job.finish();
     result.duration = job.elapsed();

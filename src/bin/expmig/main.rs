@@ -1,0 +1,30 @@
+//! The command `expmig`: the library for people at a terminal, and for scripts.
+//!
+//! `arguments` is what can be written, `session` opens databases and starts jobs, `progress` shows them, `interrupt` is Ctrl-C, `output` prints;
+//! `commands` has one function for each command. Nothing here knows how a job is done.
+#![deny(unsafe_code)]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::todo)]
+
+mod arguments;
+mod commands;
+mod failure;
+mod interrupt;
+mod output;
+mod progress;
+mod session;
+
+use clap::Parser;
+
+use arguments::Arguments;
+use session::Session;
+
+fn main() {
+    let arguments = Arguments::parse();
+    let session = Session::new(arguments.common);
+    let status = match commands::run(&session, arguments.command) {
+        Ok(status) => status,
+        Err(failure) => failure.report(&session),
+    };
+    // Not by returning: a thread waits for signals.
+    std::process::exit(status);
+}

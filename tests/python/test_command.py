@@ -1,0 +1,272 @@
+"""The command `expmig`: what it prints, what status it ends with, and what signals do to it."""
+import json
+import os
+import pty
+import random
+import re
+import select
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "bindings"))
+import command_page
+
+COMMAND = Path(os.environ.get("EXPMIG_COMMAND", ROOT / "target" / "debug" / "expmig"))
+DIGITS = ROOT / "tests" / "data" / "digits.db"
+# Statuses of expmig.h, as the command ends with them.
+NOT_FOUND, ALREADY_EXISTS, IO, AUTH, VALIDATION = 13, 14, 16, 20, 24
+
+
+def many_metrics(path: Path, count: int) -> None:
+    """A copy of the digits with one experiment that takes a while."""
+    shutil.copy(DIGITS, path)
+    with sqlite3.connect(path) as db:
+        trial = db.execute("INSERT INTO TRIAL (name, experiment_id, start_time, update_time) SELECT 'many', 1, start_time, update_time FROM EXPERIMENT WHERE id = 1").lastrowid
+        run = db.execute("INSERT INTO TRIAL_RUN (trial_id, status, start_time, update_time) SELECT ?, 'completed', start_time, update_time FROM EXPERIMENT WHERE id = 1", [trial]).lastrowid
+        db.execute("INSERT INTO EPOCH SELECT 0, ?, start_time FROM EXPERIMENT WHERE id = 1", [run])
+        first = db.execute("SELECT max(id) + 1 FROM METRIC").fetchone()[0]
+        rows = range(first, first + count)
+        db.executemany("INSERT INTO METRIC (id, type, total_val, per_label_val) VALUES (?, 'loss', ?, '{\"0\": 0.5}')", ((row, row / 7) for row in rows))
+        db.executemany("INSERT INTO EPOCH_METRIC (epoch_idx, epoch_trial_run_id, metric_id) VALUES (0, ?, ?)", ((run, row) for row in rows))
+    db.close()
+
+
+@unittest.skipUnless(COMMAND.is_file(), f"{COMMAND} is not built (cargo build --features cli)")
+class Command(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = Path(folder.name)
+        self.db = self.folder / "digits.db"
+        shutil.copy(DIGITS, self.db)
+        self.other = self.folder / "other.db"
+
+    def run_it(self, *arguments, status=0, **more):
+        done = subprocess.run([COMMAND, *map(str, arguments)], capture_output=True, text=True, cwd=self.folder, timeout=300,
+                              stdin=more.pop("stdin", subprocess.DEVNULL), **more)
+        self.assertEqual(done.returncode, status, done)
+        return done
+
+    def out(self, *arguments, **more):
+        return self.run_it(*arguments, **more).stdout
+
+    def document(self, *arguments, **more):
+        return json.loads(self.out("--json", *arguments, **more))
+
+    def test_list_has_a_line_for_each_experiment_and_json_the_librarys_document(self):
+        lines = self.out("list", self.db).splitlines()
+        document = self.document("list", self.db)
+        self.assertEqual(document["schema"], "expmig.experiments/1")
+        self.assertEqual(len(lines), 1 + len(document["experiments"]))
+        self.assertEqual([int(line.split()[0]) for line in lines[1:]], [one["id"] for one in document["experiments"]])
+
+    def test_info_names_engine_and_tables(self):
+        self.assertIn("engine: sqlite", self.out("info", self.db))
+        self.assertEqual(self.document("info", self.db)["schema"], "expmig.database/1")
+
+    def test_a_query_prints_exact_values_and_can_only_read(self):
+        sql = "SELECT 0.1 + 0.2 AS sum, 'a' || char(9) || 'b' AS tab, x'00ff' AS bytes, NULL AS nil, ?1 AS given"
+        self.assertEqual(self.out("query", self.db, sql, "7"), "sum\ttab\tbytes\tnil\tgiven\n0.30000000000000004\ta\\tb\t0x00ff\t\t7\n")
+        self.assertEqual(self.document("query", self.db, sql, "x"),
+                         {"sum": 0.30000000000000004, "tab": "a\tb", "bytes": {"hex": "00ff"}, "nil": None, "given": "x"})
+        refused = self.run_it("query", self.db, "DELETE FROM METRIC", status=12)
+        self.assertIn("expmig: error:", refused.stderr)
+
+    def test_a_migration_is_proven_and_compare_agrees(self):
+        line = self.out("migrate", self.db, "-e", 2, "--to", self.other)
+        self.assertRegex(line, r"digits\.db#2 -> .*other\.db#1: \d+ rows; digest [0-9a-f]{64}\n")
+        self.assertTrue(self.out("compare", f"{self.db}#2", f"{self.other}#1").endswith("equal\n"))
+        digests = {self.out("digest", file, "-e", id).split()[0] for file, id in ((self.db, 2), (self.other, 1))}
+        self.assertEqual(len(digests), 1)
+        self.assertIn(digests.pop(), line)
+
+    def test_compare_of_unequal_experiments_ends_with_one_and_says_where(self):
+        found = self.run_it("compare", f"{self.db}#1", f"{self.db}#2", status=1)
+        self.assertIn("different\nfirst difference:\n", found.stdout)
+        self.assertFalse(json.loads(self.run_it("--json", "compare", f"{self.db}#1", f"{self.db}#2", status=1).stdout)["equal"])
+
+    def test_validate_ends_with_one_only_when_there_are_errors(self):
+        self.assertIn("sound: 0 errors", self.out("validate", self.db))
+        with sqlite3.connect(self.db) as db:
+            db.execute("DELETE FROM TRIAL WHERE id = (SELECT min(id) FROM TRIAL)")
+        db.close()
+        found = self.run_it("validate", self.db, status=1)
+        self.assertRegex(found.stdout, r"(?m)^error: TRIAL_RUN \(id=\d+\)")
+        self.assertIn("NOT sound", found.stdout)
+
+    def test_many_files_go_into_one_and_nothing_goes_twice(self):
+        laptops = []
+        for name in ("a.db", "b.db"):
+            laptops.append(self.folder / name)
+            shutil.copy(DIGITS, laptops[-1])
+        count = len(self.document("list", self.db)["experiments"])
+        arguments = ("migrate", *laptops, "--all", "--to", self.other, "--on-duplicate", "skip")
+        first, second = self.out(*arguments).splitlines()
+        self.assertIn(f"a.db: {count} experiments copied", first)
+        self.assertIn(f"b.db: 0 experiments copied (0 rows), {count} there already", second)
+        again = self.out(*arguments).splitlines()
+        self.assertTrue(all(": 0 experiments copied (0 rows)" in line for line in again), again)
+        self.assertEqual(len(self.document("list", self.other)["experiments"]), count)
+
+    def test_a_plan_and_a_dry_run_say_the_same_and_write_nothing(self):
+        before = self.db.read_bytes()
+        plan, dry = (re.sub(r"(?m)^others could not write for.*\n", "", self.out(*words, self.db, "-e", 1)) for words in (["plan"], ["migrate", "--dry-run"]))
+        self.assertEqual(plan, dry)
+        self.assertRegex(plan, r"#1: \d+ rows would be copied\nTABLE +ROWS +UNSOUND\n")
+        self.assertEqual(self.document("plan", self.db, "-e", 1)["schema"], "expmig.plan/1")
+        self.assertEqual(self.db.read_bytes(), before)
+
+    def test_an_error_has_a_line_a_hint_and_as_json_the_document(self):
+        missing = self.run_it("migrate", self.db, "-e", 999, status=NOT_FOUND)
+        self.assertRegex(missing.stderr, r"expmig: error: .*999.*\nexpmig: hint: .+\n")
+        self.assertEqual(missing.stdout, "")
+        shown = self.run_it("--json", "migrate", self.db, "-e", 999, status=NOT_FOUND)
+        self.assertEqual(json.loads(shown.stdout)["status"], "NOT_FOUND")
+        self.run_it("list", self.folder / "missing.db", status=NOT_FOUND)
+        self.run_it("migrate", self.db, status=2)
+        self.run_it("compare", self.db, self.db, status=2)
+
+    def test_an_export_comes_back_equal_through_a_pipe_and_through_a_file(self):
+        digest = self.out("digest", self.db, "-e", 3).split()[0]
+        text = self.out("export", self.db, "-e", 3)
+        self.assertEqual(json.loads(text)["format"]["name"], "expmig.export")
+        reader, writer = os.pipe()
+        with subprocess.Popen([COMMAND, "export", self.db, "-e", "3", "--quiet"], stdout=writer) as export:
+            os.close(writer)
+            done = self.out("import", self.other, "-", "--create", stdin=reader)
+            os.close(reader)
+        self.assertEqual(export.returncode, 0)
+        self.assertIn(digest, done)
+        file = self.folder / "three.json"
+        self.out("export", self.db, "-e", 3, "--output", file)
+        self.run_it("export", self.db, "-e", 3, "--output", file, status=ALREADY_EXISTS)
+        self.out("export", self.db, "-e", 3, "--output", file, "--force")
+        self.assertIn("there already", self.out("import", self.other, file, "--on-duplicate", "skip"))
+
+    def test_snapshots_are_made_listed_verified_restored_and_deleted(self):
+        made = self.out("snapshot", "create", self.db, "--description", "before").strip()
+        self.assertIn(made, self.out("snapshot", "list", self.db))
+        self.out("snapshot", "verify", self.db, made)
+        digest = self.out("digest", self.db, "--all")
+        self.out("migrate", self.db, "-e", 1)
+        self.assertNotEqual(self.out("digest", self.db, "--all"), digest)
+        for what in (("restore", self.db, made), ("delete", self.db, made), ("cleanup", self.db, "--keep", 0)):
+            refused = self.run_it("snapshot", *what, status=2)
+            self.assertIn("--yes", refused.stderr)
+        self.assertNotEqual(self.out("digest", self.db, "--all"), digest)
+        self.out("--yes", "snapshot", "restore", self.db, made)
+        self.assertEqual(self.out("digest", self.db, "--all"), digest)
+        self.out("--yes", "snapshot", "delete", self.db, made)
+        self.run_it("snapshot", "verify", self.db, made, status=NOT_FOUND)
+
+    def test_a_transformation_is_shown_done_and_undone(self):
+        before = self.out("digest", self.db, "-e", 1)
+        arguments = ("transform", self.db, "-e", 1, "--transformation", "scale", "--parameters", '{"factor": 2}')
+        self.assertIn("would change", self.out(*arguments, "--dry-run"))
+        self.assertEqual(self.out("digest", self.db, "-e", 1), before)
+        undo = re.search(r"to undo it: expmig (undo) (\S+) (\d+)", self.out(*arguments)).groups()
+        self.assertNotEqual(self.out("digest", self.db, "-e", 1), before)
+        self.assertIn(undo[2], self.out("undo", self.db))
+        self.out(*undo)
+        self.assertEqual(self.out("digest", self.db, "-e", 1), before)
+
+    def test_a_closed_pipe_ends_it_silently_and_a_change_is_none_the_less_done(self):
+        for arguments, status in ((["export", self.db, "-e", "1"], 141), (["migrate", self.db, "-e", "1"], 0)):
+            reader, writer = os.pipe()
+            os.close(reader)
+            done = subprocess.run([COMMAND, *arguments], stdout=writer, stderr=subprocess.PIPE, timeout=60)
+            os.close(writer)
+            self.assertEqual((done.returncode, b"error" in done.stderr), (status, False), done)
+
+    def test_page_manual_and_completions_are_what_it_says_itself(self):
+        for name, text in command_page.products(COMMAND).items():
+            self.assertEqual((ROOT / name).read_text(encoding="utf-8"), text, f"{name}: run `make generated`")
+
+    def in_terminal(self, *arguments, act=lambda child, descriptor, text: None, columns=100):
+        """Runs it at a terminal; `act` sees what it has printed so far. Returns its status and what was on the screen."""
+        child, descriptor = pty.fork()
+        if child == 0:
+            os.chdir(self.folder)
+            os.environ["COLUMNS"] = str(columns)
+            os.execv(COMMAND, [str(COMMAND), *map(str, arguments)])
+        text, end = b"", time.monotonic() + 120
+        while time.monotonic() < end:
+            if select.select([descriptor], [], [], 0.01)[0]:
+                try:
+                    piece = os.read(descriptor, 65536)
+                except OSError:  # the end of a terminal
+                    break
+                if not piece:
+                    break
+                text += piece
+            act(child, descriptor, text)
+        os.close(descriptor)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) if sys.version_info >= (3, 9) else None, text.decode()
+
+    def test_at_a_terminal_there_is_a_bar_and_a_question_before_something_is_destroyed(self):
+        many_metrics(self.db, 60_000)
+        status, text = self.in_terminal("migrate", self.db, "-e", 1)
+        self.assertEqual(status, 0)
+        self.assertRegex(text, r"\[[=> ]{30}\] +\d+% ")
+        made = self.out("snapshot", "create", self.db).strip()
+        answered = []
+
+        def answer(word):
+            def act(_child, descriptor, text):
+                if text.endswith(b"[y/N] ") and len(answered) == 0:
+                    answered.append(word)
+                    os.write(descriptor, word)
+            return act
+
+        status, text = self.in_terminal("snapshot", "delete", self.db, made, act=answer(b"n\n"))
+        self.assertEqual(status, 2, text)
+        self.out("snapshot", "verify", self.db, made)
+        answered.clear()
+        status, text = self.in_terminal("snapshot", "delete", self.db, made, act=answer(b"y\n"))
+        self.assertEqual(status, 0, text)
+        self.run_it("snapshot", "verify", self.db, made, status=NOT_FOUND)
+
+    def test_ctrl_c_at_any_moment_leaves_the_target_as_it_was_or_everything_done(self):
+        many_metrics(self.db, 20_000)
+        seed = int(os.environ.get("EXPMIG_TEST_SEED", random.randrange(1 << 32)))
+        print(f"EXPMIG_TEST_SEED={seed}", file=sys.stderr)
+        moments = random.Random(seed)
+        rounds = int(os.environ.get("EXPMIG_INTERRUPTS", "12"))
+        began = time.monotonic()
+        self.out("migrate", self.db, "-e", 1)
+        whole = time.monotonic() - began
+        stopped = 0
+        for _ in range(rounds):
+            before = self.out("digest", self.db, "--all")
+            due, sent = time.monotonic() + moments.uniform(0, whole), []
+
+            def press(_child, descriptor, _text):
+                if not sent and time.monotonic() >= due:
+                    sent.append(os.write(descriptor, b"\x03"))
+
+            status, text = self.in_terminal("migrate", self.db, "-e", 1, act=press)
+            after = self.out("digest", self.db, "--all")
+            self.assertIn(status, (0, 130, -signal.SIGINT), text)
+            if status == 0:
+                self.assertEqual(len(after.splitlines()), len(before.splitlines()) + 1)
+            else:
+                stopped += 1
+                self.assertEqual(after, before, text)
+        self.assertGreater(stopped, 0, "no signal came while the job ran")
+
+    def test_the_variable_of_a_password_is_read_by_the_command_alone_and_never_shown(self):
+        environment = dict(os.environ, EXPMIG_PASSWORD="s3cret")
+        done = self.run_it("list", "mysql://nobody@127.0.0.1:1/none", status=19, env=environment)
+        self.assertNotIn("s3cret", done.stdout + done.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()
