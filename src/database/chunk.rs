@@ -9,8 +9,9 @@ use crate::progress::Job;
 use crate::spill::CellBuffer;
 use crate::values::ValueRef;
 
-/// A chunk is also written when it has this many bytes of text and blobs, or this many values.
-const FULL_BYTES: usize = 1 << 20;
+/// So many bytes of text and blobs are written at once, whatever collects them.
+pub const FULL_BYTES: usize = 1 << 20;
+/// A chunk is also written when it has this many values.
 const FULL_CELLS: usize = 1 << 14;
 /// Rows of a chunk that are handed over at once: a multiple of what one statement takes.
 const ROWS_AT_ONCE: usize = 100;

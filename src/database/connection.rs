@@ -1,45 +1,21 @@
-//! What the engine needs of a database, whichever it is.
+//! What the code above needs of a connection, in four parts: reading, writing, the catalog, and the dialect of SQL.
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
-use super::layout::{ColumnLayout, Layout, TableLayout};
+use super::capabilities::Capabilities;
+use super::column::ColumnLayout;
+use super::layout::{Layout, TableLayout};
 use super::missing_column::MissingColumn;
 use super::read::ReadStatement;
 use super::reference::References;
+use super::rows::{Next, Query, Row, WithCursors};
 use super::unsteady::Unsteady;
-use crate::error::{Domain, Error, Result};
+use crate::error::Result;
 use crate::progress::Job;
 use crate::schema::Table;
 use crate::values::{Value, ValueRef};
-
-/// Which engine a database runs on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Engine {
-    Sqlite,
-    /// MySQL and MariaDB.
-    Mysql,
-}
-
-impl Engine {
-    /// The name in documents: `sqlite` or `mysql`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Engine::Sqlite => "sqlite",
-            Engine::Mysql => "mysql",
-        }
-    }
-}
-
-/// Whether a query goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
-    Row,
-    Stop,
-}
 
 /// How a state is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,57 +59,6 @@ pub type RowCounts = HashMap<String, u64>;
 /// Hears how many pages are copied, and how many there are. Both can shrink when somebody changes what is being copied.
 pub type Copied<'a> = &'a mut dyn FnMut(u64, u64) -> Result<()>;
 
-/// The current row of a query.
-pub trait Row {
-    /// The cell of a column, by position.
-    fn value(&self, index: usize) -> Result<ValueRef<'_>>;
-
-    /// The first cells, as many as there are places for.
-    fn values<'r>(&'r self, cells: &mut [ValueRef<'r>]) -> Result<()> {
-        cells.iter_mut().enumerate().try_for_each(|(at, cell)| {
-            *cell = self.value(at)?;
-            Ok(())
-        })
-    }
-}
-
-/// The cells of a row, fetched once for who looks at them more than once.
-pub struct Cells<'r>(SmallVec<[ValueRef<'r>; 12]>);
-
-impl<'r> Cells<'r> {
-    /// The first cells of a row.
-    pub fn of(row: &'r dyn Row, width: usize) -> Result<Cells<'r>> {
-        let mut cells = SmallVec::from_elem(ValueRef::Null, width);
-        row.values(&mut cells)?;
-        Ok(Cells(cells))
-    }
-}
-
-impl Row for Cells<'_> {
-    fn value(&self, index: usize) -> Result<ValueRef<'_>> {
-        let missing = || Error::internal(Domain::Database, "a cell that was not read");
-        self.0.get(index).copied().ok_or_else(missing)
-    }
-}
-
-/// A query and its parameters.
-#[derive(Clone, Debug)]
-pub struct Query {
-    pub sql: String,
-    pub params: Vec<Value>,
-    /// Whether the engine may have to sort many rows, which takes memory for as long as they are read.
-    pub sorts: bool,
-}
-
-/// The rows of a query, one at a time: the current row, after a step.
-pub trait Cursor: Row {
-    /// Goes to the next row, the first time to the first; whether there is one.
-    fn advance(&mut self) -> Result<bool>;
-}
-
-/// Gets a cursor for each of several queries.
-pub type WithCursors<'a> = &'a mut dyn FnMut(Vec<Box<dyn Cursor + '_>>) -> Result<()>;
-
 /// Writes rows into one table.
 pub trait Inserter {
     /// Writes rows: for each the values of the columns the inserter was made for, in their order, row after row. After a failure
@@ -153,14 +78,8 @@ pub trait Change {
     }
 }
 
-/// One connection. Methods take `&self` so that a query can write while it reads, where the engine can.
-pub trait Connection {
-    /// Which engine this is.
-    fn engine(&self) -> Engine;
-
-    /// The tables and columns that exist.
-    fn layout(&self) -> Result<Layout>;
-
+/// Reading. Methods take `&self` so that a query can write while it reads, where the engine can.
+pub trait Reads {
     /// From now on long statements and waits tick this job; `None` ends it.
     fn watch(&self, job: Option<Arc<Job>>);
 
@@ -172,25 +91,21 @@ pub trait Connection {
     /// Begins a transaction that reads one consistent state.
     fn begin_read(&self) -> Result<()>;
 
-    /// Begins a transaction that may write; waits for the right to, up to the busy timeout.
-    fn begin_write(&self) -> Result<()>;
-
-    /// Makes the transaction's changes durable.
-    fn commit(&self) -> Result<()>;
-
     /// Undoes the transaction. Without one, does nothing.
     fn rollback(&self);
 
     /// Runs a query and hands over row after row.
     fn query(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()>;
 
-    /// As [`Connection::query`] inside of a transaction that writes, of the rows as they are now: from the first row that is handed
-    /// over until the transaction ends nobody else changes one of them.
-    fn query_locked(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()>;
-
-    /// As [`Connection::query`] inside of a transaction that writes, of the rows as they are now: until the transaction ends nobody
-    /// else changes them, or adds one that the query would have found. Needs no right but to read.
-    fn query_held(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()>;
+    /// The single integer that a query returns in its first row and column; `None` for no row or NULL.
+    fn query_integer(&self, sql: &str, params: &[Value]) -> Result<Option<i64>> {
+        let mut found = None;
+        self.query(sql, params, &mut |row| {
+            found = row.value(0)?.as_integer();
+            Ok(Next::Stop)
+        })?;
+        Ok(found)
+    }
 
     /// Between which rowids the rows of a table are in which a column is not less than one number, nor greater than another; without
     /// the other also those in which it is greater than every number. Only where the engine finds that sooner than the rows.
@@ -198,8 +113,41 @@ pub trait Connection {
         Ok(Whereabouts::Unknown)
     }
 
-    /// The foreign keys to the tables of the layout that the schema does not know.
-    fn references(&self, layout: &Layout) -> Result<References>;
+    /// Runs several queries at once, each of which is read as far as `body`, called once with a cursor for each, likes.
+    fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()>;
+
+    /// Prepares one statement of somebody else's, inside the transaction that is running or in one of its own. Fails with MISUSE if
+    /// it would do anything but read, or end the transaction.
+    fn prepare_read<'c>(&'c self, sql: &str) -> Result<Box<dyn ReadStatement + 'c>>;
+
+    /// Writes one consistent state of everything into the file at `into`, which is empty and nobody else's, as a SQLite file
+    /// without a write-ahead log. Does not flush it to the device. Writers can commit meanwhile, unless they do it so often that
+    /// the copy would not end.
+    fn copy_into(&self, into: &Path, copied: Copied<'_>) -> Result<()>;
+
+    /// Fails with CORRUPT if what is stored is damaged. Values that break a rule of their column are no damage. Returns the rows of
+    /// the tables that had to be counted for that.
+    fn check_integrity(&self, depth: Depth) -> Result<RowCounts>;
+
+    /// How many bytes the file system under the database can still take; `None` where that cannot be known.
+    fn free_bytes(&self) -> Option<u64>;
+}
+
+/// Writing rows, in a transaction.
+pub trait Writes {
+    /// Begins a transaction that may write; waits for the right to, up to the busy timeout.
+    fn begin_write(&self) -> Result<()>;
+
+    /// Makes the transaction's changes durable.
+    fn commit(&self) -> Result<()>;
+
+    /// As [`Reads::query`] inside of a transaction that writes, of the rows as they are now: from the first row that is handed
+    /// over until the transaction ends nobody else changes one of them.
+    fn query_locked(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()>;
+
+    /// As [`Reads::query`] inside of a transaction that writes, of the rows as they are now: until the transaction ends nobody
+    /// else changes them, or adds one that the query would have found. Needs no right but to read.
+    fn query_held(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()>;
 
     /// Until the transaction ends, what this connection writes sets off no action of a foreign key, and none refuses it: the caller
     /// answers for them. Whether the database would have enforced them at all.
@@ -210,16 +158,6 @@ pub trait Connection {
     fn suspend_checks(&self) -> Result<()> {
         Ok(())
     }
-
-    /// Whether others can change rows while a transaction of this connection writes.
-    fn has_other_writers(&self) -> bool;
-
-    /// Runs several queries at once, each of which is read as far as `body`, called once with a cursor for each, likes.
-    fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()>;
-
-    /// Prepares one statement of somebody else's, inside the transaction that is running or in one of its own. Fails with MISUSE if
-    /// it would do anything but read, or end the transaction.
-    fn prepare_read<'c>(&'c self, sql: &str) -> Result<Box<dyn ReadStatement + 'c>>;
 
     /// Runs a statement that changes something; returns how many rows it changed.
     fn execute(&self, sql: &str, params: &[Value]) -> Result<u64>;
@@ -234,8 +172,37 @@ pub trait Connection {
     /// Prepares writing rows into these columns of a table.
     fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>>;
 
+    /// Deletes every row of a table. Until the transaction ends nobody else can change it.
+    fn delete_all(&self, table: &TableLayout) -> Result<()>;
+
+    /// The first of `count` ids in a row that were never used in this table and are above `above`, and whether they had to be taken
+    /// from below the highest id ever used. Nobody else gets them while the write transaction lasts; where others write meanwhile
+    /// the database is made to skip them, whatever becomes of the transaction.
+    fn allocate_ids(&self, table: &TableLayout, count: u64, above: i64) -> Result<(i64, bool)>;
+
     /// Fails if what is written into the table could not be undone.
     fn check_undoes(&self, table: &TableLayout) -> Result<()>;
+
+    /// How a value for a column has to be given to a statement that runs more than once, where the engine would otherwise take the type of
+    /// the first for that of the next; `None` for as it is.
+    fn as_sent(&self, _column: &ColumnLayout, _value: ValueRef<'_>) -> Option<Value> {
+        None
+    }
+}
+
+/// What the database has: its tables, what hangs on them, and what their columns make of a value.
+pub trait Catalog {
+    /// The tables and columns that exist.
+    fn layout(&self) -> Result<Layout>;
+
+    /// The foreign keys to the tables of the layout that the schema does not know.
+    fn references(&self, layout: &Layout) -> Result<References>;
+
+    /// Whether writing into this table makes the database do more than that.
+    fn has_triggers(&self, table: &TableLayout) -> Result<bool>;
+
+    /// Whether writing into any table could change rows that were not named, or whether that cannot be known.
+    fn can_be_meddled_with(&self) -> Result<bool>;
 
     /// The tables of which no state can be kept while others write.
     fn unsteady_tables(&self, layout: &Layout) -> Result<Vec<Unsteady>>;
@@ -245,23 +212,12 @@ pub trait Connection {
     /// the tables stay, empty, whatever becomes of it. Whether that happened: what was read before has to be read again.
     fn make_tables(&self, tables: &[&'static Table]) -> Result<bool>;
 
-    /// Deletes every row of a table. Until the transaction ends nobody else can change it.
-    fn delete_all(&self, table: &TableLayout) -> Result<()>;
+    /// Adds a column to a table, of a type that keeps everything that this one, of another database, holds; where DDL
+    /// [does not commit](Capabilities::ddl_commits).
+    fn add_column(&self, table: &TableLayout, column: &ColumnLayout) -> Result<()>;
 
-    /// The first of `count` ids in a row that were never used in this table and are above `above`, and whether they had to be taken
-    /// from below the highest id ever used. Nobody else gets them while the write transaction lasts; where others write meanwhile
-    /// the database is made to skip them, whatever becomes of the transaction.
-    fn allocate_ids(&self, table: &TableLayout, count: u64, above: i64) -> Result<(i64, bool)>;
-
-    /// Whether writing into this table makes the database do more than that.
-    fn has_triggers(&self, table: &TableLayout) -> Result<bool>;
-
-    /// Whether writing into any table could change rows that were not named, or whether that cannot be known.
-    fn can_be_meddled_with(&self) -> Result<bool>;
-
-    /// How a value for a column has to be given to a statement that runs more than once, where the engine would otherwise take the type of
-    /// the first for that of the next; `None` for as it is.
-    fn as_sent(&self, _column: &ColumnLayout, _value: ValueRef<'_>) -> Option<Value> {
+    /// Where it does, the statement that adds columns, for a client of any settings.
+    fn statement_to_add(&self, _: &TableLayout, _: &[MissingColumn<'_>]) -> Option<String> {
         None
     }
 
@@ -277,20 +233,12 @@ pub trait Connection {
     ) -> Result<()> {
         Ok(())
     }
+}
 
-    /// Adds a column to a table, of a type that keeps everything that this one, of another database, holds; `false` if that would end
-    /// the transaction, and nothing was done.
-    fn add_column(&self, table: &TableLayout, column: &ColumnLayout) -> Result<bool>;
-
-    /// The statement, for a client of any settings, that adds columns which [`Connection::add_column`] does not.
-    fn statement_to_add(&self, _: &TableLayout, _: &[MissingColumn<'_>]) -> Option<String> {
-        None
-    }
-
-    /// What a user can do where columns are too narrow for what other engines hold, beside changing them by hand.
-    fn how_to_widen(&self) -> Option<&'static str> {
-        None
-    }
+/// How the engine says what others say differently.
+pub trait Dialect {
+    /// What the engine can do.
+    fn capabilities(&self) -> &'static Capabilities;
 
     /// The SQL for whether two expressions are equal, NULL being equal to NULL.
     fn same(&self, left: &str, right: &str) -> String;
@@ -303,79 +251,9 @@ pub trait Connection {
 
     /// The SQL for how many bytes the value of an expression has.
     fn byte_length(&self, expression: &str) -> String;
-
-    /// Writes one consistent state of everything into the file at `into`, which is empty and nobody else's, as a SQLite file
-    /// without a write-ahead log. Does not flush it to the device. Writers can commit meanwhile, unless they do it so often that
-    /// the copy would not end.
-    fn copy_into(&self, into: &Path, copied: Copied<'_>) -> Result<()>;
-
-    /// Fails with CORRUPT if what is stored is damaged. Values that break a rule of their column are no damage. Returns the rows of
-    /// the tables that had to be counted for that.
-    fn check_integrity(&self, depth: Depth) -> Result<RowCounts>;
-
-    /// How many bytes the file system under the database can still take; `None` where that cannot be known.
-    fn free_bytes(&self) -> Option<u64>;
 }
 
-impl dyn Connection + '_ {
-    /// The single integer that a query returns in its first row and column; `None` for no row or NULL.
-    pub fn query_integer(&self, sql: &str, params: &[Value]) -> Result<Option<i64>> {
-        let mut found = None;
-        self.query(sql, params, &mut |row| {
-            found = row.value(0)?.as_integer();
-            Ok(Next::Stop)
-        })?;
-        Ok(found)
-    }
-}
+/// One connection: all of that.
+pub trait Connection: Reads + Writes + Catalog + Dialect {}
 
-/// A transaction that is rolled back unless it is committed.
-pub struct Transaction<'c> {
-    connection: &'c dyn Connection,
-    open: bool,
-}
-
-impl<'c> Transaction<'c> {
-    /// Begins a transaction that reads one consistent state.
-    pub fn read(connection: &'c dyn Connection) -> Result<Transaction<'c>> {
-        connection.begin_read()?;
-        Ok(Transaction { connection, open: true })
-    }
-
-    /// Begins a transaction that may write.
-    pub fn write(connection: &'c dyn Connection) -> Result<Transaction<'c>> {
-        connection.begin_write()?;
-        Ok(Transaction { connection, open: true })
-    }
-
-    /// Makes the changes durable. A failure rolls back.
-    pub fn commit(mut self) -> Result<()> {
-        self.connection.commit()?;
-        self.open = false;
-        Ok(())
-    }
-}
-
-impl Drop for Transaction<'_> {
-    fn drop(&mut self) {
-        if self.open {
-            self.connection.rollback();
-        }
-    }
-}
-
-/// Keeps the connections ticking the job, and stops when it is dropped.
-pub struct Watches<'c>([&'c dyn Connection; 2]);
-
-impl<'c> Watches<'c> {
-    pub fn new(job: &Arc<Job>, connections: [&'c dyn Connection; 2]) -> Watches<'c> {
-        connections.iter().for_each(|connection| connection.watch(Some(Arc::clone(job))));
-        Watches(connections)
-    }
-}
-
-impl Drop for Watches<'_> {
-    fn drop(&mut self) {
-        self.0.iter().for_each(|connection| connection.watch(None));
-    }
-}
+impl<T: Reads + Writes + Catalog + Dialect> Connection for T {}

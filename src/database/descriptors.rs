@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use once_cell::sync::OnceCell;
 use rustix::process::{Resource, getrlimit};
 
-use super::guard::{FileId, id_of};
+use super::file_id::{FileId, id_of};
 
 /// Numbers up to here are looked at one by one, which takes a tenth of a second at most.
 const MOST: u64 = 1 << 20;

@@ -8,18 +8,15 @@
 //! itself in possession of locks that it does not have. So it is refused, whatever name it has for the file.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use super::descriptors;
+use super::file_id::{FileId, file_id};
 use crate::error::{Domain, Error, Result, Status};
 use crate::process::{Process, WAYS_OUT};
-
-/// A file, whatever its name: device and inode.
-pub type FileId = (u64, u64);
 
 /// A file that is open here through our SQLite.
 #[derive(Default)]
@@ -104,16 +101,6 @@ pub struct Held(#[expect(dead_code, reason = "lets go when it is dropped")] Mute
 /// Holds the files still, for a fork; `None` if that takes too long.
 pub fn hold() -> Option<Held> {
     try_files().map(Held)
-}
-
-/// What tells a file from others.
-pub fn id_of(meta: &std::fs::Metadata) -> FileId {
-    (meta.dev(), meta.ino())
-}
-
-/// The identity of the file at `path`, if it exists.
-pub fn file_id(path: &Path) -> Option<FileId> {
-    std::fs::metadata(path).ok().as_ref().map(id_of)
 }
 
 /// Whether this process has the file open, through whatever; so too where that cannot be seen.

@@ -2,100 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::foreign_key::{ForeignKey, mark};
-#[cfg(feature = "mysql")]
-use super::mysql::ColumnType;
+use super::column::ColumnLayout;
+use super::foreign_key::{ForeignKey, has_id_of};
 use crate::error::{Domain, Error, NAMED, Result, Status};
-use crate::schema::{Column, Entity, Place, Role, TABLES, Table, own_table, quote, table};
-use crate::values::ValueRef;
-
-/// How SQLite converts what is stored in a column (https://www.sqlite.org/datatype3.html, section 3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Affinity {
-    Blob,
-    Text,
-    Numeric,
-    Integer,
-    Real,
-}
-
-impl Affinity {
-    /// The affinity of a declared type, by SQLite's rules.
-    pub fn of(declared: &str) -> Affinity {
-        let upper = declared.to_ascii_uppercase();
-        let has = |part: &str| upper.contains(part);
-        if has("INT") {
-            Affinity::Integer
-        } else if has("CHAR") || has("CLOB") || has("TEXT") {
-            Affinity::Text
-        } else if has("BLOB") || upper.is_empty() {
-            Affinity::Blob
-        } else if has("REAL") || has("FLOA") || has("DOUB") {
-            Affinity::Real
-        } else {
-            Affinity::Numeric
-        }
-    }
-
-    /// Whether a column of this one type takes such a value as it is: the columns of a STRICT table.
-    fn is_kind_of(self, value: ValueRef<'_>) -> bool {
-        matches!(
-            (self, value),
-            (_, ValueRef::Null)
-                | (Affinity::Integer, ValueRef::Integer(_))
-                | (Affinity::Real, ValueRef::Real(_))
-                | (Affinity::Text, ValueRef::Text(_))
-                | (Affinity::Blob, ValueRef::Blob(_))
-        )
-    }
-
-    /// Whether integers stay integers.
-    pub fn is_exact(self) -> bool {
-        matches!(self, Affinity::Integer | Affinity::Numeric | Affinity::Blob)
-    }
-
-    /// Whether a value is certainly stored as it is. If not, [`Connection::stored_as`](super::Connection::stored_as) knows.
-    pub fn certainly_keeps(self, value: ValueRef<'_>) -> bool {
-        // What no number has: text with it in it is not converted.
-        let beyond_numbers =
-            |byte: &u8| !matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E' | b'\t'..=b'\r' | b' ');
-        match (self, value) {
-            // SQLite makes NULL of it.
-            (_, ValueRef::Real(number)) if number.is_nan() => false,
-            (_, ValueRef::Null | ValueRef::Blob(_)) | (Affinity::Blob, _) | (Affinity::Text, ValueRef::Text(_)) => true,
-            (Affinity::Text, _) => false,
-            (_, ValueRef::Text(text)) => text.iter().any(beyond_numbers),
-            // SQLite keeps whole numbers as integers, which have no -0.
-            (Affinity::Real, ValueRef::Real(number)) => number != 0.0 || number.is_sign_positive(),
-            (Affinity::Numeric | Affinity::Integer, ValueRef::Integer(_)) => true,
-            (Affinity::Real, ValueRef::Integer(_)) | (Affinity::Numeric | Affinity::Integer, ValueRef::Real(_)) => {
-                false
-            }
-        }
-    }
-}
-
-/// Whether a value comes back from UTF-16: SQLite replaces what is not UTF-8, and two code points that are no characters.
-pub fn utf16_holds(value: ValueRef<'_>) -> bool {
-    match value {
-        ValueRef::Text(text) => std::str::from_utf8(text).is_ok_and(|text| !text.contains(['\u{fffe}', '\u{ffff}'])),
-        _ => true,
-    }
-}
-
-/// The type that, in a STRICT table, keeps every value as it is.
-pub const ANY: &str = "ANY";
-
-/// What decides what becomes of a value in a column.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Storage {
-    Sqlite(Affinity),
-    /// A column of a SQLite table that is STRICT: it converts as the affinity says, and refuses what is of another type then. One of
-    /// type ANY keeps everything, as `Sqlite(Affinity::Blob)`.
-    Strict(Affinity),
-    #[cfg(feature = "mysql")]
-    Mysql(ColumnType),
-}
+use crate::schema::{Entity, Place, TABLES, Table, own_table, quote, table};
 
 /// The error of a table that has no ids.
 pub fn no_ids(name: &str) -> Error {
@@ -121,176 +31,6 @@ pub fn not_a_table(name: &str, kind: &str) -> Error {
         .detail("table", name)
         .detail("kind", kind)
         .hint("rename it, or put a table with its rows in its place: nothing else can be copied, kept in a snapshot or written")
-}
-
-/// A column that exists.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ColumnLayout {
-    /// The name, in the database's own letter case.
-    pub name: String,
-    /// What the schema knows of it; `None` for an extra column.
-    pub schema: Option<&'static Column>,
-    /// The declared type.
-    pub declared: String,
-    /// What the type does to values.
-    pub storage: Storage,
-    /// Whether NULL is refused.
-    pub not_null: bool,
-    /// Of an extra column that is a foreign key to a table of ours: whose ids it has.
-    pub refers: Option<Entity>,
-    /// It has ids of several.
-    pub torn: bool,
-    /// Whether the database itself numbers the rows of the table in this column.
-    pub counter: bool,
-    /// Whether a row that is written without it gets a value, which may be NULL where that is not refused.
-    pub has_default: bool,
-    /// Whether the engine writes the time into it whenever another column of the row changes.
-    pub is_stamped: bool,
-}
-
-impl ColumnLayout {
-    /// A column of some database, of which only the declared type is known.
-    ///
-    /// SQLite's types are what their affinity makes of them, but a server writes its own in small letters, and what they hold can be
-    /// something that the affinity of the same words would rewrite: `decimal(20,2)`, `enum('007')`.
-    pub fn elsewhere(name: &str, declared: &str) -> ColumnLayout {
-        let affinity = Affinity::of(declared);
-        let is_server = declared.bytes().any(|byte| byte.is_ascii_lowercase());
-        let integers = affinity == Affinity::Integer && !declared.contains(['\'', ' ']);
-        let known = !is_server || integers || matches!(affinity, Affinity::Text | Affinity::Blob);
-        ColumnLayout {
-            name: name.to_owned(),
-            schema: None,
-            declared: declared.to_owned(),
-            storage: Storage::Sqlite(if known { affinity } else { Affinity::Blob }),
-            not_null: false,
-            refers: None,
-            torn: false,
-            counter: false,
-            has_default: false,
-            is_stamped: false,
-        }
-    }
-
-    /// Whether a value is certainly stored as it is. If not, [`Connection::stored_as`](super::Connection::stored_as) knows.
-    #[inline]
-    pub fn certainly_keeps(&self, value: ValueRef<'_>) -> bool {
-        match &self.storage {
-            Storage::Sqlite(affinity) => affinity.certainly_keeps(value),
-            Storage::Strict(affinity) => affinity.is_kind_of(value) && affinity.certainly_keeps(value),
-            #[cfg(feature = "mysql")]
-            Storage::Mysql(column) => column.certainly_keeps(value),
-        }
-    }
-
-    /// Whether what is read of a value tells all of it.
-    #[cfg(feature = "mysql")]
-    pub fn is_read_whole(&self) -> bool {
-        !matches!(&self.storage, Storage::Mysql(column) if !column.is_read_whole())
-    }
-
-    /// Whether what is read of a value tells all of it.
-    #[cfg(not(feature = "mysql"))]
-    pub fn is_read_whole(&self) -> bool {
-        true
-    }
-
-    /// Whether the column would take a value that was read from it back as it is, as far as can be told without the server.
-    #[cfg(feature = "mysql")]
-    pub fn takes_back(&self, value: ValueRef<'_>) -> bool {
-        !matches!(&self.storage, Storage::Mysql(column) if !column.takes_back(value))
-    }
-
-    /// Whether the column would take a value that was read from it back as it is.
-    #[cfg(not(feature = "mysql"))]
-    pub fn takes_back(&self, _: ValueRef<'_>) -> bool {
-        true
-    }
-
-    /// How SQLite converts values; `None` for a column that refuses some, or of another engine.
-    pub fn affinity(&self) -> Option<Affinity> {
-        match &self.storage {
-            Storage::Sqlite(affinity) => Some(*affinity),
-            _ => None,
-        }
-    }
-
-    /// Whether whatever the other column holds is certainly stored here as it is.
-    pub fn takes_all_of(&self, other: &ColumnLayout) -> bool {
-        match (&self.storage, &other.storage) {
-            (Storage::Sqlite(Affinity::Blob), _) => true,
-            #[cfg(feature = "mysql")]
-            (Storage::Sqlite(affinity), Storage::Mysql(column)) => column.is_kept_by(*affinity),
-            // What is of one type only, and converted by this affinity already.
-            (Storage::Sqlite(affinity), Storage::Strict(strict)) => affinity == strict || *strict == Affinity::Blob,
-            // NaN cannot have come into a column, whatever its type.
-            (here, there) => here == there && self.holds(),
-        }
-    }
-
-    /// Whether of all that the other column holds nothing but -0.0 could change here.
-    #[cfg(not(feature = "mysql"))]
-    pub fn takes_all_but_negative_zero_of(&self, _: &ColumnLayout) -> bool {
-        false
-    }
-
-    /// Whether of all that the other column holds nothing but -0.0 could change here.
-    #[cfg(feature = "mysql")]
-    pub fn takes_all_but_negative_zero_of(&self, other: &ColumnLayout) -> bool {
-        let numbers = matches!(self.storage, Storage::Sqlite(Affinity::Real) | Storage::Strict(Affinity::Real));
-        numbers && matches!(&other.storage, Storage::Mysql(column) if column.is_real())
-    }
-
-    #[cfg(not(feature = "mysql"))]
-    fn holds(&self) -> bool {
-        true
-    }
-
-    /// The type that a column of a SQLite table has to be declared with to keep everything that this one holds: its own, if that does,
-    /// else that of text, else none.
-    pub fn declared_in_sqlite(&self, strict: bool) -> &str {
-        if strict {
-            return ANY;
-        }
-        // Elsewhere it is a word of no meaning, which makes numbers of text.
-        let own = if self.declared.eq_ignore_ascii_case(ANY) { "" } else { self.declared.as_str() };
-        let keeps = |declared: &&str| {
-            let storage = Storage::Sqlite(Affinity::of(declared));
-            ColumnLayout { storage, ..ColumnLayout::elsewhere("", "") }.takes_all_of(self)
-        };
-        [own, "TEXT"].into_iter().find(keeps).unwrap_or_default()
-    }
-
-    /// Whether values of the type can be written at all.
-    #[cfg(feature = "mysql")]
-    fn holds(&self) -> bool {
-        self.storage != Storage::Mysql(ColumnType::Other)
-    }
-
-    /// Whether keys compare here as the integers that they are.
-    pub fn holds_integers(&self) -> bool {
-        match &self.storage {
-            Storage::Sqlite(affinity) | Storage::Strict(affinity) => {
-                matches!(affinity, Affinity::Integer | Affinity::Numeric)
-            }
-            #[cfg(feature = "mysql")]
-            Storage::Mysql(column) => matches!(column, ColumnType::Integer { .. }),
-        }
-    }
-
-    /// Whether the type makes the column no key for this role: text is nobody's key, every row would seem to hang on nothing.
-    fn refuses_role(&self, role: Role) -> bool {
-        match (&self.storage, role) {
-            (Storage::Sqlite(affinity) | Storage::Strict(affinity), Role::Id) => {
-                matches!(affinity, Affinity::Text | Affinity::Real)
-            }
-            (Storage::Sqlite(affinity) | Storage::Strict(affinity), Role::Parent(_)) => *affinity == Affinity::Text,
-            (Storage::Sqlite(_) | Storage::Strict(_), Role::Index) => false,
-            #[cfg(feature = "mysql")]
-            (Storage::Mysql(_), Role::Id | Role::Parent(_) | Role::Index) => !self.holds_integers(),
-            (_, Role::Content) => false,
-        }
-    }
 }
 
 fn schema_error(message: String) -> Error {
@@ -370,6 +110,23 @@ impl Filled {
         match self.column.counter {
             true => format!("the target numbers its rows in the column {table}.{column} itself"),
             false => format!("the target fills the column {table}.{column} with its default"),
+        }
+    }
+}
+
+/// Marks the extra columns that have ids of ours.
+fn mark(tables: &mut [TableLayout], keys: &[ForeignKey]) {
+    for key in keys {
+        let (Some(schema), Some(parent)) = (key.table.known(), key.parent.known()) else { continue };
+        let Some(found) = tables.iter_mut().find(|table| table.schema.name == schema.name) else { continue };
+        for (name, above) in &key.columns {
+            let column = found.columns.iter_mut().find(|column| column.name.eq_ignore_ascii_case(name));
+            if let (Some(column), Some(entity)) = (column, has_id_of(parent, above))
+                && column.schema.is_none()
+            {
+                column.torn |= column.refers.is_some_and(|other| other != entity);
+                column.refers = Some(entity);
+            }
         }
     }
 }

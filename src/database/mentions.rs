@@ -1,8 +1,9 @@
 //! Where ids of a table's rows stand beside that table. One that no row has may be mentioned there all the same: what mentions it would
 //! be of the new row that is given the id.
 
-use super::connection::{Connection, Next, Whereabouts};
+use super::connection::{Connection, Whereabouts};
 use super::layout::Layout;
+use super::rows::Next;
 use crate::error::{Result, Status};
 use crate::schema::{Place, Role, TABLES, Table, quote};
 use crate::values::{Value, ValueRef};

@@ -1,29 +1,59 @@
 //! Opening databases and talking to them.
 //!
-//! [`Database`] is what users hold: where the data is and how it may be used. Everything above this room works through the
-//! small [`Connection`] trait and a [`Layout`], so it does not know which engine it talks to. Here, and only here, stands
-//! what is particular to an engine.
+//! [`Database`] is what users hold: where the data is and how it may be used. Everything above this room works through a
+//! [`Connection`] and a [`Layout`], so it does not know which engine it talks to; what it has to know of one is in its
+//! [`Capabilities`]. What is particular to an engine stands in its folder, and [`drivers`] is the one table that names them.
+//!
+//! An engine is a folder with the same files for the same jobs, and a line in that table:
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `capabilities.rs` | one [`Capabilities`]; docs/servers.md has a column for each engine |
+//! | `address.rs`, `open.rs` | what stands behind the scheme of a URL, and from there to an open [`store`] |
+//! | `store.rs` | what a handle holds: its connections, which are opened when they are needed, and what is known of the whole |
+//! | `connection.rs` | one connection: opening it, running statements on it |
+//! | `engine.rs` | the one place that puts together what a [`Connection`] is: [`Reads`], [`Writes`], [`Catalog`], [`Dialect`] |
+//! | `layout.rs`, `references.rs`, `triggers.rs` | what the database has, what hangs on our tables, what writing sets off |
+//! | `cell.rs`, `cursors.rs` | a value on its way, and several queries read at once |
+//! | `insert.rs`, `change.rs`, `add_column.rs` | writing rows, statements that run often, columns that are missing |
+//! | `coercion.rs` | what a column makes of a value; a type with rules of its own is an [`EngineType`] |
+//! | `read.rs` | SQL from callers, restricted to reading |
+//! | `waits.rs` | waiting for the locks of others |
+//! | `failure.rs` | the engine's errors as ours |
 
+mod affinity;
+mod cannot_add;
+mod capabilities;
 mod chunk;
+mod column;
 mod connection;
+mod creating;
 mod descriptors;
+mod drivers;
+mod file_id;
 mod foreign_key;
 mod glob;
 mod guard;
 mod handle;
+mod identity;
 mod layout;
+mod links;
 mod loss;
 mod mentions;
 mod missing_column;
 #[cfg(feature = "mysql")]
 mod mysql;
 mod one_file;
+mod options;
 mod read;
 mod reference;
+mod rows;
 mod secret;
 mod sqlite;
 mod state;
 mod still;
+mod store;
+mod transaction;
 mod unsteady;
 mod url;
 mod watched;
@@ -31,24 +61,32 @@ mod widening;
 
 /// For the C API, which knows what goes on in the process.
 pub(crate) use descriptors::{Lent, lend};
-pub(crate) use guard::{FileId, Held, hold};
+pub(crate) use file_id::FileId;
+pub(crate) use guard::{Held, hold};
 
-pub use chunk::Chunk;
+pub use affinity::{Affinity, utf16_holds};
+pub use cannot_add::cannot_add;
+pub use capabilities::Capabilities;
+pub use chunk::{Chunk, FULL_BYTES};
+pub use column::{ColumnLayout, EngineType, Storage};
 pub use connection::{
-    Cells, Change, Connection, Copied, Cursor, Depth, Engine, Inserter, Next, Query, Reading, Row, RowCounts,
-    Transaction, Watches, Whereabouts, Write,
+    Catalog, Change, Connection, Copied, Depth, Dialect, Inserter, Reading, Reads, RowCounts, Whereabouts, Write,
+    Writes,
 };
 pub use foreign_key::{ForeignKey, TableName};
 pub use glob::Glob;
-pub use handle::{Database, OpenOptions};
-pub use layout::{Affinity, ColumnLayout, Filled, Layout, Storage, TableLayout, utf16_holds};
+pub use handle::Database;
+pub use layout::{Filled, Layout, TableLayout};
 pub use loss::{KEPT, Loss, Losses};
 pub use mentions::Mentioned;
-pub use missing_column::{Kinds, MissingColumn, cannot_add};
+pub use missing_column::{Kinds, MissingColumn};
+pub use options::OpenOptions;
 pub use read::{EachRow, QueryRow, ReadStatement};
 pub use reference::{Reference, References};
+pub use rows::{Cells, Cursor, Next, Query, Row};
 pub use secret::{Password, Secret};
 pub use sqlite::{create_copy, open_copy, sqlite_version};
 pub use state::State;
+pub use transaction::{Transaction, Watches};
 pub use unsteady::Unsteady;
 pub use widening::Widening;

@@ -8,7 +8,7 @@ use std::fs::Metadata;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::guard::{self, FileId};
+use super::file_id::{FileId, id_of};
 use super::still::Still;
 use crate::error::{Domain, Error, Result, Status};
 
@@ -24,7 +24,7 @@ pub struct OneFile {
 impl OneFile {
     /// The file that was found at a path.
     pub fn new(path: &Path, found: &Metadata) -> OneFile {
-        OneFile { path: path.to_owned(), id: guard::id_of(found), copied: None }
+        OneFile { path: path.to_owned(), id: id_of(found), copied: None }
     }
 
     /// The file that was opened by a path, as the guard saw it.
@@ -53,7 +53,7 @@ impl OneFile {
     /// Fails if the path names another file now, or none, or one that is no longer as its copy. Opens nothing.
     pub fn check(&self) -> Result<()> {
         match std::fs::metadata(&self.path) {
-            Ok(now) if guard::id_of(&now) == self.id => {}
+            Ok(now) if id_of(&now) == self.id => {}
             Ok(_) => return Err(replaced(&self.path)),
             Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 return Err(refusal("the database's file was moved or deleted since it was opened", &self.path));

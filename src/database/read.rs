@@ -1,9 +1,9 @@
-//! Statements of somebody else's, which may only read.
+//! SQL from callers, restricted to reading.
 
 use crate::error::Result;
 use crate::values::{Value, ValueRef};
 
-use super::connection::Next;
+use super::rows::Next;
 
 /// One row of such a statement.
 #[derive(Clone, Copy, Debug)]

@@ -1,18 +1,20 @@
-//! Passwords: kept, and never shown.
+//! Passwords: kept, never shown, and wiped.
 
 use std::fmt;
 use std::sync::Arc;
 
+use zeroize::Zeroizing;
+
 use crate::error::Result;
 
-/// Text that is never shown.
+/// Text that is never shown, and wiped when it is dropped.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Keeps a text secret.
     pub fn new(text: impl Into<String>) -> Secret {
-        Secret(text.into())
+        Secret(Zeroizing::new(text.into()))
     }
 
     /// The text, for who needs it.

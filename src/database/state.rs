@@ -1,36 +1,36 @@
 //! One consistent state of a database, to be read for as long as that takes.
 
 use super::connection::Connection;
-#[cfg(feature = "mysql")]
-use super::connection::Transaction;
-use super::sqlite::SqliteState;
+use super::transaction::Transaction;
+use crate::error::Result;
 
 /// What is behind it.
 enum Source<'d> {
-    Sqlite(Box<SqliteState<'d>>),
-    #[cfg(feature = "mysql")]
-    Server(&'d dyn Connection, #[expect(dead_code, reason = "ends when it is dropped")] Transaction<'d>),
+    /// What reads this state alone.
+    Own(Box<dyn Connection + 'd>),
+    /// A connection of the handle's, and the transaction that it is in.
+    Shared(&'d dyn Connection, #[expect(dead_code, reason = "ends when it is dropped")] Transaction<'d>),
 }
 
 /// One consistent state. It is let go when this is dropped.
 pub struct State<'d>(Source<'d>);
 
 impl<'d> State<'d> {
-    pub(super) fn of_file(state: SqliteState<'d>) -> State<'d> {
-        State(Source::Sqlite(Box::new(state)))
+    /// What `connection` reads, for as long as it lives.
+    pub(super) fn of(connection: impl Connection + 'd) -> State<'d> {
+        State(Source::Own(Box::new(connection)))
     }
 
-    #[cfg(feature = "mysql")]
-    pub(super) fn of_server(reader: &'d dyn Connection, transaction: Transaction<'d>) -> State<'d> {
-        State(Source::Server(reader, transaction))
+    /// What `reader` reads in a transaction that begins now.
+    pub(super) fn in_transaction(reader: &'d dyn Connection) -> Result<State<'d>> {
+        Ok(State(Source::Shared(reader, Transaction::read(reader)?)))
     }
 
     /// What reads it.
     pub fn connection(&self) -> &dyn Connection {
         match &self.0 {
-            Source::Sqlite(state) => state.as_ref(),
-            #[cfg(feature = "mysql")]
-            Source::Server(reader, _) => *reader,
+            Source::Own(connection) => connection.as_ref(),
+            Source::Shared(reader, _) => *reader,
         }
     }
 }

@@ -1,107 +1,68 @@
-//! Where a database is.
+//! Where a database is: which engine a URL is for.
 
-#[cfg(feature = "mysql")]
-use super::mysql::Address;
-use super::sqlite::SqliteAddress;
+use super::drivers::{DRIVERS, Driver, FORMS, of_path};
+use super::store::Address;
 use crate::error::{Domain, Error, Result, Status};
 
-/// A database's address, taken apart.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Url {
-    Sqlite(SqliteAddress),
-    /// A schema of a MySQL or MariaDB server.
-    #[cfg(feature = "mysql")]
-    Mysql(Box<Address>),
-}
-
-/// What is meant by a scheme.
-enum Scheme {
-    Sqlite,
-    File,
-    Server,
-    /// A kind of server that people use, and that this version does not open.
-    Postgresql,
-    Unknown,
-}
-
-/// A URL of which the scheme is known: the scheme, the driver of SQLAlchemy's behind its `+`, and what stands behind the colon.
+/// A URL, taken apart.
 struct Split<'u> {
-    scheme: Scheme,
-    driver: &'u str,
+    /// `None` for a scheme of others.
+    driver: Option<&'static Driver>,
+    /// The driver of SQLAlchemy's behind the scheme's `+`.
+    variant: &'u str,
+    /// What stands behind the colon.
     rest: &'u str,
 }
 
 /// The scheme of a URL; `None` for a path.
 fn split(url: &str) -> Option<Split<'_>> {
     let (scheme, rest) = url.split_once(':')?;
-    let (name, driver) = scheme.split_once('+').unwrap_or((scheme, ""));
-    let scheme = match name.to_ascii_lowercase().as_str() {
-        "sqlite" => Scheme::Sqlite,
-        "file" => Scheme::File,
-        "mysql" | "mariadb" => Scheme::Server,
-        "postgresql" | "postgres" => Scheme::Postgresql,
-        // With a driver it is a URL, even if pathlib took one of the slashes away.
-        _ if !driver.is_empty() && !scheme.contains('/') => Scheme::Unknown,
-        _ => return None,
+    let (name, variant) = scheme.split_once('+').unwrap_or((scheme, ""));
+    let is_it = |driver: &&Driver| driver.schemes.iter().any(|scheme| name.eq_ignore_ascii_case(scheme));
+    let driver = DRIVERS.iter().find(is_it);
+    // With a driver it is a URL, even if pathlib took one of the slashes away.
+    let is_url = driver.is_some() || !variant.is_empty() && !scheme.contains('/');
+    is_url.then_some(Split { driver, variant, rest })
+}
+
+/// Whether it names a schema of a server.
+pub fn is_on_a_server(url: &str) -> bool {
+    split(url).and_then(|split| split.driver).is_some_and(|driver| driver.on_a_server)
+}
+
+/// Reads a path, or a URL of one of the [`DRIVERS`], those of SQLAlchemy left aside. Relative paths are those of this moment's working
+/// directory. An error repeats nothing of another program's URL, in which there can be a password anywhere.
+pub fn parse(url: &str) -> Result<Box<dyn Address>> {
+    let refused = |status, message: &str, hint: &str| {
+        Err(Error::new(status, Domain::Database, message).detail("parameter", "url").hint(hint))
     };
-    Some(Split { scheme, driver, rest })
-}
-
-impl Url {
-    /// Whether it names a schema of a server.
-    pub fn is_server(url: &str) -> bool {
-        matches!(split(url), Some(Split { scheme: Scheme::Server, .. }))
-    }
-
-    /// Reads a path, `sqlite:PATH`, `sqlite:///PATH`, `file:PATH?mode=ro` or `mysql://…`, the drivers of SQLAlchemy's URLs left aside.
-    /// Relative paths are those of this moment's working directory. An error repeats nothing of another program's URL, in which
-    /// there can be a password anywhere.
-    pub fn parse(url: &str) -> Result<Url> {
-        let refused = |status, message: &str| {
-            let error = Error::new(status, Domain::Database, message).detail("parameter", "url");
-            Err(error.hint("mysql://… or mariadb://… for a server; a path, sqlite:PATH or sqlite:///PATH for a file"))
-        };
-        match split(url) {
-            Some(Split { scheme: Scheme::Server, rest, .. }) => server(rest),
-            Some(Split { scheme: Scheme::Sqlite, driver: "" | "pysqlite", rest }) => {
-                SqliteAddress::of_sqlite(rest).map(Url::Sqlite)
-            }
-            Some(Split { scheme: Scheme::File, driver: "", rest }) => SqliteAddress::of_file(rest).map(Url::Sqlite),
-            Some(Split { scheme: Scheme::Postgresql, .. }) => {
-                refused(Status::Unsupported, "PostgreSQL is not among the databases that can be opened")
-            }
-            Some(_) => refused(Status::InvalidArgument, "the URL has a driver that is not known"),
-            None if url.contains("://") => refused(Status::InvalidArgument, "the URL has a scheme that is not known"),
-            None => SqliteAddress::of_path(url).map(Url::Sqlite),
+    let takes = |driver: &Driver, variant| driver.variants.is_none_or(|known| known.contains(&variant));
+    match split(url) {
+        Some(Split { driver: Some(driver), variant, rest }) if takes(driver, variant) => match &driver.engine {
+            Ok(engine) => (engine.address)(rest),
+            Err(not) => refused(Status::Unsupported, not.message, not.hint),
+        },
+        Some(_) => refused(Status::InvalidArgument, "the URL has a driver that is not known", FORMS),
+        None if url.contains("://") => {
+            refused(Status::InvalidArgument, "the URL has a scheme that is not known", FORMS)
         }
+        None => of_path(url),
     }
-}
-
-/// Opens what stands behind the scheme.
-#[cfg(feature = "mysql")]
-fn server(rest: &str) -> Result<Url> {
-    Address::parse(&format!("mysql:{rest}")).map(|address| Url::Mysql(Box::new(address)))
-}
-
-#[cfg(not(feature = "mysql"))]
-fn server(_: &str) -> Result<Url> {
-    Err(Error::new(Status::Unsupported, Domain::Database, "this build opens SQLite files only")
-        .detail("parameter", "url")
-        .hint("pass the path of a SQLite file, or build with the feature mysql"))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Url;
-    use crate::error::Status;
+    use std::any::Any;
     use std::path::PathBuf;
 
+    use super::super::sqlite::SqliteAddress;
+    use super::{is_on_a_server, parse};
+    use crate::error::Status;
+
     fn path(url: &str) -> (PathBuf, bool) {
-        match Url::parse(url).unwrap() {
-            Url::Sqlite(address) => (address.path, address.read_only),
-            #[cfg(feature = "mysql")]
-            other => panic!("{other:?}"),
-        }
+        let address: Box<dyn Any> = parse(url).unwrap();
+        let SqliteAddress { path, read_only } = *address.downcast().unwrap();
+        (path, read_only)
     }
 
     #[test]
@@ -119,9 +80,9 @@ mod tests {
 
     #[test]
     fn refuses_what_is_not_a_file_without_repeating_passwords() {
-        assert_eq!(Url::parse("").unwrap_err().status(), Status::InvalidArgument);
-        assert_eq!(Url::parse("sqlite:").unwrap_err().status(), Status::InvalidArgument);
-        assert_eq!(Url::parse(":memory:").unwrap_err().status(), Status::InvalidArgument);
+        assert_eq!(parse("").unwrap_err().status(), Status::InvalidArgument);
+        assert_eq!(parse("sqlite:").unwrap_err().status(), Status::InvalidArgument);
+        assert_eq!(parse(":memory:").unwrap_err().status(), Status::InvalidArgument);
         for (url, status) in [
             ("mysql://me:secret@host", Status::InvalidArgument),
             ("mysql:/me:secret@host/x", Status::InvalidArgument),
@@ -133,20 +94,19 @@ mod tests {
             ("sqlite://me:secret@host/x", Status::InvalidArgument),
             ("oracle+cx:/me:secret@host/x", Status::InvalidArgument),
         ] {
-            let error = Url::parse(url).unwrap_err();
-            let expected = if cfg!(feature = "mysql") || !Url::is_server(url) { status } else { Status::Unsupported };
+            let error = parse(url).unwrap_err();
+            let expected = if cfg!(feature = "mysql") || !is_on_a_server(url) { status } else { Status::Unsupported };
             assert_eq!(error.status(), expected, "{url}: {error}");
             assert!(!error.to_json().to_string().contains("secret"), "{url}: {}", error.to_json());
         }
         assert!(
-            Url::is_server("MySQL://host/x") && Url::is_server("mysql+pymysql://host/x") && !Url::is_server("mysql.db")
+            is_on_a_server("MySQL://host/x") && is_on_a_server("mysql+pymysql://host/x") && !is_on_a_server("mysql.db")
         );
     }
 
-    #[cfg(feature = "mysql")]
     #[test]
     fn the_driver_of_a_server_is_left_aside() {
-        let url = Url::parse("mysql+pymysql://me@host/x?charset=utf8mb4").unwrap();
-        assert_eq!(url, Url::parse("mariadb://me@host/x").unwrap());
+        let read = |url| parse(url).map_or_else(|error| error.to_json().to_string(), |address| format!("{address:?}"));
+        assert_eq!(read("mysql+pymysql://me@host/x?charset=utf8mb4"), read("mariadb://me@host/x"));
     }
 }

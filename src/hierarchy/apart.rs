@@ -5,7 +5,7 @@ use super::leaves::scan_leaves;
 use super::row_query::RowQuery;
 use super::selection::Selection;
 use super::walk::{Owner, Shape, Visitor, range, row_order, walk_below_run, walk_nodes};
-use crate::database::{Connection, Engine, Layout, Next, Row, TableLayout};
+use crate::database::{Connection, Layout, Next, Row, TableLayout};
 use crate::error::Result;
 use crate::progress::Job;
 use crate::schema::{Entity, LinkOwner, Place, quote};
@@ -75,10 +75,10 @@ fn walk_leaves(
 }
 
 /// The order in which to read the rows of a table, so that what its links link comes in some order too: where rows have no rowid the
-/// primary key says nothing of that, but a server has an index for the foreign key.
+/// primary key says nothing of that, but some engines have an index for the foreign key.
 pub fn link_order(connection: &dyn Connection, table: &TableLayout) -> String {
     match table.schema.place {
-        Place::Link { leaf, .. } if connection.engine() == Engine::Mysql => {
+        Place::Link { leaf, .. } if connection.capabilities().indexes_foreign_keys => {
             let column = table.schema.parent_column(leaf);
             column.map_or_else(String::new, |column| format!(" ORDER BY t.{}", table.quoted(column.name)))
         }

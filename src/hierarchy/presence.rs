@@ -197,7 +197,7 @@ mod tests {
         let mut untyped = layout.clone();
         // Columns without a type keep the bits from being used; SQLite's own idea of the types stays.
         let columns = untyped.tables.iter_mut().flat_map(|table| &mut table.columns);
-        columns.for_each(|column| column.storage = Storage::Sqlite(Affinity::Blob));
+        columns.for_each(|column| column.storage = Storage::Affinity(Affinity::Blob));
         let (bits, looked_up) = (select(&database, &layout), select(&database, &untyped));
         let counts = |selection: &Selection| -> Vec<(&str, u64, u64)> {
             selection.counts.iter().map(|c| (c.table.name, c.rows, c.unsound)).collect()

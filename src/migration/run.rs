@@ -41,7 +41,7 @@ pub fn migrate(
     let reader = reading.as_ref().map_or(writer, State::connection);
     let watches = Watches::new(&job, [reader, writer]);
     // Where a transaction that writes keeps all other writers out, it begins when the source was judged.
-    let late = reading.is_some() && !writer.has_other_writers();
+    let late = reading.is_some() && !writer.capabilities().other_writers;
     let mut writing = if late { None } else { Some(begin(&job, (reader, writer))?) };
     let mut sides =
         Sides::new((source, reader), (target_database, writer), experiment, &options, (transformation, false))?;
@@ -209,7 +209,7 @@ fn judge_fit(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions) -
                         cannot be NULL there";
             (Status::Lossy, message, hint.to_owned())
         } else {
-            let widen = sides.target.how_to_widen().unwrap_or("change the target's schema");
+            let widen = sides.target.capabilities().how_to_widen.unwrap_or("change the target's schema");
             let hint = format!(
                 "{widen} (EXPMIG_MIGRATE_ADD_COLUMNS adds missing columns), or allow the loss with EXPMIG_MIGRATE_ALLOW_LOSSY"
             );
@@ -445,9 +445,10 @@ fn losses(fit: &Fit) -> Option<String> {
 fn add_columns(sides: &mut Sides<'_>, prepared: &Prepared) -> Result<()> {
     for (table, column) in &prepared.fit.added_columns {
         let Some(there) = sides.target_layout.table(table) else { continue };
-        if !sides.target.add_column(there, column)? {
+        if sides.target.capabilities().ddl_commits {
             return Err(cannot_add(Domain::Migration, sides.target, &missing(sides, prepared)?));
         }
+        sides.target.add_column(there, column)?;
     }
     if !prepared.fit.added_columns.is_empty() {
         sides.read_target_again()?;

@@ -64,9 +64,9 @@ pub fn create(
     let mut pages = Pages::new(job, counting, 2);
     job.begin("copying the database")?;
     let mut copied = |done, total| pages.at(done, total);
-    match database.path() {
-        Some(_) => reader.copy_into(&copy, &mut copied)?,
-        None => rows::copy_out(reader, &copy, &mut copied)?,
+    match database.capabilities().whole_files {
+        true => reader.copy_into(&copy, &mut copied)?,
+        false => rows::copy_out(reader, &copy, &mut copied)?,
     }
     pages.next("reading the copy back")?;
     let (size, blake3) = checksum(&file, &copy, &mut pages)?;

@@ -128,7 +128,7 @@ impl Identity {
         }
         experiments.sort_by_key(|found| found.id);
         let Marks { file, device, path, server } = Marks::of(database);
-        let (engine, file_name) = (database.engine().name().to_owned(), database.name());
+        let (engine, file_name) = (database.capabilities().engine.to_owned(), database.name());
         Ok(Identity { engine, file_name, file, device, path, server, experiments })
     }
 
@@ -156,7 +156,7 @@ impl Identity {
 
     /// Whether this is the identity of `database`.
     pub fn is_of(&self, database: &Database) -> Result<Known> {
-        if self.engine != database.engine().name() {
+        if self.engine != database.capabilities().engine {
             return Ok(Known::No);
         }
         let now = Marks::of(database);

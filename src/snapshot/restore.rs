@@ -110,9 +110,9 @@ fn overwrite(
     let reader = database.reader()?;
     let _watches = Watches::new(job, [reader, reader]);
     let mut copied = |done, total| pages.at(done, total);
-    let warnings = match database.path() {
-        Some(_) => database.replace_content(&found.path, keep, job, &mut copied).map(|()| Vec::new())?,
-        None => rows::replace(database, &found.path, keep, job, &mut copied)?,
+    let warnings = match database.capabilities().whole_files {
+        true => database.replace_content(&found.path, keep, job, &mut copied).map(|()| Vec::new())?,
+        false => rows::replace(database, &found.path, keep, job, &mut copied)?,
     };
     Ok((kept, warnings))
 }
@@ -133,9 +133,9 @@ fn no_safety(cause: Error) -> Error {
 
 /// A copy has the same name and the same experiments, and so has what it was copied from.
 fn perhaps_of_another(snapshot: &Snapshot, database: &Database) -> Error {
-    let (what, place) = match database.path() {
-        Some(_) => ("file", "to another file system or machine"),
-        None => ("server", "to another server"),
+    let (what, place) = match database.capabilities().whole_files {
+        true => ("file", "to another file system or machine"),
+        false => ("server", "to another server"),
     };
     let message = format!(
         "the snapshot {} is of a database that resembles this one (its name or its place, and experiments), but it is not certain that it is the same {what}",

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use super::content::Content;
 use crate::database::{
-    ColumnLayout, Connection, Copied, Database, Inserter, Layout, Next, TableLayout, Transaction, Unsteady, Watches,
-    create_copy, open_copy,
+    ColumnLayout, Connection, Copied, Database, FULL_BYTES, Inserter, Layout, Next, TableLayout, Transaction, Unsteady,
+    Watches, create_copy, open_copy,
 };
 use crate::digest::same_content;
 use crate::error::{Domain, Error, Result, Status};
@@ -19,9 +19,8 @@ use crate::schema::{Column, Kind, OWN_TABLES, Role, create_statement_as, quote};
 use crate::spill::CellBuffer;
 use crate::values::ValueRef;
 
-/// Cells and bytes that are written at once.
+/// Cells that are written at once.
 const FULL_CELLS: usize = 8192;
-const FULL_BYTES: usize = 1 << 20;
 
 /// Writes one consistent state of everything into the file at `into`, which is empty and ours. Does not flush it.
 pub fn copy_out(source: &dyn Connection, into: &Path, copied: Copied<'_>) -> Result<()> {

@@ -273,7 +273,7 @@ mod tests {
             Value::Blob(b"5".to_vec()),
         ];
         for declared in ["FLOAT", "TEXT", "JSON", "INT", "", "BLOB", "VARCHAR(50)"] {
-            let storage = Storage::Sqlite(Affinity::of(declared));
+            let storage = Storage::Affinity(Affinity::of(declared));
             let column = ColumnLayout {
                 name: "v".into(),
                 schema: None,

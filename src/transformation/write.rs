@@ -4,15 +4,14 @@ use super::examine::CELLS;
 use super::metric::Metric;
 use super::result::Noted;
 use super::undo_log::{Fingerprint, Touched, UndoLog, fingerprint};
-use crate::database::{Change, Connection, Layout, Mentioned, Next, TableLayout, Write};
+use crate::database::{Change, Connection, FULL_BYTES, Layout, Mentioned, Next, TableLayout, Write};
 use crate::digest::Census;
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::IdSet;
 use crate::schema::{Role, quote};
 use crate::values::{Value, ValueRef};
 
-/// A chunk is also written when it has this many bytes of text and blobs, or this many rows.
-const FULL_BYTES: usize = 1 << 20;
+/// A chunk is also written when it has this many rows.
 const FULL_ROWS: usize = 1 << 14;
 
 /// Rows that are looked at once more with one statement.
@@ -91,7 +90,7 @@ impl<'c> Writer<'c> {
             statements: Default::default(),
             log,
             suspicious: connection.has_triggers(table)?,
-            has_other_writers: connection.has_other_writers(),
+            has_other_writers: connection.capabilities().other_writers,
             copied: IdSet::default(),
             first_copy: match most_copies {
                 0 => 0,

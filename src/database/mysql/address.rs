@@ -30,7 +30,7 @@ pub enum SslMode {
 
 /// Where a schema is, and how to get there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Address {
+pub struct MysqlAddress {
     pub user: Option<String>,
     pub password: Option<Secret>,
     pub host: String,
@@ -46,7 +46,7 @@ pub struct Address {
     pub read_timeout: Option<Duration>,
 }
 
-impl fmt::Display for Address {
+impl fmt::Display for MysqlAddress {
     /// Without the password: for messages.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let user = self.user.as_ref().map_or_else(String::new, |user| format!("{user}@"));
@@ -80,9 +80,9 @@ fn milliseconds(value: &str, name: &str) -> Result<Duration> {
     }
 }
 
-impl Address {
+impl MysqlAddress {
     /// Reads `mysql://[USER[:PASSWORD]@]HOST[:PORT]/SCHEMA[?NAME=VALUE&…]`.
-    pub fn parse(url: &str) -> Result<Address> {
+    pub fn parse(url: &str) -> Result<MysqlAddress> {
         let parsed = url::Url::parse(url).map_err(|error| invalid(format!("the URL is not understood: {error}")))?;
         let schema = decoded(parsed.path().strip_prefix('/').unwrap_or_default(), "schema")?;
         if schema.is_empty() || schema.contains(['/', '\0']) {
@@ -95,7 +95,7 @@ impl Address {
         if parsed.fragment().is_some() {
             return Err(invalid("the URL has a # in it, which has to be written as %23"));
         }
-        let mut address = Address {
+        let mut address = MysqlAddress {
             user: Some(decoded(parsed.username(), "user")?).filter(|user| !user.is_empty()),
             password: parsed.password().map(|text| decoded(text, "password")).transpose()?.map(Secret::new),
             host: decoded(parsed.host_str().unwrap_or_default(), "host")?.trim_matches(['[', ']']).to_owned(),
@@ -165,13 +165,13 @@ fn ssl_mode_of(value: &str) -> Result<SslMode> {
 mod tests {
     use std::time::Duration;
 
-    use super::{Address, SslMode};
+    use super::{MysqlAddress, SslMode};
     use crate::error::Status;
 
     #[test]
     fn everything_in_a_url_is_read_and_decoded() {
         let url = "mysql://me%40home:p%3Ass%2F%25@db.example:3307/my%20schema?ssl-mode=VERIFY_CA&ssl_ca=/a%2Bb.pem&read-timeout-ms=5";
-        let address = Address::parse(url).unwrap();
+        let address = MysqlAddress::parse(url).unwrap();
         assert_eq!(address.user.as_deref(), Some("me@home"));
         assert_eq!(address.password.as_ref().unwrap().reveal(), "p:ss/%");
         assert_eq!((address.host.as_str(), address.port), ("db.example", 3307));
@@ -184,13 +184,13 @@ mod tests {
 
     #[test]
     fn what_is_left_out_has_defaults() {
-        let address = Address::parse("mysql://[::1]/s").unwrap();
+        let address = MysqlAddress::parse("mysql://[::1]/s").unwrap();
         assert_eq!((address.host.as_str(), address.port, address.user, address.password), ("::1", 3306, None, None));
         assert_eq!((address.ssl_mode, address.read_timeout), (SslMode::Preferred, None));
-        let address = Address::parse("mariadb://u@localhost/s?socket=/run/s.sock").unwrap();
+        let address = MysqlAddress::parse("mariadb://u@localhost/s?socket=/run/s.sock").unwrap();
         assert_eq!((address.ssl_mode, address.socket.as_deref()), (SslMode::Disabled, Some("/run/s.sock")));
         assert_eq!(address.to_string(), "mysql://u@localhost/s?socket=/run/s.sock");
-        assert_eq!(Address::parse("mysql://h/s?ssl-ca=/x").unwrap().ssl_mode, SslMode::VerifyIdentity);
+        assert_eq!(MysqlAddress::parse("mysql://h/s?ssl-ca=/x").unwrap().ssl_mode, SslMode::VerifyIdentity);
     }
 
     #[test]
@@ -208,11 +208,11 @@ mod tests {
             "mysql://u:secret@h/s?read-timeout-ms=secret",
             "mysql://u:secret@h/s?connect-timeout-ms=0",
         ] {
-            let error = Address::parse(url).unwrap_err();
+            let error = MysqlAddress::parse(url).unwrap_err();
             assert_eq!(error.status(), Status::InvalidArgument, "{url}");
             assert!(!error.to_json().to_string().contains("secret"), "{url}: {}", error.to_json());
         }
-        let shown = format!("{:?}", Address::parse("mysql://u:secret@h/s").unwrap());
+        let shown = format!("{:?}", MysqlAddress::parse("mysql://u:secret@h/s").unwrap());
         assert!(!shown.contains("secret"), "{shown}");
     }
 }

@@ -148,6 +148,16 @@ impl Read {
     }
 }
 
+/// A value on its way to the server.
+pub fn wire(value: ValueRef<'_>) -> mysql::Value {
+    match value {
+        ValueRef::Null => mysql::Value::NULL,
+        ValueRef::Integer(number) => mysql::Value::Int(number),
+        ValueRef::Real(number) => mysql::Value::Double(number),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => mysql::Value::Bytes(bytes.to_vec()),
+    }
+}
+
 /// As `format_timestamp` writes it; dates that are none, such as `0000-00-00`, by their digits. A good part of all values are times,
 /// so the digits are written by hand.
 fn date_text((year, month, day): (u16, u8, u8), time: Option<(u8, u8, u8, u32)>, out: &mut Vec<u8>) {

@@ -2,36 +2,12 @@
 //! is sent is what comes back.
 
 use super::column_type::{Charset, ColumnType};
+use super::stored::{Stored, keep};
 use super::{numbers, times};
 use crate::values::{Value, ValueRef, json};
 
-/// What would be read back.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Stored {
-    /// The value, bit by bit.
-    Same,
-    /// Another one, which is what has to be sent.
-    As(Value),
-    /// Nothing: the column refuses the value.
-    Refused,
-    /// Only the server knows.
-    Ask,
-}
-
 /// MariaDB looks no deeper into JSON than this.
 const JSON_DEPTH: usize = 31;
-
-impl ColumnType {
-    /// Whether a value is certainly stored as it is.
-    pub fn certainly_keeps(&self, value: ValueRef<'_>) -> bool {
-        store(self, value) == Stored::Same
-    }
-
-    /// Whether a value that was read from such a column goes back. What only the server knows is looked for in the whole column.
-    pub fn takes_back(&self, value: ValueRef<'_>) -> bool {
-        matches!(store(self, value), Stored::Same | Stored::Ask)
-    }
-}
 
 /// What becomes of a value in a column of this type.
 pub fn store(column: &ColumnType, value: ValueRef<'_>) -> Stored {
@@ -71,10 +47,6 @@ pub fn store(column: &ColumnType, value: ValueRef<'_>) -> Stored {
         (ColumnType::Json, ValueRef::Text(text)) if std::str::from_utf8(text).is_ok() => Stored::Ask,
         _ => Stored::Refused,
     }
-}
-
-pub fn keep(fits: bool) -> Stored {
-    if fits { Stored::Same } else { Stored::Refused }
 }
 
 /// Whether it is a member, or are members in their order.

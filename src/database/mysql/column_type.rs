@@ -1,7 +1,6 @@
 //! The types of columns, as far as it matters what they do to a value.
 
-use super::members::members;
-use crate::database::layout::Affinity;
+use super::enum_members::members;
 
 /// What a text column can hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,47 +145,6 @@ const GEOMETRIES: [(&str, u32); 9] = [
 const FORMED: [&str; 3] = ["uuid", "inet4", "inet6"];
 
 impl ColumnType {
-    /// Whether SQLite keeps everything that such a column can hold in a column of its own with this affinity.
-    pub fn is_kept_by(&self, affinity: Affinity) -> bool {
-        match self {
-            // What is beyond 63 bits is text.
-            ColumnType::Integer { most, .. } | ColumnType::Bits { most } => {
-                affinity == Affinity::Blob || (affinity.is_exact() && *most <= i64::MAX.unsigned_abs())
-            }
-            ColumnType::Year { .. } => affinity.is_exact(),
-            ColumnType::Binary { .. } | ColumnType::Geometry { .. } | ColumnType::Vector { .. } => true,
-            ColumnType::Text { .. }
-            | ColumnType::Json
-            | ColumnType::DateTime { .. }
-            | ColumnType::Timestamp { .. }
-            | ColumnType::Date
-            | ColumnType::Time { .. }
-            | ColumnType::Choice { .. }
-            | ColumnType::Formed(_) => matches!(affinity, Affinity::Blob | Affinity::Text),
-            // Whole numbers are integers.
-            ColumnType::Decimal(Decimal { scale, number: false, .. }) if *scale > 0 => {
-                matches!(affinity, Affinity::Blob | Affinity::Text)
-            }
-            ColumnType::Float(_)
-            | ColumnType::Double(_)
-            | ColumnType::Rounded { .. }
-            | ColumnType::Decimal(_)
-            | ColumnType::Cell
-            | ColumnType::Other => affinity == Affinity::Blob,
-        }
-    }
-
-    /// Whether SQLite keeps everything but -0.0 in a column for real numbers.
-    pub fn is_real(&self) -> bool {
-        matches!(self, ColumnType::Float(_) | ColumnType::Double(_) | ColumnType::Rounded { .. })
-    }
-
-    /// Whether what is read of a value tells all of it: a character set can have characters that no other has.
-    pub fn is_read_whole(&self) -> bool {
-        let ColumnType::Text { charset: Charset::Other(charset), .. } = self else { return true };
-        charset == "latin1" || charset == "ascii"
-    }
-
     /// The type with this description.
     pub fn of(declared: &Declared) -> ColumnType {
         let attribute = |word: &str| declared.column_type.to_ascii_lowercase().split(' ').any(|part| part == word);

@@ -286,6 +286,18 @@ const REFUSED_BY_A_TRIGGER: (Status, &str, &str) = (
     "change the data, or the trigger; nothing was changed",
 );
 
+/// Why a statement failed: the server's or the driver's reason is kept as it is, since some are no reason to give up.
+pub enum Failure {
+    Server(Cause),
+    Ours(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Failure {
+        Failure::Ours(error)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Cause, MySqlError, translate};

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::connection::MysqlConnection;
 use super::key_columns::{self, Keys};
 use super::names::backticked;
-use crate::database::connection::{Connection, Next};
+use crate::database::connection::Reads;
 use crate::database::foreign_key as declared;
 use crate::database::foreign_key::TableName;
+use crate::database::rows::Next;
 use crate::error::{Error, Result};
 
 /// A row for each column, of the keys that begin or end in the schema.

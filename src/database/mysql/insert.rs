@@ -5,13 +5,16 @@ use std::sync::Arc;
 use mysql::Value as Wire;
 
 use super::any_cell;
-use super::coercion::{Stored, store};
+use super::cell::wire;
+use super::coercion::store;
 use super::column_type::ColumnType;
-use super::connection::{MysqlConnection, wire};
-use super::load;
+use super::connection::MysqlConnection;
+use super::load_data;
 use super::numbers::{large, plain};
-use crate::database::connection::{Connection, Inserter};
-use crate::database::layout::{ColumnLayout, Storage, TableLayout};
+use super::stored::Stored;
+use crate::database::column::ColumnLayout;
+use crate::database::connection::{Catalog, Inserter};
+use crate::database::layout::TableLayout;
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::quote;
 use crate::values::{Value, ValueRef};
@@ -56,10 +59,7 @@ impl<'c> MysqlInserter<'c> {
         let names: Vec<String> = columns.iter().map(|column| quote(column)).collect();
         let find = |name: &&str| {
             let found = table.columns.iter().find(|column| column.name == *name)?;
-            match &found.storage {
-                Storage::Mysql(kind) => Some((found.clone(), kind.clone())),
-                _ => None,
-            }
+            Some((found.clone(), found.own_type::<ColumnType>()?.clone()))
         };
         let Some(columns) = columns.iter().map(find).collect::<Option<Vec<_>>>() else {
             return Err(Error::internal(Domain::Database, format!("{} has other columns", table.schema.name)));
@@ -68,13 +68,13 @@ impl<'c> MysqlInserter<'c> {
         let head = format!("INSERT INTO {} ({}) VALUES ", quote(&table.name), names.join(", "));
         let row = format!("({})", columns.iter().map(|(_, kind)| placeholder(kind)).collect::<Vec<_>>().join(", "));
         let rows = ROWS.min(MOST_PARAMETERS / width).max(1);
-        let loads = connection.server().local_infile && columns.iter().all(|(_, kind)| load::takes_text(kind));
+        let loads = connection.server().local_infile && columns.iter().all(|(_, kind)| load_data::takes_text(kind));
         Ok(MysqlInserter {
             connection,
             table: table.schema.name,
             many: format!("{head}{}", vec![row.as_str(); rows].join(", ")),
             one: format!("{head}{row}"),
-            load: loads.then(|| load::statement(&table.name, &names).into()),
+            load: loads.then(|| load_data::statement(&table.name, &names).into()),
             loaded: false,
             text: Vec::new(),
             columns,
@@ -141,7 +141,7 @@ impl<'c> MysqlInserter<'c> {
         for row in values.chunks_exact(width) {
             for (at, (column, value)) in self.columns.iter().zip(row).enumerate() {
                 let converted = self.converted(column, *value)?;
-                load::append(converted.as_ref().map_or(*value, Value::borrow), at + 1 == width, &mut text);
+                load_data::append(converted.as_ref().map_or(*value, Value::borrow), at + 1 == width, &mut text);
             }
         }
         self.connection.load(sql, self.table, &text, values.len() / width)?;

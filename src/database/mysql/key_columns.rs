@@ -1,7 +1,8 @@
 //! The columns of foreign keys, also beside tables that cannot be opened.
 
 use super::connection::MysqlConnection;
-use crate::database::connection::{Connection, Next, Row};
+use crate::database::connection::Reads;
+use crate::database::rows::{Next, Row};
 use crate::error::Result;
 use crate::values::Value;
 

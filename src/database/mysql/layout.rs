@@ -1,14 +1,15 @@
 //! Reading what a schema has.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::column_type::{ColumnType, Decimal, Declared, Zero};
 use super::connection::MysqlConnection;
-use super::{foreign_key, visible};
-use crate::database::connection::{Connection, Next, Row};
-use crate::database::layout::{
-    ColumnLayout, Layout, Storage, TableLayout, ids_are_no_key, is_relied_on, no_ids, not_a_table,
-};
+use super::{foreign_key, privileges};
+use crate::database::column::{ColumnLayout, Storage};
+use crate::database::connection::Reads;
+use crate::database::layout::{Layout, TableLayout, ids_are_no_key, is_relied_on, no_ids, not_a_table};
+use crate::database::rows::{Next, Row};
 use crate::error::{Error, Result};
 use crate::schema::{Column, Kind, Table, own_table, table};
 use crate::values::{Value, ValueRef};
@@ -49,7 +50,7 @@ pub fn read(connection: &MysqlConnection) -> Result<Layout> {
     let Names { tables: names, mut beside } = names(connection)?;
     let known: Vec<String> =
         names.iter().filter(|name| table(name).is_some_and(|_| is_relied_on(name))).cloned().collect();
-    visible::check(connection, &known)?;
+    privileges::check(connection, &known)?;
     for name in names {
         if let Some(schema) = table(&name) {
             let found = columns(connection, schema, &name)?;
@@ -79,7 +80,7 @@ fn names(connection: &MysqlConnection) -> Result<Names> {
     let mut names = Names { tables: Vec::new(), beside: Vec::new() };
     connection.query(TABLES, &[], &mut |row| {
         let name = text(row, 0)?;
-        match visible::what_is(&text(row, 1)?, row.value(2)?.readable().as_deref()) {
+        match privileges::what_is(&text(row, 1)?, row.value(2)?.readable().as_deref()) {
             None => names.tables.push(name),
             // Rows that are somewhere else are rows of somebody.
             Some(_) if table(&name).is_none() && text(row, 1)? == "BASE TABLE" => names.tables.push(name),
@@ -99,7 +100,7 @@ fn no_key(connection: &MysqlConnection, name: &str) -> Error {
 
 fn unique_id(connection: &MysqlConnection, name: &str) -> Result<bool> {
     // The server puts the end of a row's time into the keys of a system-versioned table; of the current rows it is the same.
-    let aside = visible::row_end(connection, name)?.unwrap_or_default();
+    let aside = privileges::row_end(connection, name)?.unwrap_or_default();
     let unique = texts(connection, UNIQUE, &[name, &aside].map(|name| Value::Text(name.as_bytes().to_vec())))?;
     Ok(unique.iter().any(|column| column.eq_ignore_ascii_case("id")))
 }
@@ -158,23 +159,19 @@ fn columns(connection: &MysqlConnection, schema: &'static Table, table: &str) ->
             zero: if connection.is_mariadb() { Zero::Plain } else { Zero::Signed },
         };
         let known = schema.columns.iter().find(|column| column.name.eq_ignore_ascii_case(&name));
+        let storage = Storage::Own(Arc::new(column_type(known, &declared)));
         columns.push(ColumnLayout {
-            schema: known,
-            name,
-            storage: Storage::Mysql(column_type(known, &declared)),
-            declared: declared.column_type,
             not_null: row.value(3)? == ValueRef::Text(b"NO"),
-            refers: None,
-            torn: false,
             counter: extra.contains("auto_increment"),
             // MariaDB writes the default that is NULL as a text, but none of a column that refuses it.
             has_default: row.value(12)? != ValueRef::Null,
             is_stamped: extra.contains("on update"),
+            ..ColumnLayout::new(name, known, declared.column_type, storage)
         });
         Ok(Next::Row)
     })?;
     match hidden {
-        Some(column) => Err(visible::hidden_column(connection, table, &column)?),
+        Some(column) => Err(privileges::hidden_column(connection, table, &column)?),
         None => Ok(TableLayout { schema, name: table.to_owned(), columns, generated, rowid: None }),
     }
 }

@@ -1,63 +1,69 @@
-//! What is particular to MySQL and MariaDB.
+//! MySQL and MariaDB.
 //!
 //! Everything above this room speaks one SQL, which a session here is set up to understand: names in double quotes (`ANSI_QUOTES`),
-//! numbered parameters (`?1`, see [`placeholders`]), strict types. What differs stands behind the `Connection` trait.
+//! numbered parameters (`?1`, see [`placeholders`]), strict types. DDL commits, so it never runs inside of a transaction that has written.
 //!
-//! - [`address`] is the URL, [`session`] a connection as we want it with the [`settings`] that it needs, [`opening`] the time that it may take, [`patience`] the time that the server may be silent, [`failure`] the server's errors as ours.
-//! - A result set occupies its connection until it is read. [`link`] lets others go first: what is left of a result set is put
+//! Beside the files that every engine has ([`super`] lists them):
+//!
+//! - [`session`] connects, within [`connect_timeout`], with the [`settings`] that a session needs; [`read_timeout`] is how long the
+//!   server may be silent, [`socket`] what a child after a fork lets go of.
+//! - A result set occupies its connection until it is read. [`channel`] lets others go first: what is left of a [`result_set`] is put
 //!   aside (in memory, then on disk), so that every statement of a job runs in its one transaction.
-//! - [`layout`] reads what a schema has, [`visible`] proves that the account sees all of it; [`column_type`] and [`coercion`] know what a column makes of a value, so that nothing is
-//!   left to the server's conversions: what [`insert`] sends is what comes back, or it is refused. [`numbers`], [`times`] and
-//!   [`members`] are parts of that.
-//!   [`any_cell`] is how a column of ours holds a cell of any type.
-//!   Many rows go by `LOAD DATA` where the server takes it ([`load`]), while the next are made ready ([`loading`]).
-//! - [`references`] finds the foreign keys that lead to our tables.
-//! - [`read`] lets other people's statements do nothing but read.
-//! - [`reserve`] keeps ids from others.
-//! - [`triggers`] knows whether writing sets off more than that.
-//! - [`added_column`] says how to add a column. Statements for people have [`names`] that every session reads.
-//! - [`widen`] changes types that are too narrow. [`attributes`] is what a changed column has to keep, [`foreign_key`] what stands in
-//!   the way and is put back; [`remembered`] keeps a widening that was cut off from losing any.
-//! - [`connection`], with [`rows`], [`locks`] and [`tables`], and [`store`] put it together. DDL commits, so it never runs inside of a transaction that has written.
+//! - [`privileges`] proves that the account sees all of the schema, [`key_columns`] reads the columns of foreign keys.
+//! - [`column_type`] is the type of a column, [`type_rules`] what that means to others. [`coercion`] decides what it makes of a value, so
+//!   that nothing is left to the server: [`stored`], [`numbers`], [`times`] and [`enum_members`] are parts of that. [`any_cell`] is how a
+//!   column of ours holds a cell of any type, [`tables`] what only the server knows of a table.
+//! - [`load_data`] writes many rows as text, [`load_thread`] while the next are made ready.
+//! - [`reserve_ids`] keeps ids from others, on a [`second_connection`].
+//! - [`widen`] changes types that are too narrow. [`column_attributes`] is what a changed column has to keep, [`foreign_key`] what stands
+//!   in the way and is put back; [`widening_log`] keeps a widening that was cut off from losing any. Statements for people have
+//!   [`names`] that every session reads.
 
-mod added_column;
+mod add_column;
 mod address;
 mod any_cell;
-mod attributes;
+mod capabilities;
 mod cell;
+mod change;
+mod channel;
 mod coercion;
+mod column_attributes;
 mod column_type;
+mod connect_timeout;
 mod connection;
+mod cursors;
+mod engine;
+mod enum_members;
 mod failure;
 mod foreign_key;
 mod insert;
 mod key_columns;
 mod layout;
-mod link;
-mod load;
-mod loading;
-mod locks;
-mod members;
+mod load_data;
+mod load_thread;
 mod names;
 mod numbers;
-mod opening;
-mod patience;
+mod open;
 mod placeholders;
+mod privileges;
 mod read;
+mod read_timeout;
 mod references;
-mod remembered;
-mod reserve;
-mod rows;
+mod reserve_ids;
+mod result_set;
+mod second_connection;
 mod session;
 mod settings;
 mod socket;
 mod store;
+mod stored;
 mod tables;
 mod times;
 mod triggers;
-mod visible;
+mod type_rules;
+mod waits;
 mod widen;
+mod widening_log;
 
-pub use address::Address;
-pub use column_type::ColumnType;
-pub use store::MysqlServer;
+pub use capabilities::CAPABILITIES;
+pub use open::address;

@@ -1,7 +1,7 @@
 //! What columns of numbers make of a value.
 
-use super::coercion::{Stored, keep};
 use super::column_type::{Decimal, Zero};
+use super::stored::{Stored, keep};
 use crate::values::{Value, ValueRef};
 
 /// Integers, and those beyond 63 bits, which are text.
@@ -209,8 +209,8 @@ fn significant(text: &str) -> (bool, Vec<u8>, i64) {
 #[cfg(test)]
 mod tests {
     use super::{decimal, rounded, same_number};
-    use crate::database::mysql::coercion::Stored;
     use crate::database::mysql::column_type::{Decimal, Zero};
+    use crate::database::mysql::stored::Stored;
     use crate::values::{Value, ValueRef};
 
     #[test]

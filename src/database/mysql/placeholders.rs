@@ -1,5 +1,9 @@
 //! Numbered parameters (`?1`), which MySQL does not have.
 
+use super::cell::wire;
+use crate::error::{Domain, Error, Result};
+use crate::values::ValueRef;
+
 /// A statement with plain `?` for every parameter.
 pub struct Plain {
     pub sql: String,
@@ -64,6 +68,12 @@ pub fn rewrite(sql: &str) -> Plain {
 
 /// The number of parameters that a statement takes.
 const MOST_VALUES: usize = 65_535;
+
+/// The values of a statement whose parameters were rewritten.
+pub fn arrange(order: &[usize], params: &[ValueRef<'_>]) -> Result<Vec<mysql::Value>> {
+    let missing = || Error::internal(Domain::Database, "a statement has more parameters than values");
+    order.iter().map(|at| params.get(*at).map(|value| wire(*value)).ok_or_else(missing)).collect()
+}
 
 fn position_of(names: &[Option<String>], named: &str) -> usize {
     let is_it = |name: &Option<String>| name.as_ref().is_some_and(|name| name.get(1..) == Some(named));

@@ -1,15 +1,16 @@
-//! Statements of somebody else's on a server: nothing but reading gets through.
+//! SQL from callers, restricted to reading.
 //!
 //! A transaction that only reads refuses most of what writes. What it lets pass is refused by its words, and within a transaction that
 //! writes everything that a query did, through a function for instance, is undone after it.
 
 use mysql::Error as Cause;
 
-use super::connection::{MysqlConnection, wire};
-use super::link::Failure;
+use super::cell::wire;
+use super::connection::MysqlConnection;
+use super::failure::Failure;
 use super::placeholders::{Plain, rewrite, words};
-use crate::database::connection::Transaction;
 use crate::database::read::{EachRow, QueryRow, ReadStatement};
+use crate::database::transaction::Transaction;
 use crate::error::{Domain, Error, Result, Status};
 use crate::values::{Value, ValueRef};
 

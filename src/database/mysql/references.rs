@@ -2,9 +2,10 @@
 
 use super::connection::MysqlConnection;
 use super::key_columns::{self, Keys};
-use crate::database::connection::{Connection, Next};
+use crate::database::connection::Reads;
 use crate::database::layout::Layout;
 use crate::database::reference::{Reference, References};
+use crate::database::rows::Next;
 use crate::error::{Error, Result};
 use crate::schema::{quote, table};
 use crate::values::Value;

@@ -8,10 +8,10 @@ use mysql::consts::CapabilityFlags;
 use mysql::prelude::Queryable;
 use mysql::{DriverError, Error as Cause, Opts, OptsBuilder, Pool, PoolConstraints, PoolOpts, PooledConn, SslOpts};
 
-use super::address::{Address, SslMode};
+use super::address::{MysqlAddress, SslMode};
+use super::connect_timeout::in_time;
 use super::failure::{lacks_tls, of_connecting, translate};
-use super::opening::in_time;
-use super::patience::Patience;
+use super::read_timeout::Patience;
 use super::settings;
 use crate::database::secret::Secret;
 use crate::error::{Domain, Error, Result, Status};
@@ -60,8 +60,8 @@ pub struct Server {
 
 /// How to get to a schema.
 #[derive(Clone, Debug)]
-pub struct Door {
-    pub address: Address,
+pub struct Endpoint {
+    pub address: MysqlAddress,
     pub password: Option<Secret>,
 }
 
@@ -74,7 +74,7 @@ pub struct Session {
     pub patience: Patience,
 }
 
-impl Door {
+impl Endpoint {
     /// For messages.
     pub fn place(&self) -> String {
         self.address.to_string()
@@ -140,18 +140,18 @@ impl Door {
     /// Connects. Without `schema` to no schema at all.
     pub fn connect(&self, schema: bool, job: Option<&Arc<Job>>) -> Result<Session> {
         self.check()?;
-        self.in_time(job, move |door| door.enter(schema))
+        self.in_time(job, move |endpoint| endpoint.enter(schema))
     }
 
     /// Does something that connects, in the time for that.
     fn in_time<T: Send + 'static>(
         &self,
         job: Option<&Arc<Job>>,
-        connect: impl FnOnce(&Door) -> Result<T> + Send + 'static,
+        connect: impl FnOnce(&Endpoint) -> Result<T> + Send + 'static,
     ) -> Result<T> {
-        let door = self.clone();
+        let endpoint = self.clone();
         let late = || translate(Cause::DriverError(DriverError::ConnectTimeout), &self.place());
-        in_time(self.address.connect_timeout, job, late, move || connect(&door))
+        in_time(self.address.connect_timeout, job, late, move || connect(&endpoint))
     }
 
     fn enter(&self, schema: bool) -> Result<Session> {
@@ -184,7 +184,7 @@ impl Door {
     /// Connects to try rows that never stay: whatever a row lacks gets some value, and nothing else is looked at.
     pub fn connect_beside(&self, job: Option<&Arc<Job>>) -> Result<(PooledConn, Patience)> {
         self.check()?;
-        self.in_time(job, Door::enter_beside)
+        self.in_time(job, Endpoint::enter_beside)
     }
 
     fn enter_beside(&self) -> Result<(PooledConn, Patience)> {
@@ -213,10 +213,10 @@ impl Door {
     pub fn interrupt(&self, id: u32) {
         // If it cannot be asked, the statement runs to its end.
         let kill = format!("KILL QUERY {id}");
-        let _asked = self.in_time(None, move |door| {
+        let _asked = self.in_time(None, move |endpoint| {
             let (_pool, mut other) =
-                door.dial(false, Some(SMALL_PACKET)).map_err(|error| translate(error, &door.place()))?;
-            other.query_drop(kill).map_err(|error| translate(error, &door.place()))
+                endpoint.dial(false, Some(SMALL_PACKET)).map_err(|error| translate(error, &endpoint.place()))?;
+            other.query_drop(kill).map_err(|error| translate(error, &endpoint.place()))
         });
     }
 }

@@ -4,9 +4,9 @@ use std::os::fd::AsRawFd;
 
 use mysql::PooledConn;
 
-use super::patience::Patience;
+use super::read_timeout::Patience;
 use crate::database::descriptors;
-use crate::database::guard::FileId;
+use crate::database::file_id::FileId;
 
 /// The numbers, and what they stand for, as somebody else's descriptor can have a number by then; none where that cannot be known.
 pub struct Socket(Vec<(i32, FileId)>);

@@ -3,15 +3,20 @@
 use std::cell::OnceCell;
 use std::sync::Arc;
 
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
-use super::address::Address;
+use super::address::MysqlAddress;
+use super::capabilities::CAPABILITIES;
 use super::connection::MysqlConnection;
 use super::failure::UNKNOWN_SCHEMA;
-use super::session::Door;
+use super::session::Endpoint;
 use super::widen;
-use crate::database::connection::Connection;
-use crate::database::handle::{OpenOptions, has_no_experiment};
+use crate::database::capabilities::Capabilities;
+use crate::database::connection::{Catalog, Connection, Reads};
+use crate::database::creating::has_no_experiment;
+use crate::database::identity::Identity;
+use crate::database::options::OpenOptions;
+use crate::database::store::Store;
 use crate::database::widening::Widening;
 use crate::error::{Domain, Error, Result, Status};
 use crate::process::Process;
@@ -31,7 +36,7 @@ fn of_the_server(schema: &str) -> Error {
 /// A schema of a server.
 pub struct MysqlServer {
     process: Process,
-    door: Door,
+    endpoint: Endpoint,
     options: OpenOptions,
     created: bool,
     reader: OnceCell<MysqlConnection>,
@@ -40,15 +45,15 @@ pub struct MysqlServer {
 
 impl MysqlServer {
     /// Connects; creates the schema and its tables when the options say so.
-    pub fn open(address: Address, options: &OpenOptions, job: &Arc<Job>) -> Result<MysqlServer> {
+    pub fn open(address: MysqlAddress, options: &OpenOptions, job: &Arc<Job>) -> Result<MysqlServer> {
         let password = match &options.password {
             Some(password) => Some(password.get()?),
             None => address.password.clone(),
         };
-        let address = Address { password: None, ..address };
+        let address = MysqlAddress { password: None, ..address };
         let mut server = MysqlServer {
             process: Process::current(),
-            door: Door { address, password },
+            endpoint: Endpoint { address, password },
             options: options.clone(),
             created: false,
             reader: OnceCell::new(),
@@ -63,17 +68,17 @@ impl MysqlServer {
 
     /// Creates what is missing; whether there are only tables without any experiment then.
     fn create(&self, job: &Arc<Job>) -> Result<bool> {
-        if SYSTEM_SCHEMAS.iter().any(|schema| schema.eq_ignore_ascii_case(self.name())) {
-            return Err(of_the_server(self.name()).detail("database", self.place()));
+        if SYSTEM_SCHEMAS.iter().any(|schema| schema.eq_ignore_ascii_case(self.schema())) {
+            return Err(of_the_server(self.schema()).detail("database", self.endpoint.place()));
         }
-        let named = |error: Error| error.detail("database", self.place());
+        let named = |error: Error| error.detail("database", self.endpoint.place());
         if let Err(error) = self.open_reader(Some(job)) {
             if error.status() != Status::NotFound || error.vendor_code() != Some(i32::from(UNKNOWN_SCHEMA)) {
                 return Err(error);
             }
-            let name = quote(&self.door.address.schema);
+            let name = quote(&self.endpoint.address.schema);
             MysqlConnection::create_schema(
-                &self.door,
+                &self.endpoint,
                 &format!("CREATE SCHEMA IF NOT EXISTS {name} {MYSQL_CHARSET}"),
                 job,
             )?;
@@ -99,7 +104,7 @@ impl MysqlServer {
     }
 
     fn connect(&self, job: Option<&Arc<Job>>) -> Result<MysqlConnection> {
-        MysqlConnection::open(&self.door, self.options.busy_timeout, job.cloned())
+        MysqlConnection::open(&self.endpoint, self.options.busy_timeout, job.cloned())
     }
 
     fn open_reader(&self, job: Option<&Arc<Job>>) -> Result<&MysqlConnection> {
@@ -111,22 +116,60 @@ impl MysqlServer {
         Ok(self.reader.get_or_init(|| connection))
     }
 
-    /// The connection for reading.
-    pub fn reader(&self) -> Result<&dyn Connection> {
+    /// The name of the schema.
+    fn schema(&self) -> &str {
+        &self.endpoint.address.schema
+    }
+}
+
+impl Store for MysqlServer {
+    fn capabilities(&self) -> &'static Capabilities {
+        &CAPABILITIES
+    }
+
+    fn was_created(&self) -> bool {
+        self.created
+    }
+
+    fn place(&self) -> String {
+        self.endpoint.place()
+    }
+
+    fn name(&self) -> String {
+        self.schema().to_owned()
+    }
+
+    fn describe(&self) -> Result<Map<String, Json>> {
+        let server = self.open_reader(None)?.server();
+        Ok(Map::from_iter([
+            ("url".to_owned(), json!(self.place())),
+            ("server".to_owned(), json!({"kind": server.kind.name(), "version": server.version})),
+        ]))
+    }
+
+    fn identity(&self) -> Option<Identity> {
+        Some(Identity::new(CAPABILITIES.engine, [Some(self.server_identity()?), self.server_name()]))
+    }
+
+    fn server_identity(&self) -> Option<String> {
+        let server = self.open_reader(None).ok()?.server();
+        Some(format!("{}/{}", server.identity, self.schema()))
+    }
+
+    fn server_name(&self) -> Option<String> {
+        let server = self.open_reader(None).ok()?.server();
+        Some(format!("{}/{}", server.unique_name?, self.schema()))
+    }
+
+    fn reader(&self) -> Result<&dyn Connection> {
         Ok(self.open_reader(None)?)
     }
 
-    /// What would make the tables hold everything; done, if that is asked for.
-    pub fn widen(&self, apply: bool, job: &Arc<Job>) -> Result<Widening> {
-        self.process.check(Domain::Database)?;
-        if !apply {
-            return widen::plan(self.open_reader(None)?);
-        }
-        widen::apply(&self.connect(Some(job))?)
+    fn describe_reading(&self) -> Result<Json> {
+        Ok(json!({"way": "consistent_snapshot"}))
     }
 
-    /// The connection for writing.
-    pub fn writer(&self, job: &Arc<Job>) -> Result<&dyn Connection> {
+    fn writer(&self, job: &Arc<Job>) -> Result<&dyn Connection> {
         self.process.check(Domain::Database)?;
         if let Some(open) = self.writer.get() {
             return Ok(open);
@@ -136,42 +179,12 @@ impl MysqlServer {
         Ok(self.writer.get_or_init(|| connection))
     }
 
-    /// Whether this handle created the tables, or found them without any experiment when it was asked to.
-    pub fn was_created(&self) -> bool {
-        self.created
-    }
-
-    /// For messages: without the password.
-    pub fn place(&self) -> String {
-        self.door.place()
-    }
-
-    /// The name of the schema.
-    pub fn name(&self) -> &str {
-        &self.door.address.schema
-    }
-
-    /// The server's kind and version.
-    pub fn info(&self) -> Result<Json> {
-        let server = self.open_reader(None)?.server();
-        Ok(json!({"kind": server.kind.name(), "version": server.version}))
-    }
-
-    /// Whether both are the same schema of the same server, by whatever way.
-    pub fn is_same_as(&self, other: &MysqlServer) -> bool {
-        self.identity().is_some_and(|here| other.identity() == Some(here)) && self.unique_name() == other.unique_name()
-    }
-
-    /// What the server calls itself, which no other does, and the schema.
-    pub fn unique_name(&self) -> Option<String> {
-        let server = self.open_reader(None).ok()?.server();
-        Some(format!("{}/{}", server.unique_name?, self.name()))
-    }
-
-    /// Where the server and the schema are.
-    pub fn identity(&self) -> Option<String> {
-        let server = self.open_reader(None).ok()?.server();
-        Some(format!("{}/{}", server.identity, self.name()))
+    fn widen(&self, apply: bool, job: &Arc<Job>) -> Result<Widening> {
+        self.process.check(Domain::Database)?;
+        if !apply {
+            return widen::plan(self.open_reader(None)?);
+        }
+        widen::apply(&self.connect(Some(job))?)
     }
 }
 

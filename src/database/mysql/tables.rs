@@ -2,14 +2,16 @@
 
 use std::collections::HashMap;
 
-use super::coercion::Stored;
 use super::column_type::{Charset, ColumnType, Decimal};
 use super::connection::MysqlConnection;
 use super::names::backticked;
 use super::numbers::{filled, read_decimal};
+use super::stored::Stored;
 use super::times::date_time;
-use crate::database::connection::{Connection, Next};
-use crate::database::layout::{ColumnLayout, Layout, Storage, TableLayout};
+use crate::database::column::{ColumnLayout, EngineType};
+use crate::database::connection::{Connection, Reads};
+use crate::database::layout::{Layout, TableLayout};
+use crate::database::rows::Next;
 use crate::database::unsteady::Unsteady;
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::{Kind, Table, create_statement_mysql, quote};
@@ -18,8 +20,8 @@ use crate::values::{Value, ValueRef, json};
 /// The highest id that a column holds.
 pub fn most(table: &TableLayout) -> i64 {
     let id = table.columns.iter().find(|column| column.name.eq_ignore_ascii_case("id"));
-    match id.map(|column| &column.storage) {
-        Some(Storage::Mysql(ColumnType::Integer { most, .. })) => i64::try_from(*most).unwrap_or(i64::MAX),
+    match id.and_then(ColumnLayout::own_type) {
+        Some(ColumnType::Integer { most, .. }) => i64::try_from(*most).unwrap_or(i64::MAX),
         _ => i64::MAX,
     }
 }
@@ -141,7 +143,7 @@ impl MysqlConnection {
     /// The highest id that the table has.
     pub(super) fn highest(&self, table: &TableLayout) -> Result<i64> {
         let sql = format!("SELECT MAX({}) FROM {}", table.quoted("id"), quote(&table.name));
-        Ok((self as &dyn Connection).query_integer(&sql, &[])?.unwrap_or(0))
+        Ok(self.query_integer(&sql, &[])?.unwrap_or(0))
     }
 
     /// Whether inserting into this table makes the server do more than that.
@@ -149,7 +151,7 @@ impl MysqlConnection {
         let sql = "SELECT COUNT(*) FROM information_schema.TRIGGERS
             WHERE EVENT_OBJECT_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE = ?1 AND EVENT_MANIPULATION = 'INSERT'";
         let name = Value::Text(table.name.clone().into_bytes());
-        Ok((self as &dyn Connection).query_integer(sql, &[name])?.unwrap_or(0) > 0)
+        Ok(self.query_integer(sql, &[name])?.unwrap_or(0) > 0)
     }
 
     /// Shows the values of a column that come out as something that does not make them when it goes in again: text of a character set
@@ -163,8 +165,8 @@ impl MysqlConnection {
     ) -> Result<()> {
         let name = quote(&column.name);
         let differs = |back: &str, out: &str| format!("NOT CAST({back} AS BINARY) <=> CAST({out} AS BINARY)");
-        let (back, other, different) = match &column.storage {
-            Storage::Mysql(ColumnType::Json) => {
+        let (back, other, different) = match column.own_type() {
+            Some(ColumnType::Json) => {
                 let text = format!("CAST({name} AS CHAR)");
                 let again = format!("CAST({text} AS JSON)");
                 let back = format!("CAST({again} AS CHAR)");
@@ -173,9 +175,7 @@ impl MysqlConnection {
                 let different = format!("({} OR {other})", differs(&back, &text));
                 (back, other, different)
             }
-            Storage::Mysql(kind @ ColumnType::Text { charset: Charset::Other(charset), .. })
-                if !kind.is_read_whole() =>
-            {
+            Some(kind @ ColumnType::Text { charset: Charset::Other(charset), .. }) if !kind.is_read_whole() => {
                 let back = format!("CONVERT(CONVERT({name} USING utf8mb4) USING {charset})");
                 let different = differs(&back, &name);
                 (back, "1".to_owned(), different)

@@ -1,6 +1,6 @@
 //! What columns of times make of a text. All of them are read and written at `+00:00`, so no zone shifts anything, and no hour is missing.
 
-use super::coercion::Stored;
+use super::stored::Stored;
 use crate::values::{Value, format_timestamp, parse_timestamp};
 
 const SECOND: i64 = 1_000_000;

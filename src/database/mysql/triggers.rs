@@ -1,7 +1,8 @@
 //! Whether triggers fire when something is written.
 
 use super::connection::MysqlConnection;
-use crate::database::connection::{Connection, Next};
+use crate::database::connection::Reads;
+use crate::database::rows::Next;
 use crate::error::Result;
 use crate::values::Value;
 
@@ -11,12 +12,24 @@ const TRIGGERS: &str = "SELECT COUNT(*) FROM information_schema.TRIGGERS WHERE E
 pub fn any(connection: &MysqlConnection, table: Option<&str>) -> Result<bool> {
     let of_table = table.map_or("", |_| " AND EVENT_OBJECT_TABLE = ?1");
     let name: Vec<Value> = table.map(|name| Value::Text(name.as_bytes().to_vec())).into_iter().collect();
-    let found = (connection as &dyn Connection).query_integer(&format!("{TRIGGERS}{of_table}"), &name)?;
+    let found = connection.query_integer(&format!("{TRIGGERS}{of_table}"), &name)?;
     Ok(found.unwrap_or(0) > 0 || !connection.sees_triggers()?)
 }
 
+impl MysqlConnection {
+    /// Whether the account is shown every trigger.
+    pub fn sees_triggers(&self) -> Result<bool> {
+        if let Some(known) = self.shows_triggers.get() {
+            return Ok(known);
+        }
+        let shown = are_shown(self)?;
+        self.shows_triggers.set(Some(shown));
+        Ok(shown)
+    }
+}
+
 /// Whether the account is shown every trigger. MariaDB names them to whoever may read the table; MySQL wants the right TRIGGER.
-pub fn are_shown(connection: &MysqlConnection) -> Result<bool> {
+fn are_shown(connection: &MysqlConnection) -> Result<bool> {
     if connection.is_mariadb() {
         return Ok(true);
     }
@@ -34,7 +47,7 @@ pub fn are_shown(connection: &MysqlConnection) -> Result<bool> {
     for pattern in patterns {
         let names = [connection.schema(), &pattern].map(|text| Value::Text(text.as_bytes().to_vec()));
         let matches = "SELECT ?1 COLLATE utf8mb4_bin LIKE ?2 COLLATE utf8mb4_bin ESCAPE '\\'";
-        if (connection as &dyn Connection).query_integer(matches, &names)? == Some(1) {
+        if connection.query_integer(matches, &names)? == Some(1) {
             return Ok(true);
         }
     }

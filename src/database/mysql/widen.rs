@@ -2,16 +2,17 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::attributes;
+use super::column_attributes;
 use super::column_type::{Charset, ColumnType};
 use super::connection::MysqlConnection;
 use super::foreign_key::{self, ForeignKey, Index, Place, place};
 use super::names::backticked;
-use super::remembered::{self, Remembered};
+use super::privileges::is_versioned;
 use super::settings::SQL_MODE;
-use super::visible::is_versioned;
-use crate::database::connection::Connection;
-use crate::database::layout::{ColumnLayout, Storage, TableLayout};
+use super::widening_log::{self, Remembered};
+use crate::database::column::ColumnLayout;
+use crate::database::connection::Catalog;
+use crate::database::layout::TableLayout;
 use crate::database::widening::{AddedAgain, Change, Left, Widening};
 use crate::error::{Domain, Error, Result};
 use crate::schema::{Column, Kind, MYSQL_CHARSET, mysql_type};
@@ -45,12 +46,12 @@ pub fn apply(connection: &MysqlConnection) -> Result<Widening> {
     let mut done = Widening::default();
     connection.while_locked(&mut || {
         let plan = Plan::read(connection)?;
-        remembered::add(connection, &plan.keys)?;
+        widening_log::add(connection, &plan.keys)?;
         let mut statements = plan.widening.statements.iter();
         statements
             .try_for_each(|statement| connection.define(statement))
             .map_err(|error| cut_off(connection, &plan.keys, error))?;
-        remembered::forget(connection)?;
+        widening_log::forget(connection)?;
         done = plan.widening;
         Ok(())
     })?;
@@ -94,7 +95,7 @@ impl Plan {
         let touched = |key: &&ForeignKey| key.ties().any(|(a, b)| changed.contains(&a) || changed.contains(&b));
         let dropped: Vec<&ForeignKey> = there.iter().filter(touched).collect();
         let indexes = if dropped.is_empty() { Vec::new() } else { foreign_key::indexes(connection)? };
-        let missing = remembered::read(connection)?.into_iter().filter(|key| key.is_missing(&there));
+        let missing = widening_log::read(connection)?.into_iter().filter(|key| key.is_missing(&there));
         let keys: Vec<Remembered> = missing.chain(dropped.iter().map(|key| Remembered::of(key))).collect();
         Ok(Plan { widening: widening(narrow, &dropped, &indexes, &keys)?, keys })
     }
@@ -162,10 +163,10 @@ impl Statements {
 
 /// The columns of a table that are too narrow.
 fn read_narrow(connection: &MysqlConnection, table: &TableLayout, narrow: &mut Vec<Narrow>) -> Result<()> {
-    let attributes = attributes::read(connection, &table.name)?;
+    let attributes = column_attributes::read(connection, &table.name)?;
     let versioned = is_versioned(connection, &table.name)?;
     for column in &table.columns {
-        let (Some(schema), Storage::Mysql(kind)) = (column.schema, &column.storage) else { continue };
+        let (Some(schema), Some(kind)) = (column.schema, column.own_type()) else { continue };
         let (to, clause) = match wanted(schema, kind) {
             Wanted::Nothing => continue,
             Wanted::Unknown => (String::new(), Err("what it holds cannot be told".to_owned())),
@@ -215,7 +216,7 @@ fn clause(
     schema: &Column,
     column: &ColumnLayout,
     wanted: &str,
-    found: Option<&attributes::Found>,
+    found: Option<&column_attributes::Found>,
     mariadb: bool,
 ) -> std::result::Result<String, &'static str> {
     let kept = match found.map(|found| &found.attributes) {
@@ -226,9 +227,9 @@ fn clause(
     if wanted == LONGEST_TEXT && kept.contains(" DEFAULT ") && !mariadb {
         return Err("its default would be lost: LONGTEXT has none there");
     }
-    let charset = match &column.storage {
+    let charset = match column.own_type() {
         // Where only the length or the type is too narrow, texts go on to be equal, and sorted, as they were.
-        Storage::Mysql(ColumnType::Text { charset: Charset::Utf8, .. }) => found
+        Some(ColumnType::Text { charset: Charset::Utf8, .. }) => found
             .and_then(|found| found.collation.as_ref())
             .map(|name| format!(" CHARACTER SET utf8mb4 COLLATE {name}")),
         _ => None,

@@ -2,7 +2,7 @@
 
 use rusqlite::types;
 
-use crate::database::connection::Row;
+use crate::database::rows::Row;
 use crate::error::{Domain, Error, Result};
 use crate::values::ValueRef;
 

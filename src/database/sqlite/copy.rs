@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{OpenFlags, ffi};
 
-use super::connection::{SqliteConnection, of_commit, undecided};
-use super::counters::{Content, Counters};
-use super::failure::translate;
-use super::pace::{Hold, Pace};
-use super::pages::{PAGES_PER_STEP, pages};
-use crate::database::connection::{Copied, Transaction};
+use super::backup_pages::{PAGES_PER_STEP, pages};
+use super::connection::SqliteConnection;
+use super::copy_pace::{Hold, Pace};
+use super::failure::{of_commit, translate, undecided};
+use super::id_counters::{Content, Counters};
+use crate::database::connection::Copied;
+use crate::database::transaction::Transaction;
 use crate::error::{Domain, Error, Result, Status};
 
 /// How often somebody may commit in the gap between what is kept and what is overwritten.

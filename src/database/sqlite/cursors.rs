@@ -5,7 +5,7 @@ use rusqlite::{Rows, Statement};
 
 use super::cell::{all_cells, cell};
 use super::connection::{READ_CACHE_KIB, SqliteConnection};
-use crate::database::connection::{Cursor, Query, Row, WithCursors};
+use crate::database::rows::{Cursor, Query, Row, WithCursors};
 use crate::error::{Domain, Error, Result};
 use crate::values::ValueRef;
 

@@ -181,3 +181,31 @@ fn classify(code: ErrorCode) -> (Status, &'static str, &'static str) {
         _ => (Status::Internal, "", ""),
     }
 }
+
+/// Whether somebody else's lock is in the way.
+pub fn locked(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked))
+}
+
+/// Whether a read-only connection met a file that a crash left in need of recovery.
+pub fn needs_recovery(error: &Error) -> bool {
+    const READONLY_RECOVERY: i32 = 264;
+    const READONLY_ROLLBACK: i32 = 776;
+    const READONLY_CANTINIT: i32 = 1288;
+    matches!(error.vendor_code(), Some(READONLY_RECOVERY | READONLY_ROLLBACK | READONLY_CANTINIT))
+}
+
+/// The error of a commit. One that could not be flushed is undecided: in a write-ahead log it stands complete all the same, and will be found by the
+/// next open unless this connection can still clean up.
+pub fn of_commit(cause: Error) -> Error {
+    if cause.vendor_code() != Some(rusqlite::ffi::SQLITE_IOERR_FSYNC) {
+        return cause;
+    }
+    undecided(cause)
+}
+
+/// The error of a commit of which nobody can tell whether it was made.
+pub fn undecided(cause: Error) -> Error {
+    let message = "the commit could not be flushed to the device; its changes will be there wholly or not at all";
+    Error::undecided(Status::Io, Domain::Database, message).caused_by(cause)
+}

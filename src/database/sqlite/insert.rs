@@ -4,6 +4,7 @@ use rusqlite::Statement;
 
 use super::cell::Cell;
 use super::connection::SqliteConnection;
+use super::triggers;
 use crate::database::connection::{Inserter, Write};
 use crate::database::layout::TableLayout;
 use crate::error::{Error, Result};
@@ -89,7 +90,7 @@ impl Policy {
 }
 
 fn policy(connection: &SqliteConnection, table: &TableLayout) -> Result<Policy> {
-    if !has_triggers(connection, table)? {
+    if !triggers::has(connection, table)? {
         return Ok(Policy::Own);
     }
     // SQLite tells it nowhere but in the text of the declaration. The word can stand there for another reason, which does no harm.
@@ -106,25 +107,6 @@ pub fn opening(connection: &SqliteConnection, write: Write, table: &TableLayout)
         Write::Insert => format!("INSERT{policy} INTO {name}"),
         Write::Update => format!("UPDATE{policy} {name}"),
     })
-}
-
-/// Whether any table has a trigger.
-pub fn has_any_trigger(connection: &SqliteConnection) -> Result<bool> {
-    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'trigger')";
-    connection.inner.query_row(sql, [], |row| row.get(0)).map_err(|error| connection.wrap(error))
-}
-
-/// Whether the table has a trigger.
-pub fn has_triggers(connection: &SqliteConnection, table: &TableLayout) -> Result<bool> {
-    connection
-        .inner
-        .query_row(
-            "SELECT count(*) FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE",
-            [&table.name],
-            |row| row.get::<_, i64>(0),
-        )
-        .map(|count| count > 0)
-        .map_err(|error| connection.wrap(error))
 }
 
 /// Whether a statement should forget the value at once.

@@ -4,9 +4,9 @@ use rusqlite::{Connection, Row};
 
 use super::cell::from_sqlite;
 use super::references::declared;
-use crate::database::layout::{
-    ANY, Affinity, ColumnLayout, Layout, Storage, TableLayout, ids_are_no_key, is_relied_on, no_ids, not_a_table,
-};
+use crate::database::affinity::{ANY, Affinity};
+use crate::database::column::{ColumnLayout, Storage};
+use crate::database::layout::{Layout, TableLayout, ids_are_no_key, is_relied_on, no_ids, not_a_table};
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::{Table, own_table, quote, table};
 use crate::values::ValueRef;
@@ -128,18 +128,14 @@ fn columns(
             continue;
         }
         let declared = text(row, "type").map_err(wrap)?;
+        let known = schema.columns.iter().find(|column| column.name.eq_ignore_ascii_case(&name));
+        let storage = storage(&declared, strict);
         found.columns.push(ColumnLayout {
-            schema: schema.columns.iter().find(|column| column.name.eq_ignore_ascii_case(&name)),
-            name,
-            storage: storage(&declared, strict),
             // The key of a table with rowids that is so declared is the rowid: see below.
             counter: in_key && declared.eq_ignore_ascii_case("INTEGER"),
-            declared,
             not_null: number("notnull")? != 0,
-            refers: None,
-            torn: false,
             has_default: !matches!(from_sqlite(row.get_ref("dflt_value").map_err(wrap)?), ValueRef::Null),
-            is_stamped: false,
+            ..ColumnLayout::new(name, known, declared, storage)
         });
     }
     if found.key.len() != 1 || !has_rowid {
@@ -158,8 +154,8 @@ fn not_utf8(table: &str, column: &str) -> Error {
 /// What a column of this type does to values.
 fn storage(declared: &str, strict: bool) -> Storage {
     match strict {
-        false => Storage::Sqlite(Affinity::of(declared)),
-        true if declared.eq_ignore_ascii_case(ANY) => Storage::Sqlite(Affinity::Blob),
+        false => Storage::Affinity(Affinity::of(declared)),
+        true if declared.eq_ignore_ascii_case(ANY) => Storage::Affinity(Affinity::Blob),
         true => Storage::Strict(Affinity::of(declared)),
     }
 }

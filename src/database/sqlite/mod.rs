@@ -1,38 +1,55 @@
-//! What is particular to SQLite.
+//! SQLite.
 //!
-//! - [`url`] is the address, [`failure`] SQLite's errors as ours, [`cell`] a value on its way.
-//! - [`layout`] reads what a file has, [`references`] finds the foreign keys that lead to our tables, [`add`] adds a column.
-//! - [`insert`] writes rows, [`cursors`] reads several queries at once, [`seek`] finds where rows are, [`read`] lets other people's statements do nothing but read.
-//! - [`connection`] puts these together, [`store`] is what a handle holds.
-//! - How jobs read without keeping writers waiting: [`state`] is one consistent state, [`private`] a copy to read it from, [`pace`] how
-//!   long reading may take. [`aside`] opens what has a write-ahead log where nothing may be written; [`beside`] tidies what opening made.
-//! - [`copy`] copies whole files page by page ([`pages`]) for snapshots, and [`counters`] keeps the counters of ids in them.
-//! - [`check`] looks for damage, by [`walk`] where SQLite itself would take long.
+//! Beside the files that every engine has ([`super`] lists them):
+//!
+//! - [`ids`] finds ids that were never used, [`id_counters`] keeps the counters of AUTOINCREMENT when a whole file is put in place.
+//! - [`seek`] finds where rows are, by an index.
+//! - [`read_guard`] is SQLite's authorizer, which lets a caller's SQL do nothing but read.
+//! - How jobs read without keeping writers waiting: [`state`] is one consistent state, [`private_copy`] a copy to read it from.
+//! - [`copy`] copies whole files page by page ([`backup_pages`]) for snapshots, [`copy_pace`] decides when that would keep writers waiting
+//!   too long, [`copy_file`] opens the files that hold copies.
+//! - Files in WAL mode: [`unwritable`] reads one where nothing may be written, [`wal_files`] takes away what reading has put beside one.
+//! - [`path_check`] is whether a path can be that of a database.
+//! - [`integrity`] looks for damage, by [`page_check`] where SQLite itself would take long ([`page_bytes`]).
 
-mod add;
-mod aside;
-mod beside;
+mod add_column;
+mod address;
+mod backup_pages;
+mod capabilities;
 mod cell;
-mod check;
+mod change;
+mod coercion;
 mod connection;
 mod copy;
-mod counters;
+mod copy_file;
+mod copy_pace;
 mod cursors;
+mod engine;
 mod failure;
+mod id_counters;
+mod ids;
 mod insert;
+mod integrity;
 mod layout;
-mod pace;
-mod pages;
-mod private;
+mod open;
+mod page_bytes;
+mod page_check;
+mod path_check;
+mod private_copy;
 mod read;
+mod read_guard;
 mod references;
 mod seek;
 mod state;
 mod store;
-mod url;
-mod walk;
+mod triggers;
+mod unwritable;
+mod waits;
+mod wal_files;
 
+#[cfg(test)]
+pub use address::SqliteAddress;
+pub use capabilities::CAPABILITIES;
 pub use connection::sqlite_version;
-pub use state::SqliteState;
-pub use store::{SqliteFile, create_copy, open_copy};
-pub use url::SqliteAddress;
+pub use copy_file::{create_copy, open_copy};
+pub use open::{of_file, of_path, of_sqlite};

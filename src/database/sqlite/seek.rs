@@ -55,7 +55,7 @@ struct Level<'c> {
     next: Statement<'c>,
 }
 
-/// As [`crate::database::connection::Connection::whereabouts`].
+/// As [`crate::database::Reads::whereabouts`].
 pub fn whereabouts(
     connection: &SqliteConnection,
     table: &TableLayout,
@@ -207,8 +207,8 @@ mod tests {
     use std::path::Path;
 
     use super::super::connection::{Access, SqliteConnection};
-    use super::super::walk::random::{Random, seed};
-    use crate::database::connection::{Connection, Whereabouts};
+    use super::super::page_check::random::{Random, seed};
+    use crate::database::connection::{Catalog, Reads, Whereabouts};
 
     const EPOCHS: &str =
         "CREATE TABLE EPOCH (idx, trial_run_id INT, time TEXT COLLATE NOCASE, PRIMARY KEY (idx, trial_run_id))";

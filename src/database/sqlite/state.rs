@@ -6,15 +6,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::connection::SqliteConnection;
-use super::pace::WAYS_OUT;
-use super::private::{Empty, Making, Spare, is_needed, size_of};
+use super::copy_pace::WAYS_OUT;
+use super::private_copy::{Empty, Making, Spare, is_needed, size_of};
+use crate::database::capabilities::Capabilities;
+use crate::database::column::ColumnLayout;
 use crate::database::connection::{
-    Change, Connection, Copied, Depth, Engine, Inserter, Next, Query, Reading, Row, RowCounts, Transaction,
-    Whereabouts, WithCursors, Write,
+    Catalog, Change, Copied, Depth, Dialect, Inserter, Reading, Reads, RowCounts, Whereabouts, Write, Writes,
 };
-use crate::database::layout::{ColumnLayout, Layout, TableLayout};
+use crate::database::layout::{Layout, TableLayout};
 use crate::database::read::ReadStatement;
 use crate::database::reference::References;
+use crate::database::rows::{Next, Query, Row, WithCursors};
+use crate::database::transaction::Transaction;
 use crate::database::unsteady::Unsteady;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
@@ -202,15 +205,16 @@ impl<'c> SqliteState<'c> {
     }
 }
 
-impl Connection for SqliteState<'_> {
-    fn engine(&self) -> Engine {
-        Engine::Sqlite
-    }
+/// Methods that the connection has which reads the state now.
+macro_rules! hand_on {
+    ($($name:ident($($argument:ident: $of:ty),*) -> $out:ty;)*) => {
+        $(fn $name(&self, $($argument: $of),*) -> Result<$out> {
+            self.at()?.$name($($argument),*)
+        })*
+    };
+}
 
-    fn layout(&self) -> Result<Layout> {
-        self.at()?.layout()
-    }
-
+impl Reads for SqliteState<'_> {
     fn watch(&self, job: Option<Arc<Job>>) {
         self.place.watch(job.clone());
         if let Some(copy) = self.copy.get() {
@@ -230,14 +234,6 @@ impl Connection for SqliteState<'_> {
         Err(Error::internal(Domain::Database, "a state has one transaction"))
     }
 
-    fn begin_write(&self) -> Result<()> {
-        self.begin_read()
-    }
-
-    fn commit(&self) -> Result<()> {
-        self.begin_read()
-    }
-
     fn rollback(&self) {}
 
     fn query(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
@@ -246,30 +242,10 @@ impl Connection for SqliteState<'_> {
         connection.query(sql, params, each)
     }
 
-    fn query_locked(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
-        self.query(sql, params, each)
-    }
-
-    fn query_held(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
-        self.query(sql, params, each)
-    }
-
     fn whereabouts(&self, table: &TableLayout, column: &str, bounds: (i64, Option<i64>)) -> Result<Whereabouts> {
         let connection = self.at()?;
         let _open = Open::new(&self.open);
         connection.whereabouts(table, column, bounds)
-    }
-
-    fn references(&self, layout: &Layout) -> Result<References> {
-        self.at()?.references(layout)
-    }
-
-    fn suspend_foreign_keys(&self) -> Result<bool> {
-        self.at()?.suspend_foreign_keys()
-    }
-
-    fn has_other_writers(&self) -> bool {
-        false
     }
 
     fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()> {
@@ -287,56 +263,64 @@ impl Connection for SqliteState<'_> {
         self.at()?.prepare_read(sql)
     }
 
-    fn execute(&self, sql: &str, params: &[Value]) -> Result<u64> {
-        self.at()?.execute(sql, params)
+    fn free_bytes(&self) -> Option<u64> {
+        self.place.free_bytes()
     }
 
-    fn prepare_change<'c>(&'c self, sql: &str) -> Result<Box<dyn Change + 'c>> {
-        self.at()?.prepare_change(sql)
+    hand_on! {
+        copy_into(into: &Path, copied: Copied<'_>) -> ();
+        check_integrity(depth: Depth) -> RowCounts;
+    }
+}
+
+impl Writes for SqliteState<'_> {
+    fn begin_write(&self) -> Result<()> {
+        self.begin_read()
     }
 
-    fn opening(&self, write: Write, table: &TableLayout) -> Result<String> {
-        self.at()?.opening(write, table)
+    fn commit(&self) -> Result<()> {
+        self.begin_read()
     }
 
-    fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>> {
-        self.at()?.inserter(table, columns)
+    fn query_locked(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
+        self.query(sql, params, each)
     }
 
-    fn check_undoes(&self, table: &TableLayout) -> Result<()> {
-        self.at()?.check_undoes(table)
+    fn query_held(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
+        self.query(sql, params, each)
     }
 
-    fn make_tables(&self, tables: &[&'static Table]) -> Result<bool> {
-        self.at()?.make_tables(tables)
+    hand_on! {
+        suspend_foreign_keys() -> bool;
+        execute(sql: &str, params: &[Value]) -> u64;
+        prepare_change(sql: &str) -> Box<dyn Change + '_>;
+        opening(write: Write, table: &TableLayout) -> String;
+        inserter(table: &TableLayout, columns: &[&str]) -> Box<dyn Inserter + '_>;
+        delete_all(table: &TableLayout) -> ();
+        allocate_ids(table: &TableLayout, count: u64, above: i64) -> (i64, bool);
+        check_undoes(table: &TableLayout) -> ();
     }
+}
 
-    fn delete_all(&self, table: &TableLayout) -> Result<()> {
-        self.at()?.delete_all(table)
-    }
-
-    fn unsteady_tables(&self, layout: &Layout) -> Result<Vec<Unsteady>> {
-        self.at()?.unsteady_tables(layout)
-    }
-
-    fn allocate_ids(&self, table: &TableLayout, count: u64, above: i64) -> Result<(i64, bool)> {
-        self.at()?.allocate_ids(table, count, above)
-    }
-
-    fn has_triggers(&self, table: &TableLayout) -> Result<bool> {
-        self.at()?.has_triggers(table)
-    }
-
-    fn can_be_meddled_with(&self) -> Result<bool> {
-        self.at()?.can_be_meddled_with()
-    }
-
+impl Catalog for SqliteState<'_> {
     fn stored_as(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Result<Option<Value>> {
         self.place.stored_as(column, value)
     }
 
-    fn add_column(&self, table: &TableLayout, column: &ColumnLayout) -> Result<bool> {
-        self.at()?.add_column(table, column)
+    hand_on! {
+        layout() -> Layout;
+        references(layout: &Layout) -> References;
+        has_triggers(table: &TableLayout) -> bool;
+        can_be_meddled_with() -> bool;
+        unsteady_tables(layout: &Layout) -> Vec<Unsteady>;
+        make_tables(tables: &[&'static Table]) -> bool;
+        add_column(table: &TableLayout, column: &ColumnLayout) -> ();
+    }
+}
+
+impl Dialect for SqliteState<'_> {
+    fn capabilities(&self) -> &'static Capabilities {
+        self.place.capabilities()
     }
 
     fn same(&self, left: &str, right: &str) -> String {
@@ -353,17 +337,5 @@ impl Connection for SqliteState<'_> {
 
     fn byte_length(&self, expression: &str) -> String {
         self.place.byte_length(expression)
-    }
-
-    fn copy_into(&self, into: &Path, copied: Copied<'_>) -> Result<()> {
-        self.at()?.copy_into(into, copied)
-    }
-
-    fn check_integrity(&self, depth: Depth) -> Result<RowCounts> {
-        self.at()?.check_integrity(depth)
-    }
-
-    fn free_bytes(&self) -> Option<u64> {
-        self.place.free_bytes()
     }
 }

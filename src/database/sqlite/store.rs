@@ -1,24 +1,35 @@
 //! A SQLite file as a handle holds it: connections that are opened when they are needed.
 
 use std::cell::OnceCell;
-use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
-use super::aside;
-use super::beside;
-use super::connection::{Access, SqliteConnection, needs_recovery};
+use super::capabilities::CAPABILITIES;
+use super::connection::{Access, SqliteConnection};
 use super::copy::{self, in_wal_mode};
-use super::private::{Spare, free_bytes, is_needed, size_of};
+use super::copy_file::open_immutable;
+use super::failure::needs_recovery;
+use super::path_check::check_path;
+use super::private_copy::{Spare, free_bytes, is_needed, size_of};
 use super::state::{Copying, SqliteState};
-use crate::database::connection::{Connection, Copied, Next, Reading, Transaction};
-use crate::database::guard;
-use crate::database::handle::{OpenOptions, has_no_experiment};
+use super::unwritable;
+use super::wal_files;
+use crate::database::capabilities::Capabilities;
+use crate::database::connection::{Catalog, Connection, Copied, Reading, Reads, Writes};
+use crate::database::creating::has_no_experiment;
+use crate::database::file_id::file_id;
+use crate::database::identity::Identity;
 use crate::database::one_file::OneFile;
+use crate::database::options::OpenOptions;
 use crate::database::read::{EachRow, QueryRow};
+use crate::database::rows::Next;
+use crate::database::state::State;
+use crate::database::store::Store;
+use crate::database::transaction::Transaction;
+use crate::database::widening::Widening;
 use crate::error::{Domain, Error, Result, Status};
 use crate::process::{self, Process};
 use crate::progress::Job;
@@ -66,32 +77,13 @@ impl SqliteFile {
         Ok(file)
     }
 
-    /// Fails if the file ends within a page: SQLite reads zeros for what is missing, which may be somebody's values.
-    pub fn check_size(&self) -> Result<()> {
-        let reader: &dyn Connection = self.reader()?;
-        let page = reader.query_integer("PRAGMA page_size", &[])?.and_then(|size| u64::try_from(size).ok());
-        let mut in_wal_mode = false;
-        reader.query("PRAGMA journal_mode", &[], &mut |row| {
-            in_wal_mode = row.value(0)? == ValueRef::Text(b"wal");
-            Ok(Next::Stop)
-        })?;
-        let Ok(meta) = std::fs::metadata(&self.path) else { return Ok(()) };
-        // In WAL mode the log may still have the page whole.
-        if in_wal_mode || self.is_aside() || page.is_none_or(|page| meta.len().checked_rem(page).unwrap_or(0) == 0) {
-            return Ok(());
-        }
-        Err(Error::new(Status::Corrupt, Domain::Database, "the database is truncated: it ends in the middle of a page")
-            .at(&self.path)
-            .hint("copy the file again, or restore a backup"))
-    }
-
     /// Creates what is missing, all tables in one transaction; whether there are only tables without any experiment then. They
     /// can also be what is left of a call that created them and was cut off before it wrote a row.
     fn create_schema(&self, exists: bool) -> Result<bool> {
         let allowed = self.options.create_beside;
         let named = |error: Error| error.at(&self.path);
         if exists {
-            let reader = self.reader()?;
+            let reader = self.reading()?;
             let _state = Transaction::read(reader)?;
             let layout = reader.layout()?;
             let used = layout.entity(Entity::Experiment).is_ok() && !has_no_experiment(reader, &layout)?;
@@ -132,13 +124,13 @@ impl SqliteFile {
     }
 
     /// Fails if the path names another file than the one that was opened, or none, and in a child of the process that opened it.
-    pub fn check_file(&self) -> Result<()> {
+    fn check_file(&self) -> Result<()> {
         self.process.check(Domain::Database)?;
         self.file.get().map_or(Ok(()), OneFile::check)
     }
 
     /// The connection for reading.
-    pub fn reader(&self) -> Result<&SqliteConnection> {
+    fn reading(&self) -> Result<&SqliteConnection> {
         self.check_file()?;
         if let Some(open) = self.reader.get() {
             return Ok(open);
@@ -148,7 +140,7 @@ impl SqliteFile {
     }
 
     fn open_for_reading(&self) -> Result<SqliteConnection> {
-        let Some(file) = self.file.get().filter(|_| aside::would_leave_files(&self.path)) else {
+        let Some(file) = self.file.get().filter(|_| unwritable::would_leave_files(&self.path)) else {
             let access = if self.options.read_only { Access::ReadOnly } else { Access::Read };
             let open = || match self.connect(access, None) {
                 Err(error) if needs_recovery(&error) && !self.options.read_only => {
@@ -156,8 +148,8 @@ impl SqliteFile {
                 }
                 other => other,
             };
-            return match (beside::remembering(&self.path, self.file.get(), open), self.file.get()) {
-                (Err(error), Some(file)) if aside::lacks_files(&error, &self.path) => self.open_aside(file),
+            return match (wal_files::remembering(&self.path, self.file.get(), open), self.file.get()) {
+                (Err(error), Some(file)) if unwritable::lacks_files(&error, &self.path) => self.open_aside(file),
                 (opened, _) => opened,
             };
         };
@@ -166,7 +158,7 @@ impl SqliteFile {
 
     /// A private copy, for reading where the file cannot be read in place.
     fn open_aside(&self, file: &OneFile) -> Result<SqliteConnection> {
-        let (copy, still) = aside::copy(&self.path, &self.copy_folder(), self.options.busy_timeout)?;
+        let (copy, still) = unwritable::copy(&self.path, &self.copy_folder(), self.options.busy_timeout)?;
         SqliteConnection::of_copy(copy, self.path.clone(), Some(file.copied(still)))
     }
 
@@ -175,21 +167,9 @@ impl SqliteFile {
         self.reader.get().is_some_and(SqliteConnection::is_of_copy)
     }
 
-    /// One state of the file, to be read for as long as that takes.
-    pub fn state(&self, reading: Reading, job: &Arc<Job>) -> Result<SqliteState<'_>> {
-        let access = if self.options.read_only { Access::ReadOnly } else { Access::Read };
-        let connect = Box::new(move || self.connect(access, None));
-        SqliteState::open(
-            self.reader()?,
-            Copying { folder: self.copy_folder(), spare: &self.spare, connect },
-            reading,
-            job,
-        )
-    }
-
     /// What `read` makes of one state, read in place; `None` if that would keep writers waiting for too long.
-    pub fn attempt<T>(&self, read: impl FnOnce(&SqliteConnection) -> Result<T>) -> Result<Option<T>> {
-        let reader = self.reader()?;
+    fn attempt<T>(&self, read: impl FnOnce(&SqliteConnection) -> Result<T>) -> Result<Option<T>> {
+        let reader = self.reading()?;
         let _state = Transaction::read(reader)?;
         let needed = is_needed(reader)?;
         let limit = reader.waits.read_limit.filter(|_| needed);
@@ -204,10 +184,120 @@ impl SqliteFile {
         }
     }
 
-    /// Runs one SELECT of somebody else's. Nobody knows how long `each` takes, so no lock is held meanwhile: the rows are put aside, or
-    /// read from a copy.
-    pub fn query(&self, sql: &str, params: &[Value], each: EachRow<'_>) -> Result<()> {
-        let reader = self.reader()?;
+    /// Where a private copy goes.
+    fn copy_folder(&self) -> PathBuf {
+        temporary::folder(self.options.temp_dir.as_deref())
+    }
+}
+
+impl Store for SqliteFile {
+    fn capabilities(&self) -> &'static Capabilities {
+        &CAPABILITIES
+    }
+
+    fn was_created(&self) -> bool {
+        self.created
+    }
+
+    fn place(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
+    fn describe(&self) -> Result<Map<String, Json>> {
+        Ok(Map::from_iter([("path".to_owned(), json!(self.path.to_string_lossy()))]))
+    }
+
+    fn identity(&self) -> Option<Identity> {
+        let (device, inode) = self.file.get()?.id();
+        Some(Identity::new(CAPABILITIES.engine, [Some(format!("{device}:{inode}"))]))
+    }
+
+    fn path(&self) -> Option<&Path> {
+        Some(&self.path)
+    }
+
+    fn has_file(&self, path: &Path) -> bool {
+        let there = file_id(path);
+        let named = std::path::absolute(path).ok();
+        ["", "-wal", "-shm", "-journal"].iter().any(|suffix| {
+            let mut own = self.path.clone().into_os_string();
+            own.push(suffix);
+            let own = PathBuf::from(own);
+            named.as_ref() == Some(&own) || (there.is_some() && file_id(&own) == there)
+        })
+    }
+
+    fn check_whole(&self) -> Result<()> {
+        // SQLite reads zeros for what is missing, which may be somebody's values.
+        let reader: &dyn Connection = self.reader()?;
+        let page = reader.query_integer("PRAGMA page_size", &[])?.and_then(|size| u64::try_from(size).ok());
+        let mut in_wal_mode = false;
+        reader.query("PRAGMA journal_mode", &[], &mut |row| {
+            in_wal_mode = row.value(0)? == ValueRef::Text(b"wal");
+            Ok(Next::Stop)
+        })?;
+        let Ok(meta) = std::fs::metadata(&self.path) else { return Ok(()) };
+        // In WAL mode the log may still have the page whole.
+        if in_wal_mode || self.is_aside() || page.is_none_or(|page| meta.len().checked_rem(page).unwrap_or(0) == 0) {
+            return Ok(());
+        }
+        Err(Error::new(Status::Corrupt, Domain::Database, "the database is truncated: it ends in the middle of a page")
+            .at(&self.path)
+            .hint("copy the file again, or restore a backup"))
+    }
+
+    fn check_same(&self) -> Result<()> {
+        self.check_file()
+    }
+
+    fn reader(&self) -> Result<&dyn Connection> {
+        Ok(self.reading()?)
+    }
+
+    fn state(&self, reading: Reading, job: &Arc<Job>) -> Result<State<'_>> {
+        let access = if self.options.read_only { Access::ReadOnly } else { Access::Read };
+        let connect = Box::new(move || self.connect(access, None));
+        let copying = Copying { folder: self.copy_folder(), spare: &self.spare, connect };
+        Ok(State::of(SqliteState::open(self.reading()?, copying, reading, job)?))
+    }
+
+    fn describe_reading(&self) -> Result<Json> {
+        let reader = self.reading()?;
+        if self.is_aside() {
+            // It is made already, and keeps nobody waiting.
+            return Ok(json!({"way": "private_copy", "copy_bytes": size_of(reader)?}));
+        }
+        if in_wal_mode(reader)? {
+            return Ok(json!({"way": "write_ahead_log"}));
+        }
+        let Some(limit) = self.options.max_read_lock else { return Ok(json!({"way": "in_place"})) };
+        let (bytes, folder) = (size_of(reader)?, self.copy_folder());
+        let free = free_bytes(&folder);
+        Ok(json!({
+            "way": "private_copy",
+            "max_read_lock_ms": u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
+            "copy_bytes": bytes,
+            "copy_folder": folder.to_string_lossy(),
+            "free_bytes": free,
+            "enough": free.map(|free| free >= bytes),
+        }))
+    }
+
+    fn read_in_place(&self, read: &mut dyn FnMut(&dyn Connection) -> Result<()>) -> Result<bool> {
+        Ok(self.attempt(|reader| read(reader))?.is_some())
+    }
+
+    fn lets_readers_in(&self) -> Result<bool> {
+        in_wal_mode(self.reading()?)
+    }
+
+    fn query(&self, sql: &str, params: &[Value], each: EachRow<'_>) -> Result<()> {
+        // Nobody knows how long `each` takes, so no lock is held meanwhile: the rows are put aside, or read from a copy.
+        let reader = self.reading()?;
         // Inside of another query's callback it is that one's state.
         let state = if reader.inner.is_autocommit() { Some(Transaction::read(reader)?) } else { None };
         if state.is_none() || !is_needed(reader)? {
@@ -231,7 +321,7 @@ impl SqliteFile {
         let Some(mut rows) = aside else {
             let job = Job::unwatched(Domain::Database);
             let state = self.state(Reading::Beside, &job)?;
-            return state.prepare_read(sql)?.run(params, each);
+            return state.connection().prepare_read(sql)?.run(params, each);
         };
         let mut cells = CellBuffer::default();
         while rows.pop(&mut cells)? {
@@ -244,41 +334,7 @@ impl SqliteFile {
         Ok(())
     }
 
-    /// How jobs read it: in place, or from a private copy, and what that takes.
-    pub fn describe_reading(&self) -> Result<Json> {
-        let reader = self.reader()?;
-        if self.is_aside() {
-            // It is made already, and keeps nobody waiting.
-            return Ok(json!({"way": "private_copy", "copy_bytes": size_of(reader)?}));
-        }
-        if in_wal_mode(reader)? {
-            return Ok(json!({"way": "write_ahead_log"}));
-        }
-        let Some(limit) = self.options.max_read_lock else { return Ok(json!({"way": "in_place"})) };
-        let (bytes, folder) = (size_of(reader)?, self.copy_folder());
-        let free = free_bytes(&folder);
-        Ok(json!({
-            "way": "private_copy",
-            "max_read_lock_ms": u64::try_from(limit.as_millis()).unwrap_or(u64::MAX),
-            "copy_bytes": bytes,
-            "copy_folder": folder.to_string_lossy(),
-            "free_bytes": free,
-            "enough": free.map(|free| free >= bytes),
-        }))
-    }
-
-    /// Whether others can read while a transaction writes.
-    pub fn lets_readers_in(&self) -> Result<bool> {
-        in_wal_mode(self.reader()?)
-    }
-
-    /// Where a private copy goes.
-    pub fn copy_folder(&self) -> PathBuf {
-        temporary::folder(self.options.temp_dir.as_deref())
-    }
-
-    /// The connection for writing. Opening it may have to wait for a lock, which ticks the job.
-    pub fn writer(&self, job: &Arc<Job>) -> Result<&dyn Connection> {
+    fn writer(&self, job: &Arc<Job>) -> Result<&dyn Connection> {
         self.check_file()?;
         if let Some(open) = self.writer.get() {
             return Ok(open);
@@ -288,10 +344,7 @@ impl SqliteFile {
         Ok(self.writer.get_or_init(|| connection))
     }
 
-    /// Replaces everything in the database by what is in the SQLite file at `from`, a copy that [`Connection::copy_into`] made. One
-    /// transaction: others see the old state or the new one. `keep`, if there is one, is called before, when only this call can
-    /// change the database any more; again, if somebody did all the same.
-    pub fn replace_content(
+    fn replace_content(
         &self,
         from: &Path,
         keep: Option<&mut dyn FnMut() -> Result<()>>,
@@ -301,38 +354,18 @@ impl SqliteFile {
         let source = open_immutable(from)?;
         // Not the connection for writing: SQLite wants one of which it knows that nobody else uses it meanwhile.
         let mut target = self.connect(Access::Write, Some(job))?;
-        let replaced = copy::replace(&mut target, &source, self.reader()?, keep, copied);
+        let replaced = copy::replace(&mut target, &source, self.reading()?, keep, copied);
         if !self.process.is_current() {
             leave(target);
         }
         replaced
     }
 
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// Whether this handle created the tables, or found them without any experiment when it was asked to.
-    pub fn was_created(&self) -> bool {
-        self.created
-    }
-
-    /// Whether the path names the database's file, or one that SQLite puts beside it, be it there or not.
-    pub fn has_file(&self, path: &Path) -> bool {
-        let there = guard::file_id(path);
-        let named = std::path::absolute(path).ok();
-        ["", "-wal", "-shm", "-journal"].iter().any(|suffix| {
-            let mut own = self.path.clone().into_os_string();
-            own.push(suffix);
-            let own = PathBuf::from(own);
-            named.as_ref() == Some(&own) || (there.is_some() && guard::file_id(&own) == there)
-        })
-    }
-
-    /// Whether both handles are of the same database, by whatever names.
-    pub fn is_same_as(&self, other: &SqliteFile) -> bool {
-        self.file.get().zip(other.file.get()).is_some_and(|(here, there)| here.is(there))
+    fn widen(&self, _: bool, job: &Arc<Job>) -> Result<Widening> {
+        // Its columns hold everything.
+        job.check()?;
+        self.check_file()?;
+        Ok(Widening::default())
     }
 }
 
@@ -345,7 +378,7 @@ impl Drop for SqliteFile {
         }
         drop((self.reader.take(), self.writer.take(), std::mem::take(&mut self.spare)));
         if let Some(file) = self.file.get() {
-            beside::tidy(&self.path, file, self.options.guard);
+            wal_files::tidy(&self.path, file, self.options.guard);
         }
     }
 }
@@ -364,57 +397,4 @@ fn refuse_index(connection: &dyn Connection, name: &str) -> Result<()> {
     Err(Error::new(Status::Schema, Domain::Database, format!("an index has the name of the table {name}"))
         .detail("index", name)
         .hint("give the index another name, or create the tables in a new file"))
-}
-
-fn open_immutable(path: &Path) -> Result<SqliteConnection> {
-    SqliteConnection::open(path, Access::Immutable, Duration::ZERO, false, None)
-}
-
-/// Opens an empty file that is nobody else's, to write a copy of another database into it, which is thrown away if that does not succeed.
-pub fn create_copy(path: &Path) -> Result<Box<dyn Connection>> {
-    let connection = SqliteConnection::open(path, Access::Write, Duration::ZERO, false, None)?;
-    connection.waiting(|inner| inner.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF"))?;
-    Ok(Box::new(connection))
-}
-
-/// Opens a copy that [`Connection::copy_into`] made. Nobody may change it meanwhile.
-pub fn open_copy(path: &Path) -> Result<Box<dyn Connection>> {
-    Ok(Box::new(open_immutable(path)?))
-}
-
-/// The file, if it exists; fails if it cannot be a database file.
-fn check_path(path: &Path, create: bool) -> Result<Option<Metadata>> {
-    match std::fs::metadata(path) {
-        Ok(meta) if meta.is_dir() => {
-            Err(Error::argument(Domain::Database, "url", "the path is a directory, not a database file")
-                .at(path)
-                .hint("give the path of the file in it"))
-        }
-        // Opening a pipe would wait for somebody to write into it.
-        Ok(meta) if !meta.is_file() => Err(Error::argument(
-            Domain::Database,
-            "url",
-            "the path is a pipe, a socket or a device, not a database file",
-        )
-        .at(path)
-        .hint("pass the path of the SQLite file")),
-        Ok(meta) => Ok(Some(meta)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound && create => {
-            let folder_exists = path.parent().is_some_and(Path::is_dir);
-            if folder_exists {
-                return Ok(None);
-            }
-            Err(Error::new(Status::NotFound, Domain::Database, "the folder for the new database does not exist")
-                .at(path)
-                .hint("create the folder first"))
-        }
-        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
-            Err(Error::new(Status::NotFound, Domain::Database, "there is no database at this path")
-                .at(path)
-                .hint("check the path; EXPMIG_OPEN_CREATE creates a new database"))
-        }
-        Err(error) => Err(Error::new(Status::Io, Domain::Database, format!("the path cannot be looked at: {error}"))
-            .at(path)
-            .hint("check the permissions of the folders above it")),
-    }
 }

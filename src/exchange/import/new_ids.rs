@@ -65,7 +65,7 @@ impl NewIds {
         let table = layout.entity(self.entity)?;
         // The rows before may not have been written yet.
         let given = self.blocks.last().map_or(self.above, |(first, count)| first.wrapping_add_unsigned(count - 1));
-        if !connection.has_other_writers() {
+        if !connection.capabilities().other_writers {
             self.more = ALL;
         }
         let (first, reused) = loop {

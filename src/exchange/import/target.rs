@@ -189,7 +189,7 @@ impl<'c> Target<'c> {
             return Ok(());
         }
         let error = error(Status::Lossy, &format!("would be stored as {stored}")).detail("stored_as", stored);
-        let widen = self.connection.how_to_widen().map_or_else(String::new, |how| format!("{how}, or "));
+        let widen = self.connection.capabilities().how_to_widen.map_or_else(String::new, |how| format!("{how}, or "));
         Err(error.hint(format!(
             "{widen}allow the loss with EXPMIG_IMPORT_ALLOW_LOSSY, or change the type of the target's column, or the value; \
              nothing was changed"
@@ -405,9 +405,10 @@ impl<'c> Target<'c> {
         self.finish_table(at)?;
         let refers = self.declared.iter().find(is_it).and_then(|extra| extra.refers);
         let column = ColumnLayout { refers, ..ColumnLayout::elsewhere(name, &declared) };
-        if !self.connection.add_column(&table, &column)? {
+        if self.connection.capabilities().ddl_commits {
             return Err(self.cannot_add(&table, name));
         }
+        self.connection.add_column(&table, &column)?;
         let filled = std::mem::take(&mut self.layout.filled);
         self.layout = self.connection.layout()?;
         self.look_for_links();

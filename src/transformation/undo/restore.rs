@@ -5,7 +5,7 @@ use smallvec::{SmallVec, smallvec};
 use super::later::Later;
 use super::logged::Logged;
 use super::{ChangedSince, LISTED, UndoResult, Undoing};
-use crate::database::{Change, Connection, Next, TableLayout};
+use crate::database::{Change, Connection, FULL_BYTES, Next, TableLayout};
 use crate::digest::Census;
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::IdSet;
@@ -16,9 +16,8 @@ use crate::transformation::untold::Untold;
 use crate::transformation::write::{as_sent, certainly_keeps, changed_otherwise, read_back, update_statement};
 use crate::values::{Value, ValueRef};
 
-/// Rows read, and bytes, before they are written.
+/// Rows read before they are written.
 const FULL_ROWS: usize = 4096;
-const FULL_BYTES: usize = 1 << 20;
 
 /// Writes old cells back, chunk by chunk.
 struct Restorer<'a> {

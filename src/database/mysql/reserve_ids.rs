@@ -4,15 +4,14 @@
 //! defaults are inserted on another connection and rolled back at once, which leaves no row and no lock. One statement is given all
 //! its ids at one time, and with the session's own step they lie so far apart that a few hundred rows take millions of ids.
 
-use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
+use mysql::Error as Cause;
 use mysql::prelude::Queryable;
-use mysql::{Error as Cause, PooledConn};
 
 use super::connection::MysqlConnection;
 use super::failure::{is_deadlock, is_lock_wait};
-use super::patience::Patience;
+use super::second_connection::close;
 use super::tables::most;
 use crate::database::layout::TableLayout;
 use crate::error::Result;
@@ -24,32 +23,6 @@ const ROWS: u64 = 500;
 const LARGEST_STEP: u64 = 65_535;
 /// So often the counter is moved past ids that are in use above it, or a deadlock is tried again.
 const TRIES: usize = 5;
-
-/// The other connection, once there was a need for it.
-#[derive(Default)]
-pub struct Beside(RefCell<Option<(PooledConn, Patience)>>);
-
-impl Beside {
-    /// Closes it.
-    pub fn close(&self) {
-        let open = self.0.borrow_mut().take();
-        close(open);
-    }
-}
-
-impl Drop for Beside {
-    fn drop(&mut self) {
-        self.close();
-    }
-}
-
-/// What is said at the end is said within the limit, too.
-fn close(open: Option<(PooledConn, Patience)>) {
-    if let Some((connection, patience)) = open {
-        let _used = patience.begin();
-        drop(connection);
-    }
-}
 
 /// Rows and the step between their ids: the ids from the first to the last are `count` or more.
 fn spread(count: u64) -> (u64, u64) {
@@ -103,7 +76,7 @@ impl MysqlConnection {
             let (connection, patience) = match &mut *beside {
                 Some(open) => open,
                 // Whoever cannot connect once more does without.
-                None => match self.link.beside() {
+                None => match self.channel.beside() {
                     Ok(connection) => beside.insert(connection),
                     Err(_) => return Ok(None),
                 },
@@ -120,7 +93,7 @@ impl MysqlConnection {
             match counted {
                 Ok((rows, first)) => return Ok(Some((rows, first.unwrap_or(0)))),
                 Err(error) if is_lock_wait(&error) => {
-                    self.pause(since, Duration::ZERO, || self.link.wrap(error))?;
+                    self.pause(since, Duration::ZERO, || self.channel.wrap(error))?;
                 }
                 Err(error) if is_deadlock(&error) && deadlocks < TRIES => deadlocks += 1,
                 Err(Cause::MySqlError(_)) => return Ok(None),

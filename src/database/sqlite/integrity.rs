@@ -4,8 +4,9 @@ use std::fs::File;
 
 use super::connection::SqliteConnection;
 use super::failure::needs_the_application;
-use super::walk::{Entries, Root, Walk};
-use crate::database::connection::{Connection, Depth, Next, Row, RowCounts};
+use super::page_check::{Entries, Root, Walk};
+use crate::database::connection::{Depth, Reads, RowCounts, Writes};
+use crate::database::rows::{Next, Row};
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::quote;
 use crate::values::ValueRef;

@@ -14,7 +14,7 @@ use rusqlite::{Connection, OpenFlags, ffi};
 use rustix::fs::Access;
 
 use super::failure::translate;
-use super::private::{free_bytes, no_room};
+use super::private_copy::{free_bytes, no_room};
 use crate::database::guard;
 use crate::database::still::{Still, TICK, beside};
 use crate::error::{Domain, Error, Result, Status};

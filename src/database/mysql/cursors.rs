@@ -1,7 +1,8 @@
 //! The rows of result sets, as those see them who read them.
 
-use super::link::{Link, Reading};
-use crate::database::connection::{Cursor, Row};
+use super::channel::Channel;
+use super::result_set::Reading;
+use crate::database::rows::{Cursor, Row};
 use crate::error::{Domain, Error, Result};
 use crate::spill::CellBuffer;
 use crate::values::ValueRef;
@@ -20,13 +21,13 @@ impl Row for Buffered<'_> {
 
 /// Ends reading when it is dropped.
 pub struct Open<'c> {
-    pub link: &'c Link,
+    pub channel: &'c Channel,
     pub reading: Reading,
 }
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        self.link.close(&self.reading);
+        self.channel.close(&self.reading);
     }
 }
 
@@ -53,6 +54,6 @@ impl Row for MysqlCursor<'_> {
 
 impl Cursor for MysqlCursor<'_> {
     fn advance(&mut self) -> Result<bool> {
-        self.open.link.next(&self.open.reading, &mut self.cells)
+        self.open.channel.next(&self.open.reading, &mut self.cells)
     }
 }

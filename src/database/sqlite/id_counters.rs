@@ -4,9 +4,10 @@
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::params;
 
+use super::backup_pages::{PAGES_PER_STEP, pages};
 use super::connection::SqliteConnection;
-use super::pages::{PAGES_PER_STEP, pages};
-use crate::database::connection::{Connection, Copied, Next};
+use crate::database::connection::{Copied, Reads};
+use crate::database::rows::Next;
 use crate::error::Result;
 use crate::spill::temporary::{self, failed};
 use crate::values::ValueRef;
@@ -27,7 +28,7 @@ pub struct Counters(Vec<(String, i64)>);
 impl Counters {
     /// The counters of a database; `None` if it has no table that counts.
     pub fn of(connection: &SqliteConnection) -> Result<Option<Counters>> {
-        if (connection as &dyn Connection).query_integer(EXIST, &[])? != Some(1) {
+        if connection.query_integer(EXIST, &[])? != Some(1) {
             return Ok(None);
         }
         let mut found = Vec::new();

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use super::connection::{MysqlConnection, wire};
+use super::cell::wire;
+use super::connection::MysqlConnection;
+use super::failure::Failure;
 use super::failure::{LOCK_WAIT_TIMEOUT, is_lock_wait};
-use super::link::Failure;
 use super::session::LOCK_PAUSE;
-use crate::database::connection::Connection;
+use crate::database::connection::Reads;
 use crate::error::{Domain, Error, Result, Status};
 use crate::values::{Value, ValueRef};
 
@@ -16,7 +17,7 @@ impl MysqlConnection {
         if since.elapsed() >= self.busy_timeout {
             return Err(error().detail("busy_timeout_ms", self.busy_timeout.as_millis()));
         }
-        if let Some(job) = self.link.watched.job() {
+        if let Some(job) = self.channel.watched.job() {
             job.check()?;
         }
         std::thread::sleep(sleep);
@@ -25,7 +26,7 @@ impl MysqlConnection {
 
     /// Whether the statement failed because of another's lock, and can be tried again within the transaction.
     pub(super) fn can_wait_for(&self, error: &Error) -> bool {
-        error.vendor_code() == Some(i32::from(LOCK_WAIT_TIMEOUT)) && !self.link.server().lock_wait_undoes_all
+        error.vendor_code() == Some(i32::from(LOCK_WAIT_TIMEOUT)) && !self.channel.server().lock_wait_undoes_all
     }
 
     /// Runs what may meet a lock, again and again until the busy timeout passes.
@@ -36,10 +37,10 @@ impl MysqlConnection {
                 Ok(value) => return Ok(value),
                 Err(Failure::Ours(error)) => return Err(error),
                 // The server waited a second already.
-                Err(Failure::Server(error)) if is_lock_wait(&error) && !self.link.server().lock_wait_undoes_all => {
-                    self.pause(since, Duration::ZERO, || self.link.wrap(error))?;
+                Err(Failure::Server(error)) if is_lock_wait(&error) && !self.channel.server().lock_wait_undoes_all => {
+                    self.pause(since, Duration::ZERO, || self.channel.wrap(error))?;
                 }
-                Err(Failure::Server(error)) => return Err(self.link.wrap(error)),
+                Err(Failure::Server(error)) => return Err(self.channel.wrap(error)),
             }
         }
     }
@@ -49,7 +50,7 @@ impl MysqlConnection {
         let since = Instant::now();
         let name = [Value::Text(self.lock_name.clone().into_bytes())];
         loop {
-            if (self as &dyn Connection).query_integer("SELECT GET_LOCK(?1, 0)", &name)? == Some(1) {
+            if self.query_integer("SELECT GET_LOCK(?1, 0)", &name)? == Some(1) {
                 self.locked.set(true);
                 return Ok(());
             }
@@ -74,7 +75,7 @@ impl MysqlConnection {
         if self.locked.replace(false) {
             // If this fails the lock ends with the connection.
             let _ends_later =
-                self.link.execute("SELECT RELEASE_LOCK(?)", vec![wire(ValueRef::Text(self.lock_name.as_bytes()))]);
+                self.channel.execute("SELECT RELEASE_LOCK(?)", vec![wire(ValueRef::Text(self.lock_name.as_bytes()))]);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One connection and what runs on it.
+//! The driver's connection, shared by statements that overlap.
 //!
 //! The server sends a result set row by row, and until the last one was read the connection can do nothing else. So a statement that
 //! comes meanwhile has what is left of the result set put aside first.
@@ -6,18 +6,19 @@
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use mysql::prelude::{BinQuery, Queryable, WithParams};
-use mysql::{Binary, Error as Cause, Params, Pool, PooledConn, QueryResult, Row, Value};
+use mysql::{Error as Cause, Params, Pool, PooledConn, Value};
 
-use super::super::watched::Watched;
 use super::cell::Columns;
-use super::failure::{is_lock_wait, translate};
-use super::loading::{Load, Loading, Refusal};
-use super::patience::{Patience, Used};
-use super::session::{Door, Server, Session};
+use super::failure::{Failure, is_lock_wait, translate};
+use super::load_thread::{Load, Loading, Refusal};
+use super::read_timeout::{Patience, Used};
+use super::result_set::{Live, MOST_BYTES, Reading};
+use super::session::{Endpoint, Server, Session};
 use super::socket::Socket;
+use crate::database::watched::Watched;
 use crate::error::{Domain, Error, Result, Status};
 use crate::process::Process;
 use crate::spill::CellBuffer;
@@ -27,95 +28,6 @@ use crate::spill::Spool;
 const ROWS_TO_SKIP: usize = 1000;
 /// Rows that are put aside between two looks at the job.
 const ROWS_PER_LOOK: usize = 256;
-/// Rows that are read at once where each alone would be dear, unless they take longer to come.
-const ROWS_AHEAD: usize = 32;
-const TIME_AHEAD: Duration = Duration::from_millis(1);
-/// What a row's cells keep of their memory.
-const MOST_BYTES: usize = 1 << 16;
-
-type Rows = QueryResult<'static, 'static, 'static, Binary>;
-
-/// A result set that is being read.
-pub struct Reading {
-    id: u64,
-    columns: Arc<Columns>,
-}
-
-impl Reading {
-    /// The names of its columns.
-    pub fn names(&self) -> Vec<String> {
-        self.columns.names().map(str::to_owned).collect()
-    }
-}
-
-struct Live {
-    id: u64,
-    rows: Rows,
-    columns: Arc<Columns>,
-    /// Reading can make TLS write. What is read at once then, and the end.
-    encrypted: bool,
-    ahead: VecDeque<Option<mysql::Result<Row>>>,
-    patience: Patience,
-    /// Dropped last: dropping the others uses the connection.
-    used: Option<Used>,
-}
-
-impl Live {
-    /// The next row.
-    fn next(&mut self) -> Option<mysql::Result<Row>> {
-        if let Some(next) = self.ahead.pop_front() {
-            return next;
-        }
-        let next = match self.encrypted {
-            false => self.patience.during(|| self.rows.next()),
-            true => self.several(),
-        };
-        next.map(|row| row.map_err(|error| self.patience.reason(error)))
-    }
-
-    /// Reads rows that nobody wants, at most so many; whether these were all. Each is a use of its own: where no bytes are counted it shows
-    /// that the server is not silent.
-    fn skip(&mut self, most: usize) -> mysql::Result<bool> {
-        for _ in 0..most {
-            match self.next() {
-                Some(Ok(_)) => {}
-                Some(Err(error)) => return Err(error),
-                None => return Ok(true),
-            }
-        }
-        Ok(false)
-    }
-
-    /// The next row, and those after it that are here already.
-    fn several(&mut self) -> Option<mysql::Result<Row>> {
-        let _used = self.patience.begin();
-        let (since, mut bytes) = (Instant::now(), 0);
-        let first = self.rows.next();
-        if !matches!(first, Some(Ok(_))) {
-            return first;
-        }
-        while self.ahead.len() < ROWS_AHEAD && bytes < MOST_BYTES && since.elapsed() < TIME_AHEAD {
-            let next = self.rows.next();
-            bytes += match &next {
-                Some(Ok(row)) => (0..row.len()).map(|at| row.as_ref(at).map_or(0, size)).sum(),
-                _ => MOST_BYTES,
-            };
-            self.ahead.push_back(next);
-        }
-        first
-    }
-}
-
-/// The bytes that a value has besides itself.
-fn size(value: &Value) -> usize {
-    if let Value::Bytes(bytes) = value { bytes.len() } else { 0 }
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        self.used = Some(self.patience.begin());
-    }
-}
 
 /// What is left of a result set, and why there is no more.
 struct Aside {
@@ -150,9 +62,9 @@ impl Drop for State {
 }
 
 /// A connection.
-pub struct Link {
+pub struct Channel {
     process: Process,
-    door: Door,
+    endpoint: Endpoint,
     state: RefCell<State>,
     pub watched: Watched,
 }
@@ -177,11 +89,11 @@ impl State {
     }
 }
 
-impl Link {
-    pub fn new(door: Door, session: Session) -> Link {
-        Link {
+impl Channel {
+    pub fn new(endpoint: Endpoint, session: Session) -> Channel {
+        Channel {
             process: Process::current(),
-            door,
+            endpoint,
             state: RefCell::new(State::new(session)),
             watched: Watched::default(),
         }
@@ -194,12 +106,12 @@ impl Link {
 
     /// For messages.
     pub fn place(&self) -> String {
-        self.door.place()
+        self.endpoint.place()
     }
 
     /// The name of the schema.
     pub fn schema(&self) -> &str {
-        &self.door.address.schema
+        &self.endpoint.address.schema
     }
 
     /// An error of the driver as ours.
@@ -221,14 +133,14 @@ impl Link {
 
     /// Another connection in the place of this one. What ran here is gone.
     pub fn renew(&self) -> Result<()> {
-        let session = self.door.connect(true, self.watched.job().as_ref())?;
+        let session = self.endpoint.connect(true, self.watched.job().as_ref())?;
         *self.state.borrow_mut() = State::new(session);
         Ok(())
     }
 
-    /// Another connection to the same schema, for [`super::reserve`]: nothing that it writes stays.
+    /// Another connection to the same schema, for [`super::reserve_ids`]: nothing that it writes stays.
     pub fn beside(&self) -> Result<(PooledConn, Patience)> {
-        self.door.connect_beside(self.watched.job().as_ref())
+        self.endpoint.connect_beside(self.watched.job().as_ref())
     }
 
     /// The connection, free for a statement: what was read is put aside, and what was gathered is loaded.
@@ -348,7 +260,7 @@ impl Link {
         done.map_err(|error| self.failed(state, error))
     }
 
-    /// Adds rows to what is loaded next, before any other statement runs; whether it is time to [`Link::start`] loading.
+    /// Adds rows to what is loaded next, before any other statement runs; whether it is time to [`Channel::start`] loading.
     pub fn gather(&self, sql: &Arc<str>, table: &'static str, text: &[u8], rows: usize) -> bool {
         let loads = &mut self.state.borrow_mut().loads;
         match loads.back_mut().filter(|load| load.takes(sql)) {
@@ -430,7 +342,7 @@ impl Link {
             id,
             rows,
             columns: Arc::clone(&columns),
-            encrypted: self.door.address.may_encrypt(),
+            encrypted: self.endpoint.address.may_encrypt(),
             ahead: VecDeque::new(),
             patience: state.patience.clone(),
             used: None,
@@ -472,25 +384,13 @@ impl Link {
         let skipped = live.skip(ROWS_TO_SKIP).and_then(|ended| match ended || state.lost {
             true => Ok(true),
             false => {
-                self.door.interrupt(state.id);
+                self.endpoint.interrupt(state.id);
                 live.skip(usize::MAX)
             }
         });
         if let Err(error) = skipped {
             self.note(state, &error);
         }
-    }
-}
-
-/// Why a statement failed: the server's or the driver's reason is kept as it is, since some are no reason to give up.
-pub enum Failure {
-    Server(Cause),
-    Ours(Error),
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Failure {
-        Failure::Ours(error)
     }
 }
 

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use super::connection::MysqlConnection;
-use crate::database::connection::{Connection, Next};
+use crate::database::connection::Reads;
+use crate::database::rows::Next;
 use crate::error::Result;
 use crate::values::Value;
 

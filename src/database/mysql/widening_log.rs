@@ -3,7 +3,8 @@
 
 use super::connection::MysqlConnection;
 use super::foreign_key::{Definition, ForeignKey};
-use crate::database::connection::{Connection, Next};
+use crate::database::connection::{Catalog, Reads, Writes};
+use crate::database::rows::Next;
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::{WIDENING, create_statement_mysql, quote};
 use crate::values::Value;

@@ -1,9 +1,11 @@
 //! Adding columns to a SQLite table.
 
 use super::connection::SqliteConnection;
+use super::ids;
 use super::layout::ROWID;
-use crate::database::connection::Connection;
-use crate::database::layout::{ColumnLayout, TableLayout};
+use crate::database::column::ColumnLayout;
+use crate::database::connection::{Catalog, Reads, Writes};
+use crate::database::layout::TableLayout;
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::{create_statement, create_statement_with, entity_table, quote};
 use crate::values::Value;
@@ -22,7 +24,7 @@ fn refers(column: &ColumnLayout) -> String {
 pub fn add_column(connection: &SqliteConnection, table: &TableLayout, column: &ColumnLayout) -> Result<()> {
     let strict = "SELECT strict FROM pragma_table_list WHERE schema = 'main' AND name = ?1";
     let named = [Value::Text(table.name.clone().into_bytes())];
-    let strict = (connection as &dyn Connection).query_integer(strict, &named)?;
+    let strict = connection.query_integer(strict, &named)?;
     let declared = column.declared_in_sqlite(strict == Some(1));
     if ROWID.iter().any(|alias| alias.eq_ignore_ascii_case(&column.name)) {
         return make_anew(connection, table, &column.name, &(as_type(declared) + &refers(column)));
@@ -54,9 +56,9 @@ fn make_anew(connection: &SqliteConnection, table: &TableLayout, column: &str, d
     let mut free = plain;
     for (ask, count) in asks.iter().zip([0, 1, 2]) {
         let params = params.get(..count).unwrap_or_default();
-        free &= (connection as &dyn Connection).query_integer(ask, params)? == Some(0);
+        free &= connection.query_integer(ask, params)? == Some(0);
     }
-    if !free || connection.high_water(table)? > 0 {
+    if !free || ids::high_water(connection, table)? > 0 {
         let message = format!("SQLite adds no column {column} to {}, as that is a name of its own", table.name);
         return Err(Error::new(Status::Unsupported, Domain::Database, message)
             .detail("table", &table.name)

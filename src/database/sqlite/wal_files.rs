@@ -6,10 +6,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::connection::{Access, SqliteConnection};
-use crate::database::connection::Transaction;
 use crate::database::guard;
 use crate::database::one_file::OneFile;
 use crate::database::still::beside;
+use crate::database::transaction::Transaction;
 use crate::error::Result;
 
 /// Runs `open`, which opens the file for reading, and remembers whether that made a log.

@@ -21,10 +21,10 @@ use crate::progress::Job;
 use crate::threads;
 
 /// Nothing of a copy is worth more than reading it once: no journal, no flushing, no lock for others.
-const COPY_PRAGMAS: &str =
-    "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -256";
+const COPY_PRAGMAS: &str = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA locking_mode = EXCLUSIVE";
 /// Copying touches each page once: what is kept of them is memory that the thread has to get from the system, page by page.
-const SOURCE_PRAGMAS: &str = "PRAGMA cache_size = -256";
+const SMALL_CACHE: &str = "PRAGMA cache_size = -256";
+
 /// How many bytes the file system of a folder can still take; `None` where that cannot be known.
 pub fn free_bytes(folder: &Path) -> Option<u64> {
     let stat = rustix::fs::statvfs(folder).ok()?;
@@ -77,6 +77,7 @@ impl Empty {
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let inner = rusqlite::Connection::open_with_flags(&path, flags)?;
             inner.execute_batch(COPY_PRAGMAS)?;
+            inner.execute_batch(SMALL_CACHE)?;
             Ok(inner)
         };
         let opened = open().map_err(|error| translate(error, &path));
@@ -156,7 +157,7 @@ impl<'f> Making<'f> {
             Some(source) => source,
             None => connect()?,
         };
-        source.waiting(|inner| inner.execute_batch(SOURCE_PRAGMAS))?;
+        source.waiting(|inner| inner.execute_batch(SMALL_CACHE))?;
         let (begun, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let (began, stopped) = (Arc::clone(&begun), Arc::clone(&stop));
         let make = move || {

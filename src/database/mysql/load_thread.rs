@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use mysql::prelude::Queryable;
 use mysql::{Error as Cause, LocalInfile, LocalInfileHandler, PooledConn};
 
-use super::patience::Patience;
+use super::read_timeout::Patience;
 use crate::error::{Domain, Error, Status};
 use crate::threads;
 

@@ -1,0 +1,328 @@
+//! What the code above asks of a connection, put together.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::capabilities::CAPABILITIES;
+use super::change::MysqlChange;
+use super::coercion::store;
+use super::column_type::ColumnType;
+use super::connection::MysqlConnection;
+use super::cursors::{Buffered, MysqlCursor};
+use super::failure::Failure;
+use super::insert::{MysqlInserter, sent};
+use super::placeholders::{arrange, plain};
+use super::stored::Stored;
+use super::tables::most;
+use super::{add_column, layout, read, references, triggers};
+use crate::database::capabilities::Capabilities;
+use crate::database::column::ColumnLayout;
+use crate::database::connection::{Catalog, Change, Copied, Depth, Dialect, Inserter, Reads, RowCounts, Write, Writes};
+use crate::database::layout::{Layout, TableLayout};
+use crate::database::missing_column::MissingColumn;
+use crate::database::read::ReadStatement;
+use crate::database::reference::References;
+use crate::database::rows::{Cursor, Next, Query, Row, WithCursors};
+use crate::database::unsteady::Unsteady;
+use crate::error::{Domain, Error, Result, Status};
+use crate::progress::Job;
+use crate::schema::{Table, quote};
+use crate::spill::CellBuffer;
+use crate::values::{Value, ValueRef};
+
+const BEGIN_WRITE: &str = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ WRITE";
+/// Rows that one statement deletes, so that the job is asked in between.
+const DELETED_AT_ONCE: u64 = 20_000;
+
+/// The refusal of what is for files only; `what` is a plural.
+fn files_only(what: &str) -> Error {
+    Error::new(Status::Unsupported, Domain::Database, format!("{what} work on SQLite databases only, in this version"))
+        .hint("migrate the experiments into a SQLite database first, and work there")
+}
+
+impl Reads for MysqlConnection {
+    fn watch(&self, job: Option<Arc<Job>>) {
+        self.channel.watched.set(job);
+    }
+
+    fn begin_read(&self) -> Result<()> {
+        self.begin("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+    }
+
+    fn rollback(&self) {
+        if !self.open.replace(false) {
+            return;
+        }
+        let job = self.channel.watched.set(None);
+        self.channel.abandon();
+        // If this fails the transaction ends with the connection.
+        let _ended_later = self.channel.command("ROLLBACK");
+        let _before_the_next = self.resume_foreign_keys();
+        self.unlock();
+        self.channel.watched.set(job);
+    }
+
+    fn query(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
+        let open = self.read(sql, params)?;
+        let mut cells = CellBuffer::default();
+        while self.channel.next(&open.reading, &mut cells)? {
+            if each(&Buffered(&cells))? == Next::Stop {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()> {
+        let mut cursors: Vec<Box<dyn Cursor + '_>> = Vec::new();
+        for query in queries {
+            let open = self.read(&query.sql, &query.params)?;
+            cursors.push(Box::new(MysqlCursor::new(open)));
+        }
+        body(cursors)
+    }
+
+    fn prepare_read<'c>(&'c self, sql: &str) -> Result<Box<dyn ReadStatement + 'c>> {
+        read::prepare(self, sql)
+    }
+
+    fn copy_into(&self, _: &Path, _: Copied<'_>) -> Result<()> {
+        Err(files_only("copies of whole files"))
+    }
+
+    fn check_integrity(&self, _: Depth) -> Result<RowCounts> {
+        Err(files_only("checks of whole files"))
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        None
+    }
+}
+
+impl Writes for MysqlConnection {
+    fn begin_write(&self) -> Result<()> {
+        if self.channel.is_lost() {
+            self.renew()?;
+        }
+        if let Err(error) = self.lock() {
+            // The server may have ended the connection while nobody used it.
+            if !self.channel.is_lost() {
+                return Err(error);
+            }
+            self.renew()?;
+            self.lock()?;
+        }
+        let begun = self.begin(BEGIN_WRITE);
+        if begun.is_err() {
+            self.unlock();
+        }
+        begun
+    }
+
+    fn commit(&self) -> Result<()> {
+        self.settle()?;
+        let done = self.channel.command("COMMIT");
+        if let Err(failure) = done {
+            let error = match failure {
+                Failure::Ours(error) => error,
+                Failure::Server(error) => self.channel.wrap(error),
+            };
+            if !self.channel.is_lost() {
+                return Err(error);
+            }
+            self.open.set(false);
+            self.locked.set(false);
+            let (status, what) = match error.status() {
+                Status::Timeout => (Status::Timeout, "the server did not answer the commit in time (read-timeout-ms)"),
+                _ => (Status::Connection, "the connection was lost during the commit"),
+            };
+            let message =
+                format!("{what}: whether it was made is not known; its changes are there wholly or not at all");
+            return Err(Error::undecided(status, Domain::Database, message)
+                .detail("database", self.place())
+                .caused_by(error));
+        }
+        self.open.set(false);
+        let _before_the_next = self.resume_foreign_keys();
+        self.unlock();
+        Ok(())
+    }
+
+    fn query_locked(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
+        self.lock_and_read(&format!("{sql} FOR UPDATE"), params, each)
+    }
+
+    fn query_held(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
+        self.lock_and_read(&format!("{sql} LOCK IN SHARE MODE"), params, each)
+    }
+
+    fn suspend_foreign_keys(&self) -> Result<bool> {
+        self.suspended.set(true);
+        self.waiting(|| self.channel.command("SET SESSION foreign_key_checks = 0")).map(|()| true)
+    }
+
+    fn suspend_checks(&self) -> Result<()> {
+        // MySQL checks always, so its tables have no row that breaks one.
+        if self.is_mariadb() {
+            self.unchecked.set(true);
+            self.waiting(|| self.channel.command("SET SESSION check_constraint_checks = 0"))?;
+        }
+        Ok(())
+    }
+
+    fn execute(&self, sql: &str, params: &[Value]) -> Result<u64> {
+        let (sql, order) = plain(sql);
+        let values: Vec<ValueRef<'_>> = params.iter().map(Value::borrow).collect();
+        self.change(&sql, arrange(&order, &values)?)
+    }
+
+    fn prepare_change<'c>(&'c self, sql: &str) -> Result<Box<dyn Change + 'c>> {
+        let (sql, order) = plain(sql);
+        Ok(Box::new(MysqlChange { connection: self, sql, order }))
+    }
+
+    fn opening(&self, write: Write, table: &TableLayout) -> Result<String> {
+        let name = quote(&table.name);
+        Ok(match write {
+            Write::Insert => format!("INSERT INTO {name}"),
+            Write::Update => format!("UPDATE {name}"),
+        })
+    }
+
+    fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>> {
+        Ok(Box::new(MysqlInserter::new(self, table, columns)?))
+    }
+
+    fn delete_all(&self, table: &TableLayout) -> Result<()> {
+        self.refuse_without_transactions(table)?;
+        let sql = format!("DELETE FROM {} LIMIT {DELETED_AT_ONCE}", quote(&table.name));
+        loop {
+            // The last, which finds none, locks the end of the table.
+            if self.change(&sql, Vec::new())? == 0 {
+                return Ok(());
+            }
+            if let Some(job) = self.channel.watched.job() {
+                job.check()?;
+            }
+        }
+    }
+
+    fn allocate_ids(&self, table: &TableLayout, count: u64, above: i64) -> Result<(i64, bool)> {
+        let used = self.high_water(table)?.max(above);
+        if count <= most(table).abs_diff(used.min(most(table))) {
+            let above = self.highest(table)?.max(above);
+            let first = self.reserve(table, count, above)?.unwrap_or(used.saturating_add(1));
+            return Ok((first, false));
+        }
+        Err(Error::new(
+            Status::Limit,
+            Domain::Database,
+            format!("{} has no {count} free ids above the highest that was used", table.schema.name),
+        )
+        .detail("table", table.schema.name)
+        .hint("widen the column id to BIGINT, or migrate into another database"))
+    }
+
+    fn check_undoes(&self, table: &TableLayout) -> Result<()> {
+        self.refuse_without_transactions(table)
+    }
+
+    fn as_sent(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Option<Value> {
+        match (column.own_type()?, value) {
+            // MySQL would take the digits of the next row for a number of that kind.
+            (ColumnType::Decimal(_), ValueRef::Integer(number)) => Some(Value::Text(number.to_string().into_bytes())),
+            (kind, value) => sent(kind, value),
+        }
+    }
+}
+
+impl Catalog for MysqlConnection {
+    fn layout(&self) -> Result<Layout> {
+        layout::read(self)
+    }
+
+    fn references(&self, layout: &Layout) -> Result<References> {
+        references::read(self, layout)
+    }
+
+    fn has_triggers(&self, table: &TableLayout) -> Result<bool> {
+        triggers::any(self, Some(&table.name))
+    }
+
+    fn can_be_meddled_with(&self) -> Result<bool> {
+        triggers::any(self, None)
+    }
+
+    fn unsteady_tables(&self, layout: &Layout) -> Result<Vec<Unsteady>> {
+        self.without_transactions(layout)
+    }
+
+    fn make_tables(&self, tables: &[&'static Table]) -> Result<bool> {
+        let missing = self.layout()?.missing(tables)?;
+        if missing.is_empty() {
+            return Ok(false);
+        }
+        // The lock stays, so no other writer of ours comes in between. Another connection would not have it.
+        self.mark("ROLLBACK")?;
+        self.open.set(false);
+        let made = missing.iter().try_for_each(|table| self.make_table(table)).and_then(|()| self.mark(BEGIN_WRITE));
+        match made {
+            Ok(()) => self.open.set(true),
+            Err(_) => self.unlock(),
+        }
+        made.map(|()| true)
+    }
+
+    fn add_column(&self, _: &TableLayout, _: &ColumnLayout) -> Result<()> {
+        Err(Error::internal(Domain::Database, "adding a column would end the transaction"))
+    }
+
+    fn statement_to_add(&self, table: &TableLayout, columns: &[MissingColumn<'_>]) -> Option<String> {
+        Some(add_column::statement(table, columns))
+    }
+
+    fn stored_as(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Result<Option<Value>> {
+        let Some(kind) = column.own_type::<ColumnType>() else {
+            return Err(Error::internal(Domain::Database, "a column of another engine"));
+        };
+        match store(kind, value) {
+            Stored::Same => Ok(Some(value.to_owned())),
+            Stored::As(value) => Ok(Some(value)),
+            Stored::Refused => Ok(None),
+            Stored::Ask => self.ask(kind, value),
+        }
+    }
+
+    fn each_not_taken_back(
+        &self,
+        table: &TableLayout,
+        column: &ColumnLayout,
+        found: &mut dyn FnMut(ValueRef<'_>) -> Result<Next>,
+    ) -> Result<()> {
+        self.one_way(table, column, found)
+    }
+}
+
+impl Dialect for MysqlConnection {
+    fn capabilities(&self) -> &'static Capabilities {
+        &CAPABILITIES
+    }
+
+    fn same(&self, left: &str, right: &str) -> String {
+        format!("{left} <=> {right}")
+    }
+
+    fn exactly(&self, expression: &str) -> String {
+        format!("CAST({expression} AS BINARY)")
+    }
+
+    fn identical(&self, left: &str, right: &str) -> String {
+        // Bytes alone do not tell all numbers of 32 bits apart, nor values alone all texts.
+        let bytes = self.same(&self.exactly(left), &self.exactly(right));
+        format!("({} AND {bytes})", self.same(left, right))
+    }
+
+    fn byte_length(&self, expression: &str) -> String {
+        format!("octet_length({expression})")
+    }
+}

@@ -1,0 +1,13 @@
+//! What SQLite can do, as far as the code above has to know.
+
+use crate::database::capabilities::Capabilities;
+
+pub static CAPABILITIES: Capabilities = Capabilities {
+    engine: "sqlite",
+    whole_files: true,
+    other_writers: false,
+    locks_for_readers: true,
+    ddl_commits: false,
+    indexes_foreign_keys: false,
+    how_to_widen: None,
+};
