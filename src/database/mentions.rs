@@ -57,6 +57,7 @@ fn highest_of(connection: &dyn Connection, layout: &Layout, of: &str) -> Result<
 fn nothing_above(connection: &dyn Connection, layout: &Layout, mention: &Mention, id: i64) -> Result<bool> {
     let table = layout.tables.iter().find(|table| quote(&table.name) == mention.table);
     let (Some(table), Some(owner), Some(above)) = (table, mention.owner, id.checked_add(1)) else { return Ok(false) };
+    // No key is declared for text, where 30 would come before 5.
     Ok(connection.whereabouts(table, owner, (above, None))? == Whereabouts::Nowhere)
 }
 
@@ -144,5 +145,42 @@ impl Mentioned {
     /// The highest id of a table's rows that is mentioned, or that one of them has; 0 if none is.
     pub fn of(&self, table: &str) -> i64 {
         self.0.iter().filter(|(of, _)| *of == table).map(|(_, id)| *id).max().unwrap_or(0).max(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Mentioned;
+    use crate::database::{Database, OpenOptions};
+
+    /// The highest run that is mentioned, where the fifth is the last, and one row is of this one in a column of this type.
+    fn highest(kind: &str, orphan: &str) -> i64 {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let options = OpenOptions { create: true, ..OpenOptions::default() };
+        drop(Database::open(path.to_str().unwrap(), options).unwrap());
+        let file = rusqlite::Connection::open(&path).unwrap();
+        file.execute_batch(&format!(
+            "PRAGMA foreign_keys = OFF; DROP TABLE EPOCH;
+             CREATE TABLE EPOCH (idx INT, trial_run_id {kind}, time TEXT, PRIMARY KEY (idx, trial_run_id));
+             INSERT INTO TRIAL_RUN VALUES (5, 1, 's', 't', 't');
+             WITH RECURSIVE n(i) AS (SELECT 5 UNION ALL SELECT i - 1 FROM n WHERE i > -3000)
+             INSERT INTO EPOCH SELECT e.value, i, 't' FROM n, json_each('[1, 2]') AS e;
+             INSERT INTO EPOCH VALUES (1, {orphan}, 't')"
+        ))
+        .unwrap();
+        drop(file);
+        let database = Database::open(path.to_str().unwrap(), OpenOptions::default()).unwrap();
+        let layout = database.layout().unwrap();
+        Mentioned::read(database.reader().unwrap(), &layout, |_| true).unwrap().of("TRIAL_RUN")
+    }
+
+    #[test]
+    fn a_run_that_only_one_row_of_many_mentions_is_found_whatever_the_type_of_the_column() {
+        for kind in ["INT", "NUMERIC", "", "BLOB"] {
+            assert_eq!(highest(kind, "30"), 30, "{kind}");
+            assert_eq!(highest(kind, "'30'"), 30, "{kind}");
+        }
+        assert_eq!(highest("INT", "NULL"), 5);
     }
 }
