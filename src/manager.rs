@@ -14,8 +14,10 @@ use serde_json::{Value as Json, json};
 use crate::database::{Connection, Database, EachRow, Reading, Watches};
 use crate::digest::{self, Hash};
 use crate::error::{Domain, Error, Result, Status};
-use crate::hierarchy::{CountRows, ExperimentSummary, Problems, Scope, Selection, experiment_exists, list_experiments};
-use crate::migration::{self, Helpers, MigrateOptions, MigrationResult};
+use crate::hierarchy::{
+    CountRows, ExperimentSummary, Scope, Selection, UnsoundRows, experiment_exists, list_experiments,
+};
+use crate::migration::{self, ManagerServices, MigrateOptions, MigrationResult};
 use crate::progress::{CancelToken, Job, ProgressSink};
 use crate::snapshot::{self, Counting, Folder};
 use crate::transformation::Transformations;
@@ -176,7 +178,7 @@ impl<D: Borrow<Database>> Manager<D> {
     }
 
     /// Logs which experiments are not in a list.
-    fn warn_of(&self, unlisted: &Problems) {
+    fn warn_of(&self, unlisted: &UnsoundRows) {
         if unlisted.count > 0 {
             let first = || unlisted.first.first().map_or("", |problem| problem.message.as_str());
             let count = unlisted.count;
@@ -314,8 +316,11 @@ impl<D: Borrow<Database>> Manager<D> {
             let folder = receiver.folder()?;
             Ok(snapshot::create(receiver.database(), &folder, &request, job, Counting::Nothing)?.id)
         };
-        let helpers =
-            Helpers { checks: &mut self.run_checks(), transformations: &self.transformations, snapshot: &mut snapshot };
+        let helpers = ManagerServices {
+            checks: &mut self.run_checks(),
+            transformations: &self.transformations,
+            snapshot: &mut snapshot,
+        };
         let target = target.map(Manager::database);
         let result = migration::migrate(self.database(), target, experiment, options, helpers);
         if let Ok(done) = &result {

@@ -40,8 +40,8 @@ impl Layout {
         for table in &mut self.tables {
             let Some(there) = other.table(table.schema.name) else { continue };
             for column in table.columns.iter_mut().filter(|column| column.schema.is_none() && column.refers.is_none()) {
-                let twin = there.columns.iter().find(|other| other.name.eq_ignore_ascii_case(&column.name));
-                if let Some(entity) = twin.and_then(|twin| twin.refers) {
+                let equal_experiment = there.columns.iter().find(|other| other.name.eq_ignore_ascii_case(&column.name));
+                if let Some(entity) = equal_experiment.and_then(|equal_experiment| equal_experiment.refers) {
                     column.refers = Some(entity);
                     taken.push((table.schema.name, column.name.clone()));
                 }

@@ -1,12 +1,12 @@
 //! The digests of nodes, from the leaves up, in one pass.
 
 use super::encode::{Stored, encode_bytes, encode_row};
-use super::links::{Bare, Links, with_links};
+use super::extra_links::{Bare, Links, with_links};
 use super::sum::{Hash, Sum};
 use crate::database::{Connection, Layout, Row};
 use crate::error::Result;
 use crate::hierarchy::{
-    Apart, Owner, Rewrite, Selection, Shape, Through, Visitor, unknown_experiment, walk, walk_apart,
+    Owner, Rewrite, Selection, SeparateVisitor, Shape, Through, Visitor, unknown_experiment, walk, walk_separately,
 };
 use crate::progress::Job;
 use crate::schema::{ByEntity, Entity, Family};
@@ -75,7 +75,7 @@ pub fn digest<'a>(
     let apart = stored.is_none() && also.as_ref().is_none_or(|also| also.wants_odd_links_only());
     let mut digester = Digester::new(selection, layout, stored, also);
     match apart {
-        true => walk_apart(connection, layout, selection, job, &mut digester)?,
+        true => walk_separately(connection, layout, selection, job, &mut digester)?,
         false => walk(connection, layout, selection, job, &mut digester)?,
     }
     digester.end()?.finish((connection, layout), selection, stored, job)
@@ -231,7 +231,7 @@ fn hash_of(buffer: &mut Vec<u8>) -> Hash {
     hash
 }
 
-/// Digests rows that are handed to it as [`walk`] does it, in any order, or as [`walk_apart`] does it, linked rows before their links.
+/// Digests rows that are handed to it as [`walk`] does it, in any order, or as [`walk_separately`] does it, linked rows before their links.
 pub struct Digester<'a> {
     stored: Option<Stored<'a>>,
     also: Option<&'a mut dyn Visitor>,
@@ -505,7 +505,7 @@ impl Visitor for Digester<'_> {
     }
 }
 
-impl Apart for Digester<'_> {
+impl SeparateVisitor for Digester<'_> {
     fn leaf(&mut self, leaf: (Entity, u64), shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
         self.leaf_buffer.clear();
         let usual = encode_row(shape, row, self.stored, &mut self.leaf_buffer)?;

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::strangers::append;
+use super::foreign_referrers::append;
 use crate::database::Row;
 use crate::error::Result;
 use crate::schema::{ByEntity, Entity, Family, Place, Table};
@@ -14,7 +14,7 @@ pub(super) type Key = Vec<u8>;
 
 /// Which rows are left out, each for a link of its own; with each goes what hangs on it. Some hundred bytes for each.
 #[derive(Clone, Debug, Default)]
-pub struct Without {
+pub struct LeftOutRows {
     /// Rows with a key of their own, by their ids.
     pub ids: ByEntity<HashSet<i64>>,
     pub rows: HashMap<&'static str, HashSet<Key>>,
@@ -61,14 +61,14 @@ pub(super) fn key(positions: &[usize], row: &dyn Row) -> Result<Key> {
 
 /// Says of the rows of a query which are left out.
 pub struct Barring {
-    without: Arc<Without>,
+    without: Arc<LeftOutRows>,
     keys: Keys,
 }
 
 impl Barring {
     /// Of a query that has the columns of the table `at` these places; `None` if it has not all that are needed.
     pub fn new(
-        without: &Arc<Without>,
+        without: &Arc<LeftOutRows>,
         (family, schema): (&Family, &'static Table),
         at: &dyn Fn(&str) -> Option<usize>,
     ) -> Option<Barring> {

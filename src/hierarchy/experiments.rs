@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::problem::{Problem, ProblemKind, Problems};
+use super::unsound_rows::{UnsoundKind, UnsoundRow, UnsoundRows};
 use crate::database::{Connection, Layout, Next, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::experiment_manager::{RUN, TRIAL};
@@ -33,8 +33,8 @@ pub fn list_experiments(
     connection: &dyn Connection,
     layout: &Layout,
     each: &mut dyn FnMut(ExperimentSummary) -> Result<()>,
-) -> Result<Problems> {
-    let mut unlisted = Problems::default();
+) -> Result<UnsoundRows> {
+    let mut unlisted = UnsoundRows::default();
     let (experiments, trials, runs) = (layout.entity(Entity::ROOT)?, layout.entity(TRIAL)?, layout.entity(RUN)?);
     let columns: Vec<String> = ["id", "title", "desc", "start_time", "update_time"]
         .iter()
@@ -77,14 +77,14 @@ pub fn list_experiments(
 }
 
 /// What is wrong with an experiment that has no id which anybody could name.
-fn problem(table: &TableLayout, id: ValueRef<'_>, title: ValueRef<'_>) -> Problem {
+fn problem(table: &TableLayout, id: ValueRef<'_>, title: ValueRef<'_>) -> UnsoundRow {
     let (name, row) = (table.schema.name, format!("id={}", id.describe()));
     let (kind, what) = match id {
-        ValueRef::Null => (ProblemKind::NullKey, "is NULL"),
-        _ => (ProblemKind::KeyNotInteger, "is no integer"),
+        ValueRef::Null => (UnsoundKind::NullKey, "is NULL"),
+        _ => (UnsoundKind::KeyNotInteger, "is no integer"),
     };
     let message = format!("{name} ({row}): id {what} (title={})", title.describe());
-    Problem { kind, table: name, row, message }
+    UnsoundRow { kind, table: name, row, message }
 }
 
 /// Fails with the nearest ids unless the experiment exists.

@@ -2,10 +2,10 @@
 
 use smallvec::SmallVec;
 
-use super::odd::is_disguised;
+use super::non_integer_keys::is_disguised;
 use super::order::row_order;
-use super::problem::{Problem, ProblemKind};
-use super::stretches::{Stretch, Stretches};
+use super::rowid_ranges::{RowidRange, RowidRanges};
+use super::unsound_rows::{UnsoundKind, UnsoundRow};
 use crate::database::{Layout, Row, TableLayout};
 use crate::error::{Domain, Error, Result};
 use crate::schema::{Column, Entity, Kind, Place, Role, Table, family_of, quote};
@@ -34,7 +34,7 @@ pub type Rank = (usize, SmallVec<[i64; 2]>, i64);
 
 impl KeyQuery {
     /// Of rows in these stretches.
-    pub fn new(found: &TableLayout, sound: Option<String>, stretches: &Stretches) -> Result<KeyQuery> {
+    pub fn new(found: &TableLayout, sound: Option<String>, stretches: &RowidRanges) -> Result<KeyQuery> {
         let schema = found.schema;
         let leaf_entity = match schema.place {
             Place::Link { leaf, .. } => Some(leaf),
@@ -89,8 +89,8 @@ impl KeyQuery {
     }
 
     /// The stretch of no row, of tables that are read in the order of their rowids.
-    pub fn stretch(&self) -> Option<Stretch> {
-        self.rowid_at.map(|_| Stretch::EMPTY)
+    pub fn stretch(&self) -> Option<RowidRange> {
+        self.rowid_at.map(|_| RowidRange::EMPTY)
     }
 
     /// The rowid, of such tables.
@@ -131,7 +131,7 @@ impl KeyQuery {
     }
 
     /// Describes a row that cannot stand.
-    pub fn problem(&self, row: &dyn Row) -> Result<Problem> {
+    pub fn problem(&self, row: &dyn Row) -> Result<UnsoundRow> {
         let table = self.table;
         let mut parts = Vec::new();
         let (mut null, mut odd) = (None, None);
@@ -146,18 +146,18 @@ impl KeyQuery {
         }
         let row = parts.join(", ");
         let (kind, message) = match (null, odd) {
-            (Some(column), _) => (ProblemKind::NullKey, format!("{} ({row}): {column} is NULL", table.name)),
+            (Some(column), _) => (UnsoundKind::NullKey, format!("{} ({row}): {column} is NULL", table.name)),
             (None, Some(column)) => {
-                (ProblemKind::KeyNotInteger, format!("{} ({row}): {column} is no integer", table.name))
+                (UnsoundKind::KeyNotInteger, format!("{} ({row}): {column} is no integer", table.name))
             }
             (None, None) => {
                 let parents: Vec<&str> = table.references.iter().map(|reference| reference.table).collect();
                 let message =
                     format!("{} ({row}): the {} row it belongs to does not exist", table.name, parents.join(" or "));
-                (ProblemKind::DanglingReference, message)
+                (UnsoundKind::DanglingReference, message)
             }
         };
-        Ok(Problem { kind, table: table.name, row, message })
+        Ok(UnsoundRow { kind, table: table.name, row, message })
     }
 }
 

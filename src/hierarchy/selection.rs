@@ -3,16 +3,16 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use super::barring::{Barring, Without};
+use super::barring::{Barring, LeftOutRows};
+use super::existing_parents::{Needs, Presence};
 use super::ids::{IdSet, Ids};
 use super::keys::{KeyQuery, soundness};
 use super::leaves::scan_leaves;
-use super::odd::{self, Loose, Odd, may_be_loose, mend_keys};
+use super::non_integer_keys::{self, Loose, NonIntegerKeys, may_be_loose, mend_keys};
 use super::order::row_order;
-use super::presence::{Needs, Presence};
-use super::problem::{Problem, ProblemKind, Problems};
+use super::rowid_ranges::{RowidRange, RowidRanges};
 use super::shape::Owner;
-use super::stretches::{Stretch, Stretches};
+use super::unsound_rows::{UnsoundKind, UnsoundRow, UnsoundRows};
 use crate::database::{Cells, Connection, Layout, Next, Row, TableLayout, Whereabouts};
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
@@ -45,7 +45,7 @@ pub struct Scope {
     /// Leave out linked rows that only links reach which cannot stand themselves.
     pub sound_only: bool,
     /// Leave these rows out, and what hangs on them.
-    pub without: Option<Arc<Without>>,
+    pub without: Option<Arc<LeftOutRows>>,
 }
 
 impl Scope {
@@ -92,10 +92,10 @@ pub struct Selection {
     leaves: ByEntity<IdSet>,
     /// Every table of the layout that takes part, in its order.
     pub counts: Vec<Counts>,
-    pub problems: Problems,
-    pub(super) odd: Odd,
+    pub problems: UnsoundRows,
+    pub(super) odd: NonIntegerKeys,
     /// Where its rows are, as long as the database is as it was when they were found.
-    pub stretches: Stretches,
+    pub stretches: RowidRanges,
 }
 
 impl Selection {
@@ -163,9 +163,9 @@ impl Selection {
             nodes,
             leaves: ByEntity::new(family),
             counts: Vec::new(),
-            problems: Problems::default(),
-            odd: Odd::new(family),
-            stretches: Stretches::default(),
+            problems: UnsoundRows::default(),
+            odd: NonIntegerKeys::new(family),
+            stretches: RowidRanges::default(),
         }
     }
 
@@ -305,7 +305,7 @@ impl Selection {
         if !may_be_loose(table, above) {
             return Ok(());
         }
-        odd::scan(connection, table, above, job, &mut |id, value| {
+        non_integer_keys::scan(connection, table, above, job, &mut |id, value| {
             if value.as_integer().is_none() && Loose::of(value) == Some(Loose::Integer(experiment)) {
                 self.odd_node(table, entity, (id, above, value));
             }
@@ -321,11 +321,11 @@ impl Selection {
         odd.count += 1;
         odd.ids.extend(Loose::of(row.0));
         self.odd.rows += 1;
-        self.problems.add(|| odd::problem(table, row));
+        self.problems.add(|| non_integer_keys::problem(table, row));
         let above = self.family.parent(entity).filter(|above| *above != Entity::ROOT);
         let is_found = |id: i64| above.is_none_or(|above| self.ids(above).position(id).is_some());
         if !row.2.as_integer().is_some_and(is_found) {
-            self.odd.hidden.add(|| odd::problem(table, row));
+            self.odd.hidden.add(|| non_integer_keys::problem(table, row));
         }
     }
 
@@ -342,7 +342,7 @@ impl Selection {
             return table.parent(above).map(drop);
         };
         if may_be_loose(table, column) || !self.odd.of(above).ids.is_empty() {
-            odd::scan(connection, table, column, job, &mut |id, value| {
+            non_integer_keys::scan(connection, table, column, job, &mut |id, value| {
                 let mine = match Loose::of(value) {
                     Some(Loose::Integer(parent)) if value.as_integer().is_none() => {
                         self.ids(above).position(parent).is_some()
@@ -401,9 +401,9 @@ impl Selection {
         let Some(column) = table.schema.parent_column(owner) else { return Ok(()) };
         match connection.whereabouts(table, column.name, (low, Some(high)))? {
             Whereabouts::Unknown => {}
-            Whereabouts::Nowhere => self.stretches.know(table.schema.name, Stretch::EMPTY),
+            Whereabouts::Nowhere => self.stretches.know(table.schema.name, RowidRange::EMPTY),
             Whereabouts::Between(least, greatest) => {
-                self.stretches.know(table.schema.name, Stretch::between(least, greatest));
+                self.stretches.know(table.schema.name, RowidRange::between(least, greatest));
             }
         }
         Ok(())
@@ -459,7 +459,7 @@ impl Selection {
             };
             if below || mine {
                 found += 1;
-                let mut problem = Problem { kind: ProblemKind::KeyNotInteger, ..query.problem(row)? };
+                let mut problem = UnsoundRow { kind: UnsoundKind::KeyNotInteger, ..query.problem(row)? };
                 if !mine {
                     let what = "what it belongs to has a key that is no integer";
                     problem.message = format!("{} ({}): {what}", problem.table, problem.row);
@@ -477,7 +477,7 @@ impl Selection {
     }
 
     /// Of the rows whose keys, or those of what they hang on, are no integers: those that cannot be found by the id of what they hang on.
-    pub fn hidden(&self) -> &Problems {
+    pub fn hidden(&self) -> &UnsoundRows {
         &self.odd.hidden
     }
 

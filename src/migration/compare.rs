@@ -107,7 +107,7 @@ fn counts(side: &Side<'_>) -> Json {
         .into()
 }
 
-/// Nodes of one kind of both sides: the digests of all, and the positions of those that are of interest, ascending.
+/// Nodes of one kind of both ends: the digests of all, and the positions of those that are of interest, ascending.
 type Nodes<'n> = (&'n [Hash], &'n [usize]);
 
 /// The positions on either side whose digests have no partner on the other.
@@ -154,11 +154,11 @@ fn pair(
     }
     let contents = |side: &Side<'_>, at: usize| side.contents.as_ref()?.get(entity).get(at).copied();
     if a.contents.is_some() {
-        let twin = |of_a: &usize| {
-            let twin = only_b.iter().find(|of_b| contents(a, *of_a) == contents(b, **of_b));
-            twin.map(|of_b| (Some(*of_a), Some(*of_b)))
+        let equal_experiment = |of_a: &usize| {
+            let equal_experiment = only_b.iter().find(|of_b| contents(a, *of_a) == contents(b, **of_b));
+            equal_experiment.map(|of_b| (Some(*of_a), Some(*of_b)))
         };
-        return Ok(only_a.first().and_then(twin).unwrap_or(firsts));
+        return Ok(only_a.first().and_then(equal_experiment).unwrap_or(firsts));
     }
     let mut rows: HashMap<Hash, usize> = HashMap::new();
     b.row_digests(entity, only_b, job, &mut |at, hash| {
@@ -263,7 +263,7 @@ impl<'a> Side<'a> {
 
     /// The digests of the hierarchy's rows without the links of extra columns.
     fn contents(&mut self) -> Result<ByEntity<Vec<Hash>>> {
-        // Without such columns they are as they are.
+        // LeftOutRows such columns they are as they are.
         if !self.layout.has_links() {
             return Ok(self.nodes.nodes.clone());
         }

@@ -2,14 +2,14 @@
 
 use smallvec::SmallVec;
 
+use super::endpoints::{Endpoints, prefixed_title};
 use super::options::MigrateOptions;
 use super::result::IdMap;
-use super::sides::{Sides, prefixed_title};
 use crate::database::{Chunk, ColumnLayout, Connection, Layout, Mentioned, Next, Row, TableLayout, Unsteady};
 use crate::digest::Digester;
 use crate::error::{Domain, Error, Result};
 use crate::hierarchy::{
-    Apart, Blocks, Owner, Rewrite, Selection, Shape, Target, Visitor, link_order, scan_leaves, soundness,
+    Blocks, Owner, Rewrite, Selection, SeparateVisitor, Shape, Target, Visitor, link_order, scan_leaves, soundness,
 };
 use crate::progress::Job;
 use crate::schema::{ByEntity, Entity, Place, Role, quote};
@@ -36,16 +36,16 @@ fn count(selection: &Selection, entity: Entity) -> u64 {
 
 impl NewIds {
     /// Reserves ids in the target for as long as its transaction lasts.
-    pub fn allocate(sides: &Sides<'_>, selection: &Selection, into: Option<i64>) -> Result<NewIds> {
+    pub fn allocate(ends: &Endpoints<'_>, selection: &Selection, into: Option<i64>) -> Result<NewIds> {
         let mut ids = NewIds { experiment: 0, first: ByEntity::new(selection.family), reused: false };
-        let mentioned = Mentioned::read(sides.target, &sides.target_layout, |_| true)?;
+        let mentioned = Mentioned::read(ends.target, &ends.target_layout, |_| true)?;
         for entity in selection.family.all() {
             if let (Entity::ROOT, Some(id)) = (entity, into) {
                 *ids.first.get_mut(entity) = id;
                 continue;
             }
-            let (table, count) = (sides.target_layout.entity(entity)?, count(selection, entity));
-            let (id, low) = sides.target.allocate_ids(table, count, mentioned.of(table.schema.name))?;
+            let (table, count) = (ends.target_layout.entity(entity)?, count(selection, entity));
+            let (id, low) = ends.target.allocate_ids(table, count, mentioned.of(table.schema.name))?;
             ids.reused |= low && count > 0;
             *ids.first.get_mut(entity) = id;
         }
@@ -83,7 +83,7 @@ fn nth(first: i64, n: u64) -> i64 {
 
 /// Copies one table after the other.
 pub struct Copier<'a, 's> {
-    pub sides: &'a Sides<'s>,
+    pub ends: &'a Endpoints<'s>,
     /// What of the source is copied.
     pub layout: &'a Layout,
     pub options: &'a MigrateOptions,
@@ -112,7 +112,7 @@ impl Copier<'_, '_> {
     }
 
     fn writer<'w>(&'w self, table: &TableLayout) -> Result<Chunk<'w>> {
-        let Some(there) = self.sides.target_layout.table(table.schema.name) else {
+        let Some(there) = self.ends.target_layout.table(table.schema.name) else {
             return Err(Error::internal(Domain::Migration, format!("no target table {}", table.schema.name)));
         };
         // The target's spelling of each name.
@@ -130,7 +130,7 @@ impl Copier<'_, '_> {
         // Columns that the source lacks are NULL in the copy, whatever their default.
         let unknown = |other: &&ColumnLayout| !other.not_null && table.position(&other.name).is_none();
         names.extend(there.extra_columns().filter(unknown).map(|other| other.name.as_str()));
-        let inserter = self.sides.target.inserter(there, &names)?;
+        let inserter = self.ends.target.inserter(there, &names)?;
         Ok(Chunk::new(inserter, names.len(), self.options.batch_size, self.job))
     }
 
@@ -156,7 +156,7 @@ impl Copier<'_, '_> {
             "SELECT {} FROM {} AS t WHERE {condition}{}",
             columns.join(", "),
             quote(&table.name),
-            link_order(self.sides.source, table)
+            link_order(self.ends.source, table)
         );
         let mut chunk = self.writer(table)?;
         let at = |name: &str| {
@@ -164,7 +164,7 @@ impl Copier<'_, '_> {
             source.positions.get(found?).copied()
         };
         let barring = selection.barring(table.schema, &at);
-        self.sides.source.query(&sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
+        self.ends.source.query(&sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
             if let Some(barring) = &barring
                 && barring.bars(row)?
             {
@@ -283,20 +283,13 @@ impl Copier<'_, '_> {
                 }
             };
             if table.has_links() {
-                return scan_linking_leaves(
-                    (self.sides.source, table),
-                    entity,
-                    &select,
-                    selection,
-                    self.job,
-                    &mut each,
-                );
+                return scan_linking_leaves((self.ends.source, table), entity, &select, selection, self.job, &mut each);
             }
             let mut each = |rank: u64, row: &dyn Row| each(rank, row, None);
-            scan_leaves(self.sides.source, table, selection.leaves(entity), &select, self.job, &mut each)
+            scan_leaves(self.ends.source, table, selection.leaves(entity), &select, self.job, &mut each)
         };
-        if self.sides.rewrites(entity) {
-            self.sides.rewriting(read)?
+        if self.ends.rewrites(entity) {
+            self.ends.rewriting(read)?
         } else {
             read(None)?
         };

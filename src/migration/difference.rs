@@ -1,6 +1,6 @@
 //! The first row below one node that another node does not have, or the first link of an extra column.
 //!
-//! A node can have any number of rows, so they are not kept: a first pass sorts them into buckets and finds those in which the sides
+//! A node can have any number of rows, so they are not kept: a first pass sorts them into buckets and finds those in which the ends
 //! differ, a second one keeps the first few rows of these.
 
 use std::collections::BTreeMap;

@@ -1,13 +1,14 @@
-//! Is the experiment there already?
+//! Finds experiments of the target that have the same content as the one that is to be copied.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::endpoints::Endpoints;
 use super::options::MigrateOptions;
 use super::prepare::Prepared;
-use super::sides::Sides;
 use crate::digest::{
-    ExperimentDigest, Hash, NodeDigests, digest, digest_as, digest_nodes, experiments_with_row, row_digest, twin,
+    ExperimentDigest, Hash, NodeDigests, digest, digest_as, digest_nodes, equal_experiment, experiments_with_row,
+    row_digest,
 };
 use crate::error::{NAMED, Result};
 use crate::hierarchy::{Members, Scope, Selection, Shape, scan_nodes};
@@ -40,7 +41,7 @@ impl Duplicates {
     /// Equal experiments have equal rows, so only those whose own row is equal are read further: nearly always none. Where it is only
     /// for a warning, and the source is digested when it is copied, they are left for [`Duplicates::compare`].
     pub fn find(
-        sides: &Sides<'_>,
+        ends: &Endpoints<'_>,
         options: &MigrateOptions,
         prepared: &mut Prepared,
         job: &Arc<Job>,
@@ -48,15 +49,15 @@ impl Duplicates {
         job.begin("looking for the same experiment in the target")?;
         let mut duplicates = Duplicates::default();
         if let Some(target) = options.target_experiment {
-            if options.needs_duplicates() && has_all(sides, options, prepared, target, job)? {
+            if options.needs_duplicates() && has_all(ends, options, prepared, target, job)? {
                 if prepared.expected.is_none() {
-                    prepared.digest_source(sides, options, job, (None, None))?;
+                    prepared.digest_source(ends, options, job, (None, None))?;
                 }
                 duplicates.found.push(Duplicate { experiment: target, proven: true });
             }
             return Ok(duplicates);
         }
-        duplicates.alike = same_row(sides, options, prepared, job)?;
+        duplicates.alike = same_row(ends, options, prepared, job)?;
         if !options.needs_duplicates() {
             let alike = std::mem::take(&mut duplicates.alike);
             duplicates.others = alike.len().saturating_sub(NAMED);
@@ -68,59 +69,59 @@ impl Duplicates {
             return Ok(duplicates);
         }
         if prepared.expected.is_none() {
-            prepared.digest_source(sides, options, job, (None, None))?;
+            prepared.digest_source(ends, options, job, (None, None))?;
         }
-        duplicates.compare(sides, prepared.expected.as_ref(), job)?;
+        duplicates.compare(ends, prepared.expected.as_ref(), job)?;
         Ok(duplicates)
     }
 
     /// Compares contents that were not compared yet. The source was digested.
-    pub fn compare(&mut self, sides: &Sides<'_>, expected: Option<&ExperimentDigest>, job: &Arc<Job>) -> Result<()> {
+    pub fn compare(&mut self, ends: &Endpoints<'_>, expected: Option<&ExperimentDigest>, job: &Arc<Job>) -> Result<()> {
         let alike = std::mem::take(&mut self.alike);
         if let (Some(expected), false) = (expected, alike.is_empty()) {
             job.begin("looking for the same experiment in the target")?;
-            let twin = twin(sides.target, &sides.target_layout, alike, expected, job)?;
-            self.found.extend(twin.map(|experiment| Duplicate { experiment, proven: true }));
+            let equal_experiment = equal_experiment(ends.target, &ends.target_layout, alike, expected, job)?;
+            self.found.extend(equal_experiment.map(|experiment| Duplicate { experiment, proven: true }));
         }
         Ok(())
     }
 }
 
 /// Experiments of the target, other than the source, whose own row has the content that the copy's would have.
-fn same_row(sides: &Sides<'_>, options: &MigrateOptions, prepared: &Prepared, job: &Job) -> Result<Vec<i64>> {
+fn same_row(ends: &Endpoints<'_>, options: &MigrateOptions, prepared: &Prepared, job: &Job) -> Result<Vec<i64>> {
     let mut own: Option<Hash> = None;
-    let stored = prepared.stored(sides, options);
+    let stored = prepared.stored(ends, options);
     let table = prepared.effective.layout.root()?;
     let shape = Shape::node(table);
-    scan_nodes(sides.source, &shape, Some((sides.experiment, sides.experiment)), job, &mut |_, row| {
+    scan_nodes(ends.source, &shape, Some((ends.experiment, ends.experiment)), job, &mut |_, row| {
         own = Some(row_digest(&shape, row, Some(&stored))?);
         Ok(())
     })?;
     let Some(own) = own else { return Ok(Vec::new()) };
-    let source_itself = sides.same.then_some(sides.experiment);
-    experiments_with_row(sides.target, &sides.target_layout, &own, source_itself, job)
+    let source_itself = ends.same.then_some(ends.experiment);
+    experiments_with_row(ends.target, &ends.target_layout, &own, source_itself, job)
 }
 
 /// Whether an experiment of the target has everything already that hangs on the source: its nodes and its own links, and what they
 /// share.
 fn has_all(
-    sides: &Sides<'_>,
+    ends: &Endpoints<'_>,
     options: &MigrateOptions,
     prepared: &Prepared,
     target: i64,
     job: &Arc<Job>,
 ) -> Result<bool> {
-    let mut there = Selection::read(sides.target, &sides.target_layout, target, Scope::default(), job)?;
+    let mut there = Selection::read(ends.target, &ends.target_layout, target, Scope::default(), job)?;
     let family = there.family;
     let top: Vec<Entity> =
         family.below_root().filter(|(_, above)| *above == Entity::ROOT).map(|(top, _)| top).collect();
     if top.iter().any(|entity| there.ids(*entity).len() < prepared.selection.ids(*entity).len()) {
         return Ok(false);
     }
-    let mut copied = prepared.copied_selection(sides, job)?;
-    let stored = prepared.stored(sides, options);
-    let (expected, wanted) = sides.rewriting(|rewrite| {
-        digest_as(sides.source, &prepared.effective.layout, &mut copied, (&stored, rewrite), job, true)
+    let mut copied = prepared.copied_selection(ends, job)?;
+    let stored = prepared.stored(ends, options);
+    let (expected, wanted) = ends.rewriting(|rewrite| {
+        digest_as(ends.source, &prepared.effective.layout, &mut copied, (&stored, rewrite), job, true)
     })?;
     let nothing = |wanted: &NodeDigests| {
         top.iter().all(|entity| wanted.nodes.get(*entity).is_empty())
@@ -129,7 +130,7 @@ fn has_all(
     if nothing(&wanted) {
         return Ok(false);
     }
-    let (_, nodes) = digest_nodes(sides.target, &sides.target_layout, &mut there, job, None)?;
+    let (_, nodes) = digest_nodes(ends.target, &ends.target_layout, &mut there, job, None)?;
     let mut groups_of: Vec<(Entity, Vec<Vec<i64>>)> = Vec::new();
     for entity in top {
         let rows = nodes.nodes.get(entity).iter().zip(there.ids(entity).iter());
@@ -148,8 +149,8 @@ fn has_all(
             only.push((*entity, Members::Listed(group.clone())));
         }
         let scope = Scope { only, ..Scope::default() };
-        let mut part = Selection::read(sides.target, &sides.target_layout, target, scope, job)?;
-        if digest(sides.target, &sides.target_layout, &mut part, None, job, None)?.body == expected.body {
+        let mut part = Selection::read(ends.target, &ends.target_layout, target, scope, job)?;
+        if digest(ends.target, &ends.target_layout, &mut part, None, job, None)?.body == expected.body {
             return Ok(true);
         }
     }

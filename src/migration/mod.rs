@@ -3,24 +3,24 @@
 //! [`migrate`] does the whole job in one transaction of the target; [`plan`] says what it would do and writes nothing;
 //! [`compare`] finds where two experiments first differ. The manager calls them.
 //!
-//! In order: `source` finds and judges what is to be copied, `fit` what the target cannot hold, `duplicates` what is there
-//! already; `copy` writes; `prove` reads the copy back; `run` puts it together.
+//! In order: `endpoints` is source and target; `prepare` finds and judges what is to be copied, `preflight` what the target cannot hold,
+//! `duplicates` what is there already; `copy` writes; `prove` reads the copy back; `run` puts it together.
 
 mod compare;
 mod copy;
 mod difference;
 mod duplicates;
-mod fit;
+mod endpoints;
 mod options;
 mod plan;
+mod preflight;
 mod prepare;
 mod prove;
 mod result;
 mod run;
-mod sides;
 
 pub use compare::compare;
-pub use options::{Helpers, MigrateOptions, Strategy};
+pub use options::{ManagerServices, MigrateOptions, Strategy};
 
 pub use plan::plan;
 pub use result::{MigrationResult, TableCount};

@@ -73,7 +73,7 @@ impl Default for MigrateOptions {
 }
 
 /// What a migration needs of other capabilities; the manager has them.
-pub struct Helpers<'h> {
+pub struct ManagerServices<'h> {
     /// Runs the registered checks of the source.
     pub checks: RunChecks<'h>,
     /// The registered transformations of the source.

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value as Json, json};
 
 use super::duplicates::Duplicates;
+use super::endpoints::Endpoints;
 use super::options::{MigrateOptions, Strategy};
 use super::prepare::Prepared;
 use super::run::{algorithm, left_behind, warnings};
-use super::sides::Sides;
 use crate::database::{Connection, Database, Next, Reading, State, TableLayout, Watches};
 use crate::digest::hex;
 use crate::error::{Domain, Result};
@@ -59,16 +59,21 @@ pub fn plan(
     // Nobody knows how long checks and transformations of the user's own take.
     reader.let_go()?;
     target_reader.let_go()?;
-    let sides =
-        Sides::new((source, reader), (target_database, target_reader), experiment, &options, (transformation, true))?;
+    let ends = Endpoints::new(
+        (source, reader),
+        (target_database, target_reader),
+        experiment,
+        &options,
+        (transformation, true),
+    )?;
     let since = Instant::now();
-    let mut prepared = Prepared::new(&sides, &options, (checks, false), &job)?;
-    let duplicates = Duplicates::find(&sides, &options, &mut prepared, &job)?;
+    let mut prepared = Prepared::new(&ends, &options, (checks, false), &job)?;
+    let duplicates = Duplicates::find(&ends, &options, &mut prepared, &job)?;
     if prepared.source_digest.is_none() {
-        prepared.digest_source(&sides, &options, &job, (None, None))?;
+        prepared.digest_source(&ends, &options, &job, (None, None))?;
     }
-    let locks = locks((source, target_database), &sides, &options, since.elapsed())?;
-    let report = describe(&sides, (&prepared, &duplicates), (&options, locks), &job)?;
+    let locks = locks((source, target_database), &ends, &options, since.elapsed())?;
+    let report = describe(&ends, (&prepared, &duplicates), (&options, locks), &job)?;
     job.finish();
     Ok(report)
 }
@@ -77,18 +82,18 @@ pub fn plan(
 /// source, which is what the time of a migration can be told from.
 fn locks(
     (source, target): (&Database, &Database),
-    sides: &Sides<'_>,
+    ends: &Endpoints<'_>,
     options: &MigrateOptions,
     read: Duration,
 ) -> Result<Json> {
     Ok(json!({
-        "source": if sides.same { Json::Null } else { source.describe_reading()? },
-        "target": target.describe_writing(sides.target, read, percent_locked(options.strategy, sides.same))?,
+        "source": if ends.same { Json::Null } else { source.describe_reading()? },
+        "target": target.describe_writing(ends.target, read, percent_locked(options.strategy, ends.same))?,
     }))
 }
 
 fn describe(
-    sides: &Sides<'_>,
+    ends: &Endpoints<'_>,
     (prepared, found): (&Prepared, &Duplicates),
     (options, locks): (&MigrateOptions, Json),
     job: &Arc<Job>,
@@ -104,24 +109,24 @@ fn describe(
         total += counts.rows + counts.unsound;
         tables.push(json!({"table": counts.table.name, "rows": counts.rows, "unsound": counts.unsound}));
         if let Some(table) = prepared.effective.layout.table(counts.table.name) {
-            bytes += counts.rows * row_bytes(sides.source, table)?;
+            bytes += counts.rows * row_bytes(ends.source, table)?;
         }
     }
-    let extra_columns: Json = sides
+    let extra_columns: Json = ends
         .source_layout
         .tables
         .iter()
         .filter(|table| table.schema.place != Place::Aside)
         .flat_map(|table| {
             table.extra_columns().map(|column| {
-                let there = sides.target_layout.table(table.schema.name).and_then(|t| t.position(&column.name));
+                let there = ends.target_layout.table(table.schema.name).and_then(|t| t.position(&column.name));
                 let added =
                     prepared.fit.added_columns.iter().any(|(t, c)| *t == table.schema.name && c.name == column.name);
                 let fate = if there.is_some() {
                     "copied"
                 } else if added {
                     "added"
-                } else if sides.target_layout.filled(table.schema, &column.name).is_some() {
+                } else if ends.target_layout.filled(table.schema, &column.name).is_some() {
                     "filled by the target"
                 } else {
                     "missing in the target"
@@ -130,7 +135,7 @@ fn describe(
             })
         })
         .collect();
-    let filled: Json = sides
+    let filled: Json = ends
         .target_layout
         .filled
         .iter()
@@ -143,21 +148,21 @@ fn describe(
         .collect();
     let problems = &prepared.selection.problems;
     let mut said = warnings(found, (prepared.quality.as_ref(), &prepared.fit), options, problems.count);
-    said.extend(sides.warnings());
-    said.extend(left_behind(sides, prepared));
+    said.extend(ends.warnings());
+    said.extend(left_behind(ends, prepared));
     let quality = prepared.quality.as_ref();
-    let free = sides.target.free_bytes();
+    let free = ends.target.free_bytes();
     Ok(json!({
         "schema": "expmig.plan/1",
-        "source_experiment_id": sides.experiment,
+        "source_experiment_id": ends.experiment,
         "target_experiment_id": options.target_experiment,
         "strategy": options.strategy.name(),
-        "same_database": sides.same,
+        "same_database": ends.same,
         "items_total": total,
         "tables": tables,
         "extra_columns": extra_columns,
         "filled_columns": filled,
-        "extra_tables": sides.source_layout.extra_tables,
+        "extra_tables": ends.source_layout.extra_tables,
         "unsound": {"count": problems.count, "rows": problems.first},
         "odd_values": quality.map(|quality| json!({"count": quality.total(), "values": quality.issues()})),
         "validation": prepared.validated.as_ref().map(|validated| {
@@ -165,7 +170,7 @@ fn describe(
             json!({"errors": errors, "warnings": warnings, "issues": validated.stopping().collect::<Vec<_>>()})
         }),
         "lossy": prepared.fit.to_json(),
-        "transformation": sides.rewriter.as_ref().map(|rewriter| rewriter.borrow().result().to_json()),
+        "transformation": ends.rewriter.as_ref().map(|rewriter| rewriter.borrow().result().to_json()),
         "duplicates": duplicates,
         "warnings": said,
         "digest": {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use super::fit::{Effective, Fit};
+use super::endpoints::{Endpoints, prefixed_title};
 use super::options::{MigrateOptions, Strategy};
-use super::sides::{Sides, prefixed_title};
+use super::preflight::{Preflight, TargetLayout};
 use crate::database::{ColumnLayout, TableLayout};
 use crate::digest::{ExperimentDigest, Stored, digest, digest_as};
 use crate::error::Result;
-use crate::hierarchy::{Behind, Counts, Scope, Selection, computed_only_here};
+use crate::hierarchy::{Counts, OutsideReference, Scope, Selection, computed_only_here};
 use crate::progress::Job;
 use crate::validation::{Issue, Quality, Report, RunChecks, Severity, ValidateOptions, validate_state};
 use crate::values::{Value, ValueRef};
@@ -23,13 +23,13 @@ pub struct Validated {
 }
 
 impl Validated {
-    fn read(sides: &Sides<'_>, checks: RunChecks<'_>, job: &Arc<Job>) -> Result<Validated> {
+    fn read(ends: &Endpoints<'_>, checks: RunChecks<'_>, job: &Arc<Job>) -> Result<Validated> {
         let mut validate = |experiment: Option<i64>| {
             let options = ValidateOptions { experiment, issue_limit: LISTED, ..ValidateOptions::default() };
-            validate_state(sides.source, &sides.source_layout, &options, checks, (job, false))
+            validate_state(ends.source, &ends.source_layout, &options, checks, (job, false))
         };
         let whole = validate(None)?;
-        Ok(Validated { whole, experiment: validate(Some(sides.experiment))? })
+        Ok(Validated { whole, experiment: validate(Some(ends.experiment))? })
     }
 
     /// The issues that stop a migration: errors anywhere, and warnings about the experiment.
@@ -47,8 +47,8 @@ impl Validated {
 /// Everything that is known before the first write.
 pub struct Prepared {
     pub selection: Selection,
-    pub effective: Effective,
-    pub fit: Fit,
+    pub effective: TargetLayout,
+    pub fit: Preflight,
     /// What is wrong with the values of the experiment; `None` where the strategy does not look, or has not yet.
     pub quality: Option<Report>,
     /// Nothing that is wrong with the values could stop the copying, which reads them all: they are judged, and the source is
@@ -61,7 +61,7 @@ pub struct Prepared {
     /// What the copy has to be; `None` where nothing needs it.
     pub expected: Option<ExperimentDigest>,
     /// What hangs on the experiment and is not copied.
-    pub behind: Vec<Behind>,
+    pub behind: Vec<OutsideReference>,
     /// Columns that are computed in the source and plain in the target: table, column, and how many rows are copied.
     pub computed: Vec<(&'static str, String, u64)>,
 }
@@ -71,37 +71,36 @@ impl Prepared {
     ///
     /// With `defer`, what can be found out while the rows are copied is left for then.
     pub fn new(
-        sides: &Sides<'_>,
+        ends: &Endpoints<'_>,
         options: &MigrateOptions,
         (checks, defer): (RunChecks<'_>, bool),
         job: &Arc<Job>,
     ) -> Result<Prepared> {
         job.begin("counting the source")?;
-        let mut fit = Fit::default();
-        let ways = (sides.add_columns, options.target_experiment.is_some());
-        let mut effective = Effective::new(&sides.source_layout, &sides.target_layout, ways, &mut fit);
-        let mut selection =
-            Selection::read(sides.source, &sides.source_layout, sides.experiment, Scope::default(), job)?;
-        effective.find_untold(sides.source, &sides.target_layout, &selection)?;
-        let behind = Behind::find(sides.source, &sides.source_layout, &mut selection, job)?;
-        let computed = computed_only_here(&sides.source_layout, &sides.target_layout, &selection);
+        let mut fit = Preflight::default();
+        let ways = (ends.add_columns, options.target_experiment.is_some());
+        let mut effective = TargetLayout::new(&ends.source_layout, &ends.target_layout, ways, &mut fit);
+        let mut selection = Selection::read(ends.source, &ends.source_layout, ends.experiment, Scope::default(), job)?;
+        effective.find_untold(ends.source, &ends.target_layout, &selection)?;
+        let behind = OutsideReference::find(ends.source, &ends.source_layout, &mut selection, job)?;
+        let computed = computed_only_here(&ends.source_layout, &ends.target_layout, &selection);
         let mut quality = (options.strategy != Strategy::Aggressive).then(|| Quality::new(&selection));
         let as_it_is = options.target_experiment.is_none()
             && options.title_prefix.is_none()
-            && sides.rewriter.is_none()
+            && ends.rewriter.is_none()
             && !effective.trimmed
             && selection.problems.count == 0;
         let tables = |counts: &Counts| counts.rows == 0 || effective.layout.table(counts.table.name).is_some();
         let deferred = defer
             && as_it_is
             && options.strategy == Strategy::Balanced
-            && !sides.source_layout.has_links()
+            && !ends.source_layout.has_links()
             && selection.counts.iter().all(tables)
-            && effective.loses_nothing(sides.source, &fit)?;
+            && effective.loses_nothing(ends.source, &fit)?;
         let deferred = if deferred { quality.take() } else { None };
         let exact = match deferred {
             Some(_) => None,
-            None => effective.find_losses(sides, &mut selection, (job, quality.as_mut()), &mut fit)?,
+            None => effective.find_losses(ends, &mut selection, (job, quality.as_mut()), &mut fit)?,
         };
 
         let mut prepared = Prepared {
@@ -117,11 +116,11 @@ impl Prepared {
             computed,
         };
         if let Some(mut quality) = quality {
-            prepared.digest_source(sides, options, job, (exact, Some(&mut quality)))?;
-            prepared.quality = Some(quality.report(sides.experiment));
+            prepared.digest_source(ends, options, job, (exact, Some(&mut quality)))?;
+            prepared.quality = Some(quality.report(ends.experiment));
         }
         if options.strategy == Strategy::Conservative {
-            prepared.validated = Some(Validated::read(sides, checks, job)?);
+            prepared.validated = Some(Validated::read(ends, checks, job)?);
         }
         Ok(prepared)
     }
@@ -129,7 +128,7 @@ impl Prepared {
     /// Computes both digests of the source; they are the same unless something changes on the way. Not the exact one if it is given.
     pub fn digest_source(
         &mut self,
-        sides: &Sides<'_>,
+        ends: &Endpoints<'_>,
         options: &MigrateOptions,
         job: &Arc<Job>,
         (exact, quality): (Option<ExperimentDigest>, Option<&mut Quality>),
@@ -138,21 +137,19 @@ impl Prepared {
         let also = quality.map(|quality| quality as &mut dyn crate::hierarchy::Visitor);
         let exact = match exact {
             Some(exact) => exact,
-            None => digest(sides.source, &sides.source_layout, &mut self.selection, None, job, also)?,
+            None => digest(ends.source, &ends.source_layout, &mut self.selection, None, job, also)?,
         };
-        let as_it_is = self.fit.count == 0
-            && options.title_prefix.is_none()
-            && sides.rewriter.is_none()
-            && !self.effective.trimmed;
+        let as_it_is =
+            self.fit.count == 0 && options.title_prefix.is_none() && ends.rewriter.is_none() && !self.effective.trimmed;
         self.expected = Some(if as_it_is && self.selection.problems.count == 0 {
             exact
         } else {
-            let mut selection = self.copied_selection(sides, job)?;
-            let stored = self.stored(sides, options);
+            let mut selection = self.copied_selection(ends, job)?;
+            let stored = self.stored(ends, options);
             let stored: Stored<'_> = &stored;
-            sides.rewriting(|rewrite| {
+            ends.rewriting(|rewrite| {
                 let layout = &self.effective.layout;
-                digest_as(sides.source, layout, &mut selection, (stored, rewrite), job, false).map(|(digest, _)| digest)
+                digest_as(ends.source, layout, &mut selection, (stored, rewrite), job, false).map(|(digest, _)| digest)
             })?
         });
         self.source_digest = Some(exact);
@@ -160,22 +157,22 @@ impl Prepared {
     }
 
     /// The rows that will really be copied: those that can stand and that the target has tables for.
-    pub fn copied_selection(&self, sides: &Sides<'_>, job: &Job) -> Result<Selection> {
+    pub fn copied_selection(&self, ends: &Endpoints<'_>, job: &Job) -> Result<Selection> {
         let scope = Scope { sound_only: true, without: self.fit.without.clone(), ..Scope::default() };
-        Selection::read(sides.source, &self.effective.layout, sides.experiment, scope, job)
+        Selection::read(ends.source, &self.effective.layout, ends.experiment, scope, job)
     }
 
     /// What values become in the target.
     pub fn stored<'s>(
         &'s self,
-        sides: &'s Sides<'_>,
+        ends: &'s Endpoints<'_>,
         options: &'s MigrateOptions,
     ) -> impl Fn(&TableLayout, &ColumnLayout, ValueRef<'_>) -> Result<Option<Value>> + 's {
         move |table, column, value| {
             if let Some(prefixed) = prefixed_title(options, table, column, value) {
                 return Ok(Some(prefixed));
             }
-            self.effective.stored(sides.target, table, column, value)
+            self.effective.stored(ends.target, table, column, value)
         }
     }
 }

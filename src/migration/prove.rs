@@ -1,14 +1,14 @@
-//! Whether the copy is what it should be.
+//! Reads the copy back and compares its digest, or its row counts, with what was expected.
 
 use std::sync::Arc;
 
 use super::copy::NewIds;
+use super::endpoints::Endpoints;
 use super::options::{MigrateOptions, Strategy};
-use super::sides::Sides;
 use crate::database::Unsteady;
 use crate::digest::{ExperimentDigest, Hash, digest, hex};
 use crate::error::{Domain, Error, Result, Status};
-use crate::hierarchy::{Counts, Selection, Stretches, find_dangling};
+use crate::hierarchy::{Counts, RowidRanges, Selection, find_dangling};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, Table};
 
@@ -22,37 +22,37 @@ pub fn of_copy(digest: &ExperimentDigest, options: &MigrateOptions) -> Hash {
 
 /// Reads the copy back: its digest, or with AGGRESSIVE its row counts, must be what was expected. `new_rows` is where they are.
 pub fn prove(
-    sides: &Sides<'_>,
+    ends: &Endpoints<'_>,
     selection: &Selection,
     copied: &[(&'static str, u64)],
-    (expected, ids, new_rows): (&Option<ExperimentDigest>, &NewIds, Stretches),
+    (expected, ids, new_rows): (&Option<ExperimentDigest>, &NewIds, RowidRanges),
     options: &MigrateOptions,
     job: &Arc<Job>,
 ) -> Result<Option<Hash>> {
     job.begin("verifying the copy")?;
     let appended = options.target_experiment.is_some();
     let blocks = ids.blocks(selection, appended);
-    let mut copy = Selection::of_copy(sides.target, &sides.target_layout, ids.experiment, &blocks, job)?;
-    if !(sides.source_layout.keeps_keys() && sides.target_layout.keeps_keys()) {
+    let mut copy = Selection::of_copy(ends.target, &ends.target_layout, ids.experiment, &blocks, job)?;
+    if !(ends.source_layout.keeps_keys() && ends.target_layout.keeps_keys()) {
         // Ranges of ids would count rows that nobody finds by their ids, or below nothing.
         let scope = copy.scope.clone();
-        copy = Selection::read(sides.target, &sides.target_layout, ids.experiment, scope, job)?;
+        copy = Selection::read(ends.target, &ends.target_layout, ids.experiment, scope, job)?;
     }
     copy.stretches = new_rows;
     if options.strategy == Strategy::Aggressive {
-        check_counts(sides, &copy, copied, |table| !(appended && table.place == Place::Node(Entity::ROOT)))?;
+        check_counts(ends, &copy, copied, |table| !(appended && table.place == Place::Node(Entity::ROOT)))?;
         return Ok(None);
     }
     let Some(expected) = expected else {
         return Err(Error::internal(Domain::Migration, "the source was not digested"));
     };
     // The digest reads metrics and artifacts through links, where one that is gone looks like one that is empty.
-    check_counts(sides, &copy, copied, |table| matches!(table.place, Place::Leaf(_)))?;
-    let found = digest(sides.target, &sides.target_layout, &mut copy, None, job, None)?;
+    check_counts(ends, &copy, copied, |table| matches!(table.place, Place::Leaf(_)))?;
+    let found = digest(ends.target, &ends.target_layout, &mut copy, None, job, None)?;
     let (wanted, got) = (of_copy(expected, options), of_copy(&found, options));
     if wanted != got {
-        check_counts(sides, &copy, copied, |table| !(appended && table.place == Place::Node(Entity::ROOT)))?;
-        return Err(mismatch(sides, "the copy is not what it should be; nothing was changed")
+        check_counts(ends, &copy, copied, |table| !(appended && table.place == Place::Node(Entity::ROOT)))?;
+        return Err(mismatch(ends, "the copy is not what it should be; nothing was changed")
             .detail("expected_digest", hex(&wanted))
             .detail("target_digest", hex(&got)));
     }
@@ -62,24 +62,24 @@ pub fn prove(
 /// Looks for rows of the copy that name nothing by a foreign key of an extra column that has no ids, which the database did not look for
 /// on the way. Fails if there are any, or else answers what is to be said of them.
 pub fn look_for_dangling(
-    sides: &Sides<'_>,
+    ends: &Endpoints<'_>,
     selection: &Selection,
     (ids, appended): (&NewIds, bool),
     refuses: bool,
     job: &Job,
 ) -> Result<Vec<String>> {
     let blocks = ids.blocks(selection, appended);
-    let mut copy = Selection::of_copy(sides.target, &sides.target_layout, ids.experiment, &blocks, job)?;
-    let found = find_dangling(sides.target, &sides.target_layout, &mut copy, job)?;
+    let mut copy = Selection::of_copy(ends.target, &ends.target_layout, ids.experiment, &blocks, job)?;
+    let found = find_dangling(ends.target, &ends.target_layout, &mut copy, job)?;
     match found.first().filter(|_| refuses) {
-        Some(first) => Err(first.error(Domain::Migration).detail("experiment_id", sides.experiment)),
+        Some(first) => Err(first.error(Domain::Migration).detail("experiment_id", ends.experiment)),
         None => Ok(found.iter().map(|dangling| dangling.message()).collect()),
     }
 }
 
-fn mismatch(sides: &Sides<'_>, message: &str) -> Error {
-    let error = Error::new(Status::Mismatch, Domain::Migration, message).detail("experiment_id", sides.experiment);
-    match sides.unsteady.is_empty() {
+fn mismatch(ends: &Endpoints<'_>, message: &str) -> Error {
+    let error = Error::new(Status::Mismatch, Domain::Migration, message).detail("experiment_id", ends.experiment);
+    match ends.unsteady.is_empty() {
         true => error.hint("something else writes into the target's tables, a trigger for instance"),
         false => error.caused_by(Unsteady::changed(Domain::Migration)).hint(
             "tables of the source, which know no transactions, changed while they were read, or a trigger of the target changes what is \
@@ -89,12 +89,12 @@ fn mismatch(sides: &Sides<'_>, message: &str) -> Error {
 }
 
 /// Fails unless as many rows were copied as were counted before. Where they are digested on the way nothing else would tell.
-pub fn all_copied(sides: &Sides<'_>, counted: &[Counts], copied: &[(&'static str, u64)]) -> Result<()> {
+pub fn all_copied(ends: &Endpoints<'_>, counted: &[Counts], copied: &[(&'static str, u64)]) -> Result<()> {
     for counts in counted {
         let rows = copied.iter().find(|(table, _)| *table == counts.table.name).map_or(0, |(_, rows)| *rows);
         if rows != counts.rows {
             let problem = format!("{} rows were counted in {}, but {rows} were read", counts.rows, counts.table.name);
-            return Err(mismatch(sides, "other rows were copied than were counted; nothing was changed")
+            return Err(mismatch(ends, "other rows were copied than were counted; nothing was changed")
                 .detail("table", counts.table.name)
                 .detail("problem", problem));
         }
@@ -104,16 +104,16 @@ pub fn all_copied(sides: &Sides<'_>, counted: &[Counts], copied: &[(&'static str
 
 /// Fails unless the target's tables have as many rows of the copy as were written. Looks at the tables that are `wanted`.
 fn check_counts(
-    sides: &Sides<'_>,
+    ends: &Endpoints<'_>,
     copy: &Selection,
     copied: &[(&'static str, u64)],
     wanted: impl Fn(&Table) -> bool,
 ) -> Result<()> {
-    let wrong = copy.miscounted(sides.target, &sides.target_layout, copied, wanted)?;
+    let wrong = copy.miscounted(ends.target, &ends.target_layout, copied, wanted)?;
     if wrong.is_empty() {
         return Ok(());
     }
-    let error = mismatch(sides, "other rows were read back than were written; nothing was changed");
+    let error = mismatch(ends, "other rows were read back than were written; nothing was changed");
     Err(wrong.into_iter().fold(error, |error, (table, rows, found)| {
         let problem = format!("{rows} rows were written into {table}, but {found} were read back");
         error.detail("table", table).detail("problem", problem)

@@ -5,10 +5,10 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use super::fit::Fit;
 use super::options::Strategy;
+use super::preflight::Preflight;
 use crate::digest::{Hash, hex};
-use crate::hierarchy::{Problems, Selection};
+use crate::hierarchy::{Selection, UnsoundRows};
 use crate::schema::ByEntity;
 use crate::schema::experiment_manager::{ARTIFACT, METRIC, RUN, TRIAL};
 use crate::transformation::TransformationResult;
@@ -69,8 +69,8 @@ pub struct MigrationResult {
     pub expected_digest: Option<Hash>,
     /// The definition that the digests follow.
     pub digest_algorithm: &'static str,
-    pub(crate) fit: Fit,
-    pub(crate) problems: Problems,
+    pub(crate) fit: Preflight,
+    pub(crate) problems: UnsoundRows,
     pub warnings: Vec<String>,
     /// What the transformation rules did to the copy's metrics; `None` if there were none, or nothing was written.
     pub transformation: Option<TransformationResult>,

@@ -1,21 +1,21 @@
-//! The whole job: judge, write, prove, commit.
+//! One migration from beginning to end: prepare, refuse what the strategy refuses, write, prove, commit.
 
 use std::sync::Arc;
 
 use super::copy::{Copier, NewIds};
 use super::duplicates::Duplicates;
-use super::fit::Fit;
-use super::options::{Helpers, MigrateOptions, Strategy};
+use super::endpoints::Endpoints;
+use super::options::{ManagerServices, MigrateOptions, Strategy};
+use super::preflight::Preflight;
 use super::prepare::{Prepared, Validated};
 use super::prove::{all_copied, look_for_dangling, of_copy, prove};
 use super::result::{IdMap, MigrationResult, TableCount};
-use super::sides::Sides;
 use crate::database::{
     Connection, Database, Filled, Kinds, MissingColumn, Reading, State, Transaction, Watches, Write, cannot_add,
 };
-use crate::digest::{ALGORITHM, Census, Digester, ExperimentDigest, OnDuplicate, grown_by};
+use crate::digest::{ALGORITHM, Digester, ExperimentDigest, OnDuplicate, TableTotals, grown_by};
 use crate::error::{Domain, Error, NAMED, Result, Status};
-use crate::hierarchy::{Behind, Stretches, left_out_message};
+use crate::hierarchy::{OutsideReference, RowidRanges, left_out_message};
 use crate::progress::Job;
 use crate::schema::{Entity, Place};
 
@@ -28,7 +28,7 @@ pub fn migrate(
     target: Option<&Database>,
     experiment: i64,
     mut options: MigrateOptions,
-    helpers: Helpers<'_>,
+    helpers: ManagerServices<'_>,
 ) -> Result<MigrationResult> {
     options.check()?;
     let transformation = options.transformation(helpers.transformations)?;
@@ -44,21 +44,21 @@ pub fn migrate(
     // Where a transaction that writes keeps all other writers out, it begins when the source was judged.
     let late = reading.is_some() && !writer.capabilities().other_writers;
     let mut writing = if late { None } else { Some(begin(&job, (reader, writer))?) };
-    let mut sides =
-        Sides::new((source, reader), (target_database, writer), experiment, &options, (transformation, false))?;
-    let mut prepared = Prepared::new(&sides, &options, (&mut *helpers.checks, true), &job)?;
+    let mut ends =
+        Endpoints::new((source, reader), (target_database, writer), experiment, &options, (transformation, false))?;
+    let mut prepared = Prepared::new(&ends, &options, (&mut *helpers.checks, true), &job)?;
     let writing = match writing.take() {
         Some(writing) => writing,
         None => {
             let writing = begin(&job, (reader, writer))?;
-            if !sides.look_again(target_database, &options)? {
-                prepared = Prepared::new(&sides, &options, (&mut *helpers.checks, true), &job)?;
+            if !ends.look_again(target_database, &options)? {
+                prepared = Prepared::new(&ends, &options, (&mut *helpers.checks, true), &job)?;
             }
             writing
         }
     };
-    let duplicates = Duplicates::find(&sides, &options, &mut prepared, &job)?;
-    if let Some(skipped) = judge(&sides, (&prepared, &duplicates), &options, &job)? {
+    let duplicates = Duplicates::find(&ends, &options, &mut prepared, &job)?;
+    if let Some(skipped) = judge(&ends, (&prepared, &duplicates), &options, &job)? {
         drop(writing);
         job.finish();
         return Ok(skipped);
@@ -69,11 +69,11 @@ pub fn migrate(
         Some(id) => error.detail("snapshot_id", id),
         None => error,
     };
-    let result = write(&mut sides, (prepared, duplicates), &options, &job).map_err(kept)?;
+    let result = write(&mut ends, (prepared, duplicates), &options, &job).map_err(kept)?;
     job.begin_commit().map_err(kept)?;
     source.refuse_replaced().map_err(kept)?;
     writing.commit().map_err(kept)?;
-    drop(sides);
+    drop(ends);
     drop(watches);
     drop(reading);
     job.finish();
@@ -97,12 +97,12 @@ fn begin<'c>(job: &Job, (reader, writer): (&dyn Connection, &'c dyn Connection))
 
 /// Refuses what the strategy refuses. A result if the experiment is there and shall be skipped.
 fn judge(
-    sides: &Sides<'_>,
+    ends: &Endpoints<'_>,
     (prepared, duplicates): (&Prepared, &Duplicates),
     options: &MigrateOptions,
     job: &Job,
 ) -> Result<Option<MigrationResult>> {
-    let experiment = sides.experiment;
+    let experiment = ends.experiment;
     let problems = &prepared.selection.problems;
     if problems.count > 0 && options.strategy != Strategy::Aggressive {
         let error = Error::new(
@@ -115,15 +115,15 @@ fn judge(
         return Err(problems.name_in(error));
     }
     if options.strategy == Strategy::Conservative {
-        sides.refuse_unsteady()?;
+        ends.refuse_unsteady()?;
     }
     if let Some(validated) = &prepared.validated {
         judge_validated(validated, experiment)?;
         refuse_behind(prepared, experiment)?;
     }
-    sides.refuse_failed()?;
+    ends.refuse_failed()?;
     // First: what does not fit is not there either, whatever an earlier lossy copy has.
-    judge_fit(sides, prepared, options)?;
+    judge_fit(ends, prepared, options)?;
     if let Some(duplicate) = duplicates.found.first() {
         match options.on_duplicate {
             OnDuplicate::Copy => {}
@@ -190,8 +190,8 @@ fn computed(table: &str, column: &str, rows: u64) -> String {
     format!("{table}.{column} is computed in the source and not in the target, where it has no value in {rows} rows")
 }
 
-fn judge_fit(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions) -> Result<()> {
-    let (fit, experiment) = (&prepared.fit, sides.experiment);
+fn judge_fit(ends: &Endpoints<'_>, prepared: &Prepared, options: &MigrateOptions) -> Result<()> {
+    let (fit, experiment) = (&prepared.fit, ends.experiment);
     let (status, message, hint) = if fit.refused > 0 {
         let message =
             format!("the target refuses {} values of experiment {experiment}; nothing was changed", fit.refused);
@@ -210,7 +210,7 @@ fn judge_fit(sides: &Sides<'_>, prepared: &Prepared, options: &MigrateOptions) -
                         cannot be NULL there";
             (Status::Lossy, message, hint.to_owned())
         } else {
-            let widen = sides.target.capabilities().how_to_widen.unwrap_or("change the target's schema");
+            let widen = ends.target.capabilities().how_to_widen.unwrap_or("change the target's schema");
             let hint = format!(
                 "{widen} (EXPMIG_MIGRATE_ADD_COLUMNS adds missing columns), or allow the loss with EXPMIG_MIGRATE_ALLOW_LOSSY"
             );
@@ -274,69 +274,69 @@ fn skipped(
 
 /// Writes the copy and proves it. The caller commits.
 fn write(
-    sides: &mut Sides<'_>,
+    ends: &mut Endpoints<'_>,
     (mut prepared, mut duplicates): (Prepared, Duplicates),
     options: &MigrateOptions,
     job: &Arc<Job>,
 ) -> Result<MigrationResult> {
-    add_columns(sides, &prepared)?;
-    let census = Census::take(sides.target, &sides.target_layout, options.target_experiment, job)?;
-    let sides = &*sides;
+    add_columns(ends, &prepared)?;
+    let census = TableTotals::take(ends.target, &ends.target_layout, options.target_experiment, job)?;
+    let ends = &*ends;
     let whole = prepared.selection.problems.count == 0 && prepared.fit.count == 0;
-    let mut trimmed = if whole { None } else { Some(prepared.copied_selection(sides, job)?) };
+    let mut trimmed = if whole { None } else { Some(prepared.copied_selection(ends, job)?) };
     let mut left_out = trimmed.as_ref().map_or_else(Vec::new, |kept| prepared.selection.left_out(kept));
     let problems = std::mem::take(&mut prepared.selection.problems);
     let source_counts = prepared.selection.counts.clone();
-    let behind = left_behind(sides, &prepared);
+    let behind = left_behind(ends, &prepared);
     let selection = trimmed.as_mut().unwrap_or(&mut prepared.selection);
 
     let own_row = u64::from(options.target_experiment.is_some());
     job.set_total((selection.total() - own_row) + left_out.iter().map(|(_, count)| count).sum::<u64>());
     job.begin("copying")?;
     problems.fail_rows(job, left_out.iter().map(|(_, count)| count).sum())?;
-    let ids = NewIds::allocate(sides, selection, options.target_experiment)?;
+    let ids = NewIds::allocate(ends, selection, options.target_experiment)?;
     // A link can lead to a row that comes later.
-    let may_dangle = sides.target_layout.extra_keys().next().is_some();
-    let enforced = may_dangle && sides.target.suspend_foreign_keys()?;
-    let copier = Copier { sides, layout: &prepared.effective.layout, options, ids: &ids, job };
+    let may_dangle = ends.target_layout.extra_keys().next().is_some();
+    let enforced = may_dangle && ends.target.suspend_foreign_keys()?;
+    let copier = Copier { ends, layout: &prepared.effective.layout, options, ids: &ids, job };
     let mut quality = prepared.deferred.take();
     let mut digester =
-        quality.as_mut().map(|quality| Digester::new(selection, &sides.source_layout, None, Some(quality)));
+        quality.as_mut().map(|quality| Digester::new(selection, &ends.source_layout, None, Some(quality)));
     // Rows of somebody else's can mention ids that were free below others.
     let new_rows = match ids.reused {
-        true => Stretches::default(),
-        false => Stretches::of_new_rows(sides.target, &sides.target_layout)?,
+        true => RowidRanges::default(),
+        false => RowidRanges::of_new_rows(ends.target, &ends.target_layout)?,
     };
     let copied = copier.copy(selection, digester.as_mut())?;
     if let Some(digester) = digester {
         // What is left of it: the rows were read on the way.
         job.begin("digesting the source")?;
-        all_copied(sides, &source_counts, &copied)?;
-        let found = digester.end()?.finish((sides.source, &sides.source_layout), selection, None, job)?;
+        all_copied(ends, &source_counts, &copied)?;
+        let found = digester.end()?.finish((ends.source, &ends.source_layout), selection, None, job)?;
         prepared.expected.get_or_insert(found);
         prepared.source_digest.get_or_insert(found);
     }
     if let Some(quality) = quality {
-        prepared.quality = Some(quality.report(sides.experiment));
+        prepared.quality = Some(quality.report(ends.experiment));
     }
-    duplicates.compare(sides, prepared.expected.as_ref(), job)?;
+    duplicates.compare(ends, prepared.expected.as_ref(), job)?;
     let mut warnings = warnings(&duplicates, (prepared.quality.as_ref(), &prepared.fit), options, problems.count);
-    warnings.extend(sides.warnings());
+    warnings.extend(ends.warnings());
     warnings.extend(behind);
     let written =
         |filled: &&Filled| source_counts.iter().any(|counts| counts.table.name == filled.table.name && counts.rows > 0);
-    warnings.extend(sides.target_layout.filled.iter().filter(written).map(Filled::warning));
-    sides.refuse_failed()?;
-    let transformation = sides.rewriter.as_ref().map(|rewriter| rewriter.borrow().result());
+    warnings.extend(ends.target_layout.filled.iter().filter(written).map(Filled::warning));
+    ends.refuse_failed()?;
+    let transformation = ends.rewriter.as_ref().map(|rewriter| rewriter.borrow().result());
     if let Some(into) = options.target_experiment {
-        touch(sides, into)?;
+        touch(ends, into)?;
     }
     if may_dangle {
         let refuses = enforced || !options.lossy_allowed();
         let appended = options.target_experiment.is_some();
-        warnings.extend(look_for_dangling(sides, selection, (&ids, appended), refuses, job)?);
+        warnings.extend(look_for_dangling(ends, selection, (&ids, appended), refuses, job)?);
     }
-    let target_digest = prove(sides, selection, &copied, (&prepared.expected, &ids, new_rows), options, job)?;
+    let target_digest = prove(ends, selection, &copied, (&prepared.expected, &ids, new_rows), options, job)?;
     census.check(Domain::Migration, job, |table| grown_by(&copied, table))?;
     warnings.extend(transformation.iter().flat_map(|done| done.warnings.iter().cloned()));
     if ids.reused {
@@ -353,7 +353,7 @@ fn write(
         })
         .collect();
     Ok(MigrationResult {
-        source_experiment_id: sides.experiment,
+        source_experiment_id: ends.experiment,
         new_experiment_id: ids.experiment,
         strategy: options.strategy,
         skipped: false,
@@ -378,7 +378,7 @@ fn write(
 /// What is worth knowing of the copy.
 pub fn warnings(
     duplicates: &Duplicates,
-    (quality, fit): (Option<&Report>, &Fit),
+    (quality, fit): (Option<&Report>, &Preflight),
     options: &MigrateOptions,
     left_out: u64,
 ) -> Vec<String> {
@@ -412,10 +412,10 @@ pub fn warnings(
 }
 
 /// What stays behind, and what the target does not say.
-pub fn left_behind(sides: &Sides<'_>, prepared: &Prepared) -> Vec<String> {
-    let mut warnings: Vec<String> = prepared.behind.iter().map(Behind::message).collect();
+pub fn left_behind(ends: &Endpoints<'_>, prepared: &Prepared) -> Vec<String> {
+    let mut warnings: Vec<String> = prepared.behind.iter().map(OutsideReference::message).collect();
     warnings.extend(prepared.computed.iter().map(|(table, column, rows)| computed(table, column, *rows)));
-    for (table, column) in &sides.undeclared {
+    for (table, column) in &ends.undeclared {
         warnings.push(format!("the target does not declare {table}.{column} as a foreign key, as the source does"));
     }
     warnings
@@ -437,48 +437,48 @@ pub fn algorithm(prepared: &Prepared) -> &'static str {
 }
 
 /// Says how much was lost.
-fn losses(fit: &Fit) -> Option<String> {
+fn losses(fit: &Preflight) -> Option<String> {
     let count = fit.count;
     (count > 0).then(|| format!("{count} rows or values were left out or changed, because the target cannot hold them"))
 }
 
 /// Adds the extra columns that the target lacks.
-fn add_columns(sides: &mut Sides<'_>, prepared: &Prepared) -> Result<()> {
+fn add_columns(ends: &mut Endpoints<'_>, prepared: &Prepared) -> Result<()> {
     for (table, column) in &prepared.fit.added_columns {
-        let Some(there) = sides.target_layout.table(table) else { continue };
-        if sides.target.capabilities().ddl_commits {
-            return Err(cannot_add(Domain::Migration, sides.target, &missing(sides, prepared)?));
+        let Some(there) = ends.target_layout.table(table) else { continue };
+        if ends.target.capabilities().ddl_commits {
+            return Err(cannot_add(Domain::Migration, ends.target, &missing(ends, prepared)?));
         }
-        sides.target.add_column(there, column)?;
+        ends.target.add_column(there, column)?;
     }
     if !prepared.fit.added_columns.is_empty() {
-        sides.read_target_again()?;
+        ends.read_target_again()?;
     }
     Ok(())
 }
 
 /// The extra columns that the target lacks, and what they have to hold.
-fn missing<'s>(sides: &'s Sides<'_>, prepared: &Prepared) -> Result<Vec<MissingColumn<'s>>> {
+fn missing<'s>(ends: &'s Endpoints<'_>, prepared: &Prepared) -> Result<Vec<MissingColumn<'s>>> {
     let mut missing = Vec::new();
     for (table, column) in &prepared.fit.added_columns {
-        let (Some(there), Some(here)) = (sides.target_layout.table(table), sides.source_layout.table(table)) else {
+        let (Some(there), Some(here)) = (ends.target_layout.table(table), ends.source_layout.table(table)) else {
             continue;
         };
-        let seen = Kinds::of(sides.source, here, &column.name)?;
+        let seen = Kinds::of(ends.source, here, &column.name)?;
         let kinds = if seen == Kinds::default() { Kinds::declared(&column.declared) } else { seen };
-        let refers = column.refers.map(|entity| sides.target_layout.entity(entity)).transpose()?;
+        let refers = column.refers.map(|entity| ends.target_layout.entity(entity)).transpose()?;
         missing.push(MissingColumn { table: there, name: column.name.clone(), kinds, refers });
     }
     Ok(missing)
 }
 
 /// Notes in an existing experiment that it was changed: its update_time becomes now, or stays if it is later.
-fn touch(sides: &Sides<'_>, experiment: i64) -> Result<()> {
-    let table = sides.target_layout.root()?;
+fn touch(ends: &Endpoints<'_>, experiment: i64) -> Result<()> {
+    let table = ends.target_layout.root()?;
     let column = table.quoted("update_time");
     let now = chrono::Utc::now().naive_utc().format("%Y-%m-%dT%H:%M:%S%.6f").to_string();
-    let (update, others) = (sides.target.opening(Write::Update, table)?, table.unstamped(&["update_time"]));
+    let (update, others) = (ends.target.opening(Write::Update, table)?, table.unstamped(&["update_time"]));
     let sql = format!("{update} SET {column} = ?1{others} WHERE {} = ?2 AND {column} < ?1", table.quoted("id"));
-    sides.target.execute(&sql, &[Value::Text(now.into_bytes()), Value::Integer(experiment)])?;
+    ends.target.execute(&sql, &[Value::Text(now.into_bytes()), Value::Integer(experiment)])?;
     Ok(())
 }

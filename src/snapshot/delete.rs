@@ -3,7 +3,7 @@
 use super::files::{look, open_folder, remove};
 use super::folder::Folder;
 use super::id::Id;
-use super::identity::Known;
+use super::identity::Ownership;
 use super::list::list;
 use super::reservation::{Reservation, sweep};
 use crate::database::Database;
@@ -57,10 +57,10 @@ pub fn cleanup(database: &Database, folder: &Folder, keep: i64, claim: bool) -> 
     let (mut ours, mut left) = (Vec::new(), 0);
     for snapshot in list(folder, None, None)?.snapshots {
         match snapshot.database.is_of(database)? {
-            Known::File => ours.push(snapshot.id),
-            Known::Content if claim => ours.push(snapshot.id),
-            Known::Content => left += 1,
-            Known::No => {}
+            Ownership::File => ours.push(snapshot.id),
+            Ownership::Content if claim => ours.push(snapshot.id),
+            Ownership::Content => left += 1,
+            Ownership::No => {}
         }
     }
     database.refuse_replaced()?;

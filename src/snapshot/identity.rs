@@ -51,7 +51,7 @@ pub struct Fingerprint {
 
 /// How a database was known again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
+pub enum Ownership {
     /// It is the very file, or the very schema of a server.
     File,
     /// It was moved in a way that leaves no trace, or it is a copy, or what a copy was made of.
@@ -60,13 +60,13 @@ pub enum Known {
     No,
 }
 
-impl Known {
+impl Ownership {
     /// The name in documents.
     pub fn name(self) -> &'static str {
         match self {
-            Known::File => "same_file",
-            Known::Content => "same_content",
-            Known::No => "another",
+            Ownership::File => "same_file",
+            Ownership::Content => "same_content",
+            Ownership::No => "another",
         }
     }
 }
@@ -155,19 +155,19 @@ impl Identity {
     }
 
     /// Whether this is the identity of `database`.
-    pub fn is_of(&self, database: &Database) -> Result<Known> {
+    pub fn is_of(&self, database: &Database) -> Result<Ownership> {
         if self.engine != database.capabilities().engine {
-            return Ok(Known::No);
+            return Ok(Ownership::No);
         }
         let now = Marks::of(database);
         if self.is_certain(&now) {
-            return Ok(Known::File);
+            return Ok(Ownership::File);
         }
         if same(&self.file, &now.file) {
-            return Ok(Known::Content);
+            return Ok(Ownership::Content);
         }
         if self.file_name != database.name() {
-            return Ok(Known::No);
+            return Ok(Ownership::No);
         }
         let reader = database.reader()?;
         let _state = Transaction::read(reader)?;
@@ -182,9 +182,9 @@ impl Identity {
         // Where no file has a time of birth, an inode in its place is one that may have been used again.
         let unborn = self.file.is_none() && now.file.is_none();
         Ok(match known {
-            true if unborn && same(&self.device, &now.device) && same(&self.path, &now.path) => Known::File,
-            true => Known::Content,
-            false => Known::No,
+            true if unborn && same(&self.device, &now.device) && same(&self.path, &now.path) => Ownership::File,
+            true => Ownership::Content,
+            false => Ownership::No,
         })
     }
 }

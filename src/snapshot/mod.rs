@@ -7,7 +7,6 @@
 //! In order: `id` and `manifest` say what a snapshot is, `identity` of which database; `folder` finds them, `reservation` keeps
 //! two calls from making the same one and sweeps what was cut off; `create`, `verify`, `restore` and `delete` do the work.
 
-mod content;
 mod create;
 mod delete;
 mod files;
@@ -20,12 +19,13 @@ mod pages;
 mod reservation;
 mod restore;
 mod rows;
+mod table_checksum;
 mod verify;
 
 pub use create::{Request, create};
 pub use delete::{Cleanup, cleanup, delete};
 pub use folder::Folder;
-pub use identity::{Fingerprint, Identity, Known};
+pub use identity::{Fingerprint, Identity, Ownership};
 pub use list::{Broken, SnapshotList, details, list};
 pub use manifest::{Snapshot, Statistics};
 pub use pages::Counting;

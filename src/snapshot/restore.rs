@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::create::{Request, create};
 use super::folder::Folder;
-use super::identity::Known;
+use super::identity::Ownership;
 use super::manifest::{Snapshot, Statistics};
 use super::pages::{Counting, Pages};
 use super::rows;
@@ -23,7 +23,7 @@ pub struct RestoreResult {
     /// The snapshot of what was overwritten, if one was taken.
     pub safety_snapshot_id: Option<String>,
     /// How the database was known to be the snapshot's.
-    pub database: Known,
+    pub database: Ownership,
     /// What the database has now.
     pub statistics: Statistics,
     pub size: u64,
@@ -66,9 +66,9 @@ pub fn restore(
     let known = found.snapshot.database.is_of(database)?;
     if !force {
         match known {
-            Known::File => {}
-            Known::Content => return Err(perhaps_of_another(&found.snapshot, database)),
-            Known::No => return Err(of_another(&found.snapshot, database)),
+            Ownership::File => {}
+            Ownership::Content => return Err(perhaps_of_another(&found.snapshot, database)),
+            Ownership::No => return Err(of_another(&found.snapshot, database)),
         }
     }
     found.check(Depth::Structure, job, &mut pages).map_err(|error| error.detail("snapshot_id", id))?;
@@ -146,7 +146,7 @@ fn perhaps_of_another(snapshot: &Snapshot, database: &Database) -> Error {
         .name_in(error)
         .detail("snapshot_database", &snapshot.database.file_name)
         .detail("snapshot_created_at", &snapshot.created_at)
-        .detail("known", Known::Content.name())
+        .detail("known", Ownership::Content.name())
         .hint(format!(
             "if this database was moved {place}, or is a copy that shall become what the snapshot has, force it \
              (EXPMIG_RESTORE_FORCE), which replaces everything in this one"

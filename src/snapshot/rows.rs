@@ -6,14 +6,14 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::content::Content;
+use super::table_checksum::Content;
 use crate::database::{
     ColumnLayout, Connection, Copied, Database, FULL_BYTES, Inserter, Layout, Next, TableLayout, Transaction, Unsteady,
     Watches, create_copy, open_copy,
 };
 use crate::digest::same_content;
 use crate::error::{Domain, Error, Result, Status};
-use crate::hierarchy::Strangers;
+use crate::hierarchy::ForeignReferrers;
 use crate::progress::Job;
 use crate::schema::{Column, Kind, OWN_TABLES, Role, create_statement_as, quote};
 use crate::spill::CellBuffer;
@@ -55,7 +55,7 @@ fn write_out(source: &dyn Connection, into: &Path, keyed: bool, copied: Copied<'
     let mut there = target.layout()?;
     for table in all(&layout) {
         for extra in table.extra_columns() {
-            // Without a type, so that every value stays what it is.
+            // LeftOutRows a type, so that every value stays what it is.
             let untyped = ColumnLayout { declared: String::new(), refers: None, ..extra.clone() };
             named(&there, table).map(|made| target.add_column(made, &untyped)).transpose()?;
         }
@@ -119,7 +119,7 @@ pub fn replace(
         layout = database.checked(writer.layout()?)?;
     }
     // What refers from our own tables comes from the snapshot, as it was.
-    let strangers = Strangers::look(writer, &layout, |reference| !reference.is_ours)?;
+    let strangers = ForeignReferrers::look(writer, &layout, |reference| !reference.is_ours)?;
     writer.suspend_foreign_keys()?;
     writer.suspend_checks()?;
     // Whoever deletes every row keeps others from changing or adding any. They see the old ones until the end.

@@ -16,9 +16,9 @@ use super::steps::Steps;
 use super::undo_log::UndoLog;
 use super::write::{Writer, Written};
 use crate::database::{Connection, Database, Layout, Reading, Row, Transaction, Watches};
-use crate::digest::{Census, grown_by};
+use crate::digest::{TableTotals, grown_by};
 use crate::error::{Domain, Error, Result, Status};
-use crate::hierarchy::{Strangers, scan_leaves};
+use crate::hierarchy::{ForeignReferrers, scan_leaves};
 use crate::progress::Job;
 use crate::schema::experiment_manager::METRIC;
 use crate::schema::{OWN_TABLES, Place, quote};
@@ -63,7 +63,7 @@ pub fn transform(
     }
     let census = match options.dry_run {
         true => None,
-        false => Some(Census::take(connection, &layout, None, &job)?),
+        false => Some(TableTotals::take(connection, &layout, None, &job)?),
     };
     let backup = plan.settings.backup_original;
     let mut result = run((connection, census.as_ref()), &layout, chosen, plan, &options, &job)?;
@@ -74,7 +74,7 @@ pub fn transform(
             "target": database.describe_writing(connection, since.elapsed(), percent)?,
         }));
     }
-    // Without a change the empty entry of the undo log goes too.
+    // LeftOutRows a change the empty entry of the undo log goes too.
     if let Some(transaction) = transaction.filter(|_| result.updated > 0) {
         let metrics = layout.entity(METRIC)?.schema.name;
         let copied = [(metrics, result.copied)];
@@ -116,7 +116,7 @@ fn no_log(error: Error) -> Error {
 }
 
 fn run(
-    (connection, census): (&dyn Connection, Option<&Census<'_>>),
+    (connection, census): (&dyn Connection, Option<&TableTotals<'_>>),
     layout: &Layout,
     mut chosen: Chosen,
     plan: Plan,
@@ -157,7 +157,8 @@ fn run(
         if let Some(census) = census.filter(|_| !copied.is_empty()) {
             job.begin("moving links to the copies")?;
             refuse_tied(connection, layout, (&chosen.owners, &mut copied), job)?;
-            let strangers = Strangers::look(connection, layout, |found| matches!(found.to.place, Place::Link { .. }))?;
+            let strangers =
+                ForeignReferrers::look(connection, layout, |found| matches!(found.to.place, Place::Link { .. }))?;
             connection.suspend_foreign_keys()?;
             move_links((connection, census), layout, (&chosen.owners, &mut copied, first), log.as_mut(), job)?;
             strangers.check(Domain::Transformation)?;

@@ -3,7 +3,7 @@
 use super::selection::{MetricLinks, Owners};
 use super::undo_log::{MovedLink, UndoLog};
 use crate::database::{Change, ColumnLayout, Connection, Layout, Next, Write};
-use crate::digest::Census;
+use crate::digest::TableTotals;
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{IdSet, Scope, Selection, id_in, scan_links};
 use crate::progress::Job;
@@ -48,7 +48,7 @@ struct Found {
 
 /// Moves the links of the selection from the rows in `copied` to the copies, whose ids follow each other from `first` on.
 pub fn move_links(
-    (connection, census): (&dyn Connection, &Census<'_>),
+    (connection, census): (&dyn Connection, &TableTotals<'_>),
     layout: &Layout,
     (owners, copied, first): (&Owners, &mut IdSet, i64),
     mut log: Option<&mut UndoLog<'_>>,
@@ -144,7 +144,7 @@ pub fn link_condition(connection: &dyn Connection, links: &MetricLinks<'_>) -> S
 struct Mover<'c> {
     statement: Box<dyn Change + 'c>,
     table: &'static str,
-    census: &'c Census<'c>,
+    census: &'c TableTotals<'c>,
     which: String,
 }
 

@@ -1,4 +1,4 @@
-//! What a call of a transformation comes to: the steps of its rules, and how they are made safe.
+//! What one call of a transformation does: the steps of its rules, and the settings that say how they are made safe.
 
 use serde::Serialize;
 use serde_json::value::RawValue;

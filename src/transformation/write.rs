@@ -4,7 +4,7 @@ use super::metric::{CELLS, Metric};
 use super::result::Noted;
 use super::undo_log::{Fingerprint, Touched, UndoLog, fingerprint};
 use crate::database::{Change, Connection, FULL_BYTES, Layout, Mentioned, Next, TableLayout, Write};
-use crate::digest::Census;
+use crate::digest::TableTotals;
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::IdSet;
 use crate::schema::{Role, quote};
@@ -47,7 +47,7 @@ pub struct Written {
 /// Collects changed metrics and writes them chunk by chunk.
 pub struct Writer<'c> {
     connection: &'c dyn Connection,
-    census: &'c Census<'c>,
+    census: &'c TableTotals<'c>,
     table: TableLayout,
     most_rows: usize,
     pending: Vec<Pending>,
@@ -74,7 +74,7 @@ fn size(values: &[Value; 2]) -> usize {
 impl<'c> Writer<'c> {
     /// `most_copies` is how many rows may have to be copied.
     pub fn new(
-        (connection, census): (&'c dyn Connection, &'c Census<'c>),
+        (connection, census): (&'c dyn Connection, &'c TableTotals<'c>),
         (layout, table): (&Layout, &TableLayout),
         log: Option<UndoLog<'c>>,
         (batch_size, most_copies): (usize, u64),

@@ -2,12 +2,12 @@
 
 use super::experiment_manager::NUMBERED;
 use super::issue::{Issue, IssueKind};
-use super::known::Known;
 use super::nodes::{check_parent, check_row_times, check_value, null_keys};
 use super::parents::{ParentRef, integers};
 use super::report::Collector;
+use super::seen_rows::SeenRows;
 use super::table_scan::{Pass, TableScan, cell};
-use super::values::Values;
+use super::value_checks::Values;
 use crate::database::TableLayout;
 use crate::error::Result;
 use crate::hierarchy::{RunKeys, row_order};
@@ -40,7 +40,7 @@ impl Numbers {
 pub fn read_below(
     pass: Pass<'_>,
     (table, owner): (&TableLayout, Entity),
-    known: &mut Known,
+    known: &mut SeenRows,
     values: &mut Values,
     collector: &mut Collector,
 ) -> Result<()> {
@@ -106,7 +106,7 @@ pub fn read_below(
 
 fn report_gaps(
     pass: Pass<'_>,
-    (known, owner): (&Known, Entity),
+    (known, owner): (&SeenRows, Entity),
     numbers: &[Numbers],
     collector: &mut Collector,
 ) -> Result<()> {

@@ -1,12 +1,12 @@
 //! The junction tables and what they link: links to what does not exist, rows without a link, and the values of metrics.
 
 use super::experiment_manager::unlinked;
-use super::known::Known;
 use super::nodes::{check_parent, check_value, null_keys, report_missing};
 use super::parents::{Lookup, ParentRef};
 use super::report::Collector;
+use super::seen_rows::SeenRows;
 use super::table_scan::{Cells, Pass, TableScan, cell, with_cells};
-use super::values::Values;
+use super::value_checks::Values;
 use crate::error::Result;
 use crate::hierarchy::{IdSet, row_order, scan_leaves};
 use crate::schema::{Column, Entity, Kind, Place, Role};
@@ -34,7 +34,7 @@ pub struct LinkScan<'l> {
 
 impl<'l> LinkScan<'l> {
     /// The junction tables of a leaf.
-    pub fn all(pass: Pass<'l>, known: &Known, wanted: Entity) -> Result<Vec<LinkScan<'l>>> {
+    pub fn all(pass: Pass<'l>, known: &SeenRows, wanted: Entity) -> Result<Vec<LinkScan<'l>>> {
         let mut scans = Vec::new();
         for table in &pass.layout.tables {
             let Place::Link { owner, leaf } = table.schema.place else { continue };
@@ -51,7 +51,7 @@ impl<'l> LinkScan<'l> {
     }
 
     /// The position of the row's owner, if it is one that was read.
-    pub fn owner(&self, known: &Known, cells: &Cells<'_>) -> Option<usize> {
+    pub fn owner(&self, known: &SeenRows, cells: &Cells<'_>) -> Option<usize> {
         known.nodes.get(self.owner).ids.position(cell(cells, self.owner_at).as_integer()?)
     }
 
@@ -66,7 +66,7 @@ impl<'l> LinkScan<'l> {
     }
 
     /// Hands over every link; of one experiment, only its own.
-    pub fn read(&self, pass: Pass<'_>, known: &Known, mut each: impl FnMut(&Cells<'_>) -> Result<()>) -> Result<()> {
+    pub fn read(&self, pass: Pass<'_>, known: &SeenRows, mut each: impl FnMut(&Cells<'_>) -> Result<()>) -> Result<()> {
         let table = self.scan.table;
         let bounds = match (pass.experiment, known.nodes.get(self.owner).ids.bounds()) {
             (None, _) => None,
@@ -85,7 +85,7 @@ impl<'l> LinkScan<'l> {
 /// Reads the links to the rows of an entity, then these themselves.
 pub fn read_links(
     pass: Pass<'_>,
-    known: &Known,
+    known: &SeenRows,
     leaf: Entity,
     values: &mut Values,
     collector: &mut Collector,
@@ -112,7 +112,7 @@ pub fn read_links(
 
 fn read_table(
     pass: Pass<'_>,
-    known: &Known,
+    known: &SeenRows,
     link: &LinkScan<'_>,
     linked: &mut Linked,
     collector: &mut Collector,
@@ -205,7 +205,7 @@ fn present(pass: Pass<'_>, leaf: Entity, linked: &mut IdSet) -> Result<IdSet> {
 /// Reports links to ids that no row has.
 fn report_dangling(
     pass: Pass<'_>,
-    known: &Known,
+    known: &SeenRows,
     link: &LinkScan<'_>,
     present: &mut IdSet,
     collector: &mut Collector,

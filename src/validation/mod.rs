@@ -4,8 +4,8 @@
 //! issue. [`Quality`] looks at the values of one experiment while it is read for something else, [`Values`] at one value; migration
 //! and import use them. Nothing here writes. The manager, migration and import call it.
 //!
-//! `run` puts a validation together: `nodes`, `below_run` and `links` each read a part of the tables once, in this order, and `known`
-//! remembers what the later ones refer to, which `parents` looks up; `extra_keys` looks at the keys that only the database declares. `values` and `metric_json` judge single values, `issue` has the kinds, `report` collects
+//! `run` puts a validation together: `nodes`, `below_run` and `links` each read a part of the tables once, in this order, and `seen_rows`
+//! remembers what the later ones refer to, which `parents` looks up; `extra_foreign_keys` looks at the keys that only the database declares. `value_checks` and `metric_json` judge single values, `issue` has the kinds, `report` collects
 //! what is found. `checks` runs the registered checks.
 
 mod below_run;
@@ -13,9 +13,8 @@ mod check_context;
 mod check_sql;
 mod checks;
 mod experiment_manager;
-mod extra_keys;
+mod extra_foreign_keys;
 mod issue;
-mod known;
 mod links;
 mod metric_json;
 mod nodes;
@@ -24,10 +23,11 @@ mod parents;
 mod quality;
 mod report;
 mod run;
-mod shared;
+mod seen_rows;
+mod shared_rows;
 mod table_scan;
-mod times;
-mod values;
+mod time_order;
+mod value_checks;
 
 pub use check_context::{CheckContext, Finding};
 pub use checks::{Check, CheckFn, Checks};
@@ -37,4 +37,4 @@ pub use options::{Scope, ValidateOptions};
 pub use quality::Quality;
 pub use report::{Collector, Count, Report};
 pub use run::{RunChecks, validate, validate_state};
-pub use values::Values;
+pub use value_checks::Values;

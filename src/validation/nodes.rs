@@ -1,14 +1,14 @@
-//! Entity::ROOT, TRIAL and TRIAL_RUN: their values, what they hang on, and when they were.
+//! Checks the rows of the hierarchy's entities: their values, the parent that each refers to, and their times.
 
 use std::borrow::Cow;
 
 use super::issue::IssueKind;
-use super::known::{Known, Level};
 use super::parents::{Lookup, ParentRef};
 use super::report::Collector;
+use super::seen_rows::{Level, SeenRows};
 use super::table_scan::{Cells, Pass, TableScan, cell};
-use super::times::{Span, check_times};
-use super::values::Values;
+use super::time_order::{Span, check_times};
+use super::value_checks::Values;
 use crate::database::TableLayout;
 use crate::error::Result;
 use crate::hierarchy::is_disguised;
@@ -20,7 +20,7 @@ pub fn read_nodes(
     pass: Pass<'_>,
     table: &TableLayout,
     entity: Entity,
-    known: &mut Known,
+    known: &mut SeenRows,
     values: &mut Values,
     collector: &mut Collector,
 ) -> Result<()> {
@@ -84,7 +84,7 @@ pub fn read_nodes(
 #[inline]
 pub fn check_parent(
     pass: Pass<'_>,
-    known: &Known,
+    known: &SeenRows,
     scan: &TableScan<'_>,
     parent: &ParentRef,
     hangs: bool,

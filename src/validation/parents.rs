@@ -1,7 +1,7 @@
 //! Whether the row that a foreign key names exists. What was read is kept in a few bits per row; only keys that are not plain
 //! integers are looked up in the database.
 
-use super::known::Known;
+use super::seen_rows::SeenRows;
 use super::table_scan::{Cells, Pass, TableScan, cell};
 use crate::error::{Domain, Error, Result};
 use crate::schema::{Column, Entity, Place, Reference, Role, Table, quote};
@@ -22,7 +22,7 @@ enum Parent {
     /// The table does not exist.
     Absent,
     Node(Entity),
-    /// A place in [`Known::below`], what its rows hang on, and where the key of that and the indices are.
+    /// A place in [`SeenRows::below`], what its rows hang on, and where the key of that and the indices are.
     Below(usize, Entity, usize, [Option<usize>; 2]),
     Leaf,
 }
@@ -44,11 +44,11 @@ fn indices(schema: &'static Table) -> impl Iterator<Item = &'static Column> {
 
 impl ParentRef {
     /// All foreign keys of a table.
-    pub fn all(pass: Pass<'_>, known: &Known, scan: &TableScan<'_>) -> Result<Vec<ParentRef>> {
+    pub fn all(pass: Pass<'_>, known: &SeenRows, scan: &TableScan<'_>) -> Result<Vec<ParentRef>> {
         scan.table.schema.references.iter().map(|reference| ParentRef::new(pass, known, scan, reference)).collect()
     }
 
-    fn new(pass: Pass<'_>, known: &Known, scan: &TableScan<'_>, reference: &'static Reference) -> Result<ParentRef> {
+    fn new(pass: Pass<'_>, known: &SeenRows, scan: &TableScan<'_>, reference: &'static Reference) -> Result<ParentRef> {
         let unknown = || Error::internal(Domain::Validation, format!("{} is no key", reference.columns.join(", ")));
         let place = |name: &str| scan.at(|column| column.name == name).ok_or_else(unknown);
         let places = reference.columns.iter().map(|name| place(name)).collect::<Result<Vec<usize>>>()?;
@@ -92,7 +92,7 @@ impl ParentRef {
     }
 
     /// Whether the row that this key names exists.
-    pub fn look_up(&self, pass: Pass<'_>, known: &Known, cells: &Cells<'_>) -> Result<Lookup> {
+    pub fn look_up(&self, pass: Pass<'_>, known: &SeenRows, cells: &Cells<'_>) -> Result<Lookup> {
         for at in &self.places {
             if cell(cells, *at) == ValueRef::Null {
                 return Ok(Lookup::Null);

@@ -3,8 +3,8 @@
 use super::issue::{Issue, IssueKind};
 use super::options::Scope;
 use super::report::{Collector, Report};
-use super::times::{Span, check_times};
-use super::values::Values;
+use super::time_order::{Span, check_times};
+use super::value_checks::Values;
 use crate::database::Row;
 use crate::error::Result;
 use crate::hierarchy::{IdSet, Owner, Selection, Shape, Visitor};

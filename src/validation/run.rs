@@ -4,16 +4,16 @@ use std::sync::Arc;
 
 use super::below_run::read_below;
 use super::experiment_manager::{has_json, read_names};
-use super::extra_keys::read_extra_keys;
+use super::extra_foreign_keys::read_extra_keys;
 use super::issue::{Issue, IssueKind};
-use super::known::Known;
 use super::links::read_links;
 use super::nodes::read_nodes;
 use super::options::ValidateOptions;
 use super::report::{Collector, Report};
-use super::shared::read_shared;
+use super::seen_rows::SeenRows;
+use super::shared_rows::read_shared;
 use super::table_scan::Pass;
-use super::values::Values;
+use super::value_checks::Values;
 use crate::database::{Connection, Database, Layout, Reading, Watches};
 use crate::error::{Domain, Result};
 use crate::hierarchy::{Scope, Selection, experiment_exists, has_loose_keys};
@@ -74,7 +74,7 @@ fn read_tables(pass: Pass<'_>, collector: &mut Collector) -> Result<()> {
     if !rows && !scope.metric_json {
         return Ok(());
     }
-    let mut known = Known::new(pass.layout.family);
+    let mut known = SeenRows::new(pass.layout.family);
     let mut values = Values::default();
     count(pass)?;
     // Which metrics an experiment has, only its links say.

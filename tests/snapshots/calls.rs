@@ -28,7 +28,7 @@ fn a_snapshot_has_every_table_and_comes_back_whole() {
         let safety = result.safety_snapshot_id.unwrap();
         assert_same(&dump(&place.file(&safety)), &changed, "the safety snapshot");
         assert_eq!(place.names(), files_of(&[&id, &safety]));
-        assert_eq!(restore(&manager, &safety).unwrap().database, expmig::snapshot::Known::File);
+        assert_eq!(restore(&manager, &safety).unwrap().database, expmig::snapshot::Ownership::File);
         assert_same(&place.dump(), &changed, "back again");
         drop(manager);
         // Whoever only reads leaves the log behind, but there is nothing in it.

@@ -7,7 +7,7 @@ use super::options::ExportOptions;
 use crate::database::{Database, TableLayout};
 use crate::digest::{ALGORITHM, ExperimentDigest, hex};
 use crate::exchange::names::{FORMAT_JSON, FORMAT_NAME, FORMAT_VERSION, REFERENCES};
-use crate::hierarchy::Behind;
+use crate::hierarchy::OutsideReference;
 use crate::schema::family_of;
 
 /// Rows per table.
@@ -41,7 +41,7 @@ fn object(counts: &TableRows) -> Map<String, Json> {
 type OfColumns<'s> = &'s [(&'static str, String, u64)];
 
 /// Rows that are in the document; rows that are not, and links, computed values and those that are not told whole; and what hangs on the experiment beside.
-type Said<'s> = (&'s TableRows, &'s TableRows, [OfColumns<'s>; 3], &'s [Behind]);
+type Said<'s> = (&'s TableRows, &'s TableRows, [OfColumns<'s>; 3], &'s [OutsideReference]);
 
 /// What stands last.
 pub fn metadata(

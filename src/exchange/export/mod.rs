@@ -1,19 +1,19 @@
 //! Export: an experiment as a document, streamed to wherever it shall go. The manager calls this room.
 //!
 //! In order: `options` and `sink` say how and where to; `output` writes JSON, `fields` the columns of a row; `order` and `stream` read
-//! the tables side by side, each in the document's order; `tree` puts the objects into each other, `metadata` ends the document, and
-//! `run` is the whole job. `file` makes files appear complete or not at all.
+//! the tables side by side, each in the document's order; `nesting` writes the objects into each other, `metadata` ends the document, and
+//! `run` puts it together. `file` makes files appear complete or not at all.
 
 mod fields;
 mod file;
 mod metadata;
+mod nesting;
 mod options;
 mod order;
 mod output;
 mod run;
 mod sink;
 mod stream;
-mod tree;
 
 pub use file::FileSink;
 pub use options::ExportOptions;

@@ -1,19 +1,21 @@
-//! The whole job.
+//! Exports one experiment: finds its rows, writes the document, and says what it has and what it leaves out.
 
 use std::sync::Arc;
 
 use super::metadata::{TableRows, head, metadata};
+use super::nesting::Tree;
 use super::options::ExportOptions;
 use super::order::NodeOrder;
 use super::output::Output;
 use super::sink::Sink;
 use super::stream::Stream;
-use super::tree::Tree;
 use crate::database::{ColumnLayout, Connection, Cursor, Database, Layout, Reading, TableLayout, Unsteady, Watches};
 use crate::digest::{Digester, Ended, ExperimentDigest, Hash};
 use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::names::{FORMAT, METADATA};
-use crate::hierarchy::{Behind, Leaving, RowQuery, Scope, Selection, Without, computed, experiment_exists, untold};
+use crate::hierarchy::{
+    Leaving, LeftOutRows, OutsideReference, RowQuery, Scope, Selection, computed, experiment_exists, untold,
+};
 use crate::progress::Job;
 use crate::schema::experiment_manager::{ARTIFACT, METRIC};
 use crate::schema::{Entity, Place, Table};
@@ -28,7 +30,7 @@ pub struct ExportResult {
     /// Rows per table that hang on nothing, or that cannot be without a link which leads out of it, and are not in it.
     pub left_out: TableRows,
     /// Rows of tables that are not ours, which hang on the experiment.
-    pub behind: Vec<Behind>,
+    pub behind: Vec<OutsideReference>,
     /// Links of extra columns that lead out of it and are NULL there: table, column, and how many.
     pub cut_links: Vec<(&'static str, String, u64)>,
     /// Columns that are computed, whose values are not there: table, column, and how many rows.
@@ -64,7 +66,7 @@ pub fn export(
     if options.skip_unsound {
         leave_out((reader, &layout), &mut selection, &mut left_out, &options, &job)?;
     }
-    let behind = Behind::find(reader, &whole, &mut selection, &job)?;
+    let behind = OutsideReference::find(reader, &whole, &mut selection, &job)?;
     let cut_links = cut_links(reader, &layout, &mut selection, &options, &job)?;
     let mut untold = untold(reader, &layout, &mut selection, &job)?;
     let is_included = |table: &Table| !matches!(table.place, Place::Leaf(leaf) if !includes(&options, leaf));
@@ -162,7 +164,7 @@ fn leave_out(
     let required = |_: &TableLayout, column: &ColumnLayout| {
         column.not_null && column.refers.is_some_and(|entity| is_included(options, entity))
     };
-    let Some(without) = Without::find((reader, layout), selection, &required, job)? else { return Ok(()) };
+    let Some(without) = LeftOutRows::find((reader, layout), selection, &required, job)? else { return Ok(()) };
     let scope = Scope { sound_only: true, without: Some(without), ..Scope::default() };
     let mut kept = Selection::read(reader, layout, selection.experiment, scope, job)?;
     let before: u64 = left_out.iter().map(|(_, rows)| rows).sum();

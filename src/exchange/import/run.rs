@@ -3,16 +3,18 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use super::cut::cut_links;
-use super::judge::{refuse_errors, warnings};
+use super::dangling_links::cut_links;
 use super::options::ImportOptions;
 use super::prove::{check_counts, doubts, prove};
 use super::reader::Reader;
 use super::result::ImportResult;
 use super::target::{May, Target};
+use super::value_checks::{refuse_errors, warnings};
 use super::walk::{Walk, Walked};
 use crate::database::{Database, Filled, Losses, Transaction, Watches};
-use crate::digest::{ALGORITHM, Census, Hash, OnDuplicate, digest, experiments_with_row, grown_by, twin};
+use crate::digest::{
+    ALGORITHM, Hash, OnDuplicate, TableTotals, digest, equal_experiment, experiments_with_row, grown_by,
+};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{Scope, Selection, left_out_message};
 use crate::progress::Job;
@@ -30,7 +32,7 @@ pub fn import(database: &Database, document: &mut dyn Read, mut options: ImportO
     let _watches = Watches::new(&job, [connection, connection]);
     let writing = Transaction::write(connection)?;
     let layout = database.checked(connection.layout()?)?;
-    let census = Census::take(connection, &layout, None, &job)?;
+    let census = TableTotals::take(connection, &layout, None, &job)?;
     job.begin("importing")?;
     let may = May { add_columns: options.add_columns || database.was_created(), lose: options.allow_lossy };
     let mut target = Target::new(connection, layout, may, &job)?;
@@ -85,7 +87,7 @@ fn judge(
     }
     job.begin("looking for the same experiment")?;
     let alike = experiments_with_row(connection, layout, &found.row, Some(walked.experiment), job)?;
-    if let Some(existing) = twin(connection, layout, alike, &found, job)? {
+    if let Some(existing) = equal_experiment(connection, layout, alike, &found, job)? {
         match options.on_duplicate {
             OnDuplicate::Copy => notes.push(format!("the database has the same experiment already: {existing}")),
             OnDuplicate::Skip => {

@@ -8,7 +8,7 @@ use crate::database::{
 };
 use crate::digest::same_content;
 use crate::error::{Domain, Error, Result, Status};
-use crate::hierarchy::Stretches;
+use crate::hierarchy::RowidRanges;
 use crate::progress::Job;
 use crate::schema::{Entity, Place, Table};
 use crate::values::{Value, ValueRef, one_line};
@@ -17,7 +17,7 @@ use smallvec::SmallVec;
 /// Rows of one table that are written at once, at most.
 const CHUNK_ROWS: usize = 1000;
 
-/// One table. Without columns if the target lacks it.
+/// One table. LeftOutRows columns if the target lacks it.
 #[derive(Default)]
 struct Sink<'c> {
     /// In the order in which rows have their values: the schema's columns, then the extra ones.
@@ -58,7 +58,7 @@ pub struct Target<'c> {
     job: &'c Job,
     may: May,
     /// Where rows go.
-    pub new_rows: Stretches,
+    pub new_rows: RowidRanges,
     /// What the target cannot hold as it is.
     pub losses: Losses,
     /// Values came for a column that the target fills itself.
@@ -82,7 +82,7 @@ impl<'c> Target<'c> {
         // Until the document has values for them.
         layout.leave_to_fill(|_, _| false);
         let mut target = Target {
-            new_rows: Stretches::of_new_rows(connection, &layout)?,
+            new_rows: RowidRanges::of_new_rows(connection, &layout)?,
             connection,
             layout,
             job,

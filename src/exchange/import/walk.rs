@@ -1,22 +1,22 @@
-//! Through a document, once: rows are written while they are read, and nothing of it is kept but ids.
+//! Reads a document from its beginning to its end, once. Each row is written as soon as it is read; only ids are remembered.
 
 mod links;
 mod older;
 
 use smallvec::{SmallVec, smallvec};
 
-use super::judge::Judge;
+use super::extra_link_ids::ExtraLinkIds;
 use super::leaves::Leaves;
 use super::metadata::{Metadata, read_format, read_metadata};
 use super::new_ids::{NewIds, Taken};
 use super::objects::{Member, Object, below};
-use super::once::Once;
 use super::options::ImportOptions;
 use super::read_value::ValueReader;
 use super::reader::{Number, Reader};
 use super::row::Row;
+use super::seen_keys::SeenKeys;
 use super::target::Target;
-use super::ties::Ties;
+use super::value_checks::ValueChecker;
 use crate::database::Mentioned;
 use crate::digest::OnDuplicate;
 use crate::error::{Domain, Error, Result, Status};
@@ -63,7 +63,7 @@ pub struct Walked {
     /// The experiment's id, which was to be preserved, is taken, and it got new ids to be compared with what has the id.
     pub apart: bool,
     pub taken: Option<Taken>,
-    pub judge: Option<Judge>,
+    pub judge: Option<ValueChecker>,
     /// Of a document of the older tool: how many metrics the target had before.
     pub metrics_before: Option<i64>,
     /// The rows that were taken out again, because links of theirs, or of what they hang on, lead to rows that the document does not have.
@@ -84,12 +84,12 @@ pub struct Walk<'w, 'r, 'c> {
     /// Whether the content matters if the experiment's id is taken, and whether it is and the rows get new ids for that.
     compares: bool,
     apart: bool,
-    judge: Option<Judge>,
+    judge: Option<ValueChecker>,
     /// The ids of the rows of the hierarchy.
     seen: ByEntity<IdSet>,
     leaves: ByEntity<Leaves>,
     /// The rows that extra columns name.
-    ties: Ties,
+    ties: ExtraLinkIds,
     kept: usize,
     allow_unlinked: bool,
     metrics_before: Option<i64>,
@@ -137,10 +137,10 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
             taken,
             compares: options.on_duplicate != OnDuplicate::Copy,
             apart: false,
-            judge: options.validate_before_import.then(Judge::new),
+            judge: options.validate_before_import.then(ValueChecker::new),
             seen: ByEntity::new(family),
             leaves: ByEntity::new(family),
-            ties: Ties::new(family),
+            ties: ExtraLinkIds::new(family),
             kept: 0,
             allow_unlinked: options.allow_unlinked,
             metrics_before: None,
@@ -252,7 +252,7 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
         if object.leaf.is_some() {
             return self.links(object, owner);
         }
-        let mut once = Once::default();
+        let mut once = SeenKeys::default();
         if object.single {
             return if self.reader.take_null()? { Ok(()) } else { self.node(object, owner, &mut once) };
         }
@@ -295,7 +295,7 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
     }
 
     /// Reads an object with a row of its own, and writes the row.
-    fn node(&mut self, object: &'static Object, owner: &mut Frame, once: &mut Once) -> Result<()> {
+    fn node(&mut self, object: &'static Object, owner: &mut Frame, once: &mut SeenKeys) -> Result<()> {
         self.target.require(object, &self.reader)?;
         let mut row = self.take_row(object.at);
         let mut frame = self.frame(object)?;
@@ -315,7 +315,7 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
         row: &mut Row,
         frame: &mut Frame,
         mut owner: Option<&mut Frame>,
-        once: &mut Once,
+        once: &mut SeenKeys,
     ) -> Result<()> {
         if self.is_older() {
             return self.older_object(object, row, frame, owner, once);
@@ -359,7 +359,7 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
         row: &mut Row,
         frame: &mut Frame,
         owner: Option<&Frame>,
-        once: &mut Once,
+        once: &mut SeenKeys,
     ) -> Result<()> {
         if let Some(entity) = object.entity {
             let id = self.id()?;

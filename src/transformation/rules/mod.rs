@@ -1,11 +1,11 @@
 //! The rules document: what shall be done to which metrics.
 //!
-//! [`Rules::parse`] believes nothing: `sound` finds what is no JSON, `node` reads values and names the path of what is wrong,
+//! [`Rules::parse`] believes nothing: `strict_json` finds what is no JSON, `node` reads values and names the path of what is wrong,
 //! and each built-in transformation reads its own parameters. Nothing here looks at a database.
 
 mod node;
 mod path;
-mod sound;
+mod strict_json;
 
 use super::built_in::{BuiltIn, NAMES};
 use super::metric::Transform;

@@ -36,7 +36,7 @@ impl<'a> Node<'a> {
                 .hint("encode the document in UTF-8")
         };
         let text = std::str::from_utf8(text).map_err(|error| not_utf8(error.valid_up_to()))?;
-        super::sound::check(text)?;
+        super::strict_json::check(text)?;
         Ok(Node { raw: text.trim_matches(|character| " \t\n\r".contains(character)), path: path::ROOT.to_owned() })
     }
 

@@ -3,7 +3,7 @@
 use super::Undoing;
 use crate::database::{Layout, Next};
 use crate::error::Result;
-use crate::hierarchy::{IdSet, Strangers};
+use crate::hierarchy::{ForeignReferrers, IdSet};
 use crate::schema::experiment_manager::METRIC;
 use crate::schema::{UNDO_LINK, quote};
 use crate::transformation::links::{link_condition, link_keys, move_statement};
@@ -127,7 +127,7 @@ impl Undoing<'_> {
     }
 
     /// Removes the copies that nothing is linked to any more, be it of ours or of others; returns how many stay.
-    pub fn remove_copies(&self, copies: &mut IdSet, strangers: &Strangers<'_>) -> Result<u64> {
+    pub fn remove_copies(&self, copies: &mut IdSet, strangers: &ForeignReferrers<'_>) -> Result<u64> {
         let mut kept = IdSet::default();
         for links in MetricLinks::all(self.layout)? {
             let sql =

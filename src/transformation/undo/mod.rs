@@ -1,10 +1,10 @@
 //! Undoing a transformation: its metrics get back what they had, byte for byte, unless somebody changed them since.
 //!
-//! `later` and `links` find what must not be restored, `logged` says so of each metric, `restore` writes, `links` moves back.
+//! `later_transformations` and `links` find what must not be restored, `log_entry` says so of each metric, `restore` writes, `links` moves back.
 
-mod later;
+mod later_transformations;
 mod links;
-mod logged;
+mod log_entry;
 mod restore;
 
 use std::sync::Arc;
@@ -15,13 +15,13 @@ use serde_json::{Value as Json, json};
 use super::options::UndoOptions;
 use super::undo_list::{TransformEntry, find, remove};
 use crate::database::{Connection, Database, Layout, Transaction, Watches};
-use crate::digest::{Census, grown_by};
+use crate::digest::{TableTotals, grown_by};
 use crate::error::{Domain, Error, Result, Status};
-use crate::hierarchy::Strangers;
+use crate::hierarchy::ForeignReferrers;
 use crate::progress::Job;
 use crate::schema::experiment_manager::METRIC;
 use crate::schema::{Place, Table};
-use later::Later;
+use later_transformations::Later;
 
 /// How many metrics that cannot be restored are listed; an error names fewer.
 const LISTED: usize = 100;
@@ -77,7 +77,7 @@ pub fn undo(database: &Database, transform: i64, mut options: UndoOptions) -> Re
     let transaction = Transaction::write(connection)?;
     let layout = database.checked(connection.layout()?)?;
     let entry = find(connection, &layout, transform)?;
-    let census = Census::take(connection, &layout, None, &job)?;
+    let census = TableTotals::take(connection, &layout, None, &job)?;
     let mut undoing = Undoing { connection, census: &census, layout: &layout, entry: &entry, job: &job };
     let mut result = undoing.run(options.skip_changed)?;
     let metrics = layout.entity(METRIC)?.schema.name;
@@ -92,7 +92,7 @@ pub fn undo(database: &Database, transform: i64, mut options: UndoOptions) -> Re
 
 struct Undoing<'a> {
     connection: &'a dyn Connection,
-    census: &'a Census<'a>,
+    census: &'a TableTotals<'a>,
     layout: &'a Layout,
     entry: &'a TransformEntry,
     job: &'a Arc<Job>,
@@ -110,7 +110,7 @@ impl Undoing<'_> {
             _ => false,
         };
         let copied = self.entry.copied > 0;
-        let strangers = Strangers::look(self.connection, self.layout, |found| copied && wanted(found.to))?;
+        let strangers = ForeignReferrers::look(self.connection, self.layout, |found| copied && wanted(found.to))?;
         self.job.begin("restoring metrics")?;
         let mut result = UndoResult { transform_id: self.entry.id, ..UndoResult::default() };
         let mut copies = self.restore(&mut later, &mut torn, skip_changed, &mut result)?;

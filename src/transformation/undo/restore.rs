@@ -2,11 +2,11 @@
 
 use smallvec::{SmallVec, smallvec};
 
-use super::later::Later;
-use super::logged::Logged;
+use super::later_transformations::Later;
+use super::log_entry::Logged;
 use super::{ChangedSince, LISTED, UndoResult, Undoing};
 use crate::database::{Change, Connection, FULL_BYTES, Next, TableLayout};
-use crate::digest::Census;
+use crate::digest::TableTotals;
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::IdSet;
 use crate::schema::UNDO;
@@ -23,7 +23,7 @@ const FULL_ROWS: usize = 4096;
 /// Writes old cells back, chunk by chunk.
 struct Restorer<'a> {
     connection: &'a dyn Connection,
-    census: &'a Census<'a>,
+    census: &'a TableTotals<'a>,
     table: &'a TableLayout,
     statements: [Option<Box<dyn Change + 'a>>; 4],
     /// Somebody else has a say in what is written, so it is read back.

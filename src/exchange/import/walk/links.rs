@@ -4,8 +4,8 @@ use super::{Frame, Walk, next_id};
 use crate::error::{Domain, Error, Result};
 use crate::exchange::import::leaves::Appearance;
 use crate::exchange::import::objects::{Member, Object};
-use crate::exchange::import::once::Once;
 use crate::exchange::import::row::Row;
+use crate::exchange::import::seen_keys::SeenKeys;
 use crate::schema::Entity;
 use crate::values::ValueRef;
 
@@ -16,7 +16,7 @@ impl Walk<'_, '_, '_> {
             return Err(Error::internal(Domain::ImportExport, format!("{} has no key", owner.object.table.name)));
         };
         let leaf = Object::at(self.family, leaf_at)?;
-        let mut once = Once::default();
+        let mut once = SeenKeys::default();
         let (mut row, mut link_row) = (self.take_row(leaf_at), self.take_row(link.at));
         let mut items = self.reader.begin_list()?;
         while self.reader.next_item(&mut items)? {

@@ -6,10 +6,10 @@ use crate::database::{Connection, Layout};
 use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::import::metadata::Metadata;
 use crate::exchange::import::objects::Object;
-use crate::exchange::import::once::Once;
 use crate::exchange::import::read_value::any_key;
 use crate::exchange::import::reader::Reader;
 use crate::exchange::import::row::Row;
+use crate::exchange::import::seen_keys::SeenKeys;
 use crate::schema::experiment_manager::METRIC;
 use crate::schema::{EXPERIMENT_MANAGER, Place, quote};
 
@@ -44,7 +44,7 @@ impl Walk<'_, '_, '_> {
         frame: &mut Frame,
         is_ours: bool,
     ) -> Result<()> {
-        let mut once = Once::default();
+        let mut once = SeenKeys::default();
         let part = if is_ours { None } else { self.reader.raw_part(MOST_KEPT)? };
         let Some((offset, bytes)) = part.map(|(offset, bytes)| (offset, bytes.to_vec())) else {
             return self.object(object, row, frame, None, &mut once);
@@ -78,7 +78,7 @@ impl Walk<'_, '_, '_> {
         row: &mut Row,
         frame: &mut Frame,
         mut owner: Option<&mut Frame>,
-        once: &mut Once,
+        once: &mut SeenKeys,
     ) -> Result<()> {
         let Some(nested) = NESTED.iter().find(|nested| nested.table == object.table.name) else {
             return self.older_row(object, row, frame, owner, once);
@@ -108,7 +108,7 @@ impl Walk<'_, '_, '_> {
         row: &mut Row,
         frame: &mut Frame,
         mut owner: Option<&mut Frame>,
-        once: &mut Once,
+        once: &mut SeenKeys,
     ) -> Result<()> {
         let is_leaf = matches!(object.table.place, Place::Leaf(_));
         let mut seen = 0u64;
@@ -151,7 +151,7 @@ impl Walk<'_, '_, '_> {
     /// A metric or an artifact; answers its id in the document.
     pub(super) fn older_leaf(&mut self, leaf: &'static Object, row: &mut Row) -> Result<i64> {
         let mut frame = Frame { object: leaf, document_id: None, claimed: None, key: None };
-        self.older_row(leaf, row, &mut frame, None, &mut Once::default())?;
+        self.older_row(leaf, row, &mut frame, None, &mut SeenKeys::default())?;
         frame.document_id.ok_or_else(|| Error::internal(Domain::ImportExport, "an id was read and is not known"))
     }
 

@@ -52,7 +52,7 @@ impl Before {
 }
 
 /// What our tables have before the first write; nothing, where nothing can change them but what is written.
-pub struct Census<'c> {
+pub struct TableTotals<'c> {
     connection: &'c dyn Connection,
     before: RefCell<Before>,
     tables: RefCell<Vec<Counted>>,
@@ -61,7 +61,7 @@ pub struct Census<'c> {
 /// Which rows of a table: a condition and its parameters.
 pub type Which<'w> = (&'w str, &'w [Value]);
 
-impl<'c> Census<'c> {
+impl<'c> TableTotals<'c> {
     /// Looks at them inside of the transaction that is going to write. What others write meanwhile is no part of what it sees. The own row
     /// of the experiment that is `touched` may change.
     pub fn take(
@@ -69,7 +69,7 @@ impl<'c> Census<'c> {
         layout: &Layout,
         touched: Option<i64>,
         job: &Job,
-    ) -> Result<Census<'c>> {
+    ) -> Result<TableTotals<'c>> {
         let mut before = Before { ids: ByEntity::new(layout.family), touched };
         let mut tables = Vec::new();
         if connection.can_be_meddled_with()? {
@@ -85,7 +85,7 @@ impl<'c> Census<'c> {
                 tables.push(Counted { table: table.clone(), rows, old, gone, come });
             }
         }
-        Ok(Census { connection, before: RefCell::new(before), tables: RefCell::new(tables) })
+        Ok(TableTotals { connection, before: RefCell::new(before), tables: RefCell::new(tables) })
     }
 
     /// Does what changes these rows of a table, which are those rows afterwards.

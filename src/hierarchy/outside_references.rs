@@ -1,4 +1,4 @@
-//! What hangs on an experiment and is none of ours: it stays where it is when the experiment is copied or exported.
+//! Finds rows of tables that are not ours and refer to an experiment. They stay where they are when it is copied or exported.
 
 use super::selection::Selection;
 use crate::database::{Connection, Layout, Next, Reference, TableLayout};
@@ -9,23 +9,23 @@ use crate::values::Value;
 
 /// Rows that stay behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Behind {
+pub struct OutsideReference {
     /// The table, with its schema where that is another one.
     pub table: String,
     /// `None` where they cannot be counted: the account may not, or no statement can name the table.
     pub rows: Option<u64>,
 }
 
-impl Behind {
+impl OutsideReference {
     /// The rows of tables that are not ours and refer to rows of the selection, each once however it refers to them.
     pub fn find(
         connection: &dyn Connection,
         layout: &Layout,
         selection: &mut Selection,
         job: &Job,
-    ) -> Result<Vec<Behind>> {
+    ) -> Result<Vec<OutsideReference>> {
         let references = connection.references(layout)?;
-        let mut found: Vec<Behind> = Vec::new();
+        let mut found: Vec<OutsideReference> = Vec::new();
         let of_others: Vec<&Reference> = references.found.iter().filter(|reference| !reference.is_ours).collect();
         for (at, first) in of_others.iter().enumerate() {
             if of_others.iter().take(at).any(|before| before.name == first.name) {
@@ -39,10 +39,10 @@ impl Behind {
                 Err(error) if error.status() == Status::Auth => None,
                 Err(error) => return Err(error),
             };
-            found.push(Behind { table: first.table.clone(), rows });
+            found.push(OutsideReference { table: first.table.clone(), rows });
         }
         let unseen = references.hidden.into_iter().chain(references.unnamed);
-        found.extend(unseen.map(|table| Behind { table, rows: None }));
+        found.extend(unseen.map(|table| OutsideReference { table, rows: None }));
         Ok(found)
     }
 

@@ -1,16 +1,17 @@
-//! What the target cannot hold as it is: found before the first write.
+//! The pre-flight: finds, before the first write, every value and row that the target cannot hold as it is.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use super::sides::Sides;
+use super::endpoints::Endpoints;
 use crate::database::{ColumnLayout, Connection, KEPT, Layout, Loss, Next, Row, TableLayout, utf16_holds};
 use crate::digest::{ExperimentDigest, digest, same_content};
 use crate::error::Result;
 use crate::hierarchy::{
-    Fate, LEFT_OUT, Look, Owner, RowsOnce, Scope, Selection, Shape, Through, Visitor, Without, mark, scan_links, walk,
+    Fate, LEFT_OUT, LeftOutRows, Look, Owner, RowsOnce, Scope, Selection, Shape, Through, Visitor, mark, scan_links,
+    walk,
 };
 use crate::progress::Job;
 use crate::schema::{Entity, Place, family_of, quote};
@@ -35,7 +36,7 @@ enum Change {
 
 /// Everything that would be lost or changed: an exact count, and the first hundred.
 #[derive(Clone, Debug, Default)]
-pub struct Fit {
+pub struct Preflight {
     pub count: u64,
     pub first: Vec<Loss>,
     /// Of these, values that the target refuses altogether.
@@ -43,13 +44,13 @@ pub struct Fit {
     /// Of these, links that lead out of the experiment.
     pub leaving: u64,
     /// The rows that are left out because links of theirs lead out of the experiment, and how many that are with all that hangs on them.
-    pub without: Option<Arc<Without>>,
+    pub without: Option<Arc<LeftOutRows>>,
     pub left_out: Vec<(&'static str, u64)>,
     /// Columns to add to the target's tables, as the source has them.
     pub added_columns: Vec<(&'static str, ColumnLayout)>,
 }
 
-impl Fit {
+impl Preflight {
     fn add(&mut self, loss: Loss) {
         self.count += 1;
         if self.first.len() < KEPT {
@@ -65,7 +66,7 @@ impl Fit {
 }
 
 /// The source's layout without what the target has no place for, and how the rest changes.
-pub struct Effective {
+pub struct TargetLayout {
     pub layout: Layout,
     /// By table and column.
     changes: HashMap<&'static str, HashMap<String, Change>>,
@@ -79,10 +80,15 @@ pub struct Effective {
     pub trimmed: bool,
 }
 
-impl Effective {
+impl TargetLayout {
     /// Compares the layouts. With `add_columns`, extra columns that the target lacks are added there instead of dropped. With
     /// `appended`, the experiment's own row is not copied, so nothing of it can be lost.
-    pub fn new(source: &Layout, target: &Layout, (add_columns, appended): (bool, bool), fit: &mut Fit) -> Effective {
+    pub fn new(
+        source: &Layout,
+        target: &Layout,
+        (add_columns, appended): (bool, bool),
+        fit: &mut Preflight,
+    ) -> TargetLayout {
         let mut layout = source.clone();
         let mut changes: HashMap<&'static str, HashMap<String, Change>> = HashMap::new();
         let mut insisting = Vec::new();
@@ -128,7 +134,7 @@ impl Effective {
             });
             true
         });
-        Effective { layout, changes, insisting, utf16: target.utf16, appended, trimmed }
+        TargetLayout { layout, changes, insisting, utf16: target.utf16, appended, trimmed }
     }
 
     /// Looks in the tables that are copied for values that are not all in what is read of them.
@@ -186,7 +192,7 @@ impl Effective {
     }
 
     /// Whether certainly nothing of the source is lost, without reading all of it.
-    pub fn loses_nothing(&self, source: &dyn Connection, fit: &Fit) -> Result<bool> {
+    pub fn loses_nothing(&self, source: &dyn Connection, fit: &Preflight) -> Result<bool> {
         if self.utf16 || fit.count > 0 || !self.insisting.is_empty() {
             return Ok(false);
         }
@@ -216,10 +222,10 @@ impl Effective {
     /// the digest of the source.
     pub fn find_losses(
         &self,
-        sides: &Sides<'_>,
+        ends: &Endpoints<'_>,
         selection: &mut Selection,
         (job, quality): (&Job, Option<&mut Quality>),
-        fit: &mut Fit,
+        fit: &mut Preflight,
     ) -> Result<Option<ExperimentDigest>> {
         for counts in &selection.counts {
             if self.layout.table(counts.table.name).is_none() && counts.rows > 0 {
@@ -249,58 +255,64 @@ impl Effective {
         }
         if self.layout.has_links() {
             job.begin("looking for links that lead out of the experiment")?;
-            self.find_leaving(sides, selection, job, fit)?;
+            self.find_leaving(ends, selection, job, fit)?;
         }
         if self.changes.is_empty() && !self.utf16 {
             return Ok(None);
         }
         job.begin("looking for values that do not fit")?;
-        let mut finder = RowsOnce::new(Finder { effective: self, target: sides.target, fit }, selection);
+        let mut finder = RowsOnce::new(Finder { effective: self, target: ends.target, fit }, selection);
         // What the transformation makes of a metric has to fit.
-        sides.rewriting(|rewrite| match (rewrite, quality) {
+        ends.rewriting(|rewrite| match (rewrite, quality) {
             (Some(rewrite), _) => {
                 let visitor = &mut finder;
-                walk(sides.source, &sides.source_layout, selection, job, &mut Through { rewrite, visitor })?;
+                walk(ends.source, &ends.source_layout, selection, job, &mut Through { rewrite, visitor })?;
                 Ok(None)
             }
             (None, Some(quality)) => {
                 let mut both = Both(&mut finder, quality);
-                digest(sides.source, &sides.source_layout, selection, None, job, Some(&mut both)).map(Some)
+                digest(ends.source, &ends.source_layout, selection, None, job, Some(&mut both)).map(Some)
             }
             (None, None) => {
-                walk(sides.source, &sides.source_layout, selection, job, &mut finder)?;
+                walk(ends.source, &ends.source_layout, selection, job, &mut finder)?;
                 Ok(None)
             }
         })
     }
 }
 
-impl Effective {
+impl TargetLayout {
     /// The column of the target that has what this one has.
-    fn there<'s>(sides: &'s Sides<'_>, table: &TableLayout, column: &ColumnLayout) -> Option<&'s ColumnLayout> {
-        let there = sides.target_layout.table(table.schema.name)?;
+    fn there<'s>(ends: &'s Endpoints<'_>, table: &TableLayout, column: &ColumnLayout) -> Option<&'s ColumnLayout> {
+        let there = ends.target_layout.table(table.schema.name)?;
         there.columns.get(there.position(&column.name)?)
     }
 
     /// Finds the links that lead to no row of the copy. Where that is allowed they become NULL there, or their rows are left out where
     /// the target refuses NULL, and what hangs on those.
-    fn find_leaving(&self, sides: &Sides<'_>, selection: &mut Selection, job: &Job, fit: &mut Fit) -> Result<()> {
+    fn find_leaving(
+        &self,
+        ends: &Endpoints<'_>,
+        selection: &mut Selection,
+        job: &Job,
+        fit: &mut Preflight,
+    ) -> Result<()> {
         let read = |without| {
             let scope = Scope { sound_only: true, without, ..Scope::default() };
-            Selection::read(sides.source, &self.layout, sides.experiment, scope, job)
+            Selection::read(ends.source, &self.layout, ends.experiment, scope, job)
         };
         // What cannot stand is not copied.
         let mut standing = if selection.problems.count > 0 { Some(read(None)?) } else { None };
         let selection = standing.as_mut().unwrap_or(selection);
         let not_copied = |table: &TableLayout| self.appended && is_own_row(table);
         let insists = |table: &TableLayout, column: &ColumnLayout| {
-            !not_copied(table) && Self::there(sides, table, column).is_some_and(|there| there.not_null)
+            !not_copied(table) && Self::there(ends, table, column).is_some_and(|there| there.not_null)
         };
-        fit.without = Without::find((sides.source, &self.layout), selection, &insists, job)?;
+        fit.without = LeftOutRows::find((ends.source, &self.layout), selection, &insists, job)?;
         let mut kept = fit.without.clone().map(|without| read(Some(without))).transpose()?;
         fit.left_out = kept.as_ref().map_or_else(Vec::new, |kept| selection.left_out(kept));
         let without = fit.without.clone();
-        scan_links(sides.source, &self.layout, selection, job, &mut |selection, linking| {
+        scan_links(ends.source, &self.layout, selection, job, &mut |selection, linking| {
             let table = linking.shape.table;
             if not_copied(table) {
                 return Ok(());
@@ -364,9 +376,9 @@ impl Visitor for Both<'_, '_> {
 }
 
 struct Finder<'a> {
-    effective: &'a Effective,
+    effective: &'a TargetLayout,
     target: &'a dyn Connection,
-    fit: &'a mut Fit,
+    fit: &'a mut Preflight,
 }
 
 impl Look for Finder<'_> {

@@ -1,10 +1,10 @@
-//! Rows that are left out because a link of theirs, which must not be NULL, leads to no row that stays, and what hangs on them.
+//! Rows that a copy leaves out because a required foreign key of theirs refers to a row that is not copied; and the rows that depend on those.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::barring::{Keys, Without, key};
-use super::links::{Linking, scan_links};
+use super::barring::{Keys, LeftOutRows, key};
+use super::extra_links::{Linking, scan_links};
 use super::selection::{Scope, Selection};
 use crate::database::{ColumnLayout, Connection, Layout, TableLayout};
 use crate::error::Result;
@@ -79,7 +79,7 @@ pub type Required<'r> = &'r dyn Fn(&TableLayout, &ColumnLayout) -> bool;
 /// A row with a key of its own, by its place in a selection.
 type Node = (Entity, u64);
 
-impl Without {
+impl LeftOutRows {
     /// The rows of the selection that cannot stay: a link of theirs that is `required` leads to no row that does. The experiment itself
     /// stays. `None` if all do.
     pub fn find(
@@ -87,7 +87,7 @@ impl Without {
         selection: &mut Selection,
         required: Required<'_>,
         job: &Job,
-    ) -> Result<Option<Arc<Without>>> {
+    ) -> Result<Option<Arc<LeftOutRows>>> {
         let mut named = HashSet::new();
         for table in &layout.tables {
             let links = table.columns.iter().filter(|column| column.refers.is_some() && required(table, column));
@@ -96,7 +96,7 @@ impl Without {
         if named.is_empty() {
             return Ok(None);
         }
-        let mut without = Without { ids: ByEntity::new(layout.family), rows: HashMap::new() };
+        let mut without = LeftOutRows { ids: ByEntity::new(layout.family), rows: HashMap::new() };
         let mut kept: Option<Selection> = None;
         loop {
             let rows = kept.as_mut().unwrap_or(&mut *selection);

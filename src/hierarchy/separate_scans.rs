@@ -1,5 +1,5 @@
-//! Reading every row below an experiment, links apart from what they link: looking each linked row up takes a database longer than
-//! reading all of them one after the other.
+//! Reads the rows below an experiment in separate scans, first the leaves, then the links: looking up each linked row takes a database
+//! longer than reading all of them one after the other.
 
 use super::leaves::scan_leaves;
 use super::order::link_order;
@@ -13,7 +13,7 @@ use crate::progress::Job;
 use crate::schema::{Entity, Place};
 
 /// Receives the rows: [`Visitor`], but for the links.
-pub trait Apart: Visitor {
+pub trait SeparateVisitor: Visitor {
     /// A linked row and its rank in the selection, before the links to it. Its id is column 1.
     fn leaf(&mut self, leaf: (Entity, u64), shape: &Shape<'_>, row: &dyn Row) -> Result<()>;
 
@@ -22,12 +22,12 @@ pub trait Apart: Visitor {
 }
 
 /// Reads every row of the selection: the nodes, what is linked, then what hangs on the nodes, and the links.
-pub fn walk_apart(
+pub fn walk_separately(
     connection: &dyn Connection,
     layout: &Layout,
     selection: &mut Selection,
     job: &Job,
-    visitor: &mut dyn Apart,
+    visitor: &mut dyn SeparateVisitor,
 ) -> Result<()> {
     for table in &layout.tables {
         match table.schema.place {
@@ -55,7 +55,7 @@ fn walk_leaves(
     entity: Entity,
     selection: &mut Selection,
     job: &Job,
-    visitor: &mut dyn Apart,
+    visitor: &mut dyn SeparateVisitor,
 ) -> Result<()> {
     let shape = Shape::leaf(table);
     scan_leaves(connection, table, selection.leaves(entity), &shape.select_leaf(), job, &mut |rank, row| {
@@ -69,7 +69,7 @@ fn walk_bare_links(
     leaf: Entity,
     selection: &mut Selection,
     job: &Job,
-    visitor: &mut dyn Apart,
+    visitor: &mut dyn SeparateVisitor,
 ) -> Result<()> {
     let Some(bounds) = selection.owner_bounds(query.owner) else { return Ok(()) };
     let stretch = selection.stretches.condition(query.table);

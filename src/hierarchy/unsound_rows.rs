@@ -11,7 +11,7 @@ const KEPT: usize = 100;
 /// What is wrong with a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(into = "&str")]
-pub enum ProblemKind {
+pub enum UnsoundKind {
     /// The row it refers to does not exist.
     DanglingReference,
     /// A part of its key is NULL.
@@ -20,27 +20,27 @@ pub enum ProblemKind {
     KeyNotInteger,
 }
 
-impl ProblemKind {
+impl UnsoundKind {
     /// The stable name, in errors and documents.
     pub fn name(self) -> &'static str {
         match self {
-            ProblemKind::DanglingReference => "dangling_reference",
-            ProblemKind::NullKey => "null_key",
-            ProblemKind::KeyNotInteger => "key_not_integer",
+            UnsoundKind::DanglingReference => "dangling_reference",
+            UnsoundKind::NullKey => "null_key",
+            UnsoundKind::KeyNotInteger => "key_not_integer",
         }
     }
 }
 
-impl From<ProblemKind> for &'static str {
-    fn from(kind: ProblemKind) -> &'static str {
+impl From<UnsoundKind> for &'static str {
+    fn from(kind: UnsoundKind) -> &'static str {
         kind.name()
     }
 }
 
 /// One such row.
 #[derive(Clone, Debug, Serialize)]
-pub struct Problem {
-    pub kind: ProblemKind,
+pub struct UnsoundRow {
+    pub kind: UnsoundKind,
     pub table: &'static str,
     /// The row's key: `epoch_idx=3, trial_run_id=7`.
     pub row: String,
@@ -49,14 +49,14 @@ pub struct Problem {
 
 /// All of them: an exact count, and the first hundred.
 #[derive(Clone, Debug, Default)]
-pub struct Problems {
+pub struct UnsoundRows {
     pub count: u64,
-    pub first: Vec<Problem>,
+    pub first: Vec<UnsoundRow>,
 }
 
-impl Problems {
+impl UnsoundRows {
     /// Adds one; the text is only made while there is room for it.
-    pub fn add(&mut self, make: impl FnOnce() -> Problem) {
+    pub fn add(&mut self, make: impl FnOnce() -> UnsoundRow) {
         self.count += 1;
         if self.first.len() < KEPT {
             self.first.push(make());

@@ -1,5 +1,5 @@
-//! Between which rowids the rows of a selection are, in tables that have no index by what they hang on: finding them means reading such
-//! a table from end to end, and that shall not be done twice.
+//! The range of rowids that has the rows of a selection, in tables without an index by their owner. Finding it means reading such a table
+//! from end to end, which shall not be done twice.
 
 use super::order::row_order;
 use crate::database::{Connection, Layout, TableLayout};
@@ -11,22 +11,22 @@ const ROOM: i64 = 1 << 48;
 
 /// The stretch of each table of which one is known.
 #[derive(Clone, Debug, Default)]
-pub struct Stretches(Vec<(&'static str, Stretch)>);
+pub struct RowidRanges(Vec<(&'static str, RowidRange)>);
 
 /// The least and the greatest rowid; the least is greater where there is no row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stretch {
+pub struct RowidRange {
     least: i64,
     greatest: i64,
 }
 
-impl Stretch {
+impl RowidRange {
     /// Of no row.
-    pub const EMPTY: Stretch = Stretch { least: i64::MAX, greatest: i64::MIN };
+    pub const EMPTY: RowidRange = RowidRange { least: i64::MAX, greatest: i64::MIN };
 
     /// From one rowid to another.
-    pub fn between(least: i64, greatest: i64) -> Stretch {
-        Stretch { least, greatest }
+    pub fn between(least: i64, greatest: i64) -> RowidRange {
+        RowidRange { least, greatest }
     }
 
     /// Takes a row in.
@@ -36,9 +36,9 @@ impl Stretch {
     }
 }
 
-impl Stretches {
+impl RowidRanges {
     /// From now on this is known of the table.
-    pub fn know(&mut self, table: &'static str, stretch: Stretch) {
+    pub fn know(&mut self, table: &'static str, stretch: RowidRange) {
         self.0.retain(|(known, _)| *known != table);
         self.0.push((table, stretch));
     }
@@ -47,7 +47,7 @@ impl Stretches {
     pub fn condition(&self, table: &TableLayout) -> String {
         let known = self.0.iter().find(|(known, _)| *known == table.schema.name);
         match (known, table.rowid) {
-            (Some((_, Stretch { least, greatest })), Some(rowid)) => {
+            (Some((_, RowidRange { least, greatest })), Some(rowid)) => {
                 format!(" AND t.{rowid} BETWEEN {least} AND {greatest}")
             }
             _ => String::new(),
@@ -56,8 +56,8 @@ impl Stretches {
 
     /// Where rows will be that are written from now on: a new row gets a rowid above all others, as long as there is one
     /// (<https://www.sqlite.org/autoinc.html>). In a table with a column that is the rowid and that a job writes they can be anywhere.
-    pub fn of_new_rows(connection: &dyn Connection, layout: &Layout) -> Result<Stretches> {
-        let mut stretches = Stretches::default();
+    pub fn of_new_rows(connection: &dyn Connection, layout: &Layout) -> Result<RowidRanges> {
+        let mut stretches = RowidRanges::default();
         for table in &layout.tables {
             let (Place::Below(_) | Place::Link { .. }, Some(rowid)) = (table.schema.place, table.rowid) else {
                 continue;
@@ -67,7 +67,7 @@ impl Stretches {
             }
             let sql = format!("SELECT max({rowid}) FROM {}", quote(&table.name));
             if let Some(last) = connection.query_integer(&sql, &[])?.filter(|last| *last < i64::MAX - ROOM) {
-                stretches.know(table.schema.name, Stretch { least: last + 1, greatest: i64::MAX });
+                stretches.know(table.schema.name, RowidRange { least: last + 1, greatest: i64::MAX });
             }
         }
         Ok(stretches)
@@ -76,15 +76,15 @@ impl Stretches {
 
 #[cfg(test)]
 mod tests {
-    use super::Stretch;
+    use super::RowidRange;
 
     #[test]
     fn a_stretch_reaches_from_the_least_to_the_greatest_row() {
-        let mut stretch = Stretch::EMPTY;
+        let mut stretch = RowidRange::EMPTY;
         assert!(stretch.least > stretch.greatest);
         for rowid in [5, -3, 9, 0] {
             stretch.take_in(rowid);
         }
-        assert_eq!(stretch, Stretch { least: -3, greatest: 9 });
+        assert_eq!(stretch, RowidRange { least: -3, greatest: 9 });
     }
 }

@@ -1,4 +1,4 @@
-//! The new ids of rows that others of the document name in extra columns: of those that were read, and of those that come later.
+//! The new ids of rows that other rows of the document refer to in extra columns: those that were read, and those that come later.
 
 use super::reader::Reader;
 use crate::error::{Domain, Error, NAMED, Result, Status};
@@ -14,7 +14,7 @@ struct Mention {
 }
 
 /// Which rows were named, and which came.
-pub struct Ties {
+pub struct ExtraLinkIds {
     family: &'static Family,
     /// From ids of the document to new ones; the root comes once.
     maps: ByEntity<IdMap>,
@@ -25,10 +25,10 @@ pub struct Ties {
     experiment: Option<Mention>,
 }
 
-impl Ties {
+impl ExtraLinkIds {
     /// None yet.
-    pub fn new(family: &'static Family) -> Ties {
-        Ties { family, maps: ByEntity::new(family), waiting: 0, first: Vec::new(), experiment: None }
+    pub fn new(family: &'static Family) -> ExtraLinkIds {
+        ExtraLinkIds { family, maps: ByEntity::new(family), waiting: 0, first: Vec::new(), experiment: None }
     }
 
     fn map(&mut self, entity: Entity) -> Result<&mut IdMap> {

@@ -1,4 +1,4 @@
-//! Putting the objects into each other.
+//! Writes the objects of a document into each other: runs into their trials, metrics into what they are linked from.
 
 use std::cmp::Ordering;
 

@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use super::problem::{Problem, ProblemKind, Problems};
+use super::unsound_rows::{UnsoundKind, UnsoundRow, UnsoundRows};
 use crate::database::{Connection, Layout, Next, Row, TableLayout};
 use crate::error::{Error, Result};
 use crate::progress::Job;
@@ -62,18 +62,18 @@ pub(super) struct OddNodes {
 
 /// The rows of an experiment that have no place in a copy.
 #[derive(Debug)]
-pub(super) struct Odd {
+pub(super) struct NonIntegerKeys {
     nodes: ByEntity<OddNodes>,
     /// How many these are, of all tables together.
     pub rows: u64,
     /// Those of them that nobody finds by the id of what they hang on.
-    pub hidden: Problems,
+    pub hidden: UnsoundRows,
 }
 
-impl Odd {
+impl NonIntegerKeys {
     /// None yet.
-    pub fn new(family: &Family) -> Odd {
-        Odd { nodes: ByEntity::new(family), rows: 0, hidden: Problems::default() }
+    pub fn new(family: &Family) -> NonIntegerKeys {
+        NonIntegerKeys { nodes: ByEntity::new(family), rows: 0, hidden: UnsoundRows::default() }
     }
 
     /// Those of an entity.
@@ -120,16 +120,19 @@ pub(super) fn scan(
 }
 
 /// What is wrong with a row of the hierarchy.
-pub(super) fn problem(table: &TableLayout, (id, parent, above): (ValueRef<'_>, &'static str, ValueRef<'_>)) -> Problem {
+pub(super) fn problem(
+    table: &TableLayout,
+    (id, parent, above): (ValueRef<'_>, &'static str, ValueRef<'_>),
+) -> UnsoundRow {
     let name = table.schema.name;
     let row = format!("id={}, {parent}={}", id.describe(), above.describe());
     let (kind, what) = match (id, id.as_integer(), above.as_integer()) {
-        (ValueRef::Null, ..) => (ProblemKind::NullKey, "id is NULL".to_owned()),
-        (_, None, _) => (ProblemKind::KeyNotInteger, "id is no integer".to_owned()),
-        (_, _, None) => (ProblemKind::KeyNotInteger, format!("{parent} is no integer")),
-        _ => (ProblemKind::KeyNotInteger, "what it belongs to has a key that is no integer".to_owned()),
+        (ValueRef::Null, ..) => (UnsoundKind::NullKey, "id is NULL".to_owned()),
+        (_, None, _) => (UnsoundKind::KeyNotInteger, "id is no integer".to_owned()),
+        (_, _, None) => (UnsoundKind::KeyNotInteger, format!("{parent} is no integer")),
+        _ => (UnsoundKind::KeyNotInteger, "what it belongs to has a key that is no integer".to_owned()),
     };
-    Problem { kind, table: name, row: row.clone(), message: format!("{name} ({row}): {what}") }
+    UnsoundRow { kind, table: name, row: row.clone(), message: format!("{name} ({row}): {what}") }
 }
 
 /// Adds what to do about such rows to an error.

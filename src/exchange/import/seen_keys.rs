@@ -1,4 +1,4 @@
-//! Whether an id or index of a list was there before. Those that ascend without gaps take no memory, and any others little.
+//! Remembers which ids or indices of a list have been read. Ascending ones without gaps take no memory, others little.
 
 use smallvec::SmallVec;
 
@@ -10,13 +10,13 @@ const MOST_RANGES: usize = 1024;
 
 /// The integers that were seen.
 #[derive(Default)]
-pub struct Once {
+pub struct SeenKeys {
     /// First and last of each range, ascending.
     ranges: SmallVec<[(i64, i64); 4]>,
     set: Option<Box<IdSet>>,
 }
 
-impl Once {
+impl SeenKeys {
     /// Adds an integer; whether it is new.
     pub fn insert(&mut self, value: i64) -> Result<bool> {
         if let Some(set) = &mut self.set {
@@ -46,12 +46,12 @@ impl Once {
 
 #[cfg(test)]
 mod tests {
-    use super::Once;
+    use super::SeenKeys;
 
     #[test]
     fn every_integer_is_new_once_in_any_order() {
         for step in [1, 2, 3, 7, 5003] {
-            let mut once = Once::default();
+            let mut once = SeenKeys::default();
             let count = 10_007;
             for n in 0..count {
                 assert!(once.insert((n * step) % count).unwrap(), "{n} times {step}");
@@ -61,7 +61,7 @@ mod tests {
             }
             assert_eq!(once.set.is_some(), step > 1);
         }
-        let mut ends = Once::default();
+        let mut ends = SeenKeys::default();
         for value in [i64::MAX, i64::MIN, 0, -1, 1] {
             assert!(ends.insert(value).unwrap());
         }

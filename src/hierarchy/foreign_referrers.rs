@@ -1,4 +1,4 @@
-//! Rows of others that refer to ours. They are left as they are, so none may lead nowhere afterwards that did not before.
+//! Rows of tables that are not ours and refer to ours. They are left as they are: after a job, none may refer to a missing row that did not before.
 
 use std::collections::HashSet;
 
@@ -10,7 +10,7 @@ use crate::values::ValueRef;
 type Key = Vec<u8>;
 
 /// The foreign keys of others, and where they lead nowhere already.
-pub struct Strangers<'c> {
+pub struct ForeignReferrers<'c> {
     connection: &'c dyn Connection,
     references: Vec<(Reference, HashSet<Key>)>,
     /// Whether there may be others, which the account is not told of.
@@ -55,13 +55,13 @@ pub fn append(value: ValueRef<'_>, key: &mut Vec<u8>) {
     key.extend_from_slice(bytes);
 }
 
-impl<'c> Strangers<'c> {
+impl<'c> ForeignReferrers<'c> {
     /// Looks at the foreign keys that are `wanted`, before anything is written.
     pub fn look(
         connection: &'c dyn Connection,
         layout: &Layout,
         wanted: impl Fn(&Reference) -> bool,
-    ) -> Result<Strangers<'c>> {
+    ) -> Result<ForeignReferrers<'c>> {
         let references = connection.references(layout)?;
         refuse_hidden(&references.hidden)?;
         refuse_unnamed(&references.unnamed)?;
@@ -74,7 +74,7 @@ impl<'c> Strangers<'c> {
             })?;
             found.push((reference, keys));
         }
-        Ok(Strangers { connection, references: found, perhaps_more: references.perhaps_more })
+        Ok(ForeignReferrers { connection, references: found, perhaps_more: references.perhaps_more })
     }
 
     /// Hands over the ids of the rows of this table of ours that are referred to, as they are now.

@@ -5,7 +5,7 @@ use super::target::Target;
 use super::walk::Walked;
 use crate::database::{ColumnLayout, Connection, Layout, Loss, Next, TableLayout, Write};
 use crate::error::{Domain, Error, Result, Status};
-use crate::hierarchy::{Fate, LEFT_OUT, RowQuery, Scope, Selection, Without, scan_links};
+use crate::hierarchy::{Fate, LEFT_OUT, LeftOutRows, RowQuery, Scope, Selection, scan_links};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, quote};
 use crate::values::Value;
@@ -21,7 +21,7 @@ pub fn cut_links(target: &mut Target<'_>, walked: &mut Walked, job: &Job) -> Res
     let (connection, layout, experiment) = (target.connection, target.layout.clone(), walked.experiment);
     let mut copy = Selection::read(connection, &layout, experiment, Scope::default(), job)?;
     let insists = |_: &TableLayout, column: &ColumnLayout| column.not_null;
-    let without = Without::find((connection, &layout), &mut copy, &insists, job)?;
+    let without = LeftOutRows::find((connection, &layout), &mut copy, &insists, job)?;
     let mut kept = match &without {
         Some(without) => {
             let scope = Scope { without: Some(without.clone()), ..Scope::default() };

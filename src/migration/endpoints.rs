@@ -1,4 +1,4 @@
-//! The two ends of a migration.
+//! Source and target of a migration: their connections, their layouts, and how the two differ.
 
 use std::cell::RefCell;
 
@@ -11,7 +11,7 @@ use crate::transformation::{Plan, Rewriter};
 use crate::values::{Value, ValueRef};
 
 /// Source and target. In one database both are the same connection.
-pub struct Sides<'a> {
+pub struct Endpoints<'a> {
     pub source: &'a dyn Connection,
     pub target: &'a dyn Connection,
     pub same: bool,
@@ -28,7 +28,7 @@ pub struct Sides<'a> {
     pub rewriter: Option<RefCell<Rewriter<'a>>>,
 }
 
-impl<'a> Sides<'a> {
+impl<'a> Endpoints<'a> {
     /// Reads the layouts; fails on experiments that do not exist and on a migration into itself.
     pub fn new(
         (source_database, source): (&Database, &'a dyn Connection),
@@ -36,7 +36,7 @@ impl<'a> Sides<'a> {
         experiment: i64,
         options: &MigrateOptions,
         (transformation, preview): (Option<Plan>, bool),
-    ) -> Result<Sides<'a>> {
+    ) -> Result<Endpoints<'a>> {
         let same = source_database.is_same_as(target_database);
         let read = |database: &Database, connection: &dyn Connection| -> Result<Layout> {
             database.checked(connection.layout()?)
@@ -64,7 +64,7 @@ impl<'a> Sides<'a> {
             None => None,
         };
         let unsteady = source.unsteady_tables(&source_layout)?;
-        Ok(Sides {
+        Ok(Endpoints {
             source,
             target,
             same,

@@ -1,11 +1,11 @@
 //! What was read so far and others refer to: a few bits per row.
 
-use super::times::Span;
+use super::time_order::Span;
 use crate::hierarchy::{Ids, RunKeys};
 use crate::schema::{ByEntity, Entity, Family};
 
 /// Stands for a node that has no parent.
-const NOBODY: u32 = u32::MAX;
+const NO_PARENT: u32 = u32::MAX;
 
 /// The rows of one table of the hierarchy.
 #[derive(Default)]
@@ -24,7 +24,7 @@ impl Level {
 
     /// The position of a row's parent in the level above.
     pub fn parent(&self, at: usize) -> Option<usize> {
-        self.parents.get(at).filter(|parent| **parent != NOBODY).map(|parent| *parent as usize)
+        self.parents.get(at).filter(|parent| **parent != NO_PARENT).map(|parent| *parent as usize)
     }
 }
 
@@ -32,7 +32,7 @@ impl Level {
     /// Adds a row: its id, and the position of its parent.
     pub fn push(&mut self, id: i64, parent: Option<usize>) {
         self.ids.push(id);
-        self.parents.push(parent.and_then(|at| u32::try_from(at).ok()).unwrap_or(NOBODY));
+        self.parents.push(parent.and_then(|at| u32::try_from(at).ok()).unwrap_or(NO_PARENT));
     }
 }
 
@@ -46,15 +46,15 @@ pub fn experiment_of(family: &Family, nodes: &Nodes, owner: Entity, at: usize) -
 }
 
 /// The rows that were read so far and that others refer to.
-pub struct Known {
+pub struct SeenRows {
     pub nodes: Nodes,
     /// The keys of the rows that hang on those, by table.
     pub below: Vec<(&'static str, RunKeys)>,
 }
 
-impl Known {
+impl SeenRows {
     /// Nothing yet.
-    pub fn new(family: &Family) -> Known {
-        Known { nodes: ByEntity::new(family), below: Vec::new() }
+    pub fn new(family: &Family) -> SeenRows {
+        SeenRows { nodes: ByEntity::new(family), below: Vec::new() }
     }
 }

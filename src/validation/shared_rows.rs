@@ -1,9 +1,9 @@
 //! Linked rows that belong to more than one experiment: allowed, but what changes one changes the other.
 
 use super::issue::{Issue, IssueKind};
-use super::known::{Known, experiment_of};
 use super::links::{LinkScan, Linked};
 use super::report::Collector;
+use super::seen_rows::{SeenRows, experiment_of};
 use super::table_scan::{Pass, cell};
 use crate::database::Layout;
 use crate::error::Result;
@@ -17,7 +17,7 @@ const AT_ONCE: usize = 1 << 18;
 /// Reports them.
 pub fn read_shared(
     pass: Pass<'_>,
-    known: &Known,
+    known: &SeenRows,
     leaf: Entity,
     linked: &mut Linked,
     collector: &mut Collector,
@@ -37,7 +37,7 @@ struct Followed {
 
 fn among_all(
     pass: Pass<'_>,
-    known: &Known,
+    known: &SeenRows,
     leaf: Entity,
     linked: &mut Linked,
     collector: &mut Collector,
@@ -87,7 +87,7 @@ fn among_all(
 /// Looks for links of other experiments to what this one is linked to.
 fn with_others(
     pass: Pass<'_>,
-    known: &Known,
+    known: &SeenRows,
     leaf: Entity,
     (experiment, linked): (i64, &mut Linked),
     collector: &mut Collector,

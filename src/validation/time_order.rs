@@ -1,7 +1,7 @@
 //! When things were: start before update, and children within their parents.
 
 use super::issue::IssueKind;
-use super::values::timestamp;
+use super::value_checks::timestamp;
 use crate::schema::Column;
 use crate::values::ValueRef;
 

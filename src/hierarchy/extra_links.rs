@@ -1,9 +1,9 @@
 //! The links of an experiment's rows: extra columns that have ids of its other rows.
 
-use super::problem::{Problem, ProblemKind, Problems};
 use super::row_query::RowQuery;
 use super::selection::{Selection, range};
 use super::shape::{Owner, Shape};
+use super::unsound_rows::{UnsoundKind, UnsoundRow, UnsoundRows};
 use crate::database::{ColumnLayout, Connection, ForeignKey, Layout, Next, Row, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
@@ -158,7 +158,7 @@ fn scan_owned(
 /// The links that lead out of the experiment, or to no row.
 #[derive(Debug, Default)]
 pub struct Leaving {
-    pub problems: Problems,
+    pub problems: UnsoundRows,
     /// How many each column has: its table and its name.
     pub columns: Vec<(&'static str, String, u64)>,
 }
@@ -192,8 +192,8 @@ impl Leaving {
         }
         let (row, leads_out) =
             (linking.shape.row_key(linking.row)?, family_of(linking.shape.table.schema).of(entity).leads_out);
-        self.problems.add(|| Problem {
-            kind: ProblemKind::DanglingReference,
+        self.problems.add(|| UnsoundRow {
+            kind: UnsoundKind::DanglingReference,
             table,
             message: format!("{table} ({row}): {} is {}, {}", column.name, value.describe(), leads_out),
             row,

@@ -1,5 +1,5 @@
-//! Which rows that hang on those of the hierarchy can stand, a bit for each possible key: looking a parent up in the database for every row takes
-//! longer than reading the row.
+//! Which rows below those of the hierarchy have their parents, as one bit for each possible key: asking the database for the parent of
+//! every row takes longer than reading the row.
 
 use super::run_keys::RunKeys;
 use crate::database::{Layout, Row};

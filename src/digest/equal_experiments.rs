@@ -42,7 +42,7 @@ pub fn experiments_with_row(
 
 /// The first of these experiments, whose own rows are equal and whose ids ascend, with the content that is wanted: what is cheap to
 /// find out is found out first, and of all of them.
-pub fn twin(
+pub fn equal_experiment(
     connection: &dyn Connection,
     layout: &Layout,
     alike: Vec<i64>,

@@ -1,4 +1,4 @@
-//! Whether the values of a document are what their columns are for. What is wrong is named by where it stands.
+//! Checks the values of a document: whether each is of the kind that its column is for. An issue names the place in the document.
 
 use super::reader::Reader;
 use crate::error::{Domain, Error, NAMED, Result, Status};
@@ -10,7 +10,7 @@ use crate::values::ValueRef;
 const LISTED: usize = 100;
 
 /// Collects what is wrong.
-pub struct Judge {
+pub struct ValueChecker {
     values: Values,
     collector: Collector,
     offsets: Offsets,
@@ -26,14 +26,14 @@ impl Offsets {
     }
 }
 
-impl Judge {
-    pub fn new() -> Judge {
-        Judge { values: Values::default(), collector: Collector::new(LISTED), offsets: Offsets::default() }
+impl ValueChecker {
+    pub fn new() -> ValueChecker {
+        ValueChecker { values: Values::default(), collector: Collector::new(LISTED), offsets: Offsets::default() }
     }
 
     /// Looks at one value.
     pub fn look(&mut self, table: &Table, column: &Column, value: ValueRef<'_>, reader: &Reader<'_>) {
-        let Judge { values, collector, offsets } = self;
+        let ValueChecker { values, collector, offsets } = self;
         values.check(column, value, |kind, what| {
             let severity = kind.severity();
             collector.add(kind, severity, table.name, || {
