@@ -73,11 +73,21 @@ tools:
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/python/requirements.txt
 
+# In two processes, which share nothing: what tries the package, and all else.
+PYTHON_TESTS = export EXPMIG_DIGITS_DB=$(abspath tests/data/digits.db); \
+	others=$$(ls tests/python/test_*.py | grep -v /test_package | sed 's,.*/,,; s,\.py$$,,'); \
+	PYTHONPATH=tests/python $(VENV)/bin/python -W error -m unittest $$others >$(TARGET)/python.log 2>&1 & others=$$!; \
+	$(VENV)/bin/python -W error -m unittest discover -s tests/python -p 'test_package*.py'; package=$$?; \
+	wait $$others; others=$$?; cat $(TARGET)/python.log; \
+	[ $$package = 0 ] && [ $$others = 0 ]
+
+# One more than there are processors, for many tests wait for a server or for time to pass.
+test: export RUST_TEST_THREADS ?= $(shell expr $$(nproc) + 1)
 test: tools
 	failed=0; \
 	EXPMIG_PYTHON=$(abspath $(VENV))/bin/python $(CARGO) test --locked $(FEATURES) --no-fail-fast || failed=1; \
 	$(CARGO) build --locked $(FEATURES) && \
-	EXPMIG_DIGITS_DB=$(abspath tests/data/digits.db) $(VENV)/bin/python -W error -m unittest discover -s tests/python || failed=1; \
+	($(PYTHON_TESTS)) || failed=1; \
 	exit $$failed
 
 # One line for each target that tests something for itself.
