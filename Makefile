@@ -73,10 +73,11 @@ tools:
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/python/requirements.txt
 
-# In two processes, which share nothing: what tries the package, and all else.
+# In two processes, which share nothing: what tries the package, and all else. A shell has signals ignored by what it does not wait for, and tests
+# send some.
 PYTHON_TESTS = export EXPMIG_DIGITS_DB=$(abspath tests/data/digits.db); \
 	others=$$(ls tests/python/test_*.py | grep -v /test_package | sed 's,.*/,,; s,\.py$$,,'); \
-	PYTHONPATH=tests/python $(VENV)/bin/python -W error -m unittest $$others >$(TARGET)/python.log 2>&1 & others=$$!; \
+	PYTHONPATH=tests/python env --default-signal=INT,QUIT $(VENV)/bin/python -W error -m unittest $$others >$(TARGET)/python.log 2>&1 & others=$$!; \
 	$(VENV)/bin/python -W error -m unittest discover -s tests/python -p 'test_package*.py'; package=$$?; \
 	wait $$others; others=$$?; cat $(TARGET)/python.log; \
 	[ $$package = 0 ] && [ $$others = 0 ]
