@@ -7,7 +7,7 @@
 # make generated    makes anew what is made of include/expmig.h and of the command and kept here, for a test compares it: declarations for koffi, man pages, docs/cli.md, completions
 # make large   the tests that take minutes and gigabytes of disk: a document of 2 GiB in less than 64 MiB of memory, a training beside jobs on
 #              2,000,000 metrics, every setting of a server at its most hostile, 200 forks beside writers, 200 connections of each kind that a server ends and a score of its restarts, twenty migrations beside a tracker that writes
-# make fuzz    looks for documents that break the import, for FUZZ_SECONDS (600); needs cargo-fuzz (fuzz/README.md)
+# make fuzz    looks for input that breaks something, for FUZZ_SECONDS (600) with each target; needs cargo-fuzz (fuzz/README.md)
 # make sanitize looks for data races with ThreadSanitizer (docs/threading.md)
 # make install PREFIX=/usr/local DESTDIR= BINDIR= LIBDIR= INCLUDEDIR= DATADIR= DOCDIR= MANDIR=
 #              build and install, what `make demo` has built as it is; make uninstall with the same removes it
@@ -73,11 +73,22 @@ tools:
 	test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check -r tests/python/requirements.txt
 
+# In two processes, which share nothing: what tries the package, and all else. A shell has signals ignored by what it does not wait for, and tests
+# send some.
+PYTHON_TESTS = export EXPMIG_DIGITS_DB=$(abspath tests/data/digits.db); \
+	others=$$(ls tests/python/test_*.py | grep -v /test_package | sed 's,.*/,,; s,\.py$$,,'); \
+	PYTHONPATH=tests/python env --default-signal=INT,QUIT $(VENV)/bin/python -W error -m unittest $$others >$(TARGET)/python.log 2>&1 & others=$$!; \
+	$(VENV)/bin/python -W error -m unittest discover -s tests/python -p 'test_package*.py'; package=$$?; \
+	wait $$others; others=$$?; cat $(TARGET)/python.log; \
+	[ $$package = 0 ] && [ $$others = 0 ]
+
+# One more than there are processors, for many tests wait for a server or for time to pass.
+test: export RUST_TEST_THREADS ?= $(shell expr $$(nproc) + 1)
 test: tools
 	failed=0; \
 	EXPMIG_PYTHON=$(abspath $(VENV))/bin/python $(CARGO) test --locked $(FEATURES) --no-fail-fast || failed=1; \
 	$(CARGO) build --locked $(FEATURES) && \
-	EXPMIG_DIGITS_DB=$(abspath tests/data/digits.db) $(VENV)/bin/python -W error -m unittest discover -s tests/python || failed=1; \
+	($(PYTHON_TESTS)) || failed=1; \
 	exit $$failed
 
 # One line for each target that tests something for itself.
@@ -119,9 +130,12 @@ large:
 
 # Sanitizers need a nightly compiler, or a stable one that is told to be one.
 FUZZ_SECONDS ?= 600
+FUZZ_TARGETS = import rules manifest url json literal pages
 fuzz:
-	mkdir -p fuzz/corpus/import
-	cd fuzz && RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run import corpus/import seeds/import -- -max_total_time=$(FUZZ_SECONDS) -max_len=8192
+	for target in $(FUZZ_TARGETS); do \
+	    mkdir -p fuzz/corpus/$$target fuzz/seeds/$$target || exit 1; \
+	    (cd fuzz && RUSTC_BOOTSTRAP=1 $(CARGO) fuzz run $$target corpus/$$target seeds/$$target -- -max_total_time=$(FUZZ_SECONDS) -max_len=8192) || exit 1; \
+	done
 
 sanitize:
 	sh tests/install-tools.sh test

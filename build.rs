@@ -34,6 +34,7 @@ fn main() {
     println!("cargo:rerun-if-changed=include/expmig.h");
     let soname = format!("libexpmig.so.{}", compatible_version());
     println!("cargo:rustc-env=EXPMIG_SONAME={soname}");
+    let root = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
     // Unloading a Rust library whose thread-local destructors still have to run would crash.
     if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
@@ -41,8 +42,11 @@ fn main() {
         if env::var_os("CARGO_FEATURE_CAPI").is_none() {
             println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,{soname}");
         }
+        // Tests start themselves again thousands of times, and at a fixed address nothing has to be relocated. A package has no tests.
+        if root.join("tests").exists() {
+            println!("cargo:rustc-link-arg-tests=-no-pie");
+        }
     }
-    let root = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
     if let Err(message) = header(&root) {
         println!("cargo:warning=include/expmig.h was not made: {message}");
     }

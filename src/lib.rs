@@ -52,6 +52,18 @@ pub mod transformation;
 pub mod validation;
 pub mod values;
 
+#[cfg(test)]
+#[path = "../tests/support/random.rs"]
+mod random;
+
+/// What must hold of any input, for the targets in fuzz/.
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing {
+    pub use crate::database::any_damage::{pages, whole};
+    pub use crate::values::any_text::{json, python_literal};
+}
+
 pub use database::{Database, Next, OpenOptions, Password, QueryRow, Secret};
 pub use digest::OnDuplicate;
 pub use error::{Domain, Error, Result, Status};

@@ -85,6 +85,8 @@ pub use read::{EachRow, QueryRow, ReadStatement};
 pub use reference::{Reference, References};
 pub use rows::{Cells, Cursor, Next, Query, Row};
 pub use secret::{Password, Secret};
+#[cfg(fuzzing)]
+pub(crate) use sqlite::any_damage;
 pub use sqlite::{create_copy, open_copy, sqlite_version};
 pub use state::State;
 pub use transaction::{Transaction, Watches};

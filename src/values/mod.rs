@@ -2,6 +2,8 @@
 //!
 //! Everything above asks this room. It depends on nothing but the error type.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod any_text;
 pub(crate) mod decimal;
 pub mod json;
 pub(crate) mod python_literal;

@@ -6,8 +6,7 @@ use expmig::{
 };
 
 use super::support::Folder;
-use super::support::server::Kind;
-use super::{Engine, digest, migrated};
+use super::{Engine, FILE, digest, migrated};
 
 fn ok<T>(result: expmig::Result<T>) -> T {
     result.unwrap_or_else(|error| panic!("{}", error.to_json()))
@@ -56,14 +55,13 @@ pub fn a_view_in_the_place_of_a_table_stops_every_other_call_too(engine: Engine)
             if table == "EXPMIG_UNDO" && !matches!(call, "transform" | "undo" | "restore") {
                 continue;
             }
-            // A file is restored as a whole.
-            if call == "restore" && engine == Engine::Sqlite {
+            if call == "restore" && engine.restores_whole {
                 continue;
             }
             let error = error.unwrap_or_else(|| panic!("{call}: nothing stopped it at a view named {table}"));
             assert_eq!(error.status(), Status::Schema, "{call}, {table}: {}", error.to_json());
         }
-        if engine == Engine::Sqlite {
+        if engine.restores_whole {
             // It brings the table back.
             ok(manager.restore_snapshot(&id, alone()));
             return;
@@ -75,7 +73,9 @@ pub fn a_view_in_the_place_of_a_table_stops_every_other_call_too(engine: Engine)
 }
 
 pub fn columns_that_a_star_does_not_show_are_copied(engine: Engine) {
-    let Engine::Server(_) = engine else { return };
+    if !engine.hides_columns {
+        return;
+    }
     let folder = Folder::new();
     let place = engine.small(&folder, "a");
     for table in ["EXPERIMENT", "TRIAL", "EPOCH", "METRIC", "EPOCH_METRIC"] {
@@ -103,14 +103,14 @@ pub fn rows_that_hang_on_nothing_are_nobodys_in_every_call_that_gives_ids(engine
     let manager = place.open();
     let wanted = digest(&manager, 1);
     let document = ok(manager.export_to_string(1, ExportOptions::default()));
-    let off = if engine == Engine::Sqlite { "PRAGMA foreign_keys = OFF" } else { "SET foreign_key_checks = 0" };
     // The next ids, and ones far off.
     place.execute(&format!(
-        "{off};\nINSERT INTO EPOCH_METRIC VALUES (0, 24, 39), (0, 24, 5000);\nINSERT INTO EPOCH_ARTIFACT VALUES (0, 24, 59);\n\
+        "{};\nINSERT INTO EPOCH_METRIC VALUES (0, 24, 39), (0, 24, 5000);\nINSERT INTO EPOCH_ARTIFACT VALUES (0, 24, 59);\n\
          INSERT INTO EPOCH VALUES (0, 25, '2023-12-01T10:01:00');\nINSERT INTO TRIAL_ARTIFACT VALUES (14, 51), (700, 51);\n\
          INSERT INTO EXPERIMENT_ARTIFACT VALUES (3, 51);\nINSERT INTO RESULTS VALUES (26, '2023-12-01T10:01:00');\n\
          INSERT INTO TRIAL_RUN VALUES (30, 14, 'orphan', '2023-12-01T10:00:01', '2023-12-01T10:30:00');\n\
-         INSERT INTO TRIAL VALUES (20, 'orphan', 3, '2023-12-01T10:00:01', '2023-12-01T10:30:00')"
+         INSERT INTO TRIAL VALUES (20, 'orphan', 3, '2023-12-01T10:00:01', '2023-12-01T10:30:00')",
+        engine.unchecked
     ));
     for preserve_ids in [false, true] {
         let options = ImportOptions { preserve_ids, ..ImportOptions::default() };
@@ -134,18 +134,7 @@ pub fn rows_that_hang_on_nothing_are_nobodys_in_every_call_that_gives_ids(engine
 pub fn a_snapshot_of_links_of_every_kind_comes_back(engine: Engine) {
     let folder = Folder::new();
     let place = engine.small(&folder, "a");
-    match engine {
-        Engine::Sqlite => place.execute(
-            "PRAGMA foreign_keys = OFF; ALTER TABLE TRIAL ADD COLUMN parent_id INTEGER NOT NULL DEFAULT 11 REFERENCES TRIAL(id) DEFERRABLE INITIALLY DEFERRED;
-             ALTER TABLE EXPERIMENT ADD COLUMN best INTEGER REFERENCES TRIAL(id) ON DELETE CASCADE;
-             ALTER TABLE METRIC ADD COLUMN run INTEGER REFERENCES TRIAL_RUN(id) ON DELETE SET NULL",
-        ),
-        Engine::Server(_) => place.execute(
-            "ALTER TABLE TRIAL ADD COLUMN parent_id BIGINT NOT NULL DEFAULT 11, ADD FOREIGN KEY (parent_id) REFERENCES TRIAL(id) ON DELETE CASCADE;\n\
-             ALTER TABLE EXPERIMENT ADD COLUMN best BIGINT, ADD FOREIGN KEY (best) REFERENCES TRIAL(id) ON DELETE CASCADE;\n\
-             ALTER TABLE METRIC ADD COLUMN run BIGINT, ADD FOREIGN KEY (run) REFERENCES TRIAL_RUN(id) ON DELETE SET NULL",
-        ),
-    }
+    place.execute(engine.links_with_actions);
     place.execute(
         "UPDATE TRIAL SET parent_id = 12 WHERE id = 11;\nUPDATE EXPERIMENT SET best = 12;\nUPDATE METRIC SET run = 24",
     );
@@ -169,7 +158,9 @@ pub fn a_snapshot_of_links_of_every_kind_comes_back(engine: Engine) {
 }
 
 pub fn a_strict_table_takes_a_document_as_it_is(engine: Engine) {
-    let Engine::Sqlite = engine else { return };
+    if !engine.strict_tables {
+        return;
+    }
     let folder = Folder::new();
     let strict = super::support::schema(2)
         .replace(" DATETIME", " TEXT")
@@ -181,7 +172,7 @@ pub fn a_strict_table_takes_a_document_as_it_is(engine: Engine) {
         .replace("TIMESTAMP DEFAULT", "TEXT DEFAULT")
         .replace(");\n", ") STRICT;\n")
         .replace("sqlite_sequence(name,seq) STRICT", "sqlite_sequence(name,seq)");
-    let there = Engine::Sqlite.place(&folder, "strict");
+    let there = engine.place(&folder, "strict");
     there.execute(&strict);
     assert_eq!(there.cell("SELECT strict FROM pragma_table_list WHERE name = 'METRIC'"), "Integer(1)");
     let place = engine.small(&folder, "a");
@@ -226,10 +217,9 @@ pub fn a_strict_table_takes_a_document_as_it_is(engine: Engine) {
 }
 
 pub fn partitions_and_computed_columns_change_nothing(engine: Engine) {
-    let Engine::Server(kind) = engine else { return };
+    let Some(stored) = engine.computed else { return };
     let folder = Folder::new();
     let place = engine.small(&folder, "a");
-    let stored = if kind == Kind::MariaDb { "PERSISTENT" } else { "STORED" };
     place.execute(&format!(
         "ALTER TABLE METRIC ADD COLUMN twice DOUBLE GENERATED ALWAYS AS (total_val * 2) {stored};\n\
          ALTER TABLE TRIAL ADD COLUMN upper_name VARCHAR(255) GENERATED ALWAYS AS (upper(name)) VIRTUAL"
@@ -257,11 +247,11 @@ pub fn partitions_and_computed_columns_change_nothing(engine: Engine) {
 }
 
 pub fn what_hangs_on_an_experiment_from_elsewhere_is_said(engine: Engine) {
-    let Engine::Server(kind) = engine else { return };
+    let Some(elsewhere) = engine.client.neighbour() else { return };
     let folder = Folder::new();
     let place = engine.small(&folder, "a");
-    let (server, ours) = (kind.shared().unwrap(), place.schema());
-    let (elsewhere, user) = (server.schema(), format!("u{ours}"));
+    let ours = place.schema();
+    let user = format!("u{ours}");
     place.execute(&format!(
         "CREATE TABLE {elsewhere}.NOTE (id INT PRIMARY KEY, e BIGINT, FOREIGN KEY (e) REFERENCES {ours}.EXPERIMENT(id));\n\
          INSERT INTO {elsewhere}.NOTE VALUES (1, 1), (2, 1), (3, 2);\nCREATE USER {user} IDENTIFIED BY 'p';\nGRANT ALL ON {ours}.* TO {user}"
@@ -278,7 +268,7 @@ pub fn what_hangs_on_an_experiment_from_elsewhere_is_said(engine: Engine) {
     assert_eq!(document["metadata"]["left_out"][format!("{elsewhere}.NOTE")], 2, "{}", document["metadata"]);
     // Who may see that there is one, and not what it has, says so.
     place.execute(&format!("GRANT PROCESS ON *.* TO {user};\nGRANT REFERENCES ON {elsewhere}.NOTE TO {user}"));
-    let limited = super::Place { engine, url: server.url_as(&user, "p", ours), snapshots: place.snapshots.clone() };
+    let limited = place.as_account(&user, "p").expect("accounts");
     let result = ok(limited.open().migrate_experiment(1, None, MigrateOptions::default()));
     assert!(
         result.warnings.iter().any(|warning| warning.contains(&format!("{elsewhere}.NOTE"))),
@@ -288,27 +278,18 @@ pub fn what_hangs_on_an_experiment_from_elsewhere_is_said(engine: Engine) {
 }
 
 pub fn exact_values_go_through_a_document_into_a_new_file(engine: Engine) {
-    let Engine::Server(_) = engine else { return };
     let folder = Folder::new();
     let place = engine.small(&folder, "a");
-    let values = [
-        ("exact", "DECIMAL(20,2)", "123456789012345678.25", "123456789012345678.25"),
-        ("padded", "DECIMAL(10,3)", "1.5", "1.500"),
-        ("chosen", "ENUM('007','08')", "'007'", "007"),
-        ("big", "BIGINT UNSIGNED", "9223372036854775807", "9223372036854775807"),
-        ("spent", "TIME", "'-12:30:00'", "-12:30:00"),
-        ("code", "CHAR(5)", "'00123'", "00123"),
-    ];
-    for (name, kind, value, _) in values {
+    for (name, kind, value, _) in engine.exact_types {
         place.execute(&format!("ALTER TABLE TRIAL ADD COLUMN {name} {kind};\nUPDATE TRIAL SET {name} = {value}"));
     }
     let manager = place.open();
     let document = ok(manager.export_to_string(1, ExportOptions::default()));
-    let file = Engine::Sqlite.place(&folder, "file");
+    let file = FILE.place(&folder, "file");
     let target = file.create();
     let imported = ok(target.import_from_string(document.as_bytes(), ImportOptions::default()));
     assert_eq!((imported.lossy.count, digest(&target, imported.experiment_id)), (0, digest(&manager, 1)));
-    for (name, .., wanted) in values {
+    for (name, .., wanted) in engine.exact_types {
         let cell = file.cell(&format!("SELECT {name} FROM TRIAL LIMIT 1"));
         assert!(
             cell.contains(wanted) || wanted.trim_end_matches('0').ends_with("1.5") && cell.contains("1.5"),
@@ -325,26 +306,13 @@ pub fn exact_values_go_through_a_document_into_a_new_file(engine: Engine) {
 
 pub fn links_to_what_is_unique_and_no_id_are_kept_or_named(engine: Engine) {
     let folder = Folder::new();
-    let declare = |place: &super::Place| match engine {
-        Engine::Sqlite => place.execute(
-            "ALTER TABLE TRIAL ADD COLUMN code TEXT; CREATE UNIQUE INDEX CODES ON TRIAL (code);
-             ALTER TABLE METRIC ADD COLUMN of_code TEXT REFERENCES TRIAL(code)",
-        ),
-        Engine::Server(_) => place.execute(
-            "ALTER TABLE TRIAL ADD COLUMN code VARCHAR(20) UNIQUE;\n\
-             ALTER TABLE METRIC ADD COLUMN of_code VARCHAR(20), ADD FOREIGN KEY (of_code) REFERENCES TRIAL(code)",
-        ),
-    };
+    let declare = |place: &super::Place| place.execute(engine.link_to_code);
     let place = engine.small(&folder, "a");
     declare(&place);
-    place.execute(
-        "UPDATE TRIAL SET code = concat('code ', id);\nUPDATE METRIC SET of_code = 'code 12' WHERE id IN (31, 34)"
-            .replace(
-                "concat('code ', id)",
-                if engine == Engine::Sqlite { "'code ' || id" } else { "concat('code ', id)" },
-            )
-            .as_str(),
-    );
+    place.execute(&format!(
+        "UPDATE TRIAL SET code = {};\nUPDATE METRIC SET of_code = 'code 12' WHERE id IN (31, 34)",
+        engine.trial_codes
+    ));
     let manager = place.open();
     let was = digest(&manager, 1);
     // Two rows cannot have one code: named, and nothing is changed.
@@ -378,9 +346,9 @@ pub fn links_to_what_is_unique_and_no_id_are_kept_or_named(engine: Engine) {
                 assert_eq!(super::support::details(&error, "column"), ["of_code"], "{}", error.to_json());
                 assert_eq!(third.dump(), before);
             }
-            // A file enforces no foreign keys, so that it can be as in the source; it is said.
+            // Where nobody enforces foreign keys it can be as in the source; it is said.
             Ok(done) => {
-                assert_eq!((engine, strategy), (Engine::Sqlite, Strategy::Aggressive));
+                assert_eq!((engine.enforces_links, strategy), (false, Strategy::Aggressive));
                 assert!(done.warnings.iter().any(|warning| warning.contains("by of_code")), "{:?}", done.warnings);
             }
         }

@@ -6,7 +6,7 @@ use expmig::{
 };
 
 use super::support::{Folder, STRATEGIES, details, python_digests};
-use super::{Engine, Place, digest, migrated};
+use super::{Engine, FILE, Place, digest, migrated};
 
 /// Columns of tables of ours, and what they refer to.
 const LINKS: [(&str, &str, &str); 8] = [
@@ -30,14 +30,7 @@ const INSIDE: &str = "UPDATE EXPERIMENT SET best_trial_id = 12, forked_from = 1 
 impl Place {
     /// Adds a column that is a foreign key.
     pub fn may_name(&self, table: &str, column: &str, parent: &str) {
-        self.execute(&match self.engine {
-            Engine::Sqlite => format!("ALTER TABLE {table} ADD COLUMN {column} INTEGER REFERENCES {parent}"),
-            Engine::Server(_) => {
-                format!(
-                    "ALTER TABLE {table} ADD COLUMN {column} BIGINT, ADD FOREIGN KEY ({column}) REFERENCES {parent}(id)"
-                )
-            }
-        });
+        self.execute(&(self.engine.link)(table, column, parent));
     }
 
     fn with_links(self) -> Place {
@@ -138,7 +131,7 @@ pub fn links_of_a_copy_lead_to_its_own_rows(engine: Engine) {
     // To another database of the same schema, and into one that has no such columns yet.
     let other = engine.place(&folder, "other");
     drop(other.create());
-    let (other, file) = (other.with_links(), Engine::Sqlite.place(&folder, "file"));
+    let (other, file) = (other.with_links(), FILE.place(&folder, "file"));
     for target in [&other, &file] {
         let target_manager = if target.url == file.url { target.create() } else { target.open() };
         let new = migrated(&manager, Some(&target_manager), 1, MigrateOptions::default());
@@ -176,8 +169,8 @@ pub fn the_digest_knows_where_links_lead(engine: Engine) {
         let found = digest(&place.open(), 1);
         assert!(!seen.contains(&found), "{links}");
         seen.push(found);
-        if engine == Engine::Sqlite {
-            let other = python_digests(std::path::Path::new(&place.url));
+        if let Some(file) = place.file() {
+            let other = python_digests(file);
             assert_eq!(other[&1], expmig::digest::hex(&found), "{links}");
         }
     }
@@ -259,7 +252,7 @@ pub fn a_document_carries_links(engine: Engine) {
     let new = imported(&place.open(), &document, ImportOptions::default());
     place.all_lead_to_its_own_rows(new);
     assert_eq!(digest(&place.open(), new), was);
-    let file = Engine::Sqlite.place(&folder, "file");
+    let file = FILE.place(&folder, "file");
     let manager = file.create();
     // The keys in another order: ids come after what stands below, and what says which columns are links after some rows.
     let sorted = sorted(&json);
@@ -283,11 +276,7 @@ pub fn a_document_carries_links(engine: Engine) {
 pub fn links_to_nothing_are_dangling_references(engine: Engine) {
     let folder = Folder::new();
     let place = engine.small(&folder, "a").with_links();
-    let unchecked = match engine {
-        Engine::Sqlite => "UPDATE TRIAL SET parent_id = 99 WHERE id = 12",
-        Engine::Server(_) => "SET foreign_key_checks = 0;\nUPDATE TRIAL SET parent_id = 99 WHERE id = 12",
-    };
-    place.execute(unchecked);
+    place.execute(&format!("{};\nUPDATE TRIAL SET parent_id = 99 WHERE id = 12", engine.unchecked));
     for experiment in [None, Some(1)] {
         let report = ok(place.open().validate(ValidateOptions { experiment, ..ValidateOptions::default() }));
         let found: Vec<_> = report.issues().iter().filter(|issue| issue.severity == Severity::Error).collect();
@@ -303,7 +292,7 @@ pub fn links_to_nothing_are_dangling_references(engine: Engine) {
 
 pub fn imports_more_links_than_wait_in_memory(engine: Engine) {
     let folder = Folder::new();
-    let file = Engine::Sqlite.small(&folder, "file");
+    let file = FILE.small(&folder, "file");
     file.execute(
         "INSERT INTO TRIAL_RUN VALUES (100, 12, 'x', '2023-12-01T10:00:02', '2023-12-01T10:10:00');
         INSERT INTO EPOCH WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 12000)
@@ -347,10 +336,8 @@ pub fn what_hangs_on_the_experiment_and_stays_is_said(engine: Engine) {
     let json: serde_json::Value = serde_json::from_str(&document).unwrap();
     assert_eq!(json["metadata"]["left_out"], serde_json::json!({"NOTES": 3, "MARKS": 2}));
     assert_eq!(json["metadata"]["complete"], true);
-    let done = ok(Engine::Sqlite
-        .place(&folder, "there")
-        .create()
-        .import_from_string(document.as_bytes(), ImportOptions::default()));
+    let done =
+        ok(FILE.place(&folder, "there").create().import_from_string(document.as_bytes(), ImportOptions::default()));
     assert!(done.warnings.iter().any(|warning| warning.contains("NOTES")), "{:?}", done.warnings);
 }
 
@@ -472,22 +459,7 @@ pub fn a_comparison_names_the_link_that_differs(engine: Engine) {
 pub fn links_of_several_columns_lead_to_rows_of_the_copy(engine: Engine) {
     let folder = Folder::new();
     let place = engine.small(&folder, "a");
-    match engine {
-        Engine::Sqlite => place.execute(
-            "CREATE UNIQUE INDEX RUN_OF_TRIAL ON TRIAL_RUN (trial_id, id);
-             CREATE TABLE OLD AS SELECT * FROM METRIC; DROP TABLE METRIC;
-             CREATE TABLE METRIC (id INTEGER PRIMARY KEY AUTOINCREMENT, type VARCHAR(50) NOT NULL, total_val FLOAT NOT NULL, per_label_val TEXT,
-                of_trial INTEGER, of_run INTEGER, at_epoch INTEGER, at_run INTEGER, batch INTEGER, batch_epoch INTEGER, batch_run INTEGER,
-                FOREIGN KEY (of_trial, of_run) REFERENCES TRIAL_RUN(trial_id, id) DEFERRABLE INITIALLY DEFERRED,
-                FOREIGN KEY (at_epoch, at_run) REFERENCES EPOCH(idx, trial_run_id) ON DELETE SET NULL,
-                FOREIGN KEY (batch, batch_epoch, batch_run) REFERENCES BATCH(idx, epoch_idx, trial_run_id));
-             INSERT INTO METRIC (id, type, total_val, per_label_val) SELECT * FROM OLD; DROP TABLE OLD",
-        ),
-        Engine::Server(_) => place.execute(
-            "ALTER TABLE TRIAL_RUN ADD UNIQUE KEY RUN_OF_TRIAL (trial_id, id);
-             ALTER TABLE METRIC ADD COLUMN of_trial BIGINT, ADD COLUMN of_run BIGINT, ADD COLUMN at_epoch BIGINT, ADD COLUMN at_run BIGINT,                 ADD COLUMN batch BIGINT, ADD COLUMN batch_epoch BIGINT, ADD COLUMN batch_run BIGINT,                 ADD FOREIGN KEY (of_trial, of_run) REFERENCES TRIAL_RUN(trial_id, id),                 ADD FOREIGN KEY (at_epoch, at_run) REFERENCES EPOCH(idx, trial_run_id) ON DELETE SET NULL,                 ADD FOREIGN KEY (batch, batch_epoch, batch_run) REFERENCES BATCH(idx, epoch_idx, trial_run_id)",
-        ),
-    }
+    place.execute(engine.links_of_several_columns);
     place.execute(
         "UPDATE METRIC SET of_trial = 12, of_run = 23, at_epoch = 0, at_run = 22 WHERE id = 31;
          UPDATE METRIC SET of_trial = 11, of_run = 21, batch = 1, batch_epoch = 0, batch_run = 21 WHERE id = 33;
@@ -532,14 +504,14 @@ pub fn links_of_several_columns_lead_to_rows_of_the_copy(engine: Engine) {
         leads(&place, new);
         assert_eq!(digest(&manager, new), was, "{strategy:?}");
     }
-    let file = Engine::Sqlite.place(&folder, "file");
+    let file = FILE.place(&folder, "file");
     let target = file.create();
     let new = migrated(&manager, Some(&target), 1, MigrateOptions::default());
     leads(&file, new);
     assert_eq!(digest(&target, new), was);
     let document = ok(manager.export_to_string(1, ExportOptions::default()));
     leads(&place, imported(&manager, &document, ImportOptions::default()));
-    let preserved = Engine::Sqlite.place(&folder, "preserved");
+    let preserved = FILE.place(&folder, "preserved");
     leads(
         &preserved,
         imported(&preserved.create(), &document, ImportOptions { preserve_ids: true, ..ImportOptions::default() }),
@@ -581,7 +553,7 @@ pub fn links_of_an_older_schema_are_carried(engine: Engine) {
     let was = digest(&manager, 1);
     let new = migrated(&manager, None, 1, MigrateOptions::default());
     place.all_lead_to_its_own_rows(new);
-    let file = Engine::Sqlite.place(&folder, "file");
+    let file = FILE.place(&folder, "file");
     let target = file.create();
     let new = migrated(&manager, Some(&target), 1, MigrateOptions::default());
     file.all_lead_to_its_own_rows(new);

@@ -1,11 +1,13 @@
 //! The same behaviour on every engine: each scenario is a function that gets the engine, and runs on SQLite, on a private MariaDB
 //! server, and on MySQL where EXPMIG_TEST_MYSQLD names its binary.
 
+mod client;
 mod growth;
 mod hostile;
 mod links;
 mod names;
 mod others;
+mod quirks;
 mod required;
 #[path = "../support/mod.rs"]
 mod support;
@@ -16,25 +18,19 @@ use expmig::{
     MigrateOptions, Next, OnDuplicate, OpenOptions, RestoreOptions, Severity, SnapshotOptions, Status,
     TransformOptions, UndoOptions, ValidateOptions, Value,
 };
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use client::{Tables, schema};
 use growth::*;
 use hostile::*;
 use links::*;
-use mysql::prelude::Queryable;
 use names::*;
 use others::*;
+use quirks::{Engine, Quirks};
 use required::*;
-use support::server::{self, Kind, dump, rows};
+use support::server;
 use support::{Folder, SMALL_ROWS};
 use undo::*;
-
-/// Where databases of a test are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Engine {
-    Sqlite,
-    Server(Kind),
-}
 
 /// One place for a database, empty at first.
 struct Place {
@@ -43,21 +39,18 @@ struct Place {
     snapshots: PathBuf,
 }
 
-impl Engine {
+/// The engine of files, with which the others are compared.
+const FILE: Engine = &quirks::SQLITE;
+
+impl Quirks {
     /// A place where nothing is.
-    fn place(self, folder: &Folder, name: &str) -> Place {
-        let url = match self {
-            Engine::Sqlite => folder.path(&format!("{name}.db")).display().to_string(),
-            Engine::Server(kind) => {
-                let server = kind.shared().expect("the server is there");
-                server.url(&server.schema())
-            }
-        };
+    fn place(&'static self, folder: &Folder, name: &str) -> Place {
+        let url = self.client.nowhere(folder, name);
         Place { engine: self, url, snapshots: folder.path("snapshots") }
     }
 
     /// A database of generation 2 that an independent client filled with the rows of [`support::SMALL`].
-    fn small(self, folder: &Folder, name: &str) -> Place {
+    fn small(&'static self, folder: &Folder, name: &str) -> Place {
         let place = self.place(folder, name);
         drop(place.create());
         place.execute(support::SMALL);
@@ -81,41 +74,35 @@ impl Place {
         Manager::new(database, ManagerOptions { snapshot_dir, ..ManagerOptions::default() })
     }
 
+    /// The file, where it is one.
+    fn file(&self) -> Option<&Path> {
+        (self.engine.server.is_none()).then(|| Path::new(&self.url))
+    }
+
     /// The name of the schema.
     fn schema(&self) -> &str {
-        let end = self.url.find('?').expect("a URL with parameters");
-        self.url[..end].rsplit('/').next().expect("a schema")
+        schema(&self.url)
+    }
+
+    /// The same, seen by another account; `None` where there are none.
+    fn as_account(&self, user: &str, password: &str) -> Option<Place> {
+        let url = self.engine.client.as_account(&self.url, user, password)?;
+        Some(Place { engine: self.engine, url, snapshots: self.snapshots.clone() })
     }
 
     /// Runs a script with a client that is not expmig.
     fn execute(&self, script: &str) {
-        match self.engine {
-            Engine::Sqlite => support::execute(std::path::Path::new(&self.url), script),
-            Engine::Server(kind) => {
-                let mut client = kind.shared().expect("the server").connect(self.schema());
-                for statement in script.split(";\n").map(str::trim).filter(|statement| !statement.is_empty()) {
-                    client.query_drop(statement).unwrap_or_else(|error| panic!("{error}: {statement}"));
-                }
-            }
-        }
+        self.engine.client.execute(&self.url, script);
     }
 
     /// Everything that is there, read with a client that is not expmig.
-    fn dump(&self) -> Vec<(String, Vec<Vec<String>>)> {
-        match self.engine {
-            Engine::Sqlite => support::dump(std::path::Path::new(&self.url)).into_iter().collect(),
-            Engine::Server(kind) => dump(&mut kind.shared().expect("the server").connect(self.schema())),
-        }
+    fn dump(&self) -> Tables {
+        self.engine.client.dump(&self.url)
     }
 
     /// The first cell of a query's first row, as text.
     fn cell(&self, query: &str) -> String {
-        match self.engine {
-            Engine::Sqlite => support::rows(std::path::Path::new(&self.url), query)[0][0].clone(),
-            Engine::Server(kind) => {
-                rows(&mut kind.shared().expect("the server").connect(self.schema()), query)[0][0].clone()
-            }
-        }
+        self.engine.client.rows(&self.url, query)[0][0].clone()
     }
 }
 
@@ -131,7 +118,7 @@ fn migrated(source: &Manager, target: Option<&Manager>, experiment: i64, options
 /// What experiment 1 of the small database has for a digest, by the SQLite engine, which its own tests prove.
 fn wanted() -> [u8; 32] {
     let folder = Folder::new();
-    digest(&Engine::Sqlite.small(&folder, "wanted").open(), 1)
+    digest(&FILE.small(&folder, "wanted").open(), 1)
 }
 
 fn lists_experiments(engine: Engine) {
@@ -154,14 +141,14 @@ fn says_what_it_is(engine: Engine) {
     assert_eq!((&info["generation"], info["tables"].as_array().unwrap().len()), (&serde_json::json!(2), 18));
     assert_eq!(info["extra_tables"], serde_json::json!(["other"]));
     assert_eq!(info["extra_columns"][0]["column"], "note");
-    match engine {
-        Engine::Sqlite => assert_eq!((&info["engine"], &info["path"]), (&"sqlite".into(), &place.url.as_str().into())),
-        Engine::Server(kind) => {
-            assert_eq!(info["engine"], "mysql");
-            assert_eq!(info["server"]["kind"], if kind == Kind::MariaDb { "MariaDB" } else { "MySQL" });
-            assert!(info["server"]["version"].as_str().unwrap().starts_with(|first: char| first.is_ascii_digit()));
-            assert!(!info.to_string().contains(&server::escaped(server::PASSWORD)));
-        }
+    assert_eq!(info["engine"], engine.name);
+    if let Some(file) = place.file() {
+        assert_eq!(info["path"], file.to_str().unwrap());
+    }
+    if let Some(server) = engine.server {
+        assert_eq!(info["server"]["kind"], server);
+        assert!(info["server"]["version"].as_str().unwrap().starts_with(|first: char| first.is_ascii_digit()));
+        assert!(!info.to_string().contains(&server::escaped(server::PASSWORD)));
     }
 }
 
@@ -172,8 +159,8 @@ fn content_has_the_same_digest_everywhere(engine: Engine) {
 
 fn migrates_from_and_to_a_file(engine: Engine) {
     let folder = Folder::new();
-    let file = Engine::Sqlite.small(&folder, "file");
-    let (there, back) = (engine.place(&folder, "there"), Engine::Sqlite.place(&folder, "back"));
+    let file = FILE.small(&folder, "file");
+    let (there, back) = (engine.place(&folder, "there"), FILE.place(&folder, "back"));
     for strategy in support::STRATEGIES {
         let (source, target, last) = (file.open(), there.create(), back.create());
         let options = || MigrateOptions { strategy, ..MigrateOptions::default() };
@@ -188,7 +175,7 @@ fn migrates_from_and_to_a_file(engine: Engine) {
 
 fn metrics_far_apart_are_copied(engine: Engine) {
     let folder = Folder::new();
-    let (place, file) = (engine.small(&folder, "a"), Engine::Sqlite.place(&folder, "file"));
+    let (place, file) = (engine.small(&folder, "a"), FILE.place(&folder, "file"));
     // So few in such a range are looked up by their ids, a hundred at a time.
     let ids = || (1..=230).map(|at| at * 5000);
     let metrics: String = ids().map(|id| format!("INSERT INTO METRIC VALUES ({id}, 'far', {id}.5, NULL);\n")).collect();
@@ -246,7 +233,7 @@ fn a_refused_migration_leaves_everything_as_it_was(engine: Engine) {
     there.execute("INSERT INTO EXPERIMENT VALUES (7, 'mine', NULL, '2023-12-01T10:00:00', '2023-12-01T10:00:00')");
     let before = there.dump();
     let result = support::open(&file).migrate_experiment(1, Some(&there.open()), MigrateOptions::default());
-    if engine == Engine::Sqlite {
+    if !engine.checks_lengths {
         result.unwrap();
         return;
     }
@@ -278,17 +265,15 @@ newline', 0, '2023-12-01T10:00:00.000001', '2023-12-01 10:00:00');
     let (source, target) = (support::open(&file), there.create());
     let new = migrated(&source, Some(&target), 0, MigrateOptions::default());
     assert_eq!(digest(&target, new), digest(&source, 0));
-    let back = Engine::Sqlite.place(&folder, "back").create();
+    let back = FILE.place(&folder, "back").create();
     let newest = migrated(&target, Some(&back), new, MigrateOptions::default());
     assert_eq!(digest(&back, newest), digest(&source, 0));
-    if let Engine::Server(_) = engine {
-        assert_eq!(there.cell("SELECT total_val FROM METRIC WHERE type = 'c'"), "real 0000000000000001");
-        assert_eq!(there.cell("SELECT per_label_val FROM METRIC WHERE type = 'e'"), r#"text "nul \\x00 inside""#);
-        assert_eq!(
-            there.cell("SELECT title FROM EXPERIMENT"),
-            format!("text {:?}", "q'uo\"te\\ \\n \\0 😀 é".as_bytes().escape_ascii().to_string())
-        );
-    }
+    assert_eq!(there.cell("SELECT total_val FROM METRIC WHERE type = 'c'"), "real 0000000000000001");
+    assert_eq!(there.cell("SELECT per_label_val FROM METRIC WHERE type = 'e'"), r#"text "nul \\x00 inside""#);
+    assert_eq!(
+        there.cell("SELECT title FROM EXPERIMENT"),
+        format!("text {:?}", "q'uo\"te\\ \\n \\0 😀 é".as_bytes().escape_ascii().to_string())
+    );
 }
 
 /// Extra columns of every kind, without a declared type too, and a name that has to be quoted.
@@ -303,7 +288,7 @@ fn adding(place: &Place, act: &dyn Fn(&Manager) -> expmig::Result<i64>) -> i64 {
     let (manager, before) = (place.create(), place.dump());
     let refused = match act(&manager) {
         Ok(done) => {
-            assert_eq!(place.engine, Engine::Sqlite, "a server's columns are added by hand");
+            assert!(place.engine.adds_columns, "these columns are added by hand");
             return done;
         }
         Err(error) => error,
@@ -362,7 +347,7 @@ fn validates(engine: Engine) {
 
 fn exports_the_same_document(engine: Engine) {
     let folder = Folder::new();
-    let (place, file) = (engine.small(&folder, "a"), Engine::Sqlite.small(&folder, "file"));
+    let (place, file) = (engine.small(&folder, "a"), FILE.small(&folder, "file"));
     for place in [&place, &file] {
         // A server writes every fraction with six digits.
         place.execute("UPDATE EXPERIMENT SET update_time = '2023-12-01T11:00:00.500000' WHERE id = 1");
@@ -379,7 +364,7 @@ fn exports_the_same_document(engine: Engine) {
 
 fn imports_what_was_exported(engine: Engine) {
     let folder = Folder::new();
-    let file = Engine::Sqlite.small(&folder, "file").open();
+    let file = FILE.small(&folder, "file").open();
     let text = file.export_to_string(1, ExportOptions::default()).unwrap();
     let place = engine.place(&folder, "there");
     let manager = place.create();
@@ -425,7 +410,7 @@ fn transforms_without_an_undo_log(engine: Engine) {
         assert_eq!((done.updated, done.copied, preview.updated), (4, 1, 4));
         (digest(&manager, 1), digest(&manager, 2), place.cell("SELECT count(*) FROM METRIC"))
     };
-    assert_eq!(transformed(engine, "a"), transformed(Engine::Sqlite, "wanted"));
+    assert_eq!(transformed(engine, "a"), transformed(FILE, "wanted"));
 }
 
 fn snapshots_bring_back_what_was_there(engine: Engine) {
@@ -461,7 +446,7 @@ fn snapshots_bring_back_what_was_there(engine: Engine) {
 
 fn snapshots_of_other_engines_are_restored_when_forced(engine: Engine) {
     let folder = Folder::new();
-    let (file, place) = (Engine::Sqlite.small(&folder, "file"), engine.place(&folder, "there"));
+    let (file, place) = (FILE.small(&folder, "file"), engine.place(&folder, "there"));
     let (source, target) = (file.open(), place.create());
     let id = source.create_snapshot("", SnapshotOptions::default()).unwrap();
     let error = target.restore_snapshot(&id, RestoreOptions::default()).unwrap_err();
@@ -476,7 +461,7 @@ fn snapshots_of_other_engines_are_restored_when_forced(engine: Engine) {
 fn rules_are_applied_on_the_way(engine: Engine) {
     let folder = Folder::new();
     let rules = || MigrateOptions { transformation_rules: Some(RULES.to_owned()), ..MigrateOptions::default() };
-    let file = Engine::Sqlite.small(&folder, "file").open();
+    let file = FILE.small(&folder, "file").open();
     let wanted = digest(&file, migrated(&file, None, 1, rules()));
     let (source, target) = (engine.small(&folder, "a").open(), engine.place(&folder, "b").create());
     assert_eq!(digest(&source, migrated(&source, None, 1, rules())), wanted);
@@ -525,21 +510,12 @@ fn queries_read_and_do_nothing_else(engine: Engine) {
         let error = ask(sql, &[]).unwrap_err();
         assert_eq!(error.status(), status, "{sql}: {}", error.to_json());
     }
-    if engine != Engine::Sqlite {
-        for sql in [
-            "SELECT 1 INTO OUTFILE '/tmp/expmig-test'",
-            "SELECT 1 INTO @x",
-            "SELECT * FROM METRIC FOR UPDATE",
-            "SELECT GET_LOCK('a', 0)",
-            "SELECT /*! 1 INTO @x */",
-            "WITH x AS (SELECT 1 AS y) DELETE FROM METRIC WHERE id IN (SELECT y FROM x)",
-            "SET @x = 1",
-            "KILL 1",
-        ] {
-            assert_eq!(ask(sql, &[]).unwrap_err().status(), Status::Misuse, "{sql}");
-        }
-        // What only the transaction refuses, or undoes.
-        place.execute("CREATE FUNCTION writes() RETURNS INT DETERMINISTIC MODIFIES SQL DATA BEGIN DELETE FROM EPOCH_ARTIFACT WHERE epoch_idx >= 0; RETURN 1; END");
+    for sql in engine.sly_queries {
+        assert_eq!(ask(sql, &[]).unwrap_err().status(), Status::Misuse, "{sql}");
+    }
+    // What only the transaction refuses, or undoes.
+    if let Some(function) = engine.writing_function {
+        place.execute(function);
         assert_eq!(ask("SELECT writes()", &[]).unwrap_err().status(), Status::Misuse);
         place.execute("DROP FUNCTION writes");
     }
@@ -564,23 +540,14 @@ fn columns_that_the_target_fills_itself_stop_nothing(engine: Engine) {
     let newer = engine.small(&folder, "newer");
     // What ALTER TABLE lets one add everywhere, and a key of a junction table's own.
     newer.execute("ALTER TABLE METRIC ADD COLUMN unit VARCHAR(20) NOT NULL DEFAULT 'none';\nALTER TABLE TRIAL ADD COLUMN stars INTEGER NOT NULL DEFAULT 3;");
-    match engine {
-        Engine::Sqlite => newer.execute(
-            "ALTER TABLE RESULTS_METRIC RENAME TO old;
-             CREATE TABLE RESULTS_METRIC (nr INTEGER PRIMARY KEY, results_id INTEGER NOT NULL, metric_id INTEGER NOT NULL, UNIQUE (results_id, metric_id));
-             INSERT INTO RESULTS_METRIC (results_id, metric_id) SELECT results_id, metric_id FROM old; DROP TABLE old",
-        ),
-        Engine::Server(_) => newer.execute(
-            "ALTER TABLE RESULTS_METRIC ADD COLUMN nr BIGINT AUTO_INCREMENT UNIQUE;\nALTER TABLE EPOCH ADD COLUMN created TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP;",
-        ),
-    }
+    newer.execute(engine.filled_columns);
     let target = newer.open();
     for strategy in support::STRATEGIES {
         let options = || MigrateOptions { strategy, ..MigrateOptions::default() };
         let plan =
             older.plan_migration(1, Some(&target), options()).unwrap_or_else(|error| panic!("{}", error.to_json()));
         let filled = support::at(&plan, "/filled_columns").as_array().expect("a list").len();
-        assert_eq!(filled, if engine == Engine::Sqlite { 3 } else { 4 }, "{plan}");
+        assert_eq!(filled, if engine.stamps { 4 } else { 3 }, "{plan}");
         let done =
             older.migrate_experiment(1, Some(&target), options()).unwrap_or_else(|error| panic!("{}", error.to_json()));
         for column in ["METRIC.unit", "TRIAL.stars", "RESULTS_METRIC.nr"] {
@@ -596,8 +563,8 @@ fn columns_that_the_target_fills_itself_stop_nothing(engine: Engine) {
         let skipped =
             older.migrate_experiment(1, Some(&target), again).unwrap_or_else(|error| panic!("{}", error.to_json()));
         assert!(skipped.skipped || strategy == expmig::Strategy::Aggressive, "{}", skipped.to_json());
-        // Within one database the values are there, and are copied; the numbers are new. (A server's TIMESTAMP is another matter.)
-        if engine == Engine::Sqlite {
+        // Within one database the values are there, and are copied; the numbers are new. (A TIMESTAMP is another matter.)
+        if !engine.stamps {
             let within =
                 target.migrate_experiment(new, None, options()).unwrap_or_else(|error| panic!("{}", error.to_json()));
             assert!(
@@ -618,7 +585,7 @@ fn columns_that_the_target_fills_itself_stop_nothing(engine: Engine) {
     assert!(imported.warnings.iter().any(|warning| warning.contains("METRIC.unit")), "{:?}", imported.warnings);
     // A document that has the values brings them along, but for the numbers.
     newer.execute(&format!("UPDATE TRIAL SET stars = 5 WHERE experiment_id = {};", imported.experiment_id));
-    if engine == Engine::Sqlite {
+    if !engine.stamps {
         let document = target.export_to_string(imported.experiment_id, ExportOptions::default()).unwrap();
         let again = target
             .import_from_string(document.as_bytes(), ImportOptions::default())
@@ -637,17 +604,16 @@ fn columns_that_the_target_fills_itself_stop_nothing(engine: Engine) {
 
 macro_rules! scenarios {
     ($($name:ident),* $(,)?) => {
-        mod sqlite {
-            $(#[test] fn $name() { super::$name(super::Engine::Sqlite); })*
-        }
-        mod mariadb {
-            $(#[test] fn $name() { super::$name(super::Engine::Server(super::Kind::MariaDb)); })*
-        }
-        mod mysql_server {
+        scenarios!(@of sqlite SQLITE $($name)*);
+        scenarios!(@of mariadb MARIADB $($name)*);
+        scenarios!(@of mysql_server MYSQL $($name)*);
+    };
+    (@of $module:ident $engine:ident $($name:ident)*) => {
+        mod $module {
             $(#[test] fn $name() {
-                match super::Kind::Mysql.shared() {
-                    Some(_) => super::$name(super::Engine::Server(super::Kind::Mysql)),
-                    None => eprintln!("skipped: EXPMIG_TEST_MYSQLD names no mysqld"),
+                match super::quirks::$engine.client.is_there() {
+                    true => super::$name(&super::quirks::$engine),
+                    false => eprintln!("{} {}", super::server::SKIPPED, stringify!($engine)),
                 }
             })*
         }

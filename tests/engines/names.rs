@@ -6,8 +6,7 @@ use expmig::{
 };
 
 use super::support::Folder;
-use super::support::server::Kind;
-use super::{Engine, Place, digest, migrated};
+use super::{Engine, FILE, Place, digest, migrated};
 
 fn tables(error: &expmig::Error) -> Vec<&str> {
     error.details().iter().filter(|detail| detail.key == "table").map(|detail| detail.value.as_str()).collect()
@@ -19,34 +18,9 @@ fn refused(place: &Place, options: OpenOptions, status: Status) -> expmig::Error
     error
 }
 
-/// What takes the place of BATCH_METRIC, whose rows stand elsewhere then.
-fn impostors(engine: Engine) -> &'static [(&'static str, &'static str)] {
-    match engine {
-        Engine::Sqlite => &[
-            ("a view", "CREATE VIEW batch_metric AS SELECT * FROM moved"),
-            ("a virtual table", "CREATE VIRTUAL TABLE BATCH_METRIC USING fts5(x, y)"),
-        ],
-        Engine::Server(Kind::MariaDb) => &[
-            ("a view", "CREATE VIEW BATCH_METRIC AS SELECT * FROM moved"),
-            ("a sequence", "CREATE SEQUENCE BATCH_METRIC"),
-            (
-                "somewhere else",
-                "CREATE TABLE m1 (x INT, y INT) ENGINE = MyISAM;\nCREATE TABLE BATCH_METRIC (x INT, y INT) ENGINE = MERGE UNION = (m1)",
-            ),
-        ],
-        Engine::Server(Kind::Mysql) => &[
-            ("a view", "CREATE VIEW BATCH_METRIC AS SELECT * FROM moved"),
-            (
-                "somewhere else",
-                "CREATE TABLE m1 (x INT, y INT) ENGINE = MyISAM;\nCREATE TABLE BATCH_METRIC (x INT, y INT) ENGINE = MERGE UNION = (m1)",
-            ),
-        ],
-    }
-}
-
 pub fn what_has_a_known_name_and_is_no_table_stops_every_call(engine: Engine) {
     let folder = Folder::new();
-    for (at, (kind, statement)) in impostors(engine).iter().enumerate() {
+    for (at, (kind, statement)) in engine.impostors.iter().enumerate() {
         let place = engine.small(&folder, &format!("a{at}"));
         let (manager, target) = (place.open(), engine.place(&folder, &format!("b{at}")));
         place.execute("ALTER TABLE BATCH_METRIC RENAME TO moved");
@@ -119,7 +93,7 @@ pub fn tables_are_created_where_nothing_else_is(engine: Engine) {
     let whole = place.dump();
     let cut = engine.place(&folder, "cut off");
     drop(cut.create());
-    if engine != Engine::Sqlite {
+    if engine.ddl_commits {
         for table in ["BATCH_ARTIFACT", "BATCH_METRIC", "EPOCH_ARTIFACT"] {
             cut.execute(&format!("DROP TABLE {table}"));
         }
@@ -143,7 +117,7 @@ pub fn somebody_elses_table_of_a_known_name_is_not_completed(engine: Engine) {
 
 /// Foreign keys are not looked at, as in a schema that was filled from a dump.
 fn without_foreign_keys(engine: Engine, script: &str) -> String {
-    if engine == Engine::Sqlite { script.to_owned() } else { format!("SET foreign_key_checks = 0;\n{script}") }
+    format!("{};\n{script}", engine.unchecked)
 }
 
 pub fn new_ids_are_above_every_id_that_is_mentioned(engine: Engine) {
@@ -167,11 +141,9 @@ pub fn new_ids_are_above_every_id_that_is_mentioned(engine: Engine) {
     let copy = migrated(&manager, None, 1, MigrateOptions::default());
     assert_eq!(digest(&manager, copy), wanted);
     let document = manager.export_to_string(1, ExportOptions::default()).expect("a document");
-    if engine == Engine::Sqlite {
-        let imported = manager.import_from_string(document.as_bytes(), ImportOptions::default());
-        let imported = imported.unwrap_or_else(|error| panic!("{}", error.to_json()));
-        assert_eq!(digest(&manager, imported.experiment_id), wanted);
-    }
+    let imported = manager.import_from_string(document.as_bytes(), ImportOptions::default());
+    let imported = imported.unwrap_or_else(|error| panic!("{}", error.to_json()));
+    assert_eq!(digest(&manager, imported.experiment_id), wanted);
     // What dangled dangles still: no new row is in its place.
     assert_eq!(place.cell(orphans), before);
 }
@@ -199,7 +171,9 @@ pub fn a_trial_without_an_id_is_not_left_out_silently(engine: Engine) {
 
 pub fn columns_with_the_names_of_a_rowid_are_kept(engine: Engine) {
     // SQLite's own tables have them in tests/database/odd_schemas.rs.
-    let Engine::Server(_) = engine else { return };
+    if !engine.rowid_is_a_name {
+        return;
+    }
     let folder = Folder::new();
     let place = engine.small(&folder, "a");
     for table in ["METRIC", "EPOCH_METRIC", "TRIAL"] {
@@ -210,7 +184,7 @@ pub fn columns_with_the_names_of_a_rowid_are_kept(engine: Engine) {
     }
     let (manager, before) = (place.open(), place.dump());
     let wanted = digest(&manager, 1);
-    let target = Engine::Sqlite.place(&folder, "b").create();
+    let target = FILE.place(&folder, "b").create();
     assert_eq!(digest(&target, migrated(&manager, Some(&target), 1, MigrateOptions::default())), wanted);
     let id = manager.create_snapshot("", SnapshotOptions::default());
     let id = id.unwrap_or_else(|error| panic!("{}", error.to_json()));

@@ -5,11 +5,8 @@ use expmig::{
     SnapshotOptions, Status, Strategy, TransformOptions, TransformationResult, UndoOptions,
 };
 
-use mysql::prelude::Queryable;
-
-use super::support::server::Server;
 use super::support::{Folder, SMALL, SMALL_BATCHES, details};
-use super::{Engine, Place, digest};
+use super::{Engine, FILE, Place, digest};
 
 /// The options of a restore without a safety snapshot.
 fn alone() -> RestoreOptions {
@@ -29,13 +26,12 @@ const NOTES: &str = "CREATE TABLE NOTE_CASCADE (id INT PRIMARY KEY, e BIGINT, FO
     INSERT INTO NOTE_RESTRICT VALUES (7, 2)";
 
 pub fn a_restore_leaves_the_tables_of_others_as_they_are(engine: Engine) {
-    // A snapshot of a file has them, too.
-    let Engine::Server(kind) = engine else { return };
+    // A snapshot of a whole file has them, too.
+    let (Some(elsewhere), false) = (engine.client.neighbour(), engine.restores_whole) else { return };
     let folder = Folder::new();
     let place = engine.small(&folder, "a");
     place.execute(NOTES);
     // From another schema, too.
-    let elsewhere = kind.shared().unwrap().schema();
     place.execute(&format!(
         "CREATE TABLE {elsewhere}.NOTE (id INT PRIMARY KEY, e BIGINT, FOREIGN KEY (e) REFERENCES {}.EXPERIMENT(id) ON DELETE CASCADE);
          INSERT INTO {elsewhere}.NOTE VALUES (1, 1)",
@@ -79,7 +75,9 @@ pub fn a_restore_leaves_the_tables_of_others_as_they_are(engine: Engine) {
 }
 
 pub fn a_restore_is_read_back_whatever_triggers_do(engine: Engine) {
-    let Engine::Server(_) = engine else { return };
+    if engine.restores_whole {
+        return;
+    }
     let folder = Folder::new();
     let place = engine.small(&folder, "a");
     place.execute("CREATE TABLE SEEN (id BIGINT, x INT)");
@@ -104,18 +102,16 @@ pub fn a_restore_is_read_back_whatever_triggers_do(engine: Engine) {
 }
 
 pub fn a_restore_without_the_right_to_see_who_refers_says_so(engine: Engine) {
-    let Engine::Server(kind) = engine else { return };
+    let Some(elsewhere) = engine.client.neighbour() else { return };
     let folder = Folder::new();
     let place = engine.small(&folder, "a");
-    let server = kind.shared().unwrap();
-    let elsewhere = server.schema();
     let (ours, user) = (place.schema(), format!("u{}", place.schema()));
     place.execute(&format!(
         "CREATE USER {user} IDENTIFIED BY 'p';\nGRANT ALL ON {ours}.* TO {user};
          CREATE TABLE {elsewhere}.NOTE (id INT PRIMARY KEY, e BIGINT, FOREIGN KEY (e) REFERENCES {ours}.EXPERIMENT(id) ON DELETE CASCADE);
          INSERT INTO {elsewhere}.NOTE VALUES (1, 1)"
     ));
-    let limited = Place { engine, url: server.url_as(&user, "p", ours), snapshots: place.snapshots.clone() };
+    let limited = place.as_account(&user, "p").expect("accounts");
     let id = snapshot(&limited);
     let done = limited.open().restore_snapshot(&id, alone()).unwrap_or_else(|error| panic!("{}", error.to_json()));
     assert!(done.warnings.iter().any(|warning| warning.contains("PROCESS")), "{:?}", done.warnings);
@@ -150,7 +146,7 @@ fn scale(manager: &Manager, selection: &MetricSelection, factor: &str) -> expmig
 
 /// Rows in a file where METRIC has another rule for rows that are in each other's way.
 fn with_rule(folder: &Folder, name: &str, rule: &str, rows: &[&str]) -> Place {
-    let place = Engine::Sqlite.place(folder, name);
+    let place = FILE.place(folder, name);
     let schema = super::support::schema(2);
     let metric = schema.find("TABLE METRIC (").expect("the table");
     let end = metric + schema[metric..].find(");\n").expect("its end");
@@ -160,7 +156,9 @@ fn with_rule(folder: &Folder, name: &str, rule: &str, rows: &[&str]) -> Place {
 }
 
 pub fn rules_for_rows_in_each_others_way_delete_nothing(engine: Engine) {
-    let Engine::Sqlite = engine else { return };
+    if !engine.conflict_rules {
+        return;
+    }
     let folder = Folder::new();
     let document = engine.small(&folder, "whole").open().export_to_string(1, ExportOptions::default()).unwrap();
     for (nth, (clause, trigger)) in ["REPLACE", "IGNORE", "ROLLBACK", "FAIL"]
@@ -225,10 +223,7 @@ pub fn triggers_that_add_or_remove_rows_of_ours_stop_every_call_that_writes(engi
     // CONSERVATIVE takes no warnings, and this one is linked to nothing.
     source.execute("DELETE FROM ARTIFACT WHERE id = 57");
     let document = source.open().export_to_string(1, ExportOptions::default()).unwrap();
-    let body = |statement: &str| match engine {
-        Engine::Sqlite => format!("BEGIN {statement}; END"),
-        Engine::Server(_) => format!("FOR EACH ROW {statement}"),
-    };
+    let body = engine.for_each_row;
     for statement in [
         "DELETE FROM EPOCH_ARTIFACT WHERE epoch_trial_run_id = 22",
         "INSERT INTO ARTIFACT VALUES (-1000 - NEW.id, 'x', 'y')",
@@ -267,7 +262,7 @@ pub fn triggers_that_exchange_or_change_rows_stop_every_call_that_writes(engine:
     let document = source.open().export_to_string(1, ExportOptions::default()).unwrap();
     let from = source.open();
     let first = MetricSelection { experiments: Some(vec![1]), metrics: None };
-    // Of none the number of rows tells. The last one cannot be set off by a change of metrics on a server.
+    // Of none the number of rows tells. One of them cannot be set off by a change of metrics everywhere.
     for (nth, (statement, by_update)) in [
         (
             "DELETE FROM EPOCH_ARTIFACT WHERE epoch_trial_run_id = 22; INSERT INTO EPOCH_ARTIFACT VALUES (0, 22, 56)",
@@ -275,16 +270,13 @@ pub fn triggers_that_exchange_or_change_rows_stop_every_call_that_writes(engine:
         ),
         ("UPDATE TRIAL SET name = 'taken' WHERE id = 13", true),
         ("UPDATE EXPERIMENT SET update_time = '2024-01-01T00:00:00' WHERE id = 1", true),
-        ("UPDATE METRIC SET total_val = 5 WHERE id = 36", engine == Engine::Sqlite),
+        ("UPDATE METRIC SET total_val = 5 WHERE id = 36", engine.triggers_change_their_table),
         ("UPDATE EPOCH_METRIC SET metric_id = 34 WHERE epoch_trial_run_id = 24", true),
     ]
     .into_iter()
     .enumerate()
     {
-        let body = match engine {
-            Engine::Sqlite => format!("BEGIN {statement}; END"),
-            Engine::Server(_) => format!("FOR EACH ROW BEGIN {statement}; END"),
-        };
+        let body = (engine.for_each_row)(statement);
         let place = engine.small(&folder, &format!("a{nth}"));
         place.execute("DELETE FROM ARTIFACT WHERE id = 57");
         place.execute(&format!("CREATE TRIGGER meddles AFTER INSERT ON TRIAL_RUN {body}"));
@@ -328,10 +320,7 @@ pub fn triggers_that_look_on_stop_no_transformation(engine: Engine) {
     let folder = Folder::new();
     let place = engine.small(&folder, "a");
     place.execute("CREATE TABLE SEEN (id BIGINT, x INT)");
-    let body = match engine {
-        Engine::Sqlite => "BEGIN INSERT INTO SEEN VALUES (new.metric_id, 1); END",
-        Engine::Server(_) => "FOR EACH ROW INSERT INTO SEEN VALUES (NEW.metric_id, 1)",
-    };
+    let body = (engine.for_each_row)("INSERT INTO SEEN VALUES (NEW.metric_id, 1)");
     let of_metric = body.replace("metric_id", "id");
     place.execute(&format!("CREATE TRIGGER u AFTER UPDATE ON METRIC {of_metric}"));
     place.execute(&format!("CREATE TRIGGER i AFTER INSERT ON METRIC {of_metric}"));
@@ -348,10 +337,7 @@ pub fn triggers_that_look_on_stop_no_transformation(engine: Engine) {
     assert_ne!(place.cell("SELECT count(*) FROM SEEN"), "Integer(0)");
     // Whose row the job names may be changed.
     let touches = "UPDATE EXPERIMENT SET update_time = '2099-01-01T00:00:00' WHERE id = 2";
-    place.execute(&match engine {
-        Engine::Sqlite => format!("CREATE TRIGGER t AFTER INSERT ON TRIAL BEGIN {touches}; END"),
-        Engine::Server(_) => format!("CREATE TRIGGER t AFTER INSERT ON TRIAL FOR EACH ROW {touches}"),
-    });
+    place.execute(&format!("CREATE TRIGGER t AFTER INSERT ON TRIAL {}", (engine.for_each_row)(touches)));
     let into = MigrateOptions { target_experiment: Some(2), ..MigrateOptions::default() };
     place.open().migrate_experiment(1, None, into).unwrap_or_else(|error| panic!("{}", error.to_json()));
 }
@@ -359,10 +345,7 @@ pub fn triggers_that_look_on_stop_no_transformation(engine: Engine) {
 pub fn triggers_that_leave_our_rows_alone_are_somebodys_own_affair(engine: Engine) {
     let folder = Folder::new();
     let place = engine.small(&folder, "a");
-    let body = match engine {
-        Engine::Sqlite => "BEGIN INSERT OR IGNORE INTO SEEN VALUES (new.trial_id, 1); END",
-        Engine::Server(_) => "FOR EACH ROW INSERT IGNORE INTO SEEN VALUES (NEW.trial_id, 1)",
-    };
+    let body = (engine.for_each_row)(&format!("{} INTO SEEN VALUES (NEW.trial_id, 1)", engine.insert_or_ignore));
     place.execute("CREATE TABLE SEEN (id BIGINT PRIMARY KEY, x INT)");
     place.execute(&format!("CREATE TRIGGER looks AFTER INSERT ON TRIAL_RUN {body}"));
     let manager = place.open();
@@ -373,7 +356,9 @@ pub fn triggers_that_leave_our_rows_alone_are_somebodys_own_affair(engine: Engin
 }
 
 pub fn a_trigger_that_undoes_the_transaction_ends_the_call(engine: Engine) {
-    let Engine::Sqlite = engine else { return };
+    if !engine.triggers_undo_transactions {
+        return;
+    }
     let folder = Folder::new();
     let place = engine.small(&folder, "a");
     place.execute(
@@ -392,25 +377,30 @@ pub fn a_trigger_that_undoes_the_transaction_ends_the_call(engine: Engine) {
 }
 
 pub fn an_account_that_is_not_shown_triggers_is_not_fooled_by_them(engine: Engine) {
-    let Engine::Server(kind) = engine else { return };
+    // Files have no accounts.
+    if engine.server.is_none() {
+        return;
+    }
     let folder = Folder::new();
     let (source, place) = (engine.small(&folder, "source"), engine.small(&folder, "a"));
     let (ours, user) = (place.schema(), format!("u{}", place.schema()));
+    let limited = place.as_account(&user, "p").expect("accounts");
     place.execute(&format!(
         "CREATE USER {user} IDENTIFIED BY 'p';\nGRANT SELECT, INSERT, UPDATE, DELETE ON {ours}.* TO {user}"
     ));
-    let limited =
-        Place { engine, url: kind.shared().unwrap().url_as(&user, "p", ours), snapshots: place.snapshots.clone() };
     let from = source.open();
     let aggressive = || MigrateOptions { strategy: Strategy::Aggressive, ..MigrateOptions::default() };
     from.migrate_experiment(1, Some(&limited.open()), aggressive()).unwrap_or_else(|e| panic!("{}", e.to_json()));
-    place.execute("CREATE TRIGGER meddles AFTER INSERT ON TRIAL_RUN FOR EACH ROW DELETE FROM EPOCH_ARTIFACT WHERE epoch_trial_run_id = 22");
+    let deletes = (engine.for_each_row)("DELETE FROM EPOCH_ARTIFACT WHERE epoch_trial_run_id = 22");
+    place.execute(&format!("CREATE TRIGGER meddles AFTER INSERT ON TRIAL_RUN {deletes}"));
     let error = refused(&limited, "hidden", |to| from.migrate_experiment(1, Some(to), aggressive()));
     assert_eq!(error.status(), Status::Mismatch, "{}", error.to_json());
 }
 
 pub fn columns_that_the_server_stamps_keep_their_value(engine: Engine) {
-    let Engine::Server(_) = engine else { return };
+    if !engine.stamps {
+        return;
+    }
     let folder = Folder::new();
     let place = engine.small(&folder, "a");
     for table in ["METRIC", "EPOCH_METRIC", "BATCH_METRIC", "EXPERIMENT"] {
@@ -513,33 +503,10 @@ fn without_log(place: &Place) -> Vec<(String, Vec<Vec<String>>)> {
     place.dump().into_iter().filter(|(table, _)| !table.starts_with("EXPMIG_") && !counts(table)).collect()
 }
 
-/// A database that has the same name and the same rows, and where nothing tells that it is another one but that it is.
-fn twin(engine: Engine, folder: &Folder, place: &Place) -> (Place, Option<Server>) {
-    let rows = [SMALL, SMALL_BATCHES].concat();
-    match engine {
-        Engine::Sqlite => {
-            std::fs::create_dir(folder.path("copy")).unwrap();
-            let copy = folder.copy_of(std::path::Path::new(&place.url), "copy/a.db");
-            (Place { engine, url: copy.display().to_string(), snapshots: place.snapshots.clone() }, None)
-        }
-        Engine::Server(kind) => {
-            let server = Server::start(kind, &[]).expect("another server");
-            server.connect_as("root", "", None).query_drop(format!("CREATE SCHEMA {}", place.schema())).unwrap();
-            let twin = Place { engine, url: server.url(place.schema()), snapshots: place.snapshots.clone() };
-            drop(twin.create());
-            let mut client = server.connect(place.schema());
-            for statement in rows.split(";\n").map(str::trim).filter(|statement| !statement.is_empty()) {
-                client.query_drop(statement).unwrap();
-            }
-            (twin, Some(server))
-        }
-    }
-}
-
 pub fn what_resembles_a_database_is_not_the_database(engine: Engine) {
     let folder = Folder::new();
     let place = engine.small(&folder, "a");
-    let (twin, _server) = twin(engine, &folder, &place);
+    let (twin, _server) = engine.client.twin(engine, &folder, &place);
     let (original, copy) = (place.open(), twin.open());
     let (of_original, of_copy) = (snapshot(&place), snapshot(&twin));
     let cleanup = |manager: &Manager, claim| {
@@ -567,20 +534,11 @@ pub fn what_resembles_a_database_is_not_the_database(engine: Engine) {
     let database = manifest["database"].as_object_mut().unwrap();
     database.retain(|key, _| !matches!(key.as_str(), "device" | "path" | "server"));
     std::fs::write(&path, manifest.to_string()).unwrap();
-    let known = match engine {
-        Engine::Sqlite => {
-            assert_eq!(
-                copy.restore_snapshot(&id, alone()).map(|done| done.to_json()).unwrap_err().status(),
-                Status::Mismatch
-            );
-            "same_file"
-        }
-        Engine::Server(_) => {
-            let error = original.restore_snapshot(&id, alone()).map(|done| done.to_json()).unwrap_err();
-            assert_eq!(details(&error, "known"), ["same_content"], "{}", error.to_json());
-            "same_content"
-        }
-    };
+    // A file says by its inode that it is the same.
+    let (other, known) = if place.file().is_some() { (&copy, "same_file") } else { (&original, "same_content") };
+    let error = other.restore_snapshot(&id, alone()).map(|done| done.to_json()).unwrap_err();
+    assert_eq!(error.status(), Status::Mismatch, "{}", error.to_json());
+    assert!(place.file().is_some() || details(&error, "known") == [known], "{}", error.to_json());
     let forced = original.restore_snapshot(&id, RestoreOptions { force: true, ..alone() }).unwrap();
     assert_eq!(forced.to_json()["database"], known);
 }

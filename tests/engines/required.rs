@@ -24,15 +24,7 @@ const LEAVING: &str = "UPDATE TRIAL SET parent_id = 13 WHERE id = 12;\nUPDATE EP
 impl Place {
     /// Adds a column that refuses NULL and is a foreign key.
     fn insist(&self, (table, column, parent, value): (&str, &str, &str, i64)) {
-        self.execute(&match self.engine {
-            Engine::Sqlite => format!(
-                "PRAGMA foreign_keys = OFF; ALTER TABLE {table} ADD COLUMN {column} INTEGER NOT NULL DEFAULT {value} REFERENCES {parent}(id)"
-            ),
-            Engine::Server(_) => format!(
-                "ALTER TABLE {table} ADD COLUMN {column} BIGINT NOT NULL DEFAULT {value};\n\
-                 ALTER TABLE {table} ALTER COLUMN {column} DROP DEFAULT, ADD FOREIGN KEY ({column}) REFERENCES {parent}(id)"
-            ),
-        });
+        self.execute(&(self.engine.firm_link)(table, column, parent, value));
     }
 
     fn insisting(self) -> Place {
@@ -197,7 +189,7 @@ pub fn rows_that_name_each_other_go_together(engine: Engine) {
     trials.push("(2500, 'chain', 1, '2023-12-01T10:00:01', '2023-12-01T10:30:00', 13, 21)".to_owned());
     trials.push("(3001, 'circle', 1, '2023-12-01T10:00:01', '2023-12-01T10:30:00', 3002, 21)".to_owned());
     trials.push("(3002, 'circle', 1, '2023-12-01T10:00:01', '2023-12-01T10:30:00', 3001, 21)".to_owned());
-    let off = if engine == Engine::Sqlite { "PRAGMA foreign_keys = OFF" } else { "SET foreign_key_checks = 0" };
+    let off = engine.unchecked;
     place.execute(&format!(
         "{off};\nINSERT INTO TRIAL (id, name, experiment_id, start_time, update_time, parent_id, best_run) VALUES {};\n\
          INSERT INTO TRIAL_RUN VALUES (900, 1000, 'x', '2023-12-01T10:00:02', '2023-12-01T10:10:00');\n\

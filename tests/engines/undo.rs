@@ -7,7 +7,7 @@ use expmig::{
 };
 
 use super::support::{Folder, at, details, failed};
-use super::{Engine, Place, digest};
+use super::{Engine, FILE, Place, digest};
 
 const DOUBLE: &str = r#"{"factor": 2, "target": "total"}"#;
 /// Experiment 1 also links metric 36 of experiment 2, from an epoch and from a batch.
@@ -305,7 +305,7 @@ pub fn snapshots_keep_the_log_with_the_data(engine: Engine) {
 /// A snapshot of one engine brings its undo log to the other.
 pub fn a_log_can_be_used_on_another_engine(engine: Engine) {
     let folder = Folder::new();
-    for (nth, (from, to)) in [(Engine::Sqlite, engine), (engine, Engine::Sqlite)].into_iter().enumerate() {
+    for (nth, (from, to)) in [(FILE, engine), (engine, FILE)].into_iter().enumerate() {
         let (source, target) = (from.small(&folder, &format!("from{nth}")), to.place(&folder, &format!("to{nth}")));
         source.execute(ODD);
         // Times and numbers are written differently by the engines, so the digests are compared.

@@ -1,5 +1,5 @@
-//! The C ABI from C: builds the programs in tests/c and examples/c with gcc and with clang, against the shared and the static library that
-//! this `cargo test` built, and with the sanitizers of both, runs all of them, and one of each under valgrind.
+//! The C ABI from C: builds the programs in tests/c and examples/c with gcc and with clang, one against the shared and one against the static
+//! library that this `cargo test` built, and with the sanitizers of both, runs all of them, and one of each under valgrind.
 //!
 //! All programs of one way are in one executable (programs/combined.rs). That a program links alone, the one of the page and
 //! install.rs show.
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::programs::combined::{Combined, Source, WAYS, Way};
+use crate::programs::combined::{Combined, Source, USUAL, WAYS, Way};
 use crate::programs::{ROOT, VALGRIND, succeed, with_databases};
 
 macro_rules! programs {
@@ -114,7 +114,7 @@ fn the_program_in_the_page_about_checks_finds_the_run_that_did_not_learn() {
     let source = folder.path().join("page.c");
     fs::write(&source, text).unwrap();
     let build = |way: Way| way.build(&source, folder.path());
-    check(build, &["digits.db"], |output| {
+    check(&WAYS, build, &["digits.db"], |output| {
         assert_eq!(output, "TRIAL_RUN id=15: the run never learnt anything (0.287)\n");
     });
 }
@@ -126,7 +126,7 @@ fn is_short(example: &str) {
 
 fn check_program(name: &str, arguments: &[&str], judge: impl Fn(&str)) {
     let arguments = [&[name], arguments].concat();
-    check(|way| combined().executable(way).to_owned(), &arguments, judge);
+    check(&USUAL, |way| combined().executable(way).to_owned(), &arguments, judge);
 }
 
 fn check_example(name: &str, arguments: &[&str], judge: impl Fn(&str)) {
@@ -147,10 +147,9 @@ fn combined() -> &'static Combined {
     })
 }
 
-/// Builds a program in every way, and runs it in these and under valgrind; each run has to succeed, and to print what `judge`
-/// accepts.
-fn check(build: impl Fn(Way) -> PathBuf, arguments: &[&str], judge: impl Fn(&str)) {
-    for way in WAYS {
+/// Builds a program in these ways, and runs it in these and under valgrind; each run has to succeed, and to print what `judge` accepts.
+fn check(ways: &[Way], build: impl Fn(Way) -> PathBuf, arguments: &[&str], judge: impl Fn(&str)) {
+    for &way in ways {
         let program = build(way);
         judge(&run(&mut Command::new(&program), arguments, &way.to_string()));
         if way == WAYS[0] {

@@ -15,7 +15,7 @@ use crate::programs::combined::WAYS;
 use crate::programs::{ROOT, VALGRIND, with_databases};
 use crate::support::proxy::{Fault, Moment, Proxy, Way};
 use crate::support::random::{Random, seed_or};
-use crate::support::server::{Kind, PASSWORD, Server, USER, escaped};
+use crate::support::server::{Kind, PASSWORD, Server, USER, each_own, escaped};
 use mysql::prelude::Queryable;
 
 /// How connections are made, as parameters of a URL.
@@ -115,12 +115,7 @@ fn each_with(more: &[&str], test: impl Fn(&mut Server, &[&str])) {
     let folder = tempfile::tempdir().expect("a folder");
     let options = certificate(folder.path());
     let options: Vec<&str> = options.iter().map(String::as_str).chain(more.iter().copied()).collect();
-    for kind in [Kind::MariaDb, Kind::Mysql] {
-        match Server::start(kind, &options) {
-            Some(mut server) => test(&mut server, &options),
-            None => eprintln!("skipped on {kind:?}: EXPMIG_TEST_MYSQLD names no mysqld"),
-        }
-    }
+    each_own(&options, |server| test(server, &options));
 }
 
 /// How often.

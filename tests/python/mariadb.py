@@ -1,6 +1,8 @@
 """A private server for a test, in a folder of its own: nothing of the system is touched. MariaDB is the one that EXPMIG_TEST_MARIADBD
 names, or the system's; MySQL only the one that EXPMIG_TEST_MYSQLD names."""
+import atexit
 import contextlib
+import functools
 import os
 import pwd
 import shutil
@@ -60,21 +62,40 @@ def certificates(folder):
     subprocess.run(["sh", "-c", script, "sh", str(folder)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
+@functools.cache
+def installed(kind):
+    """A data folder as it is after the installation, made once in a process; gone when that ends."""
+    kept, maker = Path(tempfile.mkdtemp(prefix=f"expmig-{kind}-installed-")), os.getpid()
+    # A fork ends without it.
+    atexit.register(lambda: os.getpid() == maker and shutil.rmtree(kept, ignore_errors=True))
+    data = kept / "data"
+    common = ["--no-defaults", f"--datadir={data}", f"--user={user()}"]
+    if kind == "mysql":
+        install = [os.environ["EXPMIG_TEST_MYSQLD"], *common, "--initialize-insecure", f"--log-error={kept}/errors"]
+    else:
+        install = [install_db(), *common, "--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=16M"]
+    subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
+    return data
+
+
+def user():
+    return pwd.getpwuid(os.getuid()).pw_name
+
+
 @contextlib.contextmanager
 def server(*options, with_certificates=False, kind="mariadb"):
     """Starts a server, and ends it. With certificates, its folder has them."""
-    user = pwd.getpwuid(os.getuid()).pw_name
     with tempfile.TemporaryDirectory(prefix="expmig-mariadb-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        common = ["--no-defaults", f"--datadir={folder}/data", f"--user={user}"]
+        subprocess.run(["cp", "-a", "--sparse=always", str(installed(kind)), str(folder / "data")], check=True)
+        # A server's own name, which MySQL makes anew where it is missing, as it has to be in a copy.
+        (folder / "data/auto.cnf").unlink(missing_ok=True)
+        common = ["--no-defaults", f"--datadir={folder}/data", f"--user={user()}"]
         if kind == "mysql":
             binary = os.environ["EXPMIG_TEST_MYSQLD"]
-            install = [binary, *common, "--initialize-insecure", f"--log-error={folder}/errors"]
             options = (*options, "--mysqlx=OFF", "--secure-file-priv=")
         else:
             binary = mariadbd()
-            install = [install_db(), *common, "--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=16M"]
-        subprocess.run(install, check=True, stdout=subprocess.DEVNULL)
         if with_certificates:
             certificates(folder)
             options = (*options, f"--ssl-cert={folder}/cert.pem", f"--ssl-key={folder}/key.pem")

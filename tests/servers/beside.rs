@@ -9,33 +9,12 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::support::Folder;
-use crate::support::server::{Kind, PASSWORD, Server, USER, dump};
+use crate::support::server::{PASSWORD, Server, USER, dump, each, each_own};
 use expmig::{
     Database, Error, ExportOptions, ImportOptions, JobOptions, Manager, MetricSelection, MigrateOptions, OnDuplicate,
     OpenOptions, Status, TransformOptions,
 };
 use mysql::prelude::Queryable;
-
-/// Runs a test on every server there is.
-fn each(test: impl Fn(&'static Server)) {
-    for kind in [Kind::MariaDb, Kind::Mysql] {
-        match kind.shared() {
-            Some(server) => test(server),
-            None => eprintln!("skipped on {kind:?}: EXPMIG_TEST_MYSQLD names no mysqld"),
-        }
-    }
-}
-
-/// As [`each`], with a server of its own for each of these options.
-fn each_own(options: &[&[&str]], test: impl Fn(&Server)) {
-    for kind in [Kind::MariaDb, Kind::Mysql] {
-        for options in options {
-            if let Some(server) = Server::start(kind, options) {
-                test(&server);
-            }
-        }
-    }
-}
 
 fn open(url: &str) -> Manager {
     let database = Database::open(url, OpenOptions::default()).unwrap_or_else(|error| panic!("{}", error.to_json()));
@@ -162,7 +141,9 @@ fn ids_are_kept_from_others_however_the_server_counts() {
         &["--innodb-autoinc-lock-mode=1", "--auto-increment-increment=10"],
         &["--innodb-autoinc-lock-mode=2", "--auto-increment-increment=2", "--skip-local-infile"],
     ];
-    each_own(&modes, |server| work_beside_a_tracker(server, 1100, 4, FAST));
+    for mode in modes {
+        each_own(mode, |server| work_beside_a_tracker(server, 1100, 4, FAST));
+    }
 }
 
 #[test]
@@ -173,7 +154,7 @@ fn twenty_of_twenty_migrations_of_50000_metrics_succeed_beside_a_tracker() {
             twenty(server, pause);
         }
     });
-    each_own(&[&["--auto-increment-increment=10", "--auto-increment-offset=3"]], |server| twenty(server, FAST));
+    each_own(&["--auto-increment-increment=10", "--auto-increment-offset=3"], |server| twenty(server, FAST));
 }
 
 fn twenty(server: &Server, pause: Duration) {

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::support::Folder;
-use crate::support::server::{Kind, PASSWORD, Server, USER, alone, dump, escaped, rows};
+use crate::support::server::{Kind, PASSWORD, Server, USER, dump, each, each_own, escaped, rows};
 use expmig::database::{Connection, Next, Password, Secret, Transaction};
 use expmig::progress::Job;
 use expmig::{
@@ -16,26 +16,6 @@ use expmig::{
     MigrationResult, OpenOptions, RestoreOptions, SnapshotOptions, Status, Strategy, Value, ValueRef,
 };
 use mysql::prelude::Queryable;
-
-/// Runs a test on every server there is.
-fn each(test: impl Fn(&'static Server)) {
-    for kind in [Kind::MariaDb, Kind::Mysql] {
-        match kind.shared() {
-            Some(server) => test(server),
-            None => eprintln!("skipped on {kind:?}: EXPMIG_TEST_MYSQLD names no mysqld"),
-        }
-    }
-}
-
-/// As [`each`], with a server of its own.
-fn each_own(options: &[&str], test: impl Fn(&mut Server)) {
-    for kind in [Kind::MariaDb, Kind::Mysql] {
-        match Server::start(kind, options) {
-            Some(mut server) => test(&mut server),
-            None => eprintln!("skipped on {kind:?}: EXPMIG_TEST_MYSQLD names no mysqld"),
-        }
-    }
-}
 
 fn try_open(url: &str, options: OpenOptions) -> Result<Manager, Error> {
     Database::open(url, options).map(Manager::from)
@@ -622,7 +602,6 @@ type Work<'j> = &'j dyn Fn(&Manager, Box<dyn FnMut(&expmig::Progress) -> Flow + 
 
 #[test]
 fn a_server_that_dies_in_the_middle_leaves_everything_as_it_was() {
-    let _alone = alone();
     each_own(&["--innodb-flush-log-at-trx-commit=1"], |server| {
         let folder = Folder::new();
         let source = support::open(&folder.digits("digits.db"));
@@ -728,7 +707,6 @@ fn a_cut_connection_leaves_everything_as_it_was_and_the_handle_goes_on() {
 
 #[test]
 fn small_packets_and_odd_settings_of_the_server_change_nothing() {
-    let _alone = alone();
     let mut options = vec!["--max-allowed-packet=1M", "--sql-mode=", "--character-set-server=latin1"];
     options.push("--default-time-zone=+05:00");
     let odd = |server: &mut Server| {
@@ -767,7 +745,6 @@ fn small_packets_and_odd_settings_of_the_server_change_nothing() {
 
 #[test]
 fn a_transaction_that_is_too_large_for_the_server_is_a_limit_and_leaves_nothing() {
-    let _alone = alone();
     each_own(&["--log-bin=log", "--server-id=1", "--binlog-format=ROW", "--max-binlog-cache-size=65536"], |server| {
         let folder = Folder::new();
         let source = support::open(&folder.digits("digits.db"));
@@ -799,7 +776,6 @@ fn a_transaction_that_is_too_large_for_the_server_is_a_limit_and_leaves_nothing(
 
 #[test]
 fn a_read_only_server_is_read() {
-    let _alone = alone();
     each_own(&[], |server| {
         let name = schema(server, true);
         let mut root = server.connect(&name);
@@ -897,7 +873,6 @@ fn tables_without_transactions_are_not_written_and_read_with_a_warning() {
 
 #[test]
 fn what_hangs_on_an_experiment_from_another_schema_is_said_also_where_it_may_not_be_read() {
-    let _alone = alone();
     each(|server| {
         let (name, other) = (schema(server, true), server.schema());
         let mut root = server.connect_as("root", "", Some(&other));
@@ -958,7 +933,6 @@ fn what_hangs_on_an_experiment_from_another_schema_is_said_also_where_it_may_not
 
 #[test]
 fn what_a_schema_of_a_server_refuses_is_no_fault_of_ours() {
-    let _alone = alone();
     each(|server| {
         for (made, status) in [
             (
@@ -1024,7 +998,6 @@ fn what_a_server_insists_on_is_named() {
 
 #[test]
 fn a_negative_zero_that_a_file_cannot_hold_is_named_before_anything_is_written() {
-    let _alone = alone();
     each(|server| {
         let folder = Folder::new();
         let name = schema(server, true);
@@ -1054,7 +1027,6 @@ type Follows<'n> = &'n dyn Fn(&dyn Connection, Transaction<'_>) -> expmig::Resul
 
 #[test]
 fn rows_come_in_by_load_data_and_by_insert_alike() {
-    let _alone = alone();
     let nasty = [
         "",
         "\\\\N",
@@ -1156,7 +1128,6 @@ fn certificates(folder: &Path) {
 
 #[test]
 fn connections_are_encrypted_as_the_url_says() {
-    let _alone = alone();
     let (ours, other) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("a folder"));
     certificates(ours.path());
     certificates(other.path());
@@ -1214,7 +1185,6 @@ fn connections_are_encrypted_as_the_url_says() {
 
 #[test]
 fn a_server_without_tls_is_refused_where_it_is_wanted() {
-    let _alone = alone();
     let mut off = Server::start(Kind::MariaDb, &["--skip-ssl"]).expect("MariaDB is always there");
     let server = &mut off;
     let name = schema(server, true);

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::support::Folder;
 use crate::support::proxy::{Fault, Moment, Proxy, Way};
 use crate::support::random::{Random, seed_or};
-use crate::support::server::{Kind, PASSWORD, Server, USER, alone, dump, escaped};
+use crate::support::server::{Kind, PASSWORD, SKIPPED, Server, USER, dump, escaped};
 use expmig::database::Transaction;
 use expmig::progress::Job as Progress;
 use expmig::{
@@ -267,11 +267,11 @@ fn rounds(salt: u64) -> (u64, Random) {
 fn each(own: bool, test: impl Fn(&mut Bench<'_>, Place<'_>)) -> impl FnOnce(&str) {
     move |what| {
         let source = Source::new();
-        for kind in [Kind::MariaDb, Kind::Mysql] {
+        for kind in Kind::ALL {
             let mut private = if own { Server::start(kind, &[]) } else { None };
             let there = own && private.is_some() || !own && kind.shared().is_some();
             if !there {
-                eprintln!("skipped on {kind:?}: EXPMIG_TEST_MYSQLD names no mysqld");
+                eprintln!("{SKIPPED} {kind:?}");
                 continue;
             }
             for job in JOBS {
@@ -337,7 +337,6 @@ fn kill_round(bench: &mut Bench<'_>, place: &mut Place<'_>, moment: Moment, dela
 
 #[test]
 fn a_server_that_is_killed_at_any_moment_has_all_or_nothing() {
-    let _alone = alone();
     each(true, |bench, mut place| {
         let (rounds, mut random) = rounds(1);
         for _ in 0..rounds {
@@ -350,7 +349,6 @@ fn a_server_that_is_killed_at_any_moment_has_all_or_nothing() {
 
 #[test]
 fn a_server_that_is_killed_while_it_commits_has_all_or_nothing() {
-    let _alone = alone();
     each(true, |bench, mut place| {
         let (rounds, mut random) = rounds(2);
         for _ in 0..rounds.div_ceil(3) {
@@ -427,9 +425,9 @@ fn a_commit_whose_answer_is_lost_is_called_undecided_and_can_be_looked_up() {
 #[test]
 fn a_commit_whose_answer_takes_too_long_is_undecided_too() {
     let source = Source::new();
-    for kind in [Kind::MariaDb, Kind::Mysql] {
+    for kind in Kind::ALL {
         let Some(server) = kind.shared() else {
-            eprintln!("skipped on {kind:?}: EXPMIG_TEST_MYSQLD names no mysqld");
+            eprintln!("{SKIPPED} {kind:?}");
             continue;
         };
         let bench = Bench::new(&source, server, Job::Migrate);

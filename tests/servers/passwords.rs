@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::support::Folder;
 use crate::support::proxy::{Fault, Moment, Proxy, Way};
-use crate::support::server::{Kind, Server, USER, alone, escaped};
+use crate::support::server::{Kind, Server, USER, each, escaped};
 use expmig::database::{Password, Secret};
 use expmig::{
     Database, Error, ExportOptions, JobOptions, Manager, ManagerOptions, MigrateOptions, OpenOptions, SnapshotOptions,
@@ -58,15 +58,6 @@ fn open(url: &str) -> Result<Database, Error> {
     Database::open(url, OpenOptions::default())
 }
 
-fn each(test: impl Fn(&'static Server)) {
-    for kind in [Kind::MariaDb, Kind::Mysql] {
-        match kind.shared() {
-            Some(server) => test(server),
-            None => eprintln!("skipped on {kind:?}: EXPMIG_TEST_MYSQLD names no mysqld"),
-        }
-    }
-}
-
 /// An account with the password, and the URL of a schema with it.
 fn account(server: &Server, user: &str, rights: &str) -> (String, String) {
     let name = server.schema();
@@ -107,7 +98,6 @@ fn no_error_of_opening_has_it() {
 
 #[test]
 fn no_error_of_encryption_has_it() {
-    let _alone = alone();
     let server = Server::start(Kind::MariaDb, &["--skip-ssl"]).expect("MariaDB is always there");
     let (url, _) = account(&server, "opener", "SELECT");
     let plain = url.replace("ssl-mode=disabled", "");

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::support::Folder;
-use crate::support::server::{Kind, PASSWORD, Server, USER, rows};
+use crate::support::server::{Kind, PASSWORD, SKIPPED, Server, USER, each_own, rows};
 use expmig::{
     Database, Error, ExportOptions, Flow, ImportOptions, Manager, ManagerOptions, MigrateOptions, OpenOptions,
     RestoreOptions, SnapshotOptions, Status,
@@ -14,14 +14,8 @@ use expmig::{
 use mysql::Conn;
 use mysql::prelude::Queryable;
 
-fn each_own(test: impl Fn(&Server)) {
-    for kind in [Kind::MariaDb, Kind::Mysql] {
-        match Server::start(kind, &["--max-connections=40"]) {
-            Some(server) => test(&server),
-            None => eprintln!("skipped on {kind:?}: EXPMIG_TEST_MYSQLD names no mysqld"),
-        }
-    }
-}
+/// What their servers are started with.
+const FEW: &[&str] = &["--max-connections=40"];
 
 fn try_open(url: &str, snapshots: &Path) -> Result<Manager, Error> {
     let database = Database::open(url, OpenOptions::default())?;
@@ -203,7 +197,7 @@ const HOSTILE: [&str; 40] = [
 
 #[test]
 fn whatever_a_server_sets_for_everybody_the_same_is_read_and_written() {
-    each_own(|server| {
+    each_own(FEW, |server| {
         let mut probe = Probe::new(server);
         let mut root = server.connect_as("root", "", None);
         let set = HOSTILE.iter().filter(|setting| root.query_drop(format!("SET GLOBAL {setting}")).is_ok()).count();
@@ -215,7 +209,7 @@ fn whatever_a_server_sets_for_everybody_the_same_is_read_and_written() {
 
 #[test]
 fn what_a_server_does_to_each_new_connection_is_undone() {
-    each_own(|server| {
+    each_own(FEW, |server| {
         let mut probe = Probe::new(server);
         let mut root = server.connect_as("root", "", None);
         root.query_drop("CREATE USER plain IDENTIFIED BY 'x'").expect("an account");
@@ -229,7 +223,7 @@ fn what_a_server_does_to_each_new_connection_is_undone() {
 
 #[test]
 fn a_job_that_pauses_outlives_the_servers_patience_with_idle_transactions() {
-    each_own(|server| {
+    each_own(FEW, |server| {
         let mut root = server.connect_as("root", "", None);
         for name in [
             "idle_transaction_timeout",
@@ -365,8 +359,8 @@ fn like(name: &str) -> String {
 
 /// Every setting that a session has and that can be set for everybody, one at a time.
 fn sweep(kind: Kind) {
-    let Some(server) = Server::start(kind, &["--max-connections=40"]) else {
-        return eprintln!("skipped on {kind:?}: EXPMIG_TEST_MYSQLD names no mysqld");
+    let Some(server) = Server::start(kind, FEW) else {
+        return eprintln!("{SKIPPED} {kind:?}");
     };
     let mut probe = Probe::new(&server);
     let mut root = server.connect_as("root", "", None);
@@ -433,7 +427,7 @@ const SLOW: Duration = Duration::from_secs(20);
 #[test]
 fn rows_are_read_as_the_tests_read_them() {
     // What the others compare with is no accident.
-    each_own(|server| {
+    each_own(FEW, |server| {
         let mut probe = Probe::new(server);
         assert!(probe.wanted.len() > 10 && of_server(&mut probe.client).is_empty());
         let mut other = server.connect_as(USER, PASSWORD, Some(&probe.schema));

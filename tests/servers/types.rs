@@ -4,7 +4,7 @@
 
 use crate::support;
 use crate::support::Folder;
-use crate::support::server::{Kind, Server, dump, rows};
+use crate::support::server::{Kind, Server, dump, each, rows};
 use expmig::{
     Database, Error, ExportOptions, ImportOptions, Manager, ManagerOptions, MigrateOptions, MigrationResult,
     OpenOptions, RestoreOptions, SnapshotOptions, Status, Strategy,
@@ -119,15 +119,6 @@ const OF_NEWER: &[(Kind, (u32, u32), Sample)] =
 
 /// How many rows take all values of each type.
 const ROWS: usize = 6;
-
-fn each(test: impl Fn(&'static Server)) {
-    for kind in [Kind::MariaDb, Kind::Mysql] {
-        match kind.shared() {
-            Some(server) => test(server),
-            None => eprintln!("skipped on {kind:?}: EXPMIG_TEST_MYSQLD names no mysqld"),
-        }
-    }
-}
 
 fn samples(server: &Server) -> impl Iterator<Item = &'static Sample> {
     let (kind, version) = (server.kind, server.version());

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::support::server::{Kind, Server, alone, dump, rows};
+use crate::support::server::{Kind, SKIPPED, Server, dump, each, rows};
 use crate::support::{Folder, assert_detail, details, failed};
 use expmig::database::Transaction;
 use expmig::progress::Job;
@@ -19,16 +19,6 @@ use expmig::{
 use mysql::prelude::Queryable;
 
 type Content = Vec<(String, Vec<Vec<String>>)>;
-
-/// Runs a test on every server there is.
-fn each(test: impl Fn(&'static Server)) {
-    for kind in [Kind::MariaDb, Kind::Mysql] {
-        match kind.shared() {
-            Some(server) => test(server),
-            None => eprintln!("skipped on {kind:?}: EXPMIG_TEST_MYSQLD names no mysqld"),
-        }
-    }
-}
 
 fn ok<T>(result: expmig::Result<T>) -> T {
     result.unwrap_or_else(|error| panic!("{}", error.to_json()))
@@ -137,7 +127,7 @@ fn every_type_of_column_gets_its_cells_back() {
 #[test]
 fn cells_that_a_column_would_not_take_back_are_not_changed() {
     let Some(server) = Kind::Mysql.shared() else {
-        return eprintln!("skipped: EXPMIG_TEST_MYSQLD names no mysqld");
+        return eprintln!("{SKIPPED} MySQL");
     };
     // A decimal within JSON, which no text leads to.
     let name = small(
@@ -630,11 +620,10 @@ fn a_snapshot_with_a_log_needs_the_right_to_make_its_tables() {
 
 #[test]
 fn a_server_that_dies_in_the_middle_leaves_metrics_and_log_as_they_were() {
-    let _alone = alone();
     let options = ["--innodb-flush-log-at-trx-commit=1"];
-    for kind in [Kind::MariaDb, Kind::Mysql] {
+    for kind in Kind::ALL {
         let Some(mut server) = Server::start(kind, &options) else {
-            eprintln!("skipped on {kind:?}: EXPMIG_TEST_MYSQLD names no mysqld");
+            eprintln!("{SKIPPED} {kind:?}");
             continue;
         };
         let name = small(&server, &["INSERT INTO EPOCH_METRIC VALUES (1, 21, 36)"]);

@@ -9,21 +9,11 @@ use std::time::Duration;
 
 use crate::support::Folder;
 use crate::support::proxy::{Fault, Moment, Proxy, Way};
-use crate::support::server::{Kind, PASSWORD, Server, USER, alone, dump, escaped, rows};
+use crate::support::server::{Kind, PASSWORD, SKIPPED, Server, USER, dump, each, escaped, rows};
 use expmig::{Database, Error, JobOptions, Manager, MigrateOptions, OpenOptions, Status};
 use mysql::Conn;
 use mysql::prelude::Queryable;
 use serde_json::{Value as Json, json};
-
-/// Runs a test on every server there is.
-fn each(test: impl Fn(&'static Server)) {
-    for kind in [Kind::MariaDb, Kind::Mysql] {
-        match kind.shared() {
-            Some(server) => test(server),
-            None => eprintln!("skipped on {kind:?}: EXPMIG_TEST_MYSQLD names no mysqld"),
-        }
-    }
-}
 
 fn open(url: &str) -> Manager {
     let database = Database::open(url, OpenOptions::default());
@@ -215,7 +205,6 @@ fn columns_that_a_foreign_key_ties_to_what_is_not_ours_are_left() {
 
 #[test]
 fn nothing_but_foreign_keys_is_ever_made_of_what_is_remembered() {
-    let _alone = alone();
     each(|server| {
         let name = server.original();
         let mut client = server.connect(&name);
@@ -266,10 +255,9 @@ fn kept(client: &mut Conn, all: &[String]) -> (Vec<String>, Vec<String>) {
 #[test]
 fn a_widening_that_is_cut_off_names_the_missing_keys_and_is_finished_by_the_next() {
     const MOMENTS: u64 = 12;
-    let _alone = alone();
-    for kind in [Kind::MariaDb, Kind::Mysql] {
+    for kind in Kind::ALL {
         let Some(mut server) = Server::start(kind, &[]) else {
-            eprintln!("skipped on {kind:?}: EXPMIG_TEST_MYSQLD names no mysqld");
+            eprintln!("{SKIPPED} {kind:?}");
             continue;
         };
         let proxy = Proxy::start(&server.socket());

@@ -7,8 +7,8 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use mysql::prelude::Queryable;
@@ -53,6 +53,8 @@ fn user() -> String {
 }
 
 impl Kind {
+    pub const ALL: [Kind; 2] = [Kind::MariaDb, Kind::Mysql];
+
     /// The binary; `None` where this server is not asked for.
     fn binary(self) -> Option<PathBuf> {
         match self {
@@ -103,10 +105,33 @@ impl Kind {
 
     /// The server of this kind that the tests of a binary share; `None` where it is not asked for.
     pub fn shared(self) -> Option<&'static Server> {
-        static SERVERS: [OnceLock<Option<Server>>; 2] = [OnceLock::new(), OnceLock::new()];
-        SERVERS[usize::from(self == Kind::Mysql)].get_or_init(|| Server::start(self, &[])).as_ref()
+        static SERVERS: [OnceLock<Option<Server>>; Kind::ALL.len()] = [const { OnceLock::new() }; Kind::ALL.len()];
+        SERVERS[self as usize].get_or_init(|| Server::start(self, &[])).as_ref()
     }
 }
+
+/// Runs a test on every server there is, those that all tests of the binary share.
+pub fn each(test: impl Fn(&'static Server)) {
+    for kind in Kind::ALL {
+        match kind.shared() {
+            Some(server) => test(server),
+            None => eprintln!("{SKIPPED} {kind:?}"),
+        }
+    }
+}
+
+/// As [`each`], with servers of its own, started with more options.
+pub fn each_own(options: &[&str], test: impl Fn(&mut Server)) {
+    for kind in Kind::ALL {
+        match Server::start(kind, options) {
+            Some(mut server) => test(&mut server),
+            None => eprintln!("{SKIPPED} {kind:?}"),
+        }
+    }
+}
+
+/// Said of the servers that are not asked for.
+pub const SKIPPED: &str = "skipped, for EXPMIG_TEST_MYSQLD names no mysqld:";
 
 /// What makes MariaDB's data folders: beside the server that EXPMIG_TEST_MARIADBD names, or the system's.
 fn installer(binary: &Path) -> PathBuf {
@@ -315,10 +340,4 @@ pub fn dump(connection: &mut Conn) -> Vec<(String, Vec<Vec<String>>)> {
     }
     dump.sort();
     dump
-}
-
-/// One test at a time where several would be in each other's way.
-pub fn alone() -> std::sync::MutexGuard<'static, ()> {
-    static ALONE: Mutex<()> = Mutex::new(());
-    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -14,6 +14,8 @@
 
 mod add_column;
 mod address;
+#[cfg(any(test, fuzzing))]
+pub mod any_damage;
 mod backup_pages;
 mod capabilities;
 mod cell;

@@ -306,32 +306,17 @@ impl<'a> Walk<'a> {
 }
 
 #[cfg(test)]
-#[path = "../../../tests/support/random.rs"]
-pub(super) mod random;
-
-#[cfg(test)]
 mod tests {
     use std::fs::{File, OpenOptions};
     use std::os::unix::fs::FileExt;
     use std::path::Path;
 
+    use super::super::any_damage::SHAPES;
     use super::super::connection::{Access, SqliteConnection};
     use super::super::integrity::{ask_sqlite, walk};
-    use super::random::{Random, seed};
     use crate::database::connection::Depth;
     use crate::error::Status;
-
-    /// Tables and indexes of every kind, records that overflow, free pages and free blocks.
-    const SHAPES: &str = "
-        CREATE TABLE plain (id INTEGER PRIMARY KEY, t TEXT, r REAL, b BLOB);
-        CREATE TABLE keyed (k TEXT PRIMARY KEY, v) WITHOUT ROWID;
-        CREATE INDEX of_t ON plain (t); CREATE INDEX some ON plain (r) WHERE r > 100; CREATE UNIQUE INDEX of_r ON plain (r, id);
-        CREATE TABLE empty (x UNIQUE);
-        WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 260)
-          INSERT INTO plain SELECT i * 3 - 1000, printf('%.*c', i * 7 % 300, 'é'), i / 3.0, zeroblob(CASE WHEN i % 50 = 0 THEN 9000 ELSE i % 40 END) FROM n;
-        INSERT INTO plain VALUES (9223372036854775807, '', 0, NULL), (-9223372036854775808, NULL, -1, zeroblob(4000));
-        INSERT INTO keyed SELECT 'k' || id, t FROM plain;
-        DELETE FROM plain WHERE id % 5 = 0; DELETE FROM keyed WHERE length(v) > 200; ALTER TABLE plain ADD COLUMN later";
+    use crate::random::{Random, seed};
 
     /// A file with them; the blobs are random.
     fn shapes(pragma: &str, path: &Path, random: &mut Random) -> rusqlite::Connection {

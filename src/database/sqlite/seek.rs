@@ -207,8 +207,8 @@ mod tests {
     use std::path::Path;
 
     use super::super::connection::{Access, SqliteConnection};
-    use super::super::page_check::random::{Random, seed};
     use crate::database::connection::{Catalog, Reads, Whereabouts};
+    use crate::random::{Random, seed};
 
     const EPOCHS: &str =
         "CREATE TABLE EPOCH (idx, trial_run_id INT, time TEXT COLLATE NOCASE, PRIMARY KEY (idx, trial_run_id))";

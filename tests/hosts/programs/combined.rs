@@ -54,6 +54,10 @@ pub const WAYS: [Way; 6] = [
     Way { compiler: COMPILERS[3], fixed: false },
 ];
 
+/// Those in which every program is built: with each compiler, as it comes and with its sanitizers, and with each library. What goes together
+/// is no matter to a program; one is built in all ways, which shows that all of them work.
+pub const USUAL: [Way; 4] = [WAYS[0], WAYS[3], WAYS[4], WAYS[5]];
+
 impl fmt::Display for Way {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let linking = if self.fixed { "static" } else { "shared" };

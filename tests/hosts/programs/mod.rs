@@ -15,6 +15,8 @@ pub const SYSTEM_LIBRARIES: &[&str] = &["-lgcc_s", "-lutil", "-lrt", "-lpthread"
 pub const SANITIZERS: &[&str] = &["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 pub const VALGRIND: &[&str] = &[
     "--quiet",
+    // Reading which functions were inlined in the library takes longer than most programs run; a report has the lines without.
+    "--read-inline-info=no",
     "--child-silent-after-fork=yes",
     "--leak-check=full",
     "--show-leak-kinds=definite,indirect",
