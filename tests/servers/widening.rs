@@ -331,7 +331,8 @@ fn a_definition_that_the_server_may_go_on_with_is_not_said_to_have_changed_nothi
         run(&mut client, "ALTER TABLE METRIC MODIFY type VARCHAR(10) NOT NULL");
         // Whoever reads in a transaction keeps others from defining anew what was read.
         run(&mut client, "START TRANSACTION;\nSELECT * FROM METRIC");
-        let error = open(&format!("{url}&read-timeout-ms=300"))
+        // Longer than any statement takes that need not wait.
+        let error = open(&format!("{url}&read-timeout-ms=2000"))
             .widen_schema(true, JobOptions::default())
             .expect_err("it waits");
         assert_eq!(error.status(), Status::Timeout, "{}", error.to_json());
