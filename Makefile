@@ -10,7 +10,7 @@
 # make fuzz    looks for input that breaks something, for FUZZ_SECONDS (600) with each target; needs cargo-fuzz (fuzz/README.md)
 # make sanitize looks for data races with ThreadSanitizer (docs/threading.md)
 # make install PREFIX=/usr/local DESTDIR= BINDIR= LIBDIR= INCLUDEDIR= DATADIR= DOCDIR= MANDIR=
-#              build and install, what `make demo` has built as it is; make uninstall with the same removes it
+#              build and install, what `make demo` has built as it is (EXPMIG_COMMAND=yes: the command too); make uninstall with the same removes it
 # make notices THIRD-PARTY-NOTICES.md anew, after Cargo.lock changed
 # make bench   the performance contract, as ratios (BENCH="--full" adds 1e7 rows)
 CARGO ?= cargo

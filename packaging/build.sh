@@ -2,7 +2,7 @@
 # Builds what `make install` installs and `make demo` uses: both libraries, with no path of this machine in them.
 #   build.sh TARGET_DIR [CARGO_OPTION...]        CARGO: the cargo to use; RUSTFLAGS, CFLAGS, LDFLAGS: added to; CC, LD, AR, OBJCOPY, STRIP
 # Leaves these in TARGET_DIR/dist: libexpmig.so, libexpmig.a, native-static-libs (what a program that links the archive needs besides),
-# expmig.cdx.json (what is in them), and the command expmig, unless EXPMIG_COMMAND is "no".
+# expmig.cdx.json (what is in them), and, if EXPMIG_COMMAND is "yes", the command expmig.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$1/dist"
@@ -49,9 +49,10 @@ sh "$root/packaging/link-shared.sh" "$archive" "$dist/libexpmig.so" "$soname" $s
 sh "$root/packaging/hide-symbols.sh" "$archive" "$dist/libexpmig.a"
 sh "$root/packaging/sbom.sh" "$archive" "$@" >"$dist/expmig.cdx.json"
 
-# The command is a program of its own, with the library in it and the crates that it alone needs.
+# The command is a program of its own, with the library in it and the crates that it alone needs. Cargo compiles all crates once more for it,
+# because the library that it depends on has all types of Cargo.toml: so it is made only for who wants it.
 rm -f "$dist/expmig"
-[ "${EXPMIG_COMMAND:-yes}" = yes ] || exit 0
+[ "${EXPMIG_COMMAND:-no}" = yes ] || exit 0
 "$CARGO" build --manifest-path "$root/Cargo.toml" --locked --release --bin expmig --features cli --message-format json-render-diagnostics "$@" >"$messages"
 command=$(sed -n 's/.*"executable":"\([^"]*\/expmig\)".*/\1/p' "$messages")
 [ -n "$command" ] || { echo "build.sh: cargo did not say where the command is" >&2; exit 1; }

@@ -34,10 +34,10 @@ data=$DESTDIR$DATADIR
 # Every file but the library's two links, a line each: how it gets there | from what | where to. What build.sh leaves is taken from "dist".
 each_file() {
     echo "program|dist/expmig|$DESTDIR$BINDIR/expmig"
-    echo "copy|man/expmig.1|$DESTDIR$MANDIR/man1/expmig.1"
-    echo "copy|packaging/completions/expmig.bash|$data/bash-completion/completions/expmig"
-    echo "copy|packaging/completions/_expmig|$data/zsh/site-functions/_expmig"
-    echo "copy|packaging/completions/expmig.fish|$data/fish/vendor_completions.d/expmig.fish"
+    echo "of-command|man/expmig.1|$DESTDIR$MANDIR/man1/expmig.1"
+    echo "of-command|packaging/completions/expmig.bash|$data/bash-completion/completions/expmig"
+    echo "of-command|packaging/completions/_expmig|$data/zsh/site-functions/_expmig"
+    echo "of-command|packaging/completions/expmig.fish|$data/fish/vendor_completions.d/expmig.fish"
     echo "library|dist/libexpmig.so|$lib/libexpmig.so.$version"
     echo "copy|dist/libexpmig.a|$lib/libexpmig.a"
     echo "copy|include/expmig.h|$include/expmig.h"
@@ -101,14 +101,14 @@ install_all() {
     pointer_size=$(($(od -An -tu1 -j4 -N1 "$1/libexpmig.so") * 4))
 
     each_file | while IFS='|' read -r how from to; do
+        # The command may have been left out.
+        case $how in program | of-command) [ -f "$1/expmig" ] || continue ;; esac
         install -d "${to%/*}"
         source=$root/$from
         case $from in dist/*) source=$1/${from#dist/} ;; esac
         case $how in
-        library) install -m 755 "$source" "$to" ;;
-        # It may have been left out.
-        program) [ ! -f "$source" ] || install -m 755 "$source" "$to" ;;
-        copy) install -m 644 "$source" "$to" ;;
+        library | program) install -m 755 "$source" "$to" ;;
+        copy | of-command) install -m 644 "$source" "$to" ;;
         fill) fill "$source" "$to" ;;
         link) ln -sf "$from" "$to" ;;
         esac

@@ -2,8 +2,6 @@
 
 use expmig::{Error, Status};
 
-use crate::session::Session;
-
 /// `validate` found errors, or `compare` a difference.
 pub const FOUND: i32 = 1;
 const USAGE: i32 = 2;
@@ -35,37 +33,14 @@ impl From<Error> for Failure {
 
 impl Failure {
     /// The status that the command ends with.
-    fn status(&self, session: &Session) -> i32 {
+    pub fn status(&self, interrupted: bool) -> i32 {
         match self {
             Failure::Engine(error) if error.is_undecided() => UNDECIDED,
-            Failure::Engine(error) if error.status() == Status::Cancelled && session.was_interrupted() => INTERRUPTED,
+            Failure::Engine(error) if error.status() == Status::Cancelled && interrupted => INTERRUPTED,
             Failure::Engine(error) => ENGINE + error.status().code(),
             Failure::Usage(..) => USAGE,
             Failure::Io(..) => ENGINE + Status::Io.code(),
             Failure::Closed => CLOSED,
         }
-    }
-
-    /// Tells the user: a line of what happened, one of what to do; with --json the document goes to standard output. Returns the status.
-    pub fn report(self, session: &Session) -> i32 {
-        let status = self.status(session);
-        match self {
-            Failure::Engine(error) => {
-                session.complain(error.message());
-                if let Some(hint) = error.hint_text() {
-                    session.advise(hint);
-                }
-                if session.common.json {
-                    // Whoever does not read it gets the status.
-                    let _unread = session.document(&error.to_json());
-                }
-            }
-            Failure::Usage(message, hint) | Failure::Io(message, hint) => {
-                session.complain(&message);
-                session.advise(&hint);
-            }
-            Failure::Closed => {}
-        }
-        status
     }
 }
