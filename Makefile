@@ -159,6 +159,7 @@ check:
 	$(CARGO) fmt --all -- --check
 	$(CARGO) clippy --locked $(FEATURES) --all-targets -- -D warnings
 	$(CARGO) clippy --locked --lib --no-default-features --features bundled-sqlite -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps --lib $(FEATURES)
 	$(CARGO) build --locked $(FEATURES)
 	git diff --exit-code -- include Cargo.lock
 

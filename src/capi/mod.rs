@@ -2,7 +2,7 @@
 //! code of the crate. Nobody calls this room but C.
 //!
 //! A function here sets its outputs to zero, converts its arguments, makes one call of the engine, and stores its outputs. All of
-//! it runs inside [`guard::guard`], which turns errors into statuses and catches panics. docs/c-conventions.md says the rules to
+//! it runs inside `guard::guard`, which turns errors into statuses and catches panics. docs/c-conventions.md says the rules to
 //! the embedder.
 #![allow(unsafe_code)]
 #![allow(non_camel_case_types)]

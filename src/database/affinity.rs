@@ -2,7 +2,7 @@
 
 use crate::values::ValueRef;
 
-/// How SQLite converts what is stored in a column (https://www.sqlite.org/datatype3.html, section 3).
+/// How SQLite converts what is stored in a column (<https://www.sqlite.org/datatype3.html>, section 3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Affinity {
     Blob,

@@ -2,14 +2,14 @@
 //!
 //! [`Database`] is what users hold: where the data is and how it may be used. Everything above this room works through a
 //! [`Connection`] and a [`Layout`], so it does not know which engine it talks to; what it has to know of one is in its
-//! [`Capabilities`]. What is particular to an engine stands in its folder, and [`drivers`] is the one table that names them.
+//! [`Capabilities`]. What is particular to an engine stands in its folder, and `drivers` is the one table that names them.
 //!
 //! An engine is a folder with the same files for the same jobs, and a line in that table:
 //!
 //! | file | what it holds |
 //! |---|---|
 //! | `capabilities.rs` | one [`Capabilities`]; docs/servers.md has a column for each engine |
-//! | `address.rs`, `open.rs` | what stands behind the scheme of a URL, and from there to an open [`store`] |
+//! | `address.rs`, `open.rs` | what stands behind the scheme of a URL, and from there to an open `store` |
 //! | `store.rs` | what a handle holds: its connections, which are opened when they are needed, and what is known of the whole |
 //! | `connection.rs` | one connection: opening it, running statements on it |
 //! | `engine.rs` | the one place that puts together what a [`Connection`] is: [`Reads`], [`Writes`], [`Catalog`], [`Dialect`] |

@@ -1,7 +1,7 @@
 //! The content digest: 256 bits that are equal for equal experiments, whatever their ids, their engine and the order of rows.
 //!
-//! docs/digest.md is the definition; [`encode`] writes values and rows, [`sum`] adds digests up, [`experiment`] puts the nodes
-//! together, [`extra_links`] what extra columns tie; [`equal_experiment`] finds an experiment that is there twice. Migration, comparison, import and the manager call it.
+//! docs/digest.md is the definition; `encode` writes values and rows, `sum` adds digests up, `experiment` puts the nodes
+//! together, `extra_links` what extra columns tie; [`equal_experiment`] finds an experiment that is there twice. Migration, comparison, import and the manager call it.
 
 mod encode;
 mod equal_experiments;

@@ -64,7 +64,7 @@ impl CheckContext<'_> {
         self.experiment
     }
 
-    /// Runs one SELECT on the state that is being validated. It can only read, as [`Database::query`].
+    /// Runs one SELECT on the state that is being validated. It can only read, as [`crate::Database::query`].
     pub fn query(&self, sql: &str, params: &[Value], each: EachRow<'_>) -> Result<()> {
         self.connection.prepare_read(sql)?.run(params, each)
     }

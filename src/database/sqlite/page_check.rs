@@ -1,5 +1,5 @@
 //! A check of every page of a SQLite file that nobody changes, several times as fast as `PRAGMA quick_check`
-//! (https://www.sqlite.org/fileformat2.html).
+//! (<https://www.sqlite.org/fileformat2.html>).
 //!
 //! It only ever says that a file is sound: each page is used exactly once, each cell lies within its page and beside the others,
 //! each record is as long as its header says, rowids ascend, and an index has as many entries as its table. What it finds odd, and
