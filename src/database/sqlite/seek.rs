@@ -1,7 +1,7 @@
 //! Finding where the rows are that a column finds, by an index in which other columns come first: one look for each of what stands in
 //! those, as long as that is less than reading the table from end to end.
 
-use rusqlite::{Statement, StatementStatus};
+use rusqlite::{ErrorCode, Statement, StatementStatus};
 
 use super::cell::from_sqlite;
 use super::connection::SqliteConnection;
@@ -78,8 +78,37 @@ fn look(
         return Ok(Whereabouts::Unknown);
     }
     let most = rows.saturating_mul(STEPS_PER_ROW);
-    let Some((index, before)) = index_with(inner, table, column)? else { return Ok(Whereabouts::Unknown) };
-    let from = format!("{} INDEXED BY {}", quote(&table.name), quote(&index));
+    for (index, before) in indexes_with(inner, table, column)? {
+        // An index that cannot be used fails here (https://www.sqlite.org/lang_indexedby.html): its collation is another one than the column's,
+        // or one that only the application has.
+        let (mut levels, mut last) = match prepare(inner, table, rowid, column, high, (&index, &before)) {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::Unknown) => continue,
+            prepared => prepared?,
+        };
+        let mut params = vec![Value::Integer(low)];
+        params.extend(high.map(Value::Integer));
+        let mut found = Found { least: i64::MAX, greatest: i64::MIN, steps: 0, most };
+        if !descend(&mut levels, &mut last, &mut Vec::new(), &params, &mut found)? {
+            break;
+        }
+        return Ok(match found.least <= found.greatest {
+            true => Whereabouts::Between(found.least, found.greatest),
+            false => Whereabouts::Nowhere,
+        });
+    }
+    Ok(Whereabouts::Unknown)
+}
+
+/// What looks through an index: the levels of the columns that come before in it, and what finds the rows below the last of them.
+fn prepare<'c>(
+    inner: &'c rusqlite::Connection,
+    table: &TableLayout,
+    rowid: &str,
+    column: &str,
+    high: Option<i64>,
+    (index, before): (&str, &[String]),
+) -> Sqlite<(Vec<Level<'c>>, Statement<'c>)> {
+    let from = format!("{} INDEXED BY {}", quote(&table.name), quote(index));
     let above = |depth: usize| -> String {
         (1..).zip(before.iter().take(depth)).map(|(at, column)| format!("{} IS ?{at} AND ", quote(column))).collect()
     };
@@ -97,22 +126,12 @@ fn look(
         });
     }
     let (column, at) = (quote(column), before.len() + 1);
-    let mut params = vec![Value::Integer(low)];
-    params.extend(high.map(Value::Integer));
     let within = match high {
         Some(_) => format!("{column} BETWEEN ?{at} AND ?{}", at + 1),
         None => format!("{column} >= ?{at}"),
     };
     let sql = format!("SELECT min({rowid}), max({rowid}) FROM {from} WHERE {}{within}", above(before.len()));
-    let mut last = inner.prepare(&sql)?;
-    let mut found = Found { least: i64::MAX, greatest: i64::MIN, steps: 0, most };
-    if !descend(&mut levels, &mut last, &mut Vec::new(), &params, &mut found)? {
-        return Ok(Whereabouts::Unknown);
-    }
-    Ok(match found.least <= found.greatest {
-        true => Whereabouts::Between(found.least, found.greatest),
-        false => Whereabouts::Nowhere,
-    })
+    Ok((levels, inner.prepare(&sql)?))
 }
 
 /// Looks below each of the values that the next column has where the columns before it have these; whether all was looked at.
@@ -170,17 +189,13 @@ fn rows_at_most(inner: &rusqlite::Connection, table: &TableLayout, rowid: &str) 
     Ok(greatest.abs_diff(least).saturating_add(1).min(bytes / LEAST_BYTES))
 }
 
-/// An index over all rows of a table that has this column, and the columns that come before it there, which are as few as can be.
-fn index_with(
-    inner: &rusqlite::Connection,
-    table: &TableLayout,
-    column: &str,
-) -> Sqlite<Option<(String, Vec<String>)>> {
+/// The indexes over all rows of a table that have this column, and the columns that come before it there: first those with the fewest.
+fn indexes_with(inner: &rusqlite::Connection, table: &TableLayout, column: &str) -> Sqlite<Vec<(String, Vec<String>)>> {
     let mut indexes = inner.prepare_cached("SELECT name FROM pragma_index_list(?1, 'main') WHERE partial = 0")?;
     let names = indexes.query_map([&table.name], |row| row.get::<_, String>(0))?.collect::<Sqlite<Vec<String>>>()?;
     let mut parts =
         inner.prepare_cached("SELECT cid, name FROM pragma_index_xinfo(?1, 'main') WHERE key ORDER BY seqno")?;
-    let mut best: Option<(String, Vec<String>)> = None;
+    let mut found = Vec::new();
     for name in names {
         let mut before = Vec::new();
         let mut rows = parts.query([&name])?;
@@ -191,15 +206,14 @@ fn index_with(
             }
             let part: String = row.get(1)?;
             if part.eq_ignore_ascii_case(column) {
-                if best.as_ref().is_none_or(|(_, fewest)| before.len() < fewest.len()) {
-                    best = Some((name.clone(), before));
-                }
+                found.push((name, before));
                 break;
             }
             before.push(part);
         }
     }
-    Ok(best)
+    found.sort_by_key(|(_, before)| before.len());
+    Ok(found)
 }
 
 #[cfg(test)]
@@ -278,6 +292,23 @@ mod tests {
             assert_eq!(found, every, "{key}: text is above all numbers");
             assert_ne!(every, Whereabouts::Nowhere);
         }
+    }
+
+    #[test]
+    fn an_index_that_cannot_be_used_is_passed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let run = |sql: &str| rusqlite::Connection::open(&path).unwrap().execute_batch(sql).unwrap();
+        let keyless = EPOCHS.replace(", PRIMARY KEY (idx, trial_run_id)", "");
+        run(&format!(
+            "{keyless}; CREATE INDEX a ON EPOCH (idx COLLATE RTRIM, trial_run_id); CREATE INDEX b ON EPOCH (idx COLLATE NOCASE, trial_run_id);
+            WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 9999) INSERT INTO EPOCH SELECT i % 10, i / 10, '' FROM n"
+        ));
+        // As in a file of an application that has a collation of its own.
+        run("PRAGMA writable_schema = ON; UPDATE sqlite_schema SET sql = replace(sql, 'RTRIM', 'APPLICATION')");
+        assert_eq!(find(&path, 3, Some(4)), Whereabouts::Unknown);
+        run("DROP INDEX b; CREATE INDEX c ON EPOCH (time, idx, trial_run_id)");
+        assert_eq!(find(&path, 3, Some(4)), Whereabouts::Between(31, 50));
     }
 
     #[test]
