@@ -1363,8 +1363,9 @@ EXPMIG_API void expmig_error_free(struct expmig_error *error);
 EXPMIG_API struct expmig_cancel *expmig_cancel_new(void);
 
 /**
- * Asks every call that has the token to stop: the call rolls back and returns EXPMIG_CANCELLED. A token that was triggered cannot be
- * used again. May be called from any thread and from a signal handler, as long as the token is not freed meanwhile. NULL is fine.
+ * Asks every call that has the token to stop: the call rolls back and returns EXPMIG_CANCELLED. A call that has begun to commit ends as
+ * if nobody had asked. A token that was triggered cannot be used again. May be called from any thread and from a signal handler, as
+ * long as the token is not freed meanwhile. NULL is fine.
  * Since 0.1.0.
  */
 EXPMIG_API

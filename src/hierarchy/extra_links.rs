@@ -128,7 +128,7 @@ fn scan_owned(
 ) -> Result<()> {
     let query = RowQuery::apart(layout, table)?;
     let Some(bounds) = selection.owner_bounds(query.owner) else { return Ok(()) };
-    let sql = format!("{}{} AND {}", query.sql, selection.stretches.condition(table), have_links(table));
+    let sql = format!("{}{} AND {}", query.sql, selection.rowid_ranges.condition(table), have_links(table));
     let leaf = query.leaf.as_ref().map(|(entity, _)| *entity);
     let barring = query.barring(selection);
     connection.query(&sql, &range(bounds), &mut |row| {

@@ -33,8 +33,8 @@ pub struct KeyQuery {
 pub type Rank = (usize, SmallVec<[i64; 2]>, i64);
 
 impl KeyQuery {
-    /// Of rows in these stretches.
-    pub fn new(found: &TableLayout, sound: Option<String>, stretches: &RowidRanges) -> Result<KeyQuery> {
+    /// Of rows in these ranges.
+    pub fn new(found: &TableLayout, sound: Option<String>, rowid_ranges: &RowidRanges) -> Result<KeyQuery> {
         let schema = found.schema;
         let leaf_entity = match schema.place {
             Place::Link { leaf, .. } => Some(leaf),
@@ -66,7 +66,7 @@ impl KeyQuery {
                 "SELECT {} FROM {} AS t WHERE t.{owner_name} BETWEEN ?1 AND ?2{}{order}",
                 select.join(", "),
                 quote(&found.name),
-                stretches.condition(found)
+                rowid_ranges.condition(found)
             ),
             owner,
             owner_at,
@@ -88,8 +88,8 @@ impl KeyQuery {
         self.keys.len() + usize::from(self.sound_at.is_some()) + usize::from(self.rowid_at.is_some())
     }
 
-    /// The stretch of no row, of tables that are read in the order of their rowids.
-    pub fn stretch(&self) -> Option<RowidRange> {
+    /// The range of no row, of tables that are read in the order of their rowids.
+    pub fn rowid_range(&self) -> Option<RowidRange> {
         self.rowid_at.map(|_| RowidRange::EMPTY)
     }
 

@@ -94,8 +94,9 @@ impl Selection {
             texts.push(format!("{column} BETWEEN ?{} AND ?{}", params.len() + 1, params.len() + 2));
             params.extend([Value::Integer(low), Value::Integer(high)]);
         }
-        let stretch = self.stretches.condition(table);
-        let sql = format!("SELECT count(*) FROM {} AS t WHERE {}{stretch}", quote(&table.name), texts.join(" AND "));
+        let rowid_range = self.rowid_ranges.condition(table);
+        let sql =
+            format!("SELECT count(*) FROM {} AS t WHERE {}{rowid_range}", quote(&table.name), texts.join(" AND "));
         let count = connection.query_integer(&sql, &params)?;
         Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0))
     }

@@ -9,7 +9,7 @@ use crate::schema::{Place, quote};
 /// No job writes so many rows. Where the last rowid is nearer to the end than that, new ones can come to be anywhere.
 const ROOM: i64 = 1 << 48;
 
-/// The stretch of each table of which one is known.
+/// The range of each table of which one is known.
 #[derive(Clone, Debug, Default)]
 pub struct RowidRanges(Vec<(&'static str, RowidRange)>);
 
@@ -38,9 +38,9 @@ impl RowidRange {
 
 impl RowidRanges {
     /// From now on this is known of the table.
-    pub fn know(&mut self, table: &'static str, stretch: RowidRange) {
+    pub fn know(&mut self, table: &'static str, rowid_range: RowidRange) {
         self.0.retain(|(known, _)| *known != table);
-        self.0.push((table, stretch));
+        self.0.push((table, rowid_range));
     }
 
     /// A further condition on the rows of the table, which is `t`; empty if nothing is known.
@@ -57,7 +57,7 @@ impl RowidRanges {
     /// Where rows will be that are written from now on: a new row gets a rowid above all others, as long as there is one
     /// (<https://www.sqlite.org/autoinc.html>). In a table with a column that is the rowid and that a job writes they can be anywhere.
     pub fn of_new_rows(connection: &dyn Connection, layout: &Layout) -> Result<RowidRanges> {
-        let mut stretches = RowidRanges::default();
+        let mut rowid_ranges = RowidRanges::default();
         for table in &layout.tables {
             let (Place::Below(_) | Place::Link { .. }, Some(rowid)) = (table.schema.place, table.rowid) else {
                 continue;
@@ -67,10 +67,10 @@ impl RowidRanges {
             }
             let sql = format!("SELECT max({rowid}) FROM {}", quote(&table.name));
             if let Some(last) = connection.query_integer(&sql, &[])?.filter(|last| *last < i64::MAX - ROOM) {
-                stretches.know(table.schema.name, RowidRange { least: last + 1, greatest: i64::MAX });
+                rowid_ranges.know(table.schema.name, RowidRange { least: last + 1, greatest: i64::MAX });
             }
         }
-        Ok(stretches)
+        Ok(rowid_ranges)
     }
 }
 
@@ -79,12 +79,12 @@ mod tests {
     use super::RowidRange;
 
     #[test]
-    fn a_stretch_reaches_from_the_least_to_the_greatest_row() {
-        let mut stretch = RowidRange::EMPTY;
-        assert!(stretch.least > stretch.greatest);
+    fn a_rowid_range_reaches_from_the_least_to_the_greatest_row() {
+        let mut rowid_range = RowidRange::EMPTY;
+        assert!(rowid_range.least > rowid_range.greatest);
         for rowid in [5, -3, 9, 0] {
-            stretch.take_in(rowid);
+            rowid_range.take_in(rowid);
         }
-        assert_eq!(stretch, RowidRange { least: -3, greatest: 9 });
+        assert_eq!(rowid_range, RowidRange { least: -3, greatest: 9 });
     }
 }

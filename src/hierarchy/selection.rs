@@ -95,7 +95,7 @@ pub struct Selection {
     pub problems: UnsoundRows,
     pub(super) odd: NonIntegerKeys,
     /// Where its rows are, as long as the database is as it was when they were found.
-    pub stretches: RowidRanges,
+    pub rowid_ranges: RowidRanges,
 }
 
 impl Selection {
@@ -165,7 +165,7 @@ impl Selection {
             counts: Vec::new(),
             problems: UnsoundRows::default(),
             odd: NonIntegerKeys::new(family),
-            stretches: RowidRanges::default(),
+            rowid_ranges: RowidRanges::default(),
         }
     }
 
@@ -401,9 +401,9 @@ impl Selection {
         let Some(column) = table.schema.parent_column(owner) else { return Ok(()) };
         match connection.whereabouts(table, column.name, (low, Some(high)))? {
             Whereabouts::Unknown => {}
-            Whereabouts::Nowhere => self.stretches.know(table.schema.name, RowidRange::EMPTY),
+            Whereabouts::Nowhere => self.rowid_ranges.know(table.schema.name, RowidRange::EMPTY),
             Whereabouts::Between(least, greatest) => {
-                self.stretches.know(table.schema.name, RowidRange::between(least, greatest));
+                self.rowid_ranges.know(table.schema.name, RowidRange::between(least, greatest));
             }
         }
         Ok(())
@@ -419,7 +419,7 @@ impl Selection {
         job: &Job,
     ) -> Result<()> {
         self.look_for(connection, table)?;
-        let query = KeyQuery::new(table, None, &self.stretches)?;
+        let query = KeyQuery::new(table, None, &self.rowid_ranges)?;
         let sound = match presence.needs(layout, table.schema, &query.keys) {
             None => soundness(layout, table, "t", &|parent| self.has_unsound(parent)),
             Some(needs) => {
@@ -434,14 +434,14 @@ impl Selection {
                 soundness(layout, table, "t", &|parent| self.has_unsound(parent))
             }
         };
-        let counts = self.scan_keys(connection, &KeyQuery::new(table, sound, &self.stretches)?, None, job)?;
+        let counts = self.scan_keys(connection, &KeyQuery::new(table, sound, &self.rowid_ranges)?, None, job)?;
         self.counts.extend(counts);
         Ok(())
     }
 
     /// Finds the rows of a table below the run, or of a junction table, that hang on a key that is no integer, or on what has one.
     fn read_odd_keys(&mut self, connection: &dyn Connection, table: &TableLayout, job: &Job) -> Result<()> {
-        let query = KeyQuery::new(table, None, &self.stretches)?;
+        let query = KeyQuery::new(table, None, &self.rowid_ranges)?;
         let owner = query.keys.get(query.owner_at).map_or("", |column| column.name);
         let above = !self.odd.of(query.owner).ids.is_empty();
         if !self.scope.only.is_empty() || !(above || may_be_loose(table, owner)) {
@@ -504,7 +504,7 @@ impl Selection {
         let mut counts = Counts { table: keys.table, rows: 0, unsound: 0, in_order: true };
         let mut last = None;
         let Some((low, high)) = self.owner_bounds(keys.owner) else { return Ok(Some(counts)) };
-        let (mut known, mut stretch) = (true, keys.stretch());
+        let (mut known, mut rowid_range) = (true, keys.rowid_range());
         let barring = self.barring(keys.table, &|name| keys.position(name));
         connection.query(&keys.sql, &range((low, high)), &mut |row| {
             job.pulse()?;
@@ -513,8 +513,8 @@ impl Selection {
             let Some(owner) = self.owner(keys.owner, row.value(keys.owner_at)?.as_integer(), leaf_id) else {
                 return Ok(Next::Row);
             };
-            if let (Some(stretch), Some(rowid)) = (&mut stretch, keys.rowid(row)?) {
-                stretch.take_in(rowid);
+            if let (Some(rowid_range), Some(rowid)) = (&mut rowid_range, keys.rowid(row)?) {
+                rowid_range.take_in(rowid);
             }
             if let Some(barring) = &barring
                 && barring.bars(row)?
@@ -548,8 +548,8 @@ impl Selection {
             self.problems.add(|| problem);
             Ok(Next::Row)
         })?;
-        if let (true, Some(stretch)) = (known, stretch) {
-            self.stretches.know(keys.table.name, stretch);
+        if let (true, Some(rowid_range)) = (known, rowid_range) {
+            self.rowid_ranges.know(keys.table.name, rowid_range);
         }
         Ok(known.then_some(counts))
     }
@@ -596,7 +596,7 @@ impl Selection {
                 continue;
             }
             let sound = soundness(layout, table, "t", &|parent| self.has_unsound(parent));
-            let keys = KeyQuery::new(table, sound, &self.stretches)?;
+            let keys = KeyQuery::new(table, sound, &self.rowid_ranges)?;
             let Some((low, high)) = self.owner_bounds(keys.owner) else { continue };
             let mut missing = 0;
             let barring = self.barring(table.schema, &|name| keys.position(name));

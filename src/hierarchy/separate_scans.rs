@@ -72,8 +72,8 @@ fn walk_bare_links(
     visitor: &mut dyn SeparateVisitor,
 ) -> Result<()> {
     let Some(bounds) = selection.owner_bounds(query.owner) else { return Ok(()) };
-    let stretch = selection.stretches.condition(query.table);
-    let sql = format!("{}{stretch}{}", query.sql, link_order(connection, query.table));
+    let rowid_range = selection.rowid_ranges.condition(query.table);
+    let sql = format!("{}{rowid_range}{}", query.sql, link_order(connection, query.table));
     let barring = query.barring(selection);
     connection.query(&sql, &range(bounds), &mut |row| {
         job.pulse()?;

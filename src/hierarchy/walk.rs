@@ -179,7 +179,7 @@ pub(super) fn walk_below(
     visitor: &mut dyn Visitor,
 ) -> Result<()> {
     let Some(bounds) = selection.owner_bounds(query.owner) else { return Ok(()) };
-    let sql = format!("{}{}{}", query.sql, selection.stretches.condition(query.table), row_order(query.table));
+    let sql = format!("{}{}{}", query.sql, selection.rowid_ranges.condition(query.table), row_order(query.table));
     let barring = query.barring(selection);
     connection.query(&sql, &range(bounds), &mut |row| {
         job.pulse()?;
@@ -204,7 +204,7 @@ fn walk_links(
     visitor: &mut dyn Visitor,
 ) -> Result<()> {
     let Some(bounds) = selection.owner_bounds(query.owner) else { return Ok(()) };
-    let sql = format!("{}{}{}", query.sql, selection.stretches.condition(query.table), row_order(query.table));
+    let sql = format!("{}{}{}", query.sql, selection.rowid_ranges.condition(query.table), row_order(query.table));
     let barring = query.barring(selection);
     connection.query(&sql, &range(bounds), &mut |row| {
         job.pulse()?;

@@ -145,7 +145,7 @@ impl Copier<'_, '_> {
         let bounds = table.schema.owner().and_then(|owner| selection.owner_bounds(owner));
         let source = Source::new(table);
         let (Some((low, high)), Some(key)) = (bounds, source.names.first()) else { return Ok(0) };
-        let mut condition = format!("t.{key} BETWEEN ?1 AND ?2{}", selection.stretches.condition(table));
+        let mut condition = format!("t.{key} BETWEEN ?1 AND ?2{}", selection.rowid_ranges.condition(table));
         if selection.has_unsound(table.schema)
             && let Some(sound) = soundness(self.layout, table, "t", &|parent| selection.has_unsound(parent))
         {

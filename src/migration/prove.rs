@@ -38,7 +38,7 @@ pub fn prove(
         let scope = copy.scope.clone();
         copy = Selection::read(ends.target, &ends.target_layout, ids.experiment, scope, job)?;
     }
-    copy.stretches = new_rows;
+    copy.rowid_ranges = new_rows;
     if options.strategy == Strategy::Aggressive {
         check_counts(ends, &copy, copied, |table| !(appended && table.place == Place::Node(Entity::ROOT)))?;
         return Ok(None);

@@ -64,7 +64,7 @@ pub fn prove(
     }
     // Ids that were preserved, or that were free below others, can be mentioned by rows of somebody else's.
     if walked.ids.as_ref().is_some_and(|ids| ids.iter().all(|ids| !ids.reused)) {
-        copy.stretches = target.new_rows.clone();
+        copy.rowid_ranges = target.new_rows.clone();
     }
     let mut quality = validate.then(|| Quality::new(&copy));
     let also = quality.as_mut().map(|quality| quality as &mut dyn Visitor);
