@@ -4,10 +4,10 @@
 use super::leaves::scan_leaves;
 use super::order::link_order;
 use super::row_query::RowQuery;
-use super::selection::{Selection, range};
+use super::selection::Selection;
 use super::shape::{Owner, Shape};
-use super::walk::{Visitor, walk_below, walk_nodes};
-use crate::database::{Connection, Layout, Next, Row, TableLayout};
+use super::walk::{Visitor, scan_owned, walk_below, walk_nodes};
+use crate::database::{Connection, Layout, Row, TableLayout};
 use crate::error::Result;
 use crate::progress::Job;
 use crate::schema::{Entity, Place};
@@ -71,27 +71,8 @@ fn walk_bare_links(
     job: &Job,
     visitor: &mut dyn SeparateVisitor,
 ) -> Result<()> {
-    let Some(bounds) = selection.owner_bounds(query.owner) else { return Ok(()) };
-    let rowid_range = selection.rowid_ranges.condition(query.table);
-    let sql = format!("{}{rowid_range}{}", query.sql, link_order(connection, query.table));
-    let barring = query.barring(selection);
-    connection.query(&sql, &range(bounds), &mut |row| {
-        job.pulse()?;
-        if let Some(barring) = &barring
-            && barring.bars(row)?
-        {
-            return Ok(Next::Row);
-        }
-        let leaf_id = row.value(1)?.as_integer();
-        let linked = leaf_id.map(|id| (leaf, id));
-        let Some(at) = selection.owner(query.owner, row.value(0)?.as_integer(), linked) else {
-            return Ok(Next::Row);
-        };
-        let rank = match leaf_id {
-            Some(id) => selection.leaves(leaf).rank(id)?,
-            None => None,
-        };
-        visitor.bare_link(Owner { entity: query.owner, at }, &query.shape, row, (leaf, rank))?;
-        Ok(Next::Row)
+    let order = link_order(connection, query.table);
+    scan_owned(connection, query, (Some(leaf), &order), selection, job, |owner, rank, row| {
+        visitor.bare_link(owner, &query.shape, row, (leaf, rank))
     })
 }

@@ -171,15 +171,19 @@ pub fn scan_nodes(
     })
 }
 
-pub(super) fn walk_below(
+/// Reads the rows of a table that hang on others, in this order, and hands over those of the selection: what a row hangs on, and of a link
+/// to a row of `leaf` the rank of that row.
+pub(super) fn scan_owned(
     connection: &dyn Connection,
     query: &RowQuery<'_>,
-    selection: &Selection,
+    (leaf, order): (Option<Entity>, &str),
+    selection: &mut Selection,
     job: &Job,
-    visitor: &mut dyn Visitor,
+    mut each: impl FnMut(Owner, Option<u64>, &dyn Row) -> Result<()>,
 ) -> Result<()> {
-    let Some(bounds) = selection.owner_bounds(query.owner) else { return Ok(()) };
-    let sql = format!("{}{}{}", query.sql, selection.rowid_ranges.condition(query.table), row_order(query.table));
+    let entity = query.owner;
+    let Some(bounds) = selection.owner_bounds(entity) else { return Ok(()) };
+    let sql = format!("{}{}{order}", query.sql, selection.rowid_ranges.condition(query.table));
     let barring = query.barring(selection);
     connection.query(&sql, &range(bounds), &mut |row| {
         job.pulse()?;
@@ -188,10 +192,31 @@ pub(super) fn walk_below(
         {
             return Ok(Next::Row);
         }
-        if let Some(at) = selection.owner(query.owner, row.value(0)?.as_integer(), None) {
-            visitor.below(Owner { entity: query.owner, at }, &query.shape, row)?;
-        }
+        let linked = match leaf {
+            Some(leaf) => row.value(1)?.as_integer().map(|id| (leaf, id)),
+            None => None,
+        };
+        let Some(at) = selection.owner(entity, row.value(0)?.as_integer(), linked) else {
+            return Ok(Next::Row);
+        };
+        let rank = match linked {
+            Some((leaf, id)) => selection.leaves(leaf).rank(id)?,
+            None => None,
+        };
+        each(Owner { entity, at }, rank, row)?;
         Ok(Next::Row)
+    })
+}
+
+pub(super) fn walk_below(
+    connection: &dyn Connection,
+    query: &RowQuery<'_>,
+    selection: &mut Selection,
+    job: &Job,
+    visitor: &mut dyn Visitor,
+) -> Result<()> {
+    scan_owned(connection, query, (None, &row_order(query.table)), selection, job, |owner, _, row| {
+        visitor.below(owner, &query.shape, row)
     })
 }
 
@@ -203,27 +228,7 @@ fn walk_links(
     job: &Job,
     visitor: &mut dyn Visitor,
 ) -> Result<()> {
-    let Some(bounds) = selection.owner_bounds(query.owner) else { return Ok(()) };
-    let sql = format!("{}{}{}", query.sql, selection.rowid_ranges.condition(query.table), row_order(query.table));
-    let barring = query.barring(selection);
-    connection.query(&sql, &range(bounds), &mut |row| {
-        job.pulse()?;
-        if let Some(barring) = &barring
-            && barring.bars(row)?
-        {
-            return Ok(Next::Row);
-        }
-        let leaf_id = row.value(1)?.as_integer();
-        let linked = leaf_id.map(|id| (leaf, id));
-        let Some(at) = selection.owner(query.owner, row.value(0)?.as_integer(), linked) else {
-            return Ok(Next::Row);
-        };
-        let owner = Owner { entity: query.owner, at };
-        let rank = match leaf_id {
-            Some(id) => selection.leaves(leaf).rank(id)?,
-            None => None,
-        };
-        visitor.link(owner, &query.shape, row, rank, (leaf, leaf_shape))?;
-        Ok(Next::Row)
+    scan_owned(connection, query, (Some(leaf), &row_order(query.table)), selection, job, |owner, rank, row| {
+        visitor.link(owner, &query.shape, row, rank, (leaf, leaf_shape))
     })
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use expmig::{OnDuplicate, Section, Strategy};
+use expmig::{OnDuplicate, Strategy};
 
 /// Moves, proves, checks and backs up machine-learning experiments in tracking databases.
 ///
@@ -370,16 +370,6 @@ pub enum SectionName {
     ForeignKeys,
     MetricJson,
     Hierarchy,
-}
-
-impl From<SectionName> for Section {
-    fn from(name: SectionName) -> Section {
-        match name {
-            SectionName::ForeignKeys => Section::ForeignKeys,
-            SectionName::MetricJson => Section::MetricJson,
-            SectionName::Hierarchy => Section::Hierarchy,
-        }
-    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
