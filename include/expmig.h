@@ -301,7 +301,7 @@ extern "C" {
 
 /**
  * Import what a document of the older command-line tool has. It does not say what its metrics belong to, so they are imported without
- * links. LeftOutRows this flag such a document is EXPMIG_UNSUPPORTED.
+ * links. Without this flag such a document is EXPMIG_UNSUPPORTED.
  */
 #define EXPMIG_IMPORT_ALLOW_UNLINKED 8
 

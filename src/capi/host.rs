@@ -58,7 +58,7 @@ pub fn prepare() {
     if BEGUN.swap(true, Ordering::Relaxed) {
         return;
     }
-    // SAFETY: the functions unwind through nothing, and the library is never unloaded. LeftOutRows room for them there is the id of the
+    // SAFETY: the functions unwind through nothing, and the library is never unloaded. Without room for them there is the id of the
     // process by which forks are found.
     let _done = unsafe { pthread_atfork(Some(before_fork), Some(in_parent), Some(in_child)) };
 }

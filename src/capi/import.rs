@@ -26,7 +26,7 @@ pub const EXPMIG_IMPORT_SKIP_VALIDATION: u32 = 0x2;
 /// would end the transaction for that; there the call returns EXPMIG_UNSUPPORTED, and its hint has the ALTER statements.
 pub const EXPMIG_IMPORT_ADD_COLUMNS: u32 = 0x4;
 /// Import what a document of the older command-line tool has. It does not say what its metrics belong to, so they are imported without
-/// links. LeftOutRows this flag such a document is EXPMIG_UNSUPPORTED.
+/// links. Without this flag such a document is EXPMIG_UNSUPPORTED.
 pub const EXPMIG_IMPORT_ALLOW_UNLINKED: u32 = 0x8;
 /// Allow losses where the database cannot hold values: values are changed, or extra columns are left out with their values; the result
 /// lists them. The digest of the document then cannot equal that of what was written, and only the rows are counted. Foreign keys of

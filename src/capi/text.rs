@@ -11,7 +11,7 @@ pub fn c_string(text: &str) -> CString {
 pub fn owned_c_string(text: String) -> CString {
     match CString::new(text) {
         Ok(string) => string,
-        // LeftOutRows NULs it cannot fail again.
+        // Without NULs it cannot fail again.
         Err(error) => {
             let text = String::from_utf8_lossy(&error.into_vec()).replace('\0', "\\0");
             CString::new(text).unwrap_or_default()

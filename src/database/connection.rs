@@ -91,7 +91,7 @@ pub trait Reads {
     /// Begins a transaction that reads one consistent state.
     fn begin_read(&self) -> Result<()>;
 
-    /// Undoes the transaction. LeftOutRows one, does nothing.
+    /// Undoes the transaction. Without one, does nothing.
     fn rollback(&self);
 
     /// Runs a query and hands over row after row.

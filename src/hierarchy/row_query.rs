@@ -16,7 +16,7 @@ pub struct RowQuery<'l> {
     pub leaf: Option<(Entity, Shape<'l>)>,
     /// The quoted column with the id of the owner, which is column 0.
     pub owner_column: String,
-    /// LeftOutRows an order. The table is `t`.
+    /// Without an order. The table is `t`.
     pub sql: String,
 }
 

@@ -263,7 +263,7 @@ impl<'a> Side<'a> {
 
     /// The digests of the hierarchy's rows without the links of extra columns.
     fn contents(&mut self) -> Result<ByEntity<Vec<Hash>>> {
-        // LeftOutRows such columns they are as they are.
+        // Without such columns they are as they are.
         if !self.layout.has_links() {
             return Ok(self.nodes.nodes.clone());
         }

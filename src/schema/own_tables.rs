@@ -15,7 +15,7 @@ const fn number(name: &'static str) -> Column {
     Column { name, role: Role::Content, kind: Kind::Integer, sqlite: "INTEGER NOT NULL" }
 }
 
-/// A column for a cell of another table. LeftOutRows a type, so that SQLite leaves every cell as it is.
+/// A column for a cell of another table. Without a type, so that SQLite leaves every cell as it is.
 const fn cell(name: &'static str) -> Column {
     Column { name, role: Role::Content, kind: Kind::Cell, sqlite: "" }
 }

@@ -114,7 +114,7 @@ impl<'f> Reservation<'f> {
             remove(name.as_ref())?;
         }
         remove(&new)?;
-        // LeftOutRows its manifest it does not count.
+        // Without its manifest it does not count.
         if look(&folder.manifest(&self.id))?.is_none() {
             remove(&folder.database(&self.id))?;
         }

@@ -55,7 +55,7 @@ fn write_out(source: &dyn Connection, into: &Path, keyed: bool, copied: Copied<'
     let mut there = target.layout()?;
     for table in all(&layout) {
         for extra in table.extra_columns() {
-            // LeftOutRows a type, so that every value stays what it is.
+            // Without a type, so that every value stays what it is.
             let untyped = ColumnLayout { declared: String::new(), refers: None, ..extra.clone() };
             named(&there, table).map(|made| target.add_column(made, &untyped)).transpose()?;
         }

@@ -74,7 +74,7 @@ pub fn transform(
             "target": database.describe_writing(connection, since.elapsed(), percent)?,
         }));
     }
-    // LeftOutRows a change the empty entry of the undo log goes too.
+    // Without a change the empty entry of the undo log goes too.
     if let Some(transaction) = transaction.filter(|_| result.updated > 0) {
         let metrics = layout.entity(METRIC)?.schema.name;
         let copied = [(metrics, result.copied)];

@@ -16,7 +16,7 @@ pub type Fingerprint = [u8; 16];
 pub fn fingerprint(cells: [ValueRef<'_>; 2]) -> Fingerprint {
     let mut bytes = Vec::new();
     let hash = if cells.iter().any(ValueRef::is_huge) {
-        // LeftOutRows a copy of them.
+        // Without a copy of them.
         let mut hasher = blake3::Hasher::new();
         for cell in cells {
             bytes.clear();

@@ -201,7 +201,7 @@ impl<'a> Reader<'a> {
     fn dict_key(&mut self, depth: usize) -> Result<Vec<u8>> {
         let start = self.out.len();
         let kind = self.value(depth)?;
-        // LeftOutRows what stood inside parentheses around it.
+        // Without what stood inside parentheses around it.
         let written = self.out.split_off(start);
         let written = written.trim_ascii();
         match kind {

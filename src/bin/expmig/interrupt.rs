@@ -16,7 +16,7 @@ pub struct Interrupt {
 }
 
 impl Interrupt {
-    /// From now on signals stop jobs. LeftOutRows a thread for that, which a system without resources may refuse, they end the process as usual:
+    /// From now on signals stop jobs. Without a thread for that, which a system without resources may refuse, they end the process as usual:
     /// the transaction is rolled back by whoever opens the database next.
     pub fn listen() -> Interrupt {
         let interrupt = Interrupt::default();

@@ -47,7 +47,7 @@ pub struct MysqlAddress {
 }
 
 impl fmt::Display for MysqlAddress {
-    /// LeftOutRows the password: for messages.
+    /// Without the password: for messages.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let user = self.user.as_ref().map_or_else(String::new, |user| format!("{user}@"));
         match &self.socket {

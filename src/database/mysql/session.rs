@@ -111,7 +111,7 @@ impl Endpoint {
             .into()
     }
 
-    /// LeftOutRows `packet` the driver asks the server how much it takes in one packet.
+    /// Without `packet` the driver asks the server how much it takes in one packet.
     fn dial(&self, schema: bool, packet: Option<usize>) -> mysql::Result<(Pool, PooledConn)> {
         let address = &self.address;
         let authorities = || match &address.ssl_ca {
@@ -137,7 +137,7 @@ impl Endpoint {
         Ok((pool, connection))
     }
 
-    /// Connects. LeftOutRows `schema` to no schema at all.
+    /// Connects. Without `schema` to no schema at all.
     pub fn connect(&self, schema: bool, job: Option<&Arc<Job>>) -> Result<Session> {
         self.check()?;
         self.in_time(job, move |endpoint| endpoint.enter(schema))

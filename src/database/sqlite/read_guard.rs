@@ -109,7 +109,7 @@ fn refusal(action: AuthAction<'_>) -> Option<String> {
         AuthAction::Detach { .. } => "DETACH".to_owned(),
         AuthAction::Analyze { .. } => "ANALYZE".to_owned(),
         AuthAction::Reindex { .. } => "REINDEX".to_owned(),
-        // LeftOutRows a literal as its file name it has no name of its own here.
+        // Without a literal as its file name it has no name of its own here.
         AuthAction::Attach { .. } | AuthAction::Unknown { code: rusqlite::ffi::SQLITE_ATTACH, .. } => {
             "ATTACH".to_owned()
         }

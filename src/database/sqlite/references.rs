@@ -68,7 +68,7 @@ pub fn declared(connection: &Connection, name: &[u8]) -> Sqlite<Vec<ForeignKey>>
         }
         let Some((_, foreign)) = found.last_mut() else { continue };
         let above = match row.get_ref(3)? {
-            // LeftOutRows a name it is that of the primary key.
+            // Without a name it is that of the primary key.
             types::ValueRef::Null => {
                 let key = key(connection, foreign.parent.name.as_bytes())?.unwrap_or_default();
                 match key.get(foreign.columns.len()) {

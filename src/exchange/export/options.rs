@@ -13,7 +13,7 @@ const MOST_INDENT: u32 = 16;
 pub struct ExportOptions {
     /// Metrics, and the epochs, batches and results on which they hang.
     pub include_metrics: bool,
-    /// Artifacts. LeftOutRows metrics they bring the epochs, batches and results on which they hang.
+    /// Artifacts. Without metrics they bring the epochs, batches and results on which they hang.
     pub include_artifacts: bool,
     /// Spaces per level; 0 for one line.
     pub indent: u32,

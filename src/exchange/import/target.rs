@@ -17,7 +17,7 @@ use smallvec::SmallVec;
 /// Rows of one table that are written at once, at most.
 const CHUNK_ROWS: usize = 1000;
 
-/// One table. LeftOutRows columns if the target lacks it.
+/// One table. Without columns if the target lacks it.
 #[derive(Default)]
 struct Sink<'c> {
     /// In the order in which rows have their values: the schema's columns, then the extra ones.
