@@ -6,6 +6,10 @@ use serde_json::{Value as Json, json};
 /// How many values are kept in full; all are counted.
 pub const KEPT: usize = 100;
 
+/// Reasons of a [`Loss`] that several jobs give.
+pub const CONVERTED: &str = "the target's column type converts it";
+pub const NO_COLUMN: &str = "the target has no such column";
+
 /// Something that would be lost or changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Loss {

@@ -1,8 +1,10 @@
 //! The content digest: 256 bits that are equal for equal experiments, whatever their ids, their engine and the order of rows.
 //!
 //! docs/digest.md is the definition; `encode` writes values and rows, `sum` adds digests up, `experiment` puts the nodes
-//! together, `extra_links` what extra columns tie; [`equal_experiment`] finds an experiment that is there twice. Migration, comparison, import and the manager call it.
+//! together, `extra_links` what extra columns tie; [`equal_experiment`] finds an experiment that is there twice, and [`Conversion`] says
+//! whether a value has the same content in another column. Migration, comparison, import, snapshots and the manager call it.
 
+mod conversion;
 mod encode;
 mod equal_experiments;
 mod experiment;
@@ -10,7 +12,8 @@ mod extra_links;
 mod sum;
 mod table_totals;
 
-pub use encode::{Stored, encode_apart, encode_value, same_content};
+pub use conversion::Conversion;
+pub use encode::{Stored, encode_apart, encode_value};
 pub use equal_experiments::{OnDuplicate, equal_experiment, experiments_with_row};
 pub use experiment::{
     ALGORITHM, ALGORITHM_WITH_LINKS, Digester, Ended, ExperimentDigest, NodeDigests, digest, digest_as, digest_nodes,

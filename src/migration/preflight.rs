@@ -6,8 +6,10 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 
 use super::endpoints::Endpoints;
-use crate::database::{ColumnLayout, Connection, KEPT, Layout, Loss, Next, Row, TableLayout, utf16_holds};
-use crate::digest::{ExperimentDigest, digest, same_content};
+use crate::database::{
+    CONVERTED, ColumnLayout, Connection, KEPT, Layout, Loss, NO_COLUMN, Next, Row, TableLayout, utf16_holds,
+};
+use crate::digest::{Conversion, ExperimentDigest, digest};
 use crate::error::Result;
 use crate::hierarchy::{
     Fate, LEFT_OUT, LeftOutRows, Look, Owner, RowsOnce, Scope, Selection, Shape, Through, Visitor, mark, scan_links,
@@ -417,7 +419,7 @@ impl Look for Finder<'_> {
                 continue;
             };
             match change {
-                Change::Missing if value != ValueRef::Null => loss("the target has no such column", None)?,
+                Change::Missing if value != ValueRef::Null => loss(NO_COLUMN, None)?,
                 Change::Foreign if value != ValueRef::Null => {
                     loss("the target's column has ids of other rows, and the source does not declare it so", None)?;
                 }
@@ -438,16 +440,17 @@ impl Look for Finder<'_> {
                     if !untold && (kept || there.certainly_keeps(value)) {
                         continue;
                     }
-                    let Some(stored) = self.target.stored_as(there, value)? else {
-                        loss("the target's column type refuses it", None)?;
-                        self.fit.refused += 1;
-                        continue;
-                    };
                     let kind = column.schema.map(|known| known.kind);
-                    if !same_content(value, stored.borrow(), kind) {
-                        loss("the target's column type converts it", Some(stored.borrow().describe()))?;
-                    } else if untold {
-                        loss("its text, which is all that is read, does not tell it from others", None)?;
+                    match Conversion::asked(self.target, there, value, kind)? {
+                        Conversion::Refused => {
+                            loss("the target's column type refuses it", None)?;
+                            self.fit.refused += 1;
+                        }
+                        Conversion::Changed(stored) => loss(CONVERTED, Some(stored.borrow().describe()))?,
+                        Conversion::Same if untold => {
+                            loss("its text, which is all that is read, does not tell it from others", None)?;
+                        }
+                        Conversion::Same => {}
                     }
                 }
                 Change::Missing | Change::Refused | Change::Foreign => {}

@@ -11,7 +11,7 @@ use crate::database::{
     ColumnLayout, Connection, Copied, Database, FULL_BYTES, Inserter, Layout, Next, TableLayout, Transaction, Unsteady,
     Watches, create_copy, open_copy,
 };
-use crate::digest::same_content;
+use crate::digest::Conversion;
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::ForeignReferrers;
 use crate::progress::Job;
@@ -258,9 +258,7 @@ fn copy_table(
             if way == Way::Out && !column.takes_back(value) {
                 return Err(not_taken_back(table, column, value));
             }
-            if !there.certainly_keeps(value) {
-                check(target, (table, column), there, value)?;
-            }
+            check(target, (table, column), there, value)?;
             cells.push(value);
             if way == Way::Back {
                 content.cell(value, kind(there));
@@ -296,18 +294,18 @@ fn flush(
 }
 
 /// Fails unless a value has the same content where it goes.
+#[inline]
 fn check(
     target: &dyn Connection,
     (table, column): (&TableLayout, &ColumnLayout),
     there: &ColumnLayout,
     value: ValueRef<'_>,
 ) -> Result<()> {
-    let stored = target.stored_as(there, value)?;
-    let kind = column.schema.map(|known| known.kind);
-    if stored.as_ref().is_some_and(|stored| same_content(value, stored.borrow(), kind)) {
-        return Ok(());
-    }
-    let what = stored.map_or_else(|| "refused".to_owned(), |stored| stored.borrow().describe());
+    let what = match Conversion::of(target, there, value, column.schema.map(|known| known.kind))? {
+        Conversion::Same => return Ok(()),
+        Conversion::Refused => "refused".to_owned(),
+        Conversion::Changed(stored) => stored.borrow().describe(),
+    };
     Err(Error::new(
         Status::Lossy,
         Domain::Snapshot,
