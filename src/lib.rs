@@ -68,7 +68,9 @@ pub use database::{Database, Next, OpenOptions, Password, QueryRow, Secret};
 pub use digest::OnDuplicate;
 pub use error::{Domain, Error, Result, Status};
 pub use exchange::{ExportOptions, ExportResult, ImportOptions, ImportResult};
-pub use manager::{FileOptions, JobOptions, LogLevel, Manager, ManagerOptions, RestoreOptions, SnapshotOptions};
+pub use manager::{
+    FileOptions, JobOptions, LogLevel, Manager, ManagerOptions, RestoreOptions, Settings, SnapshotOptions,
+};
 pub use migration::{MigrateOptions, MigrationResult, Strategy};
 pub use progress::{CancelToken, Flow, Progress};
 pub use snapshot::{Cleanup, RestoreResult, Snapshot, SnapshotList};

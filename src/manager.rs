@@ -73,14 +73,33 @@ impl JobOptions {
     }
 }
 
+/// What a manager has beside the database. Managers that share it have the same registered checks and transformations.
+#[derive(Default)]
+pub struct Settings {
+    options: ManagerOptions,
+    checks: Checks,
+    transformations: Transformations,
+    /// `None` if the working directory could not be read.
+    folder: Option<Folder>,
+}
+
+impl Settings {
+    /// A relative snapshot folder is that of the working directory now.
+    pub fn new(options: ManagerOptions) -> Settings {
+        let folder = Folder::at(options.snapshot_dir.as_deref()).ok();
+        Settings { options, folder, ..Settings::default() }
+    }
+
+    /// The registered checks.
+    pub fn checks(&self) -> &Checks {
+        &self.checks
+    }
+}
+
 /// One database, owned or borrowed, and everything that can be done with it.
 pub struct Manager<D: Borrow<Database> = Database> {
     database: D,
-    options: Arc<ManagerOptions>,
-    checks: Arc<Checks>,
-    transformations: Arc<Transformations>,
-    /// `None` if the working directory could not be read.
-    folder: Option<Folder>,
+    settings: Arc<Settings>,
 }
 
 impl<D: Borrow<Database>> fmt::Debug for Manager<D> {
@@ -91,15 +110,13 @@ impl<D: Borrow<Database>> fmt::Debug for Manager<D> {
 
 impl<D: Borrow<Database>> Manager<D> {
     /// A manager of this database.
-    pub fn new(database: D, options: impl Into<Arc<ManagerOptions>>) -> Manager<D> {
-        let options = options.into();
-        let folder = Folder::at(options.snapshot_dir.as_deref()).ok();
-        Manager { database, options, checks: Arc::default(), transformations: Arc::default(), folder }
+    pub fn new(database: D, options: ManagerOptions) -> Manager<D> {
+        Manager::sharing(database, Arc::new(Settings::new(options)))
     }
 
-    /// The same with these registered checks, which managers can share.
-    pub fn with_checks(self, checks: Arc<Checks>) -> Manager<D> {
-        Manager { checks, ..self }
+    /// A manager of this database that shares its options, registered checks and transformations with others.
+    pub fn sharing(database: D, settings: Arc<Settings>) -> Manager<D> {
+        Manager { database, settings }
     }
 
     /// The database.
@@ -107,9 +124,14 @@ impl<D: Borrow<Database>> Manager<D> {
         self.database.borrow()
     }
 
+    /// What other managers can share with this one.
+    pub fn settings(&self) -> &Arc<Settings> {
+        &self.settings
+    }
+
     fn log(&self, level: LogLevel, message: &dyn Fn() -> String) {
-        if let Some(sink) = &self.options.log
-            && level <= self.options.log_level.unwrap_or(LogLevel::Info)
+        if let Some(sink) = &self.settings.options.log
+            && level <= self.settings.options.log_level.unwrap_or(LogLevel::Info)
         {
             sink(level, &message());
         }
@@ -269,18 +291,18 @@ impl<D: Borrow<Database>> Manager<D> {
 
     /// What a validation calls to run the registered checks.
     fn run_checks(&self) -> impl FnMut(&dyn Connection, Option<i64>, &Arc<Job>, &mut Collector) -> Result<()> {
-        |connection, experiment, job, collector| self.checks.run(connection, experiment, job, collector)
+        |connection, experiment, job, collector| self.settings.checks.run(connection, experiment, job, collector)
     }
 
     /// Adds a rule of the user's own, which every [`Manager::validate`] with registered checks in its scope runs from now on,
     /// and so does a CONSERVATIVE migration from here.
     pub fn register_check(&self, name: &str, check: Check) -> Result<()> {
-        self.logged("register check", self.checks.register(self.database(), name, check))
+        self.logged("register check", self.settings.checks.register(self.database(), name, check))
     }
 
     /// Ends what [`Manager::register_check`] began.
     pub fn unregister_check(&self, name: &str) -> Result<()> {
-        self.logged("unregister check", self.checks.unregister(name))
+        self.logged("unregister check", self.settings.checks.unregister(name))
     }
 
     /// Whether the hierarchy of an experiment is whole, and what is wrong with it, one line each. An experiment that does not
@@ -318,7 +340,7 @@ impl<D: Borrow<Database>> Manager<D> {
         };
         let helpers = ManagerServices {
             checks: &mut self.run_checks(),
-            transformations: &self.transformations,
+            transformations: &self.settings.transformations,
             snapshot: &mut snapshot,
         };
         let target = target.map(Manager::database);
@@ -347,7 +369,7 @@ impl<D: Borrow<Database>> Manager<D> {
             target,
             experiment,
             options,
-            (&mut self.run_checks(), &self.transformations),
+            (&mut self.run_checks(), &self.settings.transformations),
         );
         self.logged("plan migration", plan)
     }

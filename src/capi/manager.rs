@@ -16,10 +16,8 @@ use super::status::expmig_status;
 use super::text::c_string;
 use crate::database::Database;
 use crate::error::{Domain, Error, Result};
-use crate::manager::{LogLevel, LogSink, Manager, ManagerOptions};
+use crate::manager::{LogLevel, LogSink, Manager, ManagerOptions, Settings};
 use crate::snapshot::Folder;
-use crate::transformation::Transformations;
-use crate::validation::Checks;
 
 /// No log records.
 pub const EXPMIG_LOG_OFF: i32 = 0;
@@ -94,17 +92,13 @@ impl Opened for expmig_manager {
 /// What outlives the handle while a call runs.
 pub struct Shared {
     pub database: Arc<Gate<Database>>,
-    options: Arc<ManagerOptions>,
-    checks: Arc<Checks>,
-    transformations: Arc<Transformations>,
+    settings: Arc<Settings>,
 }
 
 impl Shared {
     /// The engine's manager, while the database is entered.
     pub fn manager<'e>(&self, entered: &'e Entered<'_, Database>) -> Manager<&'e Database> {
-        Manager::new(&**entered, Arc::clone(&self.options))
-            .with_checks(Arc::clone(&self.checks))
-            .with_transformations(Arc::clone(&self.transformations))
+        Manager::sharing(&**entered, Arc::clone(&self.settings))
     }
 }
 
@@ -188,8 +182,8 @@ pub unsafe extern "C" fn expmig_manager_new(
             complete?;
             let database = Arc::clone(&opened(database, "database", Domain::Database)?.0);
             required(manager, "manager", Domain::Database)?;
-            let options = Arc::new(manager_options(&options, destroy)?);
-            let shared = Shared { database, options, checks: Arc::default(), transformations: Arc::default() };
+            let settings = Arc::new(Settings::new(manager_options(&options, destroy)?));
+            let shared = Shared { database, settings };
             store(manager, Box::into_raw(Box::new(expmig_manager(Arc::new(shared)))));
             Ok(())
         })

@@ -28,9 +28,9 @@ pub struct RestoreOptions {
 impl<D: Borrow<Database>> Manager<D> {
     /// The folder for snapshots.
     pub(super) fn folder(&self) -> Result<Folder> {
-        match &self.folder {
+        match &self.settings.folder {
             Some(folder) => Ok(folder.clone()),
-            None => Folder::at(self.options.snapshot_dir.as_deref()),
+            None => Folder::at(self.settings.options.snapshot_dir.as_deref()),
         }
     }
 

@@ -1,22 +1,16 @@
 //! Transforming metrics, and undoing it.
 
 use std::borrow::Borrow;
-use std::sync::Arc;
 
 use super::{JobOptions, LogLevel, Manager};
 use crate::database::{Database, Transaction, Watches};
 use crate::error::{Domain, Result};
 use crate::transformation::{
-    self, MetricSelection, Plan, TransformEntry, TransformFn, TransformOptions, TransformationResult, Transformations,
-    UndoOptions, UndoResult,
+    self, MetricSelection, Plan, TransformEntry, TransformFn, TransformOptions, TransformationResult, UndoOptions,
+    UndoResult,
 };
 
 impl<D: Borrow<Database>> Manager<D> {
-    /// The same with these registered transformations, which managers can share.
-    pub fn with_transformations(self, transformations: Arc<Transformations>) -> Manager<D> {
-        Manager { transformations, ..self }
-    }
-
     /// Changes metrics by the rules of a document (docs/transformations.md), in one transaction.
     pub fn transform_metrics(
         &self,
@@ -24,7 +18,7 @@ impl<D: Borrow<Database>> Manager<D> {
         rules: &str,
         options: TransformOptions,
     ) -> Result<TransformationResult> {
-        self.transform(selection, Plan::parse(rules, &self.transformations), options)
+        self.transform(selection, Plan::parse(rules, &self.settings.transformations), options)
     }
 
     /// As [`Manager::transform_metrics`] with one rule for the metrics of every type, and the default settings. `params` is a JSON
@@ -36,7 +30,7 @@ impl<D: Borrow<Database>> Manager<D> {
         params: Option<&str>,
         options: TransformOptions,
     ) -> Result<TransformationResult> {
-        self.transform(selection, Plan::single(transformation, params, &self.transformations), options)
+        self.transform(selection, Plan::single(transformation, params, &self.settings.transformations), options)
     }
 
     fn transform(
@@ -93,11 +87,11 @@ impl<D: Borrow<Database>> Manager<D> {
 
     /// Adds a transformation of the user's own, which rules can name from now on.
     pub fn register_transformation(&self, name: &str, transform: TransformFn) -> Result<()> {
-        self.logged("register transformation", self.transformations.register(name, transform))
+        self.logged("register transformation", self.settings.transformations.register(name, transform))
     }
 
     /// Ends what [`Manager::register_transformation`] began.
     pub fn unregister_transformation(&self, name: &str) -> Result<()> {
-        self.logged("unregister transformation", self.transformations.unregister(name))
+        self.logged("unregister transformation", self.settings.transformations.unregister(name))
     }
 }

@@ -486,16 +486,15 @@ fn checks_run_in_the_order_in_which_they_were_registered_and_only_when_asked_for
 fn a_check_can_change_the_list_while_it_runs() {
     let folder = Folder::new();
     let path = folder.small("q.db", "");
-    let checks = Arc::new(expmig::validation::Checks::default());
-    let manager = open(&path).with_checks(Arc::clone(&checks));
+    let manager = open(&path);
     let owned = Arc::new(());
-    let (list, kept) = (Arc::downgrade(&checks), Arc::clone(&owned));
+    let (settings, kept) = (Arc::downgrade(manager.settings()), Arc::clone(&owned));
     register(
         &manager,
         "once",
         Check::callback(move |context| {
             let _kept = &kept;
-            list.upgrade().expect("the list").unregister("once")?;
+            settings.upgrade().expect("the manager's").checks().unregister("once")?;
             context.report(finding("once"))?;
             Ok(Flow::Continue)
         }),
