@@ -2,8 +2,8 @@
 
 use std::ffi::{CString, c_char};
 
-use once_cell::sync::Lazy;
 use serde_json::json;
+use std::sync::LazyLock;
 
 use super::panics::shielded;
 use super::status::{expmig_domain, expmig_status};
@@ -22,7 +22,7 @@ struct Names {
     domains: Vec<CString>,
 }
 
-static NAMES: Lazy<Names> = Lazy::new(|| Names {
+static NAMES: LazyLock<Names> = LazyLock::new(|| Names {
     version: c_string(env!("CARGO_PKG_VERSION")),
     build_info: c_string(
         &json!({

@@ -3,10 +3,9 @@
 //! The system lists them in /proc/self/fd. Where that is not mounted, in a chroot for example, each number has to be looked at, which
 //! safe code cannot do: a number may be anybody's. The C API, whose business such things are, lends what it takes.
 
-use std::collections::HashSet;
-
-use once_cell::sync::OnceCell;
 use rustix::process::{Resource, getrlimit};
+use std::collections::HashSet;
+use std::sync::OnceLock;
 
 use super::file_id::{FileId, id_of};
 
@@ -23,7 +22,7 @@ pub struct Lent {
     pub close: fn(i32),
 }
 
-static LENT: OnceCell<Lent> = OnceCell::new();
+static LENT: OnceLock<Lent> = OnceLock::new();
 
 /// Lends it, once for all.
 pub fn lend(lent: Lent) {

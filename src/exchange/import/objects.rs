@@ -1,6 +1,6 @@
 //! What a reader has to know of each object of a document: its keys, what can stand below it, and how its row hangs on others.
 
-use once_cell::sync::Lazy;
+use std::sync::LazyLock;
 
 use crate::error::{Domain, Error, Result};
 use crate::exchange::names::{
@@ -88,7 +88,7 @@ impl Object {
 
     /// The objects of the table at this place of a family's.
     pub fn at(family: &Family, at: usize) -> Result<&'static Object> {
-        static OBJECTS: Lazy<Vec<(&Family, Vec<Object>)>> = Lazy::new(|| {
+        static OBJECTS: LazyLock<Vec<(&Family, Vec<Object>)>> = LazyLock::new(|| {
             families().map(|family| (family, family.tables.iter().enumerate().map(Object::new).collect())).collect()
         });
         let objects = OBJECTS.iter().find(|(of, _)| *of == family).map(|(_, objects)| objects);
