@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use crate::database::{Connection, Database, EachRow, Reading, Watches};
+use crate::database::{Connection, Database, EachRow, Reading, Version, Watches};
 use crate::digest::{self, Hash};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{
@@ -19,6 +19,7 @@ use crate::hierarchy::{
 };
 use crate::migration::{self, ManagerServices, MigrateOptions, MigrationResult};
 use crate::progress::{CancelToken, Job, ProgressSink};
+use crate::schema::Call;
 use crate::snapshot::{self, Counting, Folder};
 use crate::transformation::Transformations;
 use crate::validation::{self, Check, Checks, Collector, Report, Scope as Sections, Severity, ValidateOptions};
@@ -211,7 +212,11 @@ impl<D: Borrow<Database>> Manager<D> {
     /// What the database is: engine, path, generation, extra columns and tables. Schema `expmig.database/1`.
     pub fn database_info(&self) -> Result<Json> {
         let job = Job::unwatched(Domain::Database);
-        let layout = self.database().read_briefly(&job, |connection| self.database().checked(connection.layout()?))?;
+        let (layout, version) = self.database().read_briefly(&job, |connection| {
+            let layout = self.database().checked(connection.layout()?)?;
+            let version = Version::read(connection, &layout)?;
+            Ok((layout, version))
+        })?;
         let mut extra_columns = Vec::new();
         for table in &layout.tables {
             for column in table.extra_columns() {
@@ -223,7 +228,10 @@ impl<D: Borrow<Database>> Manager<D> {
         let mut info = serde_json::Map::from_iter([("schema".to_owned(), json!("expmig.database/1"))]);
         info.extend(self.database().describe()?);
         if let Json::Object(rest) = json!({
+            "family": layout.family.name,
             "generation": layout.generation(),
+            "version": version.found,
+            "warnings": version.warning(layout.family).into_iter().collect::<Vec<_>>(),
             "tables": layout.tables.iter().map(|table| table.schema.name).collect::<Vec<_>>(),
             "extra_columns": extra_columns,
             "extra_tables": layout.extra_tables,
@@ -249,6 +257,7 @@ impl<D: Borrow<Database>> Manager<D> {
         let job = options.job(Domain::Migration);
         let digest = self.reading(&job, |connection| {
             let layout = self.database().checked(connection.layout()?)?;
+            layout.require(Call::Digest, Domain::Migration)?;
             experiment_exists(connection, &layout, experiment)?;
             for table in connection.unsteady_tables(&layout)? {
                 self.log(LogLevel::Warning, &|| table.warning("the digest"));

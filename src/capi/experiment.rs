@@ -38,7 +38,8 @@ pub unsafe fn clear_digest(out: *mut u8) {
 
 /// Lists the experiments, ordered by id, as a JSON object, schema "expmig.experiments/1": {"experiments": [{"id", "title", "description",
 /// "start_time", "update_time", "trials", "runs"}, ...], "unlisted": {"count", "rows"}}. "unlisted" has the experiments whose id is not
-/// an integer, so that no call can name them.
+/// an integer, so that no call can name them. Of a store of MLflow's (docs/mlflow.md) "title" is the name, the times are in UTC, "trials" counts
+/// the runs that hang on no other, and there are "lifecycle_stage", and "also": {"logged_models", "datasets", "traces"}.
 ///
 /// `json`: receives a string that the caller frees with expmig_string_free.
 ///

@@ -19,6 +19,7 @@ use super::widening::Widening;
 use crate::error::{Domain, Error, Result, Status};
 use crate::files::occupy_low_descriptors;
 use crate::progress::Job;
+use crate::schema::Call;
 use crate::values::Value;
 
 /// An open database. Reading uses a connection that cannot write; the one that can is opened by the first write.
@@ -166,6 +167,7 @@ impl Database {
 
     /// What would make the tables hold everything that expmig can; done, if that is asked for. A SQLite file holds everything.
     pub fn widen(&self, apply: bool, job: &Arc<Job>) -> Result<Widening> {
+        self.layout()?.require(Call::Widen, Domain::Database)?;
         if apply {
             self.refuse_read_only(Domain::Database)?;
         }

@@ -5,19 +5,19 @@ use std::collections::HashSet;
 use super::column::ColumnLayout;
 use super::foreign_key::{ForeignKey, has_id_of};
 use crate::error::{Domain, Error, NAMED, Result, Status};
-use crate::schema::{Entity, Family, Place, Role, Table, default_family, own_table, quote};
+use crate::schema::{Call, Entity, Family, Kind, Place, Role, Table, families, own_table, quote};
 
 /// The error of a table that has no ids.
-pub fn no_ids(name: &str) -> Error {
-    schema_error(format!("the column {name}.id is missing")).detail("table", name).detail("column", "id")
+pub fn no_ids(name: &str, id: &str) -> Error {
+    schema_error(format!("the column {name}.{id} is missing")).detail("table", name).detail("column", id)
 }
 
 /// The error of a table whose ids are no key.
-pub fn ids_are_no_key(name: &str) -> Error {
-    Error::new(Status::Schema, Domain::Database, format!("{name}.id is not a key: ids could occur twice"))
+pub fn ids_are_no_key(name: &str, id: &str) -> Error {
+    Error::new(Status::Schema, Domain::Database, format!("{name}.{id} is not a key: ids could occur twice"))
         .detail("table", name)
-        .detail("column", "id")
-        .hint("rebuild the table with id as its primary key")
+        .detail("column", id)
+        .hint(format!("rebuild the table with {id} as its primary key"))
 }
 
 /// Whether a name is one that a job relies on: what has it must be a table of rows of its own. What is aside is read by nothing.
@@ -34,9 +34,9 @@ pub fn not_a_table(name: &str, kind: &str) -> Error {
 }
 
 fn schema_error(message: String) -> Error {
-    let tracker = default_family().tracker;
+    let trackers: Vec<&str> = families().map(|family| family.tracker).collect();
     Error::new(Status::Schema, Domain::Database, message)
-        .hint(format!("expmig opens databases that {tracker} wrote; check the path or the schema name"))
+        .hint(format!("expmig opens databases that {} wrote; check the path or the schema name", trackers.join(" or ")))
 }
 
 /// The error of creating tables where other things are.
@@ -272,6 +272,17 @@ impl Layout {
         self.entity(self.family.root())
     }
 
+    /// Fails if this cannot be done with databases of the family.
+    pub fn require(&self, call: Call, domain: Domain) -> Result<()> {
+        let family = self.family;
+        if !family.lacks.contains(&call) {
+            return Ok(());
+        }
+        let message = format!("{} is not available for a database of {}", call.name(), family.tracker);
+        let can = "info, list, query and snapshots work on it (docs/mlflow.md)";
+        Err(Error::new(Status::Unsupported, domain, message).detail("family", family.name).hint(can))
+    }
+
     /// That of the newest table.
     pub fn generation(&self) -> u8 {
         self.tables.iter().map(|table| table.schema.generation).max().unwrap_or(1)
@@ -289,6 +300,10 @@ impl Layout {
     /// The tables to create, in their order: all that are missing, unless there are experiments or tables of other databases of theirs. Fails
     /// if anything else is there that is not ours, and that is not `allowed`.
     pub fn to_create(&self, allowed: bool) -> Result<Vec<&'static Table>> {
+        // What this one has not is what its version has not.
+        if self.family.maker.is_some() {
+            return Ok(Vec::new());
+        }
         let missing: Vec<&'static Table> =
             self.family.tables.iter().filter(|table| self.table(table.name).is_none()).collect();
         // What a call that was cut off has left are the first of the tables.
@@ -317,9 +332,12 @@ impl Layout {
                         );
                         return Err(named(schema_error(message)));
                     }
+                    if self.family.is_later(table, column) {
+                        continue;
+                    }
                     return Err(named(schema_error(format!("the column {}.{} is missing", table.name, column.name))));
                 };
-                if there.refuses_role(column.role) {
+                if column.kind == Kind::Integer && there.refuses_role(column.role) {
                     let message = format!("{}.{} is a key but declared {}", table.name, column.name, there.declared);
                     return Err(named(schema_error(message)));
                 }

@@ -56,6 +56,7 @@ mod store;
 mod transaction;
 mod unsteady;
 mod url;
+mod version;
 mod watched;
 mod widening;
 
@@ -91,4 +92,5 @@ pub use sqlite::{create_copy, open_copy, sqlite_version};
 pub use state::State;
 pub use transaction::{Transaction, Watches};
 pub use unsteady::Unsteady;
+pub use version::Version;
 pub use widening::Widening;

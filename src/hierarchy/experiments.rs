@@ -1,12 +1,11 @@
 //! The experiments of a database.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::unsound_rows::{UnsoundKind, UnsoundRow, UnsoundRows};
 use crate::database::{Connection, Layout, Next, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::experiment_manager::{RUN, TRIAL};
-use crate::schema::{Entity, quote};
+use crate::schema::{EXPERIMENT_MANAGER, Entity, Family, MLFLOW, Meaning, quote};
 use crate::values::{Value, ValueRef};
 
 /// How many of the nearest ids a message names.
@@ -18,14 +17,42 @@ pub struct ExperimentSummary {
     pub id: i64,
     pub title: Option<String>,
     pub description: Option<String>,
+    /// Texts, whatever the database has.
     pub start_time: Option<String>,
     pub update_time: Option<String>,
+    /// What runs are grouped into; of MLflow's the runs that hang on no other.
     pub trials: u64,
     pub runs: u64,
+    /// Of a family that marks what is deleted: `active` or `deleted`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lifecycle_stage: Option<String>,
+    /// How many other things there are below it, by the names of their kinds, where the family has any.
+    #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_members")]
+    pub also: Vec<(&'static str, u64)>,
 }
 
-fn count(value: ValueRef<'_>) -> u64 {
+/// Pairs as an object.
+fn as_members<S: Serializer>(pairs: &[(&'static str, u64)], serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().copied())
+}
+
+/// The query for the experiments of each family: id, title, description, both times, how many trials and runs, the stage, and the numbers
+/// of what else there is, whose names come beside.
+type ListQuery = fn(&Layout) -> Result<(String, Vec<&'static str>)>;
+
+static LISTS: [(&Family, ListQuery); 2] =
+    [(&EXPERIMENT_MANAGER, super::experiment_manager::list), (&MLFLOW, super::mlflow::list)];
+
+pub(super) fn count(value: ValueRef<'_>) -> u64 {
     value.as_integer().and_then(|count| u64::try_from(count).ok()).unwrap_or(0)
+}
+
+/// A time, for a person.
+fn time(layout: &Layout, column: &str, value: ValueRef<'_>) -> Option<String> {
+    let root = layout.family.table_name(Entity::ROOT);
+    let is_number = layout.family.rules_of(root, column).any(|meaning| meaning == Meaning::Milliseconds);
+    let written = value.as_integer().filter(|_| is_number).and_then(chrono::DateTime::from_timestamp_millis);
+    written.map(|time| time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)).or_else(|| value.readable())
 }
 
 /// Hands over every experiment, by id. The problems are those that cannot be listed: their id is no integer.
@@ -35,41 +62,32 @@ pub fn list_experiments(
     each: &mut dyn FnMut(ExperimentSummary) -> Result<()>,
 ) -> Result<UnsoundRows> {
     let mut unlisted = UnsoundRows::default();
-    let (experiments, trials, runs) = (layout.entity(Entity::ROOT)?, layout.entity(TRIAL)?, layout.entity(RUN)?);
-    let columns: Vec<String> = ["id", "title", "desc", "start_time", "update_time"]
-        .iter()
-        .map(|column| format!("e.{}", experiments.quoted(column)))
-        .collect();
-    let (trial_table, run_table) = (quote(&trials.name), quote(&runs.name));
-    let (trial_id, owner, trial_of_run) =
-        (trials.quoted("id"), trials.quoted("experiment_id"), runs.quoted("trial_id"));
-    // Grouped before joining: each table is read once.
-    let sql = format!(
-        "SELECT {}, c.trials, c.runs FROM {} AS e LEFT JOIN (
-           SELECT t.{owner} AS experiment, count(*) AS trials, sum(coalesce(r.n, 0)) AS runs
-           FROM {trial_table} AS t
-           LEFT JOIN (SELECT {trial_of_run} AS trial, count(*) AS n FROM {run_table} GROUP BY {trial_of_run}) AS r
-             ON r.trial = t.{trial_id}
-           GROUP BY t.{owner}
-         ) AS c ON c.experiment = e.{} ORDER BY 1",
-        columns.join(", "),
-        quote(&experiments.name),
-        experiments.quoted("id"),
-    );
+    let experiments = layout.root()?;
+    let listing = &layout.family.listing;
+    let Some((_, list)) = LISTS.iter().find(|(family, _)| *family == layout.family) else {
+        return Err(Error::internal(Domain::Database, format!("no list of a database of {}", layout.family.tracker)));
+    };
+    let (sql, kinds) = list(layout)?;
     connection.query(&sql, &[], &mut |row| {
         let Some(id) = row.value(0)?.as_integer() else {
             let problem = problem(experiments, row.value(0)?, row.value(1)?);
             unlisted.add(|| problem);
             return Ok(Next::Row);
         };
+        let mut also = Vec::new();
+        for (at, kind) in kinds.iter().enumerate() {
+            also.push((*kind, count(row.value(8 + at)?)));
+        }
         each(ExperimentSummary {
             id,
             title: row.value(1)?.readable(),
             description: row.value(2)?.readable(),
-            start_time: row.value(3)?.readable(),
-            update_time: row.value(4)?.readable(),
+            start_time: time(layout, listing.start, row.value(3)?),
+            update_time: time(layout, listing.update, row.value(4)?),
             trials: count(row.value(5)?),
             runs: count(row.value(6)?),
+            lifecycle_stage: row.value(7)?.readable(),
+            also,
         })?;
         Ok(Next::Row)
     })?;
@@ -78,19 +96,20 @@ pub fn list_experiments(
 
 /// What is wrong with an experiment that has no id which anybody could name.
 fn problem(table: &TableLayout, id: ValueRef<'_>, title: ValueRef<'_>) -> UnsoundRow {
-    let (name, row) = (table.schema.name, format!("id={}", id.describe()));
+    let id_name = table.schema.id_column().map_or("id", |column| column.name);
+    let (name, row) = (table.schema.name, format!("{id_name}={}", id.describe()));
     let (kind, what) = match id {
         ValueRef::Null => (UnsoundKind::NullKey, "is NULL"),
         _ => (UnsoundKind::KeyNotInteger, "is no integer"),
     };
-    let message = format!("{name} ({row}): id {what} (title={})", title.describe());
+    let message = format!("{name} ({row}): {id_name} {what} (title={})", title.describe());
     UnsoundRow { kind, table: name, row, message }
 }
 
 /// Fails with the nearest ids unless the experiment exists.
 pub fn experiment_exists(connection: &dyn Connection, layout: &Layout, id: i64) -> Result<()> {
     let table = layout.entity(Entity::ROOT)?;
-    let (name, column) = (quote(&table.name), table.quoted("id"));
+    let (name, column) = (quote(&table.name), table.id());
     let found =
         connection.query_integer(&format!("SELECT count(*) FROM {name} WHERE {column} = ?1"), &[Value::Integer(id)])?;
     if found == Some(1) {

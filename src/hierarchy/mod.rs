@@ -6,12 +6,14 @@
 
 mod barring;
 mod existing_parents;
+mod experiment_manager;
 mod experiments;
 mod extra_links;
 mod foreign_referrers;
 mod ids;
 mod keys;
 mod leaves;
+mod mlflow;
 mod new_id_blocks;
 mod non_integer_keys;
 mod order;

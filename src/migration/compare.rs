@@ -10,10 +10,10 @@ use serde_json::{Value as Json, json};
 use super::difference::{Cells, NodeRows, cell_difference, cells, first_link_difference, first_row_difference};
 use crate::database::{Connection, Database, Layout, Reading, State, Watches};
 use crate::digest::{ExperimentDigest, Hash, NodeDigests, digest_nodes, hex, row_digest};
-use crate::error::Result;
+use crate::error::{Domain, Result};
 use crate::hierarchy::{CountRows, Owner, Scope, Selection, Shape, experiment_exists, scan_nodes};
 use crate::progress::Job;
-use crate::schema::{ByEntity, Entity};
+use crate::schema::{ByEntity, Call, Entity};
 
 /// One side of a comparison.
 struct Side<'a> {
@@ -37,10 +37,11 @@ impl<'a> Counted<'a> {
     fn new(connection: &'a dyn Connection, experiment: i64, job: &Job) -> Result<Counted<'a>> {
         let layout = connection.layout()?;
         layout.check()?;
+        layout.require(Call::Compare, Domain::Migration)?;
         experiment_exists(connection, &layout, experiment)?;
         job.begin("counting")?;
         let selection = Selection::read(connection, &layout, experiment, Scope::default(), job)?;
-        selection.refuse_odd_keys(crate::error::Domain::Migration)?;
+        selection.refuse_odd_keys(Domain::Migration)?;
         Ok(Counted { connection, layout, selection })
     }
 

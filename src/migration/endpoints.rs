@@ -6,7 +6,7 @@ use super::options::MigrateOptions;
 use crate::database::{ColumnLayout, Connection, Database, Layout, TableLayout, Unsteady};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{Rewrite, experiment_exists};
-use crate::schema::{Entity, Place};
+use crate::schema::{Call, Entity, Place};
 use crate::transformation::{Plan, Rewriter};
 use crate::values::{Value, ValueRef};
 
@@ -43,6 +43,8 @@ impl<'a> Endpoints<'a> {
         };
         let source_layout = read(source_database, source)?;
         let mut target_layout = read(target_database, target)?;
+        refuse_other_family((source_database, &source_layout), (target_database, &target_layout))?;
+        source_layout.require(Call::Migrate, Domain::Migration)?;
         source_layout.check_links()?;
         target_layout.check_links()?;
         let undeclared = target_layout.take_links_of(&source_layout);
@@ -148,6 +150,23 @@ fn leave_to_fill(target: &mut Layout, source: &Layout) {
     target.leave_to_fill(|table, column| {
         source.table(table.name).is_some_and(|there| there.position(&column.name).is_some())
     });
+}
+
+/// Fails if source and target are of two families: what one has the other has no tables for.
+fn refuse_other_family((source, from): (&Database, &Layout), (target, to): (&Database, &Layout)) -> Result<()> {
+    if from.family == to.family {
+        return Ok(());
+    }
+    let [here, there] = [from, to].map(|layout| layout.family.tracker);
+    let message = format!("the source is a database of {here}, and the target one of {there}");
+    let hint = match from.family.maker {
+        Some(command) => format!("make the target with {command}, which only {here} itself can"),
+        None => format!("give a target that {here} wrote, or a new file that is created for it"),
+    };
+    Err(Error::new(Status::Unsupported, Domain::Migration, message)
+        .detail("source", source.place())
+        .detail("target", target.place())
+        .hint(hint))
 }
 
 /// Fails if trials shall be added to an experiment that does not exist.

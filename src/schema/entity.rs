@@ -28,6 +28,8 @@ pub enum Level {
     Below(Entity),
     /// Reached through links only.
     Linked,
+    /// Each ties two rows of others, which rules of the family name: it is of an experiment if both are.
+    Between,
 }
 
 /// Who chooses an entity's keys, and what they are.

@@ -3,7 +3,7 @@
 //! Source of the facts: the tracking application's own DDL. This is the one place that knows its tables and their columns.
 
 use super::entity::{Entity, EntityData, Key, Keys, Level};
-use super::family::{Document, Family};
+use super::family::{Document, Family, Listing};
 use super::table::{Column, Kind, Place, Reference, Role, Table, id, text, time};
 
 pub const EXPERIMENT: Entity = Entity::at(0);
@@ -70,6 +70,16 @@ pub static EXPERIMENT_MANAGER: Family = Family {
             ("BATCH", &["BATCH_METRIC", "BATCH_ARTIFACT"]),
         ],
     },
+    marker: None,
+    maker: None,
+    listing: Listing {
+        title: "title",
+        description: Some("desc"),
+        start: "start_time",
+        update: "update_time",
+        identity: &["id", "title", "start_time"],
+    },
+    lacks: &[],
 };
 
 /// A reference to an entity in a table whose DDL insists on it.

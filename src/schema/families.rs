@@ -2,10 +2,11 @@
 
 use super::experiment_manager::EXPERIMENT_MANAGER;
 use super::family::Family;
+use super::mlflow::MLFLOW;
 use super::table::Table;
 
 /// A database that has the marks of none is taken for one of the first, and lacks what that needs.
-static FAMILIES: [&Family; 1] = [&EXPERIMENT_MANAGER];
+static FAMILIES: [&Family; 2] = [&EXPERIMENT_MANAGER, &MLFLOW];
 
 /// The family of a database with tables of these names, in any letter case.
 pub fn recognise<'n>(names: impl Iterator<Item = &'n str> + Clone) -> &'static Family {

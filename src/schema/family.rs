@@ -1,6 +1,6 @@
 //! What a family of schemas is, as data: who writes such databases, what they are known by, which entities and tables they have.
 
-use super::entity::{Entity, EntityData, Level, UNKNOWN};
+use super::entity::{Entity, EntityData, Key, Level, UNKNOWN};
 use super::table::{Column, Place, Reference, Role, Table};
 
 /// What the values of a column mean where their type does not say it.
@@ -12,8 +12,22 @@ pub enum Meaning {
     NanIn(&'static str),
     /// An infinite number stands as the greatest that is finite.
     InfinityAsGreatest,
-    /// A text with the key of a row of this entity in it.
+    /// The key of a row of this entity.
     Names(Entity),
+    /// The same in rows in which another column is this text.
+    NamesWhere(&'static str, &'static str, Entity),
+    /// The key of a row of the entity for which the text in another column stands.
+    NamesBy(&'static str, &'static [(&'static str, Entity)]),
+    /// A text with the key of what the row hangs on somewhere in it.
+    MentionsOwner,
+    /// Databases of earlier versions lack the column.
+    Later,
+    /// What it is where they lack it, if that is not NULL.
+    AbsentIs(i64),
+    /// No part of what an experiment is: left out of the digest.
+    Aside,
+    /// The same of rows in which another column is one of these texts.
+    AsideWhere(&'static str, &'static [&'static str]),
 }
 
 /// A column whose meaning needs a rule.
@@ -36,6 +50,57 @@ pub struct Document {
     pub children: &'static [(&'static str, &'static [&'static str])],
 }
 
+/// What says how far a schema has come.
+#[derive(Debug)]
+pub struct Marker {
+    pub table: &'static str,
+    pub column: &'static str,
+    /// What it has said so far, oldest first. What says something else may be read, if the tables are there, and is not written.
+    pub known: &'static [&'static str],
+}
+
+/// Which columns of the root say what every family's lists have, and what tells one of its rows from others.
+#[derive(Debug)]
+pub struct Listing {
+    pub title: &'static str,
+    pub description: Option<&'static str>,
+    pub start: &'static str,
+    pub update: &'static str,
+    /// The id first.
+    pub identity: &'static [&'static str],
+}
+
+/// What takes rules that each family has to have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    Digest,
+    Compare,
+    Validate,
+    Migrate,
+    Export,
+    Import,
+    Transform,
+    Widen,
+    SnapshotOnServer,
+}
+
+impl Call {
+    /// What a message calls it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Call::Digest => "digesting an experiment",
+            Call::Compare => "comparing experiments",
+            Call::Validate => "validating",
+            Call::Migrate => "migrating an experiment",
+            Call::Export => "exporting an experiment",
+            Call::Import => "importing an experiment",
+            Call::Transform => "transforming metrics",
+            Call::Widen => "widening columns",
+            Call::SnapshotOnServer => "making or restoring a snapshot of a server's schema",
+        }
+    }
+}
+
 /// A family of schemas.
 #[derive(Debug)]
 pub struct Family {
@@ -52,6 +117,12 @@ pub struct Family {
     pub tables: &'static [Table],
     pub rules: &'static [Rule],
     pub document: Document,
+    pub marker: Option<Marker>,
+    /// The command that makes the tables, where only the tracker may.
+    pub maker: Option<&'static str>,
+    pub listing: Listing,
+    /// What cannot be done with such databases.
+    pub lacks: &'static [Call],
 }
 
 impl PartialEq for Family {
@@ -83,6 +154,21 @@ impl Family {
         (0..self.entities.len()).map(|at| Entity::at(at as u8))
     }
 
+    /// The rules of a column.
+    pub fn rules_of(&self, table: &str, column: &str) -> impl Iterator<Item = Meaning> {
+        self.rules.iter().filter(move |rule| rule.table == table && rule.column == column).map(|rule| rule.meaning)
+    }
+
+    /// Whether databases of earlier versions lack a column.
+    pub fn is_later(&self, table: &Table, column: &Column) -> bool {
+        self.rules_of(table.name, column.name).any(|meaning| meaning == Meaning::Later)
+    }
+
+    /// Whether the tracker chose the keys below the root: texts, which a job keeps.
+    pub fn has_text_keys(&self) -> bool {
+        self.entities.iter().any(|entity| matches!(entity.key, Key::Text(_)))
+    }
+
     /// What a job moves one of.
     pub const fn root(&self) -> Entity {
         Entity::ROOT
@@ -112,7 +198,7 @@ impl Family {
     pub fn parent(&self, entity: Entity) -> Option<Entity> {
         match self.of(entity).level {
             Level::Below(parent) => Some(parent),
-            Level::Root | Level::Linked => None,
+            Level::Root | Level::Linked | Level::Between => None,
         }
     }
 
@@ -221,9 +307,11 @@ impl<T> ByEntity<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ByEntity, Document, Family, Meaning, Rule};
+    use super::{ByEntity, Document, Family, Listing, Meaning, Rule};
     use crate::schema::table::text;
-    use crate::schema::{Column, Entity, EntityData, Key, Keys, Kind, Level, Place, Reference, Role, Table, families};
+    use crate::schema::{
+        Column, Entity, EntityData, Key, Keys, Kind, Level, Place, Reference, Role, Table, families, table_of_any,
+    };
 
     const fn entity(noun: &'static str, level: Level, key: Key, keys: Keys) -> EntityData {
         EntityData { noun, nouns: noun, level, key, keys, checking: "", leads_out: "" }
@@ -266,7 +354,12 @@ mod tests {
             table("spaces", Place::Node(SPACE), &[key("space_id", Role::Id)], &[]),
             table("labels", Place::Below(SPACE), &[key("space_id", Role::Parent(SPACE)), text("value", "TEXT")], &[]),
             table("jobs", Place::Node(JOB), &[key("job_id", Role::Id), key("space_id", Role::Parent(SPACE))], &[]),
-            table("points", Place::Below(JOB), &[key("step", Role::Index), key("job_id", Role::Parent(JOB))], &[]),
+            table(
+                "points",
+                Place::Below(JOB),
+                &[key("step", Role::Index), key("job_id", Role::Parent(JOB)), text("value", "TEXT")],
+                &[],
+            ),
             table(
                 "parts",
                 Place::Below(JOB),
@@ -286,6 +379,10 @@ mod tests {
         ],
         rules: &[Rule { table: "points", column: "value", meaning: Meaning::NanIn("is_nan") }],
         document: Document { tables: &[], columns: &[], children: &[] },
+        marker: None,
+        maker: None,
+        listing: Listing { title: "space_id", description: None, start: "space_id", update: "space_id", identity: &[] },
+        lacks: &[],
     };
 
     #[test]
@@ -307,6 +404,15 @@ mod tests {
     }
 
     #[test]
+    fn no_two_families_have_a_table_of_one_name() {
+        for family in families() {
+            for table in family.tables {
+                assert!(std::ptr::eq(table_of_any(table.name).unwrap(), table), "{}", table.name);
+            }
+        }
+    }
+
+    #[test]
     fn every_family_is_whole() {
         for family in families().chain([&OTHER]) {
             assert!(family.marks.iter().all(|mark| family.table(mark).is_some()), "{}", family.name);
@@ -315,7 +421,17 @@ mod tests {
                 assert!(table.has_own_id(), "{}", table.name);
                 let parent = family.parent(entity);
                 assert!(parent.is_none_or(|parent| parent < entity && table.parent_column(parent).is_some()));
-                assert_eq!(parent.is_none(), entity == Entity::ROOT || family.is_leaf(entity), "{}", table.name);
+                let alone =
+                    entity == Entity::ROOT || family.is_leaf(entity) || family.of(entity).level == Level::Between;
+                assert_eq!(parent.is_none(), alone, "{}", table.name);
+            }
+            for rule in family.rules {
+                assert!(
+                    family.table(rule.table).unwrap().column(rule.column).is_some(),
+                    "{}.{}",
+                    rule.table,
+                    rule.column
+                );
             }
             for (at, table) in family.tables.iter().enumerate() {
                 assert!(table.generation <= family.generations);

@@ -7,6 +7,7 @@ mod entity;
 pub mod experiment_manager;
 mod families;
 mod family;
+pub mod mlflow;
 mod own_tables;
 mod table;
 
@@ -17,6 +18,7 @@ pub use ddl::{
 pub use entity::{Entity, EntityData, Key, Keys, Level};
 pub use experiment_manager::EXPERIMENT_MANAGER;
 pub use families::{default_family, families, family_of, recognise, table_of_any};
-pub use family::{ByEntity, Document, Family, Meaning, Rule};
+pub use family::{ByEntity, Call, Document, Family, Listing, Marker, Meaning, Rule};
+pub use mlflow::MLFLOW;
 pub use own_tables::{OWN_TABLES, UNDO, UNDO_LINK, UNDO_TRANSFORM, WIDENING, own_table};
 pub use table::{Column, Kind, Place, Reference, Role, Table};

@@ -126,6 +126,12 @@ impl Table {
         self.columns.iter().find(|column| column.role == Role::Id)
     }
 
+    /// The name of that column, where it alone tells rows apart.
+    pub fn key_id(&self) -> Option<&'static str> {
+        let id = self.id_column()?.name;
+        (self.primary_key == [id]).then_some(id)
+    }
+
     /// Whether rows carry a key of their own.
     pub fn has_own_id(&self) -> bool {
         self.id_column().is_some()

@@ -18,8 +18,6 @@ use crate::values::Value;
 
 /// How many experiments are taken from either end.
 const FROM_EACH_END: usize = 16;
-/// What tells an experiment from others.
-const COLUMNS: [&str; 3] = ["id", "title", "start_time"];
 
 /// What is kept of a database, to know it again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -190,7 +188,7 @@ impl Identity {
 }
 
 fn quote_id(layout: &Layout) -> Result<String> {
-    Ok(layout.root()?.quoted("id"))
+    Ok(layout.root()?.id())
 }
 
 /// Reads the fingerprints of the experiments that `which` selects.
@@ -202,12 +200,16 @@ fn read(
     each: &mut dyn FnMut(Fingerprint),
 ) -> Result<()> {
     let table = layout.root()?;
-    let columns: Vec<String> = COLUMNS.iter().map(|column| table.quoted(column)).collect();
+    // What tells an experiment from others.
+    let wanted = layout.family.listing.identity;
+    // A version that lacks a column has nothing in it.
+    let column = |name: &&str| table.position(name).map_or("NULL".to_owned(), |_| table.quoted(name));
+    let columns: Vec<String> = wanted.iter().map(column).collect();
     let sql = format!("SELECT {} FROM {} {which}", columns.join(", "), quote(&table.name));
     connection.query(&sql, params, &mut |row: &dyn Row| {
         if let Some(id) = row.value(0)?.as_integer() {
             let mut bytes = Vec::new();
-            for index in 0..COLUMNS.len() {
+            for index in 0..wanted.len() {
                 // As it stands, whatever the column is for.
                 encode_value(row.value(index)?, None, &mut bytes);
             }

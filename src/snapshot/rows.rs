@@ -15,7 +15,7 @@ use crate::digest::Conversion;
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::ForeignReferrers;
 use crate::progress::Job;
-use crate::schema::{Column, Kind, OWN_TABLES, Role, create_statement_as, quote};
+use crate::schema::{Call, Column, Kind, OWN_TABLES, Role, create_statement_as, quote};
 use crate::spill::CellBuffer;
 use crate::values::ValueRef;
 
@@ -40,6 +40,7 @@ pub fn copy_out(source: &dyn Connection, into: &Path, copied: Copied<'_>) -> Res
 fn write_out(source: &dyn Connection, into: &Path, keyed: bool, copied: Copied<'_>) -> Result<()> {
     let _state = Transaction::read(source)?;
     let layout = source.layout()?;
+    layout.require(Call::SnapshotOnServer, Domain::Snapshot)?;
     refuse_unsteady(source, &layout)?;
     for table in all(&layout) {
         for column in &table.columns {
@@ -114,6 +115,7 @@ pub fn replace(
     let _watches = Watches::new(job, [writer, writer]);
     let writing = Transaction::write(writer)?;
     let mut layout = database.checked(writer.layout()?)?;
+    layout.require(Call::SnapshotOnServer, Domain::Snapshot)?;
     let from = source.layout()?;
     if has_log(source.as_ref(), &from)? && writer.make_tables(&OWN_TABLES).map_err(no_log)? {
         layout = database.checked(writer.layout()?)?;

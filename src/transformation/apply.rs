@@ -20,6 +20,7 @@ use crate::digest::{TableTotals, grown_by};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{ForeignReferrers, scan_leaves};
 use crate::progress::Job;
+use crate::schema::Call;
 use crate::schema::experiment_manager::METRIC;
 use crate::schema::{OWN_TABLES, Place, quote};
 use crate::values::ValueRef;
@@ -49,6 +50,7 @@ pub fn transform(
     let since = Instant::now();
     let choose = || {
         let layout = database.checked(connection.layout()?)?;
+        layout.require(Call::Transform, Domain::Transformation)?;
         job.begin("counting")?;
         let chosen = Chosen::read(connection, &layout, selection, &job)?;
         job.set_total(chosen.count(connection, &layout, &job)?);

@@ -18,7 +18,7 @@ use crate::database::{Connection, Database, Layout, Reading, Watches};
 use crate::error::{Domain, Result};
 use crate::hierarchy::{Scope, Selection, experiment_exists, has_loose_keys};
 use crate::progress::Job;
-use crate::schema::{Place, quote};
+use crate::schema::{Call, Place, quote};
 
 /// Runs the registered checks on the state that is being validated, of one experiment or of all.
 pub type RunChecks<'c> = &'c mut dyn FnMut(&dyn Connection, Option<i64>, &Arc<Job>, &mut Collector) -> Result<()>;
@@ -57,6 +57,7 @@ pub fn validate_state(
     checks: RunChecks<'_>,
     (job, counts): (&Arc<Job>, bool),
 ) -> Result<Report> {
+    layout.require(Call::Validate, Domain::Validation)?;
     let mut collector = Collector::new(options.issue_limit);
     let pass = Pass { connection, layout, job, scope: options.scope, experiment: options.experiment, counts };
     read_tables(pass, &mut collector)?;

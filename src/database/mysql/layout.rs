@@ -54,9 +54,11 @@ pub fn read(connection: &MysqlConnection) -> Result<Layout> {
     for name in names {
         if let Some(schema) = family.table(&name) {
             let found = columns(connection, (family, schema), &name)?;
-            if schema.has_own_id() && !unique_id(connection, &name)? {
-                let there = found.position("id").is_some();
-                return Err(if there { no_key(connection, &name) } else { no_ids(&name) });
+            if let Some(id) = schema.key_id()
+                && !unique_id(connection, &name, id)?
+            {
+                let there = found.position(id).is_some();
+                return Err(if there { no_key(connection, &name, id) } else { no_ids(&name, id) });
             }
             tables.push(found);
         } else if let Some(schema) = own_table(&name) {
@@ -101,15 +103,15 @@ fn names(connection: &MysqlConnection) -> Result<Names> {
     Ok(names)
 }
 
-fn no_key(connection: &MysqlConnection, name: &str) -> Error {
-    ids_are_no_key(name).detail("database", connection.place())
+fn no_key(connection: &MysqlConnection, name: &str, id: &str) -> Error {
+    ids_are_no_key(name, id).detail("database", connection.place())
 }
 
-fn unique_id(connection: &MysqlConnection, name: &str) -> Result<bool> {
+fn unique_id(connection: &MysqlConnection, name: &str, id: &str) -> Result<bool> {
     // The server puts the end of a row's time into the keys of a system-versioned table; of the current rows it is the same.
     let aside = privileges::row_end(connection, name)?.unwrap_or_default();
     let unique = texts(connection, UNIQUE, &[name, &aside].map(|name| Value::Text(name.as_bytes().to_vec())))?;
-    Ok(unique.iter().any(|column| column.eq_ignore_ascii_case("id")))
+    Ok(unique.iter().any(|column| column.eq_ignore_ascii_case(id)))
 }
 
 /// The columns that only let JSON in.

@@ -40,9 +40,11 @@ pub fn read(connection: &Connection, wrap: &dyn Fn(rusqlite::Error) -> Error) ->
             continue;
         };
         let Columns { columns, generated, key } = columns(connection, schema, (&name, has_rowid, strict), wrap)?;
-        if schema.has_own_id() && known.is_some() && !unique_id(connection, &name, &key).map_err(wrap)? {
-            let there = |column: &ColumnLayout| column.name.eq_ignore_ascii_case("id");
-            return Err(if columns.iter().any(there) { ids_are_no_key(&name) } else { no_ids(&name) });
+        if let Some(id) = schema.key_id().filter(|_| known.is_some())
+            && !unique_id(connection, (&name, id), &key).map_err(wrap)?
+        {
+            let there = |column: &ColumnLayout| column.name.eq_ignore_ascii_case(id);
+            return Err(if columns.iter().any(there) { ids_are_no_key(&name, id) } else { no_ids(&name, id) });
         }
         let taken = |alias: &&str| {
             let named = |column: &String| column.eq_ignore_ascii_case(alias);
@@ -162,14 +164,14 @@ fn storage(declared: &str, strict: bool) -> Storage {
     }
 }
 
-/// Whether `id` alone is the primary key or has a unique index.
-fn unique_id(connection: &Connection, name: &str, key: &[String]) -> Sqlite<bool> {
-    if matches!(key, [only] if only.eq_ignore_ascii_case("id")) {
+/// Whether the column `id` alone is the primary key or has a unique index.
+fn unique_id(connection: &Connection, (name, id): (&str, &str), key: &[String]) -> Sqlite<bool> {
+    if matches!(key, [only] if only.eq_ignore_ascii_case(id)) {
         return Ok(true);
     }
     let mut statement = connection.prepare(
         "SELECT count(*) FROM pragma_index_list(?1) AS l WHERE l.\"unique\" = 1 AND l.partial = 0
-         AND (SELECT lower(group_concat(name)) FROM pragma_index_info(l.name)) = 'id'",
+         AND (SELECT lower(group_concat(name)) FROM pragma_index_info(l.name)) = lower(?2)",
     )?;
-    Ok(statement.query_row([name], |row| row.get::<_, i64>(0))? > 0)
+    Ok(statement.query_row([name, id], |row| row.get::<_, i64>(0))? > 0)
 }

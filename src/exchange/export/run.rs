@@ -17,6 +17,7 @@ use crate::hierarchy::{
     Leaving, LeftOutRows, OutsideReference, RowQuery, Scope, Selection, computed, experiment_exists, untold,
 };
 use crate::progress::Job;
+use crate::schema::Call;
 use crate::schema::experiment_manager::{ARTIFACT, METRIC};
 use crate::schema::{Entity, Place, Table};
 
@@ -57,6 +58,7 @@ pub fn export(
     let reader = state.connection();
     let watches = Watches::new(&job, [reader, reader]);
     let whole = database.checked(reader.layout()?)?;
+    whole.require(Call::Export, Domain::ImportExport)?;
     experiment_exists(reader, &whole, experiment).map_err(|error| error.in_domain(Domain::ImportExport))?;
     whole.check_links().map_err(|error| error.in_domain(Domain::ImportExport))?;
     let layout = wanted(&whole, &options);

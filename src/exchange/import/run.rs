@@ -18,6 +18,7 @@ use crate::digest::{
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{Scope, Selection, left_out_message};
 use crate::progress::Job;
+use crate::schema::Call;
 use crate::schema::experiment_manager::{ARTIFACT, METRIC, RUN, TRIAL};
 
 use crate::validation::{Issue, IssueKind, Report, Severity};
@@ -32,6 +33,7 @@ pub fn import(database: &Database, document: &mut dyn Read, mut options: ImportO
     let _watches = Watches::new(&job, [connection, connection]);
     let writing = Transaction::write(connection)?;
     let layout = database.checked(connection.layout()?)?;
+    layout.require(Call::Import, Domain::ImportExport)?;
     let census = TableTotals::take(connection, &layout, None, &job)?;
     job.begin("importing")?;
     let may = May { add_columns: options.add_columns || database.was_created(), lose: options.allow_lossy };

@@ -15,18 +15,25 @@ pub fn list(session: &Session, database: &str) -> Outcome<()> {
         return session.text(&manager.list_experiments_json()?);
     }
     let shown = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-    let rows: Vec<Vec<String>> = manager
-        .list_experiments()?
+    let list = manager.list_experiments()?;
+    let staged = list.iter().any(|one| one.lifecycle_stage.is_some());
+    let rows: Vec<Vec<String>> = list
         .into_iter()
         .map(|one| {
             let (trials, runs) = (one.trials.to_string(), one.runs.to_string());
-            vec![one.id.to_string(), trials, runs, shown(one.start_time), shown(one.title)]
+            let mut row = vec![one.id.to_string(), trials, runs, shown(one.start_time)];
+            row.extend(staged.then(|| shown(one.lifecycle_stage)));
+            row.push(shown(one.title));
+            row
         })
         .collect();
     if rows.is_empty() {
         return session.line("no experiments");
     }
-    session.table(&["ID", "TRIALS", "RUNS", "STARTED", "TITLE"], &[0, 1, 2], &rows)
+    match staged {
+        true => session.table(&["ID", "TRIALS", "RUNS", "STARTED", "STAGE", "TITLE"], &[0, 1, 2], &rows),
+        false => session.table(&["ID", "TRIALS", "RUNS", "STARTED", "TITLE"], &[0, 1, 2], &rows),
+    }
 }
 
 pub fn info(session: &Session, database: &str) -> Outcome<()> {
