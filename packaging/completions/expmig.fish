@@ -26,307 +26,307 @@ end
 
 complete -c expmig -n "__fish_expmig_needs_command" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_needs_command" -l password-file -d 'The first line of this file is the password for servers' -r -F
-complete -c expmig -n "__fish_expmig_needs_command" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
+complete -c expmig -n "__fish_expmig_needs_command" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r
 complete -c expmig -n "__fish_expmig_needs_command" -l snapshot-dir -d 'The folder for snapshots [default: snapshots]' -r -F
-complete -c expmig -n "__fish_expmig_needs_command" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md); of an error too'
-complete -c expmig -n "__fish_expmig_needs_command" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
-complete -c expmig -n "__fish_expmig_needs_command" -s y -l yes -d 'Do what destroys something without asking'
+complete -c expmig -n "__fish_expmig_needs_command" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md), also for errors'
+complete -c expmig -n "__fish_expmig_needs_command" -s q -l quiet -d 'Print only results and errors: no progress, no warnings'
+complete -c expmig -n "__fish_expmig_needs_command" -s y -l yes -d 'Do not ask before destroying something'
 complete -c expmig -n "__fish_expmig_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c expmig -n "__fish_expmig_needs_command" -s V -l version -d 'Print version'
 complete -c expmig -n "__fish_expmig_needs_command" -f -a "list" -d 'List the experiments of a database'
-complete -c expmig -n "__fish_expmig_needs_command" -f -a "info" -d 'Say what a database is: engine, version, tables, extra columns'
-complete -c expmig -n "__fish_expmig_needs_command" -f -a "query" -d 'Run one SELECT; tab-separated, or a JSON object per row with --json'
-complete -c expmig -n "__fish_expmig_needs_command" -f -a "validate" -d 'Check that data is sound'
-complete -c expmig -n "__fish_expmig_needs_command" -f -a "digest" -d 'Print content digests: equal experiments have equal ones, wherever they are'
-complete -c expmig -n "__fish_expmig_needs_command" -f -a "compare" -d 'Say whether two experiments are equal, and where they first differ'
-complete -c expmig -n "__fish_expmig_needs_command" -f -a "plan" -d 'Say what a migration would do; write nothing'
+complete -c expmig -n "__fish_expmig_needs_command" -f -a "info" -d 'Describe a database: engine, version, tables, extra columns'
+complete -c expmig -n "__fish_expmig_needs_command" -f -a "query" -d 'Run one SELECT; print its rows tab-separated, or with --json as one JSON object per row'
+complete -c expmig -n "__fish_expmig_needs_command" -f -a "validate" -d 'Check the data of a database'
+complete -c expmig -n "__fish_expmig_needs_command" -f -a "digest" -d 'Print content digests, which are equal for equal experiments'
+complete -c expmig -n "__fish_expmig_needs_command" -f -a "compare" -d 'Compare two experiments, and print the first difference'
+complete -c expmig -n "__fish_expmig_needs_command" -f -a "plan" -d 'Report what a migration would do, without writing anything'
 complete -c expmig -n "__fish_expmig_needs_command" -f -a "migrate" -d 'Copy experiments, within a database or into another one, and prove the copies'
-complete -c expmig -n "__fish_expmig_needs_command" -f -a "snapshot" -d 'Make, look at and use copies of whole databases'
+complete -c expmig -n "__fish_expmig_needs_command" -f -a "snapshot" -d 'Create, list, verify, restore and delete copies of whole databases'
 complete -c expmig -n "__fish_expmig_needs_command" -f -a "transform" -d 'Change metrics by rules'
 complete -c expmig -n "__fish_expmig_needs_command" -f -a "undo" -d 'Undo a transformation'
 complete -c expmig -n "__fish_expmig_needs_command" -f -a "export" -d 'Write an experiment as a JSON document'
 complete -c expmig -n "__fish_expmig_needs_command" -f -a "import" -d 'Read an experiment from a JSON document'
-complete -c expmig -n "__fish_expmig_needs_command" -f -a "widen" -d 'Widen the columns of a server\'s tables that cannot hold everything'
+complete -c expmig -n "__fish_expmig_needs_command" -f -a "widen" -d 'Widen the columns of a server\'s tables that are too narrow to hold every value'
 complete -c expmig -n "__fish_expmig_needs_command" -f -a "completions" -d 'Print a script that completes this command\'s words in a shell'
 complete -c expmig -n "__fish_expmig_needs_command" -f -a "manual" -d 'Print this command\'s manual page'
 complete -c expmig -n "__fish_expmig_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c expmig -n "__fish_expmig_using_subcommand list" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand list" -l password-file -d 'The first line of this file is the password for servers' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand list" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
+complete -c expmig -n "__fish_expmig_using_subcommand list" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r
 complete -c expmig -n "__fish_expmig_using_subcommand list" -l snapshot-dir -d 'The folder for snapshots [default: snapshots]' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand list" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md); of an error too'
-complete -c expmig -n "__fish_expmig_using_subcommand list" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
-complete -c expmig -n "__fish_expmig_using_subcommand list" -s y -l yes -d 'Do what destroys something without asking'
+complete -c expmig -n "__fish_expmig_using_subcommand list" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md), also for errors'
+complete -c expmig -n "__fish_expmig_using_subcommand list" -s q -l quiet -d 'Print only results and errors: no progress, no warnings'
+complete -c expmig -n "__fish_expmig_using_subcommand list" -s y -l yes -d 'Do not ask before destroying something'
 complete -c expmig -n "__fish_expmig_using_subcommand list" -s h -l help -d 'Print help'
 complete -c expmig -n "__fish_expmig_using_subcommand info" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand info" -l password-file -d 'The first line of this file is the password for servers' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand info" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
+complete -c expmig -n "__fish_expmig_using_subcommand info" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r
 complete -c expmig -n "__fish_expmig_using_subcommand info" -l snapshot-dir -d 'The folder for snapshots [default: snapshots]' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand info" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md); of an error too'
-complete -c expmig -n "__fish_expmig_using_subcommand info" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
-complete -c expmig -n "__fish_expmig_using_subcommand info" -s y -l yes -d 'Do what destroys something without asking'
+complete -c expmig -n "__fish_expmig_using_subcommand info" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md), also for errors'
+complete -c expmig -n "__fish_expmig_using_subcommand info" -s q -l quiet -d 'Print only results and errors: no progress, no warnings'
+complete -c expmig -n "__fish_expmig_using_subcommand info" -s y -l yes -d 'Do not ask before destroying something'
 complete -c expmig -n "__fish_expmig_using_subcommand info" -s h -l help -d 'Print help'
 complete -c expmig -n "__fish_expmig_using_subcommand query" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand query" -l password-file -d 'The first line of this file is the password for servers' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand query" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
+complete -c expmig -n "__fish_expmig_using_subcommand query" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r
 complete -c expmig -n "__fish_expmig_using_subcommand query" -l snapshot-dir -d 'The folder for snapshots [default: snapshots]' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand query" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md); of an error too'
-complete -c expmig -n "__fish_expmig_using_subcommand query" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
-complete -c expmig -n "__fish_expmig_using_subcommand query" -s y -l yes -d 'Do what destroys something without asking'
+complete -c expmig -n "__fish_expmig_using_subcommand query" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md), also for errors'
+complete -c expmig -n "__fish_expmig_using_subcommand query" -s q -l quiet -d 'Print only results and errors: no progress, no warnings'
+complete -c expmig -n "__fish_expmig_using_subcommand query" -s y -l yes -d 'Do not ask before destroying something'
 complete -c expmig -n "__fish_expmig_using_subcommand query" -s h -l help -d 'Print help'
-complete -c expmig -n "__fish_expmig_using_subcommand validate" -s e -l experiment -d 'Only this experiment' -r
-complete -c expmig -n "__fish_expmig_using_subcommand validate" -l section -d 'Only this part of the checks; may be given more than once' -r -f -a "foreign-keys\t''
+complete -c expmig -n "__fish_expmig_using_subcommand validate" -s e -l experiment -d 'Check only this experiment' -r
+complete -c expmig -n "__fish_expmig_using_subcommand validate" -l section -d 'Run only this part of the checks; may be given more than once' -r -f -a "foreign-keys\t''
 metric-json\t''
 hierarchy\t''"
-complete -c expmig -n "__fish_expmig_using_subcommand validate" -l limit -d 'List at most so many issues; all are counted' -r
+complete -c expmig -n "__fish_expmig_using_subcommand validate" -l limit -d 'List at most this many issues; all are counted' -r
 complete -c expmig -n "__fish_expmig_using_subcommand validate" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand validate" -l password-file -d 'The first line of this file is the password for servers' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand validate" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
+complete -c expmig -n "__fish_expmig_using_subcommand validate" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r
 complete -c expmig -n "__fish_expmig_using_subcommand validate" -l snapshot-dir -d 'The folder for snapshots [default: snapshots]' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand validate" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md); of an error too'
-complete -c expmig -n "__fish_expmig_using_subcommand validate" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
-complete -c expmig -n "__fish_expmig_using_subcommand validate" -s y -l yes -d 'Do what destroys something without asking'
+complete -c expmig -n "__fish_expmig_using_subcommand validate" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md), also for errors'
+complete -c expmig -n "__fish_expmig_using_subcommand validate" -s q -l quiet -d 'Print only results and errors: no progress, no warnings'
+complete -c expmig -n "__fish_expmig_using_subcommand validate" -s y -l yes -d 'Do not ask before destroying something'
 complete -c expmig -n "__fish_expmig_using_subcommand validate" -s h -l help -d 'Print help'
 complete -c expmig -n "__fish_expmig_using_subcommand digest" -s e -l experiment -d 'The experiment with this id; may be given more than once' -r
 complete -c expmig -n "__fish_expmig_using_subcommand digest" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand digest" -l password-file -d 'The first line of this file is the password for servers' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand digest" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
+complete -c expmig -n "__fish_expmig_using_subcommand digest" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r
 complete -c expmig -n "__fish_expmig_using_subcommand digest" -l snapshot-dir -d 'The folder for snapshots [default: snapshots]' -r -F
 complete -c expmig -n "__fish_expmig_using_subcommand digest" -s a -l all -d 'All experiments'
-complete -c expmig -n "__fish_expmig_using_subcommand digest" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md); of an error too'
-complete -c expmig -n "__fish_expmig_using_subcommand digest" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
-complete -c expmig -n "__fish_expmig_using_subcommand digest" -s y -l yes -d 'Do what destroys something without asking'
+complete -c expmig -n "__fish_expmig_using_subcommand digest" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md), also for errors'
+complete -c expmig -n "__fish_expmig_using_subcommand digest" -s q -l quiet -d 'Print only results and errors: no progress, no warnings'
+complete -c expmig -n "__fish_expmig_using_subcommand digest" -s y -l yes -d 'Do not ask before destroying something'
 complete -c expmig -n "__fish_expmig_using_subcommand digest" -s h -l help -d 'Print help'
 complete -c expmig -n "__fish_expmig_using_subcommand compare" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand compare" -l password-file -d 'The first line of this file is the password for servers' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand compare" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
+complete -c expmig -n "__fish_expmig_using_subcommand compare" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r
 complete -c expmig -n "__fish_expmig_using_subcommand compare" -l snapshot-dir -d 'The folder for snapshots [default: snapshots]' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand compare" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md); of an error too'
-complete -c expmig -n "__fish_expmig_using_subcommand compare" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
-complete -c expmig -n "__fish_expmig_using_subcommand compare" -s y -l yes -d 'Do what destroys something without asking'
+complete -c expmig -n "__fish_expmig_using_subcommand compare" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md), also for errors'
+complete -c expmig -n "__fish_expmig_using_subcommand compare" -s q -l quiet -d 'Print only results and errors: no progress, no warnings'
+complete -c expmig -n "__fish_expmig_using_subcommand compare" -s y -l yes -d 'Do not ask before destroying something'
 complete -c expmig -n "__fish_expmig_using_subcommand compare" -s h -l help -d 'Print help'
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -s e -l experiment -d 'The experiment with this id; may be given more than once' -r
-complete -c expmig -n "__fish_expmig_using_subcommand plan" -l to -d 'The database to copy into; a file that does not exist is made [default: the same database]' -r
-complete -c expmig -n "__fish_expmig_using_subcommand plan" -l strategy -d 'How much is checked' -r -f -a "conservative\t'Every doubt about the source stops it; digests must agree'
-balanced\t'Rows that hang on nothing stop it, odd values are warnings; digests must agree'
-aggressive\t'What cannot be copied is left out, counted and listed; row counts must agree'"
-complete -c expmig -n "__fish_expmig_using_subcommand plan" -l on-duplicate -d 'What to do with an experiment that is there already with the same content' -r -f -a "copy\t'Copy it again, with a warning'
-skip\t'Write nothing, and say which one it is'
+complete -c expmig -n "__fish_expmig_using_subcommand plan" -l to -d 'The database to copy into; a file that does not exist is created [default: the source]' -r
+complete -c expmig -n "__fish_expmig_using_subcommand plan" -l strategy -d 'How strict the checks are' -r -f -a "conservative\t'Any error in the source, or warning about the experiment, stops the copy; digests must be equal'
+balanced\t'Unsound rows stop the copy, odd values are warnings; digests must be equal'
+aggressive\t'Rows that cannot be copied are left out, counted and listed; row counts must be equal'"
+complete -c expmig -n "__fish_expmig_using_subcommand plan" -l on-duplicate -d 'What to do if the target already has an experiment with the same content' -r -f -a "copy\t'Copy it again, with a warning'
+skip\t'Write nothing, and print the id of that experiment'
 error\t'Fail'"
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -l into -d 'Append the trials to this experiment of the target' -r
-complete -c expmig -n "__fish_expmig_using_subcommand plan" -l title-prefix -d 'Put before the titles of the copies' -r
+complete -c expmig -n "__fish_expmig_using_subcommand plan" -l title-prefix -d 'Text to put before the titles of the copies' -r
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -l rules -d 'A file with rules for the metrics of the copies (docs/transformations.md)' -r -F
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -l password-file -d 'The first line of this file is the password for servers' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand plan" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
+complete -c expmig -n "__fish_expmig_using_subcommand plan" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -l snapshot-dir -d 'The folder for snapshots [default: snapshots]' -r -F
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -s a -l all -d 'All experiments'
-complete -c expmig -n "__fish_expmig_using_subcommand plan" -l add-columns -d 'Add the extra columns that the target\'s tables lack'
-complete -c expmig -n "__fish_expmig_using_subcommand plan" -l allow-lossy -d 'Let values that the target cannot hold be changed, counted and listed'
+complete -c expmig -n "__fish_expmig_using_subcommand plan" -l add-columns -d 'Add the extra columns that the target\'s tables do not have'
+complete -c expmig -n "__fish_expmig_using_subcommand plan" -l allow-lossy -d 'Allow values to be changed where the target cannot hold them; every change is counted and listed'
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -l snapshot -d 'Take a snapshot of the target first'
-complete -c expmig -n "__fish_expmig_using_subcommand plan" -l dry-run -d 'Say what would be done, as `plan` does; write nothing'
-complete -c expmig -n "__fish_expmig_using_subcommand plan" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md); of an error too'
-complete -c expmig -n "__fish_expmig_using_subcommand plan" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
-complete -c expmig -n "__fish_expmig_using_subcommand plan" -s y -l yes -d 'Do what destroys something without asking'
+complete -c expmig -n "__fish_expmig_using_subcommand plan" -l dry-run -d 'Report what would be done, as `plan` does, without writing anything'
+complete -c expmig -n "__fish_expmig_using_subcommand plan" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md), also for errors'
+complete -c expmig -n "__fish_expmig_using_subcommand plan" -s q -l quiet -d 'Print only results and errors: no progress, no warnings'
+complete -c expmig -n "__fish_expmig_using_subcommand plan" -s y -l yes -d 'Do not ask before destroying something'
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -s e -l experiment -d 'The experiment with this id; may be given more than once' -r
-complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l to -d 'The database to copy into; a file that does not exist is made [default: the same database]' -r
-complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l strategy -d 'How much is checked' -r -f -a "conservative\t'Every doubt about the source stops it; digests must agree'
-balanced\t'Rows that hang on nothing stop it, odd values are warnings; digests must agree'
-aggressive\t'What cannot be copied is left out, counted and listed; row counts must agree'"
-complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l on-duplicate -d 'What to do with an experiment that is there already with the same content' -r -f -a "copy\t'Copy it again, with a warning'
-skip\t'Write nothing, and say which one it is'
+complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l to -d 'The database to copy into; a file that does not exist is created [default: the source]' -r
+complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l strategy -d 'How strict the checks are' -r -f -a "conservative\t'Any error in the source, or warning about the experiment, stops the copy; digests must be equal'
+balanced\t'Unsound rows stop the copy, odd values are warnings; digests must be equal'
+aggressive\t'Rows that cannot be copied are left out, counted and listed; row counts must be equal'"
+complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l on-duplicate -d 'What to do if the target already has an experiment with the same content' -r -f -a "copy\t'Copy it again, with a warning'
+skip\t'Write nothing, and print the id of that experiment'
 error\t'Fail'"
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l into -d 'Append the trials to this experiment of the target' -r
-complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l title-prefix -d 'Put before the titles of the copies' -r
+complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l title-prefix -d 'Text to put before the titles of the copies' -r
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l rules -d 'A file with rules for the metrics of the copies (docs/transformations.md)' -r -F
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l password-file -d 'The first line of this file is the password for servers' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
+complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l snapshot-dir -d 'The folder for snapshots [default: snapshots]' -r -F
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -s a -l all -d 'All experiments'
-complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l add-columns -d 'Add the extra columns that the target\'s tables lack'
-complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l allow-lossy -d 'Let values that the target cannot hold be changed, counted and listed'
+complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l add-columns -d 'Add the extra columns that the target\'s tables do not have'
+complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l allow-lossy -d 'Allow values to be changed where the target cannot hold them; every change is counted and listed'
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l snapshot -d 'Take a snapshot of the target first'
-complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l dry-run -d 'Say what would be done, as `plan` does; write nothing'
-complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md); of an error too'
-complete -c expmig -n "__fish_expmig_using_subcommand migrate" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
-complete -c expmig -n "__fish_expmig_using_subcommand migrate" -s y -l yes -d 'Do what destroys something without asking'
+complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l dry-run -d 'Report what would be done, as `plan` does, without writing anything'
+complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md), also for errors'
+complete -c expmig -n "__fish_expmig_using_subcommand migrate" -s q -l quiet -d 'Print only results and errors: no progress, no warnings'
+complete -c expmig -n "__fish_expmig_using_subcommand migrate" -s y -l yes -d 'Do not ask before destroying something'
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -l password-file -d 'The first line of this file is the password for servers' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -l snapshot-dir -d 'The folder for snapshots [default: snapshots]' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md); of an error too'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -s y -l yes -d 'Do what destroys something without asking'
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md), also for errors'
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -s q -l quiet -d 'Print only results and errors: no progress, no warnings'
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -s y -l yes -d 'Do not ask before destroying something'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -s h -l help -d 'Print help'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -f -a "create" -d 'Copy the whole database into the folder for snapshots'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -f -a "list" -d 'List the snapshots in the folder'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -f -a "verify" -d 'Check a snapshot against its manifest'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -f -a "restore" -d 'Replace everything in the database by a snapshot; what was there is kept in another one'
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -f -a "restore" -d 'Replace everything in the database by a snapshot; take a snapshot of the current content first'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -f -a "delete" -d 'Delete a snapshot'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -f -a "cleanup" -d 'Delete all snapshots of the database but the newest'
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -f -a "cleanup" -d 'Delete all snapshots of the database except the newest'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and not __fish_seen_subcommand_from create list verify restore delete cleanup help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from create" -l description -d 'What the snapshot is for' -r
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from create" -l metadata -d 'A JSON object that is kept with it' -r
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from create" -l metadata -d 'A JSON object to keep with the snapshot' -r
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from create" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from create" -l password-file -d 'The first line of this file is the password for servers' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from create" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from create" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from create" -l snapshot-dir -d 'The folder for snapshots [default: snapshots]' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from create" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md); of an error too'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from create" -s y -l yes -d 'Do what destroys something without asking'
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from create" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md), also for errors'
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from create" -s q -l quiet -d 'Print only results and errors: no progress, no warnings'
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from create" -s y -l yes -d 'Do not ask before destroying something'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from list" -l pattern -d 'Only those whose id or description has this pattern (* and ?)' -r
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from list" -l pattern -d 'List only snapshots whose id or description matches this pattern (* and ?)' -r
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from list" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from list" -l password-file -d 'The first line of this file is the password for servers' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from list" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from list" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from list" -l snapshot-dir -d 'The folder for snapshots [default: snapshots]' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from list" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md); of an error too'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from list" -s y -l yes -d 'Do what destroys something without asking'
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from list" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md), also for errors'
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from list" -s q -l quiet -d 'Print only results and errors: no progress, no warnings'
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from list" -s y -l yes -d 'Do not ask before destroying something'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l password-file -d 'The first line of this file is the password for servers' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l snapshot-dir -d 'The folder for snapshots [default: snapshots]' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md); of an error too'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -s y -l yes -d 'Do what destroys something without asking'
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md), also for errors'
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -s q -l quiet -d 'Print only results and errors: no progress, no warnings'
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -s y -l yes -d 'Do not ask before destroying something'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from verify" -s h -l help -d 'Print help'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l password-file -d 'The first line of this file is the password for servers' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l snapshot-dir -d 'The folder for snapshots [default: snapshots]' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l force -d 'Also if the snapshot is of another database'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l no-safety-snapshot -d 'Do not keep what is there now'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md); of an error too'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -s y -l yes -d 'Do what destroys something without asking'
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l force -d 'Restore even if the snapshot belongs to another database'
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l no-safety-snapshot -d 'Do not take a snapshot of the current content'
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md), also for errors'
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -s q -l quiet -d 'Print only results and errors: no progress, no warnings'
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -s y -l yes -d 'Do not ask before destroying something'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from restore" -s h -l help -d 'Print help'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from delete" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from delete" -l password-file -d 'The first line of this file is the password for servers' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from delete" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from delete" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from delete" -l snapshot-dir -d 'The folder for snapshots [default: snapshots]' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from delete" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md); of an error too'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from delete" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do what destroys something without asking'
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from delete" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md), also for errors'
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from delete" -s q -l quiet -d 'Print only results and errors: no progress, no warnings'
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from delete" -s y -l yes -d 'Do not ask before destroying something'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from delete" -s h -l help -d 'Print help'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from cleanup" -l keep -d 'How many stay' -r
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from cleanup" -l keep -d 'How many snapshots to keep' -r
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from cleanup" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from cleanup" -l password-file -d 'The first line of this file is the password for servers' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from cleanup" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from cleanup" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from cleanup" -l snapshot-dir -d 'The folder for snapshots [default: snapshots]' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from cleanup" -l claim -d 'Also those that are probably, but not certainly, of this database'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from cleanup" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md); of an error too'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from cleanup" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from cleanup" -s y -l yes -d 'Do what destroys something without asking'
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from cleanup" -l claim -d 'Also delete older snapshots that probably, but not certainly, belong to this database'
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from cleanup" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md), also for errors'
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from cleanup" -s q -l quiet -d 'Print only results and errors: no progress, no warnings'
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from cleanup" -s y -l yes -d 'Do not ask before destroying something'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from cleanup" -s h -l help -d 'Print help'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from help" -f -a "create" -d 'Copy the whole database into the folder for snapshots'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from help" -f -a "list" -d 'List the snapshots in the folder'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from help" -f -a "verify" -d 'Check a snapshot against its manifest'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from help" -f -a "restore" -d 'Replace everything in the database by a snapshot; what was there is kept in another one'
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from help" -f -a "restore" -d 'Replace everything in the database by a snapshot; take a snapshot of the current content first'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from help" -f -a "delete" -d 'Delete a snapshot'
-complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from help" -f -a "cleanup" -d 'Delete all snapshots of the database but the newest'
+complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from help" -f -a "cleanup" -d 'Delete all snapshots of the database except the newest'
 complete -c expmig -n "__fish_expmig_using_subcommand snapshot; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c expmig -n "__fish_expmig_using_subcommand transform" -l rules -d 'A file with the rules (docs/transformations.md); - for standard input' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand transform" -l transformation -d 'One transformation for the metrics of every type, instead of a file' -r
-complete -c expmig -n "__fish_expmig_using_subcommand transform" -l parameters -d 'Its parameters, a JSON object' -r
-complete -c expmig -n "__fish_expmig_using_subcommand transform" -s e -l experiment -d 'Only the metrics of this experiment; may be given more than once' -r
-complete -c expmig -n "__fish_expmig_using_subcommand transform" -l metric -d 'Only this metric; may be given more than once' -r
+complete -c expmig -n "__fish_expmig_using_subcommand transform" -l transformation -d 'One transformation to apply to metrics of every type, instead of a file with rules' -r
+complete -c expmig -n "__fish_expmig_using_subcommand transform" -l parameters -d 'The parameters of that transformation, as a JSON object' -r
+complete -c expmig -n "__fish_expmig_using_subcommand transform" -s e -l experiment -d 'Transform only the metrics of this experiment; may be given more than once' -r
+complete -c expmig -n "__fish_expmig_using_subcommand transform" -l metric -d 'Transform only this metric; may be given more than once' -r
 complete -c expmig -n "__fish_expmig_using_subcommand transform" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand transform" -l password-file -d 'The first line of this file is the password for servers' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand transform" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
+complete -c expmig -n "__fish_expmig_using_subcommand transform" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r
 complete -c expmig -n "__fish_expmig_using_subcommand transform" -l snapshot-dir -d 'The folder for snapshots [default: snapshots]' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand transform" -l dry-run -d 'Say what would be done, with examples; write nothing'
-complete -c expmig -n "__fish_expmig_using_subcommand transform" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md); of an error too'
-complete -c expmig -n "__fish_expmig_using_subcommand transform" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
-complete -c expmig -n "__fish_expmig_using_subcommand transform" -s y -l yes -d 'Do what destroys something without asking'
+complete -c expmig -n "__fish_expmig_using_subcommand transform" -l dry-run -d 'Report what would be done, with examples, without writing anything'
+complete -c expmig -n "__fish_expmig_using_subcommand transform" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md), also for errors'
+complete -c expmig -n "__fish_expmig_using_subcommand transform" -s q -l quiet -d 'Print only results and errors: no progress, no warnings'
+complete -c expmig -n "__fish_expmig_using_subcommand transform" -s y -l yes -d 'Do not ask before destroying something'
 complete -c expmig -n "__fish_expmig_using_subcommand transform" -s h -l help -d 'Print help'
 complete -c expmig -n "__fish_expmig_using_subcommand undo" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand undo" -l password-file -d 'The first line of this file is the password for servers' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand undo" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
+complete -c expmig -n "__fish_expmig_using_subcommand undo" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r
 complete -c expmig -n "__fish_expmig_using_subcommand undo" -l snapshot-dir -d 'The folder for snapshots [default: snapshots]' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand undo" -l skip-changed -d 'Leave metrics as they are that were changed since, and restore the others'
-complete -c expmig -n "__fish_expmig_using_subcommand undo" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md); of an error too'
-complete -c expmig -n "__fish_expmig_using_subcommand undo" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
-complete -c expmig -n "__fish_expmig_using_subcommand undo" -s y -l yes -d 'Do what destroys something without asking'
+complete -c expmig -n "__fish_expmig_using_subcommand undo" -l skip-changed -d 'Skip metrics that were changed since the transformation, and restore the others'
+complete -c expmig -n "__fish_expmig_using_subcommand undo" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md), also for errors'
+complete -c expmig -n "__fish_expmig_using_subcommand undo" -s q -l quiet -d 'Print only results and errors: no progress, no warnings'
+complete -c expmig -n "__fish_expmig_using_subcommand undo" -s y -l yes -d 'Do not ask before destroying something'
 complete -c expmig -n "__fish_expmig_using_subcommand undo" -s h -l help -d 'Print help'
-complete -c expmig -n "__fish_expmig_using_subcommand export" -s e -l experiment -d 'The experiment' -r
-complete -c expmig -n "__fish_expmig_using_subcommand export" -s o -l output -d 'The file to write; it appears when it is complete [default: standard output]' -r -F
+complete -c expmig -n "__fish_expmig_using_subcommand export" -s e -l experiment -d 'The experiment to export' -r
+complete -c expmig -n "__fish_expmig_using_subcommand export" -s o -l output -d 'The file to write, which appears only when it is complete [default: standard output]' -r -F
 complete -c expmig -n "__fish_expmig_using_subcommand export" -l indent -d 'Spaces per level; 0 for one line' -r
 complete -c expmig -n "__fish_expmig_using_subcommand export" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand export" -l password-file -d 'The first line of this file is the password for servers' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand export" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
+complete -c expmig -n "__fish_expmig_using_subcommand export" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r
 complete -c expmig -n "__fish_expmig_using_subcommand export" -l snapshot-dir -d 'The folder for snapshots [default: snapshots]' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand export" -l force -d 'Replace the file'
-complete -c expmig -n "__fish_expmig_using_subcommand export" -l skip-unsound -d 'Leave out rows that hang on nothing, and count them'
-complete -c expmig -n "__fish_expmig_using_subcommand export" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md); of an error too'
-complete -c expmig -n "__fish_expmig_using_subcommand export" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
-complete -c expmig -n "__fish_expmig_using_subcommand export" -s y -l yes -d 'Do what destroys something without asking'
+complete -c expmig -n "__fish_expmig_using_subcommand export" -l force -d 'Replace the file if it exists'
+complete -c expmig -n "__fish_expmig_using_subcommand export" -l skip-unsound -d 'Leave out and count unsound rows, which refer to rows that do not exist'
+complete -c expmig -n "__fish_expmig_using_subcommand export" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md), also for errors'
+complete -c expmig -n "__fish_expmig_using_subcommand export" -s q -l quiet -d 'Print only results and errors: no progress, no warnings'
+complete -c expmig -n "__fish_expmig_using_subcommand export" -s y -l yes -d 'Do not ask before destroying something'
 complete -c expmig -n "__fish_expmig_using_subcommand export" -s h -l help -d 'Print help'
-complete -c expmig -n "__fish_expmig_using_subcommand import" -l on-duplicate -d 'What to do with an experiment that is there already with the same content' -r -f -a "copy\t'Copy it again, with a warning'
-skip\t'Write nothing, and say which one it is'
+complete -c expmig -n "__fish_expmig_using_subcommand import" -l on-duplicate -d 'What to do if the database already has an experiment with the same content' -r -f -a "copy\t'Copy it again, with a warning'
+skip\t'Write nothing, and print the id of that experiment'
 error\t'Fail'"
 complete -c expmig -n "__fish_expmig_using_subcommand import" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand import" -l password-file -d 'The first line of this file is the password for servers' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand import" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
+complete -c expmig -n "__fish_expmig_using_subcommand import" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r
 complete -c expmig -n "__fish_expmig_using_subcommand import" -l snapshot-dir -d 'The folder for snapshots [default: snapshots]' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand import" -l create -d 'Make the file of the database if it does not exist'
-complete -c expmig -n "__fish_expmig_using_subcommand import" -l preserve-ids -d 'Keep the document\'s ids; fails if one is taken'
-complete -c expmig -n "__fish_expmig_using_subcommand import" -l add-columns -d 'Add the extra columns that the tables lack'
-complete -c expmig -n "__fish_expmig_using_subcommand import" -l allow-lossy -d 'Let values that the database cannot hold be changed, counted and listed'
-complete -c expmig -n "__fish_expmig_using_subcommand import" -l no-validation -d 'Store what the document\'s values and times come to, however odd'
-complete -c expmig -n "__fish_expmig_using_subcommand import" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md); of an error too'
-complete -c expmig -n "__fish_expmig_using_subcommand import" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
-complete -c expmig -n "__fish_expmig_using_subcommand import" -s y -l yes -d 'Do what destroys something without asking'
+complete -c expmig -n "__fish_expmig_using_subcommand import" -l create -d 'Create the database file if it does not exist'
+complete -c expmig -n "__fish_expmig_using_subcommand import" -l preserve-ids -d 'Keep the ids of the document; fail if one of them is taken'
+complete -c expmig -n "__fish_expmig_using_subcommand import" -l add-columns -d 'Add the extra columns that the tables do not have'
+complete -c expmig -n "__fish_expmig_using_subcommand import" -l allow-lossy -d 'Allow values to be changed where the database cannot hold them; every change is counted and listed'
+complete -c expmig -n "__fish_expmig_using_subcommand import" -l no-validation -d 'Do not check the values and times of the document'
+complete -c expmig -n "__fish_expmig_using_subcommand import" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md), also for errors'
+complete -c expmig -n "__fish_expmig_using_subcommand import" -s q -l quiet -d 'Print only results and errors: no progress, no warnings'
+complete -c expmig -n "__fish_expmig_using_subcommand import" -s y -l yes -d 'Do not ask before destroying something'
 complete -c expmig -n "__fish_expmig_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c expmig -n "__fish_expmig_using_subcommand widen" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand widen" -l password-file -d 'The first line of this file is the password for servers' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand widen" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
+complete -c expmig -n "__fish_expmig_using_subcommand widen" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r
 complete -c expmig -n "__fish_expmig_using_subcommand widen" -l snapshot-dir -d 'The folder for snapshots [default: snapshots]' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand widen" -l dry-run -d 'Print the statements, and do nothing'
-complete -c expmig -n "__fish_expmig_using_subcommand widen" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md); of an error too'
-complete -c expmig -n "__fish_expmig_using_subcommand widen" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
-complete -c expmig -n "__fish_expmig_using_subcommand widen" -s y -l yes -d 'Do what destroys something without asking'
+complete -c expmig -n "__fish_expmig_using_subcommand widen" -l dry-run -d 'Print the statements without running them'
+complete -c expmig -n "__fish_expmig_using_subcommand widen" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md), also for errors'
+complete -c expmig -n "__fish_expmig_using_subcommand widen" -s q -l quiet -d 'Print only results and errors: no progress, no warnings'
+complete -c expmig -n "__fish_expmig_using_subcommand widen" -s y -l yes -d 'Do not ask before destroying something'
 complete -c expmig -n "__fish_expmig_using_subcommand widen" -s h -l help -d 'Print help'
 complete -c expmig -n "__fish_expmig_using_subcommand completions" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand completions" -l password-file -d 'The first line of this file is the password for servers' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand completions" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
+complete -c expmig -n "__fish_expmig_using_subcommand completions" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r
 complete -c expmig -n "__fish_expmig_using_subcommand completions" -l snapshot-dir -d 'The folder for snapshots [default: snapshots]' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand completions" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md); of an error too'
-complete -c expmig -n "__fish_expmig_using_subcommand completions" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
-complete -c expmig -n "__fish_expmig_using_subcommand completions" -s y -l yes -d 'Do what destroys something without asking'
+complete -c expmig -n "__fish_expmig_using_subcommand completions" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md), also for errors'
+complete -c expmig -n "__fish_expmig_using_subcommand completions" -s q -l quiet -d 'Print only results and errors: no progress, no warnings'
+complete -c expmig -n "__fish_expmig_using_subcommand completions" -s y -l yes -d 'Do not ask before destroying something'
 complete -c expmig -n "__fish_expmig_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c expmig -n "__fish_expmig_using_subcommand manual" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand manual" -l password-file -d 'The first line of this file is the password for servers' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand manual" -l password-command -d 'What this command prints is the password; it finds the database in EXPMIG_DATABASE' -r
+complete -c expmig -n "__fish_expmig_using_subcommand manual" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r
 complete -c expmig -n "__fish_expmig_using_subcommand manual" -l snapshot-dir -d 'The folder for snapshots [default: snapshots]' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand manual" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md); of an error too'
-complete -c expmig -n "__fish_expmig_using_subcommand manual" -s q -l quiet -d 'Print results and errors alone: no progress, no warnings'
-complete -c expmig -n "__fish_expmig_using_subcommand manual" -s y -l yes -d 'Do what destroys something without asking'
+complete -c expmig -n "__fish_expmig_using_subcommand manual" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md), also for errors'
+complete -c expmig -n "__fish_expmig_using_subcommand manual" -s q -l quiet -d 'Print only results and errors: no progress, no warnings'
+complete -c expmig -n "__fish_expmig_using_subcommand manual" -s y -l yes -d 'Do not ask before destroying something'
 complete -c expmig -n "__fish_expmig_using_subcommand manual" -s h -l help -d 'Print help'
 complete -c expmig -n "__fish_expmig_using_subcommand help; and not __fish_seen_subcommand_from list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help" -f -a "list" -d 'List the experiments of a database'
-complete -c expmig -n "__fish_expmig_using_subcommand help; and not __fish_seen_subcommand_from list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help" -f -a "info" -d 'Say what a database is: engine, version, tables, extra columns'
-complete -c expmig -n "__fish_expmig_using_subcommand help; and not __fish_seen_subcommand_from list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help" -f -a "query" -d 'Run one SELECT; tab-separated, or a JSON object per row with --json'
-complete -c expmig -n "__fish_expmig_using_subcommand help; and not __fish_seen_subcommand_from list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help" -f -a "validate" -d 'Check that data is sound'
-complete -c expmig -n "__fish_expmig_using_subcommand help; and not __fish_seen_subcommand_from list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help" -f -a "digest" -d 'Print content digests: equal experiments have equal ones, wherever they are'
-complete -c expmig -n "__fish_expmig_using_subcommand help; and not __fish_seen_subcommand_from list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help" -f -a "compare" -d 'Say whether two experiments are equal, and where they first differ'
-complete -c expmig -n "__fish_expmig_using_subcommand help; and not __fish_seen_subcommand_from list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help" -f -a "plan" -d 'Say what a migration would do; write nothing'
+complete -c expmig -n "__fish_expmig_using_subcommand help; and not __fish_seen_subcommand_from list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help" -f -a "info" -d 'Describe a database: engine, version, tables, extra columns'
+complete -c expmig -n "__fish_expmig_using_subcommand help; and not __fish_seen_subcommand_from list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help" -f -a "query" -d 'Run one SELECT; print its rows tab-separated, or with --json as one JSON object per row'
+complete -c expmig -n "__fish_expmig_using_subcommand help; and not __fish_seen_subcommand_from list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help" -f -a "validate" -d 'Check the data of a database'
+complete -c expmig -n "__fish_expmig_using_subcommand help; and not __fish_seen_subcommand_from list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help" -f -a "digest" -d 'Print content digests, which are equal for equal experiments'
+complete -c expmig -n "__fish_expmig_using_subcommand help; and not __fish_seen_subcommand_from list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help" -f -a "compare" -d 'Compare two experiments, and print the first difference'
+complete -c expmig -n "__fish_expmig_using_subcommand help; and not __fish_seen_subcommand_from list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help" -f -a "plan" -d 'Report what a migration would do, without writing anything'
 complete -c expmig -n "__fish_expmig_using_subcommand help; and not __fish_seen_subcommand_from list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help" -f -a "migrate" -d 'Copy experiments, within a database or into another one, and prove the copies'
-complete -c expmig -n "__fish_expmig_using_subcommand help; and not __fish_seen_subcommand_from list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help" -f -a "snapshot" -d 'Make, look at and use copies of whole databases'
+complete -c expmig -n "__fish_expmig_using_subcommand help; and not __fish_seen_subcommand_from list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help" -f -a "snapshot" -d 'Create, list, verify, restore and delete copies of whole databases'
 complete -c expmig -n "__fish_expmig_using_subcommand help; and not __fish_seen_subcommand_from list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help" -f -a "transform" -d 'Change metrics by rules'
 complete -c expmig -n "__fish_expmig_using_subcommand help; and not __fish_seen_subcommand_from list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help" -f -a "undo" -d 'Undo a transformation'
 complete -c expmig -n "__fish_expmig_using_subcommand help; and not __fish_seen_subcommand_from list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help" -f -a "export" -d 'Write an experiment as a JSON document'
 complete -c expmig -n "__fish_expmig_using_subcommand help; and not __fish_seen_subcommand_from list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help" -f -a "import" -d 'Read an experiment from a JSON document'
-complete -c expmig -n "__fish_expmig_using_subcommand help; and not __fish_seen_subcommand_from list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help" -f -a "widen" -d 'Widen the columns of a server\'s tables that cannot hold everything'
+complete -c expmig -n "__fish_expmig_using_subcommand help; and not __fish_seen_subcommand_from list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help" -f -a "widen" -d 'Widen the columns of a server\'s tables that are too narrow to hold every value'
 complete -c expmig -n "__fish_expmig_using_subcommand help; and not __fish_seen_subcommand_from list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help" -f -a "completions" -d 'Print a script that completes this command\'s words in a shell'
 complete -c expmig -n "__fish_expmig_using_subcommand help; and not __fish_seen_subcommand_from list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help" -f -a "manual" -d 'Print this command\'s manual page'
 complete -c expmig -n "__fish_expmig_using_subcommand help; and not __fish_seen_subcommand_from list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c expmig -n "__fish_expmig_using_subcommand help; and __fish_seen_subcommand_from snapshot" -f -a "create" -d 'Copy the whole database into the folder for snapshots'
 complete -c expmig -n "__fish_expmig_using_subcommand help; and __fish_seen_subcommand_from snapshot" -f -a "list" -d 'List the snapshots in the folder'
 complete -c expmig -n "__fish_expmig_using_subcommand help; and __fish_seen_subcommand_from snapshot" -f -a "verify" -d 'Check a snapshot against its manifest'
-complete -c expmig -n "__fish_expmig_using_subcommand help; and __fish_seen_subcommand_from snapshot" -f -a "restore" -d 'Replace everything in the database by a snapshot; what was there is kept in another one'
+complete -c expmig -n "__fish_expmig_using_subcommand help; and __fish_seen_subcommand_from snapshot" -f -a "restore" -d 'Replace everything in the database by a snapshot; take a snapshot of the current content first'
 complete -c expmig -n "__fish_expmig_using_subcommand help; and __fish_seen_subcommand_from snapshot" -f -a "delete" -d 'Delete a snapshot'
-complete -c expmig -n "__fish_expmig_using_subcommand help; and __fish_seen_subcommand_from snapshot" -f -a "cleanup" -d 'Delete all snapshots of the database but the newest'
+complete -c expmig -n "__fish_expmig_using_subcommand help; and __fish_seen_subcommand_from snapshot" -f -a "cleanup" -d 'Delete all snapshots of the database except the newest'

@@ -1,14 +1,14 @@
-//! What can be written on the command line. docs/cli.md is made of this.
+//! The command line: commands, arguments and options, with their help. docs/cli.md is generated from this file.
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use expmig::{OnDuplicate, Strategy};
 
-/// Moves, proves, checks and backs up machine-learning experiments in tracking databases.
+/// Copies, checks and backs up machine-learning experiments in tracking databases.
 ///
-/// DATABASE is the path of a SQLite file, or mysql://USER@HOST/SCHEMA. A command either did the whole job and can prove it, or changed
-/// nothing and says why.
+/// DATABASE is the path of a SQLite file, or mysql://USER@HOST/SCHEMA. A command either does the whole job, or changes nothing and says
+/// why.
 #[derive(Debug, Parser)]
 #[command(name = "expmig", bin_name = "expmig", version, after_help = AFTER, max_term_width = 100)]
 pub struct Arguments {
@@ -23,29 +23,30 @@ Exit status:
   0       done
   1       `validate` found errors, or `compare` found a difference
   2       the command line is wrong, or a question was not answered with yes
-  3       nobody can tell whether the changes were made: the connection was lost while they
-          were being committed
-  130     stopped by Ctrl-C, with nothing changed
-  141     whoever read the output has gone away
-  10 + N  refused or failed with the status N of expmig.h, with nothing changed:
+  3       unknown whether the changes were made, because the connection or the device failed
+          during the commit
+  130     stopped by Ctrl-C; nothing was changed
+  141     the program that read the output has ended
+  10 + N  refused or failed with the status N of expmig.h; nothing was changed:
           13 NOT_FOUND, 16 IO, 17 BUSY, 24 VALIDATION, ...
-  A command with several experiments does them one after the other: those that it has
-  reported are done.
+  A command with several experiments copies one after the other. If it fails, the
+  experiments that it has reported as copied stay.
 
-Passwords of servers, if they are not in the URL, come from (the first that there is)
-  --password-file, --password-command, the variables EXPMIG_PASSWORD and MYSQL_PWD, or a
-  question on the terminal.";
+Passwords of servers:
+  If the URL has no password, the command takes the first of these that is given:
+  --password-file, --password-command, the environment variables EXPMIG_PASSWORD and
+  MYSQL_PWD. Otherwise it asks on the terminal.";
 
 /// Options that every command has.
 #[derive(Args, Debug)]
 pub struct Common {
-    /// Print the library's JSON documents (docs/json-documents.md); of an error too
+    /// Print the library's JSON documents (docs/json-documents.md), also for errors
     #[arg(long, global = true, help_heading = "Common options")]
     pub json: bool,
-    /// Print results and errors alone: no progress, no warnings
+    /// Print only results and errors: no progress, no warnings
     #[arg(short, long, global = true, help_heading = "Common options")]
     pub quiet: bool,
-    /// Do what destroys something without asking
+    /// Do not ask before destroying something
     #[arg(short, long, global = true, help_heading = "Common options")]
     pub yes: bool,
     /// Seconds to wait for other programs' locks
@@ -60,7 +61,7 @@ pub struct Common {
         conflicts_with = "password_command"
     )]
     pub password_file: Option<PathBuf>,
-    /// What this command prints is the password; it finds the database in EXPMIG_DATABASE
+    /// Use the output of this command as the password; EXPMIG_DATABASE names the database for it
     #[arg(long, value_name = "COMMAND", global = true, help_heading = "Common options")]
     pub password_command: Option<String>,
     /// The folder for snapshots [default: snapshots]
@@ -73,9 +74,9 @@ pub struct Common {
 pub enum Command {
     /// List the experiments of a database
     List(On),
-    /// Say what a database is: engine, version, tables, extra columns
+    /// Describe a database: engine, version, tables, extra columns
     Info(On),
-    /// Run one SELECT; tab-separated, or a JSON object per row with --json
+    /// Run one SELECT; print its rows tab-separated, or with --json as one JSON object per row
     Query {
         #[command(flatten)]
         on: On,
@@ -85,27 +86,27 @@ pub enum Command {
         #[arg(value_name = "VALUE")]
         parameters: Vec<String>,
     },
-    /// Check that data is sound
+    /// Check the data of a database
     Validate(Validate),
-    /// Print content digests: equal experiments have equal ones, wherever they are
+    /// Print content digests, which are equal for equal experiments
     Digest {
         #[command(flatten)]
         on: On,
         #[command(flatten)]
         which: Which,
     },
-    /// Say whether two experiments are equal, and where they first differ
+    /// Compare two experiments, and print the first difference
     Compare {
         /// DATABASE#ID
         a: Place,
         /// DATABASE#ID
         b: Place,
     },
-    /// Say what a migration would do; write nothing
+    /// Report what a migration would do, without writing anything
     Plan(Migrate),
     /// Copy experiments, within a database or into another one, and prove the copies
     Migrate(Migrate),
-    /// Make, look at and use copies of whole databases
+    /// Create, list, verify, restore and delete copies of whole databases
     #[command(subcommand)]
     Snapshot(Snapshot),
     /// Change metrics by rules
@@ -116,11 +117,11 @@ pub enum Command {
     Export(Export),
     /// Read an experiment from a JSON document
     Import(Import),
-    /// Widen the columns of a server's tables that cannot hold everything
+    /// Widen the columns of a server's tables that are too narrow to hold every value
     Widen {
         #[command(flatten)]
         on: On,
-        /// Print the statements, and do nothing
+        /// Print the statements without running them
         #[arg(long)]
         dry_run: bool,
     },
@@ -155,43 +156,43 @@ pub struct Which {
 pub struct Validate {
     #[command(flatten)]
     pub on: On,
-    /// Only this experiment
+    /// Check only this experiment
     #[arg(short, long, value_name = "ID")]
     pub experiment: Option<i64>,
-    /// Only this part of the checks; may be given more than once
+    /// Run only this part of the checks; may be given more than once
     #[arg(long, value_name = "SECTION")]
     pub section: Vec<SectionName>,
-    /// List at most so many issues; all are counted
+    /// List at most this many issues; all are counted
     #[arg(long, value_name = "COUNT", default_value_t = 1000)]
     pub limit: usize,
 }
 
 #[derive(Args, Debug)]
 pub struct Migrate {
-    /// Where the experiments are; several only with --to
+    /// The databases to copy from; more than one needs --to
     #[arg(required = true)]
     pub databases: Vec<String>,
     #[command(flatten)]
     pub which: Which,
-    /// The database to copy into; a file that does not exist is made [default: the same database]
+    /// The database to copy into; a file that does not exist is created [default: the source]
     #[arg(long, value_name = "DATABASE")]
     pub to: Option<String>,
-    /// How much is checked
+    /// How strict the checks are
     #[arg(long, value_name = "STRATEGY", default_value = "balanced")]
     pub strategy: StrategyName,
-    /// What to do with an experiment that is there already with the same content
+    /// What to do if the target already has an experiment with the same content
     #[arg(long, value_name = "WHAT", default_value = "copy")]
     pub on_duplicate: Duplicate,
     /// Append the trials to this experiment of the target
     #[arg(long, value_name = "ID")]
     pub into: Option<i64>,
-    /// Put before the titles of the copies
+    /// Text to put before the titles of the copies
     #[arg(long, value_name = "TEXT")]
     pub title_prefix: Option<String>,
-    /// Add the extra columns that the target's tables lack
+    /// Add the extra columns that the target's tables do not have
     #[arg(long)]
     pub add_columns: bool,
-    /// Let values that the target cannot hold be changed, counted and listed
+    /// Allow values to be changed where the target cannot hold them; every change is counted and listed
     #[arg(long)]
     pub allow_lossy: bool,
     /// Take a snapshot of the target first
@@ -200,7 +201,7 @@ pub struct Migrate {
     /// A file with rules for the metrics of the copies (docs/transformations.md)
     #[arg(long, value_name = "FILE")]
     pub rules: Option<PathBuf>,
-    /// Say what would be done, as `plan` does; write nothing
+    /// Report what would be done, as `plan` does, without writing anything
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -214,7 +215,7 @@ pub enum Snapshot {
         /// What the snapshot is for
         #[arg(long, value_name = "TEXT", default_value = "")]
         description: String,
-        /// A JSON object that is kept with it
+        /// A JSON object to keep with the snapshot
         #[arg(long, value_name = "JSON")]
         metadata: Option<String>,
     },
@@ -222,7 +223,7 @@ pub enum Snapshot {
     List {
         #[command(flatten)]
         on: On,
-        /// Only those whose id or description has this pattern (* and ?)
+        /// List only snapshots whose id or description matches this pattern (* and ?)
         #[arg(long)]
         pattern: Option<String>,
     },
@@ -230,19 +231,19 @@ pub enum Snapshot {
     Verify {
         #[command(flatten)]
         on: On,
-        /// As `snapshot list` has it
+        /// The id of the snapshot, as `snapshot list` prints it
         id: String,
     },
-    /// Replace everything in the database by a snapshot; what was there is kept in another one
+    /// Replace everything in the database by a snapshot; take a snapshot of the current content first
     Restore {
         #[command(flatten)]
         on: On,
-        /// As `snapshot list` has it
+        /// The id of the snapshot, as `snapshot list` prints it
         id: String,
-        /// Also if the snapshot is of another database
+        /// Restore even if the snapshot belongs to another database
         #[arg(long)]
         force: bool,
-        /// Do not keep what is there now
+        /// Do not take a snapshot of the current content
         #[arg(long)]
         no_safety_snapshot: bool,
     },
@@ -250,17 +251,17 @@ pub enum Snapshot {
     Delete {
         #[command(flatten)]
         on: On,
-        /// As `snapshot list` has it
+        /// The id of the snapshot, as `snapshot list` prints it
         id: String,
     },
-    /// Delete all snapshots of the database but the newest
+    /// Delete all snapshots of the database except the newest
     Cleanup {
         #[command(flatten)]
         on: On,
-        /// How many stay
+        /// How many snapshots to keep
         #[arg(long, value_name = "COUNT")]
         keep: u32,
-        /// Also those that are probably, but not certainly, of this database
+        /// Also delete older snapshots that probably, but not certainly, belong to this database
         #[arg(long)]
         claim: bool,
     },
@@ -273,19 +274,19 @@ pub struct Transform {
     /// A file with the rules (docs/transformations.md); - for standard input
     #[arg(long, value_name = "FILE", required_unless_present = "transformation")]
     pub rules: Option<PathBuf>,
-    /// One transformation for the metrics of every type, instead of a file
+    /// One transformation to apply to metrics of every type, instead of a file with rules
     #[arg(long, value_name = "NAME", conflicts_with = "rules")]
     pub transformation: Option<String>,
-    /// Its parameters, a JSON object
+    /// The parameters of that transformation, as a JSON object
     #[arg(long, value_name = "JSON", requires = "transformation")]
     pub parameters: Option<String>,
-    /// Only the metrics of this experiment; may be given more than once
+    /// Transform only the metrics of this experiment; may be given more than once
     #[arg(short, long, value_name = "ID")]
     pub experiment: Vec<i64>,
-    /// Only this metric; may be given more than once
+    /// Transform only this metric; may be given more than once
     #[arg(long, value_name = "ID")]
     pub metric: Vec<i64>,
-    /// Say what would be done, with examples; write nothing
+    /// Report what would be done, with examples, without writing anything
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -294,9 +295,9 @@ pub struct Transform {
 pub struct Undo {
     #[command(flatten)]
     pub on: On,
-    /// The transformation to undo; without it, those that can be undone are listed
+    /// The transformation to undo; without an id, the transformations that can be undone are listed
     pub id: Option<i64>,
-    /// Leave metrics as they are that were changed since, and restore the others
+    /// Skip metrics that were changed since the transformation, and restore the others
     #[arg(long)]
     pub skip_changed: bool,
 }
@@ -305,19 +306,19 @@ pub struct Undo {
 pub struct Export {
     #[command(flatten)]
     pub on: On,
-    /// The experiment
+    /// The experiment to export
     #[arg(short, long, value_name = "ID")]
     pub experiment: i64,
-    /// The file to write; it appears when it is complete [default: standard output]
+    /// The file to write, which appears only when it is complete [default: standard output]
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// Replace the file
+    /// Replace the file if it exists
     #[arg(long, requires = "output")]
     pub force: bool,
     /// Spaces per level; 0 for one line
     #[arg(long, value_name = "COUNT", default_value_t = 2)]
     pub indent: u32,
-    /// Leave out rows that hang on nothing, and count them
+    /// Leave out and count unsound rows, which refer to rows that do not exist
     #[arg(long)]
     pub skip_unsound: bool,
 }
@@ -328,22 +329,22 @@ pub struct Import {
     pub on: On,
     /// The document; - for standard input
     pub document: PathBuf,
-    /// Make the file of the database if it does not exist
+    /// Create the database file if it does not exist
     #[arg(long)]
     pub create: bool,
-    /// Keep the document's ids; fails if one is taken
+    /// Keep the ids of the document; fail if one of them is taken
     #[arg(long)]
     pub preserve_ids: bool,
-    /// What to do with an experiment that is there already with the same content
+    /// What to do if the database already has an experiment with the same content
     #[arg(long, value_name = "WHAT", default_value = "copy")]
     pub on_duplicate: Duplicate,
-    /// Add the extra columns that the tables lack
+    /// Add the extra columns that the tables do not have
     #[arg(long)]
     pub add_columns: bool,
-    /// Let values that the database cannot hold be changed, counted and listed
+    /// Allow values to be changed where the database cannot hold them; every change is counted and listed
     #[arg(long)]
     pub allow_lossy: bool,
-    /// Store what the document's values and times come to, however odd
+    /// Do not check the values and times of the document
     #[arg(long)]
     pub no_validation: bool,
 }
@@ -360,7 +361,7 @@ impl std::str::FromStr for Place {
 
     fn from_str(text: &str) -> Result<Place, String> {
         let (database, id) = text.rsplit_once('#').ok_or("give DATABASE#ID, as in experiments.db#3")?;
-        let experiment = id.parse().map_err(|_| format!("{id:?} after # is no id of an experiment"))?;
+        let experiment = id.parse().map_err(|_| format!("{id:?} after # is not the id of an experiment"))?;
         Ok(Place { database: database.to_owned(), experiment })
     }
 }
@@ -374,11 +375,11 @@ pub enum SectionName {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum StrategyName {
-    /// Every doubt about the source stops it; digests must agree
+    /// Any error in the source, or warning about the experiment, stops the copy; digests must be equal
     Conservative,
-    /// Rows that hang on nothing stop it, odd values are warnings; digests must agree
+    /// Unsound rows stop the copy, odd values are warnings; digests must be equal
     Balanced,
-    /// What cannot be copied is left out, counted and listed; row counts must agree
+    /// Rows that cannot be copied are left out, counted and listed; row counts must be equal
     Aggressive,
 }
 
@@ -396,7 +397,7 @@ impl From<StrategyName> for Strategy {
 pub enum Duplicate {
     /// Copy it again, with a warning
     Copy,
-    /// Write nothing, and say which one it is
+    /// Write nothing, and print the id of that experiment
     Skip,
     /// Fail
     Error,
