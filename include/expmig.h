@@ -68,7 +68,8 @@ extern "C" {
 
 /**
  * Create the file or the schema if it does not exist, and the tables of the newest generation if it is empty. If it has other tables or
- * views, the call returns EXPMIG_SCHEMA, and the details name them; so it always does for a server's own schemas.
+ * views, the call returns EXPMIG_SCHEMA, and the details name them; for a server's own schemas (mysql, sys and the like) it always does
+ * so.
  */
 #define EXPMIG_OPEN_CREATE 2
 
@@ -103,7 +104,7 @@ extern "C" {
 #define EXPMIG_VALUE_REAL 2
 
 /**
- * Text: bytes that should be UTF-8, but need not be in every database.
+ * Text. It should be UTF-8, but a database can contain other bytes.
  */
 #define EXPMIG_VALUE_TEXT 3
 
@@ -254,12 +255,12 @@ extern "C" {
 #define EXPMIG_VALIDATE_HIERARCHY 4
 
 /**
- * What the registered checks find.
+ * The registered checks report no error.
  */
 #define EXPMIG_VALIDATE_REGISTERED_CHECKS 8
 
 /**
- * All of them. Later versions may have more; this is what this header has.
+ * All sections that this header knows. Later versions may have more.
  */
 #define EXPMIG_VALIDATE_ALL 15
 
@@ -300,8 +301,8 @@ extern "C" {
 #define EXPMIG_IMPORT_ADD_COLUMNS 4
 
 /**
- * Import what a document of the older command-line tool has. It does not say what its metrics belong to, so they are imported without
- * links. Without this flag such a document is EXPMIG_UNSUPPORTED.
+ * Import what a document of the older command-line tool has. Such a document does not say what its metrics belong to, so they are imported
+ * without links. Without this flag the call returns EXPMIG_UNSUPPORTED.
  */
 #define EXPMIG_IMPORT_ALLOW_UNLINKED 8
 
@@ -319,7 +320,7 @@ extern "C" {
 #define EXPMIG_TRANSFORM_DRY_RUN 1
 
 /**
- * Do not touch metrics that were changed since, or are gone, and restore the others.
+ * Skip metrics that were changed since the transformation, or no longer exist, and restore the others.
  */
 #define EXPMIG_UNDO_SKIP_CHANGED 1
 
@@ -384,7 +385,7 @@ typedef int32_t expmig_status;
 typedef int32_t expmig_domain;
 
 /**
- * How far a call is. Valid only during the callback; copy what you want to keep.
+ * The progress of a call. Valid only during the callback; copy what you want to keep.
  */
 typedef struct expmig_progress {
     /**
@@ -436,7 +437,7 @@ typedef struct expmig_progress {
      */
     int64_t estimated_completion_us;
     /**
-     * All errors so far.
+     * How many errors there were so far.
      */
     uint64_t error_count;
     /**
@@ -732,7 +733,7 @@ typedef struct expmig_migrate_options {
      */
     int64_t batch_size;
     /**
-     * Put before the title of the copy, UTF-8; NULL for nothing.
+     * Text to put before the title of the copy, UTF-8; NULL for nothing.
      */
     const char *title_prefix;
     /**
@@ -908,8 +909,8 @@ typedef struct expmig_import_options {
      */
     int64_t max_value_bytes;
     /**
-     * Receives progress; NULL for none. The total is what the document says at its beginning, or else in its metadata, which are mostly
-     * at its end; until then it is 0.
+     * Receives progress; NULL for none. The total is the number of rows that the document gives at its beginning, or else in its metadata,
+     * which are usually at its end. Until it is known, the total is 0.
      */
     expmig_progress_fn progress_fn;
     /**
@@ -1078,11 +1079,12 @@ typedef struct expmig_metric {
      */
     const char *metric_type;
     /**
-     * METRIC.total_val: a real, in an odd database anything.
+     * METRIC.total_val: normally a real, but a database can contain any other value.
      */
     struct expmig_value total_val;
     /**
-     * METRIC.per_label_val: text or NULL, in an odd database anything. A NUL that does not count follows the bytes of text.
+     * METRIC.per_label_val: normally text or NULL, but a database can contain any other value. The bytes of text are followed by a NUL,
+     * which `length` does not count.
      */
     struct expmig_value per_label_val;
     /**
@@ -1103,7 +1105,7 @@ typedef int32_t (*expmig_transform_fn)(struct expmig_transform_context *context,
                                        void *user_data);
 
 /**
- * The call did what it says.
+ * The call succeeded.
  */
 #define EXPMIG_OK 0
 
@@ -1123,7 +1125,7 @@ typedef int32_t (*expmig_transform_fn)(struct expmig_transform_context *context,
 #define EXPMIG_NOT_FOUND 3
 
 /**
- * What should be created exists.
+ * Something that should be created exists already.
  */
 #define EXPMIG_ALREADY_EXISTS 4
 
@@ -1289,7 +1291,7 @@ EXPMIG_API void expmig_string_free(char *string);
 EXPMIG_API expmig_status expmig_error_status(const struct expmig_error *error);
 
 /**
- * Which part raised it: one of EXPMIG_DOMAIN_DATABASE and so on. 0 for NULL. Since 0.1.0.
+ * Which part of the library raised the error: one of EXPMIG_DOMAIN_DATABASE and so on. 0 for NULL. Since 0.1.0.
  */
 EXPMIG_API expmig_domain expmig_error_domain(const struct expmig_error *error);
 
@@ -1299,7 +1301,7 @@ EXPMIG_API expmig_domain expmig_error_domain(const struct expmig_error *error);
 EXPMIG_API const char *expmig_error_message(const struct expmig_error *error);
 
 /**
- * What can be done about it. Borrowed from the error. Never NULL; empty if there is no hint. Since 0.1.0.
+ * What to do about the error. Borrowed from the error. Never NULL; empty if there is no hint. Since 0.1.0.
  */
 EXPMIG_API const char *expmig_error_hint(const struct expmig_error *error);
 
@@ -1358,15 +1360,14 @@ EXPMIG_API const char *expmig_error_to_json(const struct expmig_error *error);
 EXPMIG_API void expmig_error_free(struct expmig_error *error);
 
 /**
- * A new token that is not triggered. NULL only if memory has run out. Since 0.1.0.
+ * Makes a token, which is not triggered. NULL only if memory has run out. Since 0.1.0.
  */
 EXPMIG_API struct expmig_cancel *expmig_cancel_new(void);
 
 /**
- * Asks every call that has the token to stop: the call rolls back and returns EXPMIG_CANCELLED. A call that has begun to commit ends as
- * if nobody had asked. A token that was triggered cannot be used again. May be called from any thread and from a signal handler, as
- * long as the token is not freed meanwhile. NULL is fine.
- * Since 0.1.0.
+ * Asks every call that has the token to stop: the call rolls back and returns EXPMIG_CANCELLED. A call that has begun to commit completes.
+ * A token that was triggered cannot be used again. May be called from any thread and from a signal handler, as long as the token is not
+ * freed meanwhile. NULL is fine. Since 0.1.0.
  */
 EXPMIG_API
 void expmig_cancel_trigger(const struct expmig_cancel *cancel);
@@ -1410,10 +1411,10 @@ expmig_status expmig_open_options_init(struct expmig_open_options *options,
  *
  * Returns EXPMIG_NOT_FOUND (no such file; nothing is created unless EXPMIG_OPEN_CREATE is set), EXPMIG_CORRUPT (not a SQLite database,
  * encrypted, damaged), EXPMIG_SCHEMA (a table or column is missing, or is not a plain one; the details name it), EXPMIG_BUSY (locked),
- * EXPMIG_SHARED_PROCESS (see docs/threading.md), EXPMIG_MISUSE (the parent of this process had the file open at the fork; see there,
- * too), EXPMIG_IO (permissions, no descriptor left), EXPMIG_UNSUPPORTED (a server that is too old, or a build without servers),
- * EXPMIG_LIMIT (no thread to connect on), EXPMIG_CANCELLED, EXPMIG_CALLBACK (no password, or progress that failed),
- * EXPMIG_INVALID_ARGUMENT; for servers also EXPMIG_CONNECTION, EXPMIG_TIMEOUT, EXPMIG_AUTH.
+ * EXPMIG_SHARED_PROCESS (see docs/threading.md), EXPMIG_MISUSE (the parent of this process had the file open at the fork; see
+ * docs/threading.md), EXPMIG_IO (permissions, no descriptor left), EXPMIG_UNSUPPORTED (a server that is too old, or a build without
+ * servers), EXPMIG_LIMIT (no thread can be started to connect), EXPMIG_CANCELLED, EXPMIG_CALLBACK (`password_fn` returned NULL, or
+ * `progress_fn` failed), EXPMIG_INVALID_ARGUMENT; for servers also EXPMIG_CONNECTION, EXPMIG_TIMEOUT, EXPMIG_AUTH.
  *
  * On a server, every function that uses the handle, or a manager of it, can also return EXPMIG_CONNECTION, EXPMIG_TIMEOUT, EXPMIG_AUTH
  * (a right is missing), EXPMIG_LIMIT and EXPMIG_UNSUPPORTED (docs/servers.md); the functions do not name them again. See
@@ -1430,7 +1431,7 @@ expmig_status expmig_database_open(const char *url,
                                    struct expmig_error **error);
 
 /**
- * What the database is, as a JSON object, schema "expmig.database/1": engine, path or server, generation, tables, extra columns and
+ * Describes the database as a JSON object, schema "expmig.database/1": engine, path or server, generation, tables, extra columns and
  * extra tables.
  *
  * `json`: receives a string that the caller frees with expmig_string_free.
@@ -1445,15 +1446,16 @@ expmig_status expmig_database_info(const struct expmig_database *database,
 
 /**
  * Names the columns of a server's tables that are too narrow to hold everything (docs/fidelity.md), and the statements that widen them,
- * as a JSON object, schema "expmig.widening/1". For a SQLite file there are none.
+ * as a JSON object, schema "expmig.widening/1". For a SQLite file the lists are empty.
  *
  * `flags`: EXPMIG_WIDEN_APPLY or 0. Each statement is committed by itself; after a failure, call the function again for the rest. It
- * drops the foreign keys of the columns and adds the same ones again. If a widening is cut off in between, the error names those that
- * are missing, the table EXPMIG_WIDENING keeps them, and the next call adds them.
+ * drops the foreign keys of the columns and adds the same ones again. If a widening is cut off in between, the error names the foreign
+ * keys that are missing. The table EXPMIG_WIDENING records them, and the next call adds them.
  * `json`: receives a string that the caller frees with expmig_string_free.
  *
  * Returns EXPMIG_BUSY, EXPMIG_SCHEMA, EXPMIG_AUTH (a right is missing), EXPMIG_CONNECTION, EXPMIG_IO, EXPMIG_CONSTRAINT (a foreign key
- * cannot be added again, because rows lead nowhere), EXPMIG_MISUSE (the handle is read-only), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ * cannot be added again, because rows refer to missing rows), EXPMIG_MISUSE (the handle is read-only), EXPMIG_INVALID_ARGUMENT. Since
+ * 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -1481,8 +1483,8 @@ void expmig_database_close(struct expmig_database *database);
  *
  * Returns EXPMIG_MISUSE (the statement would do more than read, and the detail "action" says what; or the call comes from inside a
  * callback of this database), EXPMIG_INVALID_ARGUMENT (not a statement that SQLite accepts, more than one statement, or another number
- * of parameters; the detail "offset" counts bytes of `sql`), EXPMIG_CANCELLED and EXPMIG_CALLBACK (`row_fn` returned so), EXPMIG_BUSY,
- * EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_LIMIT, EXPMIG_UNSUPPORTED (the schema has names that are not UTF-8). Since 0.1.0.
+ * of parameters; the detail "offset" counts bytes of `sql`), EXPMIG_CANCELLED and EXPMIG_CALLBACK (`row_fn` cancelled or failed),
+ * EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_LIMIT, EXPMIG_UNSUPPORTED (the schema has names that are not UTF-8). Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -1725,14 +1727,14 @@ expmig_status expmig_snapshot_cleanup(const struct expmig_manager *manager,
                                       struct expmig_error **error);
 
 /**
- * Like expmig_snapshot_cleanup, but also says how many snapshots it kept because it is not certain that they belong to this database:
- * their database has the same name and experiments, but is another file or server. This database may be a copy of it, or it a copy of
- * this one.
+ * Like expmig_snapshot_cleanup, but also says how many snapshots it kept because it is not certain that they belong to this database.
+ * Their database has the same name and experiments, but is another file or server. Either database may be a copy of the other.
  *
  * `keep_count`: how many to keep; 0 deletes all.
  * `flags`: EXPMIG_CLEANUP_CLAIM, or 0.
  * `deleted`: receives how many were deleted; NULL if it is not wanted.
- * `left`: receives how many were kept because it is not certain whose they are; 0 with EXPMIG_CLEANUP_CLAIM; NULL if it is not wanted.
+ * `left`: receives how many were kept because it is not certain to which database they belong; 0 with EXPMIG_CLEANUP_CLAIM; NULL if it is
+ * not wanted.
  *
  * Returns as expmig_snapshot_cleanup. Since 0.1.0.
  */
@@ -1790,10 +1792,10 @@ expmig_status expmig_migrate_plan(const struct expmig_manager *source,
  *
  * Returns EXPMIG_NOT_FOUND (an experiment does not exist; the hint names the nearest ids), EXPMIG_VALIDATION (unsound rows,
  * findings of CONSERVATIVE's validation, or in EXPMIG_DOMAIN_TRANSFORMATION metrics that the rules cannot transform; the
- * details name them), EXPMIG_LOSSY (what does not fit; the details name it), EXPMIG_ALREADY_EXISTS (a duplicate), EXPMIG_CONSTRAINT,
- * EXPMIG_MISMATCH (the copy was read back different), EXPMIG_LIMIT (no free ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY,
- * EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
- * EXPMIG_INVALID_ARGUMENT (in EXPMIG_DOMAIN_TRANSFORMATION for the rules).
+ * details name them), EXPMIG_LOSSY (the target cannot hold something; the details name it), EXPMIG_ALREADY_EXISTS (a duplicate),
+ * EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (the copy that was read back is not the expected one), EXPMIG_LIMIT (no free ids), EXPMIG_CANCELLED,
+ * EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO,
+ * EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT (in EXPMIG_DOMAIN_TRANSFORMATION for the rules).
  *
  * If a snapshot cannot be taken, the error is in EXPMIG_DOMAIN_SNAPSHOT. After each error nothing was changed; a snapshot that was taken
  * stays, and the detail "snapshot_id" names it. Since 0.1.0.
@@ -1995,7 +1997,7 @@ expmig_status expmig_validate(const struct expmig_manager *manager,
                               struct expmig_error **error);
 
 /**
- * Checks the hierarchy of one experiment, with a short result; expmig_validate tells more. Reads only.
+ * Checks the hierarchy of one experiment. The result is short; that of expmig_validate has more details. Reads only.
  *
  * `valid`: receives 1 if there is no error, else 0.
  * `issues_json`: receives a JSON object, schema "expmig.hierarchy/1": "experiment_id", "valid", and "issues", the errors and warnings,
@@ -2171,10 +2173,10 @@ expmig_status expmig_import_experiment_from_string(const struct expmig_manager *
  * - every expmig_validate on this manager with EXPMIG_VALIDATE_REGISTERED_CHECKS; what it reports is part of the report and its verdict;
  * - every migration and plan from this manager with EXPMIG_STRATEGY_CONSERVATIVE, once for the whole source and once for the experiment.
  *
- * `name`: 1 to 128 bytes of UTF-8 without control characters; no other check of the manager has it.
+ * `name`: 1 to 128 bytes of UTF-8 without control characters, unique among the checks of the manager.
  * `check_fn`: the check.
  * `user_data`: passed to `check_fn`.
- * `destroy`: called with `user_data` when the manager needs it no more: after expmig_check_unregister or expmig_manager_free, or if this
+ * `destroy`: called with `user_data` when the manager no longer needs it: after expmig_check_unregister or expmig_manager_free, or if this
  * call fails; NULL for none.
  *
  * Returns EXPMIG_ALREADY_EXISTS, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
@@ -2286,10 +2288,10 @@ expmig_status expmig_transform_options_init(struct expmig_transform_options *opt
  * EXPMIG_NOT_FOUND (an experiment or a metric does not exist), EXPMIG_VALIDATION (metrics that cannot be transformed, unless
  * rollback_on_error is false; the details name them), EXPMIG_MISMATCH (a trigger interfered), EXPMIG_CANCELLED, EXPMIG_CALLBACK,
  * EXPMIG_BUSY (also if another connection to a server changed one of the metrics meanwhile), EXPMIG_SHARED_PROCESS (the first write opens
- * the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE; on a server also EXPMIG_AUTH (for the tables of the undo log
- * the right CREATE is missing; or another right), EXPMIG_UNSUPPORTED (METRIC is of an engine without transactions), EXPMIG_CONSTRAINT (a
- * value does not fit its column), EXPMIG_CONNECTION, EXPMIG_TIMEOUT. After each of them nothing was changed; on a server the tables of the
- * undo log can be there then, empty (docs/servers.md). Since 0.1.0.
+ * the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE; on a server also EXPMIG_AUTH (a right is missing, such as
+ * CREATE for the tables of the undo log), EXPMIG_UNSUPPORTED (METRIC is of an engine without transactions), EXPMIG_CONSTRAINT (a value
+ * does not fit its column), EXPMIG_CONNECTION, EXPMIG_TIMEOUT. After each of them nothing was changed, except that on a server the empty
+ * tables of the undo log may have been created (docs/servers.md). Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE
@@ -2456,7 +2458,7 @@ expmig_status expmig_undo_options_init(struct expmig_undo_options *options,
  * Restores the metrics that a transformation changed, byte for byte, in one transaction. Links that were moved to copies lead to the
  * originals again, and copies to which nothing else is linked are removed. A transformation can be undone once.
  *
- * `transform_id`: what expmig_transformation_transform_id or expmig_transform_list gave.
+ * `transform_id`: an id from expmig_transformation_transform_id or expmig_transform_list.
  * `options`: NULL for the defaults.
  * `result_json`: receives a JSON object, schema "expmig.undo/1": "transform_id", "metrics_restored", "copies_undone", "copies_kept",
  * "metrics_skipped" and "skipped" (with EXPMIG_UNDO_SKIP_CHANGED), "duration_ns". The caller frees it with expmig_string_free.
@@ -2513,11 +2515,11 @@ expmig_status expmig_transform_forget(const struct expmig_manager *manager,
 /**
  * Registers a transformation. From now on the rules of this manager can name it.
  *
- * `name`: 1 to 128 bytes of UTF-8 without control characters; no other transformation of the manager has it, and none that is built in.
+ * `name`: 1 to 128 bytes of UTF-8 without control characters, unique among the transformations of the manager and the built-in ones.
  * `transform_fn`: the transformation.
  * `user_data`: passed to `transform_fn`.
- * `destroy`: called with `user_data` when the manager needs it no more: after expmig_transformation_unregister or expmig_manager_free, or
- * if this call fails; NULL for none.
+ * `destroy`: called with `user_data` when the manager no longer needs it: after expmig_transformation_unregister or expmig_manager_free,
+ * or if this call fails; NULL for none.
  *
  * Returns EXPMIG_ALREADY_EXISTS, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
  */

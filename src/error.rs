@@ -1,4 +1,4 @@
-//! One error type for the whole crate: what went wrong ([`Status`]), which part raised it ([`Domain`]), one line for a
+//! The one error type of the crate: what went wrong ([`Status`]), which part raised it ([`Domain`]), one line for a
 //! person, a hint, and machine-readable details that name the table, row, column, parameter or path.
 
 use std::borrow::Cow;
@@ -50,7 +50,7 @@ codes! {
         Misuse = 2 "MISUSE",
         /// The file, experiment, table or name does not exist.
         NotFound = 3 "NOT_FOUND",
-        /// What should be created exists.
+        /// Something that should be created exists already.
         AlreadyExists = 4 "ALREADY_EXISTS",
         /// This build or this database cannot do it.
         Unsupported = 5 "UNSUPPORTED",
@@ -183,7 +183,7 @@ impl Error {
         Error::new(Status::Io, domain, format!("{what}: {error}")).at(path).hint(hint)
     }
 
-    /// The error of having no descriptor for a file or a connection, if that is what it is.
+    /// The error for running out of file descriptors; `None` if `error` is another one.
     pub fn of_descriptors(domain: Domain, what: &str, error: &std::io::Error) -> Option<Error> {
         let (whose, hint) = match error.raw_os_error().map(Errno::from_raw_os_error)? {
             Errno::MFILE => (
@@ -209,7 +209,8 @@ impl Error {
         self
     }
 
-    /// Adds which file or folder it is about: its absolute path, to the message, where a person looks, and as the detail `path`; once.
+    /// Adds the absolute path of the file or folder that the error is about, to the message and as the detail `path`. It is added only
+    /// once.
     pub fn at(mut self, path: impl AsRef<Path>) -> Error {
         let path = path.as_ref();
         let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -231,14 +232,15 @@ impl Error {
         self
     }
 
-    /// The error of a commit of which nobody can tell whether it was made. It is not retryable: the same again could be done twice.
+    /// The error of a commit of which it is unknown whether it was made. It is not retryable, because a second call could do the same
+    /// again.
     pub fn undecided(status: Status, domain: Domain, message: impl Into<String>) -> Error {
         let mut error = Error::new(status, domain, message).detail("outcome", "undecided").hint(LOOK_FIRST);
         error.0.retryable = false;
         error
     }
 
-    /// Whether nobody can tell if the changes were made.
+    /// Whether it is unknown if the changes were made.
     pub fn is_undecided(&self) -> bool {
         self.0.details.iter().any(|detail| detail.key == "outcome" && detail.value == "undecided")
     }
@@ -272,7 +274,7 @@ impl Error {
         self.0.status
     }
 
-    /// Which part raised it.
+    /// Which part of the library raised the error.
     pub fn domain(&self) -> Domain {
         self.0.domain
     }
@@ -282,7 +284,7 @@ impl Error {
         &self.0.message
     }
 
-    /// What to do, if there is something.
+    /// What to do about the error, if anything can be done.
     pub fn hint_text(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }

@@ -1,4 +1,4 @@
-//! Files of our own making: creating them for us alone, and making them appear and last. Never for a database's files.
+//! Files that the library creates itself: only their owner can read them, they appear complete, and they are flushed. Not for database files.
 
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};

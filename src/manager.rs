@@ -1,4 +1,4 @@
-//! The facade that Rust users and the C API hold: one database, and everything that can be done with it.
+//! The facade that Rust users and the C API hold: one database, with all operations on it.
 
 mod exchange;
 mod snapshots;
@@ -50,14 +50,14 @@ impl LogLevel {
 /// Receives log records: level and one line.
 pub type LogSink = Box<dyn Fn(LogLevel, &str) + Send + Sync>;
 
-/// What a manager needs beside the database.
+/// Options of a manager.
 #[derive(Default)]
 pub struct ManagerOptions {
     /// Receives records of `log_level` and more important ones.
     pub log: Option<LogSink>,
     pub log_level: Option<LogLevel>,
-    /// The folder for snapshots; `None` for `snapshots`. A relative path is that of the working directory when the manager is made.
-    /// The folder is created by the first snapshot.
+    /// The folder for snapshots; `None` for `snapshots`. A relative path starts at the working directory at the time when the manager is
+    /// made. The folder is created by the first snapshot.
     pub snapshot_dir: Option<PathBuf>,
 }
 
@@ -74,7 +74,7 @@ impl JobOptions {
     }
 }
 
-/// What a manager has beside the database. Managers that share it have the same registered checks and transformations.
+/// The options, registered checks and registered transformations of a manager. Several managers can share them.
 #[derive(Default)]
 pub struct Settings {
     options: ManagerOptions,
@@ -85,7 +85,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// A relative snapshot folder is that of the working directory now.
+    /// Settings with these options. A relative snapshot folder starts at the present working directory.
     pub fn new(options: ManagerOptions) -> Settings {
         let folder = Folder::at(options.snapshot_dir.as_deref()).ok();
         Settings { options, folder, ..Settings::default() }
@@ -97,7 +97,7 @@ impl Settings {
     }
 }
 
-/// One database, owned or borrowed, and everything that can be done with it.
+/// One database, owned or borrowed, with all operations on it.
 pub struct Manager<D: Borrow<Database> = Database> {
     database: D,
     settings: Arc<Settings>,
@@ -110,12 +110,12 @@ impl<D: Borrow<Database>> fmt::Debug for Manager<D> {
 }
 
 impl<D: Borrow<Database>> Manager<D> {
-    /// A manager of this database.
+    /// Makes a manager of this database.
     pub fn new(database: D, options: ManagerOptions) -> Manager<D> {
         Manager::sharing(database, Arc::new(Settings::new(options)))
     }
 
-    /// A manager of this database that shares its options, registered checks and transformations with others.
+    /// Makes a manager of this database that shares its options, registered checks and transformations with other managers.
     pub fn sharing(database: D, settings: Arc<Settings>) -> Manager<D> {
         Manager { database, settings }
     }
@@ -160,8 +160,8 @@ impl<D: Borrow<Database>> Manager<D> {
         Ok(value)
     }
 
-    /// Every experiment, by id. Those whose id is no integer cannot be among them: [`Manager::list_experiments_json`] says which these
-    /// are, and the log.
+    /// Every experiment, by id. Experiments whose id is not an integer are left out: [`Manager::list_experiments_json`] lists them, and the
+    /// log names them.
     pub fn list_experiments(&self) -> Result<Vec<ExperimentSummary>> {
         let job = Job::unwatched(Domain::Database);
         let list = self.database().read_briefly(&job, |connection| {
@@ -177,7 +177,8 @@ impl<D: Borrow<Database>> Manager<D> {
         self.logged("list experiments", list)
     }
 
-    /// As [`Manager::list_experiments`], as the text of a JSON object, schema `expmig.experiments/1`: it is written while they are read.
+    /// Like [`Manager::list_experiments`], but returns the text of a JSON object, schema `expmig.experiments/1`, which is written while the
+    /// rows are read.
     pub fn list_experiments_json(&self) -> Result<String> {
         let job = Job::unwatched(Domain::Database);
         let list = self.database().read_briefly(&job, |connection| {
@@ -209,7 +210,7 @@ impl<D: Borrow<Database>> Manager<D> {
         }
     }
 
-    /// What the database is: engine, path, generation, extra columns and tables. Schema `expmig.database/1`.
+    /// Describes the database: engine, path, generation, extra columns and tables. Schema `expmig.database/1`.
     pub fn database_info(&self) -> Result<Json> {
         let job = Job::unwatched(Domain::Database);
         let (layout, version) = self.database().read_briefly(&job, |connection| {
@@ -241,8 +242,8 @@ impl<D: Borrow<Database>> Manager<D> {
         Ok(Json::Object(info))
     }
 
-    /// Which columns of a server's tables are too narrow to hold everything (docs/fidelity.md), and the statements that widen them; with
-    /// `apply` these are run. Schema `expmig.widening/1`.
+    /// Lists the columns of a server's tables that are too narrow to hold every value (docs/fidelity.md), and the statements that widen
+    /// them. With `apply`, runs these statements. Schema `expmig.widening/1`.
     pub fn widen_schema(&self, apply: bool, options: JobOptions) -> Result<Json> {
         let job = options.job(Domain::Database);
         let widened = job.begin("widening").and_then(|()| self.database().widen(apply, &job));
@@ -276,7 +277,7 @@ impl<D: Borrow<Database>> Manager<D> {
         self.logged("experiment digest", digest)
     }
 
-    /// Runs one SELECT with bound parameters, and hands over row after row. Whatever the SQL, it can only read: anything else is MISUSE.
+    /// Runs one SELECT with bound parameters, and hands over row after row. SQL that does more than read is MISUSE.
     pub fn query(&self, sql: &str, params: &[Value], each: EachRow<'_>) -> Result<()> {
         self.logged("query", self.database().query(sql, params, each))
     }
@@ -303,19 +304,19 @@ impl<D: Borrow<Database>> Manager<D> {
         |connection, experiment, job, collector| self.settings.checks.run(connection, experiment, job, collector)
     }
 
-    /// Adds a rule of the user's own, which every [`Manager::validate`] with registered checks in its scope runs from now on,
-    /// and so does a CONSERVATIVE migration from here.
+    /// Registers a check. From now on, every [`Manager::validate`] with registered checks in its scope runs it, and so does every
+    /// CONSERVATIVE migration from this manager.
     pub fn register_check(&self, name: &str, check: Check) -> Result<()> {
         self.logged("register check", self.settings.checks.register(self.database(), name, check))
     }
 
-    /// Ends what [`Manager::register_check`] began.
+    /// Removes a check that [`Manager::register_check`] registered.
     pub fn unregister_check(&self, name: &str) -> Result<()> {
         self.logged("unregister check", self.settings.checks.unregister(name))
     }
 
-    /// Whether the hierarchy of an experiment is whole, and what is wrong with it, one line each. An experiment that does not
-    /// exist is no error here, but something that is wrong.
+    /// Whether the hierarchy of an experiment has no error, and its errors and warnings, one line each. If the experiment does not exist,
+    /// the call succeeds, and the only line says so.
     pub fn validate_hierarchy(&self, experiment: i64) -> Result<(bool, Vec<String>)> {
         let scope = Sections { hierarchy: true, ..Sections::NONE };
         let options = ValidateOptions { scope, experiment: Some(experiment), ..ValidateOptions::default() };
@@ -365,7 +366,7 @@ impl<D: Borrow<Database>> Manager<D> {
         self.logged("migrate experiment", result)
     }
 
-    /// What [`Manager::migrate_experiment`] would do; writes nothing. Schema `expmig.plan/1`.
+    /// Reports what [`Manager::migrate_experiment`] would do, and writes nothing. Schema `expmig.plan/1`.
     pub fn plan_migration(
         &self,
         experiment: i64,
@@ -398,7 +399,7 @@ impl<D: Borrow<Database>> Manager<D> {
     }
 }
 
-/// Whether it says that the experiment that was asked for does not exist.
+/// Whether the error says that the requested experiment does not exist.
 fn is_unknown_experiment(error: &Error) -> bool {
     error.status() == Status::NotFound && error.details().iter().any(|detail| detail.key == "experiment_id")
 }

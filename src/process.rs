@@ -1,4 +1,4 @@
-//! Which process this is. What was opened before a fork belongs to the parent: the child has the memory, and not the locks.
+//! The identity of this process. After a fork, what was opened before it belongs to the parent: the child has a copy of the memory, but not the locks.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -27,13 +27,13 @@ const COMMITTING: usize = 2;
 pub struct CancelToken(Arc<AtomicUsize>);
 
 impl CancelToken {
-    /// A token that nobody has triggered.
+    /// Makes a token, which is not triggered.
     pub fn new() -> CancelToken {
         CancelToken::default()
     }
 
-    /// Asks every job that watches the token to stop. For ever: a token is not reset. Whether they all can: `false` if one of them has begun
-    /// to commit, which will be done. After `true` none of them begins to.
+    /// Asks every job that watches the token to stop. A token cannot be reset. Returns whether all of these jobs will stop: `false` means
+    /// that one of them has begun to commit, and will complete; after `true`, none of them begins to commit.
     pub fn trigger(&self) -> bool {
         self.0.fetch_or(TRIGGERED, Ordering::SeqCst) < COMMITTING
     }
@@ -54,7 +54,7 @@ impl CancelToken {
     }
 }
 
-/// How far a job is. A snapshot: it does not change.
+/// The progress of a job at one moment.
 #[derive(Clone, Debug)]
 pub struct Progress {
     /// What is being done, for a person.
@@ -71,7 +71,7 @@ pub struct Progress {
     pub elapsed: Duration,
     /// Time still needed, once it can be estimated; zero when done.
     pub remaining: Option<Duration>,
-    /// All errors so far.
+    /// How many errors there were so far.
     pub error_count: u64,
     /// The latest errors, oldest first.
     pub recent_errors: Vec<String>,
@@ -107,7 +107,7 @@ impl Progress {
     }
 }
 
-/// What the caller's sink answers.
+/// What a callback of the caller returns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
     /// Go on.
@@ -119,7 +119,7 @@ pub enum Flow {
 }
 
 impl Flow {
-    /// Why a call failed whose callback answered this; `None` if it goes on.
+    /// The error of a call whose callback returned this; `None` if the call goes on.
     pub fn stop(self, domain: Domain, callback: &'static str) -> Option<Error> {
         match self {
             Flow::Continue => None,

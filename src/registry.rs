@@ -1,4 +1,4 @@
-//! What callers register under names, for as long as a manager lives.
+//! Things that callers register under names, for as long as a manager lives.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

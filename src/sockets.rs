@@ -1,8 +1,8 @@
-//! Writing to a socket whose other end is gone: the system raises SIGPIPE then, which ends a host that does nothing about it.
+//! Writes to a socket whose other end is closed. The system then raises SIGPIPE, which ends a host that does not handle it.
 //!
-//! The driver's TLS writes in a way that cannot do without, and nothing of the process may be changed for it. So the signal is held back in
-//! the one thread, while it uses a connection, and what came of it is taken away. That takes unsafe code, which only the C ABI has and lends:
-//! a Rust program ignores SIGPIPE from its start, unless it asks for another way.
+//! The TLS of the driver cannot write without that signal, and the library must not change the settings of the process. So the signal is blocked in the
+//! thread that uses a connection, and taken away if it was raised. That needs unsafe code, which only the C ABI has, and lends:
+//! a Rust program ignores SIGPIPE from its start, unless it asks for another behaviour.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::OnceLock;

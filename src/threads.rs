@@ -1,5 +1,6 @@
-//! Threads of our own. Signals of the host's are for threads of its own: a handler of a JVM, of Go or of Python finds nothing on ours that it
-//! could use, and a signal would cut short what they wait for. Holding signals back takes unsafe code, which the C ABI has and lends.
+//! Threads of the library, in which all signals are blocked. Signals of the host are for its own threads: a handler of a JVM, of Go or of Python
+//! would not find the state that it needs in ours, and a signal would interrupt their waits. Blocking signals needs unsafe code, which the C ABI
+//! has and lends.
 
 use std::sync::OnceLock;
 use std::thread::{Builder, JoinHandle};

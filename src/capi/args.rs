@@ -1,4 +1,4 @@
-//! Arguments on their way in.
+//! Converts and checks the arguments of C functions.
 
 use std::ffi::{CStr, c_char};
 

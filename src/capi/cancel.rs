@@ -7,16 +7,15 @@ use crate::progress::CancelToken;
 /// still use it keep what they need.
 pub struct expmig_cancel(pub(crate) CancelToken);
 
-/// A new token that is not triggered. NULL only if memory has run out. Since 0.1.0.
+/// Makes a token, which is not triggered. NULL only if memory has run out. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub extern "C" fn expmig_cancel_new() -> *mut expmig_cancel {
     shielded(std::ptr::null_mut(), || Box::into_raw(Box::new(expmig_cancel(CancelToken::new()))))
 }
 
-/// Asks every call that has the token to stop: the call rolls back and returns EXPMIG_CANCELLED. A call that has begun to commit ends as
-/// if nobody had asked. A token that was triggered cannot be used again. May be called from any thread and from a signal handler, as
-/// long as the token is not freed meanwhile. NULL is fine.
-/// Since 0.1.0.
+/// Asks every call that has the token to stop: the call rolls back and returns EXPMIG_CANCELLED. A call that has begun to commit completes.
+/// A token that was triggered cannot be used again. May be called from any thread and from a signal handler, as long as the token is not
+/// freed meanwhile. NULL is fine. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_cancel_trigger(cancel: *const expmig_cancel) {
     // SAFETY: the caller passes NULL or a live token.

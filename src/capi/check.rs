@@ -35,10 +35,10 @@ pub type expmig_check_fn =
 /// - every expmig_validate on this manager with EXPMIG_VALIDATE_REGISTERED_CHECKS; what it reports is part of the report and its verdict;
 /// - every migration and plan from this manager with EXPMIG_STRATEGY_CONSERVATIVE, once for the whole source and once for the experiment.
 ///
-/// `name`: 1 to 128 bytes of UTF-8 without control characters; no other check of the manager has it.
+/// `name`: 1 to 128 bytes of UTF-8 without control characters, unique among the checks of the manager.
 /// `check_fn`: the check.
 /// `user_data`: passed to `check_fn`.
-/// `destroy`: called with `user_data` when the manager needs it no more: after expmig_check_unregister or expmig_manager_free, or if this
+/// `destroy`: called with `user_data` when the manager no longer needs it: after expmig_check_unregister or expmig_manager_free, or if this
 /// call fails; NULL for none.
 ///
 /// Returns EXPMIG_ALREADY_EXISTS, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.

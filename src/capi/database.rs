@@ -24,7 +24,8 @@ use crate::progress::Job;
 /// Refuse every call that writes through this handle.
 pub const EXPMIG_OPEN_READONLY: u32 = 0x1;
 /// Create the file or the schema if it does not exist, and the tables of the newest generation if it is empty. If it has other tables or
-/// views, the call returns EXPMIG_SCHEMA, and the details name them; so it always does for a server's own schemas.
+/// views, the call returns EXPMIG_SCHEMA, and the details name them; for a server's own schemas (mysql, sys and the like) it always does
+/// so.
 pub const EXPMIG_OPEN_CREATE: u32 = 0x2;
 /// Open although this process has the file open through another copy of SQLite. The locks of that other copy will be lost.
 pub const EXPMIG_OPEN_ALLOW_SHARED_PROCESS: u32 = 0x4;
@@ -167,10 +168,10 @@ pub unsafe extern "C" fn expmig_open_options_init(options: *mut expmig_open_opti
 ///
 /// Returns EXPMIG_NOT_FOUND (no such file; nothing is created unless EXPMIG_OPEN_CREATE is set), EXPMIG_CORRUPT (not a SQLite database,
 /// encrypted, damaged), EXPMIG_SCHEMA (a table or column is missing, or is not a plain one; the details name it), EXPMIG_BUSY (locked),
-/// EXPMIG_SHARED_PROCESS (see docs/threading.md), EXPMIG_MISUSE (the parent of this process had the file open at the fork; see there,
-/// too), EXPMIG_IO (permissions, no descriptor left), EXPMIG_UNSUPPORTED (a server that is too old, or a build without servers),
-/// EXPMIG_LIMIT (no thread to connect on), EXPMIG_CANCELLED, EXPMIG_CALLBACK (no password, or progress that failed),
-/// EXPMIG_INVALID_ARGUMENT; for servers also EXPMIG_CONNECTION, EXPMIG_TIMEOUT, EXPMIG_AUTH.
+/// EXPMIG_SHARED_PROCESS (see docs/threading.md), EXPMIG_MISUSE (the parent of this process had the file open at the fork; see
+/// docs/threading.md), EXPMIG_IO (permissions, no descriptor left), EXPMIG_UNSUPPORTED (a server that is too old, or a build without
+/// servers), EXPMIG_LIMIT (no thread can be started to connect), EXPMIG_CANCELLED, EXPMIG_CALLBACK (`password_fn` returned NULL, or
+/// `progress_fn` failed), EXPMIG_INVALID_ARGUMENT; for servers also EXPMIG_CONNECTION, EXPMIG_TIMEOUT, EXPMIG_AUTH.
 ///
 /// On a server, every function that uses the handle, or a manager of it, can also return EXPMIG_CONNECTION, EXPMIG_TIMEOUT, EXPMIG_AUTH
 /// (a right is missing), EXPMIG_LIMIT and EXPMIG_UNSUPPORTED (docs/servers.md); the functions do not name them again. See
@@ -211,7 +212,7 @@ pub unsafe extern "C" fn expmig_database_open(
     }
 }
 
-/// What the database is, as a JSON object, schema "expmig.database/1": engine, path or server, generation, tables, extra columns and
+/// Describes the database as a JSON object, schema "expmig.database/1": engine, path or server, generation, tables, extra columns and
 /// extra tables.
 ///
 /// `json`: receives a string that the caller frees with expmig_string_free.
@@ -241,15 +242,16 @@ pub unsafe extern "C" fn expmig_database_info(
 pub const EXPMIG_WIDEN_APPLY: u32 = 0x1;
 
 /// Names the columns of a server's tables that are too narrow to hold everything (docs/fidelity.md), and the statements that widen them,
-/// as a JSON object, schema "expmig.widening/1". For a SQLite file there are none.
+/// as a JSON object, schema "expmig.widening/1". For a SQLite file the lists are empty.
 ///
 /// `flags`: EXPMIG_WIDEN_APPLY or 0. Each statement is committed by itself; after a failure, call the function again for the rest. It
-/// drops the foreign keys of the columns and adds the same ones again. If a widening is cut off in between, the error names those that
-/// are missing, the table EXPMIG_WIDENING keeps them, and the next call adds them.
+/// drops the foreign keys of the columns and adds the same ones again. If a widening is cut off in between, the error names the foreign
+/// keys that are missing. The table EXPMIG_WIDENING records them, and the next call adds them.
 /// `json`: receives a string that the caller frees with expmig_string_free.
 ///
 /// Returns EXPMIG_BUSY, EXPMIG_SCHEMA, EXPMIG_AUTH (a right is missing), EXPMIG_CONNECTION, EXPMIG_IO, EXPMIG_CONSTRAINT (a foreign key
-/// cannot be added again, because rows lead nowhere), EXPMIG_MISUSE (the handle is read-only), EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+/// cannot be added again, because rows refer to missing rows), EXPMIG_MISUSE (the handle is read-only), EXPMIG_INVALID_ARGUMENT. Since
+/// 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_schema_widen(

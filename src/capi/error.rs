@@ -1,4 +1,4 @@
-//! Errors: immutable objects that tell everything.
+//! Error objects, which are immutable, and the functions that read them.
 
 use std::ffi::{CString, c_char};
 
@@ -58,7 +58,7 @@ pub unsafe extern "C" fn expmig_error_status(error: *const expmig_error) -> expm
     unsafe { of(error, EXPMIG_OK, |error| error.status) }
 }
 
-/// Which part raised it: one of EXPMIG_DOMAIN_DATABASE and so on. 0 for NULL. Since 0.1.0.
+/// Which part of the library raised the error: one of EXPMIG_DOMAIN_DATABASE and so on. 0 for NULL. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_error_domain(error: *const expmig_error) -> expmig_domain {
     unsafe { of(error, 0, |error| error.domain) }
@@ -70,7 +70,7 @@ pub unsafe extern "C" fn expmig_error_message(error: *const expmig_error) -> *co
     unsafe { of(error, c"".as_ptr(), |error| error.message.as_ptr()) }
 }
 
-/// What can be done about it. Borrowed from the error. Never NULL; empty if there is no hint. Since 0.1.0.
+/// What to do about the error. Borrowed from the error. Never NULL; empty if there is no hint. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_error_hint(error: *const expmig_error) -> *const c_char {
     unsafe { of(error, c"".as_ptr(), |error| error.hint.as_ptr()) }

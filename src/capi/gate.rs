@@ -1,8 +1,8 @@
 //! One call at a time on a handle.
 //!
 //! Calls from several threads wait for each other. A call from inside a callback of the same handle would wait for itself, so it is
-//! refused. After a panic the handle is poisoned. In a child after a fork it is the parent's, and nobody may use it: the lock can be that of
-//! a thread which does not exist there.
+//! refused. After a panic the handle is poisoned. In a child after a fork, the handle belongs to the parent, and every call is refused: a thread
+//! that does not exist in the child may hold the lock.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard};

@@ -1,4 +1,4 @@
-//! What every fallible function is wrapped in: errors become statuses and error objects, panics are caught.
+//! The wrapper of every fallible function: it turns errors into statuses and error objects, and catches panics.
 
 use super::error::expmig_error;
 use super::panics::caught;

@@ -1,4 +1,4 @@
-//! What the library has to know of the process that it lives in, and only unsafe code can: forks, and descriptors by their numbers.
+//! Facts about the host process that only unsafe code can find out: forks, and the descriptors behind given numbers.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::c_int;

@@ -25,8 +25,8 @@ pub const EXPMIG_IMPORT_SKIP_VALIDATION: u32 = 0x2;
 /// Add the extra columns that the database's tables do not have. In a database that the handle created this is always done. A server
 /// would end the transaction for that; there the call returns EXPMIG_UNSUPPORTED, and its hint has the ALTER statements.
 pub const EXPMIG_IMPORT_ADD_COLUMNS: u32 = 0x4;
-/// Import what a document of the older command-line tool has. It does not say what its metrics belong to, so they are imported without
-/// links. Without this flag such a document is EXPMIG_UNSUPPORTED.
+/// Import what a document of the older command-line tool has. Such a document does not say what its metrics belong to, so they are imported
+/// without links. Without this flag the call returns EXPMIG_UNSUPPORTED.
 pub const EXPMIG_IMPORT_ALLOW_UNLINKED: u32 = 0x8;
 /// Allow losses where the database cannot hold values: values are changed, or extra columns are left out with their values; the result
 /// lists them. The digest of the document then cannot equal that of what was written, and only the rows are counted. Foreign keys of
@@ -57,8 +57,8 @@ pub struct expmig_import_options {
     pub reserved: u32,
     /// The maximum number of bytes of a single value, as it is written in the document; at least 1; default 64 MiB.
     pub max_value_bytes: i64,
-    /// Receives progress; NULL for none. The total is what the document says at its beginning, or else in its metadata, which are mostly
-    /// at its end; until then it is 0.
+    /// Receives progress; NULL for none. The total is the number of rows that the document gives at its beginning, or else in its metadata,
+    /// which are usually at its end. Until it is known, the total is 0.
     pub progress_fn: expmig_progress_fn,
     /// Passed to `progress_fn`.
     pub progress_user_data: *mut c_void,

@@ -1,4 +1,4 @@
-//! The library itself.
+//! Functions about the library itself: its version, its build, and the names of statuses.
 
 use std::ffi::{CString, c_char};
 

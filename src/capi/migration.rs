@@ -67,7 +67,7 @@ pub struct expmig_migrate_options {
     pub target_experiment_id: *const i64,
     /// Rows per chunk read and written, at least 1; default 1000. A chunk is never committed by itself, and does not change the result.
     pub batch_size: i64,
-    /// Put before the title of the copy, UTF-8; NULL for nothing.
+    /// Text to put before the title of the copy, UTF-8; NULL for nothing.
     pub title_prefix: *const c_char,
     /// Receives progress; NULL for none.
     pub progress_fn: expmig_progress_fn,
@@ -241,10 +241,10 @@ pub unsafe extern "C" fn expmig_migrate_plan(
 ///
 /// Returns EXPMIG_NOT_FOUND (an experiment does not exist; the hint names the nearest ids), EXPMIG_VALIDATION (unsound rows,
 /// findings of CONSERVATIVE's validation, or in EXPMIG_DOMAIN_TRANSFORMATION metrics that the rules cannot transform; the
-/// details name them), EXPMIG_LOSSY (what does not fit; the details name it), EXPMIG_ALREADY_EXISTS (a duplicate), EXPMIG_CONSTRAINT,
-/// EXPMIG_MISMATCH (the copy was read back different), EXPMIG_LIMIT (no free ids), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY,
-/// EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
-/// EXPMIG_INVALID_ARGUMENT (in EXPMIG_DOMAIN_TRANSFORMATION for the rules).
+/// details name them), EXPMIG_LOSSY (the target cannot hold something; the details name it), EXPMIG_ALREADY_EXISTS (a duplicate),
+/// EXPMIG_CONSTRAINT, EXPMIG_MISMATCH (the copy that was read back is not the expected one), EXPMIG_LIMIT (no free ids), EXPMIG_CANCELLED,
+/// EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_SHARED_PROCESS (the first write opens the file once more), EXPMIG_CORRUPT, EXPMIG_IO,
+/// EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT (in EXPMIG_DOMAIN_TRANSFORMATION for the rules).
 ///
 /// If a snapshot cannot be taken, the error is in EXPMIG_DOMAIN_SNAPSHOT. After each error nothing was changed; a snapshot that was taken
 /// stays, and the detail "snapshot_id" names it. Since 0.1.0.

@@ -1,9 +1,9 @@
 //! The C ABI: every `extern "C"` function, one file per section of the header, and the conversions they share. The only unsafe
-//! code of the crate. Nobody calls this room but C.
+//! code of the crate. Only C calls this room.
 //!
 //! A function here sets its outputs to zero, converts its arguments, makes one call of the engine, and stores its outputs. All of
-//! it runs inside `guard::guard`, which turns errors into statuses and catches panics. docs/c-conventions.md says the rules to
-//! the embedder.
+//! it runs inside `guard::guard`, which turns errors into statuses and catches panics. docs/c-conventions.md explains the rules to
+//! embedders.
 #![allow(unsafe_code)]
 #![allow(non_camel_case_types)]
 // The comments become the header's, where the whole contract stands; C knows no other kind of function.

@@ -1,5 +1,5 @@
-//! SIGPIPE of our own writes is kept from the host: held back in the thread that writes, and taken away if it came. And how long sockets wait,
-//! what came through them, and threads of ours without signals.
+//! Keeps the host from a SIGPIPE that the library's own writes raise: the writing thread blocks the signal, and takes it away if it was raised.
+//! Also the timeouts of sockets, the bytes that went through them, and threads of the library without signals.
 
 use std::mem::MaybeUninit;
 use std::os::fd::{FromRawFd, OwnedFd};

@@ -18,7 +18,7 @@ pub const EXPMIG_CALLBACK_CONTINUE: i32 = 0;
 /// of the callback: the call rolls back and returns EXPMIG_CALLBACK, with the value in the detail "callback_result".
 pub const EXPMIG_CALLBACK_CANCEL: i32 = 1;
 
-/// How far a call is. Valid only during the callback; copy what you want to keep.
+/// The progress of a call. Valid only during the callback; copy what you want to keep.
 #[repr(C)]
 pub struct expmig_progress {
     /// Size of this struct in bytes; fields are only added at its end.
@@ -45,7 +45,7 @@ pub struct expmig_progress {
     pub remaining_seconds: f64,
     /// When the call will probably be done: microseconds since 1970-01-01, UTC; EXPMIG_TIME_UNKNOWN until that can be estimated.
     pub estimated_completion_us: i64,
-    /// All errors so far.
+    /// How many errors there were so far.
     pub error_count: u64,
     /// The latest errors, oldest first, UTF-8: `recent_error_count` strings.
     pub recent_errors: *const *const c_char,

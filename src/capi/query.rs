@@ -1,4 +1,4 @@
-//! Queries of the caller's own.
+//! Queries with SQL of the caller.
 
 use std::ffi::{CString, c_char, c_void};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub const EXPMIG_VALUE_NULL: i32 = 0;
 pub const EXPMIG_VALUE_INTEGER: i32 = 1;
 /// A double; it can be infinite.
 pub const EXPMIG_VALUE_REAL: i32 = 2;
-/// Text: bytes that should be UTF-8, but need not be in every database.
+/// Text. It should be UTF-8, but a database can contain other bytes.
 pub const EXPMIG_VALUE_TEXT: i32 = 3;
 /// Bytes.
 pub const EXPMIG_VALUE_BLOB: i32 = 4;
@@ -191,8 +191,8 @@ impl Query {
 ///
 /// Returns EXPMIG_MISUSE (the statement would do more than read, and the detail "action" says what; or the call comes from inside a
 /// callback of this database), EXPMIG_INVALID_ARGUMENT (not a statement that SQLite accepts, more than one statement, or another number
-/// of parameters; the detail "offset" counts bytes of `sql`), EXPMIG_CANCELLED and EXPMIG_CALLBACK (`row_fn` returned so), EXPMIG_BUSY,
-/// EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_LIMIT, EXPMIG_UNSUPPORTED (the schema has names that are not UTF-8). Since 0.1.0.
+/// of parameters; the detail "offset" counts bytes of `sql`), EXPMIG_CANCELLED and EXPMIG_CALLBACK (`row_fn` cancelled or failed),
+/// EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_LIMIT, EXPMIG_UNSUPPORTED (the schema has names that are not UTF-8). Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_database_query(

@@ -359,14 +359,14 @@ pub unsafe extern "C" fn expmig_snapshot_cleanup(
     }
 }
 
-/// Like expmig_snapshot_cleanup, but also says how many snapshots it kept because it is not certain that they belong to this database:
-/// their database has the same name and experiments, but is another file or server. This database may be a copy of it, or it a copy of
-/// this one.
+/// Like expmig_snapshot_cleanup, but also says how many snapshots it kept because it is not certain that they belong to this database.
+/// Their database has the same name and experiments, but is another file or server. Either database may be a copy of the other.
 ///
 /// `keep_count`: how many to keep; 0 deletes all.
 /// `flags`: EXPMIG_CLEANUP_CLAIM, or 0.
 /// `deleted`: receives how many were deleted; NULL if it is not wanted.
-/// `left`: receives how many were kept because it is not certain whose they are; 0 with EXPMIG_CLEANUP_CLAIM; NULL if it is not wanted.
+/// `left`: receives how many were kept because it is not certain to which database they belong; 0 with EXPMIG_CLEANUP_CLAIM; NULL if it is
+/// not wanted.
 ///
 /// Returns as expmig_snapshot_cleanup. Since 0.1.0.
 #[must_use]

@@ -13,7 +13,7 @@ macro_rules! same {
     ($($constant:ident = $value:expr;)+) => { $(const _: () = assert!($constant == $value.code());)+ };
 }
 
-/// The call did what it says.
+/// The call succeeded.
 pub const EXPMIG_OK: expmig_status = 0;
 /// An argument is outside what the function accepts; the detail `parameter` names it.
 pub const EXPMIG_INVALID_ARGUMENT: expmig_status = 1;
@@ -21,7 +21,7 @@ pub const EXPMIG_INVALID_ARGUMENT: expmig_status = 1;
 pub const EXPMIG_MISUSE: expmig_status = 2;
 /// The file, experiment or name does not exist.
 pub const EXPMIG_NOT_FOUND: expmig_status = 3;
-/// What should be created exists.
+/// Something that should be created exists already.
 pub const EXPMIG_ALREADY_EXISTS: expmig_status = 4;
 /// This build or this database cannot do it.
 pub const EXPMIG_UNSUPPORTED: expmig_status = 5;

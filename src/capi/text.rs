@@ -1,4 +1,4 @@
-//! Text on its way to C.
+//! Text for C: strings that callers own, and strings that objects lend.
 
 use std::ffi::{CString, c_char};
 

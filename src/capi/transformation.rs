@@ -166,10 +166,10 @@ pub unsafe extern "C" fn expmig_transform_options_init(
 /// EXPMIG_NOT_FOUND (an experiment or a metric does not exist), EXPMIG_VALIDATION (metrics that cannot be transformed, unless
 /// rollback_on_error is false; the details name them), EXPMIG_MISMATCH (a trigger interfered), EXPMIG_CANCELLED, EXPMIG_CALLBACK,
 /// EXPMIG_BUSY (also if another connection to a server changed one of the metrics meanwhile), EXPMIG_SHARED_PROCESS (the first write opens
-/// the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE; on a server also EXPMIG_AUTH (for the tables of the undo log
-/// the right CREATE is missing; or another right), EXPMIG_UNSUPPORTED (METRIC is of an engine without transactions), EXPMIG_CONSTRAINT (a
-/// value does not fit its column), EXPMIG_CONNECTION, EXPMIG_TIMEOUT. After each of them nothing was changed; on a server the tables of the
-/// undo log can be there then, empty (docs/servers.md). Since 0.1.0.
+/// the file once more), EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE; on a server also EXPMIG_AUTH (a right is missing, such as
+/// CREATE for the tables of the undo log), EXPMIG_UNSUPPORTED (METRIC is of an engine without transactions), EXPMIG_CONSTRAINT (a value
+/// does not fit its column), EXPMIG_CONNECTION, EXPMIG_TIMEOUT. After each of them nothing was changed, except that on a server the empty
+/// tables of the undo log may have been created (docs/servers.md). Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transform_metrics(

@@ -1,4 +1,4 @@
-//! What a transformation did.
+//! The functions that read the result of a transformation.
 
 use std::ffi::{CString, c_char};
 use std::sync::OnceLock;

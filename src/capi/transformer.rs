@@ -26,9 +26,10 @@ pub struct expmig_metric {
     pub id: i64,
     /// METRIC.type, UTF-8.
     pub metric_type: *const c_char,
-    /// METRIC.total_val: a real, in an odd database anything.
+    /// METRIC.total_val: normally a real, but a database can contain any other value.
     pub total_val: expmig_value,
-    /// METRIC.per_label_val: text or NULL, in an odd database anything. A NUL that does not count follows the bytes of text.
+    /// METRIC.per_label_val: normally text or NULL, but a database can contain any other value. The bytes of text are followed by a NUL,
+    /// which `length` does not count.
     pub per_label_val: expmig_value,
     /// The parameters of the rule, a JSON object as it was written; "{}" if there are none.
     pub params_json: *const c_char,
@@ -106,11 +107,11 @@ unsafe fn call(
 
 /// Registers a transformation. From now on the rules of this manager can name it.
 ///
-/// `name`: 1 to 128 bytes of UTF-8 without control characters; no other transformation of the manager has it, and none that is built in.
+/// `name`: 1 to 128 bytes of UTF-8 without control characters, unique among the transformations of the manager and the built-in ones.
 /// `transform_fn`: the transformation.
 /// `user_data`: passed to `transform_fn`.
-/// `destroy`: called with `user_data` when the manager needs it no more: after expmig_transformation_unregister or expmig_manager_free, or
-/// if this call fails; NULL for none.
+/// `destroy`: called with `user_data` when the manager no longer needs it: after expmig_transformation_unregister or expmig_manager_free,
+/// or if this call fails; NULL for none.
 ///
 /// Returns EXPMIG_ALREADY_EXISTS, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
 #[must_use]

@@ -15,7 +15,7 @@ use super::text::give;
 use crate::error::{Domain, Result};
 use crate::transformation::{UndoOptions, list_json};
 
-/// Do not touch metrics that were changed since, or are gone, and restore the others.
+/// Skip metrics that were changed since the transformation, or no longer exist, and restore the others.
 pub const EXPMIG_UNDO_SKIP_CHANGED: u32 = 0x1;
 
 /// What a caller can ask of an undo. Fill with expmig_undo_options_init.
@@ -75,7 +75,7 @@ pub unsafe extern "C" fn expmig_undo_options_init(options: *mut expmig_undo_opti
 /// Restores the metrics that a transformation changed, byte for byte, in one transaction. Links that were moved to copies lead to the
 /// originals again, and copies to which nothing else is linked are removed. A transformation can be undone once.
 ///
-/// `transform_id`: what expmig_transformation_transform_id or expmig_transform_list gave.
+/// `transform_id`: an id from expmig_transformation_transform_id or expmig_transform_list.
 /// `options`: NULL for the defaults.
 /// `result_json`: receives a JSON object, schema "expmig.undo/1": "transform_id", "metrics_restored", "copies_undone", "copies_kept",
 /// "metrics_skipped" and "skipped" (with EXPMIG_UNDO_SKIP_CHANGED), "duration_ns". The caller frees it with expmig_string_free.

@@ -24,9 +24,9 @@ pub const EXPMIG_VALIDATE_FOREIGN_KEYS: u32 = 0x1;
 pub const EXPMIG_VALIDATE_METRIC_JSON: u32 = 0x2;
 /// Experiments, trials, runs and what is below them are whole: keys, times, numbering, links.
 pub const EXPMIG_VALIDATE_HIERARCHY: u32 = 0x4;
-/// What the registered checks find.
+/// The registered checks report no error.
 pub const EXPMIG_VALIDATE_REGISTERED_CHECKS: u32 = 0x8;
-/// All of them. Later versions may have more; this is what this header has.
+/// All sections that this header knows. Later versions may have more.
 pub const EXPMIG_VALIDATE_ALL: u32 = 0xf;
 
 /// What a caller can ask of a validation. Fill with expmig_validate_options_init.
@@ -141,7 +141,7 @@ pub unsafe extern "C" fn expmig_validate(
     }
 }
 
-/// Checks the hierarchy of one experiment, with a short result; expmig_validate tells more. Reads only.
+/// Checks the hierarchy of one experiment. The result is short; that of expmig_validate has more details. Reads only.
 ///
 /// `valid`: receives 1 if there is no error, else 0.
 /// `issues_json`: receives a JSON object, schema "expmig.hierarchy/1": "experiment_id", "valid", and "issues", the errors and warnings,

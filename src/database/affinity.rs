@@ -1,4 +1,4 @@
-//! SQLite's rules for what a column makes of a value: those of every copy and snapshot, whichever engine it came from.
+//! SQLite's rules for how a column converts a value (type affinity). Every copy and snapshot uses them, whatever engine a value came from.
 
 use crate::values::ValueRef;
 

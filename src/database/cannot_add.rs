@@ -1,4 +1,4 @@
-//! Columns that a database cannot add within a transaction: what its owner has to do.
+//! The error for columns that a database cannot add within a transaction, with the statements that its owner has to run.
 
 use super::connection::Connection;
 use super::layout::TableLayout;

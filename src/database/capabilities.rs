@@ -1,4 +1,4 @@
-//! What the code above has to know of an engine, instead of its name.
+//! What the code above the engines may ask about an engine, instead of its name.
 
 /// What an engine can do. docs/servers.md has these for every engine.
 #[derive(Debug)]

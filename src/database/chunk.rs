@@ -1,5 +1,5 @@
-//! Rows on their way: collect a chunk, then write it. Changing between reading and writing for every row would make SQLite look up
-//! the reading position again each time when both are in one table.
+//! Collects rows into chunks and writes a chunk at once. If reading and writing alternated for every row, SQLite would look up the
+//! reading position again each time when both are in one table.
 
 use smallvec::SmallVec;
 

@@ -1,4 +1,4 @@
-//! A column that exists, and what it does to values.
+//! A column of a database, and how it converts values.
 
 use std::any::Any;
 use std::fmt::Debug;
@@ -199,7 +199,7 @@ impl ColumnLayout {
         }
     }
 
-    /// Whether the type makes the column no key for this role: text is nobody's key, every row would seem to hang on nothing.
+    /// Whether the type cannot be that of a key in this role. With text as keys, every row would seem to be unsound.
     pub(super) fn refuses_role(&self, role: Role) -> bool {
         match (&self.storage, role) {
             (Storage::Affinity(affinity) | Storage::Strict(affinity), Role::Id) => {

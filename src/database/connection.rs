@@ -1,4 +1,4 @@
-//! What the code above needs of a connection, in four parts: reading, writing, the catalog, and the dialect of SQL.
+//! The interface of a connection, in four parts: reading, writing, the catalog, and the dialect of SQL.
 
 use std::collections::HashMap;
 use std::path::Path;

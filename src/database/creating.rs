@@ -1,4 +1,4 @@
-//! What is asked before tables are created.
+//! Checks before tables are created.
 
 use super::connection::Connection;
 use super::layout::Layout;

@@ -1,7 +1,7 @@
 //! The descriptors of this process, by number.
 //!
-//! The system lists them in /proc/self/fd. Where that is not mounted, in a chroot for example, each number has to be looked at, which
-//! safe code cannot do: a number may be anybody's. The C API, whose business such things are, lends what it takes.
+//! The system lists them in /proc/self/fd. Where that is not mounted, in a chroot for example, each number has to be examined. Safe code cannot do
+//! that, because it cannot know who owns the descriptor behind a number. The C API, which may use unsafe code, lends the function.
 
 use rustix::process::{Resource, getrlimit};
 use std::collections::HashSet;

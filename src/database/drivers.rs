@@ -1,4 +1,4 @@
-//! The engines, by the schemes of their URLs: the one table in which they are named outside of their folders.
+//! The table of engines by the schemes of their URLs. It is the only place outside the folders of the engines that names them.
 
 use super::capabilities::Capabilities;
 #[cfg(feature = "mysql")]

@@ -1,4 +1,4 @@
-//! What tells a file from others, whatever its name.
+//! The identity of a file, whatever its name.
 
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;

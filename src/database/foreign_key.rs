@@ -1,5 +1,5 @@
-//! The foreign keys that a database declares beside those of the schema: extra columns that have ids of ours, and tables that are not
-//! ours and hang on rows of ours.
+//! The foreign keys that a database declares in addition to those of the schema: from extra columns to tables of the schema, and from other tables
+//! to tables of the schema.
 
 use crate::schema::{Entity, Family, Place, Role, Table, quote};
 

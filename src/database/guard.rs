@@ -1,11 +1,11 @@
-//! The in-process guard: what this process, or the parent that it was forked from, has open.
+//! The in-process guard: which files this process has open, and which its parent had open when it forked.
 //!
 //! POSIX drops all of a process's locks on a file when any descriptor of it is closed. Two copies of SQLite in one process do
-//! not know of each other, so the second one's close drops the first one's locks. We therefore look through our own
-//! descriptors for the same file before opening it.
+//! not know of each other, so the second one's close drops the first one's locks. Before the library opens a file, it therefore looks for the
+//! same file among the descriptors of the process.
 //!
-//! A fork copies SQLite's tables of what is locked, and not the locks. A child that opens a file which was open here would find
-//! itself in possession of locks that it does not have. So it is refused, whatever name it has for the file.
+//! A fork copies SQLite's memory, in which it keeps its locks, but not the locks themselves. A child that opened a file which the parent had
+//! open would believe that it holds locks which it does not have. So the file is refused, under every name.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::Path;

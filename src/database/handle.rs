@@ -1,4 +1,4 @@
-//! The database handle: an address, how it may be used, and what is behind it.
+//! The database handle: an address, the options, and the store of the engine.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ use crate::progress::Job;
 use crate::schema::Call;
 use crate::values::Value;
 
-/// An open database. Reading uses a connection that cannot write; the one that can is opened by the first write.
+/// An open database. Reading uses a connection that cannot write. The first write opens a second connection, which can.
 pub struct Database {
     store: Box<dyn Store + Send>,
     options: OpenOptions,
@@ -43,7 +43,7 @@ impl Database {
         Database::open_in(url, options, &Job::unwatched(Domain::Database))
     }
 
-    /// As [`Database::open`], with progress, and to be cancelled.
+    /// Like [`Database::open`], but reports progress and can be cancelled.
     pub fn open_in(url: &str, mut options: OpenOptions, job: &Arc<Job>) -> Result<Database> {
         occupy_low_descriptors();
         job.begin("opening the database")?;
@@ -185,7 +185,7 @@ impl Database {
         Ok(layout)
     }
 
-    /// Runs one SELECT with bound parameters, and hands over row after row. Whatever the SQL, it can only read: anything else is MISUSE.
+    /// Runs one SELECT with bound parameters, and hands over row after row. SQL that does more than read is MISUSE.
     pub fn query(&self, sql: &str, params: &[Value], each: EachRow<'_>) -> Result<()> {
         self.store.query(sql, params, each)
     }

@@ -1,4 +1,4 @@
-//! What tells a database from others, whatever it is called.
+//! The identity of a database, whatever its name.
 
 /// Two handles with the same one are of the same database.
 #[derive(Debug, PartialEq, Eq)]

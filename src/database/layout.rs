@@ -1,4 +1,4 @@
-//! What a database really has, beside what the schema data says it should have.
+//! Which of the tables and columns of the schema a database has, and what else it has.
 
 use std::collections::HashSet;
 

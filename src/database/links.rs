@@ -1,4 +1,4 @@
-//! The links that a database declares beside those of the schema: extra columns that have ids of ours.
+//! The links that a database declares in addition to those of the schema: extra columns with ids of rows of the schema.
 
 use super::foreign_key::ForeignKey;
 use super::layout::{Layout, TableLayout};

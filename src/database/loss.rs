@@ -1,4 +1,4 @@
-//! What is lost on the way into a database, and how much of it is kept to be shown.
+//! Losses: values that a database would change or cannot hold. All are counted, the first ones are kept to be shown.
 
 use serde::Serialize;
 use serde_json::{Value as Json, json};

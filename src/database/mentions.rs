@@ -1,5 +1,5 @@
-//! Where ids of a table's rows stand beside that table. One that no row has may be mentioned there all the same: what mentions it would
-//! be of the new row that is given the id.
+//! The columns outside a table that hold ids of its rows. They can mention an id that no row has (a dangling key). If a new row got that id, the
+//! rows that mention it would become part of the new row, so new ids are chosen above every mentioned id.
 
 use super::connection::{Connection, Whereabouts};
 use super::layout::Layout;

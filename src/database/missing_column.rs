@@ -1,4 +1,4 @@
-//! Columns that a database lacks, and what they have to hold.
+//! Columns that a database does not have, and the values that they must be able to hold.
 
 use super::affinity::Affinity;
 use super::layout::TableLayout;

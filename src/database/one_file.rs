@@ -1,8 +1,8 @@
-//! Which file a handle is of, for as long as it lives.
+//! Makes sure that a handle always uses the same file.
 //!
-//! A path can come to name another file: one that was renamed over it, that was made anew, that a switched symbolic link leads to. What
-//! is open stays the old one, and what is opened next would be the new one. So a handle keeps which file it opened first, and nothing is
-//! read or written through it any more once the path names another. Changes in place are none of that, unless a copy is read instead.
+//! A path can come to name another file: one that was renamed over it, a new file, or the target of a changed symbolic link. A descriptor that is
+//! open stays with the old file, but the next open would use the new one. So a handle remembers which file it opened first, and refuses to read or
+//! write once the path names another file. Changes in place are allowed, unless the handle reads a copy.
 
 use std::fs::Metadata;
 use std::io::ErrorKind;

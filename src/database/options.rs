@@ -12,7 +12,7 @@ pub struct OpenOptions {
     pub read_only: bool,
     /// Create the file or the schema if it is missing, and the tables of generation 2 in one that is empty.
     pub create: bool,
-    /// As `create`, and create the tables also where others stand, which are left alone.
+    /// Like `create`, but create the tables also beside other tables, which are not changed.
     pub create_beside: bool,
     /// How long to wait for other connections' locks.
     pub busy_timeout: Duration,
@@ -20,10 +20,10 @@ pub struct OpenOptions {
     pub guard: bool,
     /// The password for a server, instead of one in the URL.
     pub password: Option<Password>,
-    /// The longest time for which reading keeps writers of a SQLite file in rollback-journal mode waiting: what takes longer is read from a
-    /// private copy. `None` reads in place, for as long as it takes.
+    /// The longest time for which reading makes the writers of a SQLite file in rollback-journal mode wait. A call that would take longer
+    /// reads a private copy. `None` reads in place, however long that takes.
     pub max_read_lock: Option<Duration>,
-    /// The folder for private copies; `None` for the one where SQLite puts its temporary files.
+    /// The folder for private copies; `None` for the folder of SQLite's temporary files.
     pub temp_dir: Option<PathBuf>,
 }
 

@@ -1,4 +1,4 @@
-//! Foreign keys that others have declared to the tables that the schema knows.
+//! Foreign keys that other tables declare to tables of the schema.
 
 use crate::schema::{Table, quote};
 

@@ -1,4 +1,4 @@
-//! Queries and the rows that they find.
+//! Queries and their rows.
 
 use smallvec::SmallVec;
 

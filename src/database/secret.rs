@@ -1,4 +1,4 @@
-//! Passwords: kept, never shown, and wiped.
+//! Passwords, which are never shown, and are wiped when they are dropped.
 
 use std::fmt;
 use std::sync::Arc;

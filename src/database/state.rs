@@ -1,4 +1,4 @@
-//! One consistent state of a database, to be read for as long as that takes.
+//! One consistent state of a database, which can be read for as long as a job needs it.
 
 use super::connection::Connection;
 use super::transaction::Transaction;

@@ -1,4 +1,4 @@
-//! Whether a database in WAL mode, and its log, are as they were: for a copy that is made without the locks that SQLite would take.
+//! Whether a database in WAL mode and its log are unchanged, for a copy that is made without the locks that SQLite would take.
 
 use std::fs::Metadata;
 use std::io::ErrorKind;

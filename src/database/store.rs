@@ -1,4 +1,4 @@
-//! What an engine has to have behind a [`Database`](super::Database).
+//! The interface of an engine behind a [`Database`](super::Database).
 
 use std::any::Any;
 use std::fmt::Debug;

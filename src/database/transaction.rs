@@ -1,4 +1,4 @@
-//! Transactions, and the jobs that connections tick, for as long as a scope lasts.
+//! Transactions, and attaching a job to a connection, each for the duration of a scope.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Tables without transactions: others can change them while they are read, so what is read is of no one state.
+//! Tables without transactions. Others can change them while they are read, so the rows that were read may not be one consistent state.
 
 use crate::error::{Domain, Error, Status};
 

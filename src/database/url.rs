@@ -1,4 +1,4 @@
-//! Where a database is: which engine a URL is for.
+//! Parses the address of a database: which engine a URL is for.
 
 use super::drivers::{DRIVERS, Driver, FORMS, of_path};
 use super::store::Address;

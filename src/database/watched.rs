@@ -1,4 +1,4 @@
-//! The job that the long statements of a connection tick, and how long they may take.
+//! The job that a connection ticks during long statements, and the time limit of these statements.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;

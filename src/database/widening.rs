@@ -1,4 +1,4 @@
-//! What makes the tables of a server hold everything that a SQLite file can.
+//! Widening the tables of a server, so that they hold every value that a SQLite file can hold.
 
 use serde::Serialize;
 use serde_json::{Value as Json, json};

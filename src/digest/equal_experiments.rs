@@ -1,4 +1,4 @@
-//! Finding an experiment that is there already, by its content.
+//! Finds experiments that a database already has, by their content.
 
 use super::experiment::{ExperimentDigest, digest, digest_nodes, link_digest, row_digest};
 use super::sum::{Hash, Sum};
@@ -112,7 +112,7 @@ impl Search<'_> {
             let (name, id) = (quote(&table.name), table.id());
             from.push_str(&format!(" JOIN {name} AS t{at} ON t{at}.{id} = t{}.{key}", at - 1));
         }
-        Err(Error::internal(Domain::Database, "rows that hang on no experiment"))
+        Err(Error::internal(Domain::Database, "rows that belong to no experiment"))
     }
 
     /// Those with as many rows of the hierarchy, on top and below.

@@ -1,4 +1,4 @@
-//! What the links of extra columns add to the digests of nodes (docs/digest.md, "Links of extra columns").
+//! What the links of extra columns contribute to the digests of nodes (docs/digest.md, "Links of extra columns").
 
 use super::encode::{Stored, encode_bytes, encode_row};
 use super::sum::{Hash, Sum};

@@ -1,4 +1,4 @@
-//! Multisets of digests, added up so that the order does not matter.
+//! Sums of digests, which do not depend on the order (multisets).
 
 /// 32 bytes.
 pub type Hash = [u8; 32];

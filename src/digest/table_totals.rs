@@ -1,7 +1,7 @@
-//! The rows of our tables before and after: what triggers do beside what is written shows there.
+//! Compares the rows of the tables of the schema before and after a job, which shows what triggers did.
 //!
-//! Their numbers, and what the rows are that were there before and that the job does not write. Both take reading every table whole,
-//! twice, so it is done only where something could meddle.
+//! It compares the numbers of rows, and a checksum of the rows that existed before and that the job does not write. Both need every table to be read
+//! twice, so this is only done where triggers are possible.
 
 use std::cell::RefCell;
 

@@ -1,5 +1,5 @@
-//! The shape of the document (docs/export-format.md): what its keys are called, and which objects stand in which. Columns and their
-//! order are the schema's.
+//! The structure of the document (docs/export-format.md): the keys, and which objects contain which. The columns and their order come from the
+//! schema.
 
 use crate::schema::{Column, Place, Table, family_of};
 

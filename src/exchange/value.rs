@@ -1,4 +1,4 @@
-//! How a cell is written, so that its storage class and every byte of it come back (docs/export-format.md, "Values").
+//! How a cell is written, so that its storage class and all its bytes can be read back (docs/export-format.md, "Values").
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,4 @@
-//! Rows that are left out, and what says of the rows of a query which these are.
+//! The rows that are left out of a copy, and how a query recognises them.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Which rows below those of the hierarchy have their parents, as one bit for each possible key: asking the database for the parent of
-//! every row takes longer than reading the row.
+//! Whether the parents of the rows below the hierarchy exist, as one bit for each possible key. Asking the database for the parent of
+//! every row would take longer than reading the row.
 
 use super::run_keys::RunKeys;
 use crate::database::{Layout, Row};

@@ -1,4 +1,4 @@
-//! The links of an experiment's rows: extra columns that have ids of its other rows.
+//! The links of extra columns among the rows of an experiment.
 
 use super::row_query::RowQuery;
 use super::selection::{Selection, range};

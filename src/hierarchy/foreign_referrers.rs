@@ -1,4 +1,5 @@
-//! Rows of tables that are not ours and refer to ours. They are left as they are: after a job, none may refer to a missing row that did not before.
+//! Rows of other tables that refer to rows of the schema. A job does not change them, and must not leave one dangling that was not dangling
+//! before.
 
 use std::collections::HashSet;
 

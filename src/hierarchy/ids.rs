@@ -1,4 +1,4 @@
-//! Sets of ids, small in memory, that can say how many of their ids come before a given one.
+//! Sets of ids that take little memory and can tell how many of their ids are smaller than a given one.
 
 use std::collections::HashMap;
 

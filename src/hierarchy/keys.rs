@@ -1,4 +1,4 @@
-//! Reading the keys of one table, and the condition under which its rows can stand.
+//! Reads the keys of one table, and the condition under which its rows are sound.
 
 use smallvec::SmallVec;
 

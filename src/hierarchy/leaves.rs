@@ -1,4 +1,4 @@
-//! Reading METRIC and ARTIFACT rows by a set of ids.
+//! Reads METRIC and ARTIFACT rows by a set of ids.
 
 use super::ids::IdSet;
 use crate::database::{Connection, Next, Row, TableLayout};

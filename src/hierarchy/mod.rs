@@ -1,7 +1,8 @@
-//! The rows below an experiment: which they are, and reading them.
+//! The rows below an experiment: finding and reading them.
 //!
-//! [`Selection`] finds them (one pass over each table) and says which cannot stand because what they hang on is missing.
-//! [`walk`] reads them with their contents, in any row order, and so does [`walk_separately`], links apart from what they link. The digest, migration and validation are built on the two.
+//! [`Selection`] finds the rows (one pass over each table), and those among them that are unsound.
+//! [`walk`] reads the rows with their contents, in any order. [`walk_separately`] does the same, but reads links separately from the rows that they
+//! link. The digest, migration and validation use these two.
 //! Memory: a few dozen bytes per run and a bit per metric or artifact, whatever the number of rows.
 
 mod barring;

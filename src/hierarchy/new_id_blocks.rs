@@ -1,4 +1,4 @@
-//! The rows of a copy that was just written: known by the blocks of new ids it was given, so their keys need not be read.
+//! The rows of a copy that was just written. They are known by the blocks of new ids that the copy was given, so their keys need not be read.
 
 use super::ids::IdSet;
 use super::selection::{Members, Scope, Selection};

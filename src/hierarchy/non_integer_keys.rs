@@ -1,6 +1,6 @@
-//! Rows whose key, or the key of what they hang on, is no integer. Where columns have no declared type a text stays a text: `'1'` is not
-//! found by 1, yet a foreign key takes it for that, and so does whoever joins the tables. They cannot be copied, and nothing of them may
-//! be taken for absent.
+//! Rows whose own key, or the key of the row that they belong to, is not an integer. In a column without a declared type, a text stays a text: a
+//! lookup of 1 does not find `'1'`, but a foreign key and a join treat the two as equal. Such rows cannot be copied, and must not be taken
+//! for absent.
 
 use std::collections::HashSet;
 

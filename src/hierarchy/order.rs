@@ -1,4 +1,4 @@
-//! In which order the rows of a table are read.
+//! The order in which the rows of a table are read.
 
 use crate::database::{Connection, TableLayout};
 use crate::schema::{Place, Role};

@@ -1,4 +1,4 @@
-//! Finds rows of tables that are not ours and refer to an experiment. They stay where they are when it is copied or exported.
+//! Finds rows of other tables that refer to an experiment. They are not part of a copy or an export of it.
 
 use super::selection::Selection;
 use crate::database::{Connection, Layout, Next, Reference, TableLayout};
@@ -49,8 +49,8 @@ impl OutsideReference {
     /// For a person.
     pub fn message(&self) -> String {
         match self.rows {
-            Some(rows) => format!("{rows} rows of {} hang on the experiment and stay where they are", self.table),
-            None => format!("rows of {} may hang on the experiment: the table cannot be read", self.table),
+            Some(rows) => format!("{rows} rows of {} refer to the experiment and stay where they are", self.table),
+            None => format!("rows of {} may refer to the experiment: the table cannot be read", self.table),
         }
     }
 }

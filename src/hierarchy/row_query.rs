@@ -1,4 +1,4 @@
-//! The query that reads the rows of one table with their contents, links together with what they link.
+//! The query that reads the rows of one table with their contents, and links together with the rows that they link.
 
 use super::barring::Barring;
 use super::selection::Selection;

@@ -1,5 +1,5 @@
-//! The range of rowids that has the rows of a selection, in tables without an index by their owner. Finding it means reading such a table
-//! from end to end, which shall not be done twice.
+//! The range of rowids that contains the rows of a selection, for tables without an index on their owner. Finding it needs a scan of the whole
+//! table, so it is remembered and not done twice.
 
 use super::order::row_order;
 use crate::database::{Connection, Layout, TableLayout};

@@ -48,7 +48,8 @@ impl Linking<'_> {
 }
 
 /// What is said of a link that must not be NULL in the target.
-pub const LEFT_OUT: &str = "no row: the target refuses NULL there, so the row is left out with all that hangs on it";
+pub const LEFT_OUT: &str =
+    "no row: the target refuses NULL there, so the row is left out with everything that belongs to it";
 
 /// What is said of the rows that are left out, by table.
 pub fn left_out_message(left_out: &[(&'static str, u64)]) -> Option<String> {
@@ -56,7 +57,7 @@ pub fn left_out_message(left_out: &[(&'static str, u64)]) -> Option<String> {
     (!tables.is_empty()).then(|| {
         let rows = left_out.iter().map(|(_, rows)| rows).sum::<u64>();
         format!(
-            "{rows} rows were left out ({}), because links of theirs, or of what they hang on, lead to rows that are not copied, \
+            "{rows} rows were left out ({}), because their links, or links of rows that they belong to, lead to rows that are not copied, \
              and the target refuses NULL there",
             tables.join(", ")
         )

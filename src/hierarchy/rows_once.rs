@@ -1,4 +1,4 @@
-//! Looking at each row of a walk once, also where several links lead to it.
+//! Visits each row of a walk once, even if several links lead to it.
 
 use super::selection::Selection;
 use super::shape::{Owner, Shape};

@@ -1,4 +1,4 @@
-//! Which keys the rows of one table have that hang on those of the hierarchy: a bit for each possible key.
+//! The keys of the rows of one table below the hierarchy, as one bit for each possible key.
 
 /// A table with more possible keys than this (4 MiB) is looked up in the database after all.
 const MOST_BITS: usize = 1 << 25;

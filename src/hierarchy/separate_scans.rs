@@ -1,5 +1,5 @@
-//! Reads the rows below an experiment in separate scans, first the leaves, then the links: looking up each linked row takes a database
-//! longer than reading all of them one after the other.
+//! Reads the rows below an experiment in separate scans, first the leaves, then the links. A database needs longer to look up each linked row
+//! than to read all of them one after the other.
 
 use super::leaves::scan_leaves;
 use super::order::link_order;

@@ -1,4 +1,4 @@
-//! What a row hangs on, and which cells of a query's row are its content.
+//! The row that a row belongs to, and which cells of a query's row are its content.
 
 use crate::database::{ColumnLayout, Row, TableLayout};
 use crate::error::Result;

@@ -1,4 +1,4 @@
-//! Values that a query does not return whole, such as numbers that only a server's JSON has, or characters of its character sets.
+//! Values that a query does not return completely, such as numbers that only a server's JSON has, or characters of its character sets.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! Rows that cannot stand: what they hang on is missing, or a key is NULL.
+//! Unsound rows: a row that they belong to or link to is missing, or one of their keys is NULL or not an integer.
 
 use serde::Serialize;
 

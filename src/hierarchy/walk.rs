@@ -1,4 +1,4 @@
-//! Reading every row below an experiment with its contents, links together with what they link.
+//! Reads every row below an experiment with its contents, and links together with the rows that they link.
 
 use super::order::row_order;
 use super::row_query::RowQuery;

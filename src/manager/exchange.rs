@@ -12,12 +12,13 @@ use crate::exchange::{
 };
 use crate::progress::Flow;
 
-/// How a file is made.
+/// Options of a new file.
 #[derive(Clone, Copy, Debug)]
 pub struct FileOptions {
     /// Replace a file of that name.
     pub replace: bool,
-    /// The permissions of the file, at most 0o777. By default the owner's alone: experiments can be confidential.
+    /// The permissions of the file, at most 0o777. By default only the owner can read and write it, because experiments can be
+    /// confidential.
     pub mode: u32,
 }
 
@@ -35,7 +36,7 @@ impl<D: Borrow<Database>> Manager<D> {
             && !done.left_out.is_empty()
         {
             let rows: u64 = done.left_out.iter().map(|(_, rows)| rows).sum();
-            self.log(LogLevel::Warning, &|| format!("{rows} rows hang on nothing and were left out"));
+            self.log(LogLevel::Warning, &|| format!("{rows} rows were left out"));
         }
         for table in exported.iter().flat_map(|done| &done.unsteady) {
             self.log(LogLevel::Warning, &|| table.warning("the document"));
@@ -43,8 +44,8 @@ impl<D: Borrow<Database>> Manager<D> {
         self.logged("export experiment", exported)
     }
 
-    /// Writes an experiment and everything below it as a document (docs/export-format.md). After a failure, what was written is no
-    /// document.
+    /// Writes an experiment and everything below it as a document (docs/export-format.md). After a failure, the text that was written is
+    /// not a complete document.
     pub fn export_experiment(
         &self,
         experiment: i64,
@@ -54,7 +55,7 @@ impl<D: Borrow<Database>> Manager<D> {
         self.export_into(experiment, &mut WriteSink(out), options)
     }
 
-    /// As [`Manager::export_experiment`], piece by piece, each of which may be the last.
+    /// Like [`Manager::export_experiment`], but hands the document over in pieces. The callback can stop the export at every piece.
     pub fn export_pieces(
         &self,
         experiment: i64,
@@ -64,7 +65,7 @@ impl<D: Borrow<Database>> Manager<D> {
         self.export_into(experiment, &mut CallbackSink(take), options)
     }
 
-    /// As [`Manager::export_experiment`], into a file, which appears when it is complete.
+    /// Like [`Manager::export_experiment`], but into a file, which appears only when it is complete.
     pub fn export_to_file(
         &self,
         experiment: i64,
@@ -76,14 +77,14 @@ impl<D: Borrow<Database>> Manager<D> {
         self.export_into(experiment, &mut sink, options)
     }
 
-    /// As [`Manager::export_experiment`], as text.
+    /// Like [`Manager::export_experiment`], but returns the document as text.
     pub fn export_to_string(&self, experiment: i64, options: ExportOptions) -> Result<String> {
         let mut bytes: Vec<u8> = Vec::new();
         self.export_into(experiment, &mut bytes, options)?;
         String::from_utf8(bytes).map_err(|_| Error::internal(Domain::ImportExport, "the document is not UTF-8"))
     }
 
-    /// Imports the experiment of a document (docs/export-format.md), in one transaction: wholly, or not at all.
+    /// Imports the experiment of a document (docs/export-format.md), in one transaction.
     pub fn import_experiment(&self, document: &mut dyn Read, options: ImportOptions) -> Result<ImportResult> {
         self.log(LogLevel::Info, &|| "importing an experiment".to_owned());
         let result = exchange::import(self.database(), document, options);
@@ -101,13 +102,13 @@ impl<D: Borrow<Database>> Manager<D> {
         self.logged("import experiment", result)
     }
 
-    /// As [`Manager::import_experiment`], from a file.
+    /// Like [`Manager::import_experiment`], but from a file.
     pub fn import_from_file(&self, path: &Path, options: ImportOptions) -> Result<ImportResult> {
         let mut file = self.logged("open a document", exchange::read_file(path, self.database()))?;
         self.import_experiment(&mut file, options).map_err(|error| error.detail("document", path.display()))
     }
 
-    /// As [`Manager::import_experiment`], from text.
+    /// Like [`Manager::import_experiment`], but from text.
     pub fn import_from_string(&self, mut document: &[u8], options: ImportOptions) -> Result<ImportResult> {
         self.import_experiment(&mut document, options)
     }

@@ -7,7 +7,7 @@ use crate::database::Database;
 use crate::error::{Domain, Result};
 use crate::snapshot::{self, Cleanup, Counting, Folder, RestoreResult, Snapshot, SnapshotList};
 
-/// What a caller can say about a new snapshot.
+/// Options of a new snapshot.
 #[derive(Default)]
 pub struct SnapshotOptions<'a> {
     /// The text of a JSON object; `None` for an empty one.
@@ -15,7 +15,7 @@ pub struct SnapshotOptions<'a> {
     pub job: JobOptions,
 }
 
-/// What a caller can ask of a restore.
+/// Options of a restore.
 #[derive(Default)]
 pub struct RestoreOptions {
     /// Restore also a snapshot of another database.
@@ -34,7 +34,7 @@ impl<D: Borrow<Database>> Manager<D> {
         }
     }
 
-    /// Makes a snapshot of the database: one consistent state, while others may use it. Returns its id.
+    /// Makes a snapshot of one consistent state of the database, which others may use meanwhile. Returns its id.
     pub fn create_snapshot(&self, description: &str, options: SnapshotOptions<'_>) -> Result<String> {
         let create = || {
             let request = snapshot::Request::new(description, options.metadata)?;
@@ -68,7 +68,7 @@ impl<D: Borrow<Database>> Manager<D> {
         self.logged("verify snapshot", verified)
     }
 
-    /// Replaces everything in the database by the snapshot, in one step for everybody else.
+    /// Replaces everything in the database by the snapshot. Other programs see the old content or the new one, nothing in between.
     pub fn restore_snapshot(&self, id: &str, options: RestoreOptions) -> Result<RestoreResult> {
         let restore = || {
             let job = options.job.job(Domain::Snapshot);
@@ -86,13 +86,13 @@ impl<D: Borrow<Database>> Manager<D> {
         self.logged("delete snapshot", self.folder().and_then(|folder| snapshot::delete(&folder, id)))
     }
 
-    /// Keeps the newest `keep` snapshots of this database and deletes its others; returns how many.
+    /// Keeps the newest `keep` snapshots of this database and deletes its other snapshots. Returns how many it deleted.
     pub fn cleanup_snapshots(&self, keep: i64) -> Result<u64> {
         Ok(self.cleanup_snapshots_with(keep, false)?.deleted)
     }
 
-    /// As [`Manager::cleanup_snapshots`]; with `claim`, snapshots of a database that only resembles this one count as this one's, too:
-    /// for a database that was moved to another machine with its snapshots. Otherwise they are left, and counted.
+    /// Like [`Manager::cleanup_snapshots`], but also counts the snapshots of a database that only resembles this one, which it keeps. With
+    /// `claim` it treats them as snapshots of this database: use it for a database that was moved to another machine with its snapshots.
     pub fn cleanup_snapshots_with(&self, keep: i64, claim: bool) -> Result<Cleanup> {
         let cleaned = self.folder().and_then(|folder| snapshot::cleanup(self.database(), &folder, keep, claim));
         if let Ok(Cleanup { left: left @ 1.., .. }) = &cleaned {

@@ -21,7 +21,7 @@ impl<D: Borrow<Database>> Manager<D> {
         self.transform(selection, Plan::parse(rules, &self.settings.transformations), options)
     }
 
-    /// As [`Manager::transform_metrics`] with one rule for the metrics of every type, and the default settings. `params` is a JSON
+    /// Like [`Manager::transform_metrics`], with one rule for the metrics of every type, and the default settings. `params` is a JSON
     /// object; `None` for an empty one.
     pub fn transform_metrics_by(
         &self,
@@ -53,7 +53,7 @@ impl<D: Borrow<Database>> Manager<D> {
         self.logged("transform metrics", result)
     }
 
-    /// Gives the metrics of a transformation back what they had.
+    /// Restores the old values of the metrics of a transformation.
     pub fn undo_transform(&self, transform: i64, options: UndoOptions) -> Result<UndoResult> {
         self.log(LogLevel::Info, &|| format!("undoing transformation {transform}"));
         self.logged("undo transformation", transformation::undo(self.database(), transform, options))
@@ -68,7 +68,8 @@ impl<D: Borrow<Database>> Manager<D> {
         self.logged("list transformations", list)
     }
 
-    /// Keeps the newest `keep` of them, and returns how many can be undone no more.
+    /// Keeps the undo logs of the newest `keep` transformations, and removes the others. Returns how many transformations can no longer be
+    /// undone.
     pub fn forget_transforms(&self, keep: i64, options: JobOptions) -> Result<u64> {
         let forget = || {
             let job = options.job(Domain::Transformation);
@@ -85,12 +86,12 @@ impl<D: Borrow<Database>> Manager<D> {
         self.logged("forget transformations", forget())
     }
 
-    /// Adds a transformation of the user's own, which rules can name from now on.
+    /// Registers a transformation. From now on, rules can name it.
     pub fn register_transformation(&self, name: &str, transform: TransformFn) -> Result<()> {
         self.logged("register transformation", self.settings.transformations.register(name, transform))
     }
 
-    /// Ends what [`Manager::register_transformation`] began.
+    /// Removes a transformation that [`Manager::register_transformation`] registered.
     pub fn unregister_transformation(&self, name: &str) -> Result<()> {
         self.logged("unregister transformation", self.settings.transformations.unregister(name))
     }

@@ -1,6 +1,6 @@
-//! Where two experiments first differ, and how.
+//! Finds where two experiments first differ, and how.
 //!
-//! First the digests, then only what differs: the rows of one node at most are looked at one by one.
+//! It compares digests first, and then looks only at what differs: at most the rows of one node are compared one by one.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Writing the copy: every row below the experiment, ids replaced, everything else as it is.
+//! Writes the copy: every row below the experiment, with new ids and otherwise unchanged.
 
 use smallvec::SmallVec;
 

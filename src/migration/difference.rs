@@ -1,7 +1,7 @@
-//! The first row below one node that another node does not have, or the first link of an extra column.
+//! Finds the first row below one node that another node does not have, or the first link of an extra column that differs.
 //!
-//! A node can have any number of rows, so they are not kept: a first pass sorts them into buckets and finds those in which the ends
-//! differ, a second one keeps the first few rows of these.
+//! A node can have any number of rows, so they are not kept in memory. A first pass sorts them into buckets, and finds the buckets in which the two
+//! sides differ. A second pass keeps the first few rows of these.
 
 use std::collections::BTreeMap;
 

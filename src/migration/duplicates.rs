@@ -1,4 +1,4 @@
-//! Finds experiments of the target that have the same content as the one that is to be copied.
+//! Finds experiments of the target with the same content as the experiment to copy.
 
 use std::collections::HashMap;
 use std::sync::Arc;

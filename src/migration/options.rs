@@ -1,4 +1,4 @@
-//! What a caller can ask of a migration.
+//! The options of a migration.
 
 use std::sync::Arc;
 
@@ -8,15 +8,15 @@ use crate::progress::{CancelToken, Job, ProgressSink};
 use crate::transformation::{Plan, Transformations};
 use crate::validation::RunChecks;
 
-/// How much is checked. In all three the migration happens wholly or not at all.
+/// How much is checked. With each strategy, a migration copies the whole experiment or changes nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Strategy {
-    /// Every doubt about the source stops it; digests must agree afterwards.
+    /// Any error in the source, or warning about the experiment, stops the migration; digests must be equal afterwards.
     Conservative,
-    /// Rows that hang on nothing stop it, odd values are warnings; digests must agree afterwards.
+    /// Unsound rows stop the migration, odd values are warnings; digests must be equal afterwards.
     #[default]
     Balanced,
-    /// Only what the insert needs; what cannot be copied is left out, counted and listed; row counts must agree afterwards.
+    /// Only what the insert needs is checked. What cannot be copied is left out, counted and listed; row counts must be equal afterwards.
     Aggressive,
 }
 
@@ -31,22 +31,22 @@ impl Strategy {
     }
 }
 
-/// What a caller can ask of a migration.
+/// Options of a migration.
 pub struct MigrateOptions {
     pub strategy: Strategy,
     /// Append the trials to this experiment of the target instead of creating one.
     pub target_experiment: Option<i64>,
     pub on_duplicate: OnDuplicate,
-    /// Let values be changed, and rows and columns be left out, where the target cannot hold them. They are counted and listed.
-    /// CONSERVATIVE never does, AGGRESSIVE always.
+    /// Allow values to be changed, and rows and columns to be left out, where the target cannot hold them. They are counted and listed.
+    /// CONSERVATIVE never allows it, AGGRESSIVE always.
     pub allow_lossy: bool,
-    /// Add the extra columns that the target's tables lack.
+    /// Add the extra columns that the target's tables do not have.
     pub add_columns: bool,
-    /// Rows per chunk read and written; never the unit of commit, and never seen in the result. More than 0.
+    /// Rows per chunk read and written, more than 0. A chunk is never committed by itself, and does not change the result.
     pub batch_size: usize,
     /// Take a snapshot of the target before the first write. CONSERVATIVE always does.
     pub create_snapshot: bool,
-    /// Put before the title of the copy.
+    /// Text to put before the title of the copy.
     pub title_prefix: Option<String>,
     /// A rules document (docs/transformations.md) for the metrics of the copy. The source stays as it is.
     pub transformation_rules: Option<String>,

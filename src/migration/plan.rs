@@ -1,4 +1,4 @@
-//! What a migration would do. Reads only.
+//! The plan of a migration: what it would do. Reads only.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! The pre-flight: finds, before the first write, every value and row that the target cannot hold as it is.
+//! The pre-flight: finds, before the first write, every value and row that the target cannot hold unchanged.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;

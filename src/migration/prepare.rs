@@ -1,4 +1,4 @@
-//! Everything that is known of source and target before the first write.
+//! Collects everything that must be known about source and target before the first write.
 
 use std::sync::Arc;
 

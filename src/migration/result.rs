@@ -1,4 +1,4 @@
-//! What a migration did.
+//! The result of a migration.
 
 use std::time::Duration;
 
@@ -24,8 +24,8 @@ pub struct TableCount {
     pub failed: u64,
 }
 
-/// Old ids and new ones. Trials and runs in full; metrics and artifacts by their rule: the n-th old id, in ascending order, became
-/// the first new id plus n.
+/// Old ids and their new ids. Trials and runs are listed in full. For metrics and artifacts, the n-th old id (in ascending order, from 0)
+/// became the first new id plus n.
 #[derive(Clone, Debug, Default)]
 pub struct IdMap {
     pub trials: Vec<(i64, i64)>,
@@ -47,7 +47,7 @@ impl IdMap {
     }
 }
 
-/// What a migration did.
+/// The result of a migration.
 #[derive(Clone, Debug)]
 pub struct MigrationResult {
     pub source_experiment_id: i64,
@@ -60,12 +60,12 @@ pub struct MigrationResult {
     pub items_total: u64,
     pub tables: Vec<TableCount>,
     pub id_map: IdMap,
-    /// `exact` digest of the source; `None` where the strategy computes none.
+    /// The `exact` digest of the source; `None` if the strategy computes none.
     pub source_digest: Option<Hash>,
     /// Digest of the target as it was read back.
     pub target_digest: Option<Hash>,
-    /// What the target had to be: differs from `source_digest` if losses were allowed, a title prefix or rules were given, or trials
-    /// were appended.
+    /// The digest that the target had to have. It differs from `source_digest` if losses were allowed, a title prefix or rules were given,
+    /// or trials were appended.
     pub expected_digest: Option<Hash>,
     /// The definition that the digests follow.
     pub digest_algorithm: &'static str,
@@ -94,7 +94,7 @@ impl MigrationResult {
         serde_json::to_value(self.document()).unwrap_or_default()
     }
 
-    /// As [`MigrationResult::to_json`], as text, which takes far less memory where there are many trials and runs.
+    /// Like [`MigrationResult::to_json`], but returns text, which takes far less memory if there are many trials and runs.
     pub fn to_json_text(&self) -> String {
         serde_json::to_string(&self.document()).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! One migration from beginning to end: prepare, refuse what the strategy refuses, write, prove, commit.
+//! One migration from beginning to end: prepares, refuses what the strategy refuses, writes, proves, commits.
 
 use std::sync::Arc;
 
@@ -108,10 +108,10 @@ fn judge(
         let error = Error::new(
             Status::Validation,
             Domain::Validation,
-            format!("{} rows of experiment {experiment} hang on nothing; nothing was changed", problems.count),
+            format!("{} rows of experiment {experiment} are unsound; nothing was changed", problems.count),
         )
         .detail("experiment_id", experiment)
-        .hint("repair them, or use the AGGRESSIVE strategy, which leaves them out and lists them");
+        .hint("repair the rows that the details name, or use the AGGRESSIVE strategy, which leaves them out and lists them");
         return Err(problems.name_in(error));
     }
     if options.strategy == Strategy::Conservative {
@@ -401,7 +401,7 @@ pub fn warnings(
     }
     warnings.extend(quality.iter().flat_map(|quality| quality_warnings(quality)));
     if left_out > 0 {
-        warnings.push(format!("{left_out} rows hang on nothing and were left out"));
+        warnings.push(format!("{left_out} rows are unsound and were left out"));
     }
     warnings.extend(losses(fit));
     warnings.extend(left_out_message(&fit.left_out));

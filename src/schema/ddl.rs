@@ -1,4 +1,4 @@
-//! DDL from the schema data.
+//! Generates DDL from the schema data.
 
 use super::table::{Column, Kind, Role, Table};
 

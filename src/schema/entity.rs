@@ -1,4 +1,4 @@
-//! What an entity is, as data.
+//! The definition of an entity, as data.
 
 /// One of the things that have a key of their own: a handle, which is the place among its family's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

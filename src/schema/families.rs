@@ -1,4 +1,4 @@
-//! Which families there are: the one list of them.
+//! The list of all families.
 
 use super::experiment_manager::EXPERIMENT_MANAGER;
 use super::family::Family;

@@ -1,4 +1,4 @@
-//! What a family of schemas is, as data: who writes such databases, what they are known by, which entities and tables they have.
+//! The definition of a family of schemas, as data: the tracker that writes such databases, how they are recognised, their entities and tables.
 
 use super::entity::{Entity, EntityData, Key, Level, UNKNOWN};
 use super::table::{Column, Place, Reference, Role, Table};

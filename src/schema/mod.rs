@@ -1,6 +1,6 @@
-//! The data model: which families of schemas there are, which tables they have, and what their columns mean.
+//! The data model: families of schemas, their tables, and the meaning of their columns.
 //!
-//! Everything above asks this room; a table and its columns are spelled out in its family's file alone. It depends on nothing else.
+//! All rooms above use this one. A table and its columns are written down only in the file of its family. This room depends on nothing else.
 
 mod ddl;
 mod entity;

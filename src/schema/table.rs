@@ -1,4 +1,4 @@
-//! What a table is, as data.
+//! The definition of a table, as data.
 
 use super::entity::Entity;
 

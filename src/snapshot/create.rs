@@ -1,4 +1,4 @@
-//! Making a snapshot: copy, read back, check, count, and only then let it count.
+//! Makes a snapshot: copies, reads back, checks and counts, and writes the manifest last.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read, Seek};

@@ -37,7 +37,7 @@ fn remove_snapshot(folder: &Folder, id: &Id) -> Result<()> {
 pub struct Cleanup {
     /// Snapshots that were deleted.
     pub deleted: u64,
-    /// Snapshots that may be this database's, and were left because that is not certain.
+    /// Snapshots that may belong to this database, but were kept because that is not certain.
     pub left: u64,
 }
 

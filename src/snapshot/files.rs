@@ -1,4 +1,4 @@
-//! Files of a snapshot folder: opening what may be anything, and making changes last.
+//! Files of a snapshot folder: opening files that cannot be trusted, and flushing changes to the device.
 
 use std::fs::{DirBuilder, File, Metadata};
 use std::io::{ErrorKind, Read, Write};

@@ -1,4 +1,4 @@
-//! The folder with the snapshots: which files belong to an id, and finding what is there.
+//! The snapshot folder: which files belong to an id, and listing its content.
 
 use std::collections::BTreeSet;
 use std::io::ErrorKind;

@@ -1,4 +1,4 @@
-//! The names of snapshots.
+//! The ids of snapshots.
 
 use std::fmt;
 

@@ -1,8 +1,8 @@
-//! Of which database a snapshot is. Nothing is written into a database for that, and no path can be read in it: both may be moved.
+//! The identity of the database that a snapshot was made of. It is not written into the database, and contains no readable path, so both can be moved.
 //!
-//! It is certainly the same if it is the very file, by inode and time of birth and one more of device and path, or the very schema
-//! of the very server. It resembles it if it has the same name and at least one of its experiments is still there as it was: so does
-//! a copy, and so does what a copy was made of.
+//! A database is certainly the same if it is the same file (by inode and time of birth, and by device or path), or the same schema of the same server.
+//! It resembles the other if it has the same name, and at least one of its experiments is unchanged. A copy resembles its original, and an
+//! original its copies.
 
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;

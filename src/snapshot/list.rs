@@ -1,4 +1,4 @@
-//! What snapshots there are.
+//! Lists snapshots.
 
 use std::cmp::Reverse;
 use std::path::PathBuf;
@@ -28,7 +28,7 @@ pub struct Broken {
 pub struct SnapshotList {
     /// The newest first.
     pub snapshots: Vec<Snapshot>,
-    /// Those that cannot be used, by id, whatever was asked for.
+    /// Snapshots that cannot be used, by id, whatever `since` and `pattern` are.
     pub broken: Vec<Broken>,
 }
 

@@ -21,7 +21,7 @@ pub const MOST_DESCRIPTION: usize = 64 * 1024;
 pub const MOST_METADATA: usize = 1024 * 1024;
 const MOST_MANIFEST: u64 = 4 * 1024 * 1024;
 
-/// A snapshot, as its manifest has it.
+/// A snapshot, as its manifest describes it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Snapshot {
     schema: String,
@@ -32,7 +32,7 @@ pub struct Snapshot {
     /// A JSON object of the caller's, as text.
     pub metadata: Box<RawValue>,
     pub statistics: Statistics,
-    /// Of which database it is.
+    /// The identity of the database that it was made of.
     pub database: Identity,
     /// The size of the snapshot's file in bytes.
     pub size: u64,

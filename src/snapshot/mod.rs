@@ -1,11 +1,10 @@
-//! Snapshots: whole copies of a database in a folder, to be looked at, verified and restored. docs/snapshots.md is the contract.
+//! Snapshots: copies of a whole database in a folder, to be listed, verified and restored. docs/snapshots.md is the contract.
 //!
-//! A snapshot is two files, `ID.db` and its manifest `ID.json`, which is written last: without it there is no snapshot. Everything
-//! that is read here from a folder is somebody else's word until it was checked. The manager calls this room, and so does whoever
-//! needs a snapshot before changing something.
+//! A snapshot is two files, `ID.db` and its manifest `ID.json`, which is written last: without it there is no snapshot. Nothing that is read from the
+//! folder is trusted until it was checked. The manager calls this room, also for migrations that take a snapshot before they write.
 //!
 //! In order: `id` and `manifest` say what a snapshot is, `identity` of which database; `folder` finds them, `reservation` keeps
-//! two calls from making the same one and sweeps what was cut off; `create`, `verify`, `restore` and `delete` do the work.
+//! two calls from making the same one and removes the remains of calls that were cut off; `create`, `verify`, `restore` and `delete` do the work.
 
 mod create;
 mod delete;

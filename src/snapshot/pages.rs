@@ -1,4 +1,4 @@
-//! Counting pages as a job's items.
+//! Reports progress in pages.
 
 use std::sync::Arc;
 

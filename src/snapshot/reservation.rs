@@ -1,7 +1,7 @@
-//! The right to make or delete one snapshot, for one call of one process at a time.
+//! The right of one call of one process to make or delete a snapshot.
 //!
-//! It is a hidden file that is created exclusively and locked for as long as its owner lives. What an owner leaves behind when it is
-//! cut off can therefore be told from what it is still working on, and whoever finds it takes the right over and cleans up.
+//! It is a hidden file that is created exclusively and locked for as long as its owner lives. So the remains of an owner that was cut off can be told
+//! from a snapshot that is still being made. The next call that finds such remains takes over the right and removes them.
 
 use std::fs::File;
 use std::io::{ErrorKind, Write};

@@ -1,4 +1,4 @@
-//! Bringing a snapshot back into its database, where it stands.
+//! Restores a snapshot into the existing database.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,14 +20,14 @@ use crate::progress::Job;
 #[derive(Clone, Debug)]
 pub struct RestoreResult {
     pub snapshot_id: String,
-    /// The snapshot of what was overwritten, if one was taken.
+    /// The safety snapshot of the overwritten content, if one was taken.
     pub safety_snapshot_id: Option<String>,
-    /// How the database was known to be the snapshot's.
+    /// How the database was recognised as that of the snapshot.
     pub database: Ownership,
     /// What the database has now.
     pub statistics: Statistics,
     pub size: u64,
-    /// What could not be made sure of.
+    /// What could not be checked.
     pub warnings: Vec<String>,
     pub duration: Duration,
 }

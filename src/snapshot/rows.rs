@@ -1,6 +1,6 @@
-//! Snapshots of a server's schema: its rows in a SQLite file, and back, one consistent state to another.
+//! Snapshots of a server's schema: copies its rows into a SQLite file, and back, from one consistent state to another.
 //!
-//! Only the tables of experiments and those of expmig's own are in it: a schema can hold others, which are left alone.
+//! A snapshot has only the tables of the schema and the tables of expmig itself. Other tables are left alone.
 
 use std::fs::File;
 use std::path::Path;

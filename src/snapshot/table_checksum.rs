@@ -1,4 +1,4 @@
-//! What a table holds, whatever the order of its rows: it tells whether what was restored is what the snapshot has.
+//! A checksum of the rows of a table, whatever their order. It shows whether the restored rows are those of the snapshot.
 
 use crate::database::{Connection, Next, Row, TableLayout};
 use crate::digest::{Sum, encode_value};

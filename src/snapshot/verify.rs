@@ -1,4 +1,4 @@
-//! Whether a snapshot is as it was made.
+//! Checks whether a snapshot is unchanged.
 
 use std::fs::File;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! Values kept one after another in one piece of memory, so that a row on its way costs no allocation.
+//! Values stored one after another in one piece of memory, so that a row needs no allocation.
 
 use crate::values::ValueRef;
 

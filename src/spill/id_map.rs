@@ -1,4 +1,4 @@
-//! What became of each id: the new id, and a fingerprint of the row. Recent ids are in memory, older ones in a private temporary
+//! Maps each id to its new id and a fingerprint of the row. Recent ids are in memory, older ones in a private temporary
 //! database.
 
 use std::collections::BTreeMap;

@@ -1,10 +1,10 @@
-//! Sets, maps and lists that stay small in memory and go on to disk: what a job has to remember of millions of rows.
+//! Sets, maps and lists that are small in memory and overflow to disk: what a job must remember about millions of rows.
 //!
-//! What does not fit goes into private temporary databases ([`temporary`]) that are gone with the process. Everything above may use
-//! them; they know nothing of databases, tables or jobs.
+//! Data that does not fit into memory goes into private temporary databases ([`temporary`]) that disappear with the process. All rooms above may use
+//! these collections, which know nothing of databases, tables or jobs.
 //!
-//! - [`CellBuffer`]: values one after another, in memory; `Spool`: rows put aside, first in first out.
-//! - [`IdMap`]: what became of each id. [`IdTable`]: a set of ids. [`Paged`]: a few bytes for each number from 0 on.
+//! - [`CellBuffer`]: values one after another, in memory; `Spool`: a queue of rows, first in first out.
+//! - [`IdMap`]: the new id of each id. [`IdTable`]: a set of ids. [`Paged`]: a few bytes for each number from 0 on.
 
 mod cell_buffer;
 mod id_map;

@@ -1,4 +1,4 @@
-//! A few bytes for each number from 0 on: the pages that were used last in memory, the others on disk.
+//! A few bytes for each number from 0 on. The pages that were used last are in memory, the others on disk.
 
 use rusqlite::{Connection, OptionalExtension};
 

@@ -1,4 +1,4 @@
-//! Rows put aside while their connection does something else: the first in memory, the others on disk.
+//! Stores rows while their connection does something else: the first ones in memory, the others on disk.
 
 use rusqlite::Connection;
 

@@ -1,5 +1,5 @@
-//! Private databases that SQLite keeps in its folder for temporary files, without a name, and that are gone when they are closed; and what
-//! is said when that folder fails.
+//! Private databases in SQLite's folder for temporary files. They have no name, and disappear when they are closed. Also the errors about
+//! that folder.
 
 use std::path::{Path, PathBuf};
 

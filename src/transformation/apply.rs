@@ -1,4 +1,4 @@
-//! The whole job: choose the metrics, apply the rules to each, write, commit.
+//! The whole job: chooses the metrics, applies the rules to each, writes, commits.
 
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,5 +1,5 @@
-//! A per-label document that keeps every byte that is not meant: the members of an object (or the elements of an array) by where they
-//! stand in the text, and a rewriting that replaces just those bytes.
+//! A per-label document that keeps every byte that is not to be changed. It knows where the members of an object, or the elements of an array, stand
+//! in the text, and replaces only the bytes of those that change.
 
 use std::borrow::Cow;
 use std::ops::Range;

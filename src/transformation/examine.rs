@@ -1,4 +1,4 @@
-//! What becomes of one metric: all rules that are for it, one on the result of the other, and whether the end is sound.
+//! Transforms one metric: applies all rules that match it, each to the result of the one before, and checks the final result.
 
 use super::metric::{CELLS, Metric, Outcome};
 use super::rules::Settings;

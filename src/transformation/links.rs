@@ -1,4 +1,4 @@
-//! Moving links from metrics that others are linked to as well to their copies.
+//! Moves links from shared metrics to the copies of these metrics.
 
 use super::selection::{MetricLinks, Owners};
 use super::undo_log::{MovedLink, UndoLog};

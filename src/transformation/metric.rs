@@ -1,4 +1,4 @@
-//! A metric, and what a transformation makes of it.
+//! A metric, and the result of transforming it.
 
 use crate::values::Value;
 
@@ -15,16 +15,16 @@ pub struct Metric {
     pub per_label_val: Value,
 }
 
-/// What a transformation answers for one metric.
+/// The result of a transformation for one metric.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outcome {
     /// The metric is already as it should be.
     Unchanged,
-    /// The cells that change; `None` leaves one as it is, byte for byte.
+    /// The cells that change; `None` leaves a cell as it is, byte for byte.
     Changed { total_val: Option<Value>, per_label_val: Option<Value> },
-    /// The transformation has nothing to do with this metric; why.
+    /// The transformation does not apply to this metric, for this reason.
     Skipped(String),
-    /// The metric cannot be transformed; why.
+    /// The metric cannot be transformed, for this reason.
     Failed(String),
 }
 

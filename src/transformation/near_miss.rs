@@ -1,4 +1,4 @@
-//! Which known names somebody may have meant.
+//! Guesses which known name a misspelt one stands for.
 
 /// How many are named.
 const MOST: usize = 3;

@@ -1,13 +1,13 @@
-//! What a caller can ask of a transformation, and of its undoing.
+//! The options of a transformation and of an undo.
 
 use crate::error::{Domain, Error, Result};
 use crate::progress::{CancelToken, ProgressSink};
 
-/// What a caller can ask of a transformation.
+/// Options of a transformation.
 pub struct TransformOptions {
-    /// Say what would be done, with examples, and write nothing.
+    /// Only report what would be done, with examples, and write nothing.
     pub dry_run: bool,
-    /// Rows per chunk written; never the unit of commit, and never seen in the result. More than 0.
+    /// Rows per chunk written, more than 0. A chunk is never committed by itself, and does not change the result.
     pub batch_size: usize,
     pub progress: Option<ProgressSink>,
     pub cancel: Option<CancelToken>,
@@ -39,10 +39,10 @@ impl TransformOptions {
     }
 }
 
-/// What a caller can ask of an undo.
+/// Options of an undo.
 #[derive(Default)]
 pub struct UndoOptions {
-    /// Leave metrics as they are that were changed since, or are gone, and restore the others.
+    /// Skip metrics that were changed since the transformation, or no longer exist, and restore the others.
     pub skip_changed: bool,
     pub progress: Option<ProgressSink>,
     pub cancel: Option<CancelToken>,

@@ -1,4 +1,4 @@
-//! What one call of a transformation does: the steps of its rules, and the settings that say how they are made safe.
+//! The steps of one call of a transformation, and the settings for checking and undoing it.
 
 use serde::Serialize;
 use serde_json::value::RawValue;

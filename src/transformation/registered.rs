@@ -5,8 +5,8 @@ use super::metric::{Metric, Outcome};
 use crate::error::{Domain, Error, Result, Status};
 use crate::registry::Registry;
 
-/// What becomes of a metric; with it comes the text of its rule's parameters, a JSON object. An error ends the whole transformation;
-/// [`Outcome::Failed`] fails one metric.
+/// A registered transformation: a function of a metric and of the rule's parameters, which are the text of a JSON object. An error ends the
+/// whole transformation; [`Outcome::Failed`] fails one metric.
 pub type TransformFn = Box<dyn Fn(&Metric, &str) -> Result<Outcome> + Send + Sync>;
 
 /// The transformations of a manager that are not built in.

@@ -1,4 +1,4 @@
-//! What a transformation did, or would do.
+//! The result of a transformation, or of its dry run.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ pub struct Noted {
     pub metric_id: i64,
     /// METRIC.type, readable.
     pub metric_type: String,
-    /// The transformation that said so.
+    /// The transformation that skipped or failed the metric.
     pub transformation: String,
     pub reason: String,
 }
@@ -79,7 +79,7 @@ impl NotedList {
     }
 }
 
-/// What a metric is, and what it becomes.
+/// The values of a metric before and after.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Sample {
     pub metric_id: i64,
@@ -111,15 +111,15 @@ pub struct RuleCount {
     pub changed: u64,
 }
 
-/// What a transformation did, or would do.
+/// The result of a transformation or of its dry run.
 #[derive(Clone, Debug, Default)]
 pub struct TransformationResult {
-    /// What undoes it; `None` if nothing was changed, or nothing was to be kept.
+    /// The id with which to undo it; `None` if nothing was changed, or no undo log was wanted.
     pub transform_id: Option<i64>,
     pub dry_run: bool,
     /// Metrics of the selection.
     pub examined: u64,
-    /// Of these, the metrics that some rule is for.
+    /// Of these, the metrics that some rule matches.
     pub matched: u64,
     /// Of these, the metrics that were changed.
     pub updated: u64,
@@ -129,10 +129,10 @@ pub struct TransformationResult {
     /// Changed metrics that were copied first, because others are linked to them too.
     pub copied: u64,
     pub rules: Vec<RuleCount>,
-    /// Examples, of a preview.
+    /// Examples, for a dry run.
     pub samples: Vec<Sample>,
     pub warnings: Vec<String>,
-    /// Of a preview: how others would be kept waiting, as a plan says it.
+    /// For a dry run: how the database would be locked, as in a plan.
     pub locks: Option<Json>,
     pub duration: Duration,
 }

@@ -1,4 +1,4 @@
-//! Transforming metrics on their way into a copy.
+//! Transforms metrics while they are copied.
 
 use super::examine::{Examiner, Verdict};
 use super::metric::CELLS;

@@ -1,4 +1,4 @@
-//! Which metrics a transformation looks at, and which of them belong to somebody else too.
+//! Which metrics a transformation examines, and which of them are also linked from elsewhere.
 
 use crate::database::{Connection, Layout, Next, TableLayout};
 use crate::error::{Domain, Error, Result, Status};

@@ -1,4 +1,4 @@
-//! The rules of a transformation, in their order, and which of them are for a metric.
+//! The rules of a transformation, in their order, and which of them match a metric.
 
 use std::collections::HashMap;
 use std::rc::Rc;

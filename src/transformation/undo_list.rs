@@ -1,4 +1,4 @@
-//! Which transformations can be undone, and forgetting them.
+//! Lists the transformations that can be undone, and removes their undo logs.
 
 use serde_json::{Value as Json, json};
 

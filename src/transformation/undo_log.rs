@@ -1,4 +1,4 @@
-//! What is kept of a transformation, so that it can be undone: in tables of our own, in the same transaction.
+//! The undo log: keeps the old values of a transformation in tables of expmig, in the same transaction.
 
 use crate::database::{Connection, Inserter, Layout, TableLayout, Write};
 use crate::digest::{encode_apart, encode_value};

@@ -1,5 +1,5 @@
-//! Cells of METRIC whose text does not tell all of them: a date or a decimal that only a server's JSON has would be something else when it
-//! is written.
+//! Cells of METRIC whose text is not their whole value: a date or a decimal that only a server's JSON has would change if its text were
+//! written back.
 
 use std::collections::HashSet;
 

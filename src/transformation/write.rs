@@ -1,4 +1,4 @@
-//! Writing the metrics that changed: in place, or as copies where others are linked to them too.
+//! Writes the changed metrics: in place, or as copies if others are linked to them, too.
 
 use super::metric::{CELLS, Metric};
 use super::result::Noted;

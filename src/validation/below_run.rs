@@ -1,4 +1,4 @@
-//! Rows that hang on those of the hierarchy: what they hang on, their times, and how they are numbered.
+//! Checks the rows below the hierarchy: the rows that they belong to, their times, and their numbering.
 
 use super::experiment_manager::NUMBERED;
 use super::issue::{Issue, IssueKind};

@@ -1,4 +1,4 @@
-//! What a running check sees and says.
+//! The context of a running check: it reads the validated state, and reports issues.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ const LONGEST_TEXT: usize = 1000;
 /// The same for a value: some 80 characters, and what describing it adds.
 const LONGEST_VALUE: usize = 100;
 
-/// What a check found. Whatever is missing is left out or made of the rest.
+/// An issue that a check reports. Missing fields are left out, or made from the others.
 #[derive(Clone, Debug)]
 pub struct Finding {
     pub severity: Severity,
@@ -24,7 +24,7 @@ pub struct Finding {
     /// The row's key, or what else tells which row it is.
     pub row: String,
     pub column: Option<String>,
-    /// What is wrong; the name of the check and the row, if nothing better is said.
+    /// What is wrong. If it is missing, the message is made from the name of the check, the table and the row.
     pub message: Option<String>,
     /// The offending value.
     pub value: Option<String>,
@@ -43,7 +43,7 @@ impl Default for Finding {
     }
 }
 
-/// What a running check sees: the state that is being validated, and where to report to.
+/// What a running check uses: the state that is being validated, and the report to which it adds issues.
 pub struct CheckContext<'v> {
     pub(super) check: &'v str,
     pub(super) experiment: Option<i64>,

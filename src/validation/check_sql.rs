@@ -1,4 +1,4 @@
-//! Checks that are a SELECT: each row that it answers is an offender, and its columns tell about it by their names.
+//! Checks that are a SELECT: each row of the result is an issue, which columns with certain names describe.
 
 use super::check_context::{CheckContext, Finding};
 use super::issue::Severity;

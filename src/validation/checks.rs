@@ -1,4 +1,4 @@
-//! Registered checks: rules of the user's own, which run with a validation, on the state that it reads.
+//! Registered checks: rules of the user, which run within a validation, on the state that it reads.
 
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -11,25 +11,25 @@ use crate::error::{Domain, Result};
 use crate::progress::{Flow, Job};
 use crate::registry::Registry;
 
-/// What a callback does: looks at the data through its context and reports what is wrong. Anything but [`Flow::Continue`] ends the
+/// A check that is a function: it reads the data through its context, and reports issues. Any result except [`Flow::Continue`] ends the
 /// validation.
 pub type CheckFn = Box<dyn Fn(&CheckContext<'_>) -> Result<Flow> + Send + Sync>;
 
-/// A rule that is not built in.
+/// A registered check.
 pub enum Check {
-    /// A SELECT whose rows are the offenders (docs/registered-checks.md).
+    /// A SELECT whose rows are the issues (docs/registered-checks.md).
     Sql(String),
-    /// A function that looks for itself.
+    /// A function.
     Callback(CheckFn),
 }
 
 impl Check {
-    /// A SELECT whose rows are the offenders.
+    /// A SELECT whose rows are the issues.
     pub fn sql(sql: impl Into<String>) -> Check {
         Check::Sql(sql.into())
     }
 
-    /// A function that looks for itself.
+    /// A function.
     pub fn callback(check: impl Fn(&CheckContext<'_>) -> Result<Flow> + Send + Sync + 'static) -> Check {
         Check::Callback(Box::new(check))
     }

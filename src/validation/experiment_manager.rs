@@ -1,4 +1,4 @@
-//! What only the family of Experiment Manager has to be checked for, or says in its own words.
+//! Checks and messages that are specific to the family of Experiment Manager.
 
 use super::issue::{Issue, IssueKind};
 use super::report::Collector;

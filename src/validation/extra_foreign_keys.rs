@@ -1,4 +1,4 @@
-//! Declared foreign keys of extra columns to tables of ours: they have to name a row as any of the schema's.
+//! Checks declared foreign keys from extra columns to tables of the schema, in the same way as those of the schema.
 
 use super::issue::{Issue, IssueKind};
 use super::report::Collector;

@@ -1,10 +1,10 @@
-//! What can be wrong with data, and how bad that is. docs/validation.md explains every kind.
+//! The kinds of issues and their severities. docs/validation.md explains every kind.
 
 use std::borrow::Cow;
 
 use serde::{Serialize, Serializer};
 
-/// How bad an issue is. Errors make a report fail.
+/// The severity of an issue. Errors make a report fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(i32)]
 pub enum Severity {
@@ -100,9 +100,9 @@ kinds! {
 
     /// Per-label values that are not JSON.
     JsonMalformed = "json_malformed" MetricJson Error,
-    /// Per-label values that are JSON, but no object.
+    /// Per-label values that are JSON, but not an object.
     JsonNotObject = "json_not_object" MetricJson Error,
-    /// A per-label value that is no number.
+    /// A per-label value that is not a number.
     JsonNonNumeric = "json_non_numeric" MetricJson Error,
     /// The literal NaN, Infinity or -Infinity, which JSON does not have.
     JsonNonFinite = "json_non_finite" MetricJson Error,
@@ -125,19 +125,19 @@ kinds! {
 
     /// A part of a key is NULL.
     NullKey = "null_key" Hierarchy Error,
-    /// An id, or that of what a row hangs on, is no integer.
+    /// An id of a row, or of the row that it belongs to, is not an integer.
     KeyNotInteger = "key_not_integer" Hierarchy Error,
-    /// The index of an epoch or of a batch is no integer.
+    /// The index of an epoch or of a batch is not an integer.
     IndexNotInteger = "index_not_integer" Hierarchy Error,
-    /// A row of the hierarchy hangs on nothing, and so does what is below it.
+    /// The parent of a row of the hierarchy does not exist, so the row and everything below it belong to no experiment.
     Orphan = "orphan" Hierarchy Error,
-    /// A time that is no timestamp.
+    /// A time that is not a valid timestamp.
     TimestampInvalid = "timestamp_invalid" Hierarchy Error,
     /// It was updated before it started.
     TimestampsBackwards = "timestamps_backwards" Hierarchy Warning,
-    /// A time that lies before or after those of what it belongs to.
+    /// A time before or after the times of the row's parent.
     ChildOutsideParent = "child_outside_parent" Hierarchy Warning,
-    /// A value that the schema insists on is NULL.
+    /// A text for which the schema refuses NULL is NULL.
     NullValue = "null_value" Hierarchy Error,
     /// Text that is not UTF-8.
     TextNotUtf8 = "text_not_utf8" Hierarchy Warning,

@@ -1,4 +1,4 @@
-//! The junction tables and what they link: links to what does not exist, rows without a link, and the values of metrics.
+//! Checks the junction tables and the rows that they link: links to missing rows, rows without a link, and the values of metrics.
 
 use super::experiment_manager::unlinked;
 use super::nodes::{check_parent, check_value, null_keys, report_missing};

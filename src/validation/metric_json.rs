@@ -1,5 +1,4 @@
-//! The rules for a metric's per-label values: a JSON object whose values are numbers. Keys that begin with `_` are reserved, and
-//! exempt.
+//! The rules for per-label values: a JSON object whose values are numbers. Keys that begin with `_` are reserved, and not checked.
 
 use super::issue::IssueKind;
 use crate::values::json::{self, Keys, Lexer, MAX_DEPTH, Shape};

@@ -1,4 +1,4 @@
-//! What a caller can ask of a validation.
+//! The options of a validation.
 
 use super::issue::Section;
 use crate::progress::{CancelToken, ProgressSink};
@@ -39,7 +39,7 @@ impl Scope {
     }
 }
 
-/// What a caller can ask of a validation.
+/// Options of a validation.
 pub struct ValidateOptions {
     pub scope: Scope,
     /// Only this experiment; `None` for the whole database.

@@ -1,4 +1,4 @@
-//! The values of one experiment, judged while it is read for something else: what the validator would say of them.
+//! Checks the values of one experiment, by the rules of the validator, while the experiment is read for another purpose.
 
 use super::issue::{Issue, IssueKind};
 use super::options::Scope;

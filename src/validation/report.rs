@@ -1,4 +1,4 @@
-//! The report: exact counts, and as many issues as the limit allows, some of every kind.
+//! The report: exact counts, and as many issues as the limit allows, with some of every kind.
 
 use std::collections::BTreeMap;
 
@@ -102,7 +102,7 @@ pub struct Count {
     pub count: u64,
 }
 
-/// What a validation found. Immutable.
+/// The result of a validation. Immutable.
 #[derive(Clone, Debug)]
 pub struct Report {
     /// When it was made: RFC 3339, UTC.
@@ -111,7 +111,7 @@ pub struct Report {
     pub scope: Scope,
     /// The one experiment that was looked at; `None` for the whole database.
     pub experiment: Option<i64>,
-    /// What is to be known of the report, and is no issue of the data.
+    /// Warnings about the report itself, which are not issues of the data.
     pub warnings: Vec<String>,
     limit: usize,
     counts: Vec<Count>,

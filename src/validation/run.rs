@@ -1,4 +1,4 @@
-//! One validation: a consistent state is read, and every section that was asked for looks at it.
+//! One validation: reads a consistent state, and runs every requested section.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What was read so far and others refer to: a few bits per row.
+//! Remembers the rows that were read so far and to which others refer, in a few bits per row.
 
 use super::time_order::Span;
 use crate::hierarchy::{Ids, RunKeys};

@@ -1,4 +1,4 @@
-//! Linked rows that belong to more than one experiment: allowed, but what changes one changes the other.
+//! Finds linked rows that belong to more than one experiment. They are allowed, but changing them changes each experiment.
 
 use super::issue::{Issue, IssueKind};
 use super::links::{LinkScan, Linked};

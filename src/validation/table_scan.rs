@@ -1,4 +1,4 @@
-//! Reading one table, and naming its rows in issues.
+//! Reads one table, and names its rows in issues.
 
 use std::borrow::Cow;
 

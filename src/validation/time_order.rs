@@ -1,4 +1,4 @@
-//! When things were: start before update, and children within their parents.
+//! Checks the order of times: start before update, and children within their parents.
 
 use super::issue::IssueKind;
 use super::value_checks::timestamp;

@@ -1,4 +1,4 @@
-//! What must hold of any text that is read as JSON or as a Python literal: for the targets in fuzz/, and for a short run over their seeds.
+//! What must hold for any text that is read as JSON or as a Python literal. Targets in fuzz/ and a short test over their seeds use this.
 
 use serde::de::IgnoredAny;
 

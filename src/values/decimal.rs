@@ -1,4 +1,4 @@
-//! Decimal numbers of any size, exactly as they are spelled: binary floating point would lose digits of what people wrote down.
+//! Decimal numbers of any size, exactly as they are written. Binary floating point would lose digits.
 
 use std::cmp::Ordering;
 

@@ -1,6 +1,6 @@
-//! What cells mean, whoever stores them: values, times, JSON text and its canonical form, Python literals, exact decimals.
+//! The meaning of cells, whatever engine stores them: values, times, JSON text and its canonical form, Python literals, exact decimals.
 //!
-//! Everything above asks this room. It depends on nothing but the error type.
+//! All rooms above use this one. It depends only on the error type.
 
 #[cfg(any(test, fuzzing))]
 pub(crate) mod any_text;

@@ -1,5 +1,5 @@
-//! What Python prints for a dict, a list or a number, which people store when they forget `json.dumps`; and JSON that is written as
-//! loosely: a comma before the end, `NaN`. Recognised, and converted to JSON.
+//! Recognises Python literals, which people store when they forget `json.dumps`: what Python prints for a dict, a list or a number. Also JSON with a
+//! comma before the end, or with `NaN`. Converts them to JSON.
 
 use super::json::{Lexer, MAX_DEPTH};
 

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Timelike};
 
-/// Microseconds since 1970-01-01T00:00:00 of `YYYY-MM-DDThh:mm:ss[.f{1,6}]` (`T` or one space), years 0001 to 9999. `None` for
-/// every other text: that stays what it is, text.
+/// Microseconds since 1970-01-01T00:00:00 of `YYYY-MM-DDThh:mm:ss[.f{1,6}]` (`T` or one space), years 0001 to 9999. `None` for every other
+/// text.
 pub fn parse_timestamp(text: &[u8]) -> Option<i64> {
     let digits = |from: usize, to: usize| -> Option<u32> {
         let mut number = 0u32;

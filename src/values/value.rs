@@ -1,4 +1,4 @@
-//! What a database cell can hold, on either engine.
+//! The values that a database cell can hold, on every engine.
 
 /// A borrowed cell. Text is bytes: SQLite stores text that is not UTF-8, and it must come through unchanged.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -205,7 +205,7 @@ static void stopped_anywhere(void)
     expmig_manager_free(b);
 }
 
-/* Rows that hang on nothing are errors in the report. */
+/* Unsound rows are errors in the report. */
 static void errors_are_reported(void)
 {
     expmig_manager *a;

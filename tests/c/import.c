@@ -202,7 +202,7 @@ static void extra_columns(const char *document)
     expmig_manager_free(manager);
 }
 
-/* What the older command-line tool wrote: refused, or imported with metrics that hang on nothing. */
+/* Documents of the older command-line tool: refused, or imported with metrics that are linked to nothing. */
 static void older_documents(void)
 {
     const char *document =
@@ -222,7 +222,7 @@ static void older_documents(void)
     OK(expmig_import_experiment_from_string(manager, document, strlen(document), &options, &id, &json, &err));
     CHECK(id == 1);
     CHECK_HAS(json, "\"unlinked_metrics\":1");
-    CHECK_HAS(json, "1 metrics hang on nothing");
+    CHECK_HAS(json, "1 metrics are linked to nothing");
     expmig_string_free(json);
     expmig_manager_free(manager);
 }

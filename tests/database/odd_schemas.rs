@@ -356,7 +356,7 @@ fn names_that_are_not_utf8_are_nobodys_or_named() {
     let manager = open(&path);
     let copy = manager.migrate_experiment(1, None, MigrateOptions::default());
     let copy = copy.unwrap_or_else(|error| panic!("{}", error.to_json()));
-    assert!(copy.warnings.iter().any(|warning| warning.contains("may hang on")), "{:?}", copy.warnings);
+    assert!(copy.warnings.iter().any(|warning| warning.contains("may refer to")), "{:?}", copy.warnings);
     let id = manager.create_snapshot("", SnapshotOptions::default());
     let id = id.unwrap_or_else(|error| panic!("{}", error.to_json()));
     manager.verify_snapshot(&id, job()).unwrap_or_else(|error| panic!("{}", error.to_json()));
@@ -376,7 +376,7 @@ fn names_that_are_not_utf8_are_nobodys_or_named() {
         let manager = open(&path);
         let copy = manager.migrate_experiment(1, None, MigrateOptions::default());
         let copy = copy.unwrap_or_else(|error| panic!("{}", error.to_json()));
-        assert!(copy.warnings.iter().any(|warning| warning.contains("rows of mine may hang on")), "{:?}", copy.warnings);
+        assert!(copy.warnings.iter().any(|warning| warning.contains("rows of mine may refer to")), "{:?}", copy.warnings);
         let chosen = MetricSelection { experiments: Some(vec![1]), metrics: None };
         let rules = r#"{"metric_transformations": [{"metric_type": "loss", "transformation": "scale", "params": {"factor": 2}}]}"#;
         let done = manager.transform_metrics(&chosen, rules, TransformOptions::default());

@@ -521,7 +521,7 @@ fn triggers_that_change_what_is_written_are_found_out() {
     let error = fail(&document(&source, 1, &["--bare"]));
     assert_detail(&error, "table", "EPOCH");
     execute(&target, "DROP TRIGGER t");
-    // A row that hangs on nothing is adopted by no new run: no id that it names is given.
+    // No new run adopts an unsound row: no id that it names is given.
     execute(&target, "INSERT INTO EPOCH VALUES (77, 2, '2024-01-01T00:00:00')");
     import(&open(&target), &whole(&source, 1, &[]), ImportOptions::default());
     let database = rusqlite::Connection::open(&target).unwrap();

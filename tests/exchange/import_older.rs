@@ -1,4 +1,4 @@
-//! Import of documents that the older command-line tool wrote: refused, or imported with metrics that hang on nothing.
+//! Import of documents that the older command-line tool wrote: refused, or imported with metrics that are linked to nothing.
 
 use std::path::Path;
 
@@ -81,7 +81,7 @@ fn what_it_has_arrives_as_it_was_and_its_metrics_hang_on_nothing() {
         let says = |part: &str| {
             assert!(result.warnings.iter().any(|line| line.contains(part)), "{part}: {:?}", result.warnings)
         };
-        says("5 metrics hang on nothing");
+        says("5 metrics are linked to nothing");
         says("does not have everything");
         assert_eq!(at(&result.to_json(), "/unlinked_metrics"), 5);
         let report = open(&target).validate(Default::default()).expect("a report");

@@ -777,7 +777,7 @@ fn a_trigger_that_swallows_or_adds_rows_is_a_mismatch_in_every_strategy() {
     }
 }
 
-// ---- Rows that hang on nothing
+// ---- Unsound rows
 
 /// One bad row each: the table, what makes it, and how it is named.
 const BAD_ROWS: [(&str, &str, &str); 27] = [
@@ -853,7 +853,7 @@ fn aggressive_leaves_out_just_the_row_that_hangs_on_nothing_and_lists_it() {
             assert_eq!(count.failed, u64::from(count.table == *table), "{}", count.table);
             assert_eq!(count.source, count.copied + count.failed, "{}", count.table);
         }
-        assert!(result.warnings.iter().any(|line| line.starts_with("1 rows hang on nothing")), "{:?}", result.warnings);
+        assert!(result.warnings.iter().any(|line| line.starts_with("1 rows are unsound")), "{:?}", result.warnings);
     }
 }
 

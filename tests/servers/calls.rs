@@ -895,12 +895,12 @@ fn what_hangs_on_an_experiment_from_another_schema_is_said_also_where_it_may_not
         for (rights, said, rows) in [
             (
                 vec![format!("SELECT, INSERT ON {other}.*")],
-                format!("2 rows of {table} hang on the experiment"),
+                format!("2 rows of {table} refer to the experiment"),
                 serde_json::json!(2),
             ),
             (
                 vec!["PROCESS ON *.*".to_owned()],
-                format!("rows of {table} may hang on the experiment"),
+                format!("rows of {table} may refer to the experiment"),
                 serde_json::Value::Null,
             ),
         ] {
@@ -920,7 +920,7 @@ fn what_hangs_on_an_experiment_from_another_schema_is_said_also_where_it_may_not
             let json: serde_json::Value = serde_json::from_str(&document).expect("JSON");
             assert_eq!(json["metadata"]["left_out"], serde_json::json!({table.as_str(): rows}));
         }
-        // Experiment 2 has a row of it, too, and what hangs on nothing is nobody's.
+        // Experiment 2 has a row of it, too, and an unsound row belongs to no experiment.
         let manager = open(&reader(&[&format!("SELECT, INSERT ON {other}.*")]));
         let done = manager.migrate_experiment(2, None, MigrateOptions::default()).expect("a copy");
         assert!(

@@ -146,7 +146,7 @@ struct undo_options {
 struct export_options {
     bool metrics = true;
     bool artifacts = true;
-    /** Leave out rows that hang on nothing, and say so in the document. */
+    /** Leave out unsound rows (docs/validation.md), and say so in the document. */
     bool skip_unsound = false;
     /** Replace a file of that name. */
     bool replace = false;
@@ -166,7 +166,7 @@ struct import_options {
     bool add_columns = false;
     /** Let values change, or be left out, where the database cannot hold them; the result lists them. */
     bool allow_lossy = false;
-    /** Take documents of the older command-line tool, whose metrics hang on nothing then. */
+    /** Accept documents of the older command-line tool; their metrics are linked to nothing. */
     bool allow_unlinked = false;
     duplicates on_duplicate = duplicates::copy;
     std::optional<std::int64_t> max_value_bytes{};

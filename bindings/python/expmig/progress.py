@@ -13,7 +13,7 @@ class MigrationStrategy(Enum):
     CONSERVATIVE = "conservative"
     """Every doubt about the source stops it; a snapshot of the target is taken first; digests must agree afterwards."""
     BALANCED = "balanced"
-    """Rows that hang on nothing stop it, odd values are warnings; digests must agree afterwards. The default."""
+    """Unsound rows stop the migration, odd values are warnings; digests must be equal afterwards. The default."""
     AGGRESSIVE = "aggressive"
     """Only what the insert needs: what cannot be copied is left out, counted and listed; row counts must agree afterwards."""
 

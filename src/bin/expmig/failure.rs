@@ -1,4 +1,4 @@
-//! Why a command failed, and the status that it ends with.
+//! Why a command failed, and its exit status.
 
 use expmig::{Error, Status};
 

@@ -1,4 +1,4 @@
-//! Ctrl-C: the first asks the job to stop, which rolls back; the second ends the process, unless a commit has begun.
+//! Ctrl-C: the first asks the job to stop, and the job rolls back. The second ends the process, unless a commit has begun.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

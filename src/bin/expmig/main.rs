@@ -1,7 +1,7 @@
 //! The command `expmig`: the library for people at a terminal, and for scripts.
 //!
-//! `arguments` is what can be written, `session` opens databases and starts jobs, `progress` shows them, `interrupt` is Ctrl-C, `output` prints;
-//! `commands` has one function for each command. Nothing here knows how a job is done.
+//! `arguments` defines the command line, `session` opens databases and starts jobs, `progress` shows the progress of jobs, `interrupt` handles
+//! Ctrl-C, `output` prints. `commands` has one function for each command. Nothing here knows how a job is done.
 #![deny(unsafe_code)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::todo)]
 

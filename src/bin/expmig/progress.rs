@@ -1,4 +1,4 @@
-//! How far a job is: a bar on a terminal, lines in a log.
+//! Shows the progress of a job: a bar on a terminal, lines in a log.
 
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! One run of the command: what it was asked for in general, and what every command needs.
+//! One run of the command: its common options, and the helpers that every command needs.
 
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! Extra columns that a schema lacks: the statement that adds them, since DDL would end a transaction.
+//! The statements that add missing extra columns. A user has to run them, because DDL would end the transaction.
 
 use super::names::backticked;
 use crate::database::layout::TableLayout;

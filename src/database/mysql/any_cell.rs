@@ -1,6 +1,6 @@
-//! A cell of any type in one column of a server's: what the undo log keeps of others' columns.
+//! Stores a value of any type in one column of a server. The undo log keeps old values in this form.
 //!
-//! A letter says what it was, and the rest is the value: `i12`, `r0.1`, `ttext`, `bbytes`. NULL is NULL.
+//! A letter names the type, and the rest is the value: `i12`, `r0.1`, `ttext`, `bbytes`. NULL is NULL.
 
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::{Kind, own_table};

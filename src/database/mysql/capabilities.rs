@@ -1,4 +1,4 @@
-//! What MySQL and MariaDB can do, as far as the code above has to know.
+//! The capabilities of MySQL and MariaDB.
 
 use crate::database::capabilities::Capabilities;
 

@@ -1,7 +1,7 @@
 //! The driver's connection, shared by statements that overlap.
 //!
-//! The server sends a result set row by row, and until the last one was read the connection can do nothing else. So a statement that
-//! comes meanwhile has what is left of the result set put aside first.
+//! The server sends a result set row by row, and the connection can do nothing else until the last row was read. So before another statement
+//! runs, the rest of the result set is stored.
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};

@@ -1,5 +1,5 @@
-//! What a column makes of a value. Decided here, not by the server, whose conversions depend on its version and on settings: what
-//! is sent is what comes back.
+//! How a column converts a value. The library decides this, not the server, whose conversions depend on its version and on settings. So a value
+//! that is sent comes back unchanged.
 
 use super::column_type::{Charset, ColumnType};
 use super::stored::{Stored, keep};

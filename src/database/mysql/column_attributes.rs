@@ -1,4 +1,4 @@
-//! What a column has beside its type, and how to say it again in a statement that changes the type.
+//! The attributes of a column besides its type, and how a statement that changes the type repeats them.
 
 use std::collections::HashMap;
 

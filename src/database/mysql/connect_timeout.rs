@@ -1,5 +1,5 @@
-//! Connecting within a time, whatever the other end does: the driver waits for each byte anew, and lets nobody end that. So it connects on a
-//! thread of its own, which is left alone when the time is over.
+//! Connects within a time limit. The driver has only a timeout for each byte, and cannot be cancelled. So it connects on a thread of its own,
+//! which is abandoned when the time is over.
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};

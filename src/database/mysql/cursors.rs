@@ -1,4 +1,4 @@
-//! The rows of result sets, as those see them who read them.
+//! Cursors over the rows of result sets.
 
 use super::channel::Channel;
 use super::result_set::Reading;

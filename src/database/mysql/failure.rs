@@ -1,4 +1,4 @@
-//! From the errors of the server and of the driver to ours.
+//! Converts the errors of the server and of the driver to errors of the library.
 
 use std::io::ErrorKind;
 

@@ -1,4 +1,4 @@
-//! The foreign keys of a schema: neither end of one can change its type while it is there.
+//! The foreign keys of a schema. A column at either end of one cannot change its type while the foreign key exists.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! The columns of foreign keys, also beside tables that cannot be opened.
+//! The columns of foreign keys, including those of tables that cannot be opened.
 
 use super::connection::MysqlConnection;
 use crate::database::connection::Reads;

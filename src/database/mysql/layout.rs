@@ -1,4 +1,4 @@
-//! Reading what a schema has.
+//! Reads which tables and columns a schema has.
 
 use std::collections::HashSet;
 use std::sync::Arc;

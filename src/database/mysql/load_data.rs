@@ -1,4 +1,4 @@
-//! Rows as the text that `LOAD DATA` reads, which is several times as fast as `INSERT`.
+//! Writes rows as the text that `LOAD DATA` reads, which is several times as fast as `INSERT`.
 
 use std::io::Write;
 

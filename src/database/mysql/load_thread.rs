@@ -1,4 +1,4 @@
-//! Loading rows on a thread of its own: the server works at them while the next are read and written down.
+//! Loads rows on a separate thread: while the server stores them, the next rows are prepared.
 
 use std::io::Write;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Names in statements that are handed to people.
+//! Quotes names in statements that users run.
 
 /// A name as every session reads it, whatever its mode.
 pub fn backticked(name: &str) -> String {

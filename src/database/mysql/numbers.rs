@@ -1,4 +1,4 @@
-//! What columns of numbers make of a value.
+//! How numeric columns convert a value.
 
 use super::column_type::{Decimal, Zero};
 use super::stored::{Stored, keep};

@@ -1,4 +1,4 @@
-//! Numbered parameters (`?1`), which MySQL does not have.
+//! Converts numbered parameters (`?1`), which MySQL does not have, to its own.
 
 use super::cell::wire;
 use crate::error::{Domain, Error, Result};

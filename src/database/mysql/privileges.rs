@@ -1,5 +1,5 @@
-//! Whether an account sees all there is. To one that may not read a table or a column the server shows neither: what looks absent may
-//! only be hidden, and would be left out of every copy.
+//! Whether an account can see the whole schema. A server hides a table or column from an account that may not read it. If such a table were
+//! taken as absent, every copy would lack its rows.
 
 use super::connection::MysqlConnection;
 use super::names::backticked;

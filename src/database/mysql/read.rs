@@ -1,7 +1,7 @@
 //! SQL from callers, restricted to reading.
 //!
-//! A transaction that only reads refuses most of what writes. What it lets pass is refused by its words, and within a transaction that
-//! writes everything that a query did, through a function for instance, is undone after it.
+//! A read-only transaction refuses most statements that write. The words of the SQL are checked for the rest. In a transaction that writes,
+//! everything that a query did, for example through a function, is undone after the query.
 
 use mysql::Error as Cause;
 

@@ -1,9 +1,9 @@
-//! How long a server may be silent, by the clock.
+//! How long a server may be silent, measured by the clock.
 //!
-//! The system's own limit for a socket begins anew with every signal, whether its handler has SA_RESTART or not, and whenever the process
-//! was stopped and goes on: beside a profiler it never passes. So a thread looks on while the connection is used, and hangs up once
-//! nothing came and nothing arrived for so long. Each use costs two atomic additions; the thread looks some eight times in that time
-//! and sleeps while nobody uses the connection. Whoever sets no limit has no such thread.
+//! The system's own timeout of a socket starts again with every signal, whether its handler has SA_RESTART or not, and whenever a stopped process
+//! continues. Under a profiler it never expires. So a thread watches the connection while it is used, and closes it when no byte has been received by
+//! either side for the given time. Each use costs two atomic additions. The thread looks about eight times in that time, and sleeps while the
+//! connection is not used. Without a timeout there is no such thread.
 
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The foreign keys of a server that lead to the tables that the schema knows.
+//! The foreign keys of a server that refer to tables of the schema.
 
 use super::connection::MysqlConnection;
 use super::key_columns::{self, Keys};

@@ -1,8 +1,8 @@
-//! Ids that the server gives to nobody else: others write while a job does.
+//! Reserves ids, so that the server gives them to no other connection while a job writes.
 //!
-//! InnoDB counts apart from transactions: what an insert was given stays given when it is rolled back. So rows of nothing but
-//! defaults are inserted on another connection and rolled back at once, which leaves no row and no lock. One statement is given all
-//! its ids at one time, and with the session's own step they lie so far apart that a few hundred rows take millions of ids.
+//! InnoDB's counters are not part of transactions: a value that an insert was given is not given again after a rollback. So rows of default values
+//! are inserted over another connection and rolled back at once, which leaves no row and no lock. One statement gets all its ids at once.
+//! The session's own increment spaces them so far apart that a few hundred rows reserve millions of ids.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! The second connection of a writer: what runs there is no part of its transaction.
+//! The second connection of a writer. What runs on it is not part of the writer's transaction.
 
 use std::cell::RefCell;
 

@@ -1,5 +1,5 @@
-//! The settings of a session that could change what a statement reads, writes or means, or whether it runs. Each gets a value of our
-//! own: what the server calls the default is what its administrator chose for everybody.
+//! The settings of a session that could change what a statement reads, writes or means, or whether it runs. Each is set to a value of the
+//! library's own, because the administrator of the server chooses the default.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! The descriptors of a connection: what a child after a fork lets go of, instead of the connection.
+//! The descriptors of a connection. A child after a fork closes them instead of the connection.
 
 use std::os::fd::AsRawFd;
 

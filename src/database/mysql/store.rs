@@ -1,4 +1,4 @@
-//! A schema as a handle holds it: connections that are opened when they are needed.
+//! A schema of a server behind a handle: its connections, which are opened when they are needed.
 
 use std::cell::OnceCell;
 use std::sync::Arc;

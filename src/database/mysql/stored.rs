@@ -1,4 +1,4 @@
-//! What becomes of a value in a column.
+//! The result of storing a value in a column.
 
 use crate::values::Value;
 

@@ -1,4 +1,4 @@
-//! What a connection knows of its tables: whether they can undo, the ids that are free, what their columns make of a value.
+//! What a connection has found out about its tables: whether they have transactions, their free ids, how their columns convert values.
 
 use std::collections::HashMap;
 

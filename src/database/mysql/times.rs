@@ -1,4 +1,4 @@
-//! What columns of times make of a text. All of them are read and written at `+00:00`, so no zone shifts anything, and no hour is missing.
+//! How columns of times convert a text. All are read and written at `+00:00`, so no time zone shifts a value, and no hour is missing.
 
 use super::stored::Stored;
 use crate::values::{Value, format_timestamp, parse_timestamp};

@@ -1,4 +1,4 @@
-//! Whether triggers fire when something is written.
+//! Whether writing to a table fires triggers.
 
 use super::connection::MysqlConnection;
 use crate::database::connection::Reads;

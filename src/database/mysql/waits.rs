@@ -1,4 +1,4 @@
-//! Waiting for the locks of others, and the lock of our own that keeps two writers apart.
+//! Waiting for the locks of others, and the lock that keeps two writers of expmig apart.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Making the tables of a schema hold everything: which types are too narrow, and the statements that widen them.
+//! Widens the tables of a schema: which column types are too narrow, and the statements that change them.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -1,5 +1,5 @@
-//! The foreign keys that a widening has dropped and not yet added again, in a table of their own: DDL cannot be undone, and a
-//! widening that is cut off goes on where it was.
+//! A table that records the foreign keys that a widening has dropped and not yet added again. DDL cannot be undone, so a widening that was cut off
+//! continues from this record.
 
 use super::connection::MysqlConnection;
 use super::foreign_key::{Definition, ForeignKey};

@@ -1,4 +1,4 @@
-//! What must hold of a file whatever was done to its bytes: for a target in fuzz/, and for a short run of random damage.
+//! What must hold for a file after any damage to its bytes. A target in fuzz/ and a short test with random damage use this.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What SQLite can do, as far as the code above has to know.
+//! The capabilities of SQLite.
 
 use crate::database::capabilities::Capabilities;
 

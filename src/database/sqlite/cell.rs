@@ -1,4 +1,4 @@
-//! Cells on their way into SQLite's statements, and out of its rows.
+//! Converts values to SQLite's, and back.
 
 use rusqlite::types;
 

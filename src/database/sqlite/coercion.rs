@@ -1,4 +1,4 @@
-//! What a column makes of a value: asked of SQLite itself, in memory.
+//! How a column converts a value, which an in-memory database of SQLite decides.
 
 use super::cell::{Cell, from_sqlite};
 use super::connection::SqliteConnection;

@@ -1,4 +1,4 @@
-//! The connection: opening it, and its errors as ours.
+//! A connection: opening it, and converting its errors.
 
 use std::cell::RefCell;
 use std::os::unix::ffi::OsStrExt;

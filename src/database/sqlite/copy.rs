@@ -1,4 +1,4 @@
-//! Whole copies of a SQLite database, by SQLite's online backup: out of one that is in use, and back into it.
+//! Copies of a whole SQLite database, by SQLite's online backup: from a database that is in use, and back into it.
 
 use std::fs::OpenOptions;
 use std::io::Read;

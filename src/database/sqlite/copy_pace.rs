@@ -1,4 +1,4 @@
-//! When a copy of a database in rollback-journal mode is made in one hold, and when that would keep its writers waiting too long.
+//! Decides when a copy of a database in rollback-journal mode holds one read lock to its end, and when that would block writers for too long.
 
 use std::time::{Duration, Instant};
 

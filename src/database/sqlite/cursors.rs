@@ -1,4 +1,4 @@
-//! Several queries at once, each read as far as the reader likes.
+//! Several queries at the same time, each read at its own pace.
 
 use rusqlite::fallible_streaming_iterator::FallibleStreamingIterator;
 use rusqlite::{Rows, Statement};

@@ -1,4 +1,4 @@
-//! From SQLite's result codes to ours.
+//! Converts SQLite's result codes to errors of the library.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! The counters of AUTOINCREMENT, which a restore must not lower: a run that is written at the time goes on writing to its old id, and
-//! the next run that got it would have the rows of both.
+//! The counters of AUTOINCREMENT, which a restore must not lower. A running tracker goes on writing to the id of its run. If a later run got the same
+//! id, it would have the rows of both.
 
 use rusqlite::backup::{Backup, StepResult};
 use rusqlite::params;

@@ -1,4 +1,4 @@
-//! Ids that no row of a table has or had.
+//! Finds ids that no row of a table has or had.
 
 use super::connection::SqliteConnection;
 use crate::database::connection::{Catalog, Reads};

@@ -1,4 +1,4 @@
-//! Whether a SQLite file is whole.
+//! Checks a SQLite file for damage.
 
 use std::fs::File;
 

@@ -1,4 +1,4 @@
-//! Reading what a SQLite database has.
+//! Reads which tables and columns a SQLite database has.
 
 use rusqlite::{Connection, Row};
 

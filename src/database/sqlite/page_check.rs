@@ -1,9 +1,9 @@
 //! A check of every page of a SQLite file that nobody changes, several times as fast as `PRAGMA quick_check`
 //! (<https://www.sqlite.org/fileformat2.html>).
 //!
-//! It only ever says that a file is sound: each page is used exactly once, each cell lies within its page and beside the others,
-//! each record is as long as its header says, rowids ascend, and an index has as many entries as its table. What it finds odd, and
-//! what it does not know, is left to SQLite to judge: `None` everywhere here.
+//! It only ever says that a file is sound: each page is used exactly once, each cell lies within its page and does not overlap others,
+//! each record is as long as its header says, rowids ascend, and an index has as many entries as its table. If it finds anything odd or unknown,
+//! it returns `None`, and SQLite decides.
 
 use std::collections::HashMap;
 use std::fs::File;

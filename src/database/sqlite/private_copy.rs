@@ -1,8 +1,8 @@
-//! A private copy of a SQLite file, for reading one state of it for as long as that takes.
+//! A private copy of a SQLite file, for reading one state of it for any length of time.
 //!
-//! Who reads a database in rollback-journal mode keeps its writers from committing, and they give up after a while. So the state is
-//! copied, which takes a fraction of the time of any job, and the copy is read. It is ours alone and has no name in any folder: when
-//! it is closed, or the process ends, it is gone.
+//! A reader of a database in rollback-journal mode blocks its writers' commits, and they give up after a while. So the file is copied, which takes
+//! a fraction of the time of any job, and the copy is read. Only this process can open the copy, and it has no name in any folder. It is gone when it
+//! is closed, or when the process ends.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
-//! SQLite's authorizer, which lets a caller's statement do nothing but read.
+//! SQLite's authorizer, which lets a caller's statement only read.
 //!
-//! A connection that cannot write is not enough: `PRAGMA query_only = OFF`, `ATTACH`, `COMMIT` and `load_extension` are no writes.
-//! SQLite asks its authorizer about each thing that a statement does, while it is prepared and, for what virtual tables prepare
-//! themselves, while it runs. Between those the library's own statements must pass, also on the same connection.
+//! A read-only connection is not enough, because `PRAGMA query_only = OFF`, `ATTACH`, `COMMIT` and `load_extension` are not writes.
+//! SQLite asks its authorizer about each action of a statement when the statement is prepared, and again while it runs, for statements that virtual
+//! tables prepare. The library's own statements, which can run in between on the same connection, must be allowed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,5 +1,5 @@
-//! Finding where the rows are that a column finds, by an index in which other columns come first: one look for each of what stands in
-//! those, as long as that is less than reading the table from end to end.
+//! Finds the rows with a given value in one column by an index in which other columns come first: one lookup for each distinct value of those
+//! columns, as long as that takes less time than reading the whole table.
 
 use rusqlite::{ErrorCode, Statement, StatementStatus};
 

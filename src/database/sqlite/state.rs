@@ -1,4 +1,4 @@
-//! One consistent state of a SQLite file, read in place as long as that keeps nobody waiting, and then from a private copy.
+//! One consistent state of a SQLite file. It is read in place as long as that blocks nobody, and from a private copy after that.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! A SQLite file as a handle holds it: connections that are opened when they are needed.
+//! A SQLite file behind a handle: its connections, which are opened when they are needed.
 
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Whether triggers fire when something is written.
+//! Whether writing to a table fires triggers.
 
 use super::connection::SqliteConnection;
 use crate::database::layout::TableLayout;

@@ -1,9 +1,8 @@
-//! Reading a database in WAL mode where SQLite cannot: on a medium that can only be read, or in a folder of somebody else's.
+//! Reads a database in WAL mode where SQLite cannot: on a read-only medium, or in a folder of another user.
 //!
-//! Readers of such a database share two files beside it, `-wal` and `-shm`. Where they are missing and cannot be made, SQLite opens nothing;
-//! and where they can, though the database cannot be written, its owner would meet files of ours that he cannot write to. The log and the
-//! database are one state at each moment, as after a crash. So both are copied, with a look at them before and after, and SQLite
-//! recovers the copy.
+//! Readers of such a database share two files beside it, `-wal` and `-shm`. If they are missing and cannot be created, SQLite cannot open the
+//! database. If they can be created although the database cannot be written, its owner could not write to them. At each moment the database and the
+//! log together are one state, as after a crash. So both are copied, with a check before and after that nothing changed, and SQLite recovers the copy.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;

@@ -1,4 +1,4 @@
-//! Waiting for the locks of others, and who wants to know meanwhile.
+//! Waiting for the locks of others, and the job that is ticked meanwhile.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -1,6 +1,6 @@
-//! The files beside a database in WAL mode, `-wal` and `-shm`: they do not stay if reading made them.
+//! Removes `-wal` and `-shm`, the files beside a database in WAL mode, if reading created them.
 //!
-//! A connection that only reads cannot remove them when it closes; one that may write does, if it is the last.
+//! SQLite does not remove them when a read-only connection closes. It does when a connection that may write closes as the last one.
 
 use std::path::Path;
 use std::time::Duration;

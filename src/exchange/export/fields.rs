@@ -1,4 +1,4 @@
-//! The columns of a row as the members of its object.
+//! Writes the columns of a row as the members of its object.
 
 use super::output::Output;
 use crate::database::Row;

@@ -1,4 +1,4 @@
-//! A document in a file: complete under its name, or not there.
+//! Writes a document to a file, which gets its name only when it is complete.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What a document says of itself: its head, and its end.
+//! The parts of a document that describe it: `format` at its beginning, `metadata` at its end.
 
 use chrono::{SecondsFormat, Utc};
 use serde_json::{Map, Value as Json, json};

@@ -1,4 +1,4 @@
-//! Writes the objects of a document into each other: runs into their trials, metrics into what they are linked from.
+//! Nests the objects of a document: runs in their trials, metrics in the rows that they are linked from.
 
 use std::cmp::Ordering;
 
@@ -92,7 +92,7 @@ impl<'a, 'c, 's> Tree<'a, 'c, 's> {
                 counts.push((known.table.name, known.rows));
                 continue;
             };
-            // What hangs on nothing was counted before. Here every row must have found its place.
+            // Unsound rows were counted before. Here every row must have found its place.
             if node.stream.head.is_some() || node.stream.rows != known.rows {
                 return Err(node.stream.unplaceable("a row does not stand where its keys say"));
             }

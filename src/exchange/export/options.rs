@@ -1,4 +1,4 @@
-//! What a caller can ask of an export.
+//! The options of an export.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ pub struct ExportOptions {
     pub indent: u32,
     /// How the document is written: "json", which is all there is; `None` for that.
     pub format: Option<String>,
-    /// Leave out rows that hang on nothing, and say so in the document, instead of failing.
+    /// Leave out unsound rows, and say so in the document, instead of failing.
     pub skip_unsound: bool,
     pub progress: Option<ProgressSink>,
     pub cancel: Option<CancelToken>,

@@ -1,4 +1,4 @@
-//! The order of the document: trials by id, their runs by id, what is below a run by its indices, links by what they link.
+//! The order of the document: trials by id, their runs by id, rows below a run by their indices, links by the row that they link.
 
 use smallvec::SmallVec;
 

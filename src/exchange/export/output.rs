@@ -1,4 +1,4 @@
-//! Writing JSON: brackets, commas, and white space where it is wanted.
+//! Writes JSON: brackets, commas, and white space if it is indented.
 
 use serde_json::Value as Json;
 

@@ -1,4 +1,4 @@
-//! Exports one experiment: finds its rows, writes the document, and says what it has and what it leaves out.
+//! Exports one experiment: finds its rows, writes the document, and counts its rows and those that are left out.
 
 use std::sync::Arc;
 
@@ -21,22 +21,22 @@ use crate::schema::Call;
 use crate::schema::experiment_manager::{ARTIFACT, METRIC};
 use crate::schema::{Entity, Place, Table};
 
-/// What an export did.
+/// The result of an export.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExportResult {
     /// The size of the document.
     pub bytes: u64,
     /// Rows per table that are in the document.
     pub counts: TableRows,
-    /// Rows per table that hang on nothing, or that cannot be without a link which leads out of it, and are not in it.
+    /// Rows per table that are not in it, because they are unsound, or because a link that they must have leads out of the experiment.
     pub left_out: TableRows,
-    /// Rows of tables that are not ours, which hang on the experiment.
+    /// Rows of other tables that refer to the experiment.
     pub behind: Vec<OutsideReference>,
-    /// Links of extra columns that lead out of it and are NULL there: table, column, and how many.
+    /// Links of extra columns that lead out of the document and are NULL in it: table, column, and how many.
     pub cut_links: Vec<(&'static str, String, u64)>,
-    /// Columns that are computed, whose values are not there: table, column, and how many rows.
+    /// Generated columns, whose values are not in the document: table, column, and how many rows.
     pub computed: Vec<(&'static str, String, u64)>,
-    /// Values of which what is read, and so the document, does not tell all: table, column, and how many.
+    /// Values of which the document has only the text, because the column holds more than that text: table, column, and how many.
     pub untold: Vec<(&'static str, String, u64)>,
     /// The digest in the document; `None` if it does not have everything of the experiment.
     pub digest: Option<Hash>,
@@ -139,10 +139,10 @@ fn select(
         return Ok((all, TableRows::new()));
     }
     if !options.skip_unsound {
-        let message = format!("{} rows of experiment {experiment} hang on nothing", all.problems.count);
+        let message = format!("{} rows of experiment {experiment} are unsound", all.problems.count);
         let error = Error::new(Status::Validation, Domain::ImportExport, message)
             .detail("experiment_id", experiment)
-            .hint("repair them, or export with EXPMIG_EXPORT_SKIP_UNSOUND, which leaves them out and says so");
+            .hint("repair the rows that the details name, or leave them out with EXPMIG_EXPORT_SKIP_UNSOUND");
         return Err(all.problems.name_in(error));
     }
     let mut kept = Selection::read(reader, layout, experiment, Scope { sound_only: true, ..Scope::default() }, job)?;

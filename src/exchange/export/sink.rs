@@ -1,4 +1,4 @@
-//! Where a document goes.
+//! The destinations of a document: a callback, a string, a file.
 
 use std::io::Write;
 

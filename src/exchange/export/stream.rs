@@ -1,4 +1,4 @@
-//! The rows of one table in the order of the document, and where in it each of them belongs.
+//! Reads the rows of one table in the order of the document, and tells where in the document each belongs.
 
 use super::fields::Fields;
 use super::order::{Index, Indices, NodeOrder};

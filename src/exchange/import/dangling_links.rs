@@ -1,5 +1,5 @@
-//! Links of a document that lead to no row of it. Where losses are allowed they become NULL, or, where the target refuses NULL, their
-//! rows are taken out again, and what hangs on those: only when all was read it is known which these are.
+//! Links of a document that refer to a row which the document does not have. If losses are allowed, they become NULL. If the target refuses NULL,
+//! their rows are removed again, with everything that belongs to them. Which links these are is known only at the end of the document.
 
 use super::target::Target;
 use super::walk::Walked;

@@ -1,4 +1,4 @@
-//! The new ids of rows that other rows of the document refer to in extra columns: those that were read, and those that come later.
+//! The new ids of rows to which extra columns of the document refer, both of rows that were read and of rows that come later.
 
 use super::reader::Reader;
 use crate::error::{Domain, Error, NAMED, Result, Status};

@@ -1,4 +1,4 @@
-//! The bytes of a document, read piece by piece; the offset of each is known.
+//! Reads the bytes of a document piece by piece, and knows the offset of each.
 
 use std::io::{ErrorKind, Read};
 use std::ops::Range;

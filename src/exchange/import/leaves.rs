@@ -1,4 +1,4 @@
-//! The metrics, or the artifacts, that a document has had so far: each is one row, however often it appears.
+//! The metrics, or the artifacts, that were read so far. Each becomes one row, however often it appears.
 
 use std::hash::{BuildHasher, RandomState};
 

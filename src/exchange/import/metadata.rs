@@ -1,4 +1,4 @@
-//! What a document says of itself: `format` and `metadata`.
+//! The parts of a document that describe it: `format` and `metadata`.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! The ids that imported rows get.
+//! Assigns the new ids of imported rows.
 
 use crate::database::{Connection, Layout};
 use crate::error::{Domain, Error, NAMED, Result, Status};

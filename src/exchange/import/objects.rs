@@ -1,4 +1,4 @@
-//! What a reader has to know of each object of a document: its keys, what can stand below it, and how its row hangs on others.
+//! What a reader knows about each kind of object in a document: its keys, the objects below it, and the row that its row belongs to.
 
 use std::sync::LazyLock;
 

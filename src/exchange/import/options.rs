@@ -1,4 +1,4 @@
-//! What a caller can ask of an import.
+//! The options of an import.
 
 use crate::digest::OnDuplicate;
 use crate::error::{Domain, Error, Result};
@@ -18,10 +18,10 @@ pub struct ImportOptions {
     /// listed. So are links to rows that the document does not have: they become NULL, or their rows are left out with all that hangs on
     /// them where the target refuses NULL.
     pub allow_lossy: bool,
-    /// Import what a document of the older command-line tool has. It does not say what its metrics belong to: they are imported and hang
-    /// on nothing. Such documents are refused otherwise.
+    /// Import what a document of the older command-line tool has. Such a document does not say what its metrics belong to, so they are
+    /// linked to nothing. By default it is refused.
     pub allow_unlinked: bool,
-    /// A single value of the document has at most so many bytes, as it is written there. More than 0.
+    /// The maximum number of bytes of a single value, as it is written in the document. More than 0.
     pub max_value_bytes: usize,
     pub progress: Option<ProgressSink>,
     pub cancel: Option<CancelToken>,

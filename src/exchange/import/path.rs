@@ -1,4 +1,4 @@
-//! Where in a document something is: `$.trials[0].trial_runs[2].epochs[5].idx`.
+//! The place of something in a document: `$.trials[0].trial_runs[2].epochs[5].idx`.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Reading back what was imported: it has to be what the document says.
+//! Reads back what was imported, and compares it with the counts and the digest of the document.
 
 use super::metadata::Metadata;
 use super::target::Target;
@@ -74,7 +74,7 @@ pub fn prove(
     // With a digest to compare, only rows that links reach and that are gone would not be noticed.
     let certain = expected == Some(found.experiment);
     let wrong = copy.miscounted(connection, layout, &walked.rows, |table| match table.place {
-        // Metrics that hang on nothing were counted before.
+        // Metrics that are linked to nothing were counted before.
         Place::Leaf(METRIC) => walked.metrics_before.is_none(),
         place => !certain || matches!(place, Place::Leaf(_)),
     })?;
@@ -112,7 +112,7 @@ pub fn doubts(metadata: &Metadata, into: &mut Vec<String>) {
     if metadata.complete == Some(false) || metadata.left_out > 0 {
         let left_out = match metadata.left_out {
             0 => String::new(),
-            rows => format!(" ({rows} rows that hang on nothing were left out)"),
+            rows => format!(" ({rows} rows were left out)"),
         };
         into.push(format!("the document does not have everything of the experiment that was exported{left_out}"));
     }
@@ -124,7 +124,7 @@ pub fn doubts(metadata: &Metadata, into: &mut Vec<String>) {
     }
     if !metadata.behind.is_empty() {
         let tables = listed(&metadata.behind);
-        into.push(format!("rows of other tables hung on the experiment and are not in the document: {tables}"));
+        into.push(format!("rows of other tables referred to the experiment and are not in the document: {tables}"));
     }
     if metadata.complete != Some(false) && metadata.left_out == 0 && metadata.digest.is_none() {
         into.push("the document has no digest, so it could not be checked that it is what was exported".to_owned());

@@ -1,4 +1,4 @@
-//! Cells as a document writes them: docs/export-format.md, "Values".
+//! Reads the values of cells from a document (docs/export-format.md, "Values").
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

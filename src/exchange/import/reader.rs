@@ -1,6 +1,6 @@
-//! A pull parser for documents of any size: whoever calls says what has to come next, and an error says where that was not so.
+//! A pull parser for documents of any size. The caller says what must come next; if something else comes, the error says where.
 //!
-//! The grammar of strings and numbers is that of [`crate::values::json`]; here are only objects and lists.
+//! The grammar of strings and numbers is in [`crate::values::json`]; this file handles objects and lists.
 
 mod number;
 

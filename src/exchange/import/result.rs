@@ -1,4 +1,4 @@
-//! What an import did.
+//! The result of an import.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use crate::database::Losses;
 use crate::digest::{Hash, hex};
 
-/// What an import did.
+/// The result of an import.
 #[derive(Clone, Debug)]
 pub struct ImportResult {
     /// The id that the experiment has in the document.
@@ -21,11 +21,11 @@ pub struct ImportResult {
     pub items_processed: u64,
     /// Rows written, by table.
     pub tables: Vec<(&'static str, u64)>,
-    /// Of these, metrics that hang on nothing, because a document of the older tool does not say what they belong to.
+    /// Of these, metrics that are linked to nothing, because a document of the older tool does not say what they belong to.
     pub unlinked_metrics: u64,
-    /// The new ids of trials, runs, metrics and artifacts: first ids and how many follow each, in the order of their first
-    /// appearance in the document; more than one block only where another client of a server took ids between. `None` if ids were
-    /// preserved or nothing was written.
+    /// The new ids of trials, runs, metrics and artifacts, as blocks of a first id and a count, in the order in which the rows first appear
+    /// in the document. There is more than one block only if another client of a server took ids in between. `None` if ids were preserved
+    /// or nothing was written.
     pub id_map: Option<[Vec<(i64, u64)>; 4]>,
     /// The file that the document says it was exported from.
     pub source_database: Option<String>,
@@ -37,7 +37,7 @@ pub struct ImportResult {
     pub digest_algorithm: &'static str,
     /// Columns that were added to the target: table and name.
     pub added_columns: Vec<(&'static str, String)>,
-    /// What the target could not hold as it is.
+    /// Values that the target could not hold unchanged.
     pub lossy: Losses,
     pub warnings: Vec<String>,
     pub duration: Duration,

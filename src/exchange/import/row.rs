@@ -1,4 +1,4 @@
-//! One row while its object is read.
+//! One row while its object is being read.
 
 use crate::spill::CellBuffer;
 use crate::values::ValueRef;

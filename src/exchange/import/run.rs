@@ -1,4 +1,4 @@
-//! The whole import: read and write, judge, prove, commit.
+//! The whole import: reads and writes, checks values, proves the result, commits.
 
 use std::io::Read;
 use std::sync::Arc;
@@ -103,7 +103,7 @@ fn judge(
     }
     if walked.unlinked() > 0 {
         let rows = walked.unlinked();
-        notes.push(format!("{rows} metrics hang on nothing: the document does not say what they belong to"));
+        notes.push(format!("{rows} metrics are linked to nothing: the document does not say what they belong to"));
     }
     notes.extend(left_out_message(&walked.left_out));
     if target.losses.count > 0 {

@@ -1,4 +1,4 @@
-//! Writing the rows of a document, many at a time, into tables that may differ from those they came from.
+//! Writes the rows of a document, many at a time, into tables that may differ from those of the source.
 
 mod extra_columns;
 

@@ -1,4 +1,4 @@
-//! `add_metadata`: notes about a metric, under the reserved key `_metadata` of its labels.
+//! `add_metadata`: adds notes about a metric, under the reserved key `_metadata` of its labels.
 
 use super::cells;
 use crate::error::Result;

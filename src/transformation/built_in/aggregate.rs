@@ -1,4 +1,4 @@
-//! `aggregate`: the total computed from the labels.
+//! `aggregate`: computes the total from the labels.
 
 use super::{cells, numbers};
 use crate::error::Result;

@@ -1,4 +1,4 @@
-//! What the cells of a metric hold, and the texts for what they do not.
+//! Reads the cells of a metric, and the messages about cells that cannot be transformed.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! `legacy_to_per_label`: labels for metrics that have none, or have them in an older form.
+//! `legacy_to_per_label`: makes labels for metrics that have none, or renames labels of an older form.
 
 use super::cells;
 use crate::error::Result;

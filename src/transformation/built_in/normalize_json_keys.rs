@@ -1,4 +1,4 @@
-//! `normalize_json_keys`: labels under other names.
+//! `normalize_json_keys`: renames labels.
 
 use super::cells;
 use crate::error::Result;

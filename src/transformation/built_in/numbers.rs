@@ -1,4 +1,4 @@
-//! What `scale` and `round` share: computing with the total and with the numbers of the labels.
+//! Code that `scale` and `round` share: changes the total and the numbers of the labels.
 
 use std::borrow::Cow;
 

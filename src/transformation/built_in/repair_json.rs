@@ -1,4 +1,4 @@
-//! `repair_json`: JSON for what is nearly JSON.
+//! `repair_json`: makes JSON of texts that are nearly JSON.
 
 use super::cells;
 use crate::error::Result;

@@ -1,4 +1,4 @@
-//! `round`: numbers with fewer digits.
+//! `round`: rounds numbers to fewer digits.
 
 use super::numbers::{Target, compute};
 use crate::error::Result;

@@ -1,4 +1,4 @@
-//! `scale`: numbers multiplied, and shifted.
+//! `scale`: multiplies numbers, and adds an offset.
 
 use super::numbers::{Target, compute};
 use crate::error::Result;

@@ -1,6 +1,6 @@
-//! The rules document: what shall be done to which metrics.
+//! The rules document: which transformations apply to which metrics.
 //!
-//! [`Rules::parse`] believes nothing: `strict_json` finds what is no JSON, `node` reads values and names the path of what is wrong,
+//! [`Rules::parse`] trusts nothing: `strict_json` refuses text that is not JSON, `node` reads values and names the path of what is wrong,
 //! and each built-in transformation reads its own parameters. Nothing here looks at a database.
 
 mod node;

@@ -1,4 +1,4 @@
-//! A value of a rules document that knows where it stands, so that every complaint names its path.
+//! A value of a rules document that knows its path, so that every error names it.
 
 use super::path;
 use crate::error::{Domain, Error, Result, Status};

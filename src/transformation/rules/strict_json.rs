@@ -1,4 +1,4 @@
-//! Whether a rules document is JSON without a key twice, before anything of it is believed.
+//! Checks that a rules document is JSON without duplicate keys, before anything else reads it.
 
 use super::path;
 use crate::error::{Error, Result};

@@ -1,4 +1,4 @@
-//! What later transformations changed again.
+//! Finds metrics that later transformations changed again.
 
 use std::collections::BTreeSet;
 

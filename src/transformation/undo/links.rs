@@ -1,4 +1,4 @@
-//! The links that were moved to copies: whether they are as they were left, and back again.
+//! The links that were moved to copies: checks whether they are unchanged, and moves them back.
 
 use super::Undoing;
 use crate::database::{Layout, Next};

@@ -1,4 +1,4 @@
-//! A row of the log, and what has become of its metric.
+//! A row of the undo log, and the present state of its metric.
 
 use super::Undoing;
 use crate::database::{Row, TableLayout};

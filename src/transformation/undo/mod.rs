@@ -1,6 +1,7 @@
-//! Undoing a transformation: its metrics get back what they had, byte for byte, unless somebody changed them since.
+//! Undoes a transformation: restores the old values of its metrics, byte for byte, unless they were changed since.
 //!
-//! `later_transformations` and `links` find what must not be restored, `log_entry` says so of each metric, `restore` writes, `links` moves back.
+//! `later_transformations` and `links` find metrics that must not be restored, `log_entry` decides for each metric, `restore` writes the
+//! old values, `links` moves links back.
 
 mod later_transformations;
 mod links;

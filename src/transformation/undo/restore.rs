@@ -1,4 +1,4 @@
-//! Giving metrics back what they had.
+//! Restores the old values of metrics.
 
 use smallvec::{SmallVec, smallvec};
 

@@ -1,4 +1,4 @@
-//! What Python prints, and what it does not.
+//! Tests of what is, and what is not, a Python literal.
 
 use super::{NonFinite, Trouble, is_python_literal, to_json};
 use crate::values::json::{MAX_DEPTH, canonicalize};

@@ -1,4 +1,4 @@
-//! `validate` and `compare`.
+//! The commands `validate` and `compare`.
 
 use expmig::validation::Scope;
 use expmig::{Severity, ValidateOptions};

@@ -1,4 +1,4 @@
-//! `export` and `import`.
+//! The commands `export` and `import`.
 
 use std::io::Write;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! `list`, `info`, `query`, `digest`, and `widen`, which looks first.
+//! The commands `list`, `info`, `query`, `digest` and `widen`. `widen` shows what it would change before it changes anything.
 
 use expmig::digest::hex;
 use expmig::{Manager, Next, Value, ValueRef};

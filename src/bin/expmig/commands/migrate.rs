@@ -1,4 +1,4 @@
-//! `plan` and `migrate`: from one or several databases, one or several experiments.
+//! The commands `plan` and `migrate`, for one or several experiments of one or several databases.
 
 use std::path::Path;
 
@@ -97,7 +97,7 @@ pub fn plan(session: &Session, arguments: &Migrate) -> Outcome<()> {
     }
 }
 
-/// What people look for in a plan.
+/// Prints the parts of a plan that people look for.
 fn describe(session: &Session, what: &str, plan: &Json) -> Outcome<()> {
     let number = |pointer: &str| plan.pointer(pointer).and_then(Json::as_u64);
     session.line(format_args!("{what}: {} would be copied", count(number("/items_total").unwrap_or(0), "row")))?;
@@ -114,7 +114,10 @@ fn describe(session: &Session, what: &str, plan: &Json) -> Outcome<()> {
         .collect();
     session.table(&["TABLE", "ROWS", "UNSOUND"], &[1, 2], &rows)?;
     for (pointer, what) in [
-        ("/unsound/count", "row hangs on nothing|rows hang on nothing"),
+        (
+            "/unsound/count",
+            "row is unsound: a row that it refers to is missing|rows are unsound: a row that they refer to is missing",
+        ),
         ("/odd_values/count", "odd value|odd values"),
         ("/lossy/count", "value does not fit into the target|values do not fit into the target"),
         ("/validation/errors", "error of the validation would stop it|errors of the validation would stop it"),

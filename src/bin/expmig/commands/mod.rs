@@ -1,4 +1,4 @@
-//! One function for each command: opens, makes one call of the library, prints. Each returns the status that the command ends with.
+//! One function for each command. It opens databases, makes one call of the library, prints the result, and returns the exit status.
 
 mod check;
 mod documents;

@@ -1,4 +1,4 @@
-//! What `make install` takes from the command itself: completions and the manual page.
+//! The shell completions and the manual page, which `make install` asks the command for.
 
 use clap::CommandFactory;
 

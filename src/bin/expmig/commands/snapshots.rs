@@ -1,4 +1,4 @@
-//! `snapshot ...`.
+//! The commands `snapshot create`, `list`, `verify`, `restore`, `delete` and `cleanup`.
 
 use expmig::{RestoreOptions, SnapshotOptions};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! `transform` and `undo`.
+//! The commands `transform` and `undo`.
 
 use expmig::{MetricSelection, TransformOptions, UndoOptions};
 

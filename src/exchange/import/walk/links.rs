@@ -1,4 +1,4 @@
-//! Lists of metrics and artifacts: those that are new are written, and all links to them.
+//! Lists of metrics and artifacts: writes the new ones, and all links to them.
 
 use super::{Frame, Walk, next_id};
 use crate::error::{Domain, Error, Result};

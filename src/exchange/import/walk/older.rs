@@ -1,5 +1,5 @@
 //! Documents of the older command-line tool: rows under the names of their columns, `trials[].trial`, `trials[].runs[].run`, and one
-//! list of all metrics, of which it does not say what they belong to (docs/export-format.md, "Documents of the older tool").
+//! list of all metrics, which does not say what they belong to (docs/export-format.md, "Documents of the older tool").
 
 use super::{Frame, MOST_KEPT, Walk, Walked};
 use crate::database::{Connection, Layout};
@@ -155,7 +155,7 @@ impl Walk<'_, '_, '_> {
         frame.document_id.ok_or_else(|| Error::internal(Domain::ImportExport, "an id was read and is not known"))
     }
 
-    /// The list of all metrics. They are written, and hang on nothing.
+    /// The list of all metrics. They are written, but linked to nothing.
     pub(super) fn older_metrics(&mut self) -> Result<()> {
         let leaf = Object::of(self.family, METRIC)?;
         let mut row = self.take_row(leaf.at);
@@ -195,14 +195,14 @@ fn count_metrics(connection: &dyn Connection, layout: &Layout) -> Result<i64> {
 }
 
 impl Walked {
-    /// Metrics that were written and hang on nothing.
+    /// Metrics that were written and are linked to nothing.
     pub fn unlinked(&self) -> u64 {
         let metrics = EXPERIMENT_MANAGER.table_name(METRIC);
         let rows = self.rows.iter().find(|(name, _)| *name == metrics);
         if self.metrics_before.is_some() { rows.map_or(0, |(_, rows)| *rows) } else { 0 }
     }
 
-    /// Fails unless the metrics that hang on nothing are there: no link leads to them, so nothing else would notice.
+    /// Fails unless the metrics that are linked to nothing are there: no other check would notice that they are missing.
     pub fn check_unlinked(&self, connection: &dyn Connection, layout: &Layout) -> Result<()> {
         let Some(before) = self.metrics_before else { return Ok(()) };
         let (written, found) = (self.unlinked(), count_metrics(connection, layout)?.saturating_sub(before));
@@ -212,7 +212,7 @@ impl Walked {
         let error = Error::new(
             Status::Mismatch,
             Domain::ImportExport,
-            "other metrics are there than were written; nothing was changed",
+            "the metrics that were read back are not those that were written; nothing was changed",
         );
         Err(error
             .detail("problem", format!("{written} metrics were written, but there are {found} more than before"))
@@ -240,7 +240,7 @@ impl Reader<'_> {
         );
         self.error_at(offset, Status::Unsupported, what).detail("key", key).hint(
             "export the experiment from its database with this library; or EXPMIG_IMPORT_ALLOW_UNLINKED imports what the document \
-             has, with metrics that hang on nothing (in a document of this library desc is called description); nothing was changed",
+             has, with metrics that are linked to nothing (in a document of this library desc is called description); nothing was changed",
         )
     }
 }
