@@ -14,12 +14,12 @@
 
 namespace expmig {
 
-/** What a callback wants: to go on, or that the call rolls back and throws with status::cancelled. */
+/** The result of a callback: go on, or roll the call back, which then throws with status::cancelled. */
 enum class flow : std::int32_t { proceed = EXPMIG_CALLBACK_CONTINUE, cancel = EXPMIG_CALLBACK_CANCEL };
 
 /**
- * A std::function that answers a flow, or nothing and so always goes on. It may throw: the call is rolled back then, and the exception
- * comes out of it. It is called on the thread that made the call, and must not use the handles of that call.
+ * A std::function that returns a flow, or nothing, which means to go on. If it throws, the call is rolled back and throws the same
+ * exception. It is called on the thread that made the call, and must not use the handles of that call.
  */
 template <class... Arguments>
 class callback {
@@ -49,11 +49,11 @@ private:
     std::function<flow(Arguments...)> function_;
 };
 
-/** How far a call is. Borrowed: lives for the time of one callback. */
+/** The progress of a call. Borrowed: valid only during the callback. */
 struct progress {
     /** What is being done, for a person. */
     std::string_view operation{};
-    /** Rows done, failed ones included; 0 rows in all until they were counted. */
+    /** Rows done, failed ones included; and rows in all, 0 until they were counted. */
     std::uint64_t processed_items = 0, total_items = 0, failed_items = 0;
     /** 0 to 100. */
     double completion_percentage = 0, success_rate = 100;
@@ -65,11 +65,11 @@ struct progress {
     std::uint64_t error_count = 0;
     /** The latest errors, oldest first. */
     std::vector<std::string_view> recent_errors{};
-    /** The last report of a call that succeeded: what it answers or throws changes nothing any more. */
+    /** Whether this is the last report of a call that succeeded. A result or exception of the callback then changes nothing. */
     bool finished = false;
 };
 
-/** Receives progress: at the begin, at most every 100 ms, at least once a second, and at the end if the call succeeds. */
+/** Receives progress: at the beginning, at most every 100 ms, at least once a second, and at the end if the call succeeds. */
 using progress_callback = callback<const progress &>;
 
 namespace detail {
@@ -117,7 +117,7 @@ private:
     std::map<std::thread::id, std::exception_ptr> by_thread_;
 };
 
-/** Runs what a callback does; an exception is kept by `keep` and cancels. */
+/** Runs the body of a callback. `keep` stores an exception, which cancels the call. */
 template <class Body, class Keep>
 std::int32_t guarded(Body &&body, Keep &&keep) noexcept {
     try {
@@ -160,7 +160,7 @@ public:
             options.cancel = from.cancel->get();
     }
 
-    /** Throws unless the call went well: what a callback threw, or the library's error. */
+    /** Throws if the call failed: the exception of a callback, or the library's error. */
     void finish(expmig_status status) {
         if (registered_ != nullptr && !thrown_)
             thrown_ = registered_->take();

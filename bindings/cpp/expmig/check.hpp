@@ -7,14 +7,14 @@
 
 namespace expmig {
 
-/** What a check found. A text that is empty counts as missing. */
+/** An issue that a check reports. An empty text counts as missing. */
 struct finding {
     expmig::severity severity = expmig::severity::error;
     std::string table{}, row_key{}, column{};
     std::string message{}, value{};
 };
 
-/** What a running check sees. Lives for the time of one callback, on its thread. */
+/** What a running check uses. Valid only during the callback, on its thread. */
 class check_context {
 public:
     explicit check_context(const expmig_check_context *context) noexcept : context_(context) {}
@@ -25,7 +25,7 @@ public:
         return id == nullptr ? std::nullopt : std::optional<std::int64_t>(*id);
     }
 
-    /** Runs one SELECT on the very state that is validated. Inside `on_row` more queries can run, and findings be reported. */
+    /** Runs one SELECT on exactly the state that is validated. `on_row` may run more queries and report issues. */
     void query(std::string_view sql, const parameters &params, const row_callback &on_row) const {
         detail::querying(on_row).run(expmig_check_query, context_, sql, params);
     }
@@ -52,7 +52,7 @@ private:
     const expmig_check_context *context_;
 };
 
-/** A check: looks at the data and reports what is wrong. What it throws ends the validation and comes out of it. */
+/** A check: reads the data and reports issues. If it throws, the validation ends and throws the same exception. */
 using check_callback = callback<const check_context &>;
 
 namespace detail {

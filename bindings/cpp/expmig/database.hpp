@@ -9,10 +9,10 @@
 
 namespace expmig {
 
-/** May be used from any thread; calls wait for each other. Managers that were made of it keep what they need. */
+/** An open database. May be used from any thread; calls wait for each other. Managers that were made of it keep what they need. */
 class database {
 public:
-    /** Opens what exists. `url`: the path of a SQLite file, another way to write it, or "mysql://user@host/schema" (expmig_database_open has all). */
+    /** Opens a database that exists. `url`: the path or URL of a SQLite file, or "mysql://user@host/schema" (see expmig_database_open). */
     static database open(std::string_view url, const open_options &options = {}) {
         detail::call call;
         const detail::open_arguments settings(options, call);
@@ -21,7 +21,7 @@ public:
         return database(opened);
     }
 
-    /** As open, of a file, whatever its name is. */
+    /** Like open, but `path` is always the path of a file. */
     static database open_file(const std::filesystem::path &path, const open_options &options = {}) {
         const std::string name = detail::utf8(path);
         // Behind "sqlite:", two slashes begin a URL.
@@ -29,7 +29,7 @@ public:
         return open("sqlite:" + (doubled ? name.substr(std::min(name.find_first_not_of('/'), name.size()) - 1) : name), options);
     }
 
-    /** What it is: JSON, schema "expmig.database/1". */
+    /** Describes the database: JSON, schema "expmig.database/1". */
     std::string info() const {
         char *json = nullptr;
         detail::call call;
@@ -40,10 +40,10 @@ public:
     /** Which columns of a server's tables are too narrow, and the statements that widen them: JSON, schema "expmig.widening/1". */
     std::string plan_widening() const { return widened(0); }
 
-    /** As plan_widening, and runs the statements, each of which is committed by itself. */
+    /** Like plan_widening, but also runs the statements, each of which is committed by itself. */
     std::string widen() const { return widened(EXPMIG_WIDEN_APPLY); }
 
-    /** Runs one SELECT on a consistent state. Whatever the SQL, it can only read. */
+    /** Runs one SELECT on a consistent state. SQL that does more than read is refused. */
     void query(std::string_view sql, const parameters &params, const row_callback &on_row) const {
         detail::querying(on_row).run(expmig_database_query, get(), sql, params);
     }

@@ -30,7 +30,7 @@ struct digest {
 struct experiment {
     std::int64_t id = 0;
     std::optional<std::string> title{}, description{};
-    /** As they are stored: naive ISO 8601, mostly. */
+    /** As they are stored, normally ISO 8601 without a time zone. */
     std::optional<std::string> start_time{}, update_time{};
     std::uint64_t trials = 0, runs = 0;
 };
@@ -39,7 +39,7 @@ struct snapshot {
     std::string id{};
     time_point created_at{};
     std::string description{};
-    /** The caller's, as it was given. */
+    /** The JSON object of the caller, as it was given. */
     std::string metadata_json{};
     /** Rows in all tables. */
     std::uint64_t rows = 0;
@@ -80,7 +80,7 @@ struct restore_result {
 
 struct cleanup_result {
     std::uint64_t deleted = 0;
-    /** Snapshots of a database that resembles this one, which were left because it is not certain that they are its own. */
+    /** Snapshots that were kept, because it is not certain that they belong to this database. */
     std::uint64_t left = 0;
 };
 
@@ -102,7 +102,7 @@ struct hierarchy_result {
 
 struct import_result {
     std::int64_t experiment_id = 0;
-    /** The database had the same experiment already, and nothing was written. */
+    /** Whether nothing was written because the database already had the same experiment. */
     bool skipped = false;
     std::vector<std::string> warnings{};
     std::string json{};

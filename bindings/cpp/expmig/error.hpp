@@ -14,7 +14,7 @@
 
 namespace expmig {
 
-/** What went wrong. Later libraries may answer numbers that are not named here. */
+/** What went wrong. Later libraries may return numbers that are not named here. */
 enum class status : expmig_status {
     ok = EXPMIG_OK,
     invalid_argument = EXPMIG_INVALID_ARGUMENT,
@@ -62,7 +62,7 @@ struct error_info {
     expmig::status status = status::internal;
     expmig::domain domain = domain::database;
     std::string message{};
-    /** What can be done about it; can be empty. */
+    /** What to do about the error; can be empty. */
     std::string hint{};
     /** Whether the same call can succeed later without any change. */
     bool retryable = false;
@@ -77,7 +77,7 @@ struct error_info {
     std::shared_ptr<const error_info> cause{};
 };
 
-/** A call failed; the base of all exceptions of this library. Raised itself for the domains database and migration. */
+/** A call failed. The base of all exceptions of this library, thrown itself for the domains database and migration. */
 class data_migration_error : public std::runtime_error {
 public:
     explicit data_migration_error(error_info info)
@@ -106,7 +106,7 @@ class validation_error : public data_migration_error {
 public:
     using data_migration_error::data_migration_error;
 
-    /** What is wrong, a line each: of many problems the first twenty or so. */
+    /** The problems, one line each. If there are many, the first twenty or so. */
     std::vector<std::string> validation_errors() const {
         std::vector<std::string> problems;
         for (const auto &entry : info().details)
@@ -164,7 +164,7 @@ inline error_info describe(const expmig_error *error) {
     throw data_migration_error(std::move(info));
 }
 
-/** For what these headers refuse themselves, before they call the library. */
+/** For arguments that these headers refuse before they call the library. */
 [[noreturn]] inline void refuse(status status, std::string message) {
     error_info info;
     info.status = status;
@@ -172,7 +172,7 @@ inline error_info describe(const expmig_error *error) {
     throw data_migration_error(std::move(info));
 }
 
-/** Throws unless a call that has no callbacks went well. */
+/** Throws if a call without callbacks failed. */
 inline void check(expmig_status status, expmig_error *error) {
     const owned_error owner(error);
     if (status != EXPMIG_OK)

@@ -11,7 +11,7 @@
 namespace expmig {
 namespace detail {
 
-/** One value of a document, borrowed from its text. Looks no further than it is asked; what is not JSON throws. */
+/** One value of a document, borrowed from its text. It parses only what is asked for, and throws if that is not JSON. */
 class json {
 public:
     explicit json(std::string_view text) : text_(text.substr(0, text.find_last_not_of(blanks) + 1)) {
@@ -58,7 +58,7 @@ public:
         return found;
     }
 
-    /** The member of an object; it has to be there. */
+    /** The member of an object. Throws if it is missing. */
     json operator[](std::string_view name) const {
         std::optional<std::string_view> found;
         each('{', '}', [&](std::size_t &at) {

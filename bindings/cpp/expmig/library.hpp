@@ -13,7 +13,7 @@
 
 namespace expmig {
 
-/** A time, UTC, to the microsecond. Unlike std::chrono::system_clock's own it holds every year that the library can name. */
+/** A time, UTC, in microseconds. Unlike the time_point of std::chrono::system_clock, it holds every year that the library can return. */
 using time_point = std::chrono::time_point<std::chrono::system_clock, std::chrono::microseconds>;
 
 /** The version of the library that is running, "0.1.0". */
@@ -25,7 +25,7 @@ inline std::uint32_t abi_version() noexcept { return expmig_abi_version(); }
 /** Whether the library that is running has all that these headers use. */
 inline bool is_compatible() noexcept { return expmig_abi_version() >= EXPMIG_ABI_VERSION; }
 
-/** How it was built: JSON, schema "expmig.build/1". */
+/** How the library was built: JSON, schema "expmig.build/1". */
 inline std::string_view build_info() noexcept { return expmig_build_info(); }
 
 namespace detail {
@@ -55,7 +55,7 @@ inline std::string_view view(const char *text) noexcept { return text == nullptr
 
 } // namespace detail
 
-/** Asks running calls to stop: any number of them, from any thread or signal handler. It has to live until they have begun. */
+/** Asks running calls to stop: any number of calls, from any thread or signal handler. It must live until these calls have begun. */
 class cancel_token {
 public:
     cancel_token() : token_(expmig_cancel_new()) {
@@ -63,7 +63,7 @@ public:
             throw std::bad_alloc();
     }
 
-    /** For ever: a token cannot be used again. */
+    /** Triggers the token, which cannot be reset. */
     void trigger() const noexcept { expmig_cancel_trigger(token_.get()); }
 
     const expmig_cancel *get() const noexcept { return token_.get(); }

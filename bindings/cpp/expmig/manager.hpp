@@ -10,13 +10,16 @@
 
 namespace expmig {
 
-/** Takes the next piece of a document. */
+/** Receives the next piece of a document. */
 using write_callback = callback<std::string_view>;
 
 /** Fills the buffer with the next bytes of a document and says how many there are; 0 at the end. */
 using read_callback = std::function<std::size_t(char *buffer, std::size_t capacity)>;
 
-/** May be used from any thread; calls wait for each other. Keeps what it needs of its database. */
+/**
+ * A database, with all functions that work on it. May be used from any thread; calls wait for each other. Keeps what it needs of its
+ * database.
+ */
 class manager {
 public:
     /** Touches no file. */
@@ -53,7 +56,9 @@ public:
         return text([&](char **json, auto error) { return expmig_experiment_list(get(), json, error); });
     }
 
-    /** Equal for equal experiments, whatever their ids and the order of their rows. */
+    /**
+     * Computes the content digest of an experiment. Equal experiments have equal digests, whatever their ids and the order of their rows.
+     */
     expmig::digest digest(std::int64_t experiment_id, const job_options &options = {}) const {
         expmig::digest made;
         detail::call call;
@@ -62,7 +67,7 @@ public:
         return made;
     }
 
-    /** Compares by content; different experiments are no error. */
+    /** Compares two experiments by content. If they differ, that is not an error. */
     comparison compare(std::int64_t experiment_id, const manager &other, std::int64_t other_experiment_id,
                        const job_options &options = {}) const {
         detail::call call;
@@ -75,7 +80,7 @@ public:
         return {equal, std::move(text)};
     }
 
-    /** Checks the data. What is wrong with it is no error of the call: it is in the report. */
+    /** Checks the data. Defects of the data are not an error of the call: they are in the report. */
     report validate(const validate_options &options = {}) const {
         detail::call call(thrown());
         const auto settings = detail::to_c(options, call);
@@ -84,7 +89,7 @@ public:
         return report(made);
     }
 
-    /** Checks the hierarchy of one experiment, and answers in short. */
+    /** Checks the hierarchy of one experiment. The result is short; that of validate has more details. */
     hierarchy_result validate_hierarchy(std::int64_t experiment_id) const {
         std::int32_t valid = 0;
         const std::string json = text([&](char **issues, auto error) {
@@ -93,7 +98,9 @@ public:
         return {valid != 0, detail::strings(detail::json(json)["issues"])};
     }
 
-    /** What is wrong with per-label values that stand in no database yet, one line for each kind; nothing if they are fine. */
+    /**
+     * Checks per-label values before you store them. Returns one line for each kind of defect; an empty result means that they are valid.
+     */
     static std::vector<std::string> validate_metric_json(std::string_view json) {
         std::int32_t valid = 0;
         const std::string issues = text([&](char **made, auto error) {
@@ -105,7 +112,7 @@ public:
         return messages;
     }
 
-    /** Every validation, and every migration with the conservative strategy, runs the check from now on. */
+    /** Registers a check. From now on every validation, and every migration with the conservative strategy, runs it. */
     void register_check(std::string_view name, check_callback check) const {
         using registered = detail::registered_check;
         auto made = std::make_unique<registered>(registered{std::move(check), thrown_});
@@ -116,7 +123,7 @@ public:
                                           call.error()));
     }
 
-    /** As register_check; each row that the SELECT answers is an issue. */
+    /** Registers a check that is a SELECT: each row of its result is an issue. */
     void register_check_sql(std::string_view name, std::string_view sql) const {
         detail::call call;
         call.finish(expmig_check_register_sql(get(), detail::c_text(name).get(), detail::c_text(sql).get(), call.error()));
@@ -127,7 +134,7 @@ public:
         call.finish(expmig_check_unregister(get(), detail::c_text(name).get(), call.error()));
     }
 
-    /** Makes a snapshot of the whole database; answers its id. */
+    /** Makes a snapshot of the whole database. Returns its id. */
     std::string create_snapshot(std::string_view description = {}, const snapshot_options &options = {}) const {
         detail::call call;
         const detail::snapshot_arguments settings(options, call);
@@ -137,12 +144,14 @@ public:
         return detail::take(id);
     }
 
-    /** The snapshots in the folder, of other databases too. `pattern`: only those of which the id or the description matches this glob. */
+    /**
+     * Lists the snapshots in the folder, also those of other databases. `pattern`: only snapshots whose id or description matches this glob.
+     */
     snapshot_list snapshots(std::optional<std::string_view> pattern = {}) const {
         return list_snapshots(EXPMIG_TIME_UNKNOWN, pattern);
     }
 
-    /** Those that were made then or later. */
+    /** The same, only for snapshots that were made at that time or later. */
     template <class Duration>
     snapshot_list snapshots_since(std::chrono::time_point<std::chrono::system_clock, Duration> since,
                                   std::optional<std::string_view> pattern = {}) const {
@@ -156,7 +165,7 @@ public:
         return detail::read_snapshot(detail::json(json));
     }
 
-    /** Throws unless the snapshot is as it was made. */
+    /** Checks whether a snapshot is still as it was made. Throws if it is not. */
     void verify_snapshot(std::string_view snapshot_id, const job_options &options = {}) const {
         detail::call call;
         const auto settings = detail::to_c(options, call);
@@ -182,7 +191,7 @@ public:
         call.finish(expmig_snapshot_delete(get(), detail::c_text(snapshot_id).get(), call.error()));
     }
 
-    /** Keeps the newest snapshots of this database; answers how many others were deleted. */
+    /** Keeps the newest snapshots of this database and deletes its other ones. Returns how many were deleted. */
     std::uint64_t cleanup_snapshots(std::int64_t keep_count) const {
         std::uint64_t deleted = 0;
         detail::call call;
@@ -190,7 +199,7 @@ public:
         return deleted;
     }
 
-    /** The same; with claim, snapshots of a database that only resembles this one count as this one's, too. */
+    /** The same. With `claim`, it treats snapshots of a database that only resembles this one as snapshots of this database. */
     cleanup_result cleanup_snapshots(std::int64_t keep_count, bool claim) const {
         cleanup_result done;
         detail::call call;
@@ -209,12 +218,12 @@ public:
         return migrate_into(target.get(), experiment_id, options);
     }
 
-    /** What migrate would do: schema "expmig.plan/1". Writes nothing. */
+    /** Reports what migrate would do: schema "expmig.plan/1". Writes nothing. */
     std::string plan(std::int64_t experiment_id, const migrate_options &options = {}) const {
         return plan_into(nullptr, experiment_id, options);
     }
 
-    /** What migrate_to would do. */
+    /** Reports what migrate_to would do. */
     std::string plan_to(const manager &target, std::int64_t experiment_id, const migrate_options &options = {}) const {
         return plan_into(target.get(), experiment_id, options);
     }
@@ -238,7 +247,7 @@ public:
         });
     }
 
-    /** Gives the metrics of a transformation back what they had, byte for byte. */
+    /** Restores the old values of the metrics of a transformation, byte for byte. */
     undo_result undo(std::int64_t transform_id, const undo_options &options = {}) const {
         detail::call call;
         const auto settings = detail::to_c(options, call);
@@ -247,7 +256,7 @@ public:
         return detail::read_undo(detail::take(json));
     }
 
-    /** What can be undone, the newest first. */
+    /** Lists the transformations that can be undone, the newest first. */
     std::vector<undoable_transformation> undoable() const {
         const std::string json =
             text([&](char **made, auto error) { return expmig_transform_list(get(), made, error); });
@@ -257,7 +266,10 @@ public:
         return all;
     }
 
-    /** Keeps what undoes the newest transformations; answers how many can be undone no more. */
+    /**
+     * Keeps the undo log of the newest transformations and removes that of the others. Returns how many transformations can no longer be
+     * undone.
+     */
     std::uint64_t forget_transformations(std::int64_t keep_count, const job_options &options = {}) const {
         detail::call call;
         const auto settings = detail::to_c(options, call);
@@ -266,7 +278,7 @@ public:
         return forgotten;
     }
 
-    /** The rules of this manager can name the transformation from now on. */
+    /** Registers a transformation. From now on the rules of this manager can name it. */
     void register_transformation(std::string_view name, transform_callback transform) const {
         using registered = detail::registered_transformation;
         auto made = std::make_unique<registered>(registered{std::move(transform), thrown_});
@@ -282,7 +294,7 @@ public:
         call.finish(expmig_transformation_unregister(get(), detail::c_text(name).get(), call.error()));
     }
 
-    /** Hands out the experiment as one JSON document (docs/export-format.md), in pieces. */
+    /** Exports the experiment as one JSON document (docs/export-format.md), in pieces. */
     void export_experiment(std::int64_t experiment_id, const write_callback &write, const export_options &options = {}) const {
         writing state{write, {}};
         const detail::export_arguments settings(options, state.call);
@@ -290,7 +302,7 @@ public:
                                                    state.call.error()));
     }
 
-    /** Into a file, which is complete before it gets its name. */
+    /** The same into a file, which gets its name only when it is complete. */
     void export_to_file(std::int64_t experiment_id, const std::filesystem::path &path, const export_options &options = {}) const {
         detail::call call;
         const detail::export_arguments settings(options, call);
@@ -307,7 +319,7 @@ public:
         return detail::take(document);
     }
 
-    /** Imports the experiment of a document as it is read, in one transaction. */
+    /** Imports the experiment of a document while it reads the document, in one transaction. */
     import_result import_experiment(const read_callback &read, const import_options &options = {}) const {
         reading state{read, {}};
         return imported(options, state.call, [&](auto settings, auto id, auto json, auto error) {

@@ -38,26 +38,26 @@ enum class log_level : std::int32_t {
     debug = EXPMIG_LOG_DEBUG,
 };
 
-/** Receives log records, one line each. What it throws is dropped: a log cannot fail a call. */
+/** Receives log records, one line each. Its exceptions are dropped, because a log cannot make a call fail. */
 using log_callback = std::function<void(log_level level, std::string_view message)>;
 
 struct open_options {
     bool create = false;
     bool readonly = false;
-    /** Open although this process has the file open through another copy of SQLite, whose locks will be lost. */
+    /** Open although this process has the file open through another copy of SQLite. The locks of that copy will be lost. */
     bool allow_shared_process = false;
     /** How long to wait for other connections' locks. */
     std::optional<std::chrono::milliseconds> busy_timeout{};
     /** The password for a server, instead of one in the URL. */
     std::optional<std::string> password{};
-    /** Asked for it, once, where `password` is not given. What it throws comes out of open. */
+    /** Called once for the password if `password` is not given. If it throws, open throws the same exception. */
     std::function<std::string()> ask_password{};
     /** The longest time for which reading keeps writers of a SQLite file in rollback-journal mode waiting; what takes longer is read from a
         private copy. 0: no limit, so no copy. */
     std::optional<std::chrono::milliseconds> max_read_lock{};
     /** The folder for private copies, instead of the one where SQLite puts its temporary files. */
     std::optional<std::filesystem::path> temp_dir{};
-    /** As create, and create the tables also beside those of others. */
+    /** Like create, but create the tables also beside other tables, which are not changed. */
     bool create_beside = false;
     progress_callback on_progress{};
     const cancel_token *cancel = nullptr;
@@ -71,7 +71,7 @@ struct manager_options {
     std::optional<expmig::log_level> log_level{};
 };
 
-/** Of calls that take a while and need nothing else. */
+/** Options of calls that take a while and need nothing else. */
 struct job_options {
     progress_callback on_progress{};
     const cancel_token *cancel = nullptr;
@@ -88,7 +88,7 @@ struct validate_options {
 };
 
 struct snapshot_options {
-    /** A JSON object that is kept with the snapshot as it is. */
+    /** A JSON object that is kept unchanged with the snapshot. */
     std::optional<std::string> metadata_json{};
     progress_callback on_progress{};
     const cancel_token *cancel = nullptr;
@@ -114,7 +114,7 @@ struct migrate_options {
     bool snapshot = false;
     std::optional<std::int64_t> batch_size{};
     std::optional<std::string> title_prefix{};
-    /** A rules document: the metrics of the copy are transformed by it. */
+    /** A rules document, which transforms the metrics of the copy. */
     std::optional<std::string> transformation_rules{};
     progress_callback on_progress{};
     const cancel_token *cancel = nullptr;
@@ -129,7 +129,7 @@ struct metric_selection {
 };
 
 struct transform_options {
-    /** Say what would be done, with examples, and write nothing. */
+    /** Only report what would be done, with examples, and write nothing. */
     bool dry_run = false;
     std::optional<std::int64_t> batch_size{};
     progress_callback on_progress{};
@@ -137,7 +137,7 @@ struct transform_options {
 };
 
 struct undo_options {
-    /** Leave metrics that were changed since as they are, and restore the others. */
+    /** Skip metrics that were changed since the transformation, and restore the others. */
     bool skip_changed = false;
     progress_callback on_progress{};
     const cancel_token *cancel = nullptr;
@@ -161,10 +161,10 @@ struct export_options {
 
 struct import_options {
     bool preserve_ids = false;
-    /** Check timestamps, numbers and per-label values; the structure is checked always. */
+    /** Check timestamps, numbers and per-label values. The structure is always checked. */
     bool validate = true;
     bool add_columns = false;
-    /** Let values change, or be left out, where the database cannot hold them; the result lists them. */
+    /** Allow values to be changed or left out where the database cannot hold them. The result lists them. */
     bool allow_lossy = false;
     /** Accept documents of the older command-line tool; their metrics are linked to nothing. */
     bool allow_unlinked = false;
@@ -198,7 +198,7 @@ void assign(To &to, const std::optional<From> &from) {
         to = static_cast<To>(*from);
 }
 
-/** Never null, as null means all: a vector without elements can have no address. */
+/** Never null, because null means all. The address of an empty vector can be null. */
 inline const std::int64_t *ids(const std::vector<std::int64_t> &from) noexcept {
     static const std::int64_t none = 0;
     return from.empty() ? &none : from.data();
@@ -313,7 +313,7 @@ inline expmig_import_options to_c(const import_options &from, call &call) {
     return to;
 }
 
-/** Options with text, which has to live as long as they do. */
+/** Options together with their text, which must live as long as they do. */
 class snapshot_arguments {
 public:
     snapshot_arguments(const snapshot_options &from, call &call) : metadata_(from.metadata_json) {

@@ -8,7 +8,7 @@
 namespace expmig {
 namespace detail {
 
-/** The items of an owner that makes each of them anew with `at(index)`. Borrowed from the owner. */
+/** The items of an owner, which makes each item when it is accessed, with `at(index)`. Borrowed from the owner. */
 template <class Owner, class Item>
 class indexed_range {
 public:

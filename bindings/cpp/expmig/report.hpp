@@ -12,7 +12,7 @@ struct issue {
     expmig::severity severity = expmig::severity::error;
     /** What is wrong, and which part of the validation found it: "dangling_reference", "foreign_keys". */
     std::string_view kind{}, section{};
-    /** Where: "EPOCH_METRIC", "epoch_idx=3, trial_run_id=7"; the column if it is about one. */
+    /** The table and the row, for example "EPOCH_METRIC" and "epoch_idx=3, trial_run_id=7"; the column, if the issue is about one. */
     std::string_view table{}, row_key{};
     std::optional<std::string_view> column{};
     std::string_view message{};
@@ -29,11 +29,14 @@ public:
     /** Whether there is no error; warnings and infos do not count. */
     bool passed() const { return expmig_report_passed(get()) != 0; }
 
-    /** Those that are listed: all, or as many as issue_limit allows. Borrowed from the report, so not from a temporary one. */
+    /**
+     * The issues that are listed: all, or as many as issue_limit allows. Borrowed from the report, so they cannot be taken from a temporary
+     * one.
+     */
     detail::indexed_range<report, issue> issues() const & { return {*this, expmig_report_issue_count(get())}; }
     void issues() const && = delete;
 
-    /** Listed or not. */
+    /** How many there are, listed or not. */
     std::uint64_t error_count() const { return expmig_report_error_count(get()); }
     std::uint64_t warning_count() const { return expmig_report_warning_count(get()); }
     std::uint64_t info_count() const { return expmig_report_info_count(get()); }

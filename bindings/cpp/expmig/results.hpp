@@ -14,13 +14,16 @@ public:
 
     std::int64_t source_experiment_id() const { return expmig_migration_source_experiment_id(get()); }
 
-    /** Of the copy; of the experiment that was there already if it was skipped; of the target's if trials were appended. */
+    /**
+     * The id of the copy; if the migration was skipped, of the experiment that the target already had; if trials were appended, of the
+     * target experiment.
+     */
     std::int64_t new_experiment_id() const { return expmig_migration_new_experiment_id(get()); }
 
-    /** The target had the same experiment already, and nothing was written. */
+    /** Whether nothing was written because the target already had the same experiment. */
     bool skipped() const { return expmig_migration_skipped(get()) != 0; }
 
-    /** Rows; those that were left out are processed and failed. */
+    /** Rows. A row that was left out counts as processed and as failed. */
     std::uint64_t items_processed() const { return expmig_migration_items_processed(get()); }
     std::uint64_t items_failed() const { return expmig_migration_items_failed(get()); }
     std::uint64_t items_total() const { return expmig_migration_items_total(get()); }
@@ -33,9 +36,9 @@ public:
 
     /** Absent if the strategy computes none. */
     std::optional<digest> source_digest() const { return digest_of(EXPMIG_DIGEST_SOURCE); }
-    /** Of what was written, as it was read back. */
+    /** The digest of the target, as it was read back. */
     std::optional<digest> target_digest() const { return digest_of(EXPMIG_DIGEST_TARGET); }
-    /** What the target's had to be. */
+    /** The digest that the target had to have. */
     std::optional<digest> as_stored_digest() const { return digest_of(EXPMIG_DIGEST_AS_STORED); }
 
     /** The snapshot of the target that was taken first, if one was. Borrowed from the result, as are the next two. */
@@ -73,8 +76,8 @@ struct transform_note {
     std::int64_t metric_id = 0;
     std::string_view metric_type{};
     /**
-     * The transformation that said so; "validate_after_transform"; "backup_original" if an undo could not give back the old value; or
-     * "database" if that refused the row.
+     * The transformation that skipped or failed the metric; "validate_after_transform" if the metric was not valid afterwards;
+     * "backup_original" if an undo could not restore the old value; or "database" if the database refused the row.
      */
     std::string_view transformation{};
     std::string_view reason{};
@@ -85,16 +88,16 @@ class transformation {
 public:
     explicit transformation(expmig_transformation *made) noexcept : result_(made) {}
 
-    /** What undoes it; absent if nothing was changed or kept. */
+    /** The id with which to undo it; absent if nothing was changed or kept. */
     std::optional<std::int64_t> transform_id() const {
         const std::int64_t id = expmig_transformation_transform_id(get());
         return id == 0 ? std::nullopt : std::optional<std::int64_t>(id);
     }
 
-    /** Nothing was written, because only a preview was asked for. */
+    /** Whether nothing was written because the call was only a preview. */
     bool dry_run() const { return expmig_transformation_dry_run(get()) != 0; }
 
-    /** Metrics of the selection; of these, those that some rule is for; each of them is one of the next four. */
+    /** Metrics of the selection; and those among them that some rule matches. Each matched metric is counted in one of the next four. */
     std::uint64_t examined() const { return expmig_transformation_examined(get()); }
     std::uint64_t matched() const { return expmig_transformation_matched(get()); }
     std::uint64_t updated() const { return expmig_transformation_updated(get()); }
@@ -110,7 +113,7 @@ public:
         return std::chrono::nanoseconds(static_cast<std::int64_t>(expmig_transformation_duration_ns(get())));
     }
 
-    /** Those that are listed: all, or the first hundred. */
+    /** The metrics that are listed: all, or the first hundred. */
     std::vector<transform_note> failures() const {
         return notes(expmig_transformation_failure_count(get()), expmig_transformation_failure_at);
     }

@@ -6,7 +6,7 @@
 
 namespace expmig {
 
-/** A metric that is being transformed, and where to say what becomes of it. Lives for the time of one callback, on its thread. */
+/** A metric that is being transformed; its functions say what to do with it. Valid only during the callback, on its thread. */
 class metric_context {
 public:
     metric_context(expmig_transform_context *context, const expmig_metric &metric) noexcept
@@ -14,9 +14,9 @@ public:
 
     std::int64_t id() const noexcept { return metric_.id; }
     std::string_view type() const noexcept { return metric_.metric_type; }
-    /** A real; in an odd database anything. */
+    /** Normally a real, but a database can contain any other value. */
     value total() const noexcept { return value(metric_.total_val); }
-    /** JSON text or null; in an odd database anything. */
+    /** Normally JSON text or null, but a database can contain any other value. */
     value per_label() const noexcept { return value(metric_.per_label_val); }
     /** The parameters of the rule, a JSON object. */
     std::string_view params_json() const noexcept { return metric_.params_json; }
@@ -52,7 +52,10 @@ private:
     const expmig_metric &metric_;
 };
 
-/** Says what becomes of one metric; without a word it stays as it is. What it throws undoes the whole transformation and comes out of it. */
+/**
+ * Says what to do with one metric. If it calls none of the functions that change, skip or fail the metric, the metric stays as it is. If it
+ * throws, the whole transformation is rolled back and throws the same exception.
+ */
 using transform_callback = callback<metric_context &>;
 
 namespace detail {

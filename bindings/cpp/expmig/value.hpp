@@ -59,15 +59,15 @@ public:
     value_type type() const noexcept { return static_cast<value_type>(value_.type); }
     bool is_null() const noexcept { return value_.type == EXPMIG_VALUE_NULL; }
 
-    /** Throws, status::invalid_argument, if it is of another type; so do the next. */
+    /** Throws (status::invalid_argument) if the value has another type; so do the next functions. */
     std::int64_t as_integer() const { return expect(value_type::integer).integer; }
 
-    /** An integer will do. */
+    /** Also accepts an integer. */
     double as_real() const {
         return type() == value_type::integer ? static_cast<double>(value_.integer) : expect(value_type::real).real;
     }
 
-    /** Bytes that should be UTF-8, but need not be in every database; NULs inside are possible. */
+    /** Bytes that should be UTF-8, but a database can contain others. They may contain NULs. */
     std::string_view as_text() const { return bytes(expect(value_type::text)); }
 
     std::string_view as_blob() const { return bytes(expect(value_type::blob)); }
@@ -94,7 +94,7 @@ private:
     expmig_value value_;
 };
 
-/** One row of a query. Borrowed: lives for the time of one callback. */
+/** One row of a query. Borrowed: valid only during the callback. */
 class row {
 public:
     explicit row(const expmig_row &from) noexcept : row_(from) {}

@@ -6,7 +6,7 @@
         manager = DataMigrationManager(db)
         result = manager.migrate_experiment(1)
 
-A call either did the whole job and can prove it, or changed nothing and says why. docs/python.md tells more.
+A call either does the whole job, or changes nothing and says why. See docs/python.md.
 """
 from __future__ import annotations
 

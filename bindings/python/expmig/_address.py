@@ -1,4 +1,4 @@
-"""What the first argument of a DatabaseManager means: a file, the name of a schema, or a URL of either."""
+"""Parses the first argument of a DatabaseManager: a file, the name of a schema, or a URL of either."""
 from __future__ import annotations
 
 import os

@@ -1,7 +1,7 @@
 """isolation="auto": databases and managers of _native, and of a child process (_remote) as soon as this process has the file open through
 another copy of SQLite, at opening or later.
 
-What was open here by then stays open and is left alone: closing it would drop the locks of that other copy.
+What was open in this process by then stays open, because closing it would drop the locks of that other copy.
 """
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Database:
             self.apart = True
 
     def run(self, call: Callable[[], Any], others: tuple[Database, ...] = ()) -> Any:
-        """Makes a call; once more in a child process if the guard objects, which has changed nothing."""
+        """Makes a call. If the guard refuses it, nothing was changed, and the call is made again in a child process."""
         before = [one.apart for one in (self, *others)]
         try:
             return call()
@@ -48,7 +48,7 @@ class Database:
         return call()
 
     def move(self) -> None:
-        """Goes on in a child process."""
+        """Moves the database to a child process."""
         with self._lock:
             if self.apart:
                 return
@@ -115,7 +115,7 @@ class Manager:
         self._recipe = self.inner.recipe = recipe
 
     def made_in(self, database: Any) -> Any:
-        """The like of it in another process."""
+        """Makes an equal manager of this database, which is in another process."""
         made = database.manager(*self._arguments)
         made.recipe = self._recipe
         for (method, name), value in self._registered.items():

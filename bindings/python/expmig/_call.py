@@ -35,7 +35,7 @@ class CancelToken:
 
 
 class Job:
-    """What a call that takes a while is given: who receives progress (a dict), and what cancels it."""
+    """The progress callback, which receives a dict, and the cancel token of a call that takes a while."""
 
     def __init__(self, progress: Callable[[dict[str, Any]], None] | None = None, cancel: CancelToken | None = None) -> None:
         self.progress = progress
@@ -43,7 +43,7 @@ class Job:
 
 
 class _Running(threading.local):
-    """The calls that this thread is inside of, the innermost last."""
+    """The calls that run on this thread, the innermost last."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []

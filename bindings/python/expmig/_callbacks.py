@@ -1,4 +1,4 @@
-"""What the library calls: rows of queries, registered checks, custom transformations."""
+"""The callbacks that the library calls: rows of queries, registered checks, custom transformations."""
 from __future__ import annotations
 
 import weakref
@@ -70,7 +70,7 @@ class Rows:
 
 
 class CheckContext:
-    """What a running check sees and where it reports to. Lives as long as the check runs."""
+    """What a running check uses: the validated state, and the report. Valid only while the check runs."""
 
     def __init__(self, pointer: Any) -> None:
         self._pointer = pointer
@@ -155,7 +155,7 @@ def one_line(reason: str) -> str:
 
 
 class Registered:
-    """Keeps registered callbacks as long as the library may call them: it says when it no longer does."""
+    """Keeps registered callbacks until the library says that it no longer calls them."""
 
     def __init__(self) -> None:
         self._kept: dict[int, Any] = {}

@@ -1,4 +1,4 @@
-"""JSON that keeps every digit. Python's own turns 0.12345678901234567890 into the nearest float and writes another number back."""
+"""JSON that keeps every digit. Python's json module would turn 0.12345678901234567890 into the nearest float, and write that."""
 from __future__ import annotations
 
 import json
@@ -11,7 +11,7 @@ SHORT = re.compile(r"-?[1-9]?[0-9]*\.?[0-9]*$")
 
 
 class ExactNumber(float):
-    """A number of a document that no float is. It counts as the nearest float; ``text`` has all its digits, which is what is written back."""
+    """A number of a document that no float equals. It behaves as the nearest float. ``text`` has all its digits, and is written back."""
 
     text: str
 
@@ -45,7 +45,7 @@ def dumps(value: Any) -> str:
 
 
 def parts(value: Any) -> Iterator[Any]:
-    """Everything inside of a value, and itself."""
+    """A value, and everything inside it."""
     waiting = [value]
     while waiting:
         part = waiting.pop()

@@ -1,4 +1,4 @@
-"""The shared library: loaded by the first call, its functions declared as the header has them."""
+"""The shared library. The first call loads it, and declares its functions as in the header."""
 from __future__ import annotations
 
 import json
@@ -42,7 +42,7 @@ lib = Library()
 
 
 def failed(error: Any) -> Exception:
-    """The exception for an error object of the library, which is freed."""
+    """Makes an exception of an error object of the library, and frees the object."""
     try:
         return error_of(json.loads(lib.expmig_error_to_json(error)))
     finally:
@@ -50,7 +50,7 @@ def failed(error: Any) -> Exception:
 
 
 def options_of(kind: type, **fields: Any) -> Any:
-    """An options struct with its defaults and these fields; None leaves a default."""
+    """An options struct with its defaults, except for these fields; None keeps the default."""
     options = kind()
     if getattr(lib, f"{kind.__name__}_init")(byref(options), sizeof(options)) != c.EXPMIG_OK:
         raise ImportError(f"the library refuses {kind.__name__}; build the package anew")

@@ -1,4 +1,4 @@
-"""Databases and managers of the library, in plain data: what the classes for users are made of."""
+"""Databases and managers of the library, with plain data as arguments and results. The public classes use them."""
 from __future__ import annotations
 
 import json
@@ -30,7 +30,7 @@ def chosen(table: dict[str, int], value: Any, name: str) -> int:
 
 
 def flags(*given: tuple[Any, int]) -> int:
-    """The flags of which the conditions are true."""
+    """The flags whose conditions are true."""
     return sum(bit for wanted, bit in given if wanted)
 
 
@@ -87,7 +87,7 @@ class Database:
 
 
 def documented(function: Any, handle: Handle, *arguments: Any) -> dict[str, Any]:
-    """What a function answers as a JSON document. Its parameters: the handle, these, the document."""
+    """Calls a function that returns a JSON document. Its parameters are the handle, these, and the document."""
     document = c_void_p()
     with handle as opened, Call() as call:
         call.run(function, opened, *arguments, byref(document))
@@ -99,7 +99,7 @@ def parsed(document: bytes) -> dict[str, Any]:
 
 
 def metric_json_issues(text: bytes) -> list[dict[str, Any]]:
-    """What is wrong with per-label values, of no database."""
+    """The defects of per-label values that are not in a database."""
     valid, document = c_int32(), c_void_p()
     with Call() as call:
         call.run(lib.expmig_metric_json_validate, text, len(text), byref(valid), byref(document))
@@ -371,7 +371,7 @@ def export_options(
 
 
 def logging_to(log: Callable[[int, str], None]) -> Callable[[int, bytes, Any], None]:
-    """A log callback. What it raises ends the running call, as in every callback."""
+    """A log callback. An exception in it ends the running call, as in every callback."""
     def log_fn(level: int, message: bytes, _user_data: Any) -> None:
         call = running.calls[-1] if running.calls else None
         try:

@@ -1,7 +1,7 @@
 """isolation="process": the databases and managers of _native, in a child process.
 
-The conversation is one at a time: a request, what happens meanwhile (progress, log records, checks and transformations that run
-here), and the answer. _worker.py is the other side.
+The two processes take turns: a request, messages of the child meanwhile (progress, log records, checks and transformations that run in this
+process), and the answer. _worker.py is the other side.
 """
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def above_stdio(one: socket.socket) -> socket.socket:
 
 
 def started() -> tuple[subprocess.Popen[bytes], Any]:
-    """A child process that says that it is one of ours, and the connection to it."""
+    """Starts a child process, and waits until it has proven to be one of ours. Returns it and the connection to it."""
     from multiprocessing.connection import Connection
     if not sys.executable:
         raise not_started("it is empty")
@@ -84,8 +84,8 @@ def started() -> tuple[subprocess.Popen[bytes], Any]:
 
 
 def greeted(process: subprocess.Popen[bytes], connection: Any) -> None:
-    """Waits until the child has said what it is: not every program that is named as the interpreter is one, and one that embeds Python may do
-    whatever it likes with our arguments, and never end."""
+    """Waits until the child has identified itself. ``sys.executable`` may not be an interpreter, and a program that embeds Python may do
+    anything with our arguments, and never end."""
     end = time.monotonic() + START_SECONDS
     # The interpreter speaks as soon as it runs, and the worker when it has loaded this package, which can take long from a slow disk.
     for speaker in ("interpreter", "worker"):
@@ -127,7 +127,7 @@ def not_started(why: str) -> DatabaseError:
 
 
 class Stop:
-    """Stands for a job in a request: how far it is told, and it asks whether to go on."""
+    """Stands for a job in a request. The child reports the progress of the job, and asks whether to go on."""
 
 
 class Child:
@@ -153,7 +153,7 @@ class Child:
             raise
 
     def end(self, number: int) -> None:
-        """Closes one of the child's objects; while the child does a call of this thread, with its next one."""
+        """Closes one of the child's objects. While the child makes a call of this thread, the object is closed with the next call."""
         if self._owner != os.getpid():
             return
         with self._lock:
@@ -226,8 +226,8 @@ class Child:
             )]
 
     def meanwhile(self, call: Call, kind: str, rest: list[Any]) -> None:
-        """Does what the child asks for in the middle of a call. After a failure nothing of the caller's runs any more, and the child is told
-        to stop."""
+        """Does what the child asks for during a call. After a failure no callback of the caller runs any more, and the child is told to
+        stop."""
         reply: Any = ("stop",)
 
         def answer() -> None:
@@ -264,7 +264,7 @@ class Child:
         return ("decided", portable(metric.decided()))
 
     def close(self) -> None:
-        """Ends the child, when the call that it is doing has ended."""
+        """Ends the child, after the call that it is making."""
         if self._owner != os.getpid():
             return
         self._closing = True
@@ -318,7 +318,7 @@ class RemoteContext:
 
 
 def portable(value: Any) -> Any:
-    """A value as the child can have it, which knows nothing but the standard library: numbers of NumPy become Python's."""
+    """Converts a value for the child, which knows only the standard library: numbers of NumPy become Python's."""
     if value is None or type(value) in (bool, int, float, str, bytes, Secret):
         return value
     if isinstance(value, dict):
@@ -422,7 +422,7 @@ class Manager:
         return self._child.call(self._number, "compare", experiment_id, self._known(other), other_id, job)
 
     def _known(self, other: Any) -> Any:
-        """How the child finds another manager: by its number, or by what it takes to make one."""
+        """How the child finds another manager: by its number, or by the arguments to make one."""
         if other is None:
             return None
         return ("number", other._number) if getattr(other, "_child", None) is self._child else ("recipe", other.recipe)

@@ -1,4 +1,4 @@
-"""Where a schema of a server is, and the password for it."""
+"""The address of a schema of a server, and the password for it."""
 from __future__ import annotations
 
 import math
@@ -15,7 +15,7 @@ MOST_SECONDS = (2 ** 32 - 1) / 1000
 
 
 class Secret:
-    """A password: kept, and never shown."""
+    """A password, which is never shown."""
 
     __slots__ = ("_text",)
 
@@ -32,7 +32,7 @@ class Secret:
     def encoded(self) -> bytes:
         """As the library takes it. No message repeats any of it."""
         if not isinstance(self._text, str):
-            raise TypeError(f"the password must be text, or a function that answers it, not {type(self._text).__name__}")
+            raise TypeError(f"the password must be text, or a function that returns it, not {type(self._text).__name__}")
         if any("\ud800" <= character <= "\udfff" for character in self._text):
             raise ValueError("the password cannot be written as UTF-8")
         if "\0" in self._text:
@@ -41,7 +41,7 @@ class Secret:
 
 
 def secret(password: PasswordSource) -> Secret | None:
-    """The password; a function is asked for it, now."""
+    """The password. If it is a function, calls it now."""
     if password is None:
         return None
     made = Secret(password() if callable(password) else password)
@@ -80,7 +80,7 @@ def mysql_url(
 
 
 def milliseconds(seconds: Any, name: str) -> str | None:
-    """A time of the URL. One that is shorter than a millisecond is one, as 0 would mean something else."""
+    """A time for the URL. A time shorter than a millisecond becomes one millisecond, because 0 would mean something else."""
     if seconds is None:
         return None
     if not 0 < seconds <= MOST_SECONDS:

@@ -1,4 +1,4 @@
-"""Python's signal handlers, exchanged for a while without anything else about a signal being changed."""
+"""Exchanges Python's signal handlers for a while, without changing anything else about a signal."""
 from __future__ import annotations
 
 import signal

@@ -1,4 +1,4 @@
-"""The child process of isolation="process": does the calls that _remote.py asks for."""
+"""The child process of isolation="process": makes the calls that _remote.py asks for."""
 from __future__ import annotations
 
 import sys
@@ -122,7 +122,7 @@ class Worker:
 
 
 def unraisable(unraised: Any) -> None:
-    """The parent shows itself what its last progress callback raised."""
+    """Shows an exception that nobody can handle, but not Stopped: the parent itself shows the exception of its last progress callback."""
     if unraised.exc_type is not Stopped:
         sys.__unraisablehook__(unraised)
 

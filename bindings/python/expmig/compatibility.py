@@ -26,9 +26,10 @@ def install_as_experiment_manager(replace: bool = False) -> None:
         from experiment_manager.db.data_migration import DataMigrationManager
         from experiment_manager.db.manager import DatabaseManager
 
-    Where Experiment Manager is installed without a db.data_migration, as its newer versions are, only that module is added, and its own
-    DatabaseManager stays, which DataMigrationManager takes. If it has the module, or another package of that name is installed, that is an
-    ImportError; with ``replace`` both modules are replaced, and the rest of the package stays. Calling it again does nothing.
+    If Experiment Manager is installed without db.data_migration, as its newer versions are, only that module is added. Its own
+    DatabaseManager stays, and DataMigrationManager accepts it. If it has the module, or another package of that name is installed,
+    ImportError is raised; with ``replace`` both modules are replaced, and the rest of the package stays. Calling the function again does
+    nothing.
     """
     if getattr(sys.modules.get(f"{PACKAGE}.db.data_migration"), "__expmig__", False):
         return

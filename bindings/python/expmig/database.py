@@ -48,33 +48,34 @@ class DatabaseManager:
     ``database_path``: the path of a SQLite file; the name of a schema of a MySQL or MariaDB server if ``use_sqlite`` is False; or the URL of
     either, "sqlite:///x.db", "file:x.db?mode=ro" or "mysql://user@host/schema", as the library takes it. After a URL the attribute has the path,
     or the URL without the password.
-    ``use_sqlite``: None is True unless ``host`` or another argument for servers is given. With True, ``host``, ``user`` and ``password`` are
-    left unread, as in Experiment Manager.
+    ``use_sqlite``: None is True unless ``host`` or another argument for servers is given. With True, ``host``, ``user`` and ``password``
+    are ignored, as in Experiment Manager.
     ``readonly``: refuse everything that writes.
-    ``create``: create the file or the schema if it is missing, and the tables in one that is empty; refused where other tables are.
-    ``create_beside``: as ``create``, and create the tables also beside those of others, which are left alone.
+    ``create``: create the file or the schema if it is missing, and the tables if it is empty. If it has other tables, opening fails.
+    ``create_beside``: like ``create``, but create the tables also beside other tables, which are not changed.
     ``timeout``: how many seconds to wait for other connections' locks.
-    ``max_read_lock``: how many seconds reading may keep those who write into a SQLite file in rollback-journal mode waiting; what takes longer is
-    read from a private copy (docs/threading.md). None is no limit: the file is read in place.
-    ``temp_dir``: the folder for private copies; None is the one where SQLite puts its temporary files.
-    ``isolation``: "process" does every call in a child process, which is the way to use expmig on a file that this process has open
-    through Python's sqlite3 (docs/python.md); "auto" does it here until this process has the file open otherwise, and from then on in a child
-    process; None does it here.
-    ``allow_shared_process``: open the file here although this process has it open through another copy of SQLite, whose locks get lost.
+    ``max_read_lock``: how many seconds reading may make the writers of a SQLite file in rollback-journal mode wait. A call that would take
+    longer reads a private copy (docs/threading.md). None means no limit: the file is read in place.
+    ``temp_dir``: the folder for private copies; None means the folder of SQLite's temporary files.
+    ``isolation``: "process" makes every call in a child process, so that expmig can use a file that this process has open through Python's
+    sqlite3 (docs/python.md). "auto" makes calls in this process until something else in it has the file open, and from then on in a child
+    process. None makes calls in this process.
+    ``allow_shared_process``: open the file although this process has it open through another copy of SQLite. The locks of that copy are
+    lost.
     ``cancel``: a CancelToken that stops opening, and ``progress_callback`` is called with a MigrationProgress meanwhile; Ctrl-C ends opening in any
     case.
-    ``recreate`` is there for old callers only, and has to be false: nothing here deletes a database.
+    ``recreate`` exists only for old callers, and must be false: nothing here deletes a database.
 
     For servers (docs/servers.md):
-    ``host``, ``port``: where it listens; localhost and 3306 unless they are given. ``user``: root unless it is given.
-    ``password``: text, or a function without parameters that answers it, which is called once, here, before anything is opened. What it
-    raises is raised. It is shown in no repr and no error.
+    ``host``, ``port``: the address of the server; default localhost and 3306. ``user``: default root.
+    ``password``: text, or a function without parameters that returns it. The function is called once, before anything is opened; its
+    exceptions are raised. The password appears in no repr and no error.
     ``unix_socket``: the path of a Unix socket, used instead of host and port.
-    ``ssl_mode``: "disabled", "preferred" (TLS if the server has it, whoever it is; the default), "required" (TLS, whoever it is), "verify-ca" or
-    "verify-identity" (the default with ``ssl_ca``). Not over a socket.
+    ``ssl_mode``: "disabled", "preferred" (the default: TLS if the server has it, without checking who the server is), "required" (TLS,
+    without checking who the server is), "verify-ca" or "verify-identity" (the default with ``ssl_ca``). Not over a socket.
     ``ssl_ca``: the path of a file with the certificates of the authorities to trust, in PEM.
-    ``connect_timeout``: how many seconds connecting may take in all, until the server has let us in; None is 10.
-    ``read_timeout``: how many seconds the server may stay silent; None is as long as it likes.
+    ``connect_timeout``: how many seconds connecting may take in all, login included; None means 10.
+    ``read_timeout``: how many seconds the server may stay silent; None means without limit.
 
     It may be used from any thread; calls on one database wait for each other. ``close`` it, or use it in a ``with`` statement; the managers
     that were made of it are closed with it. Raises ConnectionError, which is a DatabaseError, which is a DataMigrationError.
@@ -162,7 +163,7 @@ class DatabaseManager:
         return Database(**self._asked, job=job)
 
     def info(self) -> dict[str, Any]:
-        """What the database is: "engine", "path", "generation", "tables", "extra_columns", "extra_tables"."""
+        """Describes the database: "engine", "path", "generation", "tables", "extra_columns", "extra_tables"."""
         return dict(self._database.info())
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
@@ -181,13 +182,13 @@ class DatabaseManager:
 
     def schema_widen(self, apply: bool = False) -> dict[str, Any]:
         """Which columns of a server's tables are too narrow to hold everything, and the statements that widen them; ``apply`` runs them, each
-        committed by itself: after a failure, call it again for what is left. Answers "applied", "changes", "left", "foreign_keys",
-        "statements" (docs/json-documents.md, "expmig.widening/1"). For a SQLite file there are none."""
+        committed by itself: after a failure, call it again for what is left. Returns "applied", "changes", "left", "foreign_keys",
+        "statements" (docs/json-documents.md, "expmig.widening/1"). For a SQLite file the lists are empty."""
         return dict(self._database.widen(apply))
 
     def close(self) -> None:
-        """Closes the database and every manager that was made of it: no file stays open, also not for a sqlite3.connect that comes next.
-        Calls of other threads that have begun end first. Closing it again does nothing."""
+        """Closes the database and every manager that was made of it. No file stays open, so a sqlite3.connect can follow. Calls of other
+        threads that have begun end first. Closing it again does nothing."""
         with self._lock:
             self._closed = True
             engines = list(self._engines)
@@ -234,7 +235,7 @@ class Engine:
             log(level, message)
 
     def cut(self, listed: list[Any], total: int, what: str) -> list[Any]:
-        """A list of the first issues. That there are more is logged, so that it does not look like all."""
+        """A list of the first issues. If there are more, that is logged."""
         if total > len(listed):
             self.log(2, f"{len(listed)} of {total} {what} are listed; issue_limit sets how many")
         return listed

@@ -37,10 +37,10 @@ SHARED_PROCESS_HINT = (
 class DataMigrationError(Exception):
     """A call failed. Nothing was changed, unless the error says otherwise. The base of all errors here.
 
-    ``status`` says what went wrong ("NOT_FOUND", "BUSY", ...: docs/error-handling.md), ``domain`` which part raised it, ``message`` is
-    one line for a person, ``hint`` says what can be done ("" if there is none). ``details`` is a list of (key, value) pairs of
-    text, in which a key can occur more than once; ``validation_errors`` has what they say about rows of the data, a dict for
-    each, with at least "code", "table", "key" and "message". ``retryable`` is whether the same call can succeed later.
+    ``status`` says what went wrong ("NOT_FOUND", "BUSY", ...: docs/error-handling.md), ``domain`` which part of the library raised the
+    error. ``message`` is one line for a person, ``hint`` says what to do ("" if there is none). ``details`` is a list of (key, value) pairs
+    of text, in which a key can occur more than once; ``validation_errors`` has what they say about rows of the data, a dict for each, with
+    at least "code", "table", "key" and "message". ``retryable`` is whether the same call can succeed later.
     ``vendor_code`` is the database's own code (SQLite's extended result code), 0 if there is none, ``sqlstate`` the SQLSTATE.
     """
 
@@ -113,7 +113,7 @@ class ConnectionError(DatabaseError):  # noqa: A001: the name that Experiment Ma
 
 
 class QueryError(DatabaseError):
-    """A query of the caller's failed."""
+    """A query of the caller failed."""
 
 
 class ValidationError(DataMigrationError):

@@ -1,4 +1,4 @@
-"""A metric in the hands of a custom transformation."""
+"""A metric, as a custom transformation gets it."""
 from __future__ import annotations
 
 import json
@@ -34,7 +34,7 @@ class Metric:
 
     @property
     def total_val(self) -> Any:
-        """METRIC.total_val: a float; in an odd database None, text, ... Assign any number but NaN."""
+        """METRIC.total_val: normally a float, but a database can contain None, text, and so on. Assign any number except NaN."""
         return self._total_val
 
     @total_val.setter

@@ -1,4 +1,4 @@
-"""DataMigrationManager: everything that can be done with a database."""
+"""DataMigrationManager: a database, with all operations on it."""
 from __future__ import annotations
 
 import os
@@ -20,16 +20,16 @@ Document = Union[Dict[str, Any], str, bytes]
 
 
 class DataMigrationManager:
-    """Validates, snapshots, migrates, transforms, exports and imports the experiments of a database. Whatever writes does all of it or
-    changes nothing.
+    """Validates, snapshots, migrates, transforms, exports and imports the experiments of a database. A call that writes does the whole job,
+    or changes nothing.
 
     ``db_manager``: a DatabaseManager, or Experiment Manager's own, whose database is opened a second time: a file in a child process, as
     ``isolation="process"`` does it. ``snapshot_dir``: the folder for snapshots, which the first one creates; a relative path is that of the
-    working directory now. ``enable_logging``: hand log records to the logger "expmig". ``migration_dir`` is there for old callers only: nothing
-    is read or written there.
+    working directory now. ``enable_logging``: hand log records to the logger "expmig". ``migration_dir`` exists only for old callers:
+    nothing is read or written there.
 
     ``progress_callback`` of the methods is called with a MigrationProgress on the thread that made the call; an exception in it cancels
-    the call and is raised when everything has been rolled back. What it answers does not matter. ``cancel`` is a CancelToken.
+    the call and is raised when everything has been rolled back. Its return value does not matter. ``cancel`` is a CancelToken.
 
     It has the parts ``validator``, ``hierarchy_preserver``, ``snapshot_manager`` and ``metric_transformer``. It may be used from any thread. It is
     closed with its DatabaseManager, by ``close``, or at the end of a ``with`` statement.
@@ -106,7 +106,7 @@ class DataMigrationManager:
         add_columns: bool = False,
         cancel: Any = None,
     ) -> MigrationResult:
-        """Copies an experiment and everything below it, every value as it is, in one transaction.
+        """Copies an experiment and everything below it in one transaction, with every value unchanged.
 
         ``source_experiment_id``, or ``source_id``: what to copy. ``target_experiment_id``: an experiment of the target to append its trials to; None
         makes a new one. ``strategy``: how careful. ``transformation_rules``: change the metrics of the copy. ``target``: the manager of another
@@ -116,7 +116,8 @@ class DataMigrationManager:
         ``allow_lossy``: let values change, or be left out, where the target cannot hold them; the result lists them. ``add_columns``: add
         the extra columns that the target lacks.
 
-        Raises ValidationError if defects of the data stop it, otherwise DataMigrationError; nothing was changed then.
+        Raises ValidationError if defects of the data stop the migration, and DataMigrationError for other failures. Then nothing was
+        changed.
         """
         source, into, asked = self._migration(
             source_experiment_id, source_id, target, target_experiment_id, strategy, transformation_rules, batch_size, on_duplicate,
@@ -140,8 +141,8 @@ class DataMigrationManager:
         add_columns: bool = False,
         cancel: Any = None,
     ) -> Dict[str, Any]:
-        """Says what migrate_experiment would do with the same arguments, and writes nothing: rows per table, what hangs on nothing, odd
-        values, what does not fit, duplicates, digests, space (docs/json-documents.md, "expmig.plan/1")."""
+        """Reports what migrate_experiment would do with the same arguments, and writes nothing: rows per table, unsound rows, odd values,
+        values that do not fit, duplicates, digests, space (docs/json-documents.md, "expmig.plan/1")."""
         source, into, asked = self._migration(
             source_experiment_id, source_id, target, target_experiment_id, strategy, None, 1000, on_duplicate, title_prefix,
             create_snapshot, allow_lossy, add_columns,
@@ -164,13 +165,13 @@ class DataMigrationManager:
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
     ) -> Dict[str, Any]:
-        """Compares two experiments by content. ``other``: the manager that has the second; None is this one. Answers "equal", both digests
+        """Compares two experiments by content. ``other``: the manager that has the second; None is this one. Returns "equal", both digests
         and row counts, and "first_difference" (docs/json-documents.md, "expmig.comparison/1")."""
         second = self._together(other) or self._engine.manager
         return dict(self._engine.manager.compare(experiment_id, second, other_experiment_id, self._job(progress_callback, cancel)))
 
     def verify(self, snapshot_id: str, *, progress_callback: Optional[ProgressCallback] = None, cancel: Any = None) -> bool:
-        """Answers True if a snapshot is as it was made; as ``snapshot_manager.verify_snapshot``."""
+        """Returns True if a snapshot is unchanged; like ``snapshot_manager.verify_snapshot``."""
         return self.snapshot_manager.verify_snapshot(snapshot_id, progress_callback=progress_callback, cancel=cancel)
 
     # Transformations
@@ -211,8 +212,8 @@ class DataMigrationManager:
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
     ) -> Dict[str, Any]:
-        """Gives the metrics of a transformation back what they had, byte for byte. ``transform``: its transform_id or its result.
-        ``skip_changed``: leave metrics alone that were changed since, instead of failing. Answers "metrics_restored" and more
+        """Restores the old values of the metrics of a transformation, byte for byte. ``transform``: its transform_id or its result.
+        ``skip_changed``: skip metrics that were changed since, instead of failing. Returns "metrics_restored" and more
         (docs/json-documents.md, "expmig.undo/1")."""
         transform_id = transform.transform_id if isinstance(transform, TransformationResult) else transform
         if transform_id is None:
@@ -226,8 +227,8 @@ class DataMigrationManager:
     def forget_transformations(
         self, keep_count: int, *, progress_callback: Optional[ProgressCallback] = None, cancel: Any = None,
     ) -> int:
-        """Keeps what undoes the newest transformations and removes what undoes the older ones; metrics stay as they are. Answers how many
-        can be undone no more."""
+        """Keeps the undo log of the newest transformations and removes that of the older ones; metrics stay as they are. Returns how many
+        transformations can no longer be undone."""
         return int(self._engine.manager.forget(keep_count, self._job(progress_callback, cancel)))
 
     # Export and import
@@ -243,9 +244,9 @@ class DataMigrationManager:
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
     ) -> Dict[str, Any]:
-        """The complete experiment as a dict (docs/export-format.md). Numbers of more digits than a float has are floats that remember them, so
-        that importing the dict brings back every digit. ``skip_unsound``: leave out rows that hang on nothing, and say so, instead of
-        failing. Raises ImportExportError."""
+        """The complete experiment as a dict (docs/export-format.md). Numbers with more digits than a float has become floats that remember
+        their digits, so that importing the dict brings back every digit. ``skip_unsound``: leave out unsound rows (docs/validation.md), and
+        count them, instead of failing. Raises ImportExportError."""
         document = self._engine.manager.export_text(
             experiment_id, self._job(progress_callback, cancel), include_metrics=include_metrics, include_artifacts=include_artifacts,
             skip_unsound=skip_unsound, format=format,
@@ -267,8 +268,9 @@ class DataMigrationManager:
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
     ) -> str:
-        """Writes the experiment to a file, in constant memory; it is complete and on the device before it gets its name. ``indent``: spaces per
-        level, 0 for one line. ``replace``: a file of that name. ``file_mode``: its permissions. Answers the absolute path."""
+        """Writes the experiment to a file, in constant memory. The file gets its name only when it is complete and on the device.
+        ``indent``: spaces per level, 0 for one line. ``replace``: replace an existing file of that name. ``file_mode``: the permissions of
+        the file. Returns the absolute path."""
         where = os.path.abspath(os.fsdecode(path))
         self._engine.manager.export_file(
             experiment_id, where, self._job(progress_callback, cancel), include_metrics=include_metrics,
@@ -291,14 +293,15 @@ class DataMigrationManager:
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
     ) -> int:
-        """Imports an experiment, a dict from export_experiment or its JSON as text or bytes, in one transaction, and answers its id.
+        """Imports an experiment, a dict from export_experiment or its JSON as text or bytes, in one transaction, and returns its id.
 
         ``preserve_ids``: keep the ids of the document; one that is taken is an error. ``validate_before_import``: refuse values that are not
         what their columns are for; the structure is always checked, and so is the digest of what was written. ``on_duplicate``: as in
         migrate_experiment. ``add_columns``: add extra columns that the database lacks. ``allow_lossy``: let values
-        change, or be left out, where the database cannot hold them; the answer of ``import_document`` lists them. ``allow_unlinked``: take
-        documents of the older command-line tool, whose metrics hang on nothing then. ``max_value_bytes``: the most that a single value may
-        have. Raises ImportExportError, ValidationError; nothing was changed then. ``import_document`` answers more.
+        change, or be left out, where the database cannot hold them; the result of ``import_document`` lists them. ``allow_unlinked``:
+        accept documents of the older command-line tool; their metrics are linked to nothing. ``max_value_bytes``: the maximum number of
+        bytes of a single value. Raises ImportExportError, ValidationError; then nothing was changed. ``import_document`` returns more
+        details.
         """
         return int(self.import_document(
             experiment_data, preserve_ids, validate_before_import, on_duplicate=on_duplicate, add_columns=add_columns,
@@ -319,7 +322,7 @@ class DataMigrationManager:
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
     ) -> int:
-        """As import_experiment_data, from a file, in constant memory."""
+        """Like import_experiment_data, but from a file, in constant memory."""
         done = self._engine.manager.import_file(
             os.path.abspath(os.fsdecode(path)), self._job(progress_callback, cancel), preserve_ids=preserve_ids,
             validate_before_import=validate_before_import, on_duplicate=on_duplicate, add_columns=add_columns,
@@ -341,8 +344,8 @@ class DataMigrationManager:
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
     ) -> Dict[str, Any]:
-        """As import_experiment_data, and answers what was done: "experiment_id", "skipped", "tables", "id_map", "digest", "warnings" and more
-        (docs/json-documents.md, "expmig.import/1")."""
+        """Like import_experiment_data, but returns what was done: "experiment_id", "skipped", "tables", "id_map", "digest", "warnings" and
+        more (docs/json-documents.md, "expmig.import/1")."""
         return dict(self._engine.manager.import_text(
             document_bytes(experiment_data), self._job(progress_callback, cancel), preserve_ids=preserve_ids,
             validate_before_import=validate_before_import, on_duplicate=on_duplicate, add_columns=add_columns,
@@ -396,7 +399,7 @@ class DataMigrationManager:
     # What programs for Experiment Manager's own migration module call
 
     def add_progress_callback(self, callback: ProgressCallback) -> None:
-        """Has a callback called with the progress of every later call of this manager, as ``progress_callback`` of that call would be."""
+        """Adds a callback, which every later call of this manager calls like its own ``progress_callback``."""
         if not callable(callback):
             raise TypeError(f"callback must be callable, not {type(callback).__name__}")
         self._listeners.append(callback)
@@ -413,8 +416,9 @@ class DataMigrationManager:
         create_snapshot: bool = True,
         progress_callback: Optional[ProgressCallback] = None,
     ) -> TransformationResult:
-        """As transform_metrics, after a snapshot of the whole database unless ``create_snapshot`` is false. Rules are those of
-        transform_metrics; functions by label, as that module took them, are a TypeError: register_transformation takes a function."""
+        """Like transform_metrics, but takes a snapshot of the whole database first, unless ``create_snapshot`` is false. Rules are those of
+        transform_metrics. Functions by label, which the older module accepted, raise TypeError: use register_transformation for a
+        function."""
         if isinstance(transformation_rules, dict) and any(callable(rule) for rule in transformation_rules.values()):
             raise TypeError(
                 "transformation_rules has functions in it; register_transformation gives a function a name, and a rules document names it "

@@ -8,14 +8,15 @@ from typing import Any, Callable, List, Optional
 
 
 class MigrationStrategy(Enum):
-    """How careful a migration is. All of them are all or nothing (README, "Strategies")."""
+    """How strict a migration is. With each strategy, it does the whole job or changes nothing (README, "Strategies")."""
 
     CONSERVATIVE = "conservative"
-    """Every doubt about the source stops it; a snapshot of the target is taken first; digests must agree afterwards."""
+    """Any error in the source, or warning about the experiment, stops the migration; a snapshot of the target is taken first; digests must
+    be equal afterwards."""
     BALANCED = "balanced"
     """Unsound rows stop the migration, odd values are warnings; digests must be equal afterwards. The default."""
     AGGRESSIVE = "aggressive"
-    """Only what the insert needs: what cannot be copied is left out, counted and listed; row counts must agree afterwards."""
+    """Only what the insert needs is checked. What cannot be copied is left out, counted and listed; row counts must be equal afterwards."""
 
 
 def now() -> datetime:
@@ -29,14 +30,14 @@ def local_time(microseconds: int) -> datetime:
 
 @dataclass
 class MigrationProgress:
-    """How far a call is: a picture of one moment, which does not change any more. Times know their time zone, the local one.
+    """The progress of a call at one moment. Times have the local time zone.
 
     One item is one row of any table, for snapshots one page. ``completion_percentage`` is 0 until the total is known and exactly
     100 at the end; ``success_rate`` is 100 before the first item; ``estimated_completion`` is None until it can be estimated. ``errors``
-    has the latest errors and those of ``add_error``; ``error_count`` counts all of the call's.
+    has the latest errors and those of ``add_error``; ``error_count`` counts all errors of the call.
 
-    In one that a program makes itself, and counts on in, ``completion_percentage``, ``success_rate``, the remaining time and, after
-    ``update_eta``, ``estimated_completion`` follow from the items and the start time, unless they are given.
+    If a program makes a MigrationProgress itself and changes its items, then ``completion_percentage``, ``success_rate``, the remaining
+    time and, after ``update_eta``, ``estimated_completion`` are computed from the items and the start time, unless they are given.
     """
 
     processed_items: int = 0
@@ -70,19 +71,20 @@ class MigrationProgress:
         return self.get_elapsed_time() * ((self.total_items - self.processed_items) / self.processed_items)
 
     def update_eta(self) -> None:
-        """Estimates ``estimated_completion`` anew, by the items done so far. A start time without a zone makes one without a zone."""
+        """Estimates ``estimated_completion`` anew, by the items done so far. If the start time has no time zone, the estimate has none
+        either."""
         remaining = self.get_remaining_time()
         if remaining is not None:
             self.estimated_completion = (now() if self.start_time.tzinfo is not None else datetime.now()) + remaining
 
     def add_error(self, error: str) -> None:
-        """Adds an error of the caller's, to this report and to the later ones of the call."""
+        """Adds an error of the caller to this report and to the later reports of the call."""
         self.errors.append(error)
         self._added.append(error)
 
 
 def computed(name: str, compute: Callable[[MigrationProgress], float]) -> property:
-    """A field that is what was given for it, or else follows from the others."""
+    """A field that has the given value, or else is computed from the others."""
     def get(progress: MigrationProgress) -> float:
         given: Optional[float] = progress.__dict__.get(name)
         return compute(progress) if given is None else given
@@ -113,7 +115,7 @@ ProgressCallback = Callable[[MigrationProgress], Any]
 
 
 def reporting_to(callback: ProgressCallback | None) -> Callable[[dict[str, Any]], None] | None:
-    """What takes the library's reports, for a callback that takes MigrationProgress."""
+    """Makes a callback for the library's reports of a callback that takes MigrationProgress."""
     if callback is None:
         return None
     if not callable(callback):

@@ -1,4 +1,4 @@
-"""What migrations and transformations answer."""
+"""The results of migrations and transformations."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -14,10 +14,10 @@ def duration(nanoseconds: int) -> timedelta:
 class TransformationResult:
     """What a transformation did (docs/json-documents.md, "expmig.transformation/1").
 
-    Of the ``metrics_examined``, the selection, some rule was for the ``metrics_matched``; each of them was updated, unchanged, skipped or
-    failed. ``transform_id`` is what ``undo`` takes; None if there is nothing to undo. ``skipped`` and ``failed`` list the first hundred:
-    "metric_id", "metric_type", "transformation", "reason". ``samples`` are examples of a dry run, and ``locks``
-    is how long it would keep others from writing; None otherwise.
+    ``metrics_examined`` counts the metrics of the selection, ``metrics_matched`` those that some rule matched; each of these was updated,
+    unchanged, skipped or failed. ``transform_id`` is the id for ``undo``; None if there is nothing to undo. ``skipped`` and ``failed`` list
+    the first hundred: "metric_id", "metric_type", "transformation", "reason". For a dry run, ``samples`` has examples, and ``locks`` says
+    how the database would be locked; otherwise ``locks`` is None.
     """
 
     transform_id: Optional[int]
@@ -68,12 +68,12 @@ class TransformationResult:
 class MigrationResult:
     """What a migration did (docs/json-documents.md, "expmig.migration/1").
 
-    Items are rows of any table, a row left out being processed and failed. ``skipped``: the target had the same experiment already, and
-    nothing was written. ``tables``: per table "source", "copied" and "failed" rows. ``id_map``: for "experiment", "trial" and
-    "trial_run" a dict of old and new ids; for "metric" and "artifact" a dict with "first" and "count": the n-th of the copied
-    rows, by old id from 0, has the id first + n. ``source_digest`` and ``target_digest`` prove the copy; ``expected_digest`` is what
-    the target's had to be; None with AGGRESSIVE. ``lossy`` and ``left_out``: exact "count", and the first of them. ``transformation``: what
-    the rules did to the copy, or None.
+    Items are rows of any table. A row that is left out counts as processed and as failed. ``skipped``: the target had the same experiment
+    already, and nothing was written. ``tables``: per table "source", "copied" and "failed" rows. ``id_map``: for "experiment", "trial" and
+    "trial_run" a dict of old and new ids; for "metric" and "artifact" a dict with "first" and "count": the n-th of the copied rows, by old
+    id from 0, has the id first + n. ``source_digest`` and ``target_digest`` prove the copy; ``expected_digest`` is the digest that the
+    target had to have. All three are None with AGGRESSIVE. ``lossy`` and ``left_out``: exact "count", and the first of them.
+    ``transformation``: what the rules did to the copy, or None.
     """
 
     source_experiment_id: int

@@ -45,8 +45,8 @@ class SnapshotManager:
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
     ) -> str:
-        """Makes a snapshot, one consistent state, while others may use the database, checks it, and answers its id. ``metadata``: a dict
-        that JSON can hold, kept with it."""
+        """Makes a snapshot of one consistent state of the database, which others may use meanwhile. Checks the snapshot, and returns its
+        id. ``metadata``: a dict that JSON can hold, which is kept with the snapshot."""
         try:
             kept = None if metadata is None else _json.dumps(metadata)
         except (TypeError, ValueError) as problem:
@@ -54,11 +54,12 @@ class SnapshotManager:
         return str(self._engine.manager.snapshot_create(description, kept, self._job(progress_callback, cancel)))
 
     def list_snapshots(self, since: Optional[datetime] = None, pattern: Optional[str] = None) -> List[Dict[str, Any]]:
-        """The snapshots in the folder, the newest first, of whichever database. ``since``: made then or later; UTC if it has no zone.
+        """The snapshots in the folder, the newest first, also those of other databases. ``since``: only snapshots made then or later; UTC
+        if it has no time zone.
         ``pattern``: a glob for the id or the description.
 
         Each is a dict: "id" and "snapshot_id" (the same), "created_at" (ISO 8601, UTC), "description", "metadata", "statistics", "database",
-        "size", "blake3". Broken ones are in ``list_broken_snapshots``; that there are any is logged.
+        "size", "blake3". ``list_broken_snapshots`` lists broken snapshots; if there are any, that is logged.
         """
         found = self._engine.manager.snapshot_list(None if since is None else microseconds(since), pattern)
         if found["broken"]:
@@ -66,7 +67,7 @@ class SnapshotManager:
         return list(found["snapshots"])
 
     def list_broken_snapshots(self) -> List[Dict[str, Any]]:
-        """What lies in the folder and cannot be used: dicts with "id" and "error"."""
+        """The snapshots in the folder that cannot be used: dicts with "id" and "error"."""
         return list(self._engine.manager.snapshot_list(None, None)["broken"])
 
     def get_snapshot_details(self, snapshot_id: str) -> Dict[str, Any]:
@@ -76,7 +77,7 @@ class SnapshotManager:
     def verify_snapshot(
         self, snapshot_id: str, *, progress_callback: Optional[ProgressCallback] = None, cancel: Any = None,
     ) -> bool:
-        """Answers True if the snapshot is as it was made: size, checksum, every page, row and index. Raises SnapshotError if not."""
+        """Returns True if the snapshot is unchanged: its size, checksum, and every page, row and index. Raises SnapshotError if not."""
         self._engine.manager.snapshot_verify(snapshot_id, self._job(progress_callback, cancel))
         return True
 
@@ -89,9 +90,10 @@ class SnapshotManager:
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
     ) -> bool:
-        """Replaces everything in the database by a snapshot, in one step; what others have written since is gone from it. The snapshot is
-        verified first, and a snapshot of what is overwritten is taken, unless ``safety_snapshot`` is false; ``restore`` answers its id.
-        ``force``: also a snapshot of another database. Answers True; raises SnapshotError otherwise, and nothing was changed."""
+        """Replaces everything in the database by a snapshot, in one step. What others have written since the snapshot is no longer in the
+        database. The snapshot is verified first, and a safety snapshot of the overwritten content is taken, unless ``safety_snapshot`` is
+        false; ``restore`` returns its id. ``force``: restore also a snapshot of another database. Returns True. If it raises SnapshotError,
+        nothing was changed."""
         self.restore(snapshot_id, force=force, safety_snapshot=safety_snapshot, progress_callback=progress_callback, cancel=cancel)
         return True
 
@@ -104,7 +106,7 @@ class SnapshotManager:
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
     ) -> Dict[str, Any]:
-        """As restore_snapshot, and answers what was done: "snapshot_id", "safety_snapshot_id" (or None), "statistics" and more
+        """Like restore_snapshot, but returns what was done: "snapshot_id", "safety_snapshot_id" (or None), "statistics" and more
         (docs/json-documents.md, "expmig.restore/1")."""
         job = self._job(progress_callback, cancel)
         done = dict(self._engine.manager.snapshot_restore(snapshot_id, force, safety_snapshot, job))
@@ -113,15 +115,15 @@ class SnapshotManager:
         return done
 
     def delete_snapshot(self, snapshot_id: str) -> bool:
-        """Deletes a snapshot, also a broken one. Answers True; raises SnapshotError if there is none."""
+        """Deletes a snapshot, also a broken one. Returns True; raises SnapshotError if it does not exist."""
         self._engine.manager.snapshot_delete(snapshot_id)
         return True
 
     def cleanup_old_snapshots(self, keep_count: int = 10, claim: bool = False) -> int:
-        """Keeps the newest snapshots of this database, deletes its others, and answers how many it deleted.
+        """Keeps the newest snapshots of this database, deletes its other ones, and returns how many it deleted.
 
-        Snapshots of a database that only resembles this one, as a copy does, are left, and a warning is logged; with ``claim`` they
-        count as this one's, for a database that was moved to another machine with its snapshots."""
+        Snapshots of a database that only resembles this one, as a copy does, are kept, and a warning is logged. With ``claim`` they are
+        treated as snapshots of this database: use it for a database that was moved to another machine with its snapshots."""
         return int(self._engine.manager.snapshot_cleanup(keep_count, claim))
 
     @staticmethod

@@ -19,7 +19,7 @@ AGGREGATES: Dict[str, Callable[[List[Any]], Any]] = {
 
 
 def metric_json_problem(data: Any) -> Tuple[bool, Optional[str]]:
-    """Whether these are per-label values, and if not, why."""
+    """Whether these are valid per-label values, and if not, why."""
     if isinstance(data, dict):
         for key in data:
             # JSON would make it a text.
@@ -37,7 +37,7 @@ def metric_json_problem(data: Any) -> Tuple[bool, Optional[str]]:
 
 
 def json_of(value: Any, name: str) -> str:
-    """The JSON of rules or parameters; text is JSON already."""
+    """The JSON text of rules or parameters. Text is returned as it is."""
     if isinstance(value, str):
         return value
     try:
@@ -60,14 +60,15 @@ class MetricTransformer:
 
     @staticmethod
     def validate_metric_json(json_data: Union[str, Dict[str, Any]]) -> Tuple[bool, Optional[str]]:
-        """Whether per-label values, a dict or its JSON, are an object of numbers, and if not, why. As DataValidator has it
-        (docs/validation.md): true, false, null, NaN and repeated keys are no numbers, and keys that begin with ``_`` are reserved."""
+        """Whether per-label values, a dict or its JSON, are an object of numbers, and if not, why. The rules are those of DataValidator
+        (docs/validation.md): true, false, null and NaN are not numbers, keys must not be repeated, and keys that begin with ``_`` are
+        reserved."""
         return metric_json_problem(json_data)
 
     @staticmethod
     def transform_metric_format(metric_data: Dict[str, Any], transformation_rules: Dict[str, Callable[[Any], Any]]) -> Dict[str, Any]:
-        """A copy of per-label values in which each function has been applied to the label that it stands for. What a function raises is
-        raised. Labels without a function, and functions without a label, change nothing."""
+        """A copy of per-label values in which each function has been applied to the label under which it is given. Exceptions of a function
+        are raised. Labels without a function, and functions without a label, change nothing."""
         return {
             label: transformation_rules[label](value) if label in transformation_rules else value for label, value in metric_data.items()
         }
@@ -97,7 +98,7 @@ class MetricTransformer:
         cancel: Any = None,
     ) -> TransformationResult:
         """Applies one transformation, with its parameters, to metrics of any type. ``metric_ids``: None for all, an empty list for none.
-        ``dry_run``: show examples, write nothing."""
+        ``dry_run``: only return examples, write nothing."""
         rules = (transformation_type, json_of(transformation_params if transformation_params is not None else {}, "transformation_params"))
         return self._transform(rules, None, metric_ids, batch_size, dry_run, progress_callback, cancel)
 
@@ -140,7 +141,7 @@ class MetricTransformer:
         self._engine.manager.register_transformation(name, function)
 
     def unregister_transformation(self, name: str) -> None:
-        """Removes what register_transformation added."""
+        """Removes a transformation that register_transformation added."""
         self._engine.manager.unregister_transformation(name)
 
     def _transform(

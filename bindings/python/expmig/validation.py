@@ -1,4 +1,4 @@
-"""DataValidator and HierarchyPreserver: is the data sound?"""
+"""DataValidator and HierarchyPreserver, which check the data."""
 from __future__ import annotations
 
 import inspect
@@ -14,7 +14,7 @@ FIELDS = ("message", "severity", "table", "row", "column", "value")
 
 
 class RunningCheck:
-    """What a check is given: the state that is being validated, and where to report to. Lives as long as the check runs."""
+    """The argument of a check: the state that is being validated, and the report. Valid only while the check runs."""
 
     def __init__(self, context: Any, name: str) -> None:
         self._context = context
@@ -23,7 +23,7 @@ class RunningCheck:
         """The experiment that is validated; None for the whole database."""
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> List[Row]:
-        """The rows of one SELECT on the very state that is validated; as DatabaseManager.query."""
+        """The rows of one SELECT on exactly the state that is validated; otherwise like DatabaseManager.query."""
         columns, rows = self._context.query(sql, list(parameters))
         return [Row(columns, values) for values in rows]
 
@@ -35,7 +35,7 @@ class RunningCheck:
         self._context.report(severity, message, table, row, column, None if value is None else str(value))
 
     def report_all(self, findings: Any) -> None:
-        """Reports what a check answered: None or True for nothing, False, a text, a dict, many of them, or a pair of bool and list."""
+        """Reports the result of a check: None or True for nothing; False; a text, a dict, or many of these; or a pair of bool and list."""
         if isinstance(findings, tuple) and len(findings) == 2 and isinstance(findings[0], bool):
             valid, findings = findings
             findings = list(findings or ())
@@ -62,11 +62,11 @@ class RunningCheck:
 
 
 class DataValidator:
-    """Checks the data (docs/validation.md). Reads only. What is wrong with the data is in what the methods answer; they raise
-    DataMigrationError if the database cannot be read.
+    """Checks the data (docs/validation.md). Reads only. The methods return the defects of the data, and raise DataMigrationError if the
+    database cannot be read.
 
-    Derive from it to add rules of your own: every new method of the subclass that is named ``validate_...`` and needs no arguments joins
-    ``validate_data_consistency`` and its verdict, and CONSERVATIVE migrations of the manager that the validator belongs to::
+    Derive a class to add rules of your own. Every new method whose name begins with ``validate_``, and that needs no arguments, becomes
+    part of ``validate_data_consistency`` and its verdict, and of CONSERVATIVE migrations of the manager that the validator belongs to::
 
         class Rules(DataValidator):
             def validate_titles(self):
@@ -75,8 +75,9 @@ class DataValidator:
 
         manager.validator = Rules(db_manager)
 
-    Such a method answers what is wrong: nothing or None, texts (errors), dicts with "message" and perhaps "severity" ("error", "warning",
-    "info"), "table", "row", "column" and "value", or a pair of bool and list. What it raises ends the validation and is raised there.
+    Such a method returns or yields what is wrong: nothing or None, texts (errors), dicts with "message" and perhaps "severity" ("error",
+    "warning", "info"), "table", "row", "column" and "value", or a pair of bool and list. An exception in it ends the validation and is
+    raised there.
 
     ``db_manager``: a DatabaseManager or a DataMigrationManager.
     """
@@ -113,7 +114,8 @@ class DataValidator:
                 before.registered.discard(name)
 
     def query(self, sql: str, parameters: Sequence[Any] = ()) -> List[Row]:
-        """The rows of one SELECT: inside of a check on the very state that is validated, otherwise as DatabaseManager.query."""
+        """The rows of one SELECT. Inside a check it reads exactly the state that is validated; otherwise it is like
+        DatabaseManager.query."""
         check = getattr(self._running, "check", None)
         return (check or self._engine.database).query(sql, parameters)
 
@@ -137,10 +139,10 @@ class DataValidator:
         ``experiment_id``: one experiment only. ``issue_limit``: how many issues are listed; all are counted. ``scope``: only some of
         "foreign_keys", "metric_json", "hierarchy", "registered_checks".
 
-        Answers a dict (docs/json-documents.md, "expmig.validation/1"): "timestamp", "foreign_key_violations" (per table), "json_metric_issues",
-        "hierarchy_issues", "registered_check_issues", "issues", "counts", "warnings" and "summary" with "overall_status" ("PASS" or "FAIL") and the
-        exact totals. As in Experiment Manager, "total_json_issues" is also there as "total_json_metric_issues", and the "message" of an issue of
-        metric JSON as "error".
+        Returns a dict (docs/json-documents.md, "expmig.validation/1"): "timestamp", "foreign_key_violations" (per table),
+        "json_metric_issues", "hierarchy_issues", "registered_check_issues", "issues", "counts", "warnings" and "summary" with
+        "overall_status" ("PASS" or "FAIL") and the exact totals. As in Experiment Manager, "total_json_issues" is also there as
+        "total_json_metric_issues", and the "message" of an issue of metric JSON as "error".
         """
         job = self._job(progress_callback, cancel)
         wanted = None if scope is None else list(scope)
@@ -152,7 +154,7 @@ class DataValidator:
         return report
 
     def validate_foreign_keys(self, *, issue_limit: int = 1000) -> Dict[str, List[str]]:
-        """The foreign keys that lead nowhere: per table that has any, a list of texts. That more were found than are listed is logged."""
+        """The dangling foreign keys: for each table that has any, a list of texts. If more were found than are listed, that is logged."""
         report = self.validate_data_consistency(scope=["foreign_keys"], issue_limit=issue_limit)
         violations = report["foreign_key_violations"]
         listed = [one for table in violations.values() for one in table]
@@ -161,17 +163,18 @@ class DataValidator:
 
     def validate_json_metrics(self, *, issue_limit: int = 1000) -> List[Dict[str, Any]]:
         """Metrics whose values are not as they should be: dicts with "kind", "severity", "table", "row", "column", "message" (also as "error") and "value".
-        That more were found than are listed is logged."""
+        If more were found than are listed, that is logged."""
         report = self.validate_data_consistency(scope=["metric_json"], issue_limit=issue_limit)
         return self._engine.cut(report["json_metric_issues"], report["summary"]["total_json_issues"], "metric issues")
 
     def validate_experiment_hierarchy(self, experiment_id: int) -> List[str]:
-        """What is wrong with the hierarchy of an experiment; errors and warnings, one line each. That it does not exist is one."""
+        """The errors and warnings about the hierarchy of an experiment, one line each. If the experiment does not exist, the only line says
+        so."""
         return list(self._engine.manager.hierarchy(experiment_id)["issues"])
 
     def register_check(self, name: str, check: Union[str, Callable[[RunningCheck], Any]]) -> None:
-        """Adds a rule: a SELECT of which every row is an issue (docs/registered-checks.md), or a function, which is given a RunningCheck and
-        answers what is wrong, as the methods of a subclass do. It joins every validation of this manager."""
+        """Adds a check: a SELECT, each row of which is an issue (docs/registered-checks.md), or a function, which gets a RunningCheck and
+        returns what is wrong, as the methods of a subclass do. Every validation of this manager runs it."""
         if isinstance(check, str):
             self._engine.manager.register_check_sql(name, check)
         elif callable(check):
@@ -187,7 +190,7 @@ class DataValidator:
         self._engine.registered.add(name)
 
     def unregister_check(self, name: str) -> None:
-        """Removes what register_check added."""
+        """Removes a check that register_check added."""
         self._engine.manager.unregister_check(name)
         self._engine.registered.discard(name)
 
@@ -228,9 +231,9 @@ class HierarchyPreserver:
         return bool(found["valid"]), list(found["issues"])
 
     def get_experiment_hierarchy(self, experiment_id: int) -> Dict[str, Any]:
-        """The rows of an experiment, as Experiment Manager's own module answered them: "experiment", and "trials" with "trial" and "runs", each
-        with "run", "epochs" and "results" (None where there are none). Raises DataMigrationError if there is no such experiment.
-        Meant for small experiments: it is all in memory, and one state only if nobody writes meanwhile."""
+        """The rows of an experiment, as Experiment Manager's own module returned them: "experiment", and "trials" with "trial" and "runs",
+        each with "run", "epochs" and "results" (None where there are none). Raises DataMigrationError if there is no such experiment. Use
+        it only for small experiments: all rows are in memory, and they are one consistent state only if nobody writes meanwhile."""
         query = self._engine.database.query
 
         def rows(sql: str) -> List[Dict[str, Any]]:
