@@ -1454,8 +1454,8 @@ expmig_status expmig_database_info(const struct expmig_database *database,
  * `json`: receives a string that the caller frees with expmig_string_free.
  *
  * Returns EXPMIG_BUSY, EXPMIG_SCHEMA, EXPMIG_AUTH (a right is missing), EXPMIG_CONNECTION, EXPMIG_IO, EXPMIG_CONSTRAINT (a foreign key
- * cannot be added again, because rows refer to missing rows), EXPMIG_MISUSE (the handle is read-only), EXPMIG_INVALID_ARGUMENT. Since
- * 0.1.0.
+ * cannot be added again, because rows refer to missing rows), EXPMIG_MISUSE (the handle is read-only), EXPMIG_INVALID_ARGUMENT.
+ * Since 0.1.0.
  */
 EXPMIG_API
 EXPMIG_MUST_USE

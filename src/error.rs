@@ -119,8 +119,8 @@ pub struct Detail {
 }
 
 /// How to find out what became of a commit.
-const LOOK_FIRST: &str = "look before doing it again: a migration or an import with on_duplicate = skip finds out what is there, a \
-    restore can be repeated, and a transformation shows in the list of those that can be undone or in the digest of an experiment";
+const LOOK_FIRST: &str = "find out what happened before you repeat the call: repeat a migration or an import with on_duplicate = skip; \
+    simply repeat a restore; for a transformation, look at the list of transformations that can be undone, or at the digest of an experiment";
 
 /// Why a call failed. Cheap to pass on: one pointer.
 #[derive(Debug, thiserror::Error)]

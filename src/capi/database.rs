@@ -250,8 +250,8 @@ pub const EXPMIG_WIDEN_APPLY: u32 = 0x1;
 /// `json`: receives a string that the caller frees with expmig_string_free.
 ///
 /// Returns EXPMIG_BUSY, EXPMIG_SCHEMA, EXPMIG_AUTH (a right is missing), EXPMIG_CONNECTION, EXPMIG_IO, EXPMIG_CONSTRAINT (a foreign key
-/// cannot be added again, because rows refer to missing rows), EXPMIG_MISUSE (the handle is read-only), EXPMIG_INVALID_ARGUMENT. Since
-/// 0.1.0.
+/// cannot be added again, because rows refer to missing rows), EXPMIG_MISUSE (the handle is read-only), EXPMIG_INVALID_ARGUMENT.
+/// Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_schema_widen(

@@ -1,25 +1,25 @@
 //! Opening databases and talking to them.
 //!
-//! [`Database`] is what users hold: where the data is and how it may be used. Everything above this room works through a
-//! [`Connection`] and a [`Layout`], so it does not know which engine it talks to; what it has to know of one is in its
-//! [`Capabilities`]. What is particular to an engine stands in its folder, and `drivers` is the one table that names them.
+//! Users hold a [`Database`]: the address of the data and how it may be used. Everything above this room works through a
+//! [`Connection`] and a [`Layout`], so it does not know which engine it uses; it may ask only for the [`Capabilities`] of the engine.
+//! The code for an engine is in its folder, and `drivers` is the one table that names the engines.
 //!
-//! An engine is a folder with the same files for the same jobs, and a line in that table:
+//! An engine is a folder, which has the same files for the same jobs as the others, and a line in that table:
 //!
 //! | file | what it holds |
 //! |---|---|
 //! | `capabilities.rs` | one [`Capabilities`]; docs/servers.md has a column for each engine |
-//! | `address.rs`, `open.rs` | what stands behind the scheme of a URL, and from there to an open `store` |
-//! | `store.rs` | what a handle holds: its connections, which are opened when they are needed, and what is known of the whole |
+//! | `address.rs`, `open.rs` | parse the rest of a URL after its scheme, and open a `store` |
+//! | `store.rs` | what a handle holds: its connections, which are opened when they are needed, and facts about the whole database |
 //! | `connection.rs` | one connection: opening it, running statements on it |
-//! | `engine.rs` | the one place that puts together what a [`Connection`] is: [`Reads`], [`Writes`], [`Catalog`], [`Dialect`] |
-//! | `layout.rs`, `references.rs`, `triggers.rs` | what the database has, what hangs on our tables, what writing sets off |
-//! | `cell.rs`, `cursors.rs` | a value on its way, and several queries read at once |
-//! | `insert.rs`, `change.rs`, `add_column.rs` | writing rows, statements that run often, columns that are missing |
-//! | `coercion.rs` | what a column makes of a value; a type with rules of its own is an [`EngineType`] |
+//! | `engine.rs` | the one implementation of a [`Connection`]: [`Reads`], [`Writes`], [`Catalog`], [`Dialect`] |
+//! | `layout.rs`, `references.rs`, `triggers.rs` | the tables and columns of the database, the foreign keys to our tables, whether triggers fire |
+//! | `cell.rs`, `cursors.rs` | converting values, and reading several queries at once |
+//! | `insert.rs`, `change.rs`, `add_column.rs` | writing rows, statements that run often, adding missing columns |
+//! | `coercion.rs` | how a column converts a value; a type with rules of its own is an [`EngineType`] |
 //! | `read.rs` | SQL from callers, restricted to reading |
 //! | `waits.rs` | waiting for the locks of others |
-//! | `failure.rs` | the engine's errors as ours |
+//! | `failure.rs` | converts the engine's errors to ours |
 
 mod affinity;
 mod cannot_add;

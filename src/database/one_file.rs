@@ -78,7 +78,7 @@ impl OneFile {
 
 /// The path names another file than the one that is open.
 pub fn replaced(path: &Path) -> Error {
-    refusal("the file was replaced since it was opened: its path names another one now", path)
+    refusal("the file was replaced since it was opened: its path names another file now", path)
 }
 
 fn refusal(message: &str, path: &Path) -> Error {

@@ -17,7 +17,7 @@ impl Unsteady {
     pub fn warning(&self, made: &str) -> String {
         let Unsteady { table, engine, .. } = self;
         format!(
-            "{table} is of the engine {engine}, so it could change while it was read, and {made} be of no one state"
+            "{table} is of the engine {engine}, so it could change while it was read, and {made} may not be of one consistent state"
         )
     }
 

@@ -1,4 +1,4 @@
-//! What becomes of a value in a column of another database: the one place that decides whether its content is still the same there.
+//! Decides whether a value keeps its content in a column of another database. No other code decides this.
 
 use super::encode::same_content;
 use crate::database::{ColumnLayout, Connection};
@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::schema::Kind;
 use crate::values::{Value, ValueRef};
 
-/// What a column makes of a value.
+/// The result of storing a value in a column.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Conversion {
     /// It has the same content there.

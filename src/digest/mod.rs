@@ -1,8 +1,8 @@
 //! The content digest: 256 bits that are equal for equal experiments, whatever their ids, their engine and the order of rows.
 //!
-//! docs/digest.md is the definition; `encode` writes values and rows, `sum` adds digests up, `experiment` puts the nodes
-//! together, `extra_links` what extra columns tie; [`equal_experiment`] finds an experiment that is there twice, and [`Conversion`] says
-//! whether a value has the same content in another column. Migration, comparison, import, snapshots and the manager call it.
+//! docs/digest.md is the definition. `encode` writes values and rows, `sum` adds digests up, `experiment` computes the digests of nodes,
+//! `extra_links` those of links of extra columns. [`equal_experiment`] finds an experiment that a database already has. [`Conversion`]
+//! says whether a value has the same content in another column. Migration, comparison, import, snapshots and the manager call this room.
 
 mod conversion;
 mod encode;

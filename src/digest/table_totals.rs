@@ -140,16 +140,18 @@ impl<'c> TableTotals<'c> {
             expected.add_all(&counted.come);
             old.add_all(&counted.gone);
             if old != expected {
-                changed.push((name, format!("rows of {name} are not what they were")));
+                changed.push((name, format!("rows of {name} have changed")));
             }
         }
         let (message, wrong) = match (counts.is_empty(), changed.is_empty()) {
             (true, true) => return Ok(()),
-            (false, _) => ("rows came or went that were not written or removed here; nothing was changed", counts),
-            (true, false) => ("rows were changed that are no part of this; nothing was changed", changed),
+            (false, _) => {
+                ("rows appeared or disappeared that this call did not write or remove; nothing was changed", counts)
+            }
+            (true, false) => ("rows were changed that this call does not write; nothing was changed", changed),
         };
         let error = Error::new(Status::Mismatch, domain, message).hint(
-            "a trigger of the schema does that, or one of its tables gives way to new rows (ON CONFLICT); remove it",
+            "a trigger of the schema, or a conflict clause of one of its tables (ON CONFLICT), causes this; remove it",
         );
         Err(wrong
             .into_iter()

@@ -217,7 +217,7 @@ impl Dangling<'_> {
         let (table, (row, named)) = (self.table.schema.name, &self.first);
         let (count, parent, columns) = (self.count, &self.key.parent, self.key.names());
         format!(
-            "{count} rows of {table} name rows of {parent} that do not exist by {columns}, the first ({row}) {named}"
+            "{count} rows of {table} refer by {columns} to rows of {parent} that do not exist, the first ({row}) to {named}"
         )
     }
 
@@ -225,7 +225,7 @@ impl Dangling<'_> {
     pub fn error(&self, domain: Domain) -> Error {
         let (table, (row, named)) = (self.table.schema.name, &self.first);
         let message = format!(
-            "{} rows of {table} name rows of {} that do not exist; nothing was changed",
+            "{} rows of {table} refer to rows of {} that do not exist; nothing was changed",
             self.count, self.key.parent
         );
         Error::new(Status::Constraint, domain, message)
@@ -233,7 +233,7 @@ impl Dangling<'_> {
             .detail("row", row)
             .detail("column", self.key.names())
             .detail("problem", format!("{} ({named}) does not exist", self.key.parent))
-            .hint("bring the rows that they name there first, or set the columns to NULL")
+            .hint("first copy the rows that they refer to into the target, or set the columns to NULL")
     }
 }
 

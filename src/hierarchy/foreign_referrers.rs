@@ -116,7 +116,7 @@ fn refuse_hidden(hidden: &[String]) -> Result<()> {
     let message = "tables that the account may not read refer to the schema; nothing was changed";
     let error = Error::new(Status::Auth, Domain::Database, message)
         .detail("right", "SELECT")
-        .hint("grant SELECT on these tables: rows of theirs must not be left without what they refer to");
+        .hint("grant SELECT on these tables, so that the call can check that none of their rows becomes dangling");
     Err(hidden.iter().fold(error, |error, name| error.detail("table", name)))
 }
 
@@ -126,18 +126,18 @@ fn refuse_unnamed(unnamed: &[String]) -> Result<()> {
         return Ok(());
     }
     let message =
-        "tables refer to the schema that no statement can name: their names, or those of columns, are not UTF-8";
+        "tables that no statement can name refer to the schema: their names, or those of their columns, are not UTF-8";
     let error = Error::new(Status::Unsupported, Domain::Database, message)
-        .hint("rename them: rows of theirs must not be left without what they refer to; nothing was changed");
+        .hint("rename them, so that the call can check that none of their rows becomes dangling; nothing was changed");
     Err(unnamed.iter().fold(error, |error, name| error.detail("table", name)))
 }
 
 fn refused(reference: &Reference, gone: &[Dangling], domain: Domain) -> Error {
     let (table, to) = (&reference.table, reference.to.name);
-    let message = format!("rows of {table} refer to rows of {to} that would be gone; nothing was changed");
+    let message = format!("rows of {table} refer to rows of {to} that would no longer exist; nothing was changed");
     let error = Error::new(Status::Constraint, domain, message)
         .detail("table", table)
         .detail("column", reference.columns.join(", "))
-        .hint(format!("{table} is left as it is: first change or delete these rows of it, or save them"));
+        .hint(format!("this call does not change {table}: first change, delete or save these rows of it"));
     gone.iter().fold(error, |error, one| error.detail("row", &one.row).detail("refers_to", &one.refers_to))
 }

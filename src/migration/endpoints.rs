@@ -90,8 +90,7 @@ impl<'a> Endpoints<'a> {
         if self.unsteady.is_empty() {
             return Ok(());
         }
-        let message =
-            "tables of the source can change while they are read, so no one state can be copied; nothing was changed";
+        let message = "tables of the source can change while they are read, so a consistent state cannot be copied; nothing was changed";
         let error =
             Error::new(Status::Validation, Domain::Validation, message).detail("experiment_id", self.experiment);
         Err(Unsteady::name_all(&self.unsteady, error, "use the BALANCED strategy, which warns, while nobody writes"))

@@ -3,8 +3,8 @@
 //! [`migrate`] does the whole job in one transaction of the target; [`plan`] says what it would do and writes nothing;
 //! [`compare`] finds where two experiments first differ. The manager calls them.
 //!
-//! In order: `endpoints` is source and target; `prepare` finds and judges what is to be copied, `preflight` what the target cannot hold,
-//! `duplicates` what is there already; `copy` writes; `prove` reads the copy back; `run` puts it together.
+//! In order: `endpoints` is source and target; `prepare` finds and checks the rows to copy, `preflight` finds what the target cannot hold,
+//! `duplicates` finds equal experiments in the target; `copy` writes; `prove` reads the copy back; `run` puts it together.
 
 mod compare;
 mod copy;

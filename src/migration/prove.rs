@@ -52,7 +52,7 @@ pub fn prove(
     let (wanted, got) = (of_copy(expected, options), of_copy(&found, options));
     if wanted != got {
         check_counts(ends, &copy, copied, |table| !(appended && table.place == Place::Node(Entity::ROOT)))?;
-        return Err(mismatch(ends, "the copy is not what it should be; nothing was changed")
+        return Err(mismatch(ends, "the digest of the copy is not the expected one; nothing was changed")
             .detail("expected_digest", hex(&wanted))
             .detail("target_digest", hex(&got)));
     }
@@ -82,7 +82,7 @@ fn mismatch(ends: &Endpoints<'_>, message: &str) -> Error {
     match ends.unsteady.is_empty() {
         true => error.hint("something else writes into the target's tables, a trigger for instance"),
         false => error.caused_by(Unsteady::changed(Domain::Migration)).hint(
-            "tables of the source, which know no transactions, changed while they were read, or a trigger of the target changes what is \
+            "tables of the source that have no transactions changed while they were read, or a trigger of the target changes what is \
              written",
         ),
     }
@@ -94,9 +94,12 @@ pub fn all_copied(ends: &Endpoints<'_>, counted: &[Counts], copied: &[(&'static 
         let rows = copied.iter().find(|(table, _)| *table == counts.table.name).map_or(0, |(_, rows)| *rows);
         if rows != counts.rows {
             let problem = format!("{} rows were counted in {}, but {rows} were read", counts.rows, counts.table.name);
-            return Err(mismatch(ends, "other rows were copied than were counted; nothing was changed")
-                .detail("table", counts.table.name)
-                .detail("problem", problem));
+            return Err(mismatch(
+                ends,
+                "the number of copied rows is not the number that was counted before; nothing was changed",
+            )
+            .detail("table", counts.table.name)
+            .detail("problem", problem));
         }
     }
     Ok(())
@@ -113,7 +116,7 @@ fn check_counts(
     if wrong.is_empty() {
         return Ok(());
     }
-    let error = mismatch(ends, "other rows were read back than were written; nothing was changed");
+    let error = mismatch(ends, "the rows that were read back are not those that were written; nothing was changed");
     Err(wrong.into_iter().fold(error, |error, (table, rows, found)| {
         let problem = format!("{rows} rows were written into {table}, but {found} were read back");
         error.detail("table", table).detail("problem", problem)

@@ -171,11 +171,11 @@ fn refuse_behind(prepared: &Prepared, experiment: i64) -> Result<()> {
     if counted.is_empty() && prepared.computed.is_empty() {
         return Ok(());
     }
-    let message = format!("something of experiment {experiment} would stay behind; nothing was changed");
+    let message = format!("something of experiment {experiment} would not be copied; nothing was changed");
     let error = Error::new(Status::Validation, Domain::Validation, message)
         .detail("experiment_id", experiment)
         .detail("count", counted.len() + prepared.computed.len())
-        .hint("use the BALANCED strategy, which says so in a warning, and bring it across by other means");
+        .hint("use the BALANCED strategy, which warns instead, and copy the rest by other means");
     let error = counted
         .iter()
         .take(NAMED)

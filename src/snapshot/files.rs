@@ -30,7 +30,7 @@ pub fn open_plain(path: &Path) -> Result<File> {
         Ok(fd) => {
             let file = File::from(fd);
             let meta = file.metadata().map_err(|error| io("the file cannot be looked at", path, &error))?;
-            if meta.is_file() { Ok(file) } else { Err(corrupt("this is no plain file", path)) }
+            if meta.is_file() { Ok(file) } else { Err(corrupt("this is not a plain file", path)) }
         }
         Err(Errno::LOOP | Errno::MLINK) => Err(corrupt("this is a symbolic link, which is refused", path)),
         Err(error) => Err(io("the file cannot be opened", path, &error.into())),

@@ -65,17 +65,17 @@ pub fn check_request(description: &str, metadata: Option<&str>) -> Result<Box<Ra
     }
     let metadata = metadata.unwrap_or("{}");
     if metadata.len() > MOST_METADATA {
-        return argument("metadata_json", format!("the metadata have more than {MOST_METADATA} bytes"));
+        return argument("metadata_json", format!("the metadata has more than {MOST_METADATA} bytes"));
     }
     match checked_metadata(metadata) {
         Ok(raw) => Ok(raw),
-        Err(reason) => argument("metadata_json", format!("the metadata are no JSON object: {reason}")),
+        Err(reason) => argument("metadata_json", format!("the metadata is not a JSON object: {reason}")),
     }
 }
 
 fn checked_metadata(text: &str) -> std::result::Result<Box<RawValue>, String> {
     if !text.trim_start().starts_with('{') {
-        return Err("they do not begin with {".to_owned());
+        return Err("it does not begin with {".to_owned());
     }
     if let Err(error) = json::canonicalize(text.as_bytes(), &mut Vec::new()) {
         return Err(format!("byte {}: {}", error.offset, error.reason));
@@ -135,11 +135,11 @@ impl Snapshot {
             return Err(broken(format!("it is of {:?}", snapshot.id)));
         }
         if snapshot.created_us().is_none() {
-            return Err(broken(format!("{:?} is no time", snapshot.created_at)));
+            return Err(broken(format!("{:?} is not a time", snapshot.created_at)));
         }
         let is_hash = |text: &str| text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         if !is_hash(&snapshot.blake3) {
-            return Err(broken("blake3 is no hash".to_owned()));
+            return Err(broken("blake3 is not a hash".to_owned()));
         }
         if snapshot.description.len() > MOST_DESCRIPTION {
             return Err(broken("the description is too long".to_owned()));

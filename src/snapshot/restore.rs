@@ -125,9 +125,9 @@ fn no_safety(cause: Error) -> Error {
     Error::new(
         cause.status(),
         Domain::Snapshot,
-        "the snapshot of what would be overwritten failed; nothing was changed",
+        "the safety snapshot of the current content failed; nothing was changed",
     )
-    .hint("mend what the cause says, or restore without a safety snapshot (EXPMIG_RESTORE_NO_SAFETY_SNAPSHOT)")
+    .hint("correct what the cause of this error says, or restore without a safety snapshot (EXPMIG_RESTORE_NO_SAFETY_SNAPSHOT)")
     .caused_by(cause)
 }
 
@@ -148,7 +148,7 @@ fn perhaps_of_another(snapshot: &Snapshot, database: &Database) -> Error {
         .detail("snapshot_created_at", &snapshot.created_at)
         .detail("known", Ownership::Content.name())
         .hint(format!(
-            "if this database was moved {place}, or is a copy that shall become what the snapshot has, force it \
+            "if this database was moved {place}, or is a copy that should get the content of the snapshot, force it \
              (EXPMIG_RESTORE_FORCE), which replaces everything in this one"
         ))
 }

@@ -142,8 +142,8 @@ pub fn replace(
 
 /// What an account cannot know.
 fn unseen() -> String {
-    "whether tables that the account is not shown refer to rows that are gone was not looked at, which takes the right PROCESS; such \
-     tables were left as they are"
+    "tables that the account cannot see may refer to rows that no longer exist; only an account with the right PROCESS can know whether \
+     there are such tables, which were not changed"
         .to_owned()
 }
 

@@ -13,7 +13,7 @@ const VARIABLES: [&str; 2] = ["SQLITE_TMPDIR", "TMPDIR"];
 const FOLDERS: [&str; 4] = ["/var/tmp", "/usr/tmp", "/tmp", "."];
 
 const MEND: &str = "free some space there, or set TMPDIR to another folder before the program starts";
-const MEND_NONE: &str = "make one of them writable, or set TMPDIR to a folder that is before the program starts";
+const MEND_NONE: &str = "make one of them writable, or set TMPDIR to a writable folder before the program starts";
 
 fn candidates() -> impl Iterator<Item = PathBuf> {
     // SQLite reads them when it starts; here they are read to name what it chose from.

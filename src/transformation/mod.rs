@@ -2,14 +2,13 @@
 //!
 //! The manager calls this room, and migration for its copies.
 //!
-//! The pure half knows no database: `rules` reads the rules document, `built_in` has the transformations, `metric` says what one is
-//! asked and answers; `document` changes JSON and numbers without touching what is not meant, `near_miss` guesses what a
-//! misspelt name was.
+//! One half of the room uses no database: `rules` reads the rules document, `built_in` has the transformations, `metric` defines their
+//! input and result; `document` changes JSON and keeps all other bytes, `near_miss` guesses what a misspelt name stands for.
 //!
-//! The other half: `selection` finds the metrics and which of them others are linked to as well; `plan` makes `steps` of the rules,
-//! `examine` applies them to one metric; `write` and `links` write what changed, and `undo_log` what it was; `apply` puts it together.
-//! `rewrite` does it to rows on their way into a copy.
-//! `undo` goes back, `undo_list` says where to.
+//! The other half: `selection` finds the metrics, and those among them that are also linked from elsewhere; `plan` makes `steps` of the
+//! rules, `examine` applies them to one metric; `write` and `links` write the changes, `undo_log` the old values; `apply` puts it together.
+//! `rewrite` transforms rows while they are copied.
+//! `undo` undoes a transformation, `undo_list` lists those that can be undone.
 
 mod apply;
 mod built_in;

@@ -1,4 +1,4 @@
-//! Checks and messages that are specific to the family of Experiment Manager.
+//! Checks and messages that only the family of Experiment Manager has.
 
 use super::issue::{Issue, IssueKind};
 use super::report::Collector;

@@ -1,12 +1,13 @@
 //! Checking data before it is trusted.
 //!
-//! [`validate`] looks at a whole database or at one experiment and answers a [`Report`]; docs/validation.md explains each kind of
-//! issue. [`Quality`] looks at the values of one experiment while it is read for something else, [`Values`] at one value; migration
-//! and import use them. Nothing here writes. The manager, migration and import call it.
+//! [`validate`] checks a whole database or one experiment and returns a [`Report`]; docs/validation.md explains each kind of
+//! issue. [`Quality`] checks the values of one experiment while it is read for another purpose, [`Values`] checks one value; migration
+//! and import use them. Nothing here writes. The manager, migration and import call this room.
 //!
-//! `run` puts a validation together: `nodes`, `below_run` and `links` each read a part of the tables once, in this order, and `seen_rows`
-//! remembers what the later ones refer to, which `parents` looks up; `extra_foreign_keys` looks at the keys that only the database declares. `value_checks` and `metric_json` judge single values, `issue` has the kinds, `report` collects
-//! what is found. `checks` runs the registered checks.
+//! `run` puts a validation together: `nodes`, `below_run` and `links` each read a part of the tables once, in this order. `seen_rows`
+//! remembers the rows to which later ones refer, and `parents` looks them up. `extra_foreign_keys` checks the keys that only the database
+//! declares. `value_checks` and `metric_json` check single values, `issue` has the kinds, `report` collects the issues. `checks` runs the
+//! registered checks.
 
 mod below_run;
 mod check_context;

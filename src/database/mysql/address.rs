@@ -90,10 +90,10 @@ impl MysqlAddress {
         }
         // A password with a / in it makes a schema of its rest.
         if parsed.path().contains('@') {
-            return Err(invalid("the URL has an @ in the name of the schema, which has to be written as %40"));
+            return Err(invalid("the URL contains an @ in the name of the schema, which must be written as %40"));
         }
         if parsed.fragment().is_some() {
-            return Err(invalid("the URL has a # in it, which has to be written as %23"));
+            return Err(invalid("the URL contains a #, which must be written as %23"));
         }
         let mut address = MysqlAddress {
             user: Some(decoded(parsed.username(), "user")?).filter(|user| !user.is_empty()),

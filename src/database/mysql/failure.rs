@@ -28,7 +28,7 @@ pub fn translate(error: Cause, place: &str) -> Error {
             let message = format!("the connection is out of step ({})", one_line(&error.to_string()));
             Error::new(Status::Connection, Domain::Database, message).hint("try again")
         }
-        Cause::FromRowError(_) => not_understood("it says of itself what no MySQL or MariaDB says"),
+        Cause::FromRowError(_) => not_understood("it does not identify itself as MySQL or MariaDB do"),
         // What else the driver makes of values is never used.
         _ => Error::internal(Domain::Database, "the driver failed in a way that it should not"),
     };
@@ -273,8 +273,8 @@ fn classify(code: u16, state: &str) -> (Status, &'static str, &'static str) {
             Some("42") => (Status::Internal, "", ""),
             _ => (
                 Status::Unsupported,
-                "the server refuses what was asked of it",
-                "the number of the error is the server's, whose manual says more",
+                "the server refuses a statement",
+                "the vendor code is the server's error number, which its manual explains",
             ),
         },
     }

@@ -84,12 +84,12 @@ impl Load {
             if code > 0 {
                 return Err(Cause::MySqlError(mysql::MySqlError { state, message, code }).into());
             }
-            return Err(self.refused(format!("the server warned {warnings} times of rows; nothing was changed")));
+            return Err(self.refused(format!("the server gave {warnings} warnings about rows; nothing was changed")));
         }
         if rows == self.rows as u64 {
             return Ok(());
         }
-        Err(self.refused(format!("of {} rows the server took {rows}; nothing was changed", self.rows)))
+        Err(self.refused(format!("the server stored {rows} of {} rows; nothing was changed", self.rows)))
     }
 
     fn refused(&self, message: String) -> Refusal {

@@ -1,23 +1,23 @@
 //! MySQL and MariaDB.
 //!
-//! Everything above this room speaks one SQL, which a session here is set up to understand: names in double quotes (`ANSI_QUOTES`),
-//! numbered parameters (`?1`, see [`placeholders`]), strict types. DDL commits, so it never runs inside of a transaction that has written.
+//! All code above this room uses one dialect of SQL, and a session here is set up to understand it: names in double quotes (`ANSI_QUOTES`),
+//! numbered parameters (`?1`, see [`placeholders`]), strict types. DDL commits, so it never runs inside a transaction that has written.
 //!
 //! Beside the files that every engine has ([`super`] lists them):
 //!
-//! - [`session`] connects, within [`connect_timeout`], with the [`settings`] that a session needs; [`read_timeout`] is how long the
-//!   server may be silent, [`socket`] what a child after a fork lets go of.
-//! - A result set occupies its connection until it is read. [`channel`] lets others go first: what is left of a [`result_set`] is put
-//!   aside (in memory, then on disk), so that every statement of a job runs in its one transaction.
-//! - [`privileges`] proves that the account sees all of the schema, [`key_columns`] reads the columns of foreign keys.
-//! - [`column_type`] is the type of a column, [`type_rules`] what that means to others. [`coercion`] decides what it makes of a value, so
-//!   that nothing is left to the server: [`stored`], [`numbers`], [`times`] and [`enum_members`] are parts of that. [`any_cell`] is how a
-//!   column of ours holds a cell of any type, [`tables`] what only the server knows of a table.
-//! - [`load_data`] writes many rows as text, [`load_thread`] while the next are made ready.
-//! - [`reserve_ids`] keeps ids from others, on a [`second_connection`].
-//! - [`widen`] changes types that are too narrow. [`column_attributes`] is what a changed column has to keep, [`foreign_key`] what stands
-//!   in the way and is put back; [`widening_log`] keeps a widening that was cut off from losing any. Statements for people have
-//!   [`names`] that every session reads.
+//! - [`session`] connects, within [`connect_timeout`], with the [`settings`] that a session needs. [`read_timeout`] limits how long the
+//!   server may be silent. [`socket`] has the descriptors that a child closes after a fork.
+//! - A result set occupies its connection until it is read. [`channel`] lets other statements run first: it stores the rest of a
+//!   [`result_set`] (in memory, then on disk), so that every statement of a job runs in its one transaction.
+//! - [`privileges`] proves that the account sees the whole schema, [`key_columns`] reads the columns of foreign keys.
+//! - [`column_type`] is the type of a column, [`type_rules`] its rules for code above this room. [`coercion`] decides how a column converts
+//!   a value, so that nothing is left to the server; [`stored`], [`numbers`], [`times`] and [`enum_members`] are parts of it. [`any_cell`]
+//!   stores a value of any type in one column, [`tables`] has facts about a table that only the server knows.
+//! - [`load_data`] writes many rows as text, and [`load_thread`] sends them while the next ones are prepared.
+//! - [`reserve_ids`] reserves ids, over a [`second_connection`].
+//! - [`widen`] changes types that are too narrow. [`column_attributes`] are the attributes that a changed column must keep. [`foreign_key`]
+//!   drops the foreign keys that prevent a change, and adds them again; [`widening_log`] records them, so that a widening that is cut off
+//!   loses none. [`names`] quotes names in statements that users run.
 
 mod add_column;
 mod address;

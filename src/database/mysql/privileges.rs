@@ -46,7 +46,7 @@ pub fn check(connection: &MysqlConnection, family: &Family, there: &[String]) ->
         let whole = ask(connection, &format!("SHOW CREATE TABLE {}", quote(name)))?;
         if whole == Answer::Denied || ask(connection, &select(name))? == Answer::Denied {
             let message = format!(
-                "the account may not read the whole table {name}: columns that it does not see would be left out"
+                "the account may not read the whole table {name}, so columns that it cannot see would be left out"
             );
             return Err(denied(connection, name, message, None)?);
         }
@@ -55,7 +55,7 @@ pub fn check(connection: &MysqlConnection, family: &Family, there: &[String]) ->
     for table in family.tables.iter().filter(|table| is_relied_on(family, table.name) && !seen(table.name)) {
         if ask(connection, &select(table.name))? == Answer::Denied {
             let message = format!(
-                "the account may not read the table {0}, if there is one: that it is absent cannot be proven",
+                "the account may not read the table {0}, so it cannot be proven whether the table exists",
                 table.name
             );
             return Err(denied(connection, table.name, message, None)?);

@@ -55,9 +55,13 @@ impl MysqlConnection {
                 return Ok(());
             }
             self.pause(since, LOCK_PAUSE, || {
-                Error::new(Status::Busy, Domain::Database, "another writer of expmig is at work on the schema")
-                    .detail("database", self.place())
-                    .hint("try again, or raise busy_timeout_ms")
+                Error::new(
+                    Status::Busy,
+                    Domain::Database,
+                    "another writer that uses expmig holds the lock of the schema",
+                )
+                .detail("database", self.place())
+                .hint("try again, or raise busy_timeout_ms")
             })?;
         }
     }

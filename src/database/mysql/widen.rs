@@ -169,7 +169,7 @@ fn read_narrow(connection: &MysqlConnection, table: &TableLayout, narrow: &mut V
         let (Some(schema), Some(kind)) = (column.schema, column.own_type()) else { continue };
         let (to, clause) = match wanted(schema, kind) {
             Wanted::Nothing => continue,
-            Wanted::Unknown => (String::new(), Err("what it holds cannot be told".to_owned())),
+            Wanted::Unknown => (String::new(), Err("the values of its type are not known".to_owned())),
             Wanted::Type(to) if versioned => (to, Err(VERSIONED.to_owned())),
             Wanted::Type(to) => {
                 let clause = clause(schema, column, &to, attributes.get(&column.name), connection.is_mariadb());
@@ -225,7 +225,7 @@ fn clause(
         None => "",
     };
     if wanted == LONGEST_TEXT && kept.contains(" DEFAULT ") && !mariadb {
-        return Err("its default would be lost: LONGTEXT has none there");
+        return Err("its default would be lost, because LONGTEXT cannot have one on this server");
     }
     let charset = match column.own_type() {
         // Where only the length or the type is too narrow, texts go on to be equal, and sorted, as they were.

@@ -41,15 +41,15 @@ impl SqliteAddress {
             if with_host.is_empty() {
                 return Err(in_memory());
             }
-            return Err(invalid("the URL has a host before the path, which a SQLite file has not")
+            return Err(invalid("the URL has a host before the path, but a SQLite file has no host")
                 .hint("sqlite:///PATH for a relative path, sqlite:////PATH for an absolute one"));
         };
         if path.is_empty() {
             return Err(in_memory());
         }
         if path.contains('?') {
-            return Err(invalid("the URL of a SQLite file has parameters, of which there are none").hint(
-                "leave them out; file:PATH?mode=ro opens for reading alone, and sqlite:PATH takes any path as it is",
+            return Err(invalid("the URL has parameters, but a URL that begins with sqlite: cannot have any").hint(
+                "leave them out; file:PATH?mode=ro opens the file only for reading, and sqlite:PATH takes any path as it is",
             ));
         }
         SqliteAddress::of_path(path)
@@ -59,14 +59,14 @@ impl SqliteAddress {
     pub fn of_file(rest: &str) -> Result<SqliteAddress> {
         let (place, parameters) = rest.split_once('?').unwrap_or((rest, ""));
         if rest.contains('#') {
-            return Err(invalid("the URL has a # in it, which has to be written as %23"));
+            return Err(invalid("the URL contains a #, which must be written as %23"));
         }
         let path = match place.strip_prefix("//") {
             None => place,
             Some(with_host) => {
                 let (host, _) = with_host.split_once('/').unwrap_or((with_host, ""));
                 if !host.is_empty() && !host.eq_ignore_ascii_case("localhost") {
-                    return Err(invalid("the URL names a host, but a SQLite file is one of this machine")
+                    return Err(invalid("the URL names a host, but a SQLite file must be on this machine")
                         .hint("file:PATH, file:///PATH or file://localhost/PATH"));
                 }
                 with_host.get(host.len()..).unwrap_or_default()
@@ -78,12 +78,12 @@ impl SqliteAddress {
                 ("mode", "ro") => read_only = true,
                 ("mode", "rw") | ("cache", "private") => {}
                 ("mode", "rwc") => {
-                    return Err(invalid("mode=rwc would create the file, which the URL alone cannot ask for")
+                    return Err(invalid("mode=rwc would create the file, but a URL alone cannot ask for that")
                         .hint("EXPMIG_OPEN_CREATE creates a new database; leave the mode out"));
                 }
                 ("mode", "memory") => return Err(in_memory()),
                 (name, _) => {
-                    return Err(invalid("the URL has a parameter that cannot be kept to")
+                    return Err(invalid("the URL has a parameter that is not supported")
                         .detail("name", name)
                         .detail("known", "mode=ro, mode=rw, cache=private")
                         .hint("leave it out: locks and journals of a database are always respected"));

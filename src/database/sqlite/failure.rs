@@ -78,22 +78,22 @@ fn of_schema(code: ErrorCode, text: &str) -> Option<(Status, &'static str, &'sta
     if begins(&OF_THE_APPLICATION) || begins(&["unsafe use of "]) {
         return Some((
             Status::Unsupported,
-            "an index, a trigger or a rule of the schema needs what only the application has",
-            "drop it, call again, and let the application make it anew; or take another database: nothing was changed",
+            "an index, a trigger or a rule of the schema needs a function, collation or module that only the application has",
+            "drop it, call again, and let the application create it again; or use another database; nothing was changed",
         ));
     }
     if begins(&["there is already "]) {
         return Some((
             Status::Schema,
             "something in the schema has the name of a table that is needed",
-            "rename it: nothing was changed",
+            "rename it; nothing was changed",
         ));
     }
     let refers = code == ErrorCode::Unknown && text.contains(" has no column named ");
     (begins(&GONE) || refers).then_some((
         Status::Schema,
-        "a trigger or a rule of the schema names what is not there",
-        "drop or repair it: nothing was changed",
+        "a trigger or a rule of the schema names a table, column or view that does not exist",
+        "drop or repair it; nothing was changed",
     ))
 }
 
@@ -110,7 +110,7 @@ pub fn may_be_of_a_rule(error: &Error) -> bool {
 pub fn of_rule(error: &Error) -> Error {
     let message = format!("an index, a trigger or a rule of the schema cannot be computed ({})", error.message());
     let built = Error::new(Status::Schema, Domain::Database, message)
-        .hint("drop or repair it, or change the values that it fails for: nothing was changed");
+        .hint("drop or repair it, or change the values for which it fails; nothing was changed");
     let built = error.details().iter().fold(built, |built, detail| built.detail(detail.key.clone(), &detail.value));
     error.vendor_code().into_iter().fold(built, Error::vendor)
 }

@@ -56,7 +56,7 @@ fn of_damage(error: Error, connection: &SqliteConnection) -> Error {
 fn damaged(connection: &SqliteConnection, problems: impl IntoIterator<Item = String>) -> Error {
     let error = Error::new(Status::Corrupt, Domain::Database, "the database is damaged")
         .at(&connection.waits.path)
-        .hint("run PRAGMA integrity_check in the sqlite3 shell; REINDEX mends indexes, everything else needs a backup");
+        .hint("run PRAGMA integrity_check in the sqlite3 shell; REINDEX repairs indexes, other damage needs a backup");
     problems.into_iter().fold(error, |error, problem| error.detail("problem", problem))
 }
 

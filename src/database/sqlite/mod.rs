@@ -2,14 +2,14 @@
 //!
 //! Beside the files that every engine has ([`super`] lists them):
 //!
-//! - [`ids`] finds ids that were never used, [`id_counters`] keeps the counters of AUTOINCREMENT when a whole file is put in place.
-//! - [`seek`] finds where rows are, by an index.
-//! - [`read_guard`] is SQLite's authorizer, which lets a caller's SQL do nothing but read.
-//! - How jobs read without keeping writers waiting: [`state`] is one consistent state, [`private_copy`] a copy to read it from.
-//! - [`copy`] copies whole files page by page ([`backup_pages`]) for snapshots, [`copy_pace`] decides when that would keep writers waiting
+//! - [`ids`] finds ids that were never used, [`id_counters`] keeps the counters of AUTOINCREMENT when the whole content is replaced.
+//! - [`seek`] finds rows by an index.
+//! - [`read_guard`] is SQLite's authorizer, which lets a caller's SQL only read.
+//! - Reading without blocking writers: [`state`] is one consistent state, [`private_copy`] a copy from which it can be read.
+//! - [`copy`] copies whole files page by page ([`backup_pages`]) for snapshots, [`copy_pace`] decides when that would block writers for
 //!   too long, [`copy_file`] opens the files that hold copies.
-//! - Files in WAL mode: [`unwritable`] reads one where nothing may be written, [`wal_files`] takes away what reading has put beside one.
-//! - [`path_check`] is whether a path can be that of a database.
+//! - Files in WAL mode: [`unwritable`] reads a database where nothing may be written, [`wal_files`] removes the files that reading created.
+//! - [`path_check`] checks whether a path can be that of a database.
 //! - [`integrity`] looks for damage, by [`page_check`] where SQLite itself would take long ([`page_bytes`]).
 
 mod add_column;

@@ -177,7 +177,7 @@ impl<'c> SqliteState<'c> {
                 Error::new(
                     Status::Busy,
                     Domain::Database,
-                    "somebody committed before the private copy of the database was ready",
+                    "another connection committed before the private copy of the database was ready",
                 )
                 .detail("max_read_lock_ms", self.place.waits.read_limit.unwrap_or_default().as_millis())
                 .hint(WAYS_OUT),

@@ -1,7 +1,7 @@
-//! Export: an experiment as a document, streamed to wherever it shall go. The manager calls this room.
+//! Export: writes an experiment as a document, as a stream. The manager calls this room.
 //!
-//! In order: `options` and `sink` say how and where to; `output` writes JSON, `fields` the columns of a row; `order` and `stream` read
-//! the tables side by side, each in the document's order; `nesting` writes the objects into each other, `metadata` ends the document, and
+//! In order: `options` and `sink` say how and to where; `output` writes JSON, `fields` the columns of a row; `order` and `stream` read
+//! the tables side by side, each in the document's order; `nesting` nests the objects, `metadata` ends the document, and
 //! `run` puts it together. `file` makes files appear complete or not at all.
 
 mod fields;

@@ -94,7 +94,7 @@ impl<'a, 'c, 's> Tree<'a, 'c, 's> {
             };
             // Unsound rows were counted before. Here every row must have found its place.
             if node.stream.head.is_some() || node.stream.rows != known.rows {
-                return Err(node.stream.unplaceable("a row does not stand where its keys say"));
+                return Err(node.stream.unplaceable("a row is not where its keys say"));
             }
             counts.push((known.table.name, node.written));
         }
@@ -186,7 +186,7 @@ impl<'a, 'c, 's> Tree<'a, 'c, 's> {
         let stream = &self.node(at)?.stream;
         match stream.compare(position) {
             Some(Ordering::Equal) => Ok(true),
-            Some(Ordering::Less) => Err(stream.unplaceable("a row does not stand where its keys say")),
+            Some(Ordering::Less) => Err(stream.unplaceable("a row is not where its keys say")),
             Some(Ordering::Greater) | None => Ok(false),
         }
     }

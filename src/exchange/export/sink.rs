@@ -33,7 +33,7 @@ pub struct WriteSink<'w>(pub &'w mut dyn Write);
 impl WriteSink<'_> {
     fn failed(error: &std::io::Error) -> Error {
         Error::new(Status::Io, Domain::ImportExport, format!("the document cannot be written: {error}"))
-            .hint("what was written so far is no document; mend the writer and export again")
+            .hint("what was written so far is not a complete document; repair the writer and export again")
     }
 }
 

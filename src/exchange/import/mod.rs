@@ -1,9 +1,9 @@
 //! Reading a document: its rows are written while they are read, in one transaction, and proven before it is committed.
 //!
-//! In order: `input` has the bytes, `reader` is a pull parser over them that knows where it is (`path`); `objects` says what can stand
-//! in a document, `read_value` reads cells into a `row`; `walk` goes through the document (`leaves` and `seen_keys` know what was there
-//! before, `new_ids` what becomes of ids, `value_checks` what is odd) and hands rows to `target`, which writes them; `prove` reads them back,
-//! and `run` puts it together.
+//! In order: `input` has the bytes, `reader` is a pull parser over them that knows its place (`path`); `objects` defines the objects of
+//! a document, `read_value` reads cells into a `row`; `walk` goes through the document and hands rows to `target`, which writes them
+//! (`leaves` and `seen_keys` remember what was read before, `new_ids` assigns ids, `value_checks` finds odd values); `prove` reads the rows
+//! back, and `run` puts it together.
 
 mod dangling_links;
 mod extra_link_ids;

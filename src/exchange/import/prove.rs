@@ -82,7 +82,7 @@ pub fn prove(
         let error = Error::new(
             Status::Mismatch,
             Domain::ImportExport,
-            "other rows were read back than were written; nothing was changed",
+            "the rows that were read back are not those that were written; nothing was changed",
         )
         .hint("something else writes into the target's tables, a trigger for instance");
         return Err(wrong.into_iter().fold(error, |error, (table, rows, found)| {

@@ -111,9 +111,8 @@ fn judge(
         notes.push(format!("{count} values were left out or changed, because the target cannot hold them"));
     }
     if target.is_unproven() {
-        notes.push(
-            "the digest of the document is over more than the target holds, so only rows were counted".to_owned(),
-        );
+        notes
+            .push("the digest of the document covers more than the target holds, so only rows were counted".to_owned());
     }
     let written = |filled: &&Filled| walked.rows.iter().any(|(table, rows)| *table == filled.table.name && *rows > 0);
     notes.extend(layout.filled.iter().filter(written).map(Filled::warning));

@@ -170,7 +170,7 @@ pub fn widen(session: &Session, database: &str, dry_run: bool) -> Outcome<()> {
     if dry_run || statements.is_empty() {
         return match (session.common.json, statements.is_empty()) {
             (true, _) => session.document(&found),
-            (false, true) => session.line("the tables hold everything; nothing is to be widened"),
+            (false, true) => session.line("the tables can hold every value; there is nothing to widen"),
             (false, false) => statements.iter().try_for_each(|statement| session.line(format_args!("{statement};"))),
         };
     }

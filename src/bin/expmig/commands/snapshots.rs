@@ -25,7 +25,7 @@ pub fn run(session: &Session, command: Command) -> Outcome<()> {
             manager.verify_snapshot(&id, session.job())?;
             match session.common.json {
                 true => session.text(&manager.snapshot_details(&id)?.to_json()?),
-                false => session.line(format_args!("{id} is as it was made")),
+                false => session.line(format_args!("{id} is unchanged")),
             }
         }
         Command::Restore { on, id, force, no_safety_snapshot } => {
@@ -39,7 +39,7 @@ pub fn run(session: &Session, command: Command) -> Outcome<()> {
             }
             let rows = count(done.statistics.rows, "row");
             let before = match &done.safety_snapshot_id {
-                Some(id) => format!("; what was there is snapshot {id}"),
+                Some(id) => format!("; the previous content is in snapshot {id}"),
                 None => String::new(),
             };
             after_change(session.line(format_args!("restored {}: {rows}{before}", done.snapshot_id)))
@@ -63,7 +63,7 @@ pub fn run(session: &Session, command: Command) -> Outcome<()> {
                     &json!({"schema": "expmig.snapshot_cleanup/1", "deleted": done.deleted, "left": done.left}),
                 ),
                 false => session.line(format_args!(
-                    "deleted {}; {} left for lack of certainty",
+                    "deleted {}; kept {} that may belong to another database",
                     count(done.deleted, "snapshot"),
                     done.left
                 )),
