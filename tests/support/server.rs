@@ -36,7 +36,8 @@ pub struct Server {
     keeper: Option<Child>,
 }
 
-const START: Duration = Duration::from_secs(60);
+/// Several start at once, and a machine can stall.
+const START: Duration = Duration::from_secs(180);
 
 /// Waits for a pipe to end, then ends the server.
 const KEEPER: &str = r#"folder=$1; shift; "$@" & server=$!; echo $server > "$folder/server.pid"; read -r _; kill -9 $server; wait $server; rm -rf "$folder""#;
@@ -141,8 +142,16 @@ fn installer(binary: &Path) -> PathBuf {
     found.unwrap_or_else(|| PathBuf::from("mariadb-install-db"))
 }
 
+/// Below those that the system gives to whoever connects: a server takes seconds to listen on a busy machine, and nobody gets the port meanwhile.
+/// Each process of tests begins at another one.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("its address").port()
+    const FIRST: u32 = 10_000;
+    const PORTS: u32 = 20_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let begin = std::process::id().wrapping_mul(7919);
+    let mut ports = (0..PORTS).map(|_| FIRST + begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS);
+    let free = |port: &u16| TcpListener::bind(("127.0.0.1", *port)).is_ok();
+    ports.find_map(|port| u16::try_from(port).ok().filter(free)).expect("a free port")
 }
 
 impl Server {
