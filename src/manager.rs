@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use crate::database::{Connection, Database, EachRow, Reading, Version, Watches};
+use crate::database::{Connection, Database, EachRow, Layout, Reading, Version, Watches};
 use crate::digest::{self, Hash};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{
-    CountRows, ExperimentSummary, Scope, Selection, UnsoundRows, experiment_exists, list_experiments,
+    CountRows, ExperimentSummary, NamedRows, Scope, Selection, UnsoundRows, experiment_exists, list_experiments,
 };
 use crate::migration::{self, ManagerServices, MigrateOptions, MigrationResult};
 use crate::progress::{CancelToken, Job, ProgressSink};
@@ -263,6 +263,9 @@ impl<D: Borrow<Database>> Manager<D> {
             for table in connection.unsteady_tables(&layout)? {
                 self.log(LogLevel::Warning, &|| table.warning("the digest"));
             }
+            if layout.family.has_text_keys() {
+                return self.named_digest(connection, &layout, experiment, &job);
+            }
             job.begin("counting")?;
             let mut selection = Selection::read(connection, &layout, experiment, Scope::default(), &job)?;
             selection.refuse_odd_keys(Domain::Migration)?;
@@ -275,6 +278,18 @@ impl<D: Borrow<Database>> Manager<D> {
             Ok(digest.experiment)
         });
         self.logged("experiment digest", digest)
+    }
+
+    /// The same of a family whose keys are texts.
+    fn named_digest(&self, connection: &dyn Connection, layout: &Layout, experiment: i64, job: &Job) -> Result<Hash> {
+        job.begin("counting")?;
+        let rows = NamedRows::read(connection, layout, experiment, job)?;
+        for astray in &rows.astray {
+            self.log(LogLevel::Warning, &|| astray.message());
+        }
+        job.set_total(rows.total());
+        job.begin("digesting")?;
+        Ok(digest::digest_named(connection, layout, &rows, job)?.experiment)
     }
 
     /// Runs one SELECT with bound parameters, and hands over row after row. SQL that does more than read is MISUSE.

@@ -279,8 +279,8 @@ impl Layout {
             return Ok(());
         }
         let message = format!("{} is not available for a database of {}", call.name(), family.tracker);
-        let can = "info, list, query and snapshots work on it (docs/mlflow.md)";
-        Err(Error::new(Status::Unsupported, domain, message).detail("family", family.name).hint(can))
+        let see = "docs/mlflow.md says what works on it";
+        Err(Error::new(Status::Unsupported, domain, message).detail("family", family.name).hint(see))
     }
 
     /// That of the newest table.

@@ -1,7 +1,7 @@
 //! The content digest: 256 bits that are equal for equal experiments, whatever their ids, their engine and the order of rows.
 //!
 //! docs/digest.md is the definition. `encode` writes values and rows, `sum` adds digests up, `experiment` computes the digests of nodes,
-//! `extra_links` those of links of extra columns. [`equal_experiment`] finds an experiment that a database already has. [`Conversion`]
+//! `extra_links` those of links of extra columns, and `named` all of that for families whose keys are texts. [`equal_experiment`] finds an experiment that a database already has. [`Conversion`]
 //! says whether a value has the same content in another column. Migration, comparison, import, snapshots and the manager call this room.
 
 mod conversion;
@@ -9,6 +9,7 @@ mod encode;
 mod equal_experiments;
 mod experiment;
 mod extra_links;
+mod named;
 mod sum;
 mod table_totals;
 
@@ -20,5 +21,8 @@ pub use experiment::{
     row_digest,
 };
 pub use extra_links::Bare;
+pub use named::{
+    ALGORITHM_NAMED, NamedDigest, NamedDigester, NamedTable, digest_named, digested, in_base64, replace, whole,
+};
 pub use sum::{Hash, Sum, hex, parse_hex};
 pub use table_totals::{TableTotals, grown_by};

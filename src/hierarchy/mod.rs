@@ -3,6 +3,7 @@
 //! [`Selection`] finds the rows (one pass over each table), and those among them that are unsound.
 //! [`walk`] reads the rows with their contents, in any order. [`walk_separately`] does the same, but reads links separately from the rows that they
 //! link. The digest, migration and validation use these two.
+//! [`NamedRows`] finds and reads the rows of a family whose keys are texts.
 //! Memory: a few dozen bytes per run and a bit per metric or artifact, whatever the number of rows.
 
 mod barring;
@@ -15,6 +16,7 @@ mod ids;
 mod keys;
 mod leaves;
 mod mlflow;
+mod named_rows;
 mod new_id_blocks;
 mod non_integer_keys;
 mod order;
@@ -27,6 +29,7 @@ mod run_keys;
 mod selection;
 mod separate_scans;
 mod shape;
+mod text_ids;
 mod unreadable_values;
 mod unsound_rows;
 mod walk;
@@ -40,6 +43,7 @@ pub use foreign_referrers::{ForeignReferrers, append as append_value};
 pub use ids::{IdSet, Ids};
 pub use keys::soundness;
 pub use leaves::scan_leaves;
+pub use named_rows::{Astray, Named, NamedRows, named_entity};
 pub use new_id_blocks::{Block, Blocks};
 pub use non_integer_keys::{has_loose_keys, is_disguised, mend_keys};
 pub use order::{link_order, row_order};
@@ -52,6 +56,7 @@ pub use run_keys::RunKeys;
 pub use selection::{Counts, Members, Scope, Selection};
 pub use separate_scans::{SeparateVisitor, walk_separately};
 pub use shape::{Owner, Shape};
+pub use text_ids::TextIds;
 pub use unreadable_values::{mark, untold};
 pub use unsound_rows::{UnsoundKind, UnsoundRow, UnsoundRows};
 pub use walk::{CountRows, Rewrite, Through, Visitor, scan_nodes, walk};

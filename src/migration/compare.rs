@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
+use super::compare_named::compare_named;
 use super::difference::{Cells, NodeRows, cell_difference, cells, first_link_difference, first_row_difference};
+use super::endpoints::refuse_other_family;
 use crate::database::{Connection, Database, Layout, Reading, State, Watches};
 use crate::digest::{ExperimentDigest, Hash, NodeDigests, digest_nodes, hex, row_digest};
 use crate::error::{Domain, Result};
@@ -73,6 +75,16 @@ pub fn compare(
     let connection = state.connection();
     let other_connection = other_state.as_ref().map_or(connection, State::connection);
     let _watches = Watches::new(job, [connection, other_connection]);
+    let layouts = (connection.layout()?, other_connection.layout()?);
+    refuse_other_family((database, &layouts.0), (other_database, &layouts.1))?;
+    if layouts.0.family.has_text_keys() {
+        layouts.0.check()?;
+        layouts.1.check()?;
+        let (a, b) = ((connection, &layouts.0, experiment), (other_connection, &layouts.1, other_experiment));
+        let report = compare_named(a, b, &[], job)?;
+        job.finish();
+        return Ok(report);
+    }
     let a = Counted::new(connection, experiment, job)?;
     let b = Counted::new(other_connection, other_experiment, job)?;
     job.set_total(a.total() + b.total());

@@ -152,7 +152,7 @@ fn leave_to_fill(target: &mut Layout, source: &Layout) {
 }
 
 /// Fails if source and target are of two families: what one has the other has no tables for.
-fn refuse_other_family((source, from): (&Database, &Layout), (target, to): (&Database, &Layout)) -> Result<()> {
+pub fn refuse_other_family((source, from): (&Database, &Layout), (target, to): (&Database, &Layout)) -> Result<()> {
     if from.family == to.family {
         return Ok(());
     }

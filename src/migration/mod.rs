@@ -7,6 +7,7 @@
 //! `duplicates` finds equal experiments in the target; `copy` writes; `prove` reads the copy back; `run` puts it together.
 
 mod compare;
+mod compare_named;
 mod copy;
 mod difference;
 mod duplicates;

@@ -194,6 +194,11 @@ impl Family {
         self.of(entity).level == Level::Linked
     }
 
+    /// What the rows of a table hang on, if they are an entity's.
+    pub fn parent_of(&self, table: &Table) -> Option<Entity> {
+        self.parent(table.entity()?)
+    }
+
     /// What an entity's rows hang on.
     pub fn parent(&self, entity: Entity) -> Option<Entity> {
         match self.of(entity).level {

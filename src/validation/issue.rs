@@ -98,6 +98,9 @@ kinds! {
     /// A foreign key names a row that does not exist.
     DanglingReference = "dangling_reference" ForeignKeys Error,
 
+    /// A value names a row that does not exist, and no foreign key says that it has to.
+    DanglingLink = "dangling_link" ForeignKeys Warning,
+
     /// Per-label values that are not JSON.
     JsonMalformed = "json_malformed" MetricJson Error,
     /// Per-label values that are JSON, but not an object.
@@ -154,8 +157,70 @@ kinds! {
     /// Two trials of an experiment have the same name.
     DuplicateTrialName = "duplicate_trial_name" Hierarchy Info,
 
+    /// A metric of a run that latest_metrics does not have.
+    LatestMissing = "latest_metric_missing" Hierarchy Error,
+    /// A row of latest_metrics that is no point of metrics.
+    LatestUnfounded = "latest_metric_unfounded" Hierarchy Error,
+    /// A row of latest_metrics that is not the latest point.
+    LatestOutdated = "latest_metric_outdated" Hierarchy Error,
+    /// NULL where the tracker's own client fails.
+    NullForClient = "null_for_client" Hierarchy Error,
+    /// A status or stage that the tracker does not know.
+    UnknownWord = "unknown_word" Hierarchy Error,
+    /// A key that has to tell rows apart, and that two have.
+    KeyTwice = "key_twice" Hierarchy Error,
+    /// A run's name is not what its tag says.
+    NameDiffers = "run_name_differs" Hierarchy Warning,
+    /// A run is active below something that is deleted.
+    ActiveBelowDeleted = "active_below_deleted" Hierarchy Warning,
+    /// A run that is nested in itself.
+    ParentOfItself = "parent_of_itself" Hierarchy Warning,
+    /// A run that is nested in one of another experiment.
+    ParentElsewhere = "parent_elsewhere" Hierarchy Warning,
+    /// A metric of a model that is none of the run's.
+    ModelMetricUnfounded = "model_metric_unfounded" Hierarchy Warning,
+    /// Keys that differ in what a server may ignore.
+    KeysFold = "keys_fold" Hierarchy Warning,
+    /// A fraction or a text where an integer belongs.
+    NumberNotInteger = "number_not_integer" Hierarchy Warning,
+    /// A number that is said to be none.
+    NanWithValue = "nan_with_value" Hierarchy Warning,
+    /// Seconds where milliseconds belong.
+    TimeInSeconds = "time_in_seconds" Hierarchy Warning,
+    /// A text that is longer than other engines' columns hold.
+    TextTooLong = "text_too_long" Hierarchy Warning,
+    /// An id that is greater than other engines' columns hold.
+    IdTooLarge = "id_too_large" Hierarchy Warning,
+    /// The greatest finite number, which stands for an infinite one.
+    MaybeInfinite = "maybe_infinite" Hierarchy Info,
+
     /// A registered check found it.
     RegisteredCheck = "registered_check" RegisteredChecks Error,
+}
+
+impl IssueKind {
+    /// Those that only a store of MLflow's can have.
+    pub const OF_MLFLOW: &'static [IssueKind] = &[
+        IssueKind::DanglingLink,
+        IssueKind::LatestMissing,
+        IssueKind::LatestUnfounded,
+        IssueKind::LatestOutdated,
+        IssueKind::NullForClient,
+        IssueKind::UnknownWord,
+        IssueKind::KeyTwice,
+        IssueKind::NameDiffers,
+        IssueKind::ActiveBelowDeleted,
+        IssueKind::ParentOfItself,
+        IssueKind::ParentElsewhere,
+        IssueKind::ModelMetricUnfounded,
+        IssueKind::KeysFold,
+        IssueKind::NumberNotInteger,
+        IssueKind::NanWithValue,
+        IssueKind::TimeInSeconds,
+        IssueKind::TextTooLong,
+        IssueKind::IdTooLarge,
+        IssueKind::MaybeInfinite,
+    ];
 }
 
 impl Serialize for IssueKind {

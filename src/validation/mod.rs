@@ -7,7 +7,7 @@
 //! `run` puts a validation together: `nodes`, `below_run` and `links` each read a part of the tables once, in this order. `seen_rows`
 //! remembers the rows to which later ones refer, and `parents` looks them up. `extra_foreign_keys` checks the keys that only the database
 //! declares. `value_checks` and `metric_json` check single values, `issue` has the kinds, `report` collects the issues. `checks` runs the
-//! registered checks.
+//! registered checks. `mlflow` has the checks of MLflow's stores, each a query.
 
 mod below_run;
 mod check_context;
@@ -18,6 +18,7 @@ mod extra_foreign_keys;
 mod issue;
 mod links;
 mod metric_json;
+mod mlflow;
 mod nodes;
 mod options;
 mod parents;

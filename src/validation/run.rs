@@ -7,6 +7,7 @@ use super::experiment_manager::{has_json, read_names};
 use super::extra_foreign_keys::read_extra_keys;
 use super::issue::{Issue, IssueKind};
 use super::links::read_links;
+use super::mlflow::read_store;
 use super::nodes::read_nodes;
 use super::options::ValidateOptions;
 use super::report::{Collector, Report};
@@ -15,13 +16,18 @@ use super::shared_rows::read_shared;
 use super::table_scan::Pass;
 use super::value_checks::Values;
 use crate::database::{Connection, Database, Layout, Reading, Watches};
-use crate::error::{Domain, Result};
+use crate::error::{Domain, Error, Result};
 use crate::hierarchy::{Scope, Selection, experiment_exists, has_loose_keys};
 use crate::progress::Job;
-use crate::schema::{Call, Place, quote};
+use crate::schema::{Call, EXPERIMENT_MANAGER, Family, MLFLOW, Place, quote};
 
 /// Runs the registered checks on the state that is being validated, of one experiment or of all.
 pub type RunChecks<'c> = &'c mut dyn FnMut(&dyn Connection, Option<i64>, &Arc<Job>, &mut Collector) -> Result<()>;
+
+/// What reads the tables of a family, and looks for what is wrong.
+type ReadFamily = fn(Pass<'_>, &mut Collector) -> Result<()>;
+
+static READERS: [(&Family, ReadFamily); 2] = [(&EXPERIMENT_MANAGER, read_tables), (&MLFLOW, read_store)];
 
 /// Validates a database, or one experiment of it. Reads only.
 pub fn validate(database: &Database, mut options: ValidateOptions, checks: RunChecks<'_>) -> Result<Report> {
@@ -60,7 +66,10 @@ pub fn validate_state(
     layout.require(Call::Validate, Domain::Validation)?;
     let mut collector = Collector::new(options.issue_limit);
     let pass = Pass { connection, layout, job, scope: options.scope, experiment: options.experiment, counts };
-    read_tables(pass, &mut collector)?;
+    match READERS.iter().find(|(family, _)| *family == layout.family) {
+        Some((_, read)) => read(pass, &mut collector)?,
+        None => return Err(Error::internal(Domain::Validation, "no checks of the family")),
+    }
     if options.scope.registered_checks {
         job.begin("running registered checks")?;
         checks(connection, options.experiment, job, &mut collector)?;
