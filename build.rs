@@ -20,6 +20,7 @@ const SECTIONS: &[&str] = &[
     "validation",
     "export",
     "import",
+    "report_html",
     "check",
     "transformation",
     "transformation_result",

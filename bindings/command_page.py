@@ -15,6 +15,7 @@ expmig migrate experiments.db -e 3 --to team.db                   # copy experim
 expmig migrate laptops/*.db --all --to team.db --on-duplicate skip   # merge many files; what is there already is not copied again
 expmig compare experiments.db#3 team.db#1                         # are they equal, and if not, where do they differ?
 expmig validate team.db && expmig snapshot create team.db         # sound? then keep a copy
+expmig report experiments.db#3 team.db#1 -o page.html             # look at both in a browser: curves, values, where they differ (report.md)
 ```
 
 An experiment is copied wholly or not at all. An exit status other than 0 says that the target is as before; only 3 says that nobody can tell, because the connection was lost
@@ -29,7 +30,7 @@ a number that JSON lacks is `{"real": "NaN"}` there, and bytes are `{"hex": "00f
 What follows is what `expmig COMMAND --help` says.
 """
 COMMANDS = ["", "list", "info", "query", "validate", "digest", "compare", "plan", "migrate", "snapshot", "snapshot create", "snapshot list", "snapshot verify",
-            "snapshot restore", "snapshot delete", "snapshot cleanup", "transform", "undo", "export", "import", "widen"]
+            "snapshot restore", "snapshot delete", "snapshot cleanup", "transform", "undo", "export", "import", "report", "widen"]
 
 
 def page(command: Path) -> str:

@@ -1,4 +1,5 @@
-"""Writes what is made of include/expmig.h and of the command, and kept in the repository, as the header itself is: nobody needs Python to use it.
+"""Writes what is made of include/expmig.h, of the command and of the page's assets, and kept in the repository, as the header itself is: nobody needs Python to
+use it.
 
     python3 bindings/generate.py            writes what differs
     python3 bindings/generate.py --check    only says what differs, and fails then
@@ -15,9 +16,11 @@ sys.path.insert(0, str(HERE))
 import command_page  # noqa: E402
 import declare_koffi  # noqa: E402
 import manual  # noqa: E402
+import page_policy  # noqa: E402
 
 COMMAND = Path(os.environ.get("EXPMIG_COMMAND", ROOT / "target" / "debug" / "expmig"))
 HEADER = ROOT / "include" / "expmig.h"
+ASSETS = ROOT / "src" / "report" / "assets"
 PRODUCTS = {
     ROOT / "examples" / "node" / "declarations.js": declare_koffi.declarations,
     ROOT / "man" / "expmig.3": manual.page,
@@ -25,9 +28,10 @@ PRODUCTS = {
 
 
 def stale(write: bool) -> list[Path]:
-    """The files that are not what the header makes of them; written, if that is asked for."""
+    """The files that are not what the header and the assets make of them; written, if that is asked for."""
     header = HEADER.read_text(encoding="utf-8")
-    return differing({path: made(header) for path, made in PRODUCTS.items()}, write)
+    texts = {path: made(header) for path, made in PRODUCTS.items()}
+    return differing({**texts, ASSETS / "policy.txt": page_policy.policy(ASSETS)}, write)
 
 
 def stale_of_command(write: bool) -> list[Path]:

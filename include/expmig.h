@@ -315,6 +315,11 @@ extern "C" {
 #define EXPMIG_IMPORT_ALLOW_LOSSY 16
 
 /**
+ * Replace an existing file of that name.
+ */
+#define EXPMIG_REPORT_HTML_REPLACE 1
+
+/**
  * Only report what would be done, with examples, and write nothing.
  */
 #define EXPMIG_TRANSFORM_DRY_RUN 1
@@ -930,6 +935,44 @@ typedef struct expmig_import_options {
  * handles of the running call.
  */
 typedef int32_t (*expmig_read_fn)(void *buffer, size_t capacity, size_t *length, void *user_data);
+
+/**
+ * What a caller can ask of a page. Fill with expmig_report_html_options_init.
+ */
+typedef struct expmig_report_html_options {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * EXPMIG_REPORT_HTML_REPLACE, or 0, the default.
+     */
+    uint32_t flags;
+    /**
+     * How many issues of the validation are listed at most, of all experiments together; all are counted. At most 2000; default 500.
+     */
+    uint32_t issue_limit;
+    /**
+     * Permissions of the file, at most 0777 (octal); default 0600: only the owner can read and write it. For expmig_report_html_to_file.
+     */
+    uint32_t file_mode;
+    /**
+     * What stands above the page, UTF-8; NULL for the titles of the experiments.
+     */
+    const char *title;
+    /**
+     * Receives progress; NULL for none.
+     */
+    expmig_progress_fn progress_fn;
+    /**
+     * Passed to `progress_fn`.
+     */
+    void *progress_user_data;
+    /**
+     * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
+     */
+    const struct expmig_cancel *cancel;
+} expmig_report_html_options;
 
 /**
  * A check: reads the data with expmig_check_query, and reports each defect with expmig_check_report, as often as needed, on the thread
@@ -2167,6 +2210,58 @@ expmig_status expmig_import_experiment_from_string(const struct expmig_manager *
                                                    int64_t *experiment_id,
                                                    char **result_json,
                                                    struct expmig_error **error);
+
+/**
+ * Fills in the defaults. `size` is sizeof(expmig_report_html_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_report_html_options_init(struct expmig_report_html_options *options,
+                                              size_t size);
+
+/**
+ * Writes a page of experiments (docs/report.md): one HTML file that needs nothing else, with their curves, values and tree, what validation
+ * found, and of two experiments where they first differ. From one consistent state of each database, in constant memory. Reads only.
+ *
+ * `managers`, `experiment_ids`: arrays of `count` elements, at most 100: the experiments, and for each the manager of its database. A
+ * manager may stand there more than once.
+ * `options`: NULL for the defaults.
+ * `write_fn`: receives the page, UTF-8, in pieces of some 64 KiB. After a failure, the pieces that it received are not a complete page.
+ * `user_data`: passed to `write_fn`.
+ *
+ * What a page cannot hold (curves of more than 2000 runs, for example) is counted, and the page says so; the lowest and highest values
+ * of a curve are never left out. Returns EXPMIG_NOT_FOUND (the hint names the nearest ids), EXPMIG_LIMIT (more than 100 experiments),
+ * EXPMIG_UNSUPPORTED, EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE,
+ * EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_report_html(const struct expmig_manager *const *managers,
+                                 const int64_t *experiment_ids,
+                                 size_t count,
+                                 const struct expmig_report_html_options *options,
+                                 expmig_write_fn write_fn,
+                                 void *user_data,
+                                 struct expmig_error **error);
+
+/**
+ * Like expmig_report_html, but into a file. The file gets its name only when it is complete and flushed to the device; before that, and
+ * after a failure, there is no file.
+ *
+ * `path`: UTF-8; the folder must exist. Names of the databases' own files are refused.
+ * `options`: NULL for the defaults: an existing file is not replaced, and only the owner can read the new one.
+ *
+ * Also returns EXPMIG_ALREADY_EXISTS (a file of this name). Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_report_html_to_file(const struct expmig_manager *const *managers,
+                                         const int64_t *experiment_ids,
+                                         size_t count,
+                                         const char *path,
+                                         const struct expmig_report_html_options *options,
+                                         struct expmig_error **error);
 
 /**
  * Registers a check that is a function. From now on it runs, in the order of registration, in:

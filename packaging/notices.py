@@ -39,6 +39,13 @@ Copyright The Rust Project Developers (https://thanks.rust-lang.org), MIT or Apa
 and partly musl's (MIT, Copyright 2005-2020 Rich Felker and others); tables of Unicode (Unicode-3.0); and the crates addr2line, adler2, cfg-if, gimli, hashbrown, libc, memchr, miniz_oxide, object and rustc-demangle,
 each under MIT, or Apache-2.0 or another at choice. The texts of MIT, Apache-2.0 and Unicode-3.0 are below; every single notice is in `COPYRIGHT-library.html` of the Rust release, beside the compiler.
 
+## uPlot
+The plotting library in the pages of `expmig report`, [uPlot 1.6.32](https://github.com/leeoniya/uPlot), MIT:
+
+````text
+{uplot}
+````
+
 ## ring
 The crate ring, below, has code of BoringSSL and OpenSSL; its licence says so.
 """
@@ -91,7 +98,7 @@ def main():
         one = packages[key]
         return f"- [{key[0]} {key[1]}]({one['repository'] or 'https://crates.io/crates/' + key[0]}), {one['license'] or 'licence in a file'}"
 
-    print(HEAD)
+    print(HEAD.replace("{uplot}", (ROOT / "src" / "report" / "assets" / "uplot-LICENSE.txt").read_text(encoding="utf-8").strip()))
     if without:
         print("## Crates without a text\nThey name their licence, whose text is below, and their authors:\n")
         for key in without:

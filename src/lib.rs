@@ -8,6 +8,7 @@
 //! - `hierarchy`, [`digest`]: the rows below an experiment, and their content digest.
 //! - [`validation`], [`transformation`], [`snapshot`], [`migration`], [`exchange`]: the capabilities; only migration
 //!   and import use others.
+//! - [`report`]: the page, which is made of most of them.
 //! - [`manager`]: the facade that users hold.
 //! - `capi`: the C ABI; the only unsafe code.
 //!
@@ -42,6 +43,7 @@ pub mod migration;
 mod process;
 pub mod progress;
 mod registry;
+pub mod report;
 pub mod schema;
 pub mod snapshot;
 #[cfg(feature = "mysql")]
@@ -73,6 +75,7 @@ pub use manager::{
 };
 pub use migration::{MigrateOptions, MigrationResult, Strategy};
 pub use progress::{CancelToken, Flow, Progress};
+pub use report::{ReportOptions, ReportResult, ReportedExperiment};
 pub use snapshot::{Cleanup, RestoreResult, Snapshot, SnapshotList};
 pub use transformation::{
     MetricSelection, TransformOptions, TransformationResult, Transformations, UndoOptions, UndoResult,

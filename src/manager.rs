@@ -1,6 +1,7 @@
 //! The facade that Rust users and the C API hold: one database, with all operations on it.
 
 mod exchange;
+mod report;
 mod snapshots;
 mod transformations;
 

@@ -19,6 +19,7 @@ const LAYERS: &[&[&str]] = &[
     &["validation", "snapshot"],
     &["transformation"],
     &["migration", "exchange"],
+    &["report"],
     &["manager"],
     &["capi"],
 ];

@@ -52,6 +52,9 @@ _expmig() {
             expmig,query)
                 cmd="expmig__subcmd__query"
                 ;;
+            expmig,report)
+                cmd="expmig__subcmd__report"
+                ;;
             expmig,snapshot)
                 cmd="expmig__subcmd__snapshot"
                 ;;
@@ -102,6 +105,9 @@ _expmig() {
                 ;;
             expmig__subcmd__help,query)
                 cmd="expmig__subcmd__help__subcmd__query"
+                ;;
+            expmig__subcmd__help,report)
+                cmd="expmig__subcmd__help__subcmd__report"
                 ;;
             expmig__subcmd__help,snapshot)
                 cmd="expmig__subcmd__help__subcmd__snapshot"
@@ -185,7 +191,7 @@ _expmig() {
 
     case "${cmd}" in
         expmig)
-            opts="-q -y -h -V --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help --version list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help"
+            opts="-q -y -h -V --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help --version list info query validate digest compare plan migrate snapshot transform undo export import report widen completions manual help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -363,7 +369,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__help)
-            opts="list info query validate digest compare plan migrate snapshot transform undo export import widen completions manual help"
+            opts="list info query validate digest compare plan migrate snapshot transform undo export import report widen completions manual help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -531,6 +537,20 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__help__subcmd__query)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        expmig__subcmd__help__subcmd__report)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -953,6 +973,60 @@ _expmig() {
                 return 0
             fi
             case "${prev}" in
+                --busy-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --snapshot-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        expmig__subcmd__report)
+            opts="-e -o -q -y -h --experiment --output --force --title --limit --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --experiment)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -e)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --output)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -o)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --title)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --limit)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --busy-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

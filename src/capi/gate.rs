@@ -98,9 +98,21 @@ pub fn enter_both<'g, T>(
     }
 }
 
+/// As [`enter_both`], of any number: each gate once, and for each of those that were given the place of its entry.
+pub fn enter_all<'g, T>(gates: &[&'g Gate<T>], domain: Domain) -> Result<(Vec<Entered<'g, T>>, Vec<usize>)> {
+    gates.iter().try_for_each(|gate| gate.check(domain))?;
+    let mut distinct: Vec<&'g Gate<T>> = gates.to_vec();
+    distinct.sort_by_key(|gate| std::ptr::from_ref(*gate));
+    distinct.dedup_by(|a, b| std::ptr::eq(*a, *b));
+    let place = |gate: &&'g Gate<T>| distinct.iter().position(|other| std::ptr::eq(*other, *gate)).unwrap_or_default();
+    let places = gates.iter().map(place).collect();
+    let entered = distinct.iter().map(|gate| gate.enter(domain)).collect::<Result<_>>()?;
+    Ok((entered, places))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Gate, enter_both};
+    use super::{Gate, enter_all, enter_both};
     use crate::error::{Domain, Status};
 
     #[test]
@@ -127,6 +139,25 @@ mod tests {
         });
         let (_one, none) = enter_both(&a, &a, Domain::Database).unwrap();
         assert!(none.is_none());
+    }
+
+    #[test]
+    fn threads_that_enter_several_gates_in_any_order_all_finish_and_each_gate_is_entered_once() {
+        let gates = [Gate::new(0), Gate::new(1), Gate::new(2)];
+        std::thread::scope(|scope| {
+            for order in [[0, 1, 2, 0], [2, 1, 0, 2], [1, 2, 0, 1]] {
+                let gates = &gates;
+                scope.spawn(move || {
+                    for _ in 0..500 {
+                        let asked: Vec<_> = order.iter().map(|at| &gates[*at]).collect();
+                        let (inside, places) = enter_all(&asked, Domain::Database).unwrap();
+                        assert_eq!(inside.len(), 3);
+                        let found: Vec<usize> = places.iter().map(|place| *inside[*place]).collect();
+                        assert_eq!(found, order);
+                    }
+                });
+            }
+        });
     }
 
     #[test]

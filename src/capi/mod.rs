@@ -33,6 +33,7 @@ mod pipe;
 pub mod progress;
 pub mod query;
 pub mod report;
+pub mod report_html;
 pub mod snapshot;
 pub mod status;
 mod text;

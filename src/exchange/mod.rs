@@ -9,6 +9,6 @@ mod import;
 mod names;
 mod value;
 
-pub(crate) use export::{CallbackSink, FileSink, Sink, WriteSink, export};
+pub(crate) use export::{CallbackSink, FileSink, Output, Sink, WriteSink, export};
 pub use export::{ExportOptions, ExportResult};
 pub use import::{ImportOptions, ImportResult, import, read_file};

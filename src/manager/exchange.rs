@@ -73,7 +73,7 @@ impl<D: Borrow<Database>> Manager<D> {
         file: FileOptions,
         options: ExportOptions,
     ) -> Result<ExportResult> {
-        let mut sink = FileSink::create(path, file.mode, file.replace, self.database())?;
+        let mut sink = FileSink::create(path, file.mode, file.replace, &[self.database()])?;
         self.export_into(experiment, &mut sink, options)
     }
 

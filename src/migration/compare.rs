@@ -85,11 +85,22 @@ pub fn compare(
         job.finish();
         return Ok(report);
     }
+    let report = compare_states((connection, experiment), (other_connection, other_experiment), job)?;
+    job.finish();
+    Ok(report)
+}
+
+/// As [`compare`], as a part of another job, of states that are open.
+pub fn compare_states(
+    (connection, experiment): (&dyn Connection, i64),
+    (other_connection, other_experiment): (&dyn Connection, i64),
+    job: &Arc<Job>,
+) -> Result<Json> {
     let a = Counted::new(connection, experiment, job)?;
     let b = Counted::new(other_connection, other_experiment, job)?;
-    job.set_total(a.total() + b.total());
+    job.set_total(job.counts().2 + a.total() + b.total());
     let mut unsteady = a.connection.unsteady_tables(&a.layout)?;
-    if other_state.is_some() {
+    if !std::ptr::addr_eq(connection, other_connection) {
         unsteady.extend(b.connection.unsteady_tables(&b.layout)?);
     }
     let warnings: Vec<String> = unsteady.iter().map(|table| table.warning("the comparison")).collect();
@@ -107,7 +118,6 @@ pub fn compare(
         job.begin("looking for the first difference")?;
         *place = find_difference(by_contents(a, b, job)?, job)?;
     }
-    job.finish();
     Ok(report)
 }
 

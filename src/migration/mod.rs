@@ -20,7 +20,7 @@ mod prove;
 mod result;
 mod run;
 
-pub use compare::compare;
+pub use compare::{compare, compare_states};
 pub use options::{ManagerServices, MigrateOptions, Strategy};
 
 pub use plan::plan;

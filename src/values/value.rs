@@ -73,6 +73,18 @@ impl ValueRef<'_> {
         }
     }
 
+    /// As [`ValueRef::readable`], but at most so many characters of a text.
+    pub fn readable_up_to(self, most: usize) -> Option<String> {
+        let ValueRef::Text(bytes) = self else { return self.readable() };
+        // No character has more bytes. What follows may be huge.
+        let text = String::from_utf8_lossy(bytes.get(..4 * (most + 1)).unwrap_or(bytes));
+        let mut shown: String = text.chars().take(most).collect();
+        if shown.len() < text.len() {
+            shown.push('…');
+        }
+        Some(shown)
+    }
+
     /// For messages: numbers as they are, text quoted, blobs by size; at most about 80 characters.
     pub fn describe(self) -> String {
         const MOST: usize = 80;
@@ -80,13 +92,8 @@ impl ValueRef<'_> {
             ValueRef::Null => "NULL".to_owned(),
             ValueRef::Integer(value) => value.to_string(),
             ValueRef::Real(value) => format!("{value:?}"),
-            ValueRef::Text(bytes) => {
-                // No character has more bytes. What follows may be huge.
-                let text = String::from_utf8_lossy(bytes.get(..4 * (MOST + 1)).unwrap_or(bytes));
-                let mut shown: String = text.chars().take(MOST).collect();
-                if shown.len() < text.len() {
-                    shown.push('…');
-                }
+            ValueRef::Text(_) => {
+                let shown = self.readable_up_to(MOST).unwrap_or_default();
                 format!("{shown:?}")
             }
             ValueRef::Blob(bytes) => format!("a blob of {} bytes", bytes.len()),

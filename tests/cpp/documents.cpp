@@ -168,6 +168,20 @@ static void documents_travel() {
     CHECK(fresh.digest(fresh.import_from_file(path).experiment_id) == original);
     CHECK(has(small.export_to_string(2, pretty), "\n  \"experiment\""));
 
+    std::string page;
+    manager::html_report({{small, 1}, {small, 2}}, [&](std::string_view piece) {
+        page += piece;
+        return flow::proceed;
+    });
+    CHECK(has(page, "<!DOCTYPE html>") && has(page, "\"equal\":"));
+    const std::filesystem::path page_path = "page.html";
+    html_report_options page_options;
+    page_options.title = "mine";
+    page_options.file_mode = 0640;
+    manager::html_report_to_file({{small, 1}, {fresh, 1}}, page_path, page_options);
+    CHECK(std::filesystem::status(page_path).permissions() == std::filesystem::perms(0640));
+    CHECK(thrown_by<import_export_error>([&] { manager::html_report_to_file({{small, 1}}, page_path); }).status() == status::already_exists);
+    CHECK(thrown_by<import_export_error>([&] { manager::html_report_to_file({}, page_path); }).status() == status::invalid_argument);
     export_options less;
     less.metrics = less.artifacts = false;
     CHECK(small.export_to_string(2, less).size() < pieces.size() / 2);

@@ -54,6 +54,7 @@ class Callbacks(binding.Case):
             "undo": lambda **job: migrator.undo(result, **job),
             "export": lambda **job: migrator.export_experiment(1, **job),
             "export to a file": lambda **job: migrator.export_experiment_to_file(1, "one.json", replace=True, **job),
+            "page": lambda **job: migrator.report_to_file("one.html", [1, 2], replace=True, **job),
             "import": lambda **job: migrator.import_experiment_data(document, **job),
             "import a file": lambda **job: migrator.import_experiment_from_file("two.json", **job),
             "forget": lambda **job: migrator.forget_transformations(0, **job),

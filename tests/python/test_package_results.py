@@ -3,11 +3,13 @@ import json
 import math
 import os
 import pickle
+import shutil
 import sys
 import unittest
 import warnings
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import binding
@@ -138,6 +140,19 @@ class Documents(binding.Case):
         for again in (document, pickle.loads(pickle.dumps(document))):
             new = self.migrator.import_experiment_data(again, validate_before_import=False)
             self.assertTrue(self.migrator.compare(1, new)["equal"])
+
+    def test_a_page_is_of_any_experiments_of_any_databases(self):
+        path = self.migrator.report_to_file("page.html", 1, title="<mine>", file_mode=0o640)
+        self.assertEqual((path, os.stat(path).st_mode & 0o777), (os.path.abspath("page.html"), 0o640))
+        self.assertIn("<title>&lt;mine&gt;</title>", Path(path).read_text(encoding="utf-8"))
+        self.fails("ALREADY_EXISTS", self.migrator.report_to_file, "page.html", 1, kind=expmig.ImportExportError)
+        self.fails("NOT_FOUND", self.migrator.report_to_file, "other.html", [1, 99], kind=expmig.ImportExportError)
+        shutil.copy(binding.DIGITS, "second.db")
+        other = self.manager("second.db")
+        self.migrator.report_to_file("page.html", [2], [(other, 2)], replace=True)
+        self.assertIn('"equal":true', Path(path).read_text(encoding="utf-8"))
+        self.assertIn('"database":"second.db"', Path(path).read_text(encoding="utf-8"))
+        self.assertFalse(os.path.exists("other.html"))
 
     def test_text_bytes_and_files_come_back_too(self):
         path = self.migrator.export_experiment_to_file(1, "one.json", indent=2, file_mode=0o640)

@@ -319,6 +319,33 @@ public:
         return detail::take(document);
     }
 
+    /** An experiment of a page: the manager of its database, and its id. */
+    struct experiment_of {
+        const manager &of;
+        std::int64_t experiment_id;
+    };
+
+    /** Hands out a page of experiments (docs/report.md), in pieces: one HTML file that needs nothing else. */
+    static void html_report(const std::vector<experiment_of> &experiments, const write_callback &write,
+                            const html_report_options &options = {}) {
+        writing state{write, {}};
+        const detail::html_report_arguments settings(options, state.call);
+        const subjects of(experiments);
+        state.call.finish(expmig_report_html(of.managers.data(), of.ids.data(), of.ids.size(), settings.get(),
+                                             writing::take, &state, state.call.error()));
+    }
+
+    /** Into a file, which is complete before it gets its name. */
+    static void html_report_to_file(const std::vector<experiment_of> &experiments, const std::filesystem::path &path,
+                                    const html_report_options &options = {}) {
+        detail::call call;
+        const detail::html_report_arguments settings(options, call);
+        const detail::c_text name(detail::utf8(path));
+        const subjects of(experiments);
+        call.finish(expmig_report_html_to_file(of.managers.data(), of.ids.data(), of.ids.size(), name.get(),
+                                               settings.get(), call.error()));
+    }
+
     /** Imports the experiment of a document while it reads the document, in one transaction. */
     import_result import_experiment(const read_callback &read, const import_options &options = {}) const {
         reading state{read, {}};
@@ -353,6 +380,18 @@ private:
         static std::int32_t take(const void *bytes, std::size_t length, void *user_data) noexcept {
             auto &self = *static_cast<writing *>(user_data);
             return self.call.guard([&] { return self.write(std::string_view(static_cast<const char *>(bytes), length)); });
+        }
+    };
+
+    struct subjects {
+        std::vector<const expmig_manager *> managers;
+        std::vector<std::int64_t> ids;
+
+        explicit subjects(const std::vector<experiment_of> &experiments) {
+            for (const experiment_of &one : experiments) {
+                managers.push_back(one.of.get());
+                ids.push_back(one.experiment_id);
+            }
         }
     };
 

@@ -159,6 +159,19 @@ struct export_options {
     const cancel_token *cancel = nullptr;
 };
 
+struct html_report_options {
+    /** What stands above the page; without it the titles of the experiments. */
+    std::optional<std::string> title{};
+    /** How many issues of the validation are listed at most; all are counted. */
+    std::optional<std::uint32_t> issue_limit{};
+    /** Replace a file of that name. */
+    bool replace = false;
+    /** Permissions of the file. */
+    std::optional<std::uint32_t> file_mode{};
+    progress_callback on_progress{};
+    const cancel_token *cancel = nullptr;
+};
+
 struct import_options {
     bool preserve_ids = false;
     /** Check timestamps, numbers and per-label values. The structure is always checked. */
@@ -366,6 +379,23 @@ public:
 private:
     optional_c_text format_;
     expmig_export_options options_ = defaults<expmig_export_options, expmig_export_options_init>();
+};
+
+class html_report_arguments {
+public:
+    html_report_arguments(const html_report_options &from, call &call) : title_(from.title) {
+        options_.flags = flag(from.replace, EXPMIG_REPORT_HTML_REPLACE);
+        assign(options_.issue_limit, from.issue_limit);
+        assign(options_.file_mode, from.file_mode);
+        options_.title = title_.get();
+        call.watch(options_, from);
+    }
+
+    const expmig_report_html_options *get() const noexcept { return &options_; }
+
+private:
+    optional_c_text title_;
+    expmig_report_html_options options_ = defaults<expmig_report_html_options, expmig_report_html_options_init>();
 };
 
 } // namespace detail

@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 import json
-from ctypes import byref, c_int32, c_int64, c_uint8, c_uint64, c_void_p, pointer
+from contextlib import ExitStack
+from ctypes import POINTER, byref, c_int32, c_int64, c_uint8, c_uint64, c_void_p, pointer
 from typing import Any, Callable
 
 from . import _declarations as c
@@ -252,6 +253,23 @@ class Manager:
             options = export_options(call, **asked)
             number = integer(experiment_id, "experiment_id")
             call.run(lib.expmig_export_experiment_to_file, manager, number, path_text(path, "path"), byref(options))
+
+    def report_file(
+        self, experiment_ids: list[int], path: str, job: Job, *others: Manager, title: str | None, issue_limit: int, replace: bool, file_mode: int,
+    ) -> None:
+        """The last ids are those of ``others``, one of each; those before are of this one."""
+        of = [*[self] * (len(experiment_ids) - len(others)), *others]
+        with ExitStack() as used, Call(job) as call:
+            managers = (POINTER(c.expmig_manager) * len(of))(*[used.enter_context(one.handle) for one in of])
+            ids = (c_int64 * len(of))(*[integer(number, "experiment_id") for number in experiment_ids])
+            options = call.options(
+                c.expmig_report_html_options,
+                title=optional_text(title, "title"),
+                issue_limit=integer(issue_limit, "issue_limit"),
+                file_mode=integer(file_mode, "file_mode"),
+                flags=flags((replace, c.EXPMIG_REPORT_HTML_REPLACE)),
+            )
+            call.run(lib.expmig_report_html_to_file, managers, ids, len(of), path_text(path, "path"), byref(options))
 
     def import_text(self, document: bytes, job: Job, **asked: Any) -> dict[str, Any]:
         return self._import(lib.expmig_import_experiment_from_string, (document, len(document)), job, **asked)

@@ -421,6 +421,9 @@ class Manager:
     def compare(self, experiment_id: int, other: Any, other_id: int, job: Job) -> Any:
         return self._child.call(self._number, "compare", experiment_id, self._known(other), other_id, job)
 
+    def report_file(self, experiment_ids: list[int], path: str, job: Job, *others: Any, **asked: Any) -> Any:
+        return self._child.call(self._number, "report_file", experiment_ids, path, job, *map(self._known, others), **asked)
+
     def _known(self, other: Any) -> Any:
         """How the child finds another manager: by its number, or by the arguments to make one."""
         if other is None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import Any, Callable, Dict, Iterable, List, Optional, Union
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Union
 
 from . import _json
 from .database import DatabaseManager, Engine, adopted, engine_of
@@ -276,6 +276,32 @@ class DataMigrationManager:
             experiment_id, where, self._job(progress_callback, cancel), include_metrics=include_metrics,
             include_artifacts=include_artifacts, skip_unsound=skip_unsound, format=format, indent=indent, replace=replace,
             file_mode=file_mode,
+        )
+        return where
+
+    def report_to_file(
+        self,
+        path: Path,
+        experiment_ids: Union[int, Iterable[int]],
+        others: Iterable[Tuple[Union[DataMigrationManager, DatabaseManager], int]] = (),
+        *,
+        title: Optional[str] = None,
+        issue_limit: int = 500,
+        replace: bool = False,
+        file_mode: int = 0o600,
+        progress_callback: Optional[ProgressCallback] = None,
+        cancel: Any = None,
+    ) -> str:
+        """Writes a page to look at (docs/report.md): one HTML file that needs nothing else, with curves, values, the tree and what validation
+        found; of two experiments also where they first differ. ``experiment_ids``: of this database. ``others``: managers of further
+        databases, each with an id. ``title``: what stands above it. ``issue_limit``: how many issues it lists. ``replace``, ``file_mode``: as
+        in export_experiment_to_file. Answers the absolute path."""
+        where = os.path.abspath(os.fsdecode(path))
+        more = [(self._together(other), number) for other, number in others]
+        ids = [experiment_ids] if isinstance(experiment_ids, int) else list(experiment_ids)
+        self._engine.manager.report_file(
+            [*ids, *(number for _, number in more)], where, self._job(progress_callback, cancel), *(manager for manager, _ in more), title=title,
+            issue_limit=issue_limit, replace=replace, file_mode=file_mode,
         )
         return where
 

@@ -117,6 +117,8 @@ pub enum Command {
     Export(Export),
     /// Read an experiment from a JSON document
     Import(Import),
+    /// Write a page to look at: curves, values, what validation found; of two experiments also where they differ
+    Report(Report),
     /// Widen the columns of a server's tables that are too narrow to hold every value
     Widen {
         #[command(flatten)]
@@ -321,6 +323,28 @@ pub struct Export {
     /// Leave out and count unsound rows, which refer to rows that do not exist
     #[arg(long)]
     pub skip_unsound: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Report {
+    /// Databases, with all of their experiments, or single experiments: DATABASE#ID
+    #[arg(required = true, value_name = "DATABASE[#ID]")]
+    pub of: Vec<String>,
+    /// Of the databases without #ID only this experiment; may be given more than once
+    #[arg(short, long, value_name = "ID")]
+    pub experiment: Vec<i64>,
+    /// The file to write; it appears when it is complete. - for standard output
+    #[arg(short, long, value_name = "FILE", default_value = "report.html")]
+    pub output: PathBuf,
+    /// Replace the file
+    #[arg(long)]
+    pub force: bool,
+    /// What stands above the page [default: the titles of the experiments]
+    #[arg(long, value_name = "TEXT")]
+    pub title: Option<String>,
+    /// List at most so many issues; all are counted
+    #[arg(long, value_name = "COUNT", default_value_t = 500)]
+    pub limit: usize,
 }
 
 #[derive(Args, Debug)]

@@ -16,8 +16,8 @@ pub struct FileSink {
 
 impl FileSink {
     /// Begins the file for `path`, with the permissions `mode`. With `replace` another file of that name
-    /// is replaced. The names of the files of `database` are refused.
-    pub fn create(path: &Path, mode: u32, replace: bool, database: &Database) -> Result<FileSink> {
+    /// is replaced. The names of the files of `databases` are refused.
+    pub fn create(path: &Path, mode: u32, replace: bool, databases: &[&Database]) -> Result<FileSink> {
         let domain = Domain::ImportExport;
         let argument =
             |name, message: &str, hint: &str| Err(Error::argument(domain, name, message).at(path).hint(hint));
@@ -28,7 +28,7 @@ impl FileSink {
                 "0600 is for the owner alone, 0644 for all to read",
             );
         }
-        if database.has_file(path) {
+        if databases.iter().any(|database| database.has_file(path)) {
             return argument("path", "this is a file of the database itself", "give the document a name of its own");
         }
         if let Ok(there) = std::fs::symlink_metadata(path) {

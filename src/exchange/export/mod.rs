@@ -17,5 +17,6 @@ mod stream;
 
 pub use file::FileSink;
 pub use options::ExportOptions;
+pub use output::Output;
 pub use run::{ExportResult, export};
 pub use sink::{CallbackSink, Sink, WriteSink};

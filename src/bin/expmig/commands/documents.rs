@@ -35,9 +35,9 @@ pub fn export(session: &Session, arguments: &Export) -> Outcome<()> {
 }
 
 /// Notes whether whoever reads the output has gone away, which is no error of the disk.
-struct Watching<W> {
-    out: W,
-    closed: bool,
+pub struct Watching<W> {
+    pub out: W,
+    pub closed: bool,
 }
 
 impl<W: Write> Write for Watching<W> {

@@ -4,6 +4,7 @@ mod check;
 mod documents;
 mod look;
 mod migrate;
+mod report;
 mod shell;
 mod snapshots;
 mod transform;
@@ -29,6 +30,7 @@ pub fn run(session: &Session, command: Command) -> Outcome<i32> {
         Command::Undo(arguments) => transform::undo(session, &arguments)?,
         Command::Export(arguments) => documents::export(session, &arguments)?,
         Command::Import(arguments) => documents::import(session, &arguments)?,
+        Command::Report(arguments) => report::report(session, &arguments)?,
         Command::Widen { on, dry_run } => look::widen(session, &on.database, dry_run)?,
         Command::Completions { shell } => shell::completions(shell)?,
         Command::Manual => shell::manual()?,

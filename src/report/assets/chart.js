@@ -1,0 +1,174 @@
+// A picture of curves: hover and keys, zoom, gaps where there is no number.
+"use strict";
+(() => {
+    const { el, state } = page;
+    const HEIGHT = 270, LINES = 8;
+    const css = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+    const oddText = curves => {
+        const sums = [0, 0, 0, 0], names = ["NaN", "+∞", "−∞", "not a number"];
+        for (const curve of curves) curve.odd?.forEach((count, i) => { sums[i] += count; });
+        const parts = names.map((name, i) => sums[i] ? `${sums[i].toLocaleString("en")} ${name}` : "").filter(Boolean);
+        return parts.length ? `gaps: ${parts.join(", ")}` : "";
+    };
+
+    // What is said below a picture: how many values, what is not drawn.
+    page.caption = (curves, below) => {
+        const values = curves.reduce((sum, curve) => sum + curve.count, 0), points = curves.reduce((sum, curve) => sum + curve.y.length, 0);
+        const parts = [page.many(curves.length, "curve"), page.many(values, "value")];
+        if (points < values) parts.push(`drawn by ${points.toLocaleString("en")} points, lowest and highest of each stretch among them`);
+        parts.push(oddText(curves));
+        if (state.log && below) parts.push(`${page.many(below, "point")} ≤ 0 not on a logarithmic axis`);
+        return parts.filter(Boolean).join(" · ");
+    };
+
+    // The point of a curve that is nearest to a position.
+    const nearest = (curve, x) => {
+        let low = 0, high = curve.x.length - 1;
+        while (low < high) {
+            const middle = (low + high) >> 1;
+            if (curve.x[middle] < x) low = middle + 1; else high = middle;
+        }
+        if (low > 0 && Math.abs(curve.x[low - 1] - x) <= Math.abs(curve.x[low] - x)) low--;
+        return low;
+    };
+
+    const allWhole = curves => curves.every(curve => curve.x.length < 2 || curve.level === "epoch");
+
+    // The points between two gaps, which no line shows.
+    const isolated = (u, at) => {
+        const values = u.data[at], found = [];
+        let before = null, here = null, place = 0;
+        for (let i = 0; i <= values.length; i++) {
+            const value = i < values.length ? values[i] : null;
+            if (value === undefined) continue;
+            if (here !== null && before === null && value === null) found.push(place);
+            before = here;
+            here = value;
+            place = i;
+        }
+        return found;
+    };
+
+    // Draws curves into `plot`. Each has x, y, label, and look() of colour and dash; `marks` are single points beside them.
+    // Returns { caption, destroy, reset }.
+    page.draw = (plot, curves, { name, marks = [], what = "epoch", zoom = null }) => {
+        let below = 0;
+        const clean = values => values.map(value => {
+            if (value === null || !state.log || value > 0) return value;
+            below++;
+            return null;
+        });
+        const tables = [], series = [{}];
+        const add = (x, y, options) => { tables.push([x, y]); series.push({ spanGaps: false, ...options }); };
+        const shown = [];
+        for (const curve of curves) {
+            const values = clean(curve.y), dash = curve.look().dash, few = curve.x.length < 2;
+            const smooth = state.smooth > 0 && !few;
+            const line = alpha => ({ stroke: () => curve.look().colour, width: alpha < 1 ? 1 : 1.6, alpha, dash, points: alpha < 1 ? { show: false } : { show: curve.x.length <= 40, size: few ? 7 : 4, filter: curve.x.length <= 40 ? undefined : isolated, fill: () => curve.look().colour } });
+            add(curve.x, values, line(smooth ? 0.28 : 1));
+            if (smooth) add(curve.x, page.smoothed(values, state.smooth), line(1));
+            shown.push({ curve, at: series.length - 1 });
+        }
+        for (const mark of marks) {
+            const look = mark.look;
+            add(mark.x, clean(mark.y), { stroke: () => look().colour, paths: () => null, points: { show: true, size: 9, width: 2, stroke: () => look().colour, fill: () => css("--card") } });
+            shown.push({ curve: mark, at: series.length - 1 });
+        }
+        const data = tables.length ? uPlot.join(tables) : [[0], []];
+        const axis = { stroke: () => css("--quiet"), grid: { stroke: () => css("--line"), width: 1 }, ticks: { stroke: () => css("--line"), width: 1 }, font: "12px system-ui, sans-serif" };
+        const steps = [];
+        for (let power = what === "epoch" && allWhole(curves) ? 0 : -3; power < 15; power++) for (const digit of [1, 2, 5]) steps.push(digit * 10 ** power);
+        const tip = el("div", { className: "tip", hidden: true, role: "status" });
+        let focused = null;
+        const show = u => {
+            const index = u.cursor.idx;
+            if (index === null || index === undefined || u.cursor.left < 0) { tip.hidden = true; return; }
+            const x = u.data[0][index], lines = [], limit = (u.scales.x.max - u.scales.x.min) / 50;
+            for (const { curve, at } of shown) {
+                const i = nearest(curve, x);
+                if (i < 0 || Math.abs(curve.x[i] - x) > limit) continue;
+                lines.push({ curve, at, i, value: curve.y[i], px: curve.y[i] === null ? Infinity : Math.abs(u.valToPos(curve.y[i], "y") - u.cursor.top) });
+            }
+            if (!lines.length) { tip.hidden = true; return; }
+            const near = lines.reduce((a, b) => (b.px < a.px ? b : a));
+            focused = near.px < 40 ? near.at : null;
+            lines.sort((a, b) => a.px - b.px);
+            const rest = lines.length - LINES;
+            const chosen = lines.slice(0, LINES).sort((a, b) => (b.value ?? -Infinity) - (a.value ?? -Infinity));
+            tip.replaceChildren(el("div", {}, el("b", {}, `${what} ${page.short(x)}`)), ...chosen.map(({ curve, at, i, value }) => {
+                const look = curve.look();
+                const text = value === null ? "no finite number" : (at === focused ? page.exact(value) : String(Number(value.toPrecision(7)))) + (curve.x[i] === x ? "" : ` at ${page.short(curve.x[i])}`);
+                return el("div", { className: at === focused ? "near" : "" }, page.swatch(look.colour, look.dash ?? []), el("span", {}, curve.label), el("span", {}, text));
+            }), rest > 0 ? el("div", { className: "quiet" }, `and ${rest} more`) : null);
+            tip.hidden = false;
+            const left = u.bbox.left / devicePixelRatio + u.cursor.left, width = tip.offsetWidth, room = plot.clientWidth;
+            tip.style.left = `${Math.max(0, left + 14 + width > room ? left - width - 14 : left + 14)}px`;
+            tip.style.top = `${Math.max(0, Math.min(u.cursor.top, HEIGHT - tip.offsetHeight))}px`;
+        };
+        const options = {
+            width: Math.max(200, plot.clientWidth), height: HEIGHT, legend: { show: false }, series,
+            scales: { x: { time: false, ...(data[0].length === 1 ? { range: [data[0][0] - 1, data[0][0] + 1] } : {}) }, y: state.log ? { distr: 3 } : {} },
+            axes: [{ ...axis, label: what, labelSize: 20, labelFont: "12px system-ui, sans-serif", incrs: steps, values: (u, ticks) => ticks.map(page.tick) }, { ...axis, size: 64, values: (u, ticks) => ticks.map(page.tick) }],
+            cursor: { y: false, drag: { x: true, y: false } },
+            hooks: { setCursor: [show] },
+        };
+        const chart = new uPlot(options, data, plot);
+        plot.append(tip);
+        if (zoom) chart.setScale("x", zoom);
+        const all = data[0];
+        const whole = () => chart.setScale("x", { min: all[0], max: all[all.length - 1] });
+        const key = event => {
+            const last = all.length - 1, { min, max } = chart.scales.x, half = (max - min) / 4, middle = (min + max) / 2;
+            const at = chart.cursor.idx ?? null;
+            const inView = i => Math.max(0, Math.min(last, i));
+            const go = i => chart.setCursor({ left: chart.valToPos(all[inView(i)], "x"), top: chart.over.clientHeight / 2 });
+            const leap = event.shiftKey ? Math.max(1, Math.round(last / 20)) : 1;
+            const actions = {
+                ArrowRight: () => go(at === null ? 0 : at + leap), ArrowLeft: () => go(at === null ? last : at - leap), Home: () => go(0), End: () => go(last),
+                "+": () => chart.setScale("x", { min: middle - half, max: middle + half }), "-": () => chart.setScale("x", { min: Math.max(all[0], middle - 4 * half), max: Math.min(all[last], middle + 4 * half) }),
+                Escape: () => { whole(); chart.setCursor({ left: -10, top: -10 }); },
+            };
+            if (!actions[event.key]) return;
+            event.preventDefault();
+            actions[event.key]();
+        };
+        plot.tabIndex = 0;
+        plot.setAttribute("role", "group");
+        plot.setAttribute("aria-label", `${name}: ${page.many(curves.length, "curve")}. Arrow keys read values, + and − zoom, Escape shows all.`);
+        plot.onkeydown = key;
+        plot.onblur = () => { tip.hidden = true; };
+        return {
+            chart, caption: page.caption(curves, below), reset: whole,
+            zoom: () => { const { min, max } = chart.scales.x; return all.length > 1 && (min > all[0] || max < all[all.length - 1]) ? { min, max } : null; },
+            resize: () => { const width = Math.max(200, plot.clientWidth); if (width !== chart.width) chart.setSize({ width, height: HEIGHT }); },
+            destroy: () => { chart.destroy(); tip.remove(); },
+        };
+    };
+
+    // Cards are drawn when they come into view, and again when something changes that they show.
+    const cards = new Set();
+    const watcher = new IntersectionObserver(entries => entries.forEach(entry => { entry.target.card.seen = entry.isIntersecting; if (entry.isIntersecting) entry.target.card.refresh(); }), { rootMargin: "400px" });
+    const sizes = new ResizeObserver(entries => entries.forEach(entry => entry.target.card.drawn?.resize?.()));
+    page.card = (element, draw) => {
+        const card = { seen: false, dirty: true, drawn: null, refresh(force) {
+            if (!card.dirty && !force) return;
+            card.dirty = false;
+            const zoom = card.drawn?.zoom?.() ?? null;
+            card.drawn?.destroy?.();
+            card.drawn = draw(zoom);
+        } };
+        element.card = card;
+        cards.add(card);
+        watcher.observe(element);
+        sizes.observe(element);
+        return card;
+    };
+    let due = false;
+    page.redraw = () => {
+        cards.forEach(card => { card.dirty = true; });
+        if (due) return;
+        due = true;
+        requestAnimationFrame(() => { due = false; cards.forEach(card => { if (card.seen) card.refresh(); }); });
+    };
+    page.drawAll = () => cards.forEach(card => card.refresh());
+})();
