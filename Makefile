@@ -3,6 +3,7 @@
 #              EXPMIG_TEST_MYSQLD names a MySQL server to run them on too, EXPMIG_TEST_MARIADBD another MariaDB server than the system's
 # make test-all  what follows besides: each target that tests something for itself
 # make wheel   a wheel of the Python package, in target/wheels; make test-wheel tries it in clean environments of every python3.N of PATH
+# make test-browser  the page of `expmig report` in Chromium, which is installed where it is missing; make pictures makes those of the README of it
 # make test-guests  the programs in Go and for Node (docs/go.md, docs/node.md); installs Go, Node and koffi where they are missing
 # make generated    makes anew what is made of include/expmig.h and of the command and kept here, for a test compares it: declarations for koffi, man pages, docs/cli.md, completions
 # make large   the tests that take minutes and gigabytes of disk: a document of 2 GiB in less than 64 MiB of memory, a training beside jobs on
@@ -33,7 +34,7 @@ CARGOFLAGS ?=
 FEATURES = --features cli
 CFLAGS_EXAMPLE = -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror -Iinclude
 
-.PHONY: all demo test test-all test-guests test-wheel wheel generated large fuzz sanitize tools bench check clean dist check-dist check-api install install-built uninstall notices
+.PHONY: all demo test test-all test-browser pictures test-guests test-wheel wheel generated large fuzz sanitize tools bench check clean dist check-dist check-api install install-built uninstall notices
 
 # What is installed has to be built first, and the tools that build it before that. Cargo uses all cores by itself.
 .NOTPARALLEL:
@@ -48,7 +49,7 @@ $(TARGET)/demo/%: examples/c/%.c include/expmig.h dist
 	mkdir -p $(@D)
 	$(CC) $(CFLAGS_EXAMPLE) $< $(TARGET)/dist/libexpmig.a $$(cat $(TARGET)/dist/native-static-libs) -o $@
 
-demo: tools-demo $(addprefix $(TARGET)/demo/,validate snapshot migrate export_import)
+demo: tools-demo $(addprefix $(TARGET)/demo/,validate snapshot migrate export_import report)
 	cp tests/data/digits.db $(TARGET)/demo/digits.db
 	rm -f $(TARGET)/demo/copy.db $(TARGET)/demo/imported.db
 	@echo "--- is the data sound?"
@@ -63,6 +64,8 @@ demo: tools-demo $(addprefix $(TARGET)/demo/,validate snapshot migrate export_im
 	$(TARGET)/demo/migrate $(TARGET)/demo/digits.db 2 $(TARGET)/demo/copy.db
 	@echo "--- as a document, and from it into another database"
 	$(TARGET)/demo/export_import $(TARGET)/demo/digits.db 3 $(TARGET)/demo/document.json $(TARGET)/demo/imported.db
+	@echo "--- and as a page to look at"
+	$(TARGET)/demo/report $(TARGET)/demo/digits.db $(abspath $(TARGET))/demo/report.html 1 2
 
 .PHONY: tools-demo tools-wheel
 tools-demo tools-wheel: tools-%:
@@ -94,6 +97,7 @@ test: tools
 # One line for each target that tests something for itself.
 test-all: test
 test-all: test-guests
+test-all: test-browser
 test-all: test-wheel
 
 # Tests of Python's, which `make test` runs too, where Go and koffi are there.
@@ -104,6 +108,18 @@ test-guests: tools
 	cd $(TARGET)/guests/node && npm ci --ignore-scripts --no-audit --no-fund
 	$(CARGO) build --locked $(FEATURES)
 	cd tests/python && EXPMIG_TEST_GUESTS=1 $(abspath $(VENV))/bin/python -W error -m unittest test_guests
+
+# EXPMIG_PICTURES names a folder for pictures to look at.
+test-browser pictures: export EXPMIG_COMMAND ?= $(abspath $(TARGET))/debug/expmig
+test-browser:
+	sh tests/install-tools.sh browser
+	$(CARGO) build --locked $(FEATURES)
+	cd tests/browser && $(PYTHON) -W error -m unittest test_page
+
+pictures:
+	sh tests/install-tools.sh browser
+	$(CARGO) build --locked $(FEATURES)
+	$(PYTHON) tests/browser/pictures.py $(EXPMIG_COMMAND) docs/pictures
 
 generated:
 	$(CARGO) build --locked $(FEATURES)

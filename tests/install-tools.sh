@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the demo, the tests, the guests, the benches or the wheel need and this machine lacks. Debian and Ubuntu; elsewhere it says what is missing.
-#   install-tools.sh demo|test|guests|bench|wheel
+#   install-tools.sh demo|test|guests|browser|bench|wheel
 set -eu
 what=$1
 missing=
@@ -37,6 +37,12 @@ guests)
     need pkg-config pkg-config
     need node nodejs
     need npm npm
+    ;;
+browser)
+    [ -n "${EXPMIG_TEST_CHROMIUM:-}" ] || command -v chromium-browser >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1 || need chromium chromium
+    # Letters to draw.
+    [ -d /usr/share/fonts/truetype/dejavu ] || missing="$missing fonts-dejavu-core"
+    need python3 python3
     ;;
 bench)
     need sqlite3 sqlite3

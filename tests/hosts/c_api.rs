@@ -35,7 +35,7 @@ programs! {
     #[cfg(debug_assertions)] panic
 }
 
-const EXAMPLES: &[&str] = &["migrate", "validate", "snapshot", "export_import"];
+const EXAMPLES: &[&str] = &["migrate", "validate", "snapshot", "export_import", "report"];
 
 #[test]
 fn every_program_in_the_folders_is_run() {
@@ -102,6 +102,14 @@ fn the_example_exports_and_imports_the_same_experiment() {
     check_example("export_import", &["digits.db", "2", "document.json", "new.db"], |output| {
         assert!(output.contains("exported experiment 2 to document.json"), "{output}");
         assert!(output.ends_with("it is experiment 1 of new.db: the digests are equal\n"), "{output}");
+    });
+}
+
+#[test]
+fn the_example_writes_a_page_of_two_experiments() {
+    is_short("report");
+    check_example("report", &["digits.db", "page.html", "1", "2"], |output| {
+        assert_eq!(output, "page.html: open it in a browser\n");
     });
 }
 

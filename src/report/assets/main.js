@@ -40,4 +40,5 @@
     addEventListener("beforeprint", () => { before = root.dataset.theme; root.dataset.theme = "light"; page.redraw(); page.drawAll(); });
     addEventListener("afterprint", () => { if (before) root.dataset.theme = before; else delete root.dataset.theme; page.redraw(); });
     root.dataset.ready = "yes";
+    performance.mark("ready");
 })();

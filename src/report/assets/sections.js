@@ -91,7 +91,7 @@
             { name: "drawn", cell: drawnBox, value: run => state.drawn.has(run.index) ? 0 : 1 },
             ...(page.several ? [{ name: "experiment", value: run => run.letter, cell: run => el("span", { title: run.experiment.name }, run.letter) }] : []),
             { name: "trial", value: run => run.trialName },
-            { name: "run", value: run => run.id, cell: run => el("a", { href: `#${run.anchor}` }, `run ${run.id}`), number: true },
+            { name: "run", value: run => run.id, cell: run => el("a", { href: `#${run.anchor}` }, `run ${run.id}`), number: true, search: true },
             { name: "status", value: run => run.values.status },
             { name: "seconds", value: run => seconds(run.values.start_time, run.values.update_time), cell: run => page.short(seconds(run.values.start_time, run.values.update_time)), number: true },
             ...extra.map(column => ({ name: words(column), value: run => run.values[column] })),

@@ -4,7 +4,7 @@
     const { el } = page;
     const FIRST = 200;
 
-    // columns: { name, value(row): to sort and filter by, cell(row): what is shown, number }. Returns { element, refresh, visible }.
+    // columns: { name, value(row): to sort and filter by, cell(row): what is shown, number: which is not filtered by unless search }. Returns { element, refresh, visible }.
     page.table = ({ caption, columns, rows, id, filter = "Filter", free = false, onfilter, tools = [] }) => {
         let sort = null, down = false, text = "", all = false, visible = rows;
         const body = el("tbody"), count = el("span", { className: "quiet", role: "status" });
@@ -19,7 +19,7 @@
         const matches = row => {
             const words = text.toLowerCase().split(/\s+/).filter(Boolean);
             if (!words.length) return true;
-            const all = columns.map(column => column.value ? String(column.value(row) ?? "") : "").join("\n").toLowerCase();
+            const all = columns.filter(column => !column.number || column.search).map(column => column.value ? String(column.value(row) ?? "") : "").join("\n").toLowerCase();
             return words.every(word => word.length > 1 && word.startsWith("-") ? !all.includes(word.slice(1)) : all.includes(word));
         };
         const compare = (a, b) => {
