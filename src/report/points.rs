@@ -25,7 +25,10 @@ impl Drawn {
             return Ok(Drawn { run: RUN, metric: METRIC, artifact: ARTIFACT });
         }
         let message = format!("no page can be made yet of the experiments of {}", family.tracker);
-        Err(Error::new(Status::Unsupported, Domain::ImportExport, message).hint("export them, or look at them there"))
+        Err(Error::new(Status::Unsupported, Domain::ImportExport, message).hint(format!(
+            "{} itself shows them; `list`, `query`, `validate` and `compare` work here, too",
+            family.tracker
+        )))
     }
 }
 

@@ -19,8 +19,10 @@ def main(command: str, folder: Path) -> None:
             browser.open(page)
             browser.js("[...document.querySelectorAll('#smooth')].forEach(one => { one.value = 0.3; one.dispatchEvent(new Event('input')); })")
             browser.scroll_to("#curves")
+            browser.js("scrollTo({top: document.querySelector('#curves').offsetTop - 40, behavior: 'instant'})")
+            browser.settle()
             left, top, width, height = browser.js("(() => { const box = document.querySelectorAll('#curves .u-over')[0].getBoundingClientRect(); return [box.left, box.top, box.width, box.height]; })()")
-            browser.mouse(left + width * 0.35, top + height * 0.45)
+            browser.mouse(left + width * 0.62, top + height * 0.3)
             browser.settle()
             browser.picture(folder / f"report-{scheme}.png")
 

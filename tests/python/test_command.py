@@ -68,6 +68,26 @@ class Command(unittest.TestCase):
         self.assertEqual(len(lines), 1 + len(document["experiments"]))
         self.assertEqual([int(line.split()[0]) for line in lines[1:]], [one["id"] for one in document["experiments"]])
 
+    def test_report_writes_a_page_of_all_or_of_chosen_experiments(self):
+        said = self.out("report", self.db)
+        self.assertEqual(said, "report.html: 3 experiments, 45 runs, 5175 values; open it in a browser\n")
+        page = (self.folder / "report.html").read_text(encoding="utf-8")
+        self.assertTrue(page.startswith("<!DOCTYPE html>"))
+        refused = self.run_it("report", self.db, status=ALREADY_EXISTS)
+        self.assertIn("choose another name", refused.stderr)
+        shutil.copy(self.db, self.other)
+        said = self.out("report", f"{self.db}#2", f"{self.other}#2", "--force", "--title", "both")
+        self.assertEqual(said, "report.html: 2 experiments, 30 runs, 3450 values; they are equal; open it in a browser\n")
+        self.assertIn("<title>both</title>", (self.folder / "report.html").read_text(encoding="utf-8"))
+        result = self.document("report", self.db, "-e", "3", "-e", "1", "-o", "two.html")
+        self.assertEqual((result["schema"], result["equal"]), ("expmig.page_result/1", False))
+        self.assertEqual([one["experiment_id"] for one in result["experiments"]], [3, 1])
+        self.assertEqual(result["bytes"], (self.folder / "two.html").stat().st_size)
+        streamed = self.out("report", f"{self.db}#1", "-o", "-")
+        self.assertTrue(streamed.startswith("<!DOCTYPE html>") and streamed.endswith("</html>\n"))
+        self.run_it("report", f"{self.db}#99", "-o", "no.html", status=NOT_FOUND)
+        self.assertFalse((self.folder / "no.html").exists())
+
     def test_info_names_engine_and_tables(self):
         self.assertIn("engine: sqlite", self.out("info", self.db))
         self.assertEqual(self.document("info", self.db)["schema"], "expmig.database/1")

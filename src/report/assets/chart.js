@@ -60,7 +60,7 @@
         });
         const tables = [], series = [{}];
         const add = (x, y, options) => { tables.push([x, y]); series.push({ spanGaps: false, ...options }); };
-        const shown = [];
+        const shown = [], lines = new Set();
         for (const curve of curves) {
             const values = clean(curve.y), dash = curve.look().dash, few = curve.x.length < 2;
             const smooth = state.smooth > 0 && !few;
@@ -68,6 +68,7 @@
             add(curve.x, values, line(smooth ? 0.28 : 1));
             if (smooth) add(curve.x, page.smoothed(values, state.smooth), line(1));
             shown.push({ curve, at: series.length - 1 });
+            lines.add(series.length - 1);
         }
         for (const mark of marks) {
             const look = mark.look;
@@ -76,6 +77,19 @@
         }
         const data = tables.length ? uPlot.join(tables) : [[0], []];
         const axis = { stroke: () => css("--quiet"), grid: { stroke: () => css("--line"), width: 1 }, ticks: { stroke: () => css("--line"), width: 1 }, font: "12px system-ui, sans-serif" };
+        // Room beside the last value, for a point to be whole.
+        const edge = (u, min, max) => {
+            if (max === null) return [0, 1];
+            if (min === max) return [min - 1, max + 1];
+            return [min, max === data[0][data[0].length - 1] ? max + (max - min) * 0.02 : max];
+        };
+        // A dot on a line where the cursor is; what is a point already needs none.
+        const dot = (u, at) => {
+            if (!lines.has(at)) return null;
+            const element = el("div");
+            Object.assign(element.style, { width: "7px", height: "7px", marginLeft: "-3.5px", marginTop: "-3.5px" });
+            return element;
+        };
         const steps = [];
         for (let power = what === "epoch" && allWhole(curves) ? 0 : -3; power < 15; power++) for (const digit of [1, 2, 5]) steps.push(digit * 10 ** power);
         const tip = el("div", { className: "tip", hidden: true, role: "status" });
@@ -83,18 +97,18 @@
         const show = u => {
             const index = u.cursor.idx;
             if (index === null || index === undefined || u.cursor.left < 0) { tip.hidden = true; return; }
-            const x = u.data[0][index], lines = [], limit = (u.scales.x.max - u.scales.x.min) / 50;
+            const x = u.data[0][index], found = [], limit = (u.scales.x.max - u.scales.x.min) / 50;
             for (const { curve, at } of shown) {
                 const i = nearest(curve, x);
                 if (i < 0 || Math.abs(curve.x[i] - x) > limit) continue;
-                lines.push({ curve, at, i, value: curve.y[i], px: curve.y[i] === null ? Infinity : Math.abs(u.valToPos(curve.y[i], "y") - u.cursor.top) });
+                found.push({ curve, at, i, value: curve.y[i], px: curve.y[i] === null ? Infinity : Math.abs(u.valToPos(curve.y[i], "y") - u.cursor.top) });
             }
-            if (!lines.length) { tip.hidden = true; return; }
-            const near = lines.reduce((a, b) => (b.px < a.px ? b : a));
+            if (!found.length) { tip.hidden = true; return; }
+            const near = found.reduce((a, b) => (b.px < a.px ? b : a));
             focused = near.px < 40 ? near.at : null;
-            lines.sort((a, b) => a.px - b.px);
-            const rest = lines.length - LINES;
-            const chosen = lines.slice(0, LINES).sort((a, b) => (b.value ?? -Infinity) - (a.value ?? -Infinity));
+            found.sort((a, b) => a.px - b.px);
+            const rest = found.length - LINES;
+            const chosen = found.slice(0, LINES).sort((a, b) => (b.value ?? -Infinity) - (a.value ?? -Infinity));
             tip.replaceChildren(el("div", {}, el("b", {}, `${what} ${page.short(x)}`)), ...chosen.map(({ curve, at, i, value }) => {
                 const look = curve.look();
                 const text = value === null ? "no finite number" : (at === focused ? page.exact(value) : String(Number(value.toPrecision(7)))) + (curve.x[i] === x ? "" : ` at ${page.short(curve.x[i])}`);
@@ -107,9 +121,9 @@
         };
         const options = {
             width: Math.max(200, plot.clientWidth), height: HEIGHT, legend: { show: false }, series,
-            scales: { x: { time: false, ...(data[0].length === 1 ? { range: [data[0][0] - 1, data[0][0] + 1] } : {}) }, y: state.log ? { distr: 3 } : {} },
+            scales: { x: { time: false, range: edge }, y: state.log ? { distr: 3 } : {} },
             axes: [{ ...axis, label: what, labelSize: 20, labelFont: "12px system-ui, sans-serif", incrs: steps, values: (u, ticks) => ticks.map(page.tick) }, { ...axis, size: 64, values: (u, ticks) => ticks.map(page.tick) }],
-            cursor: { y: false, drag: { x: true, y: false } },
+            cursor: { y: false, drag: { x: true, y: false }, points: { show: dot } },
             hooks: { setCursor: [show] },
         };
         const chart = new uPlot(options, data, plot);
