@@ -3,6 +3,10 @@
 //! Keys may be others in a copy, so they are no content. A value that names a row is a link: it counts with what that row is, on both ends. Links can go
 //! round, so they lead to rows as these are without links.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use memchr::memmem;
+
 use super::encode::{encode_bytes, encode_value};
 use super::sum::{Hash, Sum};
 use crate::database::{Connection, Layout, Row, TableLayout};
@@ -159,38 +163,30 @@ fn without_owner(text: &[u8], owner: &[u8]) -> Vec<u8> {
     out
 }
 
-/// The text with one part for every other.
+/// The text with one part for every other; nothing is found of an empty one.
 pub fn replace(text: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some(at) = rest.windows(from.len().max(1)).position(|part| part == from) {
-        out.extend_from_slice(rest.get(..at).unwrap_or_default());
-        out.extend_from_slice(to);
-        rest = rest.get(at + from.len()..).unwrap_or_default();
+    if from.is_empty() {
+        return text.to_vec();
     }
-    out.extend_from_slice(rest);
+    let mut out = Vec::with_capacity(text.len());
+    let mut copied = 0;
+    for at in memmem::find_iter(text, from) {
+        out.extend_from_slice(text.get(copied..at).unwrap_or_default());
+        out.extend_from_slice(to);
+        copied = at + from.len();
+    }
+    out.extend_from_slice(text.get(copied..).unwrap_or_default());
     out
 }
 
 /// What stands for the key of a trace in the text of a span: the 16 bytes that its hexadecimal digits say, in base64.
 pub fn in_base64(key: &[u8]) -> Option<String> {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let text = std::str::from_utf8(key).ok()?;
     let hex = text.strip_prefix("tr-").unwrap_or(text);
-    if hex.len() != 32 {
+    if hex.len() != 32 || !hex.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
-    let number = u128::from_str_radix(hex, 16).ok()?;
-    let mut out = String::with_capacity(24);
-    for group in number.to_be_bytes().chunks(3) {
-        let mut bits = 0_u32;
-        (0..3).for_each(|at| bits = bits << 8 | u32::from(group.get(at).copied().unwrap_or(0)));
-        for at in 0..4 {
-            let digit = DIGITS.get((bits >> (18 - 6 * at) & 63) as usize).copied().unwrap_or(b'A');
-            out.push(if at <= group.len() { char::from(digit) } else { '=' });
-        }
-    }
-    Some(out)
+    Some(STANDARD.encode(u128::from_str_radix(hex, 16).ok()?.to_be_bytes()))
 }
 
 impl<'r> NamedDigester<'r> {
