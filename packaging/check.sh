@@ -1,6 +1,6 @@
 #!/bin/sh
 # Checks what build.sh built: the libraries name no folder of this machine, show their functions with versions and nothing else, run with the
-# glibc that is documented, and are small.
+# glibc that is documented, and are small; the command, if it was built, is small too and starts at once.
 #   check.sh FOLDER MAX_MIB
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -32,4 +32,5 @@ sh "$root/packaging/check-glibc.sh" "$folder/libexpmig.so"
 size=$(stat -c %s "$folder/libexpmig.so")
 echo "libexpmig.so: $size bytes, of at most $2 MiB"
 [ "$size" -le $(($2 * 1024 * 1024)) ] || fail "libexpmig.so is too large"
+[ ! -f "$folder/expmig" ] || python3 "$root/benches/start.py" --command "$folder/expmig" --database "$root/tests/data/digits.db"
 python3 "$root/benches/load.py" --library "$folder/libexpmig.so" --database "$root/tests/data/digits.db"

@@ -7,6 +7,7 @@ mod hostile;
 mod links;
 mod names;
 mod others;
+mod page;
 mod quirks;
 mod required;
 #[path = "../support/mod.rs"]
@@ -26,6 +27,7 @@ use hostile::*;
 use links::*;
 use names::*;
 use others::*;
+use page::*;
 use quirks::{Engine, Quirks};
 use required::*;
 use support::server;
@@ -621,6 +623,7 @@ macro_rules! scenarios {
 }
 
 scenarios! {
+    makes_the_page_that_a_file_makes,
     columns_that_the_target_fills_itself_stop_nothing,
     lists_experiments,
     says_what_it_is,
