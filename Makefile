@@ -7,7 +7,7 @@
 # make test-guests  the programs in Go and for Node (docs/go.md, docs/node.md); installs Go, Node and koffi where they are missing
 # make generated    makes anew what is made of include/expmig.h and of the command and kept here, for a test compares it: declarations for koffi, man pages, docs/cli.md, completions
 # make large   the tests that take minutes and gigabytes of disk: a document of 2 GiB in less than 64 MiB of memory, a training beside jobs on
-#              2,000,000 metrics, every setting of a server at its most hostile, 200 forks beside writers, 200 connections of each kind that a server ends and a score of its restarts, twenty migrations beside a tracker that writes
+#              2,000,000 metrics, every setting of a server at its most hostile, 200 forks beside writers, 200 interrupts of the command, a page of 10,000,000 values, 200 connections of each kind that a server ends and a score of its restarts, twenty migrations beside a tracker that writes
 # make fuzz    looks for input that breaks something, for FUZZ_SECONDS (600) with each target; needs cargo-fuzz (fuzz/README.md)
 # make sanitize looks for data races with ThreadSanitizer (docs/threading.md)
 # make install PREFIX=/usr/local DESTDIR= BINDIR= LIBDIR= INCLUDEDIR= DATADIR= DOCDIR= MANDIR=
@@ -188,7 +188,7 @@ notices:
 
 # What they show of themselves, how large the shared one is (at most so many MiB), and how long it takes to load.
 check-dist: dist
-	sh packaging/check.sh $(TARGET)/dist 7
+	sh packaging/check.sh $(TARGET)/dist 9
 
 # Before a release, beside what the tests compare.
 check-api:
