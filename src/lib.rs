@@ -46,7 +46,7 @@ mod registry;
 pub mod report;
 pub mod schema;
 pub mod snapshot;
-#[cfg(feature = "mysql")]
+#[cfg(feature = "servers")]
 mod sockets;
 mod spill;
 mod threads;

@@ -11,7 +11,7 @@ pub type Hold = fn() -> Box<dyn FnOnce()>;
 static LENT: OnceLock<Hold> = OnceLock::new();
 
 /// Gives the means, once for the process.
-#[cfg(feature = "mysql")]
+#[cfg(feature = "servers")]
 pub fn lend(hold: Hold) {
     LENT.get_or_init(|| hold);
 }

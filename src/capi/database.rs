@@ -198,7 +198,7 @@ pub unsafe extern "C" fn expmig_database_open(
             // Who is asked for a password is asked last.
             asked.password = password(url, &options)?;
             host::prepare();
-            #[cfg(feature = "mysql")]
+            #[cfg(feature = "servers")]
             super::pipe::lend();
             let job = Job::new(
                 Domain::Database,

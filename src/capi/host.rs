@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::ffi::c_int;
 use std::os::fd::BorrowedFd;
-#[cfg(feature = "mysql")]
+#[cfg(feature = "servers")]
 use std::os::fd::{FromRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -51,7 +51,7 @@ pub fn prepare() {
     static BEGUN: AtomicBool = AtomicBool::new(false);
     lend(Lent {
         file,
-        #[cfg(feature = "mysql")]
+        #[cfg(feature = "servers")]
         close,
     });
     // Nobody waits for it: a child could do so for ever.
@@ -120,7 +120,7 @@ fn file(number: i32) -> Option<FileId> {
     Some((found.st_dev, found.st_ino))
 }
 
-#[cfg(feature = "mysql")]
+#[cfg(feature = "servers")]
 fn close(number: i32) {
     // SAFETY: the caller has opened it, and nobody else here uses it: in a child after a fork, where what used it is left alone.
     drop(unsafe { OwnedFd::from_raw_fd(number) });

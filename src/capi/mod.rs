@@ -28,7 +28,7 @@ pub mod manager;
 pub mod migration;
 mod options;
 mod panics;
-#[cfg(feature = "mysql")]
+#[cfg(feature = "servers")]
 mod pipe;
 pub mod progress;
 pub mod query;

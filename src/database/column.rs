@@ -22,7 +22,7 @@ pub trait EngineType: Any + Debug + Send + Sync {
     /// Whether SQLite keeps everything that such a column can hold in a column with this affinity.
     fn is_kept_by(&self, affinity: Affinity) -> bool;
 
-    /// Whether SQLite keeps everything but -0.0 in a column for real numbers.
+    /// Whether SQLite keeps everything but -0.0, and NaN where there is any, in a column for real numbers.
     fn is_real(&self) -> bool;
 
     /// Whether keys compare here as the integers that they are.
@@ -163,8 +163,8 @@ impl ColumnLayout {
         }
     }
 
-    /// Whether of all that the other column holds nothing but -0.0 could change here.
-    pub fn takes_all_but_negative_zero_of(&self, other: &ColumnLayout) -> bool {
+    /// Whether of all that the other column holds nothing but -0.0 and NaN could change here.
+    pub fn takes_all_but_odd_reals_of(&self, other: &ColumnLayout) -> bool {
         let numbers = matches!(self.storage, Storage::Affinity(Affinity::Real) | Storage::Strict(Affinity::Real));
         numbers && matches!(&other.storage, Storage::Own(kind) if kind.is_real())
     }

@@ -251,6 +251,16 @@ pub trait Dialect {
 
     /// The SQL for how many bytes the value of an expression has.
     fn byte_length(&self, expression: &str) -> String;
+
+    /// The SQL for the integer that the value of an expression stands for.
+    fn as_integer(&self, expression: &str) -> String {
+        format!("CAST({expression} AS SIGNED INTEGER)")
+    }
+
+    /// The SQL for whether a [real number](super::EngineType::is_real) is one that SQLite keeps in no column for such.
+    fn is_odd_real(&self, expression: &str) -> String {
+        format!("{expression} = 0 AND CAST({expression} AS CHAR) LIKE '-%'")
+    }
 }
 
 /// One connection: all of that.

@@ -18,7 +18,7 @@ pub struct Lent {
     /// The file that a descriptor is of; `None` if there is no such descriptor.
     pub file: fn(i32) -> Option<FileId>,
     /// Closes a descriptor: that of a connection to a server.
-    #[cfg(feature = "mysql")]
+    #[cfg(feature = "servers")]
     pub close: fn(i32),
 }
 
@@ -59,7 +59,7 @@ fn counted(id: FileId) -> Option<HashSet<i32>> {
 }
 
 /// Closes a descriptor of this number, if it is still of that file, and if anybody has lent how to.
-#[cfg(feature = "mysql")]
+#[cfg(feature = "servers")]
 pub fn close(number: i32, id: FileId) {
     if let Some(lent) = LENT.get()
         && (lent.file)(number) == Some(id)
@@ -69,7 +69,7 @@ pub fn close(number: i32, id: FileId) {
 }
 
 /// The file that a descriptor is of, if anybody has lent how to know.
-#[cfg(feature = "mysql")]
+#[cfg(feature = "servers")]
 pub fn file_of(number: i32) -> Option<FileId> {
     LENT.get().and_then(|lent| (lent.file)(number))
 }

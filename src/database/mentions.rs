@@ -96,7 +96,7 @@ fn read_above(
 fn read_all(connection: &dyn Connection, of_table: &[Mention], highest: &mut Vec<(&'static str, i64)>) -> Result<()> {
     let Some(first) = of_table.first() else { return Ok(()) };
     let columns: Vec<String> =
-        of_table.iter().map(|mention| format!("max(CAST({} AS SIGNED INTEGER))", mention.column)).collect();
+        of_table.iter().map(|mention| format!("max({})", connection.as_integer(&mention.column))).collect();
     let sql = format!("SELECT {} FROM {}", columns.join(", "), first.table);
     connection.query(&sql, &[], &mut |row| {
         for (at, mention) in of_table.iter().enumerate() {

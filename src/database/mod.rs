@@ -22,12 +22,18 @@
 //! | `failure.rs` | converts the engine's errors to ours |
 
 mod affinity;
+#[cfg(feature = "servers")]
+mod any_cell;
 mod cannot_add;
 mod capabilities;
 mod chunk;
 mod column;
+#[cfg(feature = "servers")]
+mod connect_timeout;
 mod connection;
 mod creating;
+#[cfg(feature = "servers")]
+mod decimals;
 mod descriptors;
 mod drivers;
 mod file_id;
@@ -53,6 +59,8 @@ mod sqlite;
 mod state;
 mod still;
 mod store;
+#[cfg(feature = "servers")]
+mod stored;
 mod transaction;
 mod unsteady;
 mod url;

@@ -49,7 +49,7 @@ impl Reference {
         let (from, key) = (self.set("x", &self.columns), self.set("x", &self.key));
         let refers: String = from.iter().map(|column| format!("{column} IS NOT NULL AND ")).collect();
         let gone =
-            self.to_columns.first().map_or_else(|| "1".to_owned(), |column| format!("t.{} IS NULL", quote(column)));
+            self.to_columns.first().map_or_else(|| "1 = 1".to_owned(), |column| format!("t.{} IS NULL", quote(column)));
         let select: Vec<String> = from.into_iter().chain(key).collect();
         format!("SELECT {} FROM {} WHERE {refers}{gone}", select.join(", "), self.joined("LEFT JOIN"))
     }

@@ -282,7 +282,8 @@ pub fn dangling_rows(table: &TableLayout, key: &ForeignKey, column: &str) -> Str
     let primary = table.schema.primary_key.iter().map(|name| format!("t.{}", table.quoted(name)));
     let own = key.columns.iter().map(|(name, _)| format!("t.{}", quote(name)));
     let columns: Vec<String> = std::iter::once(format!("t.{column}")).chain(primary).chain(own).collect();
-    let none = key.columns.first().map_or_else(|| "1".to_owned(), |(_, above)| format!("p.{} IS NULL", quote(above)));
+    let none =
+        key.columns.first().map_or_else(|| "1 = 1".to_owned(), |(_, above)| format!("p.{} IS NULL", quote(above)));
     format!(
         "SELECT {} FROM {} AS t LEFT JOIN {} AS p ON {} WHERE {} AND {none}",
         columns.join(", "),

@@ -203,12 +203,11 @@ impl TargetLayout {
             for (name, change) in changes {
                 let column = table.columns.iter().find(|column| column.name == *name);
                 let (Change::Converted(there), Some(column)) = (change, column) else { return Ok(false) };
-                if !there.takes_all_but_negative_zero_of(column) || (there.not_null && !column.not_null) {
+                if !there.takes_all_but_odd_reals_of(column) || (there.not_null && !column.not_null) {
                     return Ok(false);
                 }
-                let name = quote(&column.name);
-                let negative = format!("{name} = 0 AND CAST({name} AS CHAR) LIKE '-%'");
-                let sql = format!("SELECT 1 FROM {} WHERE {negative} LIMIT 1", quote(&table.name));
+                let odd = source.is_odd_real(&quote(&column.name));
+                let sql = format!("SELECT 1 FROM {} WHERE {odd} LIMIT 1", quote(&table.name));
                 if source.query_integer(&sql, &[])?.is_some() {
                     return Ok(false);
                 }

@@ -3,7 +3,8 @@
 use mysql::consts::ColumnType as Wire;
 use mysql::{Column, Row, Value};
 
-use super::{any_cell, numbers};
+use crate::database::any_cell;
+use crate::database::decimals::read_decimal;
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::{Kind, Role, table_of_any};
 use crate::spill::CellBuffer;
@@ -103,8 +104,8 @@ impl Read {
             (Value::Double(number), _) => cells.push(ValueRef::Real(number)),
             (Value::Bytes(bytes), Reading::Cell) => cells.push(any_cell::decode(&bytes, &self.name)?),
             (Value::Bytes(bytes), Reading::Text) => cells.push(ValueRef::Text(&bytes)),
-            (Value::Bytes(bytes), Reading::Decimal) => cells.push(numbers::read_decimal(false, &bytes)),
-            (Value::Bytes(bytes), Reading::Number) => cells.push(numbers::read_decimal(true, &bytes)),
+            (Value::Bytes(bytes), Reading::Decimal) => cells.push(read_decimal(false, &bytes)),
+            (Value::Bytes(bytes), Reading::Number) => cells.push(read_decimal(true, &bytes)),
             (Value::Bytes(bytes), Reading::Bits) => {
                 let number = bytes.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
                 self.push_unsigned(number, cells)?;

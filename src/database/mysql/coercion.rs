@@ -2,8 +2,8 @@
 //! that is sent comes back unchanged.
 
 use super::column_type::{Charset, ColumnType};
-use super::stored::{Stored, keep};
 use super::{numbers, times};
+use crate::database::stored::{Stored, keep};
 use crate::values::{Value, ValueRef, json};
 
 /// MariaDB looks no deeper into JSON than this.

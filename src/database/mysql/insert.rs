@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use mysql::Value as Wire;
 
-use super::any_cell;
 use super::cell::wire;
 use super::coercion::store;
 use super::column_type::ColumnType;
 use super::connection::MysqlConnection;
 use super::load_data;
-use super::numbers::{large, plain};
-use super::stored::Stored;
+use super::numbers::large;
+use crate::database::any_cell;
 use crate::database::column::ColumnLayout;
 use crate::database::connection::{Catalog, Inserter};
+use crate::database::decimals::plain;
 use crate::database::layout::TableLayout;
+use crate::database::stored::Stored;
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::quote;
 use crate::values::{Value, ValueRef};

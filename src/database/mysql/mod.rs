@@ -5,14 +5,14 @@
 //!
 //! Beside the files that every engine has ([`super`] lists them):
 //!
-//! - [`session`] connects, within [`connect_timeout`], with the [`settings`] that a session needs. [`read_timeout`] limits how long the
+//! - [`session`] connects, within the connect timeout, with the [`settings`] that a session needs. [`read_timeout`] limits how long the
 //!   server may be silent. [`socket`] has the descriptors that a child closes after a fork.
 //! - A result set occupies its connection until it is read. [`channel`] lets other statements run first: it stores the rest of a
 //!   [`result_set`] (in memory, then on disk), so that every statement of a job runs in its one transaction.
 //! - [`privileges`] proves that the account sees the whole schema, [`key_columns`] reads the columns of foreign keys.
 //! - [`column_type`] is the type of a column, [`type_rules`] its rules for code above this room. [`coercion`] decides how a column converts
-//!   a value, so that nothing is left to the server; [`stored`], [`numbers`], [`times`] and [`enum_members`] are parts of it. [`any_cell`]
-//!   stores a value of any type in one column, [`tables`] has facts about a table that only the server knows.
+//!   a value, so that nothing is left to the server; [`numbers`], [`times`] and [`enum_members`] are parts of it. [`tables`] has facts about a table
+//!   that only the server knows.
 //! - [`load_data`] writes many rows as text, and [`load_thread`] sends them while the next ones are prepared.
 //! - [`reserve_ids`] reserves ids, over a [`second_connection`].
 //! - [`widen`] changes types that are too narrow. [`column_attributes`] are the attributes that a changed column must keep. [`foreign_key`]
@@ -21,7 +21,6 @@
 
 mod add_column;
 mod address;
-mod any_cell;
 mod capabilities;
 mod cell;
 mod change;
@@ -29,7 +28,6 @@ mod channel;
 mod coercion;
 mod column_attributes;
 mod column_type;
-mod connect_timeout;
 mod connection;
 mod cursors;
 mod engine;
@@ -56,7 +54,6 @@ mod session;
 mod settings;
 mod socket;
 mod store;
-mod stored;
 mod tables;
 mod times;
 mod triggers;

@@ -9,10 +9,10 @@ use mysql::prelude::Queryable;
 use mysql::{DriverError, Error as Cause, Opts, OptsBuilder, Pool, PoolConstraints, PoolOpts, PooledConn, SslOpts};
 
 use super::address::{MysqlAddress, SslMode};
-use super::connect_timeout::in_time;
 use super::failure::{lacks_tls, of_connecting, translate};
 use super::read_timeout::Patience;
 use super::settings;
+use crate::database::connect_timeout::in_time;
 use crate::database::secret::Secret;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;

@@ -4,9 +4,9 @@ use std::any::Any;
 
 use super::coercion::store;
 use super::column_type::{Charset, ColumnType, Decimal};
-use super::stored::Stored;
 use crate::database::affinity::Affinity;
 use crate::database::column::EngineType;
+use crate::database::stored::Stored;
 use crate::values::ValueRef;
 
 impl EngineType for ColumnType {

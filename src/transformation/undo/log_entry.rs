@@ -125,7 +125,7 @@ impl Undoing<'_> {
             .collect();
         let name = quote(&metrics.name);
         Ok(format!(
-            "SELECT {}, m.{id}, m.{total}, m.{labels}, o.{id}, o.{total}, o.{labels}, 1{alike}, u.{rowid} FROM {} AS u
+            "SELECT {}, m.{id}, m.{total}, m.{labels}, o.{id}, o.{total}, o.{labels}, (1 = 1{alike}), u.{rowid} FROM {} AS u
              LEFT JOIN {name} AS m ON m.{id} = u.{} LEFT JOIN {name} AS o ON o.{id} = u.{}
              WHERE u.{rowid} >= ?1 AND u.{rowid} < ?2 ORDER BY u.{rowid}",
             logged.join(", "),
