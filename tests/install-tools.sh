@@ -29,6 +29,9 @@ test)
     need groff groff-base
     need lexgrog man-db
     need mariadb-install-db mariadb-server-core
+    ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
+    need psql postgresql-client
+    need setpriv util-linux
     need python3 python3
     python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || missing="$missing python3-venv"
     ;;

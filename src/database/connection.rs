@@ -209,7 +209,7 @@ pub trait Catalog {
 
     /// Makes those of these tables of expmig's own that are missing, for the transaction that is running and has written nothing
     /// yet. Where DDL would end the transaction it is begun anew after it, without letting another writer of ours in between, and
-    /// the tables stay, empty, whatever becomes of it. Whether that happened: what was read before has to be read again.
+    /// the tables stay, empty, whatever becomes of it. Whether what was read before has to be read again.
     fn make_tables(&self, tables: &[&'static Table]) -> Result<bool>;
 
     /// Adds a column to a table, of a type that keeps everything that this one, of another database, holds; where DDL

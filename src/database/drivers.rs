@@ -3,6 +3,8 @@
 use super::capabilities::Capabilities;
 #[cfg(feature = "mysql")]
 use super::mysql;
+#[cfg(feature = "postgres")]
+use super::postgres;
 use super::sqlite;
 use super::store::Address;
 use crate::error::Result;
@@ -67,8 +69,15 @@ pub static DRIVERS: &[Driver] = &[
         schemes: &["postgresql", "postgres"],
         variants: None,
         // Nobody is asked for a password that is of no use.
-        on_a_server: false,
-        engine: Err(NotOpened { message: "PostgreSQL is not among the databases that can be opened", hint: FORMS }),
+        on_a_server: cfg!(feature = "postgres"),
+        #[cfg(feature = "postgres")]
+        engine: Ok(Engine { capabilities: &postgres::CAPABILITIES, address: postgres::address }),
+        #[cfg(not(feature = "postgres"))]
+        engine: Err(NotOpened {
+            message: "PostgreSQL is not among the databases that this build opens",
+            hint: "build with the feature postgres; or pass what is opened: mysql://… or mariadb://… for a server; a path, \
+                   sqlite:PATH or sqlite:///PATH for a file",
+        }),
     },
 ];
 

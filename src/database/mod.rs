@@ -51,6 +51,8 @@ mod missing_column;
 mod mysql;
 mod one_file;
 mod options;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod read;
 mod reference;
 mod rows;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use mysql::prelude::Queryable;
 
+use super::support::postgres::Postgres;
 use super::support::server::{Kind, Server, dump, rows};
 use super::support::{self, Folder, SMALL, SMALL_BATCHES};
 use super::{Engine, Place};
@@ -12,7 +13,7 @@ use super::{Engine, Place};
 pub type Tables = Vec<(String, Vec<Vec<String>>)>;
 
 /// What keeps a database there.
-pub type Keeper = Option<Server>;
+pub type Keeper = Option<Box<dyn std::any::Any>>;
 
 pub trait Client: Sync {
     /// Whether this engine's tests run here.
@@ -85,8 +86,53 @@ impl Servers {
     }
 }
 
+/// PostgreSQL: one server, a schema for each place.
+pub struct PostgresServers;
+
+impl Client for PostgresServers {
+    fn is_there(&self) -> bool {
+        cfg!(feature = "postgres")
+    }
+
+    fn nowhere(&self, _: &Folder, _: &str) -> String {
+        let server = Postgres::shared();
+        server.url(&server.schema())
+    }
+
+    fn execute(&self, url: &str, script: &str) {
+        Postgres::shared().execute(schema(url), script);
+    }
+
+    fn dump(&self, url: &str) -> Tables {
+        Postgres::shared().dump(schema(url))
+    }
+
+    fn rows(&self, url: &str, query: &str) -> Vec<Vec<String>> {
+        Postgres::shared().rows(schema(url), query)
+    }
+
+    fn twin(&self, engine: Engine, _: &Folder, place: &Place) -> (Place, Keeper) {
+        let server = Postgres::start(&[]);
+        let twin = Place { engine, url: server.url(place.schema()), snapshots: place.snapshots.clone() };
+        drop(twin.create());
+        server.execute(place.schema(), &[SMALL, SMALL_BATCHES].concat());
+        (twin, Some(Box::new(server)))
+    }
+
+    fn neighbour(&self) -> Option<String> {
+        Some(Postgres::shared().schema())
+    }
+
+    fn as_account(&self, url: &str, user: &str, password: &str) -> Option<String> {
+        Some(Postgres::shared().url_as(user, password, schema(url)))
+    }
+}
+
 /// The name of the schema.
 pub fn schema(url: &str) -> &str {
+    if let Some((_, rest)) = url.split_once("?schema=") {
+        return rest.split('&').next().expect("a schema");
+    }
     let end = url.find('?').expect("a URL with parameters");
     url[..end].rsplit('/').next().expect("a schema")
 }
@@ -125,7 +171,7 @@ impl Client for Servers {
         let twin = Place { engine, url: server.url(place.schema()), snapshots: place.snapshots.clone() };
         drop(twin.create());
         run(&mut server.connect(place.schema()), &[SMALL, SMALL_BATCHES].concat());
-        (twin, Some(server))
+        (twin, Some(Box::new(server)))
     }
 
     fn neighbour(&self) -> Option<String> {

@@ -1,7 +1,8 @@
 //! What differs between engines, as far as a scenario has to know. An engine is one value here and one [`Client`]; a scenario asks for what it
 //! needs, never for an engine's name. A further engine is a further value, and a line in `scenarios!`.
 
-use super::client::{Client, Files, Servers};
+use super::client::{Client, Files, PostgresServers, Servers};
+use super::support::postgres::with_quotes;
 use super::support::server::Kind;
 
 /// The engine that a scenario runs on.
@@ -38,8 +39,16 @@ pub struct Quirks {
     pub hides_columns: bool,
     /// `rowid` and `oid` are names as others are.
     pub rowid_is_a_name: bool,
+    /// A text may have a NUL in it.
+    pub holds_nul: bool,
+    /// Who refers to the tables of a schema is shown to some accounts only, and those who may see it can restore all the same.
+    pub hides_referrers: bool,
+    /// A restore lets others' rows be that led nowhere before, though a key forbids them.
+    pub leaves_dangling: bool,
 
     // ---- how it is said ----
+    /// A statement for expmig, with names that are written without quotes everywhere else.
+    pub sql: fn(&str) -> String,
     /// Foreign keys are not looked at any more.
     pub unchecked: &'static str,
     pub insert_or_ignore: &'static str,
@@ -87,6 +96,10 @@ pub static SQLITE: Quirks = Quirks {
     stamps: false,
     hides_columns: false,
     rowid_is_a_name: false,
+    holds_nul: true,
+    hides_referrers: true,
+    leaves_dangling: true,
+    sql: str::to_owned,
     unchecked: "PRAGMA foreign_keys = OFF",
     insert_or_ignore: "INSERT OR IGNORE",
     trial_codes: "'code ' || id",
@@ -150,6 +163,10 @@ const SERVER: Quirks = Quirks {
     stamps: true,
     hides_columns: true,
     rowid_is_a_name: true,
+    holds_nul: true,
+    hides_referrers: true,
+    leaves_dangling: true,
+    sql: str::to_owned,
     unchecked: "SET foreign_key_checks = 0",
     insert_or_ignore: "INSERT IGNORE",
     trial_codes: "concat('code ', id)",
@@ -199,6 +216,78 @@ const SERVER: Quirks = Quirks {
              ALTER TABLE METRIC ADD COLUMN of_code VARCHAR(20), ADD FOREIGN KEY (of_code) REFERENCES TRIAL(code)",
     filled_columns: "ALTER TABLE RESULTS_METRIC ADD COLUMN nr BIGINT AUTO_INCREMENT UNIQUE;\n\
              ALTER TABLE EPOCH ADD COLUMN created TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP",
+};
+
+pub static POSTGRES: Quirks = Quirks {
+    client: &PostgresServers,
+    name: "postgresql",
+    server: Some("PostgreSQL"),
+    restores_whole: false,
+    ddl_commits: false,
+    adds_columns: true,
+    checks_lengths: true,
+    enforces_links: true,
+    triggers_change_their_table: true,
+    triggers_undo_transactions: false,
+    conflict_rules: false,
+    strict_tables: false,
+    stamps: false,
+    hides_columns: false,
+    rowid_is_a_name: true,
+    holds_nul: false,
+    hides_referrers: false,
+    leaves_dangling: false,
+    sql: with_quotes,
+    unchecked: "SET session_replication_role = replica",
+    insert_or_ignore: "INSERT OR IGNORE",
+    trial_codes: "'code ' || id",
+    computed: Some("STORED"),
+    exact_types: &[
+        ("exact", "NUMERIC(20,2)", "123456789012345678.25", "123456789012345678.25"),
+        ("padded", "NUMERIC(10,3)", "1.5", "1.500"),
+        ("big", "BIGINT", "9223372036854775807", "9223372036854775807"),
+        ("spent", "TIME", "'12:30:00'", "12:30:00"),
+        ("code", "CHAR(5)", "'00123'", "00123"),
+    ],
+    impostors: &[
+        VIEW,
+        ("a sequence", "CREATE SEQUENCE BATCH_METRIC"),
+        ("a materialized view", "CREATE MATERIALIZED VIEW BATCH_METRIC AS SELECT * FROM moved"),
+    ],
+    sly_queries: &[
+        "SELECT 1 INTO x",
+        "SELECT * FROM METRIC FOR UPDATE",
+        "SELECT * FROM METRIC FOR SHARE",
+        "SELECT pg_advisory_lock(1)",
+        "SELECT set_config('row_security', 'on', false)",
+        "WITH x AS (DELETE FROM METRIC RETURNING id) SELECT * FROM x",
+        "EXPLAIN ANALYZE DELETE FROM METRIC",
+        "SET search_path = public",
+        "COPY METRIC TO STDOUT",
+    ],
+    writing_function: Some(
+        "CREATE FUNCTION writes() RETURNS INT LANGUAGE plpgsql AS $$ BEGIN DELETE FROM EPOCH_ARTIFACT WHERE epoch_idx >= 0; RETURN 1; END $$",
+    ),
+    for_each_row: |statement| format!("FOR EACH ROW DO {statement} END DO"),
+    link: |table, column, parent| format!("ALTER TABLE {table} ADD COLUMN {column} BIGINT REFERENCES {parent}(id)"),
+    firm_link: |table, column, parent, value| {
+        format!(
+            "ALTER TABLE {table} ADD COLUMN {column} BIGINT NOT NULL DEFAULT {value};\n\
+             ALTER TABLE {table} ALTER COLUMN {column} DROP DEFAULT, ADD FOREIGN KEY ({column}) REFERENCES {parent}(id)"
+        )
+    },
+    links_with_actions: "ALTER TABLE TRIAL ADD COLUMN parent_id BIGINT NOT NULL DEFAULT 11 REFERENCES TRIAL(id) ON DELETE CASCADE;
+             ALTER TABLE EXPERIMENT ADD COLUMN best BIGINT REFERENCES TRIAL(id) ON DELETE CASCADE;
+             ALTER TABLE METRIC ADD COLUMN run BIGINT REFERENCES TRIAL_RUN(id) ON DELETE SET NULL",
+    links_of_several_columns: "ALTER TABLE TRIAL_RUN ADD UNIQUE (trial_id, id);
+             ALTER TABLE METRIC ADD COLUMN of_trial BIGINT, ADD COLUMN of_run BIGINT, ADD COLUMN at_epoch BIGINT, ADD COLUMN at_run BIGINT,
+                ADD COLUMN batch BIGINT, ADD COLUMN batch_epoch BIGINT, ADD COLUMN batch_run BIGINT,
+                ADD FOREIGN KEY (of_trial, of_run) REFERENCES TRIAL_RUN(trial_id, id),
+                ADD FOREIGN KEY (at_epoch, at_run) REFERENCES EPOCH(idx, trial_run_id) ON DELETE SET NULL,
+                ADD FOREIGN KEY (batch, batch_epoch, batch_run) REFERENCES BATCH(idx, epoch_idx, trial_run_id)",
+    link_to_code: "ALTER TABLE TRIAL ADD COLUMN code VARCHAR(20) UNIQUE;
+             ALTER TABLE METRIC ADD COLUMN of_code VARCHAR(20) REFERENCES TRIAL(code)",
+    filled_columns: "ALTER TABLE RESULTS_METRIC ADD COLUMN nr BIGINT GENERATED BY DEFAULT AS IDENTITY UNIQUE",
 };
 
 const VIEW: (&str, &str) = ("a view", "CREATE VIEW BATCH_METRIC AS SELECT * FROM moved");

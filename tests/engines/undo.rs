@@ -326,7 +326,7 @@ pub fn a_log_can_be_used_on_another_engine(engine: Engine) {
 fn cells(place: &Place) -> Vec<Vec<Value>> {
     let mut found = Vec::new();
     let sql = "SELECT id, total_val, per_label_val FROM METRIC ORDER BY id";
-    ok(place.open().query(sql, &[], &mut |row| {
+    ok(place.open().query(&(place.engine.sql)(sql), &[], &mut |row| {
         found.push(row.values.iter().map(|value| (*value).to_owned()).collect());
         Ok(expmig::Next::Row)
     }));

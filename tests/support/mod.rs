@@ -7,6 +7,7 @@ pub mod check;
 pub mod child;
 pub mod database;
 pub mod fault;
+pub mod postgres;
 pub mod proxy;
 pub mod random;
 pub mod reports;

@@ -1,0 +1,13 @@
+//! What PostgreSQL can do, as far as the code above has to know.
+
+use crate::database::capabilities::Capabilities;
+
+pub static CAPABILITIES: Capabilities = Capabilities {
+    engine: "postgresql",
+    whole_files: false,
+    other_writers: true,
+    locks_for_readers: false,
+    ddl_commits: false,
+    indexes_foreign_keys: false,
+    how_to_widen: None,
+};

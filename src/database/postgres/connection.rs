@@ -1,0 +1,191 @@
+//! The connection to a schema: opening it, and running statements on it.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::cell::Known;
+use super::channel::Channel;
+use super::cursors::Open;
+use super::dropped_key::Key;
+use super::failure::Failure;
+use super::placeholders::numbered;
+use super::session::{Endpoint, Server};
+use crate::database::connection::Reads;
+use crate::database::rows::Next;
+use crate::error::{Domain, Error, Result, Status};
+use crate::process;
+use crate::progress::Job;
+use crate::values::Value;
+
+/// One connection to a schema.
+pub struct PostgresConnection {
+    pub(super) channel: Channel,
+    /// A transaction was begun.
+    pub(super) open: Cell<bool>,
+    /// This connection holds the lock of our own.
+    pub(super) locked: Cell<bool>,
+    /// The tables into which rows with ids were written: what numbers them has to go on behind.
+    pub(super) numbered: RefCell<Vec<(String, String)>>,
+    /// Foreign keys that have to be added again.
+    pub(super) dropped: RefCell<Vec<Key>>,
+    /// How many rows the tables have that nobody else changes until the transaction ends, by their names as SQL.
+    pub(super) held: RefCell<HashMap<String, u64>>,
+}
+
+impl PostgresConnection {
+    /// Connects.
+    pub fn open(endpoint: &Endpoint, job: Option<Arc<Job>>) -> Result<PostgresConnection> {
+        let session = endpoint.connect(job.as_ref())?;
+        let channel = Channel::new(endpoint.clone(), session);
+        channel.watched.set(job);
+        Ok(PostgresConnection {
+            channel,
+            open: Cell::new(false),
+            locked: Cell::new(false),
+            numbered: RefCell::default(),
+            dropped: RefCell::default(),
+            held: RefCell::default(),
+        })
+    }
+
+    /// Lets it go in a child after a fork: the descriptor is closed, and nothing is sent.
+    pub fn leave(self) {
+        self.channel.let_go();
+        process::keep(self);
+    }
+
+    /// For messages.
+    pub fn place(&self) -> String {
+        self.channel.place()
+    }
+
+    /// The server at the other end.
+    pub fn server(&self) -> Server {
+        self.channel.server()
+    }
+
+    /// The name of the schema.
+    pub fn schema(&self) -> &str {
+        self.channel.schema()
+    }
+
+    /// How long to wait for the locks of others.
+    pub fn busy_timeout(&self) -> Duration {
+        self.channel.endpoint().busy_timeout
+    }
+
+    /// Where the columns of known tables are.
+    pub fn know(&self, known: Known) {
+        if *self.channel.known.borrow() != known {
+            // How their values are read is part of what is prepared.
+            self.channel.forget_statements();
+            self.channel.known.replace(known);
+        }
+    }
+
+    pub(super) fn ours(&self, failure: Failure) -> Error {
+        failure.into_error(&self.place())
+    }
+
+    /// Runs statements without parameters.
+    pub fn command(&self, sql: &str) -> Result<()> {
+        self.channel.command(sql).map(drop).map_err(|failure| self.ours(failure))
+    }
+
+    /// Runs a statement with numbered parameters that changes something.
+    pub fn change(&self, sql: &str, params: &[Value]) -> Result<u64> {
+        self.channel.execute(sql, params).map_err(|failure| self.ours(failure))
+    }
+
+    pub(super) fn read(&self, sql: &str, params: &[Value]) -> Result<Open<'_>> {
+        let sql = numbered(sql).sql;
+        let reading = self.channel.open(&sql, params).map_err(|failure| self.ours(failure))?;
+        Ok(Open { channel: &self.channel, reading })
+    }
+
+    /// The first cell of the first row.
+    pub fn first(&self, sql: &str, params: &[Value]) -> Result<Value> {
+        let mut found = Value::Null;
+        self.query(sql, params, &mut |row| {
+            found = row.value(0)?.to_owned();
+            Ok(Next::Stop)
+        })?;
+        Ok(found)
+    }
+
+    /// Another connection in the place of this one, which was lost.
+    pub(super) fn renew(&self) -> Result<()> {
+        self.channel.renew()?;
+        self.locked.set(false);
+        self.open.set(false);
+        Ok(())
+    }
+
+    /// Begins a transaction; on another connection if this one was lost since the last.
+    pub(super) fn begin(&self, sql: &str) -> Result<()> {
+        if self.channel.is_lost() {
+            self.renew()?;
+        }
+        self.channel.forget_statements();
+        match self.command(sql) {
+            Err(_) if self.channel.is_lost() => {
+                self.renew()?;
+                self.command(sql)?;
+            }
+            begun => begun?,
+        }
+        self.open.set(true);
+        self.channel.is_in_transaction(true);
+        self.numbered.borrow_mut().clear();
+        self.dropped.borrow_mut().clear();
+        self.held.borrow_mut().clear();
+        Ok(())
+    }
+
+    /// The transaction is over.
+    pub(super) fn ended(&self) {
+        self.open.set(false);
+        self.channel.is_in_transaction(false);
+    }
+
+    /// Whether a transaction was begun.
+    pub fn in_transaction(&self) -> bool {
+        self.open.get()
+    }
+
+    /// Does what can fail without ending the transaction that is running.
+    pub(super) fn apart<T>(&self, act: impl FnOnce() -> Result<T>) -> Result<T> {
+        if !self.in_transaction() {
+            return act();
+        }
+        self.command("SAVEPOINT expmig_apart")?;
+        let done = act();
+        if self.channel.is_lost() {
+            return done;
+        }
+        match &done {
+            Ok(_) => self.command("RELEASE SAVEPOINT expmig_apart")?,
+            Err(_) => self.command("ROLLBACK TO SAVEPOINT expmig_apart; RELEASE SAVEPOINT expmig_apart")?,
+        }
+        done
+    }
+
+    /// Fails unless the account may use the schema; not found if there is none.
+    pub fn check_schema(&self) -> Result<()> {
+        let name = [Value::Text(self.schema().as_bytes().to_vec())];
+        let sql =
+            "SELECT pg_catalog.has_schema_privilege(oid, 'USAGE') FROM pg_catalog.pg_namespace WHERE nspname = ?1";
+        match self.query_integer(sql, &name)? {
+            Some(1) => Ok(()),
+            Some(_) => Err(Error::new(Status::Auth, Domain::Database, "the account may not use the schema")
+                .detail("right", "USAGE")
+                .detail("database", self.place())
+                .hint("grant USAGE on the schema, or use another account")),
+            None => Err(Error::new(Status::NotFound, Domain::Database, "there is no such schema")
+                .detail("database", self.place())
+                .hint("check the URL; EXPMIG_OPEN_CREATE creates a new schema")),
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! What the code above asks of a connection, put together.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::capabilities::CAPABILITIES;
+use super::change::PostgresChange;
+use super::coercion::store;
+use super::column_type::ColumnType;
+use super::connection::PostgresConnection;
+use super::cursors::{Buffered, PostgresCursor};
+use super::insert::PostgresInserter;
+use super::placeholders::numbered;
+use super::tables::as_parameter;
+use super::{add_column, ddl, foreign_key, layout, read, triggers};
+use crate::database::capabilities::Capabilities;
+use crate::database::column::ColumnLayout;
+use crate::database::connection::{Catalog, Change, Copied, Depth, Dialect, Inserter, Reads, RowCounts, Write, Writes};
+use crate::database::layout::{Layout, TableLayout};
+use crate::database::read::ReadStatement;
+use crate::database::reference::References;
+use crate::database::rows::{Cursor, Next, Query, Row, WithCursors};
+use crate::database::stored::Stored;
+use crate::database::unsteady::Unsteady;
+use crate::error::{Domain, Error, Result, Status};
+use crate::progress::Job;
+use crate::schema::{Table, quote};
+use crate::spill::CellBuffer;
+use crate::values::{Value, ValueRef};
+
+/// The first statement of a transaction is what fixes the state that it reads.
+const BEGIN_READ: &str = "START TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SELECT";
+const BEGIN_WRITE: &str = "START TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ WRITE; SELECT";
+
+/// The refusal of what is for files only; `what` is a plural.
+fn files_only(what: &str) -> Error {
+    Error::new(Status::Unsupported, Domain::Database, format!("{what} work on SQLite databases only, in this version"))
+        .hint("migrate the experiments into a SQLite database first, and work there")
+}
+
+impl Reads for PostgresConnection {
+    fn watch(&self, job: Option<Arc<Job>>) {
+        self.channel.watched.set(job);
+    }
+
+    fn begin_read(&self) -> Result<()> {
+        self.begin(BEGIN_READ)
+    }
+
+    fn rollback(&self) {
+        if !self.open.get() {
+            return;
+        }
+        let job = self.channel.watched.set(None);
+        self.channel.abandon();
+        self.ended();
+        // If this fails the transaction ends with the connection.
+        let _ended_later = self.command("ROLLBACK");
+        self.unlock();
+        self.channel.watched.set(job);
+    }
+
+    fn query(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
+        let open = self.read(sql, params)?;
+        let mut cells = CellBuffer::default();
+        while self.channel.next(&open.reading, &mut cells)? {
+            if each(&Buffered(&cells))? == Next::Stop {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()> {
+        let mut cursors: Vec<Box<dyn Cursor + '_>> = Vec::new();
+        for query in queries {
+            let open = self.read(&query.sql, &query.params)?;
+            cursors.push(Box::new(PostgresCursor::new(open)));
+        }
+        body(cursors)
+    }
+
+    fn prepare_read<'c>(&'c self, sql: &str) -> Result<Box<dyn ReadStatement + 'c>> {
+        read::prepare(self, sql)
+    }
+
+    fn copy_into(&self, _: &Path, _: Copied<'_>) -> Result<()> {
+        Err(files_only("copies of whole files"))
+    }
+
+    fn check_integrity(&self, _: Depth) -> Result<RowCounts> {
+        Err(files_only("checks of whole files"))
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        None
+    }
+}
+
+impl Writes for PostgresConnection {
+    fn begin_write(&self) -> Result<()> {
+        if self.channel.is_lost() {
+            self.renew()?;
+        }
+        if let Err(error) = self.lock() {
+            // The server may have ended the connection while nobody used it.
+            if !self.channel.is_lost() {
+                return Err(error);
+            }
+            self.renew()?;
+            self.lock()?;
+        }
+        let begun = self.begin(BEGIN_WRITE);
+        if begun.is_err() {
+            self.unlock();
+        }
+        begun
+    }
+
+    fn commit(&self) -> Result<()> {
+        self.channel.settle().map_err(|failure| self.ours(failure))?;
+        self.move_sequences()?;
+        self.resume_keys()?;
+        let done = self.channel.commit();
+        if self.channel.is_lost()
+            && let Err(failure) = done
+        {
+            self.ended();
+            self.locked.set(false);
+            let error = self.ours(failure);
+            let (status, what) = match error.status() {
+                Status::Timeout => (Status::Timeout, "the server did not answer the commit in time (read-timeout-ms)"),
+                _ => (Status::Connection, "the connection was lost during the commit"),
+            };
+            let message =
+                format!("{what}: whether it was made is not known; its changes are there wholly or not at all");
+            return Err(Error::undecided(status, Domain::Database, message)
+                .detail("database", self.place())
+                .caused_by(error));
+        }
+        let answer = done.map_err(|failure| self.ours(failure))?;
+        self.ended();
+        self.unlock();
+        // Of a transaction in which something failed the server says that it was undone, and no more.
+        if answer == "COMMIT" {
+            return Ok(());
+        }
+        let message = "the server undid the transaction instead of committing it; nothing was changed";
+        Err(Error::new(Status::Internal, Domain::Database, message).detail("database", self.place()))
+    }
+
+    fn query_locked(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
+        // Who writes a row that somebody else has changed since the transaction began is refused: nothing is written on what it was.
+        self.query(sql, params, each)
+    }
+
+    fn query_held(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
+        // What others add meanwhile the foreign keys look at, which are never off: at the latest with the commit.
+        self.query(sql, params, each)
+    }
+
+    fn suspend_foreign_keys(&self) -> Result<bool> {
+        self.defer_keys().map(|()| true)
+    }
+
+    fn execute(&self, sql: &str, params: &[Value]) -> Result<u64> {
+        self.change(&numbered(sql).sql, params)
+    }
+
+    fn prepare_change<'c>(&'c self, sql: &str) -> Result<Box<dyn Change + 'c>> {
+        Ok(Box::new(PostgresChange { connection: self, sql: numbered(sql).sql }))
+    }
+
+    fn opening(&self, write: Write, table: &TableLayout) -> Result<String> {
+        let name = quote(&table.name);
+        Ok(match write {
+            Write::Insert => format!("INSERT INTO {name}"),
+            Write::Update => format!("UPDATE {name}"),
+        })
+    }
+
+    fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>> {
+        Ok(Box::new(PostgresInserter::new(self, table, columns)?))
+    }
+
+    fn delete_all(&self, table: &TableLayout) -> Result<()> {
+        self.delete_every_row(table)
+    }
+
+    fn allocate_ids(&self, table: &TableLayout, count: u64, above: i64) -> Result<(i64, bool)> {
+        self.reserve(table, count, above).map(|first| (first, false))
+    }
+
+    fn check_undoes(&self, table: &TableLayout) -> Result<()> {
+        self.refuse_unlogged(table)
+    }
+
+    fn as_sent(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Option<Value> {
+        as_parameter(column.own_type()?, value)
+    }
+}
+
+impl Catalog for PostgresConnection {
+    fn layout(&self) -> Result<Layout> {
+        layout::read(self)
+    }
+
+    fn references(&self, layout: &Layout) -> Result<References> {
+        foreign_key::references(self, layout)
+    }
+
+    fn has_triggers(&self, table: &TableLayout) -> Result<bool> {
+        triggers::any(self, Some(&table.name))
+    }
+
+    fn can_be_meddled_with(&self) -> Result<bool> {
+        triggers::any(self, None)
+    }
+
+    fn unsteady_tables(&self, _: &Layout) -> Result<Vec<Unsteady>> {
+        Ok(Vec::new())
+    }
+
+    fn make_tables(&self, tables: &[&'static Table]) -> Result<bool> {
+        let missing = self.layout()?.missing(tables)?;
+        for table in &missing {
+            self.command(&ddl::create_statement(table)).map_err(|error| match error.status() {
+                Status::Auth => error.detail("right", "CREATE").detail("table", table.name),
+                _ => error,
+            })?;
+        }
+        Ok(!missing.is_empty())
+    }
+
+    fn add_column(&self, table: &TableLayout, column: &ColumnLayout) -> Result<()> {
+        add_column::add_column(self, table, column)
+    }
+
+    fn stored_as(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Result<Option<Value>> {
+        let Some(kind) = column.own_type::<ColumnType>() else {
+            return Err(Error::internal(Domain::Database, "a column of another engine"));
+        };
+        match store(kind, value) {
+            Stored::Same => Ok(Some(value.to_owned())),
+            Stored::As(value) => Ok(Some(value)),
+            Stored::Refused => Ok(None),
+            Stored::Ask => self.ask(kind, &column.declared, value),
+        }
+    }
+}
+
+impl Dialect for PostgresConnection {
+    fn capabilities(&self) -> &'static Capabilities {
+        &CAPABILITIES
+    }
+
+    fn same(&self, left: &str, right: &str) -> String {
+        format!("{left} IS NOT DISTINCT FROM {right}")
+    }
+
+    fn exactly(&self, expression: &str) -> String {
+        format!("CAST({expression} AS text) COLLATE \"C\"")
+    }
+
+    fn identical(&self, left: &str, right: &str) -> String {
+        format!("({} IS NOT DISTINCT FROM {})", self.exactly(left), self.exactly(right))
+    }
+
+    fn byte_length(&self, expression: &str) -> String {
+        format!("pg_column_size({expression})")
+    }
+
+    fn as_integer(&self, expression: &str) -> String {
+        format!("CAST({expression} AS bigint)")
+    }
+
+    fn is_odd_real(&self, expression: &str) -> String {
+        format!("({expression} = 'NaN' OR {expression} = 0 AND CAST({expression} AS text) LIKE '-%')")
+    }
+}

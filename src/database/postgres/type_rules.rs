@@ -1,0 +1,58 @@
+//! What a type of the server's means to whoever does not know it.
+
+use std::any::Any;
+
+use super::coercion::store;
+use super::column_type::ColumnType;
+use crate::database::affinity::Affinity;
+use crate::database::column::EngineType;
+use crate::database::stored::Stored;
+use crate::values::ValueRef;
+
+impl EngineType for ColumnType {
+    fn certainly_keeps(&self, value: ValueRef<'_>) -> bool {
+        store(self, value) == Stored::Same
+    }
+
+    fn takes_back(&self, value: ValueRef<'_>) -> bool {
+        // What only the server knows came from there, in the form in which it reads it.
+        matches!(store(self, value), Stored::Same | Stored::Ask)
+    }
+
+    fn is_kept_by(&self, affinity: Affinity) -> bool {
+        match self {
+            ColumnType::Integer(_) | ColumnType::Bool => affinity.is_exact(),
+            ColumnType::Bytes => true,
+            ColumnType::Text { .. }
+            | ColumnType::Json
+            | ColumnType::DateTime { .. }
+            | ColumnType::Date
+            | ColumnType::Formed(_)
+            | ColumnType::Choice(_) => matches!(affinity, Affinity::Blob | Affinity::Text),
+            ColumnType::Float | ColumnType::Double | ColumnType::Numeric(_) | ColumnType::Cell => {
+                affinity == Affinity::Blob
+            }
+        }
+    }
+
+    fn is_real(&self) -> bool {
+        matches!(self, ColumnType::Float | ColumnType::Double)
+    }
+
+    fn is_read_whole(&self) -> bool {
+        true
+    }
+
+    fn holds_integers(&self) -> bool {
+        matches!(self, ColumnType::Integer(_))
+    }
+
+    fn can_be_written(&self) -> bool {
+        true
+    }
+
+    fn is_same_as(&self, other: &dyn EngineType) -> bool {
+        let other: &dyn Any = other;
+        other.downcast_ref() == Some(self)
+    }
+}
