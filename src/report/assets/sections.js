@@ -215,7 +215,7 @@
             run.replaceChildren(...[...rows.keys()].map(one => el("option", { value: one.index, selected: String(one.index) === before }, one.label)));
             card.refresh(true);
         }
-        section("labels", "Labels", el("div", { className: "controls" }, el("label", {}, "Metric", metric), el("span", { className: "quiet" }, "The values of the results, or else of the last epoch; darker is higher.")), table, el("p"), figure);
+        section("labels", "Labels", el("div", { className: "controls" }, el("label", {}, "Metric", metric), el("span", { className: "quiet" }, "The values of the results, or else of the last epoch; a stronger shade is higher.")), table, el("p"), figure);
         changed();
     };
 
