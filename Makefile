@@ -5,6 +5,7 @@
 # make wheel   a wheel of the Python package, in target/wheels; make test-wheel tries it in clean environments of every python3.N of PATH
 # make test-browser  the page of `expmig report` in Chromium, which is installed where it is missing; make pictures makes those of the README of it
 # make test-guests  the programs in Go and for Node (docs/go.md, docs/node.md); installs Go, Node and koffi where they are missing
+# make test-frames  results as columns in pandas, Polars, DuckDB and pyarrow (docs/arrow.md); installs them in an environment of their own
 # make generated    makes anew what is made of include/expmig.h and of the command and kept here, for a test compares it: declarations for koffi, man pages, docs/cli.md, completions
 # make large   the tests that take minutes and gigabytes of disk: a document of 2 GiB in less than 64 MiB of memory, a training beside jobs on
 #              2,000,000 metrics, every setting of a server at its most hostile, 200 forks beside writers, 200 interrupts of the command, a page of 10,000,000 values, 200 connections of each kind that a server ends and a score of its restarts, twenty migrations beside a tracker that writes
@@ -34,7 +35,7 @@ CARGOFLAGS ?=
 FEATURES = --features cli,postgres
 CFLAGS_EXAMPLE = -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror -Iinclude
 
-.PHONY: all demo test test-all test-browser pictures test-guests test-wheel wheel generated large fuzz sanitize tools bench check clean dist check-dist check-api install install-built uninstall notices
+.PHONY: all demo test test-all test-browser pictures test-guests test-frames test-wheel wheel generated large fuzz sanitize tools bench check clean dist check-dist check-api install install-built uninstall notices
 
 # What is installed has to be built first, and the tools that build it before that. Cargo uses all cores by itself.
 .NOTPARALLEL:
@@ -99,6 +100,7 @@ test-all: test
 test-all: test-guests
 test-all: test-browser
 test-all: test-wheel
+test-all: test-frames
 
 # Tests of Python's, which `make test` runs too, where Go and koffi are there.
 test-guests: tools
@@ -120,6 +122,13 @@ pictures:
 	sh tests/install-tools.sh browser
 	$(CARGO) build --locked $(FEATURES)
 	$(PYTHON) tests/browser/pictures.py $(EXPMIG_COMMAND) docs/pictures
+
+# Results as columns, in what reads them (docs/arrow.md): 200 MB of packages, in an environment of their own.
+test-frames: tools
+	test -x $(TARGET)/frames/bin/python || $(PYTHON) -m venv $(TARGET)/frames
+	$(TARGET)/frames/bin/python -m pip install --quiet --disable-pip-version-check -r tests/python/frames-requirements.txt
+	$(CARGO) build --locked $(FEATURES)
+	cd tests/python && EXPMIG_TEST_FRAMES=1 $(abspath $(TARGET))/frames/bin/python -W error -m unittest test_package_columns
 
 generated:
 	$(CARGO) build --locked $(FEATURES)

@@ -44,6 +44,53 @@
 extern "C" {
 #endif
 
+/* The Arrow C data interface and the Arrow C stream interface, as every library that has them defines them. */
+#ifndef ARROW_C_DATA_INTERFACE
+#define ARROW_C_DATA_INTERFACE
+
+#define ARROW_FLAG_DICTIONARY_ORDERED 1
+#define ARROW_FLAG_NULLABLE 2
+#define ARROW_FLAG_MAP_KEYS_SORTED 4
+
+struct ArrowSchema {
+    const char *format;
+    const char *name;
+    const char *metadata;
+    int64_t flags;
+    int64_t n_children;
+    struct ArrowSchema **children;
+    struct ArrowSchema *dictionary;
+    void (*release)(struct ArrowSchema *);
+    void *private_data;
+};
+
+struct ArrowArray {
+    int64_t length;
+    int64_t null_count;
+    int64_t offset;
+    int64_t n_buffers;
+    int64_t n_children;
+    const void **buffers;
+    struct ArrowArray **children;
+    struct ArrowArray *dictionary;
+    void (*release)(struct ArrowArray *);
+    void *private_data;
+};
+
+#endif
+#ifndef ARROW_C_STREAM_INTERFACE
+#define ARROW_C_STREAM_INTERFACE
+
+struct ArrowArrayStream {
+    int (*get_schema)(struct ArrowArrayStream *, struct ArrowSchema *out);
+    int (*get_next)(struct ArrowArrayStream *, struct ArrowArray *out);
+    const char *(*get_last_error)(struct ArrowArrayStream *);
+    void (*release)(struct ArrowArrayStream *);
+    void *private_data;
+};
+
+#endif
+
 
 /**
  * The version of the C ABI that this header describes. Grows when functions or fields are added.
@@ -142,6 +189,16 @@ extern "C" {
  * The size of a digest in bytes.
  */
 #define EXPMIG_DIGEST_SIZE 32
+
+/**
+ * The first of two experiments.
+ */
+#define EXPMIG_SIDE_A 0
+
+/**
+ * The second.
+ */
+#define EXPMIG_SIDE_B 1
 
 /**
  * Restore even a snapshot of another database: everything in this database is replaced.
@@ -325,9 +382,59 @@ extern "C" {
 #define EXPMIG_TRANSFORM_DRY_RUN 1
 
 /**
+ * Rows that hang on nothing, or have no key (docs/validation.md).
+ */
+#define EXPMIG_PLAN_UNSOUND 1
+
+/**
+ * Values and times that the validator would name.
+ */
+#define EXPMIG_PLAN_ODD_VALUES 2
+
+/**
+ * With EXPMIG_STRATEGY_CONSERVATIVE: what the validation found that would stop the migration.
+ */
+#define EXPMIG_PLAN_VALIDATION 3
+
+/**
+ * What the target cannot hold.
+ */
+#define EXPMIG_PLAN_LOSSY 4
+
+/**
  * Skip metrics that were changed since the transformation, or no longer exist, and restore the others.
  */
 #define EXPMIG_UNDO_SKIP_CHANGED 1
+
+/**
+ * A value that does not fit its type is an error of the stream's get_next. The default.
+ */
+#define EXPMIG_MISFIT_ERROR 0
+
+/**
+ * A value that does not fit its type is NULL, and its text stands in a second column.
+ */
+#define EXPMIG_MISFIT_COLUMN 1
+
+/**
+ * Metrics of results.
+ */
+#define EXPMIG_LEVEL_RESULTS 1
+
+/**
+ * Metrics of epochs.
+ */
+#define EXPMIG_LEVEL_EPOCHS 2
+
+/**
+ * Metrics of batches.
+ */
+#define EXPMIG_LEVEL_BATCHES 4
+
+/**
+ * All of them.
+ */
+#define EXPMIG_LEVEL_ALL 7
 
 /**
  * Asks running calls to stop. One token can be given to any number of calls. Free it with expmig_cancel_free; calls that
@@ -342,6 +449,12 @@ typedef struct expmig_cancel expmig_cancel;
 typedef struct expmig_check_context expmig_check_context;
 
 /**
+ * What a comparison found. Immutable; may be read from any thread. Free it with expmig_comparison_free. Texts are UTF-8 and live as long
+ * as the comparison.
+ */
+typedef struct expmig_comparison expmig_comparison;
+
+/**
  * An open database. May be used from any thread; calls wait for each other. Close it with expmig_database_close; managers that were made
  * of it keep what they need.
  */
@@ -352,6 +465,18 @@ typedef struct expmig_database expmig_database;
  * long as the object.
  */
 typedef struct expmig_error expmig_error;
+
+/**
+ * The experiments of a database, ordered by id. Immutable; may be read from any thread. Free it with expmig_experiments_free. Texts are
+ * UTF-8 and live as long as the list.
+ */
+typedef struct expmig_experiments expmig_experiments;
+
+/**
+ * What an import did. Immutable; may be read from any thread. Free it with expmig_import_free. Texts are UTF-8 and live as long as the
+ * result.
+ */
+typedef struct expmig_import expmig_import;
 
 /**
  * A database, with all functions that work on it. May be used from any thread; calls wait for each other. Free it with
@@ -365,9 +490,25 @@ typedef struct expmig_manager expmig_manager;
 typedef struct expmig_migration expmig_migration;
 
 /**
+ * What a migration would do. Immutable; may be read from any thread. Free it with expmig_plan_free. Texts are UTF-8 and live as long as
+ * the plan.
+ */
+typedef struct expmig_plan expmig_plan;
+
+/**
  * What a validation found. Immutable; may be read from any thread. Free it with expmig_report_free.
  */
 typedef struct expmig_report expmig_report;
+
+/**
+ * What a snapshot says about itself. Immutable; may be read from any thread. Texts are UTF-8 and live as long as it does.
+ */
+typedef struct expmig_snapshot expmig_snapshot;
+
+/**
+ * The snapshots of a folder, the newest first. Immutable; may be read from any thread. Free it with expmig_snapshots_free.
+ */
+typedef struct expmig_snapshots expmig_snapshots;
 
 /**
  * Receives what a transformation does with a metric. Valid only during the callback, on the thread of the callback.
@@ -378,6 +519,18 @@ typedef struct expmig_transform_context expmig_transform_context;
  * What a transformation did. Immutable; may be read from any thread. Free it with expmig_transformation_free.
  */
 typedef struct expmig_transformation expmig_transformation;
+
+/**
+ * The transformations that can be undone, the newest first. Immutable; may be read from any thread. Free it with
+ * expmig_transforms_free. Texts are UTF-8 and live as long as the list.
+ */
+typedef struct expmig_transforms expmig_transforms;
+
+/**
+ * What an undo did. Immutable; may be read from any thread. Free it with expmig_undo_free. Texts are UTF-8 and live as long as the
+ * result.
+ */
+typedef struct expmig_undo expmig_undo;
 
 /**
  * What a function returns: EXPMIG_OK, or what went wrong. Numbers are never reused; new ones may be added.
@@ -1148,6 +1301,56 @@ typedef int32_t (*expmig_transform_fn)(struct expmig_transform_context *context,
                                        void *user_data);
 
 /**
+ * Which metrics are wanted, and how. Fill with expmig_metrics_options_init.
+ */
+typedef struct expmig_metrics_options {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * EXPMIG_LEVEL_RESULTS and so on, or'ed; default EXPMIG_LEVEL_ALL.
+     */
+    uint32_t levels;
+    /**
+     * EXPMIG_MISFIT_ERROR or EXPMIG_MISFIT_COLUMN.
+     */
+    int32_t misfit;
+    /**
+     * 0.
+     */
+    uint32_t reserved;
+    /**
+     * Only metrics of these experiments. NULL (the default): all. A pointer that is not NULL with a count of 0: none.
+     */
+    const int64_t *experiment_ids;
+    /**
+     * How many `experiment_ids` there are.
+     */
+    size_t experiment_id_count;
+    /**
+     * Only metrics of just these types, UTF-8. NULL (the default): all. A pointer that is not NULL with a count of 0: none.
+     */
+    const char *const *metric_types;
+    /**
+     * How many `metric_types` there are.
+     */
+    size_t metric_type_count;
+    /**
+     * Receives progress, in which one item is one link to a metric; NULL for none.
+     */
+    expmig_progress_fn progress_fn;
+    /**
+     * Passed to `progress_fn`.
+     */
+    void *progress_user_data;
+    /**
+     * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
+     */
+    const struct expmig_cancel *cancel;
+} expmig_metrics_options;
+
+/**
  * The call succeeded.
  */
 #define EXPMIG_OK 0
@@ -1625,6 +1828,239 @@ expmig_status expmig_experiment_compare(const struct expmig_manager *manager_a,
                                         struct expmig_error **error);
 
 /**
+ * Lists the experiments, like expmig_experiment_list, as an object.
+ *
+ * `experiments`: receives the list; the caller frees it with expmig_experiments_free.
+ *
+ * Returns EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_experiments_read(const struct expmig_manager *manager,
+                                      struct expmig_experiments **experiments,
+                                      struct expmig_error **error);
+
+/**
+ * How many experiments there are. 0 for NULL. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_experiments_count(const struct expmig_experiments *experiments);
+
+/**
+ * The id of an experiment. `index` counts from 0. 0 if there is no such experiment. Since 0.1.0.
+ */
+EXPMIG_API int64_t expmig_experiments_id(const struct expmig_experiments *experiments, size_t index);
+
+/**
+ * The title of an experiment. Borrowed from the list; NULL if it is NULL, or if there is no such experiment. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_experiments_title(const struct expmig_experiments *experiments,
+                                     size_t index);
+
+/**
+ * The description of an experiment. Borrowed from the list; NULL if it is NULL, or if there is no such experiment. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_experiments_description(const struct expmig_experiments *experiments,
+                                           size_t index);
+
+/**
+ * When an experiment began, as the database has it. Borrowed from the list; NULL if it is NULL, or if there is no such experiment.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_experiments_start_time(const struct expmig_experiments *experiments,
+                                          size_t index);
+
+/**
+ * When an experiment was changed last, as the database has it. Borrowed from the list; NULL if it is NULL, or if there is no such
+ * experiment. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_experiments_update_time(const struct expmig_experiments *experiments,
+                                           size_t index);
+
+/**
+ * How many trials an experiment has. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_experiments_trial_count(const struct expmig_experiments *experiments, size_t index);
+
+/**
+ * How many runs the trials of an experiment have. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_experiments_run_count(const struct expmig_experiments *experiments, size_t index);
+
+/**
+ * How many experiments are not in the list because their id is not an integer, so that no call can name them. Since 0.1.0.
+ */
+EXPMIG_API
+uint64_t expmig_experiments_unlisted_count(const struct expmig_experiments *experiments);
+
+/**
+ * An experiment that is not in the list: one line that names it and says why. `index` counts from 0. Borrowed from the list; NULL if
+ * there is no such experiment, or after the first hundred. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_experiments_unlisted_at(const struct expmig_experiments *experiments,
+                                           size_t index);
+
+/**
+ * The whole list as a JSON object, schema "expmig.experiments/1". Borrowed from the list. Never NULL. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_experiments_to_json(const struct expmig_experiments *experiments);
+
+/**
+ * Frees a list and all that was borrowed from it. NULL is fine. Since 0.1.0.
+ */
+EXPMIG_API void expmig_experiments_free(struct expmig_experiments *experiments);
+
+/**
+ * Compares two experiments by content, like expmig_experiment_compare, and answers an object. Reads only.
+ *
+ * `manager_a`, `experiment_a`, `manager_b`, `experiment_b`, `options`: as for expmig_experiment_compare.
+ * `comparison`: receives what was found; the caller frees it with expmig_comparison_free.
+ *
+ * If the experiments differ, that is not an error. Returns as expmig_experiment_digest. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_comparison_make(const struct expmig_manager *manager_a,
+                                     int64_t experiment_a,
+                                     const struct expmig_manager *manager_b,
+                                     int64_t experiment_b,
+                                     const struct expmig_job_options *options,
+                                     struct expmig_comparison **comparison,
+                                     struct expmig_error **error);
+
+/**
+ * The digest of one of the experiments.
+ *
+ * `side`: EXPMIG_SIDE_A or EXPMIG_SIDE_B.
+ * `digest`: receives 32 bytes (EXPMIG_DIGEST_SIZE).
+ *
+ * Returns EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_comparison_digest(const struct expmig_comparison *comparison,
+                                       int32_t side,
+                                       uint8_t *digest,
+                                       struct expmig_error **error);
+
+/**
+ * 1 if the experiments have the same content, else 0. Since 0.1.0.
+ */
+EXPMIG_API int32_t expmig_comparison_equal(const struct expmig_comparison *comparison);
+
+/**
+ * The id of one of the experiments. `side`: EXPMIG_SIDE_A or EXPMIG_SIDE_B. Since 0.1.0.
+ */
+EXPMIG_API int64_t expmig_comparison_experiment_id(const struct expmig_comparison *comparison, int32_t side);
+
+/**
+ * How many tables one of the databases has for it. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_comparison_table_count(const struct expmig_comparison *comparison, int32_t side);
+
+/**
+ * The name of a table. `index` counts from 0. Borrowed from the comparison; NULL if there is no such table. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_comparison_table_name(const struct expmig_comparison *comparison,
+                                         int32_t side,
+                                         size_t index);
+
+/**
+ * How many rows a table has of one of the experiments. Since 0.1.0.
+ */
+EXPMIG_API
+uint64_t expmig_comparison_table_rows(const struct expmig_comparison *comparison,
+                                      int32_t side,
+                                      size_t index);
+
+/**
+ * The table in which the experiments first differ. Borrowed from the comparison; NULL if they are equal. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_comparison_difference_table(const struct expmig_comparison *comparison);
+
+/**
+ * In which way they differ: "another value", "another link", "only in a", "only in b", or a sentence. Borrowed from the comparison; NULL
+ * if they are equal. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_comparison_difference_how(const struct expmig_comparison *comparison);
+
+/**
+ * The id of the row that differs, if it is one of the hierarchy; 0 if it is not, or if that side has no such row. Since 0.1.0.
+ */
+EXPMIG_API
+int64_t expmig_comparison_difference_id(const struct expmig_comparison *comparison,
+                                        int32_t side);
+
+/**
+ * The key of the row that differs, if it is one of the hierarchy, as text: of a family whose keys are texts, such as the runs of MLflow, the key
+ * itself; else the id. Borrowed from the comparison; NULL if it is not one, or if that side has no such row. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_comparison_difference_key(const struct expmig_comparison *comparison,
+                                             int32_t side);
+
+/**
+ * The key of the row that differs, if it hangs on one of the hierarchy. Borrowed from the comparison; NULL if it does not, or if that
+ * side has no such row. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_comparison_difference_row(const struct expmig_comparison *comparison,
+                                             int32_t side);
+
+/**
+ * The table of the row of the hierarchy on which that row hangs. Borrowed from the comparison; NULL if there is none. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_comparison_difference_within_table(const struct expmig_comparison *comparison);
+
+/**
+ * The id of the row of the hierarchy on which that row hangs; 0 if there is none. Since 0.1.0.
+ */
+EXPMIG_API int64_t expmig_comparison_difference_within_id(const struct expmig_comparison *comparison, int32_t side);
+
+/**
+ * The column that differs. Borrowed from the comparison; NULL if whole rows do, or if they are equal. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_comparison_difference_column(const struct expmig_comparison *comparison);
+
+/**
+ * What differs, as a person reads it. Borrowed from the comparison; NULL if that side has no such row, or if they are equal.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_comparison_difference_value(const struct expmig_comparison *comparison,
+                                               int32_t side);
+
+/**
+ * How many warnings there are: tables that others could change while they were read. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_comparison_warning_count(const struct expmig_comparison *comparison);
+
+/**
+ * A warning, one line. `index` counts from 0. Borrowed from the comparison; NULL if there is no such warning. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_comparison_warning_at(const struct expmig_comparison *comparison,
+                                         size_t index);
+
+/**
+ * The whole comparison as a JSON object, schema "expmig.comparison/1". Borrowed from the comparison. Never NULL. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_comparison_to_json(const struct expmig_comparison *comparison);
+
+/**
+ * Frees a comparison and all that was borrowed from it. NULL is fine. Since 0.1.0.
+ */
+EXPMIG_API void expmig_comparison_free(struct expmig_comparison *comparison);
+
+/**
  * Fills in the defaults. `size` is sizeof(expmig_snapshot_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
  * Since 0.1.0.
  */
@@ -1789,6 +2225,155 @@ expmig_status expmig_snapshot_cleanup_with(const struct expmig_manager *manager,
                                            uint64_t *deleted,
                                            uint64_t *left,
                                            struct expmig_error **error);
+
+/**
+ * Lists the snapshots in the manager's folder, like expmig_snapshot_list, as an object.
+ *
+ * `since_us`, `pattern`: as for expmig_snapshot_list.
+ * `snapshots`: receives the list; the caller frees it with expmig_snapshots_free.
+ *
+ * Returns EXPMIG_IO, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_snapshots_read(const struct expmig_manager *manager,
+                                    int64_t since_us,
+                                    const char *pattern,
+                                    struct expmig_snapshots **snapshots,
+                                    struct expmig_error **error);
+
+/**
+ * What a snapshot's manifest says, like expmig_snapshot_details, as an object.
+ *
+ * `snapshot_id`: with or without "snapshot_" before it.
+ * `snapshot`: receives what it says; the caller frees it with expmig_snapshot_free.
+ *
+ * Returns as expmig_snapshot_details. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_snapshot_read(const struct expmig_manager *manager,
+                                   const char *snapshot_id,
+                                   struct expmig_snapshot **snapshot,
+                                   struct expmig_error **error);
+
+/**
+ * The id of a snapshot. Borrowed from the snapshot; NULL for NULL. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_snapshot_id(const struct expmig_snapshot *snapshot);
+
+/**
+ * When it was made, in microseconds since 1970-01-01, UTC. EXPMIG_TIME_UNKNOWN for NULL. Since 0.1.0.
+ */
+EXPMIG_API int64_t expmig_snapshot_created_us(const struct expmig_snapshot *snapshot);
+
+/**
+ * What its maker said about it. Borrowed from the snapshot; NULL for NULL. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_snapshot_description(const struct expmig_snapshot *snapshot);
+
+/**
+ * The JSON object that its maker gave, as it was. Borrowed from the snapshot; NULL for NULL. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_snapshot_metadata_json(const struct expmig_snapshot *snapshot);
+
+/**
+ * The engine of the database that it was made of: "sqlite" and so on. Borrowed from the snapshot; NULL for NULL. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_snapshot_engine(const struct expmig_snapshot *snapshot);
+
+/**
+ * The name of the file or of the schema that it was made of. Borrowed from the snapshot; NULL for NULL. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_snapshot_database_name(const struct expmig_snapshot *snapshot);
+
+/**
+ * The version of the library that made it. Borrowed from the snapshot; NULL for NULL. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_snapshot_library_version(const struct expmig_snapshot *snapshot);
+
+/**
+ * The size of the snapshot's file in bytes. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_snapshot_size(const struct expmig_snapshot *snapshot);
+
+/**
+ * The BLAKE3 of the snapshot's file, in hexadecimal. Borrowed from the snapshot; NULL for NULL. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_snapshot_blake3(const struct expmig_snapshot *snapshot);
+
+/**
+ * How many rows it has in all tables. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_snapshot_row_count(const struct expmig_snapshot *snapshot);
+
+/**
+ * How many tables it has. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_snapshot_table_count(const struct expmig_snapshot *snapshot);
+
+/**
+ * The name of a table. `index` counts from 0. Borrowed from the snapshot; NULL if there is no such table. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_snapshot_table_name(const struct expmig_snapshot *snapshot, size_t index);
+
+/**
+ * How many rows a table has. 0 if there is no such table. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_snapshot_table_rows(const struct expmig_snapshot *snapshot, size_t index);
+
+/**
+ * The whole as a JSON object, schema "expmig.snapshot/1". Borrowed from the snapshot. Never NULL. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_snapshot_to_json(const struct expmig_snapshot *snapshot);
+
+/**
+ * Frees what expmig_snapshot_read gave and all that was borrowed from it. NULL is fine. Since 0.1.0.
+ */
+EXPMIG_API void expmig_snapshot_free(struct expmig_snapshot *snapshot);
+
+/**
+ * How many snapshots are listed. 0 for NULL. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_snapshots_count(const struct expmig_snapshots *snapshots);
+
+/**
+ * A snapshot of the list. `index` counts from 0. Borrowed from the list; do not free it. NULL if there is no such snapshot. Since 0.1.0.
+ */
+EXPMIG_API
+const struct expmig_snapshot *expmig_snapshots_at(const struct expmig_snapshots *snapshots,
+                                                  size_t index);
+
+/**
+ * How many snapshots cannot be used. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_snapshots_broken_count(const struct expmig_snapshots *snapshots);
+
+/**
+ * The id of a snapshot that cannot be used; they are ordered by id. `index` counts from 0. Borrowed from the list; NULL if there is no
+ * such snapshot. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_snapshots_broken_id(const struct expmig_snapshots *snapshots,
+                                       size_t index);
+
+/**
+ * Why a snapshot cannot be used. Borrowed from the list; do not free it. NULL if there is no such snapshot. Since 0.1.0.
+ */
+EXPMIG_API
+const struct expmig_error *expmig_snapshots_broken_error(const struct expmig_snapshots *snapshots,
+                                                         size_t index);
+
+/**
+ * The whole list as a JSON object, schema "expmig.snapshots/1". Borrowed from the list. Never NULL. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_snapshots_to_json(const struct expmig_snapshots *snapshots);
+
+/**
+ * Frees a list and all that was borrowed from it. NULL is fine. Since 0.1.0.
+ */
+EXPMIG_API void expmig_snapshots_free(struct expmig_snapshots *snapshots);
 
 /**
  * Fills in the defaults. `size` is sizeof(expmig_migrate_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
@@ -2212,6 +2797,203 @@ expmig_status expmig_import_experiment_from_string(const struct expmig_manager *
                                                    struct expmig_error **error);
 
 /**
+ * Imports the experiment of a document, like expmig_import_experiment, and answers an object.
+ *
+ * `read_fn`, `user_data`, `options`: as for expmig_import_experiment.
+ * `result`: receives what was done; the caller frees it with expmig_import_free.
+ *
+ * Returns as expmig_import_experiment. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_import_run(const struct expmig_manager *manager,
+                                expmig_read_fn read_fn,
+                                void *user_data,
+                                const struct expmig_import_options *options,
+                                struct expmig_import **result,
+                                struct expmig_error **error);
+
+/**
+ * Like expmig_import_run, but from a file.
+ *
+ * `path`: of the document, UTF-8.
+ *
+ * Returns as expmig_import_experiment_from_file. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_import_run_from_file(const struct expmig_manager *manager,
+                                          const char *path,
+                                          const struct expmig_import_options *options,
+                                          struct expmig_import **result,
+                                          struct expmig_error **error);
+
+/**
+ * Like expmig_import_run, but from memory.
+ *
+ * `document`, `length`: its bytes, UTF-8. It need not end with a NUL; if it does, do not count the NUL.
+ *
+ * Returns as expmig_import_experiment. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_import_run_from_string(const struct expmig_manager *manager,
+                                            const char *document,
+                                            size_t length,
+                                            const struct expmig_import_options *options,
+                                            struct expmig_import **result,
+                                            struct expmig_error **error);
+
+/**
+ * A digest of an import.
+ *
+ * `which`: EXPMIG_DIGEST_SOURCE, which is in the document, or EXPMIG_DIGEST_TARGET, of what was written, as it was read back.
+ * `digest`: receives 32 bytes (EXPMIG_DIGEST_SIZE).
+ *
+ * Returns EXPMIG_NOT_FOUND if the document has none, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_import_digest(const struct expmig_import *result,
+                                   int32_t which,
+                                   uint8_t *digest,
+                                   struct expmig_error **error);
+
+/**
+ * The id of the imported experiment, or of the one that was there already. 0 for NULL. Since 0.1.0.
+ */
+EXPMIG_API int64_t expmig_import_experiment_id(const struct expmig_import *result);
+
+/**
+ * The id that the experiment has in the document. Since 0.1.0.
+ */
+EXPMIG_API int64_t expmig_import_document_experiment_id(const struct expmig_import *result);
+
+/**
+ * 1 if nothing was written because the database already had the same experiment, else 0. Since 0.1.0.
+ */
+EXPMIG_API int32_t expmig_import_skipped(const struct expmig_import *result);
+
+/**
+ * 1 if rows kept the ids of the document, else 0. Since 0.1.0.
+ */
+EXPMIG_API int32_t expmig_import_preserved_ids(const struct expmig_import *result);
+
+/**
+ * Rows that were written. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_import_items_processed(const struct expmig_import *result);
+
+/**
+ * Of these, metrics that are linked to nothing, because a document of the older command-line tool does not say what they belong to.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+uint64_t expmig_import_unlinked_metrics(const struct expmig_import *result);
+
+/**
+ * How many tables got rows. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_import_table_count(const struct expmig_import *result);
+
+/**
+ * The name of a table. `index` counts from 0. Borrowed from the result; NULL if there is no such table. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_import_table_name(const struct expmig_import *result, size_t index);
+
+/**
+ * How many rows a table got. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_import_table_rows(const struct expmig_import *result, size_t index);
+
+/**
+ * What the document says it was exported from. Borrowed from the result; NULL if it does not say. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_import_source_database(const struct expmig_import *result);
+
+/**
+ * How many columns were added to the database. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_import_added_column_count(const struct expmig_import *result);
+
+/**
+ * The table of a column that was added. `index` counts from 0. Borrowed from the result; NULL if there is no such column. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_import_added_column_table(const struct expmig_import *result,
+                                             size_t index);
+
+/**
+ * The name of a column that was added. Borrowed from the result; NULL if there is no such column. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_import_added_column_name(const struct expmig_import *result, size_t index);
+
+/**
+ * How many values were changed or left out (EXPMIG_IMPORT_ALLOW_LOSSY), listed or not. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_import_lossy_count(const struct expmig_import *result);
+
+/**
+ * How many of these are listed: all, or the first hundred. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_import_loss_count(const struct expmig_import *result);
+
+/**
+ * The table of a value that was changed or left out. `index` counts from 0. Borrowed from the result; NULL if there is no such loss.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_import_loss_table(const struct expmig_import *result,
+                                     size_t index);
+
+/**
+ * The place of the value: the JSON path of its row in the document, or the key of the row. Borrowed from the result; NULL if there is no
+ * such loss, or if it is about the whole table. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_import_loss_row(const struct expmig_import *result,
+                                   size_t index);
+
+/**
+ * The column of the value. Borrowed from the result; NULL if there is no such loss, or if it is about the row. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_import_loss_column(const struct expmig_import *result,
+                                      size_t index);
+
+/**
+ * Why the value was changed or left out. Borrowed from the result; NULL if there is no such loss. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_import_loss_reason(const struct expmig_import *result, size_t index);
+
+/**
+ * How many warnings there are. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_import_warning_count(const struct expmig_import *result);
+
+/**
+ * A warning, one line. `index` counts from 0. Borrowed from the result; NULL if there is no such warning. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_import_warning_at(const struct expmig_import *result, size_t index);
+
+/**
+ * How long the import took, in nanoseconds. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_import_duration_ns(const struct expmig_import *result);
+
+/**
+ * The whole result as a JSON object, schema "expmig.import/1". It also has the new ids. Borrowed from the result. Never NULL.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_import_to_json(const struct expmig_import *result);
+
+/**
+ * Frees a result and all that was borrowed from it. NULL is fine. Since 0.1.0.
+ */
+EXPMIG_API void expmig_import_free(struct expmig_import *result);
+
+/**
  * Fills in the defaults. `size` is sizeof(expmig_report_html_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
  * Since 0.1.0.
  */
@@ -2542,6 +3324,215 @@ const char *expmig_transformation_to_json(const struct expmig_transformation *re
 EXPMIG_API void expmig_transformation_free(struct expmig_transformation *result);
 
 /**
+ * Reports what expmig_migrate_experiment would do with the same arguments, like expmig_migrate_plan, as an object. Writes nothing.
+ *
+ * `source`, `experiment_id`, `target`, `options`: as for expmig_migrate_plan.
+ * `plan`: receives the plan; the caller frees it with expmig_plan_free.
+ *
+ * Returns as expmig_migrate_plan. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_plan_make(const struct expmig_manager *source,
+                               int64_t experiment_id,
+                               const struct expmig_manager *target,
+                               const struct expmig_migrate_options *options,
+                               struct expmig_plan **plan,
+                               struct expmig_error **error);
+
+/**
+ * A digest of the plan.
+ *
+ * `which`: EXPMIG_DIGEST_SOURCE, or EXPMIG_DIGEST_AS_STORED: what the copy would have.
+ * `digest`: receives 32 bytes (EXPMIG_DIGEST_SIZE).
+ *
+ * Returns EXPMIG_NOT_FOUND if the plan has no such digest, EXPMIG_INVALID_ARGUMENT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_plan_digest(const struct expmig_plan *plan,
+                                 int32_t which,
+                                 uint8_t *digest,
+                                 struct expmig_error **error);
+
+/**
+ * The id of the experiment that would be copied. 0 for NULL. Since 0.1.0.
+ */
+EXPMIG_API int64_t expmig_plan_source_experiment_id(const struct expmig_plan *plan);
+
+/**
+ * The id of the experiment to which trials would be appended; 0 if a new one would be made. Since 0.1.0.
+ */
+EXPMIG_API int64_t expmig_plan_target_experiment_id(const struct expmig_plan *plan);
+
+/**
+ * EXPMIG_STRATEGY_BALANCED and so on. Since 0.1.0.
+ */
+EXPMIG_API int32_t expmig_plan_strategy(const struct expmig_plan *plan);
+
+/**
+ * 1 if source and target are one database, else 0. Since 0.1.0.
+ */
+EXPMIG_API int32_t expmig_plan_same_database(const struct expmig_plan *plan);
+
+/**
+ * Rows that would be copied. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_plan_items_total(const struct expmig_plan *plan);
+
+/**
+ * How many tables have rows to copy. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_plan_table_count(const struct expmig_plan *plan);
+
+/**
+ * The name of a table. `index` counts from 0. Borrowed from the plan; NULL if there is no such table. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_plan_table_name(const struct expmig_plan *plan, size_t index);
+
+/**
+ * How many rows of a table can be copied. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_plan_table_rows(const struct expmig_plan *plan, size_t index);
+
+/**
+ * How many rows of a table cannot be copied, because they hang on nothing or have no key. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_plan_table_unsound(const struct expmig_plan *plan, size_t index);
+
+/**
+ * How many columns the source has that the schema does not know. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_plan_extra_column_count(const struct expmig_plan *plan);
+
+/**
+ * The table of an extra column. `index` counts from 0. Borrowed from the plan; NULL if there is no such column. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_plan_extra_column_table(const struct expmig_plan *plan,
+                                           size_t index);
+
+/**
+ * The name of an extra column. Borrowed from the plan; NULL if there is no such column. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_plan_extra_column_name(const struct expmig_plan *plan, size_t index);
+
+/**
+ * What would become of an extra column: "copied", "added", "filled by the target" or "missing in the target". Borrowed from the plan;
+ * NULL if there is no such column. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_plan_extra_column_fate(const struct expmig_plan *plan,
+                                          size_t index);
+
+/**
+ * How many tables the source has that are not copied. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_plan_extra_table_count(const struct expmig_plan *plan);
+
+/**
+ * A table of the source that is not copied. `index` counts from 0. Borrowed from the plan; NULL if there is no such table. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_plan_extra_table_at(const struct expmig_plan *plan,
+                                       size_t index);
+
+/**
+ * How many problems of a kind there are, listed or not. `which`: EXPMIG_PLAN_UNSOUND and so on. 0 for NULL and for a kind that does not
+ * exist. Since 0.1.0.
+ */
+EXPMIG_API
+uint64_t expmig_plan_problem_count(const struct expmig_plan *plan,
+                                   int32_t which);
+
+/**
+ * How many problems of a kind are listed: all, or the first hundred or two. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_plan_problem_listed(const struct expmig_plan *plan, int32_t which);
+
+/**
+ * The table of a problem. `index` counts from 0. Borrowed from the plan; NULL if there is no such problem. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_plan_problem_table(const struct expmig_plan *plan, int32_t which, size_t index);
+
+/**
+ * The key of the row of a problem: "epoch_idx=3, trial_run_id=7". Borrowed from the plan; NULL if there is no such problem, or if it is
+ * about the whole table. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_plan_problem_row(const struct expmig_plan *plan,
+                                    int32_t which,
+                                    size_t index);
+
+/**
+ * The column of a problem. Borrowed from the plan; NULL if there is no such problem, or if it is about the row. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_plan_problem_column(const struct expmig_plan *plan,
+                                       int32_t which,
+                                       size_t index);
+
+/**
+ * One line that says what is wrong. Borrowed from the plan; NULL if there is no such problem. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_plan_problem_message(const struct expmig_plan *plan, int32_t which, size_t index);
+
+/**
+ * What the transformation rules would do. Borrowed from the plan; do not free it. NULL if there are no rules. Since 0.1.0.
+ */
+EXPMIG_API
+const struct expmig_transformation *expmig_plan_transformation(const struct expmig_plan *plan);
+
+/**
+ * How many experiments of the target are the same. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_plan_duplicate_count(const struct expmig_plan *plan);
+
+/**
+ * The id of an experiment of the target that is the same. `index` counts from 0. 0 if there is no such experiment. Since 0.1.0.
+ */
+EXPMIG_API
+int64_t expmig_plan_duplicate_id(const struct expmig_plan *plan,
+                                 size_t index);
+
+/**
+ * 1 if the contents of the two experiments were compared, 0 if only their own rows were. Since 0.1.0.
+ */
+EXPMIG_API int32_t expmig_plan_duplicate_proven(const struct expmig_plan *plan, size_t index);
+
+/**
+ * About how many bytes the copy takes. Since 0.1.0.
+ */
+EXPMIG_API int64_t expmig_plan_needed_bytes(const struct expmig_plan *plan);
+
+/**
+ * How many bytes are free where the copy would be; -1 where that is not known. Since 0.1.0.
+ */
+EXPMIG_API int64_t expmig_plan_free_bytes(const struct expmig_plan *plan);
+
+/**
+ * How many warnings there are. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_plan_warning_count(const struct expmig_plan *plan);
+
+/**
+ * A warning, one line. `index` counts from 0. Borrowed from the plan; NULL if there is no such warning. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_plan_warning_at(const struct expmig_plan *plan, size_t index);
+
+/**
+ * The whole plan as a JSON object, schema "expmig.plan/1"; it also says how source and target would be locked. Borrowed from the plan.
+ * Never NULL. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_plan_to_json(const struct expmig_plan *plan);
+
+/**
+ * Frees a plan and all that was borrowed from it. NULL is fine. Since 0.1.0.
+ */
+EXPMIG_API void expmig_plan_free(struct expmig_plan *plan);
+
+/**
  * Fills in the defaults. `size` is sizeof(expmig_undo_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size. Since 0.1.0.
  */
 EXPMIG_API
@@ -2606,6 +3597,132 @@ expmig_status expmig_transform_forget(const struct expmig_manager *manager,
                                       const struct expmig_job_options *options,
                                       uint64_t *forgotten_count,
                                       struct expmig_error **error);
+
+/**
+ * Lists the transformations that can be undone, like expmig_transform_list, as an object.
+ *
+ * `transforms`: receives the list; the caller frees it with expmig_transforms_free.
+ *
+ * Returns as expmig_transform_list. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_transforms_read(const struct expmig_manager *manager,
+                                     struct expmig_transforms **transforms,
+                                     struct expmig_error **error);
+
+/**
+ * Undoes a transformation, like expmig_transform_undo, and answers an object.
+ *
+ * `transform_id`, `options`: as for expmig_transform_undo.
+ * `undo`: receives what was done; the caller frees it with expmig_undo_free.
+ *
+ * Returns as expmig_transform_undo. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_undo_run(const struct expmig_manager *manager,
+                              int64_t transform_id,
+                              const struct expmig_undo_options *options,
+                              struct expmig_undo **undo,
+                              struct expmig_error **error);
+
+/**
+ * How many transformations can be undone. 0 for NULL. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_transforms_count(const struct expmig_transforms *transforms);
+
+/**
+ * The id to give to expmig_transform_undo. `index` counts from 0. 0 if there is no such transformation. Since 0.1.0.
+ */
+EXPMIG_API int64_t expmig_transforms_id(const struct expmig_transforms *transforms, size_t index);
+
+/**
+ * When a transformation was done: ISO 8601, UTC. Borrowed from the list; NULL if there is no such transformation. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_transforms_created_at(const struct expmig_transforms *transforms,
+                                         size_t index);
+
+/**
+ * The rules of a transformation, as JSON. Borrowed from the list; NULL if there is no such transformation. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_transforms_rules_json(const struct expmig_transforms *transforms, size_t index);
+
+/**
+ * How many metrics a transformation changed. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_transforms_metric_count(const struct expmig_transforms *transforms, size_t index);
+
+/**
+ * How many of these it copied first. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_transforms_copied_count(const struct expmig_transforms *transforms, size_t index);
+
+/**
+ * The whole list as a JSON object, schema "expmig.transforms/1". Borrowed from the list. Never NULL. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_transforms_to_json(const struct expmig_transforms *transforms);
+
+/**
+ * Frees a list and all that was borrowed from it. NULL is fine. Since 0.1.0.
+ */
+EXPMIG_API void expmig_transforms_free(struct expmig_transforms *transforms);
+
+/**
+ * The transformation that was undone. 0 for NULL. Since 0.1.0.
+ */
+EXPMIG_API int64_t expmig_undo_transform_id(const struct expmig_undo *undo);
+
+/**
+ * Metrics that have again what they had. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_undo_restored(const struct expmig_undo *undo);
+
+/**
+ * Of these, the metrics that the transformation had copied: their links lead to the originals again. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_undo_copies_undone(const struct expmig_undo *undo);
+
+/**
+ * Copies that stay, because something else is linked to them now. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_undo_copies_kept(const struct expmig_undo *undo);
+
+/**
+ * Metrics that were left as they are (EXPMIG_UNDO_SKIP_CHANGED). Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_undo_skipped(const struct expmig_undo *undo);
+
+/**
+ * How many of these are listed: all, or the first hundred. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_undo_skip_count(const struct expmig_undo *undo);
+
+/**
+ * The id of a metric that was left as it is. `index` counts from 0. 0 if there is no such metric. Since 0.1.0.
+ */
+EXPMIG_API int64_t expmig_undo_skip_metric_id(const struct expmig_undo *undo, size_t index);
+
+/**
+ * Why a metric was left as it is. Borrowed from the result; NULL if there is no such metric. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_undo_skip_problem(const struct expmig_undo *undo, size_t index);
+
+/**
+ * How long the undo took, in nanoseconds. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_undo_duration_ns(const struct expmig_undo *undo);
+
+/**
+ * The whole result as a JSON object, schema "expmig.undo/1". Borrowed from the result. Never NULL. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_undo_to_json(const struct expmig_undo *undo);
+
+/**
+ * Frees a result and all that was borrowed from it. NULL is fine. Since 0.1.0.
+ */
+EXPMIG_API void expmig_undo_free(struct expmig_undo *undo);
 
 /**
  * Registers a transformation. From now on the rules of this manager can name it.
@@ -2689,6 +3806,57 @@ EXPMIG_MUST_USE
 expmig_status expmig_transform_fail(struct expmig_transform_context *context,
                                     const char *message,
                                     struct expmig_error **error);
+
+/**
+ * Fills in the defaults: all metrics. `size` is sizeof(expmig_metrics_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an
+ * impossible size. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_metrics_options_init(struct expmig_metrics_options *options,
+                                          size_t size);
+
+/**
+ * Runs one SELECT like expmig_database_query, and gives its result as a stream of Apache Arrow's C stream interface: a struct of the
+ * statement's columns, in batches of at most 131,072 rows (docs/arrow.md). The type of a column is that of its values: int64, float64,
+ * utf8 or binary, or null if it has none.
+ *
+ * `sql`, `params`, `param_count`: as for expmig_database_query.
+ * `stream`: a place for the stream, whose content does not matter. The caller calls its `release`, or gives it to a library that does. It
+ * is read once: after the end, get_next is an error. It needs neither the database nor the handle any more.
+ *
+ * Returns as expmig_database_query, and EXPMIG_LOSSY (a column has values of several types; the details name the column and the row, which
+ * counts from 0). After each of them the stream's `release` is NULL. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_query_arrow(const struct expmig_database *database,
+                                 const char *sql,
+                                 const struct expmig_value *params,
+                                 size_t param_count,
+                                 struct ArrowArrayStream *stream,
+                                 struct expmig_error **error);
+
+/**
+ * Gives metrics as a stream of Apache Arrow's C stream interface: one row for each link to a metric, with experiment_id, trial_id,
+ * trial_run_id, epoch_idx, batch_idx, metric_id, type, total_val, per_label_val (a map of utf8 to float64) and time, which is that of the
+ * row that the metric hangs on; in batches of at most 131,072 rows, from one state of the database (docs/arrow.md). Metrics to which
+ * nothing links are in none of them.
+ *
+ * `options`: NULL for the defaults: all metrics.
+ * `stream`: as for expmig_query_arrow. A value that does not fit its type is an error of get_next, which names the metric, unless `misfit`
+ * is EXPMIG_MISFIT_COLUMN.
+ *
+ * Returns EXPMIG_NOT_FOUND (an experiment does not exist; the hint names the nearest ids), EXPMIG_UNSUPPORTED (the database is of a family
+ * whose metrics cannot be read as columns yet), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_LIMIT,
+ * EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. After each of them the stream's `release` is NULL. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_metrics_arrow(const struct expmig_manager *manager,
+                                   const struct expmig_metrics_options *options,
+                                   struct ArrowArrayStream *stream,
+                                   struct expmig_error **error);
 
 #ifdef __cplusplus
 }

@@ -6,8 +6,8 @@
 //! - [`values`]: what cells mean; [`schema`]: families of schemas, as data; `spill`: collections that go on to disk.
 //! - [`progress`], `files`, `sockets`, [`database`]: jobs, files of our own, writing to servers, connections.
 //! - `hierarchy`, [`digest`]: the rows below an experiment, and their content digest.
-//! - [`validation`], [`transformation`], [`snapshot`], [`migration`], [`exchange`]: the capabilities; only migration
-//!   and import use others.
+//! - [`validation`], [`transformation`], [`snapshot`], [`migration`], [`exchange`], [`arrow`]: the capabilities; only
+//!   migration and import use others.
 //! - [`report`]: the page, which is made of most of them.
 //! - [`manager`]: the facade that users hold.
 //! - `capi`: the C ABI; the only unsafe code.
@@ -31,6 +31,7 @@ compile_error!("system-sqlite needs --no-default-features: with both, SQLite wou
 #[cfg(not(any(feature = "bundled-sqlite", feature = "system-sqlite")))]
 compile_error!("choose bundled-sqlite (the default) or system-sqlite");
 
+pub mod arrow;
 pub mod capi;
 pub mod database;
 pub mod digest;

@@ -1,5 +1,6 @@
 //! The facade that Rust users and the C API hold: one database, with all operations on it.
 
+mod columns;
 mod exchange;
 mod report;
 mod snapshots;
@@ -16,9 +17,10 @@ use crate::database::{Connection, Database, EachRow, Layout, Reading, Version, W
 use crate::digest::{self, Hash};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{
-    CountRows, ExperimentSummary, NamedRows, Scope, Selection, UnsoundRows, experiment_exists, list_experiments,
+    CountRows, ExperimentList, ExperimentSummary, ExperimentsDocument, NamedRows, Scope, Selection, UnsoundRows,
+    experiment_exists, list_experiments,
 };
-use crate::migration::{self, ManagerServices, MigrateOptions, MigrationResult};
+use crate::migration::{self, Comparison, ManagerServices, MigrateOptions, MigrationPlan, MigrationResult};
 use crate::progress::{CancelToken, Job, ProgressSink};
 use crate::schema::Call;
 use crate::snapshot::{self, Counting, Folder};
@@ -161,43 +163,41 @@ impl<D: Borrow<Database>> Manager<D> {
         Ok(value)
     }
 
-    /// Every experiment, by id. Experiments whose id is not an integer are left out: [`Manager::list_experiments_json`] lists them, and the
-    /// log names them.
+    /// Every experiment, by id. Experiments whose id is not an integer are left out: [`Manager::experiments`] lists them, and the log names
+    /// them.
     pub fn list_experiments(&self) -> Result<Vec<ExperimentSummary>> {
-        let job = Job::unwatched(Domain::Database);
-        let list = self.database().read_briefly(&job, |connection| {
-            let mut list = Vec::new();
-            let unlisted =
-                list_experiments(connection, &self.database().checked(connection.layout()?)?, &mut |experiment| {
-                    list.push(experiment);
-                    Ok(())
-                })?;
-            self.warn_of(&unlisted);
-            Ok(list)
-        });
-        self.logged("list experiments", list)
+        Ok(self.experiments()?.experiments)
     }
 
-    /// Like [`Manager::list_experiments`], but returns the text of a JSON object, schema `expmig.experiments/1`, which is written while the
+    /// Every experiment, and the experiments that cannot be listed.
+    pub fn experiments(&self) -> Result<ExperimentList> {
+        self.read_experiments(Vec::new, |list, experiment| {
+            list.push(experiment);
+            Ok(())
+        })
+        .map(|(experiments, unlisted)| ExperimentList { experiments, unlisted })
+    }
+
+    /// Like [`Manager::experiments`], but returns the text of a JSON object, schema `expmig.experiments/1`, which is written while the
     /// rows are read.
     pub fn list_experiments_json(&self) -> Result<String> {
+        let read = self.read_experiments(ExperimentsDocument::default, |text, experiment| text.add(&experiment));
+        read.map(|(text, unlisted)| text.finish(&unlisted))
+    }
+
+    /// Hands every experiment over to what `begin` makes, which is given back.
+    fn read_experiments<T>(
+        &self,
+        begin: impl Fn() -> T,
+        add: impl Fn(&mut T, ExperimentSummary) -> Result<()>,
+    ) -> Result<(T, UnsoundRows)> {
         let job = Job::unwatched(Domain::Database);
         let list = self.database().read_briefly(&job, |connection| {
-            let mut text = r#"{"schema":"expmig.experiments/1","experiments":["#.to_owned();
-            let mut comma = "";
+            let mut made = begin();
             let layout = self.database().checked(connection.layout()?)?;
-            let unlisted = list_experiments(connection, &layout, &mut |experiment| {
-                let one = serde_json::to_string(&experiment).map_err(|error| {
-                    Error::internal(Domain::Database, format!("an experiment is no JSON ({error})"))
-                })?;
-                text.extend([comma, &one]);
-                comma = ",";
-                Ok(())
-            })?;
+            let unlisted = list_experiments(connection, &layout, &mut |experiment| add(&mut made, experiment))?;
             self.warn_of(&unlisted);
-            let unlisted = json!({"count": unlisted.count, "rows": unlisted.first});
-            text.push_str(&format!(r#"],"unlisted":{unlisted}}}"#));
-            Ok(text)
+            Ok((made, unlisted))
         });
         self.logged("list experiments", list)
     }
@@ -382,13 +382,8 @@ impl<D: Borrow<Database>> Manager<D> {
         self.logged("migrate experiment", result)
     }
 
-    /// Reports what [`Manager::migrate_experiment`] would do, and writes nothing. Schema `expmig.plan/1`.
-    pub fn plan_migration(
-        &self,
-        experiment: i64,
-        target: Option<&Manager<D>>,
-        options: MigrateOptions,
-    ) -> Result<Json> {
+    /// What [`Manager::migrate_experiment`] would do; writes nothing.
+    pub fn plan(&self, experiment: i64, target: Option<&Manager<D>>, options: MigrateOptions) -> Result<MigrationPlan> {
         let target = target.map(Manager::database);
         let plan = migration::plan(
             self.database(),
@@ -400,7 +395,31 @@ impl<D: Borrow<Database>> Manager<D> {
         self.logged("plan migration", plan)
     }
 
-    /// Whether two experiments have the same content, and if not, where they first differ. Schema `expmig.comparison/1`.
+    /// As [`Manager::plan`], as a JSON object, schema `expmig.plan/1`.
+    pub fn plan_migration(
+        &self,
+        experiment: i64,
+        target: Option<&Manager<D>>,
+        options: MigrateOptions,
+    ) -> Result<Json> {
+        Ok(self.plan(experiment, target, options)?.to_json())
+    }
+
+    /// Whether two experiments have the same content, and if not, where they first differ.
+    pub fn compare(
+        &self,
+        experiment: i64,
+        other: Option<&Manager<D>>,
+        other_experiment: i64,
+        options: JobOptions,
+    ) -> Result<Comparison> {
+        let job = options.job(Domain::Migration);
+        let other = other.map_or(self.database(), Manager::database);
+        let report = migration::compare((self.database(), experiment), (other, other_experiment), &job);
+        self.logged("compare experiments", report)
+    }
+
+    /// As [`Manager::compare`], as a JSON object, schema `expmig.comparison/1`.
     pub fn compare_experiments(
         &self,
         experiment: i64,
@@ -408,10 +427,7 @@ impl<D: Borrow<Database>> Manager<D> {
         other_experiment: i64,
         options: JobOptions,
     ) -> Result<Json> {
-        let job = options.job(Domain::Migration);
-        let other = other.map_or(self.database(), Manager::database);
-        let report = migration::compare((self.database(), experiment), (other, other_experiment), &job);
-        self.logged("compare experiments", report)
+        Ok(self.compare(experiment, other, other_experiment, options)?.to_json())
     }
 }
 

@@ -16,7 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["database"],
     &["hierarchy"],
     &["digest"],
-    &["validation", "snapshot"],
+    &["validation", "snapshot", "arrow"],
     &["transformation"],
     &["migration", "exchange"],
     &["report"],

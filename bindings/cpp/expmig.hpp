@@ -15,6 +15,7 @@
 #ifndef EXPMIG_HPP
 #define EXPMIG_HPP
 
+#include "expmig/arrow.hpp"
 #include "expmig/callback.hpp"
 #include "expmig/check.hpp"
 #include "expmig/database.hpp"
@@ -22,7 +23,9 @@
 #include "expmig/error.hpp"
 #include "expmig/library.hpp"
 #include "expmig/manager.hpp"
+#include "expmig/objects.hpp"
 #include "expmig/options.hpp"
+#include "expmig/plan.hpp"
 #include "expmig/report.hpp"
 #include "expmig/results.hpp"
 #include "expmig/transformer.hpp"

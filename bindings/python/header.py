@@ -114,6 +114,10 @@ class Header:
         self._known = {"void", "char", *INTEGERS}
         self._comments: list[str] = []
         text = re.sub(r"/\*.*?\*/", self._set_aside, self.text, flags=re.DOTALL)
+        # The structs of the Arrow C data interface, which are the same everywhere; functions take the address of one.
+        text, guards = re.subn(r"#ifndef (ARROW_C_\w+)\n#define \1\n.*?\n#endif\n", "", text, flags=re.DOTALL)
+        if guards:
+            self._type_named(self.opaque, Opaque("ArrowArrayStream", "A stream of the Arrow C stream interface."))
         text = re.sub(r'extern "C" \{|^\}$', "", self._directives(text), flags=re.MULTILINE)
         for statement in self._statements(text):
             self._statement(" ".join(statement.split()))

@@ -86,7 +86,7 @@ unsafe impl SizedOptions for expmig_import_options {
 
 /// # Safety
 /// `options` is NULL or initialised; its pointers are live.
-unsafe fn import_options(options: *const expmig_import_options) -> Result<ImportOptions> {
+pub(super) unsafe fn import_options(options: *const expmig_import_options) -> Result<ImportOptions> {
     const KNOWN: u32 = EXPMIG_IMPORT_PRESERVE_IDS
         | EXPMIG_IMPORT_SKIP_VALIDATION
         | EXPMIG_IMPORT_ADD_COLUMNS
@@ -117,7 +117,7 @@ unsafe fn import_options(options: *const expmig_import_options) -> Result<Import
 }
 
 /// A document that a C callback gives.
-struct Callback {
+pub(super) struct Callback {
     read: unsafe extern "C" fn(*mut c_void, usize, *mut usize, *mut c_void) -> i32,
     user_data: UserData,
 }
@@ -138,6 +138,25 @@ impl Read for Callback {
             Some(error) => Err(std::io::Error::other(error)),
         }
     }
+}
+
+/// What reads such a document.
+pub(super) fn reader(read_fn: expmig_read_fn, user_data: *mut c_void) -> Result<Callback> {
+    let read = read_fn.ok_or_else(|| Error::argument(Domain::ImportExport, "read_fn", "read_fn is NULL"))?;
+    Ok(Callback { read, user_data: UserData(user_data) })
+}
+
+/// A document in memory.
+///
+/// # Safety
+/// `document` points to `length` readable bytes that outlive the call.
+pub(super) unsafe fn bytes<'a>(document: *const c_char, length: usize) -> Result<&'a [u8]> {
+    if length == 0 {
+        return Ok(&[]);
+    }
+    required(document, "document", Domain::ImportExport)?;
+    // SAFETY: not NULL, and as long as the caller says.
+    Ok(unsafe { std::slice::from_raw_parts(document.cast(), length) })
 }
 
 /// # Safety
@@ -197,13 +216,10 @@ pub unsafe extern "C" fn expmig_import_experiment(
         clear(result_json, std::ptr::null_mut());
         guard(error, Domain::ImportExport, || {
             let shared = Arc::clone(&opened(manager, "manager", Domain::ImportExport)?.0);
-            let Some(read) = read_fn else {
-                return Err(Error::argument(Domain::ImportExport, "read_fn", "read_fn is NULL"));
-            };
+            let mut document = reader(read_fn, user_data)?;
             required(experiment_id, "experiment_id", Domain::ImportExport)?;
             let options = import_options(options)?;
             let entered = shared.database.enter(Domain::ImportExport)?;
-            let mut document = Callback { read, user_data: UserData(user_data) };
             let done = shared.manager(&entered).import_experiment(&mut document, options)?;
             answer(&done, experiment_id, result_json);
             Ok(())
@@ -263,12 +279,7 @@ pub unsafe extern "C" fn expmig_import_experiment_from_string(
         clear(result_json, std::ptr::null_mut());
         guard(error, Domain::ImportExport, || {
             let shared = Arc::clone(&opened(manager, "manager", Domain::ImportExport)?.0);
-            let document: &[u8] = if length == 0 {
-                &[]
-            } else {
-                required(document, "document", Domain::ImportExport)?;
-                std::slice::from_raw_parts(document.cast(), length)
-            };
+            let document = bytes(document, length)?;
             required(experiment_id, "experiment_id", Domain::ImportExport)?;
             let options = import_options(options)?;
             let entered = shared.database.enter(Domain::ImportExport)?;

@@ -10,8 +10,8 @@ use super::experiment::{clear_digest, store_digest};
 use super::gate::enter_both;
 use super::guard::guard;
 use super::manager::{Shared, expmig_manager};
+use super::object::{read_of, release};
 use super::options::{SizedOptions, init, known_flags, read};
-use super::panics::shielded;
 use super::progress::{expmig_progress_fn, sink, token};
 use super::status::expmig_status;
 use super::text::{c_string, give, owned_c_string};
@@ -114,7 +114,7 @@ pub fn on_duplicate(code: i32, domain: Domain) -> Result<OnDuplicate> {
 
 /// # Safety
 /// `options` is NULL or initialised; its pointers are live.
-unsafe fn migrate_options(options: *const expmig_migrate_options) -> Result<MigrateOptions> {
+pub(super) unsafe fn migrate_options(options: *const expmig_migrate_options) -> Result<MigrateOptions> {
     const KNOWN: u32 = EXPMIG_MIGRATE_ALLOW_LOSSY | EXPMIG_MIGRATE_ADD_COLUMNS | EXPMIG_MIGRATE_SNAPSHOT;
     let domain = Domain::Migration;
     // SAFETY: as the caller promises; so below.
@@ -180,7 +180,10 @@ pub unsafe extern "C" fn expmig_migrate_options_init(
 ///
 /// # Safety
 /// The handles are NULL or live.
-unsafe fn both(source: *const expmig_manager, target: *const expmig_manager) -> Result<(Arc<Shared>, Arc<Shared>)> {
+pub(super) unsafe fn both(
+    source: *const expmig_manager,
+    target: *const expmig_manager,
+) -> Result<(Arc<Shared>, Arc<Shared>)> {
     // SAFETY: as the caller promises.
     let source = Arc::clone(unsafe { &opened(source, "source", Domain::Migration)?.0 });
     if target.is_null() {
@@ -273,65 +276,53 @@ pub unsafe extern "C" fn expmig_migrate_experiment(
     }
 }
 
-/// Reads something of a result; `fallback` for NULL.
-///
-/// # Safety
-/// `result` is NULL or live.
-unsafe fn of<T>(result: *const expmig_migration, fallback: T, read: impl FnOnce(&expmig_migration) -> T) -> T {
-    // SAFETY: as the caller promises.
-    match unsafe { result.as_ref() } {
-        Some(result) => shielded(fallback, || read(result)),
-        None => fallback,
-    }
-}
-
 /// The id of the experiment that was copied. 0 for NULL. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_migration_source_experiment_id(result: *const expmig_migration) -> i64 {
-    unsafe { of(result, 0, |result| result.result.source_experiment_id) }
+    unsafe { read_of(result, 0, |result| result.result.source_experiment_id) }
 }
 
 /// The id of the copy; if the migration was skipped, the id of the experiment that the target already had; if trials were appended, the
 /// id of the target experiment. 0 for NULL. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_migration_new_experiment_id(result: *const expmig_migration) -> i64 {
-    unsafe { of(result, 0, |result| result.result.new_experiment_id) }
+    unsafe { read_of(result, 0, |result| result.result.new_experiment_id) }
 }
 
 /// 1 if nothing was written because the target already had the same experiment, else 0. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_migration_skipped(result: *const expmig_migration) -> i32 {
-    unsafe { of(result, 0, |result| i32::from(result.result.skipped)) }
+    unsafe { read_of(result, 0, |result| i32::from(result.result.skipped)) }
 }
 
 /// Rows processed, failed ones included. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_migration_items_processed(result: *const expmig_migration) -> u64 {
-    unsafe { of(result, 0, |result| result.result.items_processed) }
+    unsafe { read_of(result, 0, |result| result.result.items_processed) }
 }
 
 /// Rows that were left out. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_migration_items_failed(result: *const expmig_migration) -> u64 {
-    unsafe { of(result, 0, |result| result.result.items_failed) }
+    unsafe { read_of(result, 0, |result| result.result.items_failed) }
 }
 
 /// Rows in all. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_migration_items_total(result: *const expmig_migration) -> u64 {
-    unsafe { of(result, 0, |result| result.result.items_total) }
+    unsafe { read_of(result, 0, |result| result.result.items_total) }
 }
 
 /// 0 to 100: the share of the rows that were copied. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_migration_success_rate(result: *const expmig_migration) -> f64 {
-    unsafe { of(result, 0.0, |result| result.result.success_rate()) }
+    unsafe { read_of(result, 0.0, |result| result.result.success_rate()) }
 }
 
 /// How long the migration took, in nanoseconds. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_migration_duration_ns(result: *const expmig_migration) -> u64 {
-    unsafe { of(result, 0, |r| u64::try_from(r.result.duration.as_nanos()).unwrap_or(u64::MAX)) }
+    unsafe { read_of(result, 0, |r| u64::try_from(r.result.duration.as_nanos()).unwrap_or(u64::MAX)) }
 }
 
 /// A digest of the migration.
@@ -370,33 +361,34 @@ pub unsafe extern "C" fn expmig_migration_digest(
 /// NULL if none was taken. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_migration_snapshot_id(result: *const expmig_migration) -> *const c_char {
-    unsafe { of(result, std::ptr::null(), |r| r.snapshot_id.as_ref().map_or(std::ptr::null(), |id| id.as_ptr())) }
+    unsafe { read_of(result, std::ptr::null(), |r| r.snapshot_id.as_ref().map_or(std::ptr::null(), |id| id.as_ptr())) }
 }
 
 /// How many warnings there are. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_migration_warning_count(result: *const expmig_migration) -> usize {
-    unsafe { of(result, 0, |result| result.warnings.len()) }
+    unsafe { read_of(result, 0, |result| result.warnings.len()) }
 }
 
 /// A warning, one line, UTF-8. `index` counts from 0. Borrowed from the result; NULL if there is no such warning. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_migration_warning_at(result: *const expmig_migration, index: usize) -> *const c_char {
-    unsafe { of(result, std::ptr::null(), |r| r.warnings.get(index).map_or(std::ptr::null(), |text| text.as_ptr())) }
+    unsafe {
+        read_of(result, std::ptr::null(), |r| r.warnings.get(index).map_or(std::ptr::null(), |text| text.as_ptr()))
+    }
 }
 
 /// The whole result as a JSON object, schema "expmig.migration/1": counts per table, id map, digests, what was lost or left out,
 /// warnings. Borrowed from the result. Never NULL. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_migration_to_json(result: *const expmig_migration) -> *const c_char {
-    unsafe { of(result, c"null".as_ptr(), |r| r.json.get_or_init(|| owned_c_string(r.result.to_json_text())).as_ptr()) }
+    unsafe {
+        read_of(result, c"null".as_ptr(), |r| r.json.get_or_init(|| owned_c_string(r.result.to_json_text())).as_ptr())
+    }
 }
 
 /// Frees a result and all that was borrowed from it. NULL is fine. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_migration_free(result: *mut expmig_migration) {
-    if !result.is_null() {
-        // SAFETY: it came from Box::into_raw, and the caller passes it once.
-        shielded((), || drop(unsafe { Box::from_raw(result) }));
-    }
+    unsafe { release(result) };
 }

@@ -107,7 +107,7 @@ unsafe fn from_c(value: &expmig_value) -> std::result::Result<Value, String> {
 ///
 /// # Safety
 /// `params` is NULL or points to `count` values whose bytes are readable.
-unsafe fn parameters(params: *const expmig_value, count: usize) -> Result<Vec<Value>> {
+pub(super) unsafe fn parameters(params: *const expmig_value, count: usize) -> Result<Vec<Value>> {
     let domain = Domain::Database;
     if count == 0 {
         return Ok(Vec::new());

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use super::args::{handle, required};
 use super::error::expmig_error;
 use super::guard::guard;
+use super::object::{read_of, release};
 use super::options::{SizedOptions, init, write};
-use super::panics::shielded;
 use super::status::expmig_status;
 use super::text::c_string;
 use crate::error::{Domain, Error};
@@ -143,29 +143,17 @@ pub unsafe extern "C" fn expmig_issue_init(issue: *mut expmig_issue, size: usize
     unsafe { guard(none, Domain::Validation, || init(issue, size, Domain::Validation)) }
 }
 
-/// Reads something of a report; `fallback` for NULL.
-///
-/// # Safety
-/// `report` is NULL or live.
-unsafe fn of<T>(report: *const expmig_report, fallback: T, read: impl FnOnce(&expmig_report) -> T) -> T {
-    // SAFETY: as the caller promises.
-    match unsafe { report.as_ref() } {
-        Some(report) => shielded(fallback, || read(report)),
-        None => fallback,
-    }
-}
-
 /// 1 if the report has no issue of severity error, else 0. 0 for NULL. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_report_passed(report: *const expmig_report) -> i32 {
     // SAFETY: the caller passes what the header says; so in every function below.
-    unsafe { of(report, 0, |report| i32::from(report.report.passed())) }
+    unsafe { read_of(report, 0, |report| i32::from(report.report.passed())) }
 }
 
 /// How many issues are listed: all, or at most `issue_limit`, with some of every kind in every table. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_report_issue_count(report: *const expmig_report) -> usize {
-    unsafe { of(report, 0, |report| report.issues.len()) }
+    unsafe { read_of(report, 0, |report| report.issues.len()) }
 }
 
 /// An issue that is listed.
@@ -199,25 +187,25 @@ pub unsafe extern "C" fn expmig_report_issue_at(
 /// How many errors there are, listed or not. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_report_error_count(report: *const expmig_report) -> u64 {
-    unsafe { of(report, 0, |report| report.report.count(Severity::Error)) }
+    unsafe { read_of(report, 0, |report| report.report.count(Severity::Error)) }
 }
 
 /// How many warnings there are, listed or not. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_report_warning_count(report: *const expmig_report) -> u64 {
-    unsafe { of(report, 0, |report| report.report.count(Severity::Warning)) }
+    unsafe { read_of(report, 0, |report| report.report.count(Severity::Warning)) }
 }
 
 /// How many infos there are, listed or not. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_report_info_count(report: *const expmig_report) -> u64 {
-    unsafe { of(report, 0, |report| report.report.count(Severity::Info)) }
+    unsafe { read_of(report, 0, |report| report.report.count(Severity::Info)) }
 }
 
 /// How many issues there are, listed or not. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_report_total_count(report: *const expmig_report) -> u64 {
-    unsafe { of(report, 0, |report| report.report.total()) }
+    unsafe { read_of(report, 0, |report| report.report.total()) }
 }
 
 /// How many issues of a kind there are, listed or not. `kind`: "dangling_reference" and so on. 0 for NULL and for a kind that does
@@ -230,7 +218,7 @@ pub unsafe extern "C" fn expmig_report_count_of(report: *const expmig_report, ki
     unsafe {
         // SAFETY: not NULL, hence NUL-terminated, as the caller promises.
         let kind = CStr::from_ptr(kind).to_bytes();
-        of(report, 0, |report| {
+        read_of(report, 0, |report| {
             let counts = report.report.counts().iter();
             counts.filter(|count| count.kind.name().as_bytes() == kind).map(|count| count.count).sum()
         })
@@ -242,15 +230,12 @@ pub unsafe extern "C" fn expmig_report_count_of(report: *const expmig_report, ki
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_report_to_json(report: *const expmig_report) -> *const c_char {
     unsafe {
-        of(report, c"null".as_ptr(), |r| r.json.get_or_init(|| c_string(&r.report.to_json().to_string())).as_ptr())
+        read_of(report, c"null".as_ptr(), |r| r.json.get_or_init(|| c_string(&r.report.to_json().to_string())).as_ptr())
     }
 }
 
 /// Frees a report and all that was borrowed from it. NULL is fine. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_report_free(report: *mut expmig_report) {
-    if !report.is_null() {
-        // SAFETY: it came from Box::into_raw, and the caller passes it once.
-        shielded((), || drop(unsafe { Box::from_raw(report) }));
-    }
+    unsafe { release(report) };
 }

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use super::args::{handle, required};
 use super::error::expmig_error;
 use super::guard::guard;
+use super::object::{read_of, release};
 use super::options::{SizedOptions, init, write};
-use super::panics::shielded;
 use super::status::expmig_status;
 use super::text::c_string;
 use crate::error::{Domain, Error};
@@ -109,93 +109,77 @@ pub unsafe extern "C" fn expmig_transform_note_init(note: *mut expmig_transform_
     unsafe { guard(none, Domain::Transformation, || init(note, size, Domain::Transformation)) }
 }
 
-/// Reads something of a result; `fallback` for NULL.
-///
-/// # Safety
-/// `result` is NULL or live.
-unsafe fn of<T>(
-    result: *const expmig_transformation,
-    fallback: T,
-    read: impl FnOnce(&expmig_transformation) -> T,
-) -> T {
-    // SAFETY: as the caller promises.
-    match unsafe { result.as_ref() } {
-        Some(result) => shielded(fallback, || read(result)),
-        None => fallback,
-    }
-}
-
 /// The id to give to expmig_transform_undo. 0 if nothing was changed, if backup_original was false, or if it was a dry run; 0 for NULL.
 /// Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transformation_transform_id(result: *const expmig_transformation) -> i64 {
-    unsafe { of(result, 0, |result| result.result.transform_id.unwrap_or(0)) }
+    unsafe { read_of(result, 0, |result| result.result.transform_id.unwrap_or(0)) }
 }
 
 /// 1 if nothing was written because the call was only a preview, else 0. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transformation_dry_run(result: *const expmig_transformation) -> i32 {
-    unsafe { of(result, 0, |result| i32::from(result.result.dry_run)) }
+    unsafe { read_of(result, 0, |result| i32::from(result.result.dry_run)) }
 }
 
 /// Metrics of the selection. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transformation_examined(result: *const expmig_transformation) -> u64 {
-    unsafe { of(result, 0, |result| result.result.examined) }
+    unsafe { read_of(result, 0, |result| result.result.examined) }
 }
 
 /// Of the examined metrics, those that some rule is for. Each was updated, unchanged, skipped or failed. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transformation_matched(result: *const expmig_transformation) -> u64 {
-    unsafe { of(result, 0, |result| result.result.matched) }
+    unsafe { read_of(result, 0, |result| result.result.matched) }
 }
 
 /// Metrics that were changed, including those that were copied first. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transformation_updated(result: *const expmig_transformation) -> u64 {
-    unsafe { of(result, 0, |result| result.result.updated) }
+    unsafe { read_of(result, 0, |result| result.result.updated) }
 }
 
 /// Metrics that already were as they should be. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transformation_unchanged(result: *const expmig_transformation) -> u64 {
-    unsafe { of(result, 0, |result| result.result.unchanged) }
+    unsafe { read_of(result, 0, |result| result.result.unchanged) }
 }
 
 /// Metrics to which the transformation does not apply. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transformation_skipped(result: *const expmig_transformation) -> u64 {
-    unsafe { of(result, 0, |result| result.result.skipped.count) }
+    unsafe { read_of(result, 0, |result| result.result.skipped.count) }
 }
 
 /// Metrics that could not be transformed. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transformation_failed(result: *const expmig_transformation) -> u64 {
-    unsafe { of(result, 0, |result| result.result.failed.count) }
+    unsafe { read_of(result, 0, |result| result.result.failed.count) }
 }
 
 /// Changed metrics that were copied first, because they are also linked from elsewhere. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transformation_copied(result: *const expmig_transformation) -> u64 {
-    unsafe { of(result, 0, |result| result.result.copied) }
+    unsafe { read_of(result, 0, |result| result.result.copied) }
 }
 
 /// 0 to 100: the share of the matched metrics that did not fail; 100, with a warning, if none matched. 0 for NULL. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transformation_success_rate(result: *const expmig_transformation) -> f64 {
-    unsafe { of(result, 0.0, |result| result.result.success_rate()) }
+    unsafe { read_of(result, 0.0, |result| result.result.success_rate()) }
 }
 
 /// How long the transformation took, in nanoseconds. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transformation_duration_ns(result: *const expmig_transformation) -> u64 {
-    unsafe { of(result, 0, |r| u64::try_from(r.result.duration.as_nanos()).unwrap_or(u64::MAX)) }
+    unsafe { read_of(result, 0, |r| u64::try_from(r.result.duration.as_nanos()).unwrap_or(u64::MAX)) }
 }
 
 /// How many warnings there are. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transformation_warning_count(result: *const expmig_transformation) -> usize {
-    unsafe { of(result, 0, |result| result.warnings.len()) }
+    unsafe { read_of(result, 0, |result| result.warnings.len()) }
 }
 
 /// A warning, one line, UTF-8. `index` counts from 0. Borrowed from the result; NULL if there is no such warning. Since 0.1.0.
@@ -204,13 +188,15 @@ pub unsafe extern "C" fn expmig_transformation_warning_at(
     result: *const expmig_transformation,
     index: usize,
 ) -> *const c_char {
-    unsafe { of(result, std::ptr::null(), |r| r.warnings.get(index).map_or(std::ptr::null(), |text| text.as_ptr())) }
+    unsafe {
+        read_of(result, std::ptr::null(), |r| r.warnings.get(index).map_or(std::ptr::null(), |text| text.as_ptr()))
+    }
 }
 
 /// How many of the failed metrics are listed: all, or the first hundred. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transformation_failure_count(result: *const expmig_transformation) -> usize {
-    unsafe { of(result, 0, |result| result.failures.len()) }
+    unsafe { read_of(result, 0, |result| result.failures.len()) }
 }
 
 /// Stores a note, whichever list it is of.
@@ -259,7 +245,7 @@ pub unsafe extern "C" fn expmig_transformation_failure_at(
 /// How many of the skipped metrics are listed: all, or the first hundred. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transformation_skip_count(result: *const expmig_transformation) -> usize {
-    unsafe { of(result, 0, |result| result.skips.len()) }
+    unsafe { read_of(result, 0, |result| result.skips.len()) }
 }
 
 /// A skipped metric that is listed; otherwise like expmig_transformation_failure_at. Since 0.1.0.
@@ -279,15 +265,12 @@ pub unsafe extern "C" fn expmig_transformation_skip_at(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transformation_to_json(result: *const expmig_transformation) -> *const c_char {
     unsafe {
-        of(result, c"null".as_ptr(), |r| r.json.get_or_init(|| c_string(&r.result.to_json().to_string())).as_ptr())
+        read_of(result, c"null".as_ptr(), |r| r.json.get_or_init(|| c_string(&r.result.to_json().to_string())).as_ptr())
     }
 }
 
 /// Frees a result and all that was borrowed from it. NULL is fine. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transformation_free(result: *mut expmig_transformation) {
-    if !result.is_null() {
-        // SAFETY: it came from Box::into_raw, and the caller passes it once.
-        shielded((), || drop(unsafe { Box::from_raw(result) }));
-    }
+    unsafe { release(result) };
 }

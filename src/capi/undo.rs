@@ -51,7 +51,7 @@ unsafe impl SizedOptions for expmig_undo_options {
 
 /// # Safety
 /// `options` is NULL or initialised; its pointers are live.
-unsafe fn undo_options(options: *const expmig_undo_options) -> Result<UndoOptions> {
+pub(super) unsafe fn undo_options(options: *const expmig_undo_options) -> Result<UndoOptions> {
     let domain = Domain::Transformation;
     // SAFETY: as the caller promises; so below.
     let options = unsafe { read(options, domain) }?;

@@ -30,6 +30,9 @@ pub trait ReadStatement {
     /// The names of its parameters, with their sign (`:name`), by position; `None` for those that have none.
     fn parameters(&self) -> Vec<Option<String>>;
 
+    /// The names of its columns.
+    fn columns(&self) -> Result<Vec<String>>;
+
     /// Runs it, with as many values as it has parameters.
     fn run(&mut self, params: &[Value], each: EachRow<'_>) -> Result<()>;
 }

@@ -1,6 +1,7 @@
 //! The experiments of a database.
 
 use serde::{Serialize, Serializer};
+use serde_json::json;
 
 use super::unsound_rows::{UnsoundKind, UnsoundRow, UnsoundRows};
 use crate::database::{Connection, Layout, Next, TableLayout};
@@ -29,6 +30,54 @@ pub struct ExperimentSummary {
     /// How many other things there are below it, by the names of their kinds, where the family has any.
     #[serde(skip_serializing_if = "Vec::is_empty", serialize_with = "as_members")]
     pub also: Vec<(&'static str, u64)>,
+}
+
+/// The experiments of a database.
+#[derive(Clone, Debug, Default)]
+pub struct ExperimentList {
+    /// By id.
+    pub experiments: Vec<ExperimentSummary>,
+    /// Those whose id is no integer, so that no call can name them.
+    pub unlisted: UnsoundRows,
+}
+
+impl ExperimentList {
+    /// The whole list as the text of a JSON object, schema `expmig.experiments/1`.
+    pub fn to_json_text(&self) -> Result<String> {
+        let mut document = ExperimentsDocument::default();
+        self.experiments.iter().try_for_each(|experiment| document.add(experiment))?;
+        Ok(document.finish(&self.unlisted))
+    }
+}
+
+/// The text of such an object, which grows as the experiments are read.
+pub struct ExperimentsDocument {
+    text: String,
+    comma: &'static str,
+}
+
+impl Default for ExperimentsDocument {
+    fn default() -> ExperimentsDocument {
+        ExperimentsDocument { text: r#"{"schema":"expmig.experiments/1","experiments":["#.to_owned(), comma: "" }
+    }
+}
+
+impl ExperimentsDocument {
+    /// The next experiment.
+    pub fn add(&mut self, experiment: &ExperimentSummary) -> Result<()> {
+        let one = serde_json::to_string(experiment)
+            .map_err(|error| Error::internal(Domain::Database, format!("an experiment is no JSON ({error})")))?;
+        self.text.extend([self.comma, &one]);
+        self.comma = ",";
+        Ok(())
+    }
+
+    /// The whole text.
+    pub fn finish(mut self, unlisted: &UnsoundRows) -> String {
+        let unlisted = json!({"count": unlisted.count, "rows": unlisted.first});
+        self.text.push_str(&format!(r#"],"unlisted":{unlisted}}}"#));
+        self.text
+    }
 }
 
 /// Pairs as an object.

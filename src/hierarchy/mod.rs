@@ -35,7 +35,9 @@ mod unsound_rows;
 mod walk;
 
 pub use barring::{Barring, LeftOutRows};
-pub use experiments::{ExperimentSummary, experiment_exists, list_experiments, unknown_experiment};
+pub use experiments::{
+    ExperimentList, ExperimentSummary, ExperimentsDocument, experiment_exists, list_experiments, unknown_experiment,
+};
 pub use extra_links::{
     Dangling, Leaving, Linking, Target, dangling_rows, describe as describe_dangling, find_dangling, id_in, scan_links,
 };

@@ -5,13 +5,14 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde_json::{Value as Json, json};
-
 use super::compare_named::compare_named;
+use super::comparison::{
+    ANOTHER_VALUE, Compared, Comparison, Difference, ONLY_IN_A, ONLY_IN_B, RowKey, SHARED_OTHERWISE, Shown,
+};
 use super::difference::{Cells, NodeRows, cell_difference, cells, first_link_difference, first_row_difference};
 use super::endpoints::refuse_other_family;
 use crate::database::{Connection, Database, Layout, Reading, State, Watches};
-use crate::digest::{ExperimentDigest, Hash, NodeDigests, digest_nodes, hex, row_digest};
+use crate::digest::{ExperimentDigest, Hash, NodeDigests, digest_nodes, row_digest};
 use crate::error::{Domain, Result};
 use crate::hierarchy::{CountRows, Owner, Scope, Selection, Shape, experiment_exists, scan_nodes};
 use crate::progress::Job;
@@ -61,12 +62,12 @@ impl<'a> Counted<'a> {
     }
 }
 
-/// Compares two experiments; a JSON object, schema `expmig.comparison/1`.
+/// Compares two experiments.
 pub fn compare(
     (database, experiment): (&Database, i64),
     (other_database, other_experiment): (&Database, i64),
     job: &Arc<Job>,
-) -> Result<Json> {
+) -> Result<Comparison> {
     other_database.refuse_replaced()?;
     job.begin("opening")?;
     let state = database.state(Reading::Passes, job)?;
@@ -95,7 +96,7 @@ pub fn compare_states(
     (connection, experiment): (&dyn Connection, i64),
     (other_connection, other_experiment): (&dyn Connection, i64),
     job: &Arc<Job>,
-) -> Result<Json> {
+) -> Result<Comparison> {
     let a = Counted::new(connection, experiment, job)?;
     let b = Counted::new(other_connection, other_experiment, job)?;
     job.set_total(job.counts().2 + a.total() + b.total());
@@ -106,28 +107,23 @@ pub fn compare_states(
     let warnings: Vec<String> = unsteady.iter().map(|table| table.warning("the comparison")).collect();
     let (a, b) = (a.read(job)?, b.read(job)?);
     let equal = a.digest.experiment == b.digest.experiment;
-    let mut report = json!({
-        "schema": "expmig.comparison/1",
-        "equal": equal,
-        "a": {"experiment_id": experiment, "digest": hex(&a.digest.experiment), "tables": counts(&a)},
-        "b": {"experiment_id": other_experiment, "digest": hex(&b.digest.experiment), "tables": counts(&b)},
-        "first_difference": null,
-        "warnings": warnings,
-    });
-    if !equal && let Some(place) = report.get_mut("first_difference") {
+    let mut report = Comparison {
+        equal,
+        a: compared(experiment, &a),
+        b: compared(other_experiment, &b),
+        first_difference: None,
+        warnings,
+    };
+    if !equal {
         job.begin("looking for the first difference")?;
-        *place = find_difference(by_contents(a, b, job)?, job)?;
+        report.first_difference = Some(find_difference(by_contents(a, b, job)?, job)?);
     }
     Ok(report)
 }
 
-fn counts(side: &Side<'_>) -> Json {
-    side.selection
-        .counts
-        .iter()
-        .map(|c| (c.table.name.to_owned(), json!(c.rows + c.unsound)))
-        .collect::<serde_json::Map<_, _>>()
-        .into()
+fn compared(experiment_id: i64, side: &Side<'_>) -> Compared {
+    let tables = side.selection.counts.iter().map(|c| (c.table.name, c.rows + c.unsound)).collect();
+    Compared { experiment_id, digest: side.digest.experiment, tables }
 }
 
 /// Nodes of one kind of both ends: the digests of all, and the positions of those that are of interest, ascending.
@@ -219,18 +215,18 @@ fn by_contents<'a>(mut a: Side<'a>, mut b: Side<'a>, job: &Job) -> Result<(Side<
     Ok((a, b))
 }
 
-fn find_difference((a, b): (Side<'_>, Side<'_>), job: &Job) -> Result<Json> {
+fn find_difference((a, b): (Side<'_>, Side<'_>), job: &Job) -> Result<Difference> {
     if a.digest.row != b.digest.row
         && let Some(cells) = a.cell_difference(&b, Entity::ROOT, (0, 0), job)?
     {
         let name = a.layout.family.table_name(Entity::ROOT);
-        return Ok(json!({"node": name, "how": "another value", "difference": cells}));
+        return Ok(Difference { shown: Some(cells), ..Difference::of(name, ANOTHER_VALUE) });
     }
     find_below((a, Owner::ROOT), (b, Owner::ROOT), job)
 }
 
 /// Where two rows of the hierarchy differ whose own cells are equal.
-fn find_below((a, owner_a): (Side<'_>, Owner), (b, owner_b): (Side<'_>, Owner), job: &Job) -> Result<Json> {
+fn find_below((a, owner_a): (Side<'_>, Owner), (b, owner_b): (Side<'_>, Owner), job: &Job) -> Result<Difference> {
     let family = a.layout.family;
     for entity in a.children_of(owner_a.entity) {
         let name = family.table_name(entity);
@@ -238,21 +234,21 @@ fn find_below((a, owner_a): (Side<'_>, Owner), (b, owner_b): (Side<'_>, Owner), 
         let (hashes_a, hashes_b) = (a.nodes.nodes.get(entity), b.nodes.nodes.get(entity));
         let (only_a, only_b) = unmatched((hashes_a, &all_a), (hashes_b, &all_b), job)?;
         let found = pair((&a, &only_a), (&b, &only_b), entity, job)?;
-        let ids = json!({"a": a.id(entity, found.0), "b": b.id(entity, found.1)});
+        let ids = [a.id(entity, found.0), b.id(entity, found.1)].map(|id| id.map(RowKey::Integer));
         let (of_a, of_b) = match found {
             (Some(of_a), Some(of_b)) => (of_a, of_b),
             (None, None) => continue,
             (missing, _) => {
-                let how = if missing.is_none() { "only in b" } else { "only in a" };
-                return Ok(json!({"node": name, "id": ids, "how": how}));
+                let how = if missing.is_none() { ONLY_IN_B } else { ONLY_IN_A };
+                return Ok(Difference { ids: Some(ids), ..Difference::of(name, how) });
             }
         };
         if let Some(cells) = a.cell_difference(&b, entity, (of_a, of_b), job)? {
-            return Ok(json!({"node": name, "id": ids, "how": "another value", "difference": cells}));
+            return Ok(Difference { ids: Some(ids), shown: Some(cells), ..Difference::of(name, ANOTHER_VALUE) });
         }
         let mut report = find_below((a, Owner { entity, at: of_a }), (b, Owner { entity, at: of_b }), job)?;
-        if let Some(object) = report.as_object_mut().filter(|_| !family.has_below(entity)) {
-            object.insert(format!("{}_id", name.to_ascii_lowercase()), ids);
+        if !family.has_below(entity) {
+            report.within = Some((name, ids));
         }
         return Ok(report);
     }
@@ -260,15 +256,13 @@ fn find_below((a, owner_a): (Side<'_>, Owner), (b, owner_b): (Side<'_>, Owner), 
 }
 
 /// Where two nodes with equal rows differ while the nodes below them do not: in a row that hangs on them, or in a link.
-fn first_below((a, owner_a): (Side<'_>, Owner), (b, owner_b): (Side<'_>, Owner), job: &Job) -> Result<Json> {
+fn first_below((a, owner_a): (Side<'_>, Owner), (b, owner_b): (Side<'_>, Owner), job: &Job) -> Result<Difference> {
     let family = a.layout.family;
     let (link, [a, b]) = first_link_difference(a.links(owner_a), b.links(owner_b), job)?;
     let found = first_row_difference(a.only_rows(), b.only_rows(), job)?.or(link);
     Ok(found.unwrap_or_else(|| {
-        json!({
-            "node": family.leaves().map(|leaf| family.table_name(leaf)).collect::<Vec<_>>().join(" or "),
-            "how": "the same rows are linked, but not shared in the same way",
-        })
+        let leaves: Vec<_> = family.leaves().map(|leaf| family.table_name(leaf)).collect();
+        Difference::of(leaves.join(" or "), SHARED_OTHERWISE)
     }))
 }
 
@@ -332,7 +326,7 @@ impl<'a> Side<'a> {
         entity: Entity,
         (mine, theirs): (usize, usize),
         job: &Job,
-    ) -> Result<Option<Json>> {
+    ) -> Result<Option<Shown>> {
         Ok(cell_difference(&self.cells(entity, mine, job)?, &other.cells(entity, theirs, job)?))
     }
 

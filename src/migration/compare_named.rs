@@ -2,10 +2,9 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Value as Json, json};
-
+use super::comparison::{ANOTHER_VALUE, Compared, Comparison, Difference, ONLY_IN_A, ONLY_IN_B, RowKey, Shown};
 use crate::database::{Connection, Layout, Row};
-use crate::digest::{Hash, NamedDigest, NamedTable, digest_named, encode_value, hex};
+use crate::digest::{Hash, NamedDigest, NamedTable, digest_named, encode_value};
 use crate::error::{Domain, Result};
 use crate::hierarchy::{Named, NamedRows, experiment_exists};
 use crate::progress::Job;
@@ -27,13 +26,13 @@ fn rows(connection: &dyn Connection, layout: &Layout, experiment: i64, job: &Job
     NamedRows::read(connection, layout, experiment, job)
 }
 
-/// Compares two experiments; a JSON object, schema `expmig.comparison/1`.
+/// Compares two experiments.
 pub fn compare_named(
     (a, layout_a, of_a): (&dyn Connection, &Layout, i64),
     (b, layout_b, of_b): (&dyn Connection, &Layout, i64),
     warnings: &[String],
     job: &Job,
-) -> Result<Json> {
+) -> Result<Comparison> {
     let (rows_a, rows_b) = (rows(a, layout_a, of_a, job)?, rows(b, layout_b, of_b, job)?);
     job.set_total(rows_a.total() + rows_b.total());
     job.begin("digesting")?;
@@ -46,43 +45,36 @@ pub fn compare_named(
     let a = Side { connection: a, layout: layout_a, rows: rows_a, digest: digests.0 };
     let b = Side { connection: b, layout: layout_b, rows: rows_b, digest: digests.1 };
     let equal = a.digest.experiment == b.digest.experiment;
-    let difference = if equal { Json::Null } else { find_difference(&a, &b)? };
-    Ok(json!({
-        "schema": "expmig.comparison/1",
-        "equal": equal,
-        "a": {"experiment_id": of_a, "digest": hex(&a.digest.experiment), "tables": a.counts()},
-        "b": {"experiment_id": of_b, "digest": hex(&b.digest.experiment), "tables": b.counts()},
-        "first_difference": difference,
-        "warnings": warnings,
-    }))
+    let first_difference = if equal { None } else { Some(find_difference(&a, &b)?) };
+    Ok(Comparison { equal, a: a.compared(of_a), b: b.compared(of_b), first_difference, warnings })
 }
 
-fn find_difference(a: &Side<'_>, b: &Side<'_>) -> Result<Json> {
+fn find_difference(a: &Side<'_>, b: &Side<'_>) -> Result<Difference> {
     let family = a.layout.family;
     if a.digest.row != b.digest.row {
         let cells = differing(
             &a.cells(Named { entity: Entity::ROOT, at: 0 })?,
             &b.cells(Named { entity: Entity::ROOT, at: 0 })?,
         );
-        return Ok(json!({"node": family.table_name(Entity::ROOT), "how": "another value", "difference": cells}));
+        return Ok(Difference { shown: cells, ..Difference::of(family.table_name(Entity::ROOT), ANOTHER_VALUE) });
     }
     for entity in family.all().filter(|entity| *entity != Entity::ROOT) {
         let name = family.table_name(entity);
         let (only_a, only_b) = unmatched(a.digest.nodes.get(entity), b.digest.nodes.get(entity));
         let Some((of_a, of_b)) = pair((a, &only_a), (b, &only_b), entity) else { continue };
-        let ids = json!({"a": a.id(entity, of_a), "b": b.id(entity, of_b)});
+        let ids = Some([a.id(entity, of_a), b.id(entity, of_b)].map(|id| id.map(RowKey::Text)));
         let (Some(of_a), Some(of_b)) = (of_a, of_b) else {
-            let how = if of_a.is_none() { "only in b" } else { "only in a" };
-            return Ok(json!({"node": name, "id": ids, "how": how}));
+            let how = if of_a.is_none() { ONLY_IN_B } else { ONLY_IN_A };
+            return Ok(Difference { ids, ..Difference::of(name, how) });
         };
         let row = |side: &Side<'_>, at: usize| side.digest.rows.get(entity).get(at).copied();
         if row(a, of_a) != row(b, of_b) {
             let cells = differing(&a.cells(Named { entity, at: of_a })?, &b.cells(Named { entity, at: of_b })?);
-            return Ok(json!({"node": name, "id": ids, "how": "another value", "difference": cells}));
+            return Ok(Difference { ids, shown: cells, ..Difference::of(name, ANOTHER_VALUE) });
         }
-        return Ok(json!({"node": name, "id": ids, "how": "other rows hang on it, or it is tied to others"}));
+        return Ok(Difference { ids, ..Difference::of(name, "other rows hang on it, or it is tied to others") });
     }
-    Ok(json!({"node": family.table_name(Entity::ROOT), "how": "other rows hang on it"}))
+    Ok(Difference::of(family.table_name(Entity::ROOT), "other rows hang on it"))
 }
 
 /// The positions on either side whose digests have no partner on the other.
@@ -125,26 +117,23 @@ fn encoded(value: &Value) -> Vec<u8> {
 }
 
 /// The first cell that differs.
-fn differing(a: &Cells, b: &Cells) -> Option<Json> {
+fn differing(a: &Cells, b: &Cells) -> Option<Shown> {
     let value =
         |cells: &Cells, name: &str| cells.iter().find(|(column, _)| column == name).map(|(_, value)| value.clone());
     for (name, of_a) in a {
         let of_b = value(b, name).unwrap_or(Value::Null);
         if encoded(of_a) != encoded(&of_b) {
-            return Some(json!({"column": name, "a": of_a.borrow().describe(), "b": of_b.borrow().describe()}));
+            let values = [of_a, &of_b].map(|value| Some(value.borrow().describe()));
+            return Some(Shown { column: Some(name.clone()), values });
         }
     }
     None
 }
 
 impl Side<'_> {
-    fn counts(&self) -> Json {
-        self.rows
-            .counts
-            .iter()
-            .map(|c| (c.table.name.to_owned(), json!(c.rows)))
-            .collect::<serde_json::Map<_, _>>()
-            .into()
+    fn compared(&self, experiment_id: i64) -> Compared {
+        let tables = self.rows.counts.iter().map(|c| (c.table.name, c.rows)).collect();
+        Compared { experiment_id, digest: self.digest.experiment, tables }
     }
 
     fn id(&self, entity: Entity, at: Option<usize>) -> Option<String> {

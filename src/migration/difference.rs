@@ -5,8 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value as Json, json};
-
+use super::comparison::{ANOTHER_LINK, ANOTHER_VALUE, Difference, ONLY_IN_A, ONLY_IN_B, Shown};
 use crate::database::{ColumnLayout, Connection, Layout, Row};
 use crate::digest::{Bare, Hash, encode_value, hex, row_digest};
 use crate::error::Result;
@@ -40,7 +39,7 @@ pub fn cells(shape: &Shape<'_>, row: &dyn Row) -> Result<Cells> {
 }
 
 /// The first column in which two rows differ.
-pub fn cell_difference(a: &Cells, b: &Cells) -> Option<Json> {
+pub fn cell_difference(a: &Cells, b: &Cells) -> Option<Shown> {
     let value = |cells: &Cells, column: &str| -> Option<(Hash, String)> {
         cells.iter().find(|(name, ..)| name == column).map(|(_, form, shown)| (*form, shown.clone()))
     };
@@ -54,7 +53,7 @@ pub fn cell_difference(a: &Cells, b: &Cells) -> Option<Json> {
     for column in columns {
         let (of_a, of_b) = (value(a, column).unwrap_or_else(null), value(b, column).unwrap_or_else(null));
         if of_a.0 != of_b.0 {
-            return Some(json!({"column": column, "a": of_a.1, "b": of_b.1}));
+            return Some(Shown { column: Some(column.clone()), values: [Some(of_a.1), Some(of_b.1)] });
         }
     }
     None
@@ -357,7 +356,7 @@ fn first_surplus<'a>(a: NodeRows<'a>, b: NodeRows<'a>, job: &Job) -> Result<(Pai
 }
 
 /// The first row, in the order of tables and keys, that only one of the nodes has or that differs.
-pub fn first_row_difference(a: NodeRows<'_>, b: NodeRows<'_>, job: &Job) -> Result<Option<Json>> {
+pub fn first_row_difference(a: NodeRows<'_>, b: NodeRows<'_>, job: &Job) -> Result<Option<Difference>> {
     let (mut pair, [of_a, of_b]) = first_surplus(a, b, job)?;
     let Some(place) = of_a.as_ref().or(of_b.as_ref()) else { return Ok(None) };
     let table = pair.order.get(place.table).copied().unwrap_or_default();
@@ -366,20 +365,18 @@ pub fn first_row_difference(a: NodeRows<'_>, b: NodeRows<'_>, job: &Job) -> Resu
         None => Ok(None),
     };
     let (mine, theirs) = (shown(&mut pair.a, &of_a)?, shown(&mut pair.b, &of_b)?);
-    let report = match (mine, theirs) {
-        (Some((shown_a, a)), Some((shown_b, b))) => match cell_difference(&a, &b) {
-            Some(difference) => json!({"how": "another value", "difference": difference}),
+    let rows = |a, b| Shown { column: None, values: [a, b] };
+    let (how, difference) = match (mine, theirs) {
+        (Some((shown_a, a)), Some((shown_b, b))) => {
             // A link to a row that does not exist has no cells.
-            None => json!({"how": "another value", "difference": {"a": shown_a, "b": shown_b}}),
-        },
-        (Some((shown, _)), None) => json!({"how": "only in a", "difference": {"a": shown, "b": null}}),
-        (None, b) => json!({"how": "only in b", "difference": {"a": null, "b": b.map(|(shown, _)| shown)}}),
+            let differing = cell_difference(&a, &b).unwrap_or_else(|| rows(Some(shown_a), Some(shown_b)));
+            (ANOTHER_VALUE, differing)
+        }
+        (Some((shown, _)), None) => (ONLY_IN_A, rows(Some(shown), None)),
+        (None, b) => (ONLY_IN_B, rows(None, b.map(|(shown, _)| shown))),
     };
-    let mut named = json!({"node": table, "row": place.key});
-    if let (Some(object), Json::Object(members)) = (named.as_object_mut(), report) {
-        object.extend(members);
-    }
-    Ok(Some(named))
+    let row = Some(place.key.clone());
+    Ok(Some(Difference { row, shown: Some(difference), ..Difference::of(table, how) }))
 }
 
 /// The first link of an extra column that leads elsewhere in one of the nodes, or that only one has.
@@ -387,7 +384,7 @@ pub fn first_link_difference<'a>(
     a: NodeRows<'a>,
     b: NodeRows<'a>,
     job: &Job,
-) -> Result<(Option<Json>, [NodeRows<'a>; 2])> {
+) -> Result<(Option<Difference>, [NodeRows<'a>; 2])> {
     if !(a.layout.has_links() || b.layout.has_links()) {
         return Ok((None, [a, b]));
     }
@@ -403,11 +400,10 @@ pub fn first_link_difference<'a>(
     let row = |link: &Option<ShownLink>| link.as_ref().map(|link| link.row.clone());
     let meaning =
         |link: &Option<ShownLink>| link.as_ref().map_or_else(|| "NULL".to_owned(), |link| link.meaning.clone());
-    let found = json!({
-        "node": table,
-        "rows": {"a": row(&mine), "b": row(&theirs)},
-        "how": "another link",
-        "difference": {"column": column, "a": meaning(&mine), "b": meaning(&theirs)},
-    });
+    let found = Difference {
+        rows: Some([row(&mine), row(&theirs)]),
+        shown: Some(Shown { column, values: [Some(meaning(&mine)), Some(meaning(&theirs))] }),
+        ..Difference::of(table, ANOTHER_LINK)
+    };
     Ok((Some(found), [pair.a, pair.b]))
 }

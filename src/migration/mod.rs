@@ -8,10 +8,12 @@
 
 mod compare;
 mod compare_named;
+mod comparison;
 mod copy;
 mod difference;
 mod duplicates;
 mod endpoints;
+mod migration_plan;
 mod options;
 mod plan;
 mod preflight;
@@ -21,6 +23,10 @@ mod result;
 mod run;
 
 pub use compare::{compare, compare_states};
+pub use comparison::{Compared, Comparison, Difference, RowKey, RowKeys, Shown};
+pub use migration_plan::{
+    ExtraColumn, FilledColumn, MigrationPlan, OddValues, PlannedDuplicate, PlannedTable, Stopping,
+};
 pub use options::{ManagerServices, MigrateOptions, Strategy};
 
 pub use plan::plan;

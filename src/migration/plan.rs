@@ -7,11 +7,13 @@ use serde_json::{Value as Json, json};
 
 use super::duplicates::Duplicates;
 use super::endpoints::Endpoints;
+use super::migration_plan::{
+    ExtraColumn, FilledColumn, MigrationPlan, OddValues, PlannedDuplicate, PlannedTable, Stopping,
+};
 use super::options::{MigrateOptions, Strategy};
 use super::prepare::Prepared;
 use super::run::{algorithm, left_behind, warnings};
 use crate::database::{Connection, Database, Next, Reading, State, TableLayout, Watches};
-use crate::digest::hex;
 use crate::error::{Domain, Result};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, quote};
@@ -36,14 +38,14 @@ fn percent_locked(strategy: Strategy, same: bool) -> u64 {
     }
 }
 
-/// The plan as a JSON object, schema `expmig.plan/1`.
+/// The plan.
 pub fn plan(
     source: &Database,
     target: Option<&Database>,
     experiment: i64,
     mut options: MigrateOptions,
     (checks, transformations): (RunChecks<'_>, &Transformations),
-) -> Result<Json> {
+) -> Result<MigrationPlan> {
     options.check()?;
     let transformation = options.transformation(transformations)?;
     let job = Job::new(Domain::Migration, options.progress.take(), options.cancel.take());
@@ -97,7 +99,7 @@ fn describe(
     (prepared, found): (&Prepared, &Duplicates),
     (options, locks): (&MigrateOptions, Json),
     job: &Arc<Job>,
-) -> Result<Json> {
+) -> Result<MigrationPlan> {
     job.begin("estimating the size")?;
     let mut bytes = 0;
     let mut total = 0;
@@ -107,12 +109,12 @@ fn describe(
             continue;
         }
         total += counts.rows + counts.unsound;
-        tables.push(json!({"table": counts.table.name, "rows": counts.rows, "unsound": counts.unsound}));
+        tables.push(PlannedTable { table: counts.table.name, rows: counts.rows, unsound: counts.unsound });
         if let Some(table) = prepared.effective.layout.table(counts.table.name) {
             bytes += counts.rows * row_bytes(ends.source, table)?;
         }
     }
-    let extra_columns: Json = ends
+    let extra_columns = ends
         .source_layout
         .tables
         .iter()
@@ -131,20 +133,25 @@ fn describe(
                 } else {
                     "missing in the target"
                 };
-                json!({"table": table.schema.name, "column": column.name, "type": column.declared, "fate": fate})
+                let (column, declared) = (column.name.clone(), column.declared.clone());
+                ExtraColumn { table: table.schema.name, column, declared, fate }
             })
         })
         .collect();
-    let filled: Json = ends
+    let filled_columns = ends
         .target_layout
         .filled
         .iter()
-        .map(|filled| json!({"table": filled.table.name, "column": filled.column.name, "counter": filled.column.counter}))
+        .map(|filled| FilledColumn {
+            table: filled.table.name,
+            column: filled.column.name.clone(),
+            counter: filled.column.counter,
+        })
         .collect();
-    let duplicates: Json = found
+    let duplicates = found
         .found
         .iter()
-        .map(|duplicate| json!({"experiment_id": duplicate.experiment, "proven": duplicate.proven}))
+        .map(|duplicate| PlannedDuplicate { experiment_id: duplicate.experiment, proven: duplicate.proven })
         .collect();
     let problems = &prepared.selection.problems;
     let mut said = warnings(found, (prepared.quality.as_ref(), &prepared.fit), options, problems.count);
@@ -152,35 +159,33 @@ fn describe(
     said.extend(left_behind(ends, prepared));
     let quality = prepared.quality.as_ref();
     let free = ends.target.free_bytes();
-    Ok(json!({
-        "schema": "expmig.plan/1",
-        "source_experiment_id": ends.experiment,
-        "target_experiment_id": options.target_experiment,
-        "strategy": options.strategy.name(),
-        "same_database": ends.same,
-        "items_total": total,
-        "tables": tables,
-        "extra_columns": extra_columns,
-        "filled_columns": filled,
-        "extra_tables": ends.source_layout.extra_tables,
-        "unsound": {"count": problems.count, "rows": problems.first},
-        "odd_values": quality.map(|quality| json!({"count": quality.total(), "values": quality.issues()})),
-        "validation": prepared.validated.as_ref().map(|validated| {
+    Ok(MigrationPlan {
+        source_experiment_id: ends.experiment,
+        target_experiment_id: options.target_experiment,
+        strategy: options.strategy,
+        same_database: ends.same,
+        items_total: total,
+        tables,
+        extra_columns,
+        filled_columns,
+        extra_tables: ends.source_layout.extra_tables.clone(),
+        unsound: problems.clone(),
+        odd_values: quality.map(|quality| OddValues { count: quality.total(), first: quality.issues().to_vec() }),
+        validation: prepared.validated.as_ref().map(|validated| {
             let (errors, warnings) = validated.stopping_count();
-            json!({"errors": errors, "warnings": warnings, "issues": validated.stopping().collect::<Vec<_>>()})
+            Stopping { errors, warnings, issues: validated.stopping().cloned().collect() }
         }),
-        "lossy": prepared.fit.to_json(),
-        "transformation": ends.rewriter.as_ref().map(|rewriter| rewriter.borrow().result().to_json()),
-        "duplicates": duplicates,
-        "warnings": said,
-        "digest": {
-            "algorithm": algorithm(prepared),
-            "source": prepared.source_digest.as_ref().map(|digest| hex(&digest.experiment)),
-            "as_stored": prepared.expected.as_ref().map(|digest| hex(&digest.experiment)),
-        },
-        "locks": locks,
-        "space": {"needed_bytes": bytes, "free_bytes": free, "enough": free.map(|free| free > bytes)},
-    }))
+        fit: prepared.fit.clone(),
+        transformation: ends.rewriter.as_ref().map(|rewriter| rewriter.borrow().result().clone()),
+        duplicates,
+        warnings: said,
+        digest_algorithm: algorithm(prepared),
+        source_digest: prepared.source_digest.as_ref().map(|digest| digest.experiment),
+        expected_digest: prepared.expected.as_ref().map(|digest| digest.experiment),
+        locks,
+        needed_bytes: bytes,
+        free_bytes: free,
+    })
 }
 
 /// About how many bytes one row of a table takes, its primary key's index included.

@@ -124,7 +124,7 @@ fn read(
                 Err(error) if error.status() == Status::Validation => {
                     Some(serde_json::json!({"equal": null, "refused": error.message()}))
                 }
-                other => Some(other?),
+                other => Some(other?.to_json()),
             }
         }
         _ => None,

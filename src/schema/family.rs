@@ -81,6 +81,7 @@ pub enum Call {
     Import,
     Transform,
     Widen,
+    Metrics,
     SnapshotOnServer,
 }
 
@@ -96,6 +97,7 @@ impl Call {
             Call::Import => "importing an experiment",
             Call::Transform => "transforming metrics",
             Call::Widen => "widening columns",
+            Call::Metrics => "reading metrics as columns",
             Call::SnapshotOnServer => "making or restoring a snapshot of a server's schema",
         }
     }

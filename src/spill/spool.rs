@@ -26,8 +26,17 @@ pub struct Spool {
 impl Spool {
     /// Adds a row.
     pub fn push(&mut self, cells: &CellBuffer) -> Result<()> {
-        self.back.extend_from_slice(&(cells.len() as u32).to_le_bytes());
-        for value in cells.iter() {
+        self.push_each(cells.len(), cells.iter())
+    }
+
+    /// Adds a row of these values.
+    pub fn push_values(&mut self, values: &[ValueRef<'_>]) -> Result<()> {
+        self.push_each(values.len(), values.iter().copied())
+    }
+
+    fn push_each<'v>(&mut self, count: usize, values: impl Iterator<Item = ValueRef<'v>>) -> Result<()> {
+        self.back.extend_from_slice(&(count as u32).to_le_bytes());
+        for value in values {
             encode(value, &mut self.back);
         }
         if self.back.len() < PIECE {

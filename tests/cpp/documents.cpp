@@ -95,6 +95,8 @@ static void snapshots_are_a_range() {
     const snapshot details = small.snapshot_details("snapshot_" + first);
     CHECK(details.id == first && details.created_at == all[1].created_at && details.blake3 == all[1].blake3);
     CHECK_EQUAL(small.snapshots("before*").size(), 1u);
+    CHECK(has(small.snapshots_json("before*"), "\"schema\":\"expmig.snapshots/1\"") && has(small.snapshots_json(), second));
+    CHECK(has(small.undoable_json(), "\"transforms\":[]"));
     CHECK_EQUAL(small.snapshots_since(all[0].created_at).size(), 1u);
     CHECK_EQUAL(small.snapshots_since(before).size(), 2u);
     CHECK_EQUAL(small.snapshots_since(std::chrono::system_clock::now() + std::chrono::hours(1)).size(), 0u);
@@ -206,7 +208,33 @@ static void documents_travel() {
     CHECK_EQUAL(fresh.experiments().size(), before);
 }
 
+static void streams_are_released_once() {
+    const database opened = database::open("small.db");
+    arrow_stream stream = opened.query_arrow("SELECT ? AS a", {7});
+    arrow_stream moved = std::move(stream);
+    CHECK(stream.get()->release == nullptr && moved.get()->release != nullptr);
+    ArrowArray batch{};
+    CHECK_EQUAL(moved.get()->get_next(moved.get(), &batch), 0);
+    CHECK_EQUAL(static_cast<const std::int64_t *>(batch.children[0]->buffers[1])[0], 7);
+    batch.release(&batch);
+    metrics_options options;
+    options.metric_types = std::vector<std::string>{};
+    moved = manager(opened).metrics_arrow(options);
+    CHECK(moved.get()->get_next(moved.get(), &batch) == 0 && batch.release == nullptr);
+    options.metric_types = std::vector<std::string>{"accuracy"};
+    options.batches = options.epochs = false;
+    options.experiment_ids = std::vector<std::int64_t>{1};
+    options.misfit = misfits::column;
+    ArrowArrayStream given = manager(opened).metrics_arrow(options).give();
+    CHECK(given.get_next(&given, &batch) == 0 && batch.length == 1 && batch.n_children == 16);
+    batch.release(&batch);
+    given.release(&given);
+    options.experiment_ids->push_back(99);
+    CHECK(thrown_by<data_migration_error>([&] { manager(opened).metrics_arrow(options); }).status() == status::not_found);
+}
+
 int main() {
+    streams_are_released_once();
     json_is_read_as_it_is_written();
     times_are_read_to_the_microsecond();
     experiments_are_listed();

@@ -78,8 +78,21 @@ static void migrations_say_what_they_did() {
     open_options create;
     create.create = true;
     const manager target(database::open("target.db", create));
-    CHECK(has(source.plan_to(target, 1), "\"schema\":\"expmig.plan/1\""));
-    CHECK(has(source.plan(1), "\"same_database\":true"));
+    migration_plan plan = source.plan_to(target, 1);
+    CHECK(has(std::string(plan.to_json()), "\"schema\":\"expmig.plan/1\"") && !plan.same_database());
+    std::uint64_t planned = 0;
+    for (const planned_table &table : plan.tables())
+        planned += table.rows + table.unsound;
+    CHECK_EQUAL(planned, plan.items_total());
+    CHECK(plan.source_experiment_id() == 1 && !plan.target_experiment_id() && plan.strategy() == migration_strategy::balanced);
+    CHECK(plan.source_digest() == plan.as_stored_digest() && plan.source_digest());
+    CHECK(plan.extra_columns().empty() && plan.extra_tables().empty() && plan.transformation() == nullptr);
+    CHECK(plan.problem_count(plan_problem_kind::lossy) == 0 && plan.problems(plan_problem_kind::unsound).empty());
+    CHECK(plan.needed_bytes() > 0 && plan.free_bytes().value() > 0);
+    const std::size_t tables = plan.tables().size();
+    const migration_plan moved = std::move(plan);
+    CHECK(moved.tables().size() == tables && !moved.tables()[0].table.empty());
+    CHECK(source.plan(1).same_database());
     migrate_options options;
     options.snapshot = true;
     options.title_prefix = "copy of ";

@@ -30,12 +30,12 @@ macro_rules! programs {
 programs! {
     library error cancel options database manager experiment snapshot migrate callbacks reentrancy threads free_order shared_process
     fork forks descriptors
-    query validate checks transform export import report
+    query validate checks transform export import report objects arrow
     // Needs a function that release builds do not have.
     #[cfg(debug_assertions)] panic
 }
 
-const EXAMPLES: &[&str] = &["migrate", "validate", "snapshot", "export_import", "report"];
+const EXAMPLES: &[&str] = &["migrate", "validate", "snapshot", "export_import", "report", "interactive"];
 
 #[test]
 fn every_program_in_the_folders_is_run() {
@@ -111,6 +111,26 @@ fn the_example_writes_a_page_of_two_experiments() {
     check_example("report", &["digits.db", "page.html", "1", "2"], |output| {
         assert_eq!(output, "page.html: open it in a browser\n");
     });
+}
+
+#[test]
+fn the_example_shows_a_plan_and_copies_only_what_it_is_told_to() {
+    for (answer, end) in
+        [("y\n", "it is experiment 1\n"), ("n\n", "nothing was changed\n"), ("", "nothing was changed\n")]
+    {
+        let folder = tempfile::tempdir().unwrap();
+        let input = folder.path().join("answer");
+        fs::write(&input, answer).unwrap();
+        for way in USUAL {
+            let mut command = Command::new(combined().executable(way));
+            command.stdin(fs::File::open(&input).unwrap());
+            let arguments = ["example_interactive", "digits.db", "snapshots", "2", "new.db"];
+            let output = run(&mut command, &arguments, &way.to_string());
+            assert!(output.starts_with("experiment 1  "), "{output}");
+            assert!(output.contains("copying experiment 2: "), "{output}");
+            assert!(output.contains("  METRIC ") && output.ends_with(end), "{output}");
+        }
+    }
 }
 
 #[test]

@@ -96,7 +96,21 @@ fn the_headers_use_every_function_of_the_c_api() {
         headers.push_str(&fs::read_to_string(path).unwrap());
     }
     let used: BTreeSet<&str> = headers.split(|c: char| !(c.is_alphanumeric() || c == '_')).collect();
-    let missing: Vec<&String> = functions.iter().filter(|name| !used.contains(name.as_str())).collect();
+    // These answer a document of which the headers use the object.
+    let documents = [
+        "expmig_experiment_list",
+        "expmig_experiment_compare",
+        "expmig_snapshot_list",
+        "expmig_snapshot_details",
+        "expmig_migrate_plan",
+        "expmig_transform_undo",
+        "expmig_transform_list",
+        "expmig_import_experiment",
+        "expmig_import_experiment_from_file",
+        "expmig_import_experiment_from_string",
+    ];
+    let missing: Vec<&String> =
+        functions.iter().filter(|name| !used.contains(name.as_str()) && !documents.contains(&name.as_str())).collect();
     assert!(missing.is_empty(), "no header in bindings/cpp uses {missing:?}");
     // Nor do they use what is not there any more; the compiler says so of functions, this of flags and statuses.
     let constants = |text: &str| -> BTreeSet<String> {

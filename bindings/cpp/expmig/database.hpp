@@ -2,6 +2,7 @@
 #ifndef EXPMIG_DATABASE_HPP
 #define EXPMIG_DATABASE_HPP
 
+#include "arrow.hpp"
 #include "options.hpp"
 #include "value.hpp"
 
@@ -49,6 +50,11 @@ public:
     }
 
     void query(std::string_view sql, const row_callback &on_row) const { query(sql, {}, on_row); }
+
+    /** The same as a stream of Apache Arrow's, which needs the database no more. */
+    arrow_stream query_arrow(std::string_view sql, const parameters &params = {}) const {
+        return detail::query_arrow(get(), sql, params);
+    }
 
     /** Throws if the handle was moved from. */
     const expmig_database *get() const { return detail::held(database_.get()); }

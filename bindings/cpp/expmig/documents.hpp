@@ -1,11 +1,13 @@
-/* What the library says as JSON documents, as structs; each keeps what has no member here as `json` (docs/json-documents.md). */
+/* What the library says of a database, as structs; each keeps what has no member here as `json` (docs/json-documents.md). */
 #ifndef EXPMIG_DOCUMENTS_HPP
 #define EXPMIG_DOCUMENTS_HPP
 
 #include "json.hpp"
 
 #include <array>
+#include <chrono>
 #include <cstdint>
+#include <utility>
 
 namespace expmig {
 
@@ -35,6 +37,12 @@ struct experiment {
     std::uint64_t trials = 0, runs = 0;
 };
 
+/** How many rows a table has. */
+struct table_rows {
+    std::string table{};
+    std::uint64_t rows = 0;
+};
+
 struct snapshot {
     std::string id{};
     time_point created_at{};
@@ -48,6 +56,8 @@ struct snapshot {
     std::string blake3{};
     /** The name of the database's file, without its folder. */
     std::string database{};
+    std::string engine{};
+    std::vector<table_rows> tables{};
     std::string expmig_version{};
     std::string json{};
 };
@@ -84,9 +94,37 @@ struct cleanup_result {
     std::uint64_t left = 0;
 };
 
+/** One of the experiments that were compared. */
+struct compared_experiment {
+    std::int64_t experiment_id = 0;
+    expmig::digest digest{};
+    std::vector<table_rows> tables{};
+};
+
+/** Where two experiments first differ. Pairs are of the first and of the second. */
+struct difference {
+    std::string table{};
+    /** "another value", "another link", "only in a", "only in b", or a sentence. */
+    std::string how{};
+    /** Absent where whole rows differ. */
+    std::optional<std::string> column{};
+    /** What differs, as a person reads it. */
+    std::array<std::optional<std::string>, 2> values{};
+    /** Of a row of the hierarchy; 0 where there is none. */
+    std::array<std::int64_t, 2> ids{};
+    /** The same as texts, also where keys are texts. */
+    std::array<std::optional<std::string>, 2> keys{};
+    /** The keys of rows that hang on one of the hierarchy, and that one's table and ids. */
+    std::array<std::optional<std::string>, 2> rows{};
+    std::optional<std::string> within_table{};
+    std::array<std::int64_t, 2> within_ids{};
+};
+
 struct comparison {
     bool equal = false;
-    /** With both digests, and the first difference. */
+    compared_experiment a{}, b{};
+    std::optional<difference> first_difference{};
+    std::vector<std::string> warnings{};
     std::string json{};
 
     explicit operator bool() const noexcept { return equal; }
@@ -100,17 +138,45 @@ struct hierarchy_result {
     explicit operator bool() const noexcept { return valid; }
 };
 
+/** A value that was changed or left out, because the database cannot hold it. */
+struct loss {
+    std::string table{};
+    std::optional<std::string> row{}, column{};
+    std::string reason{};
+};
+
 struct import_result {
     std::int64_t experiment_id = 0;
+    /** The id that it has in the document. */
+    std::int64_t document_experiment_id = 0;
     /** Whether nothing was written because the database already had the same experiment. */
     bool skipped = false;
+    bool preserved_ids = false;
+    std::uint64_t items_processed = 0;
+    /** Metrics of an older document that are linked to nothing. */
+    std::uint64_t unlinked_metrics = 0;
+    std::vector<table_rows> tables{};
+    /** What the document says it was exported from. */
+    std::optional<std::string> source_database{};
+    /** In the document, and of what was written, as it was read back. */
+    std::optional<expmig::digest> document_digest{};
+    expmig::digest target_digest{};
+    /** Table and column. */
+    std::vector<std::pair<std::string, std::string>> added_columns{};
+    /** How many there are, and the first hundred. */
+    std::uint64_t lossy_count = 0;
+    std::vector<loss> losses{};
     std::vector<std::string> warnings{};
+    std::chrono::nanoseconds duration{};
     std::string json{};
 };
 
 struct undo_result {
     std::int64_t transform_id = 0;
     std::uint64_t metrics_restored = 0, copies_undone = 0, copies_kept = 0, metrics_skipped = 0;
+    /** The first hundred of those that were skipped: id, and why. */
+    std::vector<std::pair<std::int64_t, std::string>> skipped{};
+    std::chrono::nanoseconds duration{};
     std::string json{};
 };
 
@@ -129,68 +195,6 @@ inline std::vector<std::string> strings(const json &from) {
     std::vector<std::string> to;
     for (const json &one : from.elements())
         to.push_back(one.string());
-    return to;
-}
-
-inline experiment read_experiment(const json &from) {
-    experiment to;
-    to.id = from["id"].integer<std::int64_t>();
-    to.title = from["title"].optional_string();
-    to.description = from["description"].optional_string();
-    to.start_time = from["start_time"].optional_string();
-    to.update_time = from["update_time"].optional_string();
-    to.trials = from["trials"].integer<std::uint64_t>();
-    to.runs = from["runs"].integer<std::uint64_t>();
-    return to;
-}
-
-inline snapshot read_snapshot(const json &from) {
-    snapshot to;
-    to.id = from["id"].string();
-    to.created_at = read_time(from["created_at"].string());
-    to.description = from["description"].string();
-    to.metadata_json = from["metadata"].text();
-    to.rows = from["statistics"]["rows"].integer<std::uint64_t>();
-    to.size_bytes = from["size"].integer<std::uint64_t>();
-    to.blake3 = from["blake3"].string();
-    to.database = from["database"]["file_name"].string();
-    to.expmig_version = from["expmig_version"].string();
-    to.json = from.text();
-    return to;
-}
-
-inline snapshot_list read_snapshots(const json &from) {
-    snapshot_list to;
-    for (const json &one : from["snapshots"].elements())
-        to.snapshots.push_back(read_snapshot(one));
-    for (const json &one : from["broken"].elements())
-        to.broken.push_back({one["id"].string(), one["error"]["message"].string(), std::string(one.text())});
-    return to;
-}
-
-inline import_result read_import(std::int64_t experiment_id, std::string text) {
-    const json from(text);
-    import_result to{experiment_id, from["skipped"].boolean(), strings(from["warnings"]), {}};
-    to.json = std::move(text);
-    return to;
-}
-
-inline undo_result read_undo(std::string text) {
-    const json from(text);
-    const auto count = [&](std::string_view name) { return from[name].integer<std::uint64_t>(); };
-    undo_result to{from["transform_id"].integer<std::int64_t>(), count("metrics_restored"), count("copies_undone"),
-                   count("copies_kept"), count("metrics_skipped"), {}};
-    to.json = std::move(text);
-    return to;
-}
-
-inline undoable_transformation read_undoable(const json &from) {
-    undoable_transformation to;
-    to.id = from["id"].integer<std::int64_t>();
-    to.created_at = read_time(from["created_at"].string());
-    to.metrics = from["metrics"].integer<std::uint64_t>();
-    to.copied = from["copied"].integer<std::uint64_t>();
-    to.rules_json = from["rules"].text();
     return to;
 }
 

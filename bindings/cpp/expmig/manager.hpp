@@ -2,8 +2,10 @@
 #ifndef EXPMIG_MANAGER_HPP
 #define EXPMIG_MANAGER_HPP
 
+#include "arrow.hpp"
 #include "check.hpp"
 #include "database.hpp"
+#include "plan.hpp"
 #include "report.hpp"
 #include "results.hpp"
 #include "transformer.hpp"
@@ -44,16 +46,27 @@ public:
     }
 
     std::vector<experiment> experiments() const {
-        std::vector<experiment> all;
-        const std::string text = experiments_json();
-        for (const detail::json &one : detail::json(text)["experiments"].elements())
-            all.push_back(detail::read_experiment(one));
+        return detail::read_experiments(listed_experiments().get());
+    }
+
+    /** Experiments that cannot be listed, because their id is no integer: one line for each of the first hundred. */
+    std::vector<std::string> unlisted_experiments() const {
+        const auto list = listed_experiments();
+        std::vector<std::string> all;
+        for (std::size_t i = 0; i < expmig_experiments_unlisted_count(list.get()); ++i)
+            if (const char *line = expmig_experiments_unlisted_at(list.get(), i))
+                all.emplace_back(line);
         return all;
     }
 
     /** Schema "expmig.experiments/1". */
     std::string experiments_json() const {
-        return text([&](char **json, auto error) { return expmig_experiment_list(get(), json, error); });
+        return expmig_experiments_to_json(listed_experiments().get());
+    }
+
+    /** Metrics as a stream of Apache Arrow's, one row for each link to one (docs/arrow.md). */
+    arrow_stream metrics_arrow(const metrics_options &options = {}) const {
+        return detail::metrics_arrow(get(), options);
     }
 
     /**
@@ -72,12 +85,10 @@ public:
                        const job_options &options = {}) const {
         detail::call call;
         const auto settings = detail::to_c(options, call);
-        char *json = nullptr;
-        call.finish(expmig_experiment_compare(get(), experiment_id, other.get(), other_experiment_id, &settings, &json,
-                                              call.error()));
-        std::string text = detail::take(json);
-        const bool equal = detail::json(text)["equal"].boolean();
-        return {equal, std::move(text)};
+        const auto found = detail::made_by<expmig_comparison, expmig_comparison_free>(call, [&](auto made, auto error) {
+            return expmig_comparison_make(get(), experiment_id, other.get(), other_experiment_id, &settings, made, error);
+        });
+        return detail::read_comparison(found.get());
     }
 
     /** Checks the data. Defects of the data are not an error of the call: they are in the report. */
@@ -158,11 +169,17 @@ public:
         return list_snapshots(std::chrono::floor<std::chrono::microseconds>(since).time_since_epoch().count(), pattern);
     }
 
+    /** Schema "expmig.snapshots/1". */
+    std::string snapshots_json(std::optional<std::string_view> pattern = {}) const {
+        return expmig_snapshots_to_json(listed_snapshots(EXPMIG_TIME_UNKNOWN, pattern).get());
+    }
+
     snapshot snapshot_details(std::string_view snapshot_id) const {
         const detail::c_text id(snapshot_id);
-        const std::string json =
-            text([&](char **made, auto error) { return expmig_snapshot_details(get(), id.get(), made, error); });
-        return detail::read_snapshot(detail::json(json));
+        detail::call call;
+        const auto found = detail::made_by<expmig_snapshot, expmig_snapshot_free>(
+            call, [&](auto made, auto error) { return expmig_snapshot_read(get(), id.get(), made, error); });
+        return detail::read_snapshot(found.get());
     }
 
     /** Checks whether a snapshot is still as it was made. Throws if it is not. */
@@ -218,13 +235,13 @@ public:
         return migrate_into(target.get(), experiment_id, options);
     }
 
-    /** Reports what migrate would do: schema "expmig.plan/1". Writes nothing. */
-    std::string plan(std::int64_t experiment_id, const migrate_options &options = {}) const {
+    /** Reports what migrate would do. Writes nothing. */
+    migration_plan plan(std::int64_t experiment_id, const migrate_options &options = {}) const {
         return plan_into(nullptr, experiment_id, options);
     }
 
     /** Reports what migrate_to would do. */
-    std::string plan_to(const manager &target, std::int64_t experiment_id, const migrate_options &options = {}) const {
+    migration_plan plan_to(const manager &target, std::int64_t experiment_id, const migrate_options &options = {}) const {
         return plan_into(target.get(), experiment_id, options);
     }
 
@@ -251,20 +268,16 @@ public:
     undo_result undo(std::int64_t transform_id, const undo_options &options = {}) const {
         detail::call call;
         const auto settings = detail::to_c(options, call);
-        char *json = nullptr;
-        call.finish(expmig_transform_undo(get(), transform_id, &settings, &json, call.error()));
-        return detail::read_undo(detail::take(json));
+        const auto done = detail::made_by<expmig_undo, expmig_undo_free>(
+            call, [&](auto made, auto error) { return expmig_undo_run(get(), transform_id, &settings, made, error); });
+        return detail::read_undo(done.get());
     }
 
     /** Lists the transformations that can be undone, the newest first. */
-    std::vector<undoable_transformation> undoable() const {
-        const std::string json =
-            text([&](char **made, auto error) { return expmig_transform_list(get(), made, error); });
-        std::vector<undoable_transformation> all;
-        for (const detail::json &one : detail::json(json)["transforms"].elements())
-            all.push_back(detail::read_undoable(one));
-        return all;
-    }
+    std::vector<undoable_transformation> undoable() const { return detail::read_undoable(listed_transforms().get()); }
+
+    /** Schema "expmig.transforms/1". */
+    std::string undoable_json() const { return expmig_transforms_to_json(listed_transforms().get()); }
 
     /**
      * Keeps the undo log of the newest transformations and removes that of the others. Returns how many transformations can no longer be
@@ -349,23 +362,23 @@ public:
     /** Imports the experiment of a document while it reads the document, in one transaction. */
     import_result import_experiment(const read_callback &read, const import_options &options = {}) const {
         reading state{read, {}};
-        return imported(options, state.call, [&](auto settings, auto id, auto json, auto error) {
-            return expmig_import_experiment(get(), reading::give, &state, settings, id, json, error);
+        return imported(options, state.call, [&](auto settings, auto made, auto error) {
+            return expmig_import_run(get(), reading::give, &state, settings, made, error);
         });
     }
 
     import_result import_from_file(const std::filesystem::path &path, const import_options &options = {}) const {
         const detail::c_text name(detail::utf8(path));
         detail::call call;
-        return imported(options, call, [&](auto settings, auto id, auto json, auto error) {
-            return expmig_import_experiment_from_file(get(), name.get(), settings, id, json, error);
+        return imported(options, call, [&](auto settings, auto made, auto error) {
+            return expmig_import_run_from_file(get(), name.get(), settings, made, error);
         });
     }
 
     import_result import_from_string(std::string_view document, const import_options &options = {}) const {
         detail::call call;
-        return imported(options, call, [&](auto settings, auto id, auto json, auto error) {
-            return expmig_import_experiment_from_string(get(), document.data(), document.size(), settings, id, json, error);
+        return imported(options, call, [&](auto settings, auto made, auto error) {
+            return expmig_import_run_from_string(get(), document.data(), document.size(), settings, made, error);
         });
     }
 
@@ -416,10 +429,28 @@ private:
     }
 
     snapshot_list list_snapshots(std::int64_t since_us, const std::optional<std::string_view> &pattern) const {
+        return detail::read_snapshots(listed_snapshots(since_us, pattern).get());
+    }
+
+    detail::handle<expmig_snapshots, expmig_snapshots_free>
+    listed_snapshots(std::int64_t since_us, const std::optional<std::string_view> &pattern) const {
         const detail::optional_c_text glob(pattern);
-        const std::string json =
-            text([&](char **made, auto error) { return expmig_snapshot_list(get(), since_us, glob.get(), made, error); });
-        return detail::read_snapshots(detail::json(json));
+        detail::call call;
+        return detail::made_by<expmig_snapshots, expmig_snapshots_free>(call, [&](auto made, auto error) {
+            return expmig_snapshots_read(get(), since_us, glob.get(), made, error);
+        });
+    }
+
+    detail::handle<expmig_transforms, expmig_transforms_free> listed_transforms() const {
+        detail::call call;
+        return detail::made_by<expmig_transforms, expmig_transforms_free>(
+            call, [&](auto made, auto error) { return expmig_transforms_read(get(), made, error); });
+    }
+
+    detail::handle<expmig_experiments, expmig_experiments_free> listed_experiments() const {
+        detail::call call;
+        return detail::made_by<expmig_experiments, expmig_experiments_free>(
+            call, [&](auto made, auto error) { return expmig_experiments_read(get(), made, error); });
     }
 
     detail::thrown_exceptions &thrown() const {
@@ -444,12 +475,12 @@ private:
         return migration(made);
     }
 
-    std::string plan_into(const expmig_manager *target, std::int64_t experiment_id, const migrate_options &options) const {
+    migration_plan plan_into(const expmig_manager *target, std::int64_t experiment_id, const migrate_options &options) const {
         detail::call call(thrown());
         const detail::migrate_arguments settings(options, call);
-        char *json = nullptr;
-        call.finish(expmig_migrate_plan(get(), experiment_id, target, settings.get(), &json, call.error()));
-        return detail::take(json);
+        expmig_plan *made = nullptr;
+        call.finish(expmig_plan_make(get(), experiment_id, target, settings.get(), &made, call.error()));
+        return migration_plan(made);
     }
 
     template <class Run>
@@ -465,10 +496,9 @@ private:
     template <class Run>
     static import_result imported(const import_options &options, detail::call &call, Run run) {
         const auto settings = detail::to_c(options, call);
-        std::int64_t id = 0;
-        char *json = nullptr;
-        call.finish(run(&settings, &id, &json, call.error()));
-        return detail::read_import(id, detail::take(json));
+        const auto done = detail::made_by<expmig_import, expmig_import_free>(
+            call, [&](auto made, auto error) { return run(&settings, made, error); });
+        return detail::read_import(done.get());
     }
 
     /** Shared with the registered functions, which outlive a manager that is moved. */

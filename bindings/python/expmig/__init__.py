@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 _NAMES = {
     "DatabaseManager": "database",
     "Row": "database",
+    "Columns": "columns",
     "shares_sqlite": "database",
     "DataMigrationManager": "migration",
     "MigrationStrategy": "progress",
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from ._json import ExactNumber as ExactNumber
     from ._library import build_info as build_info
     from ._version import __version__ as __version__
+    from .columns import Columns as Columns
     from .compatibility import install_as_experiment_manager as install_as_experiment_manager
     from .database import DatabaseManager as DatabaseManager, Row as Row, shares_sqlite as shares_sqlite
     from .errors import (

@@ -70,6 +70,9 @@ class Database:
     def query(self, sql: str, parameters: Any) -> Any:
         return self.run(lambda: self.inner.query(sql, parameters))
 
+    def query_columns(self, sql: str, parameters: Any) -> Any:
+        return self.run(lambda: self.inner.query_columns(sql, parameters))
+
     def widen(self, apply: bool) -> Any:
         return self.run(lambda: self.inner.widen(apply))
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack
-from ctypes import POINTER, byref, c_int32, c_int64, c_uint8, c_uint64, c_void_p, pointer
-from typing import Any, Callable
+from ctypes import POINTER, byref, c_char_p, c_int32, c_int64, c_uint8, c_uint64, c_void_p, pointer
+from typing import TYPE_CHECKING, Any, Callable
 
 from . import _declarations as c
 from ._call import Call, Job, running
@@ -13,10 +13,15 @@ from ._handle import Handle
 from ._library import integer, lib, null, optional_text, options_of, path_text, taken, text
 from ._server import Secret
 
+if TYPE_CHECKING:
+    from .columns import Columns
+
 STRATEGIES = {
     "conservative": c.EXPMIG_STRATEGY_CONSERVATIVE, "balanced": c.EXPMIG_STRATEGY_BALANCED, "aggressive": c.EXPMIG_STRATEGY_AGGRESSIVE,
 }
 DUPLICATES = {"copy": c.EXPMIG_DUPLICATE_COPY, "skip": c.EXPMIG_DUPLICATE_SKIP, "error": c.EXPMIG_DUPLICATE_ERROR}
+MISFITS = {"error": c.EXPMIG_MISFIT_ERROR, "column": c.EXPMIG_MISFIT_COLUMN}
+LEVELS = {"results": c.EXPMIG_LEVEL_RESULTS, "epochs": c.EXPMIG_LEVEL_EPOCHS, "batches": c.EXPMIG_LEVEL_BATCHES}
 SECTIONS = {
     "foreign_keys": c.EXPMIG_VALIDATE_FOREIGN_KEYS, "metric_json": c.EXPMIG_VALIDATE_METRIC_JSON,
     "hierarchy": c.EXPMIG_VALIDATE_HIERARCHY, "registered_checks": c.EXPMIG_VALIDATE_REGISTERED_CHECKS,
@@ -80,6 +85,13 @@ class Database:
             call.run(lib.expmig_database_query, database, text(sql, "sql"), values, len(values), row_fn, None)
         return rows.columns, rows.rows
 
+    def query_columns(self, sql: str, parameters: Any) -> Columns:
+        from .columns import Columns, stream_of
+        values = values_of(parameters)
+        with self.handle as database, Call() as call:
+            stream = stream_of(lambda out: call.run(lib.expmig_query_arrow, database, text(sql, "sql"), values, len(values), out))
+        return Columns(stream, lambda: self.handle.closed)
+
     def manager(self, snapshot_dir: str, log: Callable[[int, str], None] | None) -> Manager:
         return Manager(self, snapshot_dir, log)
 
@@ -127,6 +139,24 @@ class Manager:
 
     def experiments(self) -> dict[str, Any]:
         return documented(lib.expmig_experiment_list, self.handle)
+
+    def metrics(
+        self, job: Job, *, experiment_ids: list[int] | None, metric_types: list[str] | None, levels: list[str] | None, misfit: str,
+    ) -> Columns:
+        from .columns import Columns, stream_of
+        with self.handle as manager, Call(job) as call:
+            options = call.options(c.expmig_metrics_options, misfit=chosen(MISFITS, misfit, "misfit"))
+            if levels is not None:
+                options.levels = sum({chosen(LEVELS, level, "a level") for level in levels})
+            if experiment_ids is not None:
+                options.experiment_ids, options.experiment_id_count = ids(experiment_ids, "experiment_ids")
+            if metric_types is not None:
+                encoded = [text(kind, f"metric_types[{at}]") for at, kind in enumerate(metric_types)]
+                # A selection of nothing is a pointer that is not NULL.
+                options.metric_types = (c_char_p * max(1, len(encoded)))(*encoded)
+                options.metric_type_count = len(encoded)
+            stream = stream_of(lambda out: call.run(lib.expmig_metrics_arrow, manager, byref(options), out))
+        return Columns(stream, lambda: self.handle.closed)
 
     def digest(self, experiment_id: int, job: Job) -> str:
         digest = (c_uint8 * c.EXPMIG_DIGEST_SIZE)()

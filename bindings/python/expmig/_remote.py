@@ -363,6 +363,10 @@ class Database:
         self.widen = partial(child.call, number, "widen")
         self._number = number
 
+    def query_columns(self, sql: str, parameters: Any) -> Any:
+        from .columns import not_apart
+        raise not_apart()
+
     def manager(self, snapshot_dir: str, log: Callable[[int, str], None] | None) -> Manager:
         number = self._child.call(self._number, "manager", snapshot_dir, None if log is None else self._child.keep(log))
         return Manager(self._child, number)
@@ -386,6 +390,10 @@ class Manager:
         if name.startswith("_"):
             raise AttributeError(name)
         return partial(self._child.call, self._number, name)
+
+    def metrics(self, job: Job, **asked: Any) -> Any:
+        from .columns import not_apart
+        raise not_apart()
 
     def register_check(self, name: str, check: Callable[[Any], Any]) -> None:
         self._register("check", name, check)

@@ -15,6 +15,7 @@ from .progress import ProgressCallback, reporting_to
 
 if TYPE_CHECKING:
     from ._call import Job
+    from .columns import Columns
 
 
 class Row(Tuple[Any, ...]):
@@ -174,6 +175,15 @@ class DatabaseManager:
         except DatabaseError as error:
             raise error.as_a(QueryError) from error.__cause__
         return [Row(columns, values) for values in rows]
+
+    def query_columns(self, sql: str, parameters: Sequence[Any] = ()) -> Columns:
+        """The same as columns: ``pyarrow.table(db.query_columns(sql))``, ``.to_pandas()``, ``.to_polars()``, without a loop. Raises QueryError, also for
+        a column with values of several types. Not with ``isolation="process"``."""
+        try:
+            made: Columns = self._database.query_columns(sql, list(parameters))
+        except DatabaseError as error:
+            raise error.as_a(QueryError) from error.__cause__
+        return made
 
     def experiments(self) -> list[dict[str, Any]]:
         """The experiments, by id: "id", "title", "description", "start_time", "update_time", "trials", "runs"."""

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Tuple, Union
 
 from . import _json
 from .database import DatabaseManager, Engine, adopted, engine_of
@@ -17,6 +17,9 @@ from .validation import DataValidator, HierarchyPreserver
 
 Path = Union[str, "os.PathLike[str]"]
 Document = Union[Dict[str, Any], str, bytes]
+
+if TYPE_CHECKING:
+    from .columns import Columns
 
 
 class DataMigrationManager:
@@ -73,6 +76,27 @@ class DataMigrationManager:
 
     def __exit__(self, *_failure: Any) -> None:
         self.close()
+
+    def metrics(
+        self,
+        experiment_ids: Optional[List[int]] = None,
+        metric_types: Optional[List[str]] = None,
+        *,
+        levels: Optional[List[str]] = None,
+        misfit: str = "error",
+        progress_callback: Optional[ProgressCallback] = None,
+        cancel: Any = None,
+    ) -> Columns:
+        """Metrics as columns, one row for each link to one (docs/arrow.md): ``manager.metrics().to_pandas()``.
+
+        ``experiment_ids``, ``metric_types``: only these; None is all. ``levels``: some of "results", "epochs" and "batches"; None is all. ``misfit``:
+        "error", or "column" for NULL and the text of the value in a second column. Not with ``isolation="process"``."""
+        job = self._job(progress_callback, cancel)
+        made: Columns = self._engine.manager.metrics(
+            job, experiment_ids=None if experiment_ids is None else list(experiment_ids),
+            metric_types=None if metric_types is None else list(metric_types), levels=None if levels is None else list(levels), misfit=misfit,
+        )
+        return made
 
     def list_experiments(self) -> List[Dict[str, Any]]:
         """The experiments, by id: "id", "title", "description", "start_time", "update_time", "trials", "runs".

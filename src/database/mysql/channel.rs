@@ -320,11 +320,15 @@ impl Channel {
     }
 
     /// Prepares a statement, which stays prepared; how many parameters it has.
-    pub fn look_at(&self, sql: &str) -> std::result::Result<usize, Failure> {
+    pub fn look_at(&self, sql: &str) -> std::result::Result<(usize, Vec<String>), Failure> {
         let state = &mut *self.state.borrow_mut();
         let mut connection = self.free(state)?;
-        let prepared =
-            state.patience.quietly(|| connection.prep(sql).map(|statement| usize::from(statement.num_params())));
+        let prepared = state.patience.quietly(|| {
+            connection.prep(sql).map(|statement| {
+                let names = Columns::of(&statement.columns()).names().map(str::to_owned).collect();
+                (usize::from(statement.num_params()), names)
+            })
+        });
         state.idle = Some(connection);
         prepared.map_err(|error| self.failed(state, error))
     }

@@ -184,7 +184,7 @@ impl MysqlConnection {
     }
 
     /// Has the server look at a statement without running it; how many parameters it has.
-    pub fn look_at(&self, sql: &str) -> std::result::Result<usize, Failure> {
+    pub fn look_at(&self, sql: &str) -> std::result::Result<(usize, Vec<String>), Failure> {
         self.settle()?;
         self.channel.look_at(sql)
     }

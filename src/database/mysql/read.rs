@@ -40,6 +40,7 @@ const READ_ONLY: u16 = 1792;
 struct MysqlRead<'c> {
     connection: &'c MysqlConnection,
     plain: Plain,
+    columns: Vec<String>,
     sql: String,
     /// Of its own, if none was running.
     state: Option<Transaction<'c>>,
@@ -55,13 +56,13 @@ pub fn prepare<'c>(connection: &'c MysqlConnection, sql: &str) -> Result<Box<dyn
     }
     let state = if connection.in_transaction() { None } else { Some(Transaction::read(connection)?) };
     let plain = rewrite(sql);
-    let wanted = connection.look_at(&plain.sql).map_err(|failure| failed(connection, sql, failure))?;
+    let (wanted, columns) = connection.look_at(&plain.sql).map_err(|failure| failed(connection, sql, failure))?;
     if wanted != plain.order.len() {
         return Err(invalid("the parameters of the SQL are not understood")
             .detail("sql", ValueRef::Text(sql.as_bytes()).describe())
             .hint("write parameters as ?, ?NUMBER or :NAME"));
     }
-    Ok(Box::new(MysqlRead { connection, plain, sql: sql.to_owned(), state }))
+    Ok(Box::new(MysqlRead { connection, plain, columns, sql: sql.to_owned(), state }))
 }
 
 /// What a statement would do beside reading; `None` if nothing.
@@ -88,6 +89,10 @@ fn refusal(sql: &str) -> Result<Option<String>> {
 impl ReadStatement for MysqlRead<'_> {
     fn parameters(&self) -> Vec<Option<String>> {
         self.plain.names.clone()
+    }
+
+    fn columns(&self) -> Result<Vec<String>> {
+        Ok(self.columns.clone())
     }
 
     fn run(&mut self, params: &[Value], each: EachRow<'_>) -> Result<()> {

@@ -437,11 +437,12 @@ impl Channel {
         Ok(tag.rsplit(' ').next().and_then(|count| count.parse().ok()).unwrap_or(0))
     }
 
-    /// Has the server look at a statement without running it; how many parameters it has.
-    pub fn look_at(&self, sql: &str, params: Vec<Oid>) -> std::result::Result<usize, Failure> {
+    /// Has the server look at a statement without running it; how many parameters it has, and the names of its columns.
+    pub fn look_at(&self, sql: &str, params: Vec<Oid>) -> std::result::Result<(usize, Vec<String>), Failure> {
         let state = &mut *self.ready()?;
         self.free(state)?;
-        Ok(self.prepare(state, sql, params)?.parameters.len())
+        let prepared = self.prepare(state, sql, params)?;
+        Ok((prepared.parameters.len(), prepared.columns.names()))
     }
 
     /// Forgets what is being loaded and read: everything is about to be undone.

@@ -41,6 +41,7 @@ const REFUSED_BEGINNINGS: [&str; 3] = ["PG_ADVISORY_", "PG_TRY_ADVISORY_", "PG_F
 struct PostgresRead<'c> {
     connection: &'c PostgresConnection,
     names: Vec<Option<String>>,
+    columns: Vec<String>,
     numbered: String,
     sql: String,
     /// Of its own, if none was running.
@@ -61,13 +62,14 @@ pub fn prepare<'c>(connection: &'c PostgresConnection, sql: &str) -> Result<Box<
         let looked = connection.channel.look_at(&plain.sql, Vec::new());
         looked.map_err(|failure| failed(connection, sql, failure))
     });
-    let wanted = looked?;
+    let (wanted, columns) = looked?;
     if wanted > plain.names.len() {
         return Err(invalid("the parameters of the SQL are not understood")
             .detail("sql", ValueRef::Text(sql.as_bytes()).describe())
             .hint("write parameters as ?, ?NUMBER, $NUMBER or :NAME"));
     }
-    Ok(Box::new(PostgresRead { connection, names: plain.names, numbered: plain.sql, sql: sql.to_owned(), state }))
+    let (names, numbered) = (plain.names, plain.sql);
+    Ok(Box::new(PostgresRead { connection, names, columns, numbered, sql: sql.to_owned(), state }))
 }
 
 /// What a statement would do beside reading; `None` if nothing.
@@ -96,6 +98,10 @@ fn refusal(sql: &str) -> Result<Option<String>> {
 impl ReadStatement for PostgresRead<'_> {
     fn parameters(&self) -> Vec<Option<String>> {
         self.names.clone()
+    }
+
+    fn columns(&self) -> Result<Vec<String>> {
+        Ok(self.columns.clone())
     }
 
     fn run(&mut self, params: &[Value], each: EachRow<'_>) -> Result<()> {

@@ -64,6 +64,10 @@ impl ReadStatement for SqliteRead<'_> {
         names.map(|at| self.statement.parameter_name(at).map(str::to_owned)).collect()
     }
 
+    fn columns(&self) -> Result<Vec<String>> {
+        Ok(self.columns.clone())
+    }
+
     fn run(&mut self, params: &[Value], each: EachRow<'_>) -> Result<()> {
         let wanted = self.statement.parameter_count();
         if params.len() != wanted {

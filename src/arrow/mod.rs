@@ -1,0 +1,20 @@
+//! Rows as columns, in the layout of Apache Arrow: for whoever takes a whole result without a loop over it. docs/arrow.md is the contract.
+//!
+//! [`query`] and [`metrics`] read all rows and put them aside, so that nothing of the database is kept waiting by who takes them, and so that
+//! what takes them can outlive every handle. [`Batches`] makes columns of them, a bounded number of rows at a time. The manager calls the
+//! first two; the C API hands the columns out, which is the one part that needs unsafe code.
+//!
+//! `field` says what a column is, `column` and `labels` build its buffers, `batches` fills them from the rows that were put aside.
+
+mod batches;
+mod column;
+mod field;
+mod labels;
+mod metrics;
+mod query;
+
+pub use batches::{Batch, Batches, MOST_ROWS};
+pub use column::{Column, Values};
+pub use field::{Field, Kind};
+pub use metrics::{Levels, MetricsOptions, Misfit, metrics};
+pub use query::query;
