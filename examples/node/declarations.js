@@ -63,6 +63,7 @@ const constants = Object.freeze({
     EXPMIG_IMPORT_ADD_COLUMNS: 4,
     EXPMIG_IMPORT_ALLOW_UNLINKED: 8,
     EXPMIG_IMPORT_ALLOW_LOSSY: 16,
+    EXPMIG_REPORT_HTML_REPLACE: 1,
     EXPMIG_TRANSFORM_DRY_RUN: 1,
     EXPMIG_PLAN_UNSOUND: 1,
     EXPMIG_PLAN_ODD_VALUES: 2,
@@ -277,6 +278,9 @@ const prototypes = Object.freeze({
     expmig_import_duration_ns: 'uint64_t expmig_import_duration_ns(const expmig_import *result)',
     expmig_import_to_json: 'const char * expmig_import_to_json(const expmig_import *result)',
     expmig_import_free: 'void expmig_import_free(expmig_import *result)',
+    expmig_report_html_options_init: 'expmig_status expmig_report_html_options_init(_Inout_ expmig_report_html_options *options, size_t size)',
+    expmig_report_html: 'expmig_status expmig_report_html(const expmig_manager **managers, const int64_t *experiment_ids, size_t count, const expmig_report_html_options *options, expmig_write_fn write_fn, void *user_data, _Out_ expmig_error **error)',
+    expmig_report_html_to_file: 'expmig_status expmig_report_html_to_file(const expmig_manager **managers, const int64_t *experiment_ids, size_t count, const char *path, const expmig_report_html_options *options, _Out_ expmig_error **error)',
     expmig_check_register: 'expmig_status expmig_check_register(const expmig_manager *manager, const char *name, expmig_check_fn check_fn, void *user_data, expmig_destroy_fn destroy, _Out_ expmig_error **error)',
     expmig_check_register_sql: 'expmig_status expmig_check_register_sql(const expmig_manager *manager, const char *name, const char *sql, _Out_ expmig_error **error)',
     expmig_check_unregister: 'expmig_status expmig_check_unregister(const expmig_manager *manager, const char *name, _Out_ expmig_error **error)',
@@ -537,6 +541,16 @@ function declare(koffi, library) {
         cancel: 'const expmig_cancel *',
     });
     koffi.pointer('expmig_read_fn', koffi.proto('int32_t', ['void *', 'size_t', 'void *', 'void *']));
+    koffi.struct('expmig_report_html_options', {
+        struct_size: 'uint32_t',
+        flags: 'uint32_t',
+        issue_limit: 'uint32_t',
+        file_mode: 'uint32_t',
+        title: 'const char *',
+        progress_fn: 'expmig_progress_fn',
+        progress_user_data: 'void *',
+        cancel: 'const expmig_cancel *',
+    });
     koffi.pointer('expmig_check_fn', koffi.proto('int32_t', ['void *', 'void *']));
     koffi.struct('expmig_transform_selection', {
         struct_size: 'uint32_t',
