@@ -5,6 +5,7 @@ mod beside;
 mod calls;
 mod faults;
 mod passwords;
+mod postgres;
 mod settings;
 #[path = "../support/mod.rs"]
 mod support;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What the client sends to make its changes durable.
-const COMMIT: &[u8] = b"\x07\0\0\0\x03COMMIT";
+const COMMIT: [&[u8]; 2] = [b"\x07\0\0\0\x03COMMIT", b"Q\0\0\0\x0bCOMMIT\0"];
 
 /// A way through the forwarder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -192,7 +192,8 @@ fn pump(shared: &Shared, way: Way, committing: &AtomicBool, mut from: impl Read 
 
 /// Whether the connection goes on.
 fn forward(shared: &Shared, way: Way, committing: &AtomicBool, bytes: &[u8], to: &mut impl Write) -> bool {
-    let commits = way == Way::ToServer && bytes.windows(COMMIT.len()).any(|window| window == COMMIT);
+    let sent = |commit: &&[u8]| bytes.windows(commit.len()).any(|window| window == *commit);
+    let commits = way == Way::ToServer && COMMIT.iter().any(sent);
     if commits {
         committing.store(true, Ordering::SeqCst);
     }

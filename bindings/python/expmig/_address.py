@@ -9,7 +9,7 @@ from ._server import Secret, mysql_url
 
 # A scheme. What is one and what a file name with a colon in it is the library's to tell.
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
-SERVER = re.compile(r"(mysql|mariadb)(\+[A-Za-z0-9_]+)?:", re.IGNORECASE)
+SERVER = re.compile(r"(mysql|mariadb|postgresql|postgres)(\+[A-Za-z0-9_]+)?:", re.IGNORECASE)
 # What Experiment Manager's own DatabaseManager takes along, and leaves unread, for a file.
 FOR_BOTH = ("host", "user", "password")
 
