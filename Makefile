@@ -6,6 +6,7 @@
 # make test-browser  the page of `expmig report` in Chromium, which is installed where it is missing; make pictures makes those of the README of it
 # make test-guests  the programs in Go and for Node (docs/go.md, docs/node.md); installs Go, Node and koffi where they are missing
 # make test-frames  results as columns in pandas, Polars, DuckDB and pyarrow (docs/arrow.md); installs them in an environment of their own
+# make test-mlflow  what MLflow's own package makes of its stores afterwards (docs/mlflow.md); installs it, which takes minutes
 # make generated    makes anew what is made of include/expmig.h and of the command and kept here, for a test compares it: declarations for koffi, man pages, docs/cli.md, completions
 # make large   the tests that take minutes and gigabytes of disk: a document of 2 GiB in less than 64 MiB of memory, a training beside jobs on
 #              2,000,000 metrics, every setting of a server at its most hostile, 200 forks beside writers, 200 interrupts of the command, a page of 10,000,000 values, 200 connections of each kind that a server ends and a score of its restarts, twenty migrations beside a tracker that writes
@@ -35,7 +36,7 @@ CARGOFLAGS ?=
 FEATURES = --features cli,postgres
 CFLAGS_EXAMPLE = -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror -Iinclude
 
-.PHONY: all demo test test-all test-browser pictures test-guests test-frames test-wheel wheel generated large fuzz sanitize tools bench check clean dist check-dist check-api install install-built uninstall notices
+.PHONY: all demo test test-all test-browser pictures test-guests test-frames test-wheel test-mlflow wheel generated large fuzz sanitize tools bench check clean dist check-dist check-api install install-built uninstall notices
 
 # What is installed has to be built first, and the tools that build it before that. Cargo uses all cores by itself.
 .NOTPARALLEL:
@@ -101,6 +102,15 @@ test-all: test-guests
 test-all: test-browser
 test-all: test-wheel
 test-all: test-frames
+test-all: test-mlflow
+
+# With MLflow's own package (some 850 MB): its client reads what was copied, goes on in it, and its upgrades change no digest.
+MLFLOW = mlflow==3.17.2
+test-mlflow:
+	$(PYTHON) -m venv $(TARGET)/mlflow
+	$(TARGET)/mlflow/bin/python -m pip install --quiet "$(MLFLOW)"
+	$(CARGO) build --locked $(FEATURES)
+	$(TARGET)/mlflow/bin/python tests/mlflow/with_mlflow.py $(TARGET)/debug/expmig
 
 # Tests of Python's, which `make test` runs too, where Go and koffi are there.
 test-guests: tools

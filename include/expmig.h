@@ -2415,6 +2415,9 @@ expmig_status expmig_migrate_plan(const struct expmig_manager *source,
  * columns, every value unchanged. Metrics and artifacts that are shared within the experiment are shared in the copy; the copy shares
  * nothing with the source. The call is one transaction of the target: a failure, a cancel or a crash leaves the target as it was.
  *
+ * An experiment of a store of MLflow's is copied into another SQLite store at the same version, with its runs, models, datasets and traces under the
+ * ids that they have (docs/mlflow.md); what is not available there is EXPMIG_UNSUPPORTED.
+ *
  * `source`, `experiment_id`: what to copy.
  * `target`: where to; NULL for the source's own database.
  * `options`: NULL for the defaults.

@@ -290,7 +290,7 @@ impl<D: Borrow<Database>> Manager<D> {
         }
         job.set_total(rows.total());
         job.begin("digesting")?;
-        Ok(digest::digest_named(connection, layout, &rows, job)?.experiment)
+        Ok(digest::digest_named(connection, layout, &rows, (job, true))?.experiment)
     }
 
     /// Runs one SELECT with bound parameters, and hands over row after row. SQL that does more than read is MISUSE.

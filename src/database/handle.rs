@@ -19,13 +19,14 @@ use super::widening::Widening;
 use crate::error::{Domain, Error, Result, Status};
 use crate::files::occupy_low_descriptors;
 use crate::progress::Job;
-use crate::schema::Call;
+use crate::schema::{Call, Family, default_family};
 use crate::values::Value;
 
 /// An open database. Reading uses a connection that cannot write. The first write opens a second connection, which can.
 pub struct Database {
     store: Box<dyn Store + Send>,
     options: OpenOptions,
+    family: &'static Family,
 }
 
 impl std::fmt::Debug for Database {
@@ -58,17 +59,23 @@ impl Database {
             .hint("give either EXPMIG_OPEN_CREATE or EXPMIG_OPEN_READONLY"));
         }
         let store = address.open(&options, job)?;
-        let database = Database { store, options };
+        let mut database = Database { store, options, family: default_family() };
         // A transaction waits for locks; a lone statement would not.
         let reader = database.reader()?;
         let watches = Watches::new(job, [reader, reader]);
         let state = Transaction::read(reader)?;
-        database.layout()?;
+        let family = database.layout()?.family;
         database.store.check_whole()?;
         drop(state);
         drop(watches);
         job.finish();
+        database.family = family;
         Ok(database)
+    }
+
+    /// The family of its tables, as they were when it was opened.
+    pub fn family(&self) -> &'static Family {
+        self.family
     }
 
     /// Whether a URL names a schema of a server.

@@ -9,7 +9,7 @@ use memchr::memmem;
 
 use super::encode::{encode_bytes, encode_value};
 use super::sum::{Hash, Sum};
-use crate::database::{Connection, Layout, Row, TableLayout};
+use crate::database::{Connection, Layout, Next, Row, TableLayout};
 use crate::error::{Domain, Error, Result};
 use crate::hierarchy::{Named, NamedRows, named_entity, unknown_experiment};
 use crate::progress::Job;
@@ -333,13 +333,36 @@ fn absent(table: &NamedTable<'_>, column: &Column) -> ValueRef<'static> {
         .unwrap_or(ValueRef::Null)
 }
 
+/// The digest of an experiment's own row, with these values in place of its own; `None` if it does not exist.
+pub fn root_row(
+    connection: &dyn Connection,
+    plan: &NamedTable<'_>,
+    experiment: i64,
+    instead: &[(&'static str, Value)],
+) -> Result<Option<Hash>> {
+    let table = plan.table;
+    let nothing = NamedRows::nothing(plan.family);
+    let mut digester = NamedDigester::new(&nothing);
+    let sql = format!("SELECT {} FROM {} WHERE {} = ?1", plan.columns().join(", "), quote(&table.name), table.id());
+    connection.query(&sql, &[Value::Integer(experiment)], &mut |row| {
+        digester.row(plan, (Named { entity: Entity::ROOT, at: 0 }, row, 0), instead)?;
+        Ok(Next::Stop)
+    })?;
+    Ok(digester.root)
+}
+
 /// The tables that the digest is of.
 pub fn digested(layout: &Layout) -> impl Iterator<Item = &TableLayout> {
     layout.tables.iter().filter(|table| matches!(table.schema.place, Place::Node(_) | Place::Below(_)))
 }
 
-/// Reads all rows and digests them.
-pub fn digest_named(connection: &dyn Connection, layout: &Layout, rows: &NamedRows, job: &Job) -> Result<NamedDigest> {
+/// Reads all rows and digests them. They are the job's items if they `count`.
+pub fn digest_named(
+    connection: &dyn Connection,
+    layout: &Layout,
+    rows: &NamedRows,
+    (job, count): (&Job, bool),
+) -> Result<NamedDigest> {
     if !layout.family.has_text_keys() {
         return Err(Error::internal(Domain::Database, "a family whose keys are no texts"));
     }
@@ -348,7 +371,7 @@ pub fn digest_named(connection: &dyn Connection, layout: &Layout, rows: &NamedRo
         let plan = NamedTable::new(layout.family, table);
         rows.scan(connection, (layout, table), (&plan.columns(), ""), job, &mut |named, row| {
             digester.row(&plan, (named, row, 1), &[])?;
-            job.advance()
+            if count { job.advance() } else { job.pulse() }
         })?;
     }
     digester.finish()

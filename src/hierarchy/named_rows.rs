@@ -21,7 +21,7 @@ pub struct Named {
 /// Rows that tie something of the experiment to something that is not: they are none of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Astray {
-    pub table: &'static str,
+    pub table: String,
     pub rows: u64,
 }
 
@@ -30,6 +30,12 @@ impl Astray {
     pub fn message(&self) -> String {
         let Astray { table, rows } = self;
         format!("{rows} rows of {table} tie something of the experiment to what is none of it, and stay behind")
+    }
+
+    /// The same of rows of a table that is none of an experiment's.
+    pub fn message_behind(&self) -> String {
+        let Astray { table, rows } = self;
+        format!("{rows} rows of {table} hang on the experiment, are no part of a copy, and stay behind")
     }
 }
 
@@ -105,14 +111,7 @@ impl NamedRows {
     /// Finds the rows. The experiment's own row is not looked at.
     pub fn read(connection: &dyn Connection, layout: &Layout, experiment: i64, job: &Job) -> Result<NamedRows> {
         let family = layout.family;
-        let mut rows = NamedRows {
-            family,
-            experiment,
-            ids: ByEntity::new(family),
-            parents: ByEntity::new(family),
-            counts: Vec::new(),
-            astray: Vec::new(),
-        };
+        let mut rows = NamedRows { experiment, ..NamedRows::nothing(family) };
         for entity in family.all().filter(|entity| *entity != Entity::ROOT) {
             rows.read_keys(connection, layout, entity, job)?;
         }
@@ -122,6 +121,12 @@ impl NamedRows {
             }
         }
         Ok(rows)
+    }
+
+    /// No rows.
+    pub fn nothing(family: &'static Family) -> NamedRows {
+        let (ids, parents) = (ByEntity::new(family), ByEntity::new(family));
+        NamedRows { family, experiment: 0, ids, parents, counts: Vec::new(), astray: Vec::new() }
     }
 
     fn read_keys(&mut self, connection: &dyn Connection, layout: &Layout, entity: Entity, job: &Job) -> Result<()> {
@@ -161,7 +166,7 @@ impl NamedRows {
             );
             let rows = connection.query_integer(&sql, &[Value::Integer(self.experiment)])?.unwrap_or(0);
             if let Some(rows) = u64::try_from(rows).ok().filter(|rows| *rows > 0) {
-                self.astray.push(Astray { table: table.schema.name, rows });
+                self.astray.push(Astray { table: table.schema.name.to_owned(), rows });
             }
         }
         Ok(())
@@ -193,6 +198,45 @@ impl NamedRows {
             }
             (_, None) => Ok(None),
         }
+    }
+
+    /// The rows of tables that are none of an experiment's and that hang on something of this one by a foreign key.
+    pub fn left_behind(&self, connection: &dyn Connection, layout: &Layout) -> Result<Vec<Astray>> {
+        let mut behind: Vec<Astray> = Vec::new();
+        for key in &layout.foreign_keys {
+            let (None, Some(parent)) = (key.table.known(layout.family), key.parent.known(layout.family)) else {
+                continue;
+            };
+            let ([(column, above)], Some(entity)) = (key.columns.as_slice(), parent.entity()) else { continue };
+            let is_id = parent.id_column().is_some_and(|id| id.name.eq_ignore_ascii_case(above));
+            let known = behind.iter().any(|astray| astray.table == key.table.name);
+            if !is_id || known || key.unnamed || key.table.schema.is_some() {
+                continue;
+            }
+            let Some(members) = members(layout, entity, 0)? else { continue };
+            let sql = format!(
+                "SELECT count(*) FROM {} AS t WHERE t.{} IN ({members})",
+                quote(&key.table.name),
+                quote(column)
+            );
+            let rows = connection.query_integer(&sql, &[Value::Integer(self.experiment)])?;
+            if let Some(rows) = rows.and_then(|rows| u64::try_from(rows).ok()).filter(|rows| *rows > 0) {
+                behind.push(Astray { table: key.table.name.clone(), rows });
+            }
+        }
+        Ok(behind)
+    }
+
+    /// How many rows there are that say again what others say.
+    pub fn derived(&self, connection: &dyn Connection, layout: &Layout) -> Result<u64> {
+        let mut total = 0;
+        for table in layout.tables.iter().filter(|table| matches!(table.schema.place, Place::Derived(_))) {
+            let Some(condition) = NamedRows::of_table(layout, table)? else { continue };
+            let sql = format!("SELECT count(*) FROM {} AS t WHERE {condition}", quote(&table.name));
+            let rows = connection.query_integer(&sql, &[Value::Integer(self.experiment)])?;
+            total += rows.and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0);
+        }
+        Ok(total)
     }
 
     /// The keys of an entity's rows.

@@ -10,6 +10,7 @@ use super::endpoints::Endpoints;
 use super::migration_plan::{
     ExtraColumn, FilledColumn, MigrationPlan, OddValues, PlannedDuplicate, PlannedTable, Stopping,
 };
+use super::named::plan_named;
 use super::options::{MigrateOptions, Strategy};
 use super::prepare::Prepared;
 use super::run::{algorithm, left_behind, warnings};
@@ -46,6 +47,9 @@ pub fn plan(
     mut options: MigrateOptions,
     (checks, transformations): (RunChecks<'_>, &Transformations),
 ) -> Result<MigrationPlan> {
+    if source.family().has_text_keys() {
+        return plan_named((source, target), experiment, options, checks, row_bytes);
+    }
     options.check()?;
     let transformation = options.transformation(transformations)?;
     let job = Job::new(Domain::Migration, options.progress.take(), options.cancel.take());

@@ -53,6 +53,11 @@ pub struct Preflight {
 }
 
 impl Preflight {
+    /// Counts a loss, and keeps it if it is among the first.
+    pub fn note(&mut self, loss: Loss) {
+        self.add(loss);
+    }
+
     fn add(&mut self, loss: Loss) {
         self.count += 1;
         if self.first.len() < KEPT {

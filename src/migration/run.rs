@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::copy::{Copier, NewIds};
 use super::duplicates::Duplicates;
 use super::endpoints::Endpoints;
+use super::named::migrate_named;
 use super::options::{ManagerServices, MigrateOptions, Strategy};
 use super::preflight::Preflight;
 use super::prepare::{Prepared, Validated};
@@ -30,6 +31,9 @@ pub fn migrate(
     mut options: MigrateOptions,
     helpers: ManagerServices<'_>,
 ) -> Result<MigrationResult> {
+    if source.family().has_text_keys() {
+        return migrate_named(source, target, experiment, options, helpers);
+    }
     options.check()?;
     let transformation = options.transformation(helpers.transformations)?;
     let job = Job::new(Domain::Migration, options.progress.take(), options.cancel.take());

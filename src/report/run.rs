@@ -17,6 +17,7 @@ use crate::exchange::{Output, Sink};
 use crate::hierarchy::{Scope, Selection, experiment_exists};
 use crate::migration::compare_states;
 use crate::progress::Job;
+use crate::schema::Call;
 use crate::validation::{ValidateOptions, validate_state};
 
 const DOMAIN: Domain = Domain::ImportExport;
@@ -143,6 +144,7 @@ fn read_one(
     let layout = subject.database.checked(connection.layout()?)?;
     let family = layout.family;
     let drawn = Drawn::of(family)?;
+    layout.require(Call::Report, DOMAIN)?;
     experiment_exists(connection, &layout, subject.experiment).map_err(|error| error.in_domain(DOMAIN))?;
     job.begin("counting")?;
     let mut selection = Selection::read(connection, &layout, subject.experiment, Scope::default(), job)?;

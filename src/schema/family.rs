@@ -82,6 +82,7 @@ pub enum Call {
     Transform,
     Widen,
     Metrics,
+    Report,
     SnapshotOnServer,
 }
 
@@ -98,6 +99,7 @@ impl Call {
             Call::Transform => "transforming metrics",
             Call::Widen => "widening columns",
             Call::Metrics => "reading metrics as columns",
+            Call::Report => "a page of an experiment",
             Call::SnapshotOnServer => "making or restoring a snapshot of a server's schema",
         }
     }

@@ -55,11 +55,11 @@ pub static MLFLOW: Family = Family {
         identity: &["experiment_id", "name", "creation_time"],
     },
     lacks: &[
-        Call::Migrate,
         Call::Export,
         Call::Import,
         Call::Transform,
         Call::Widen,
+        Call::Report,
         Call::Metrics,
         Call::SnapshotOnServer,
     ],

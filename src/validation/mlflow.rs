@@ -6,10 +6,11 @@
 use super::issue::{Issue, IssueKind};
 use super::report::Collector;
 use super::table_scan::Pass;
-use crate::database::{Layout, Next, Storage, TableLayout};
+use crate::database::{Connection, Layout, Next, Storage, TableLayout};
 use crate::error::Result;
 use crate::hierarchy::NamedRows;
-use crate::schema::{Entity, Meaning, Place, Role, quote};
+use crate::progress::Job;
+use crate::schema::{Entity, MLFLOW, Meaning, Place, Role, quote};
 use crate::values::Value;
 
 /// One check of one table, called `t`.
@@ -54,6 +55,33 @@ pub fn read_store(pass: Pass<'_>, collector: &mut Collector) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What is wrong with the rows of an experiment that say again what others say, for a person: nothing, if a copy may have them as they are.
+pub fn derived_problems(
+    connection: &dyn Connection,
+    layout: &Layout,
+    experiment: i64,
+    job: &Job,
+) -> Result<Option<String>> {
+    let mut checks = Vec::new();
+    if layout.family == &MLFLOW {
+        latest(layout, &mut checks);
+    }
+    for check in checks {
+        job.pulse()?;
+        let Some(scope) = NamedRows::of_table(layout, check.table)? else { continue };
+        let name = quote(&check.table.name);
+        let sql = format!("SELECT count(*) FROM {name} AS t WHERE ({}) AND {scope}", check.condition);
+        let found = connection.query_integer(&sql, &[Value::Integer(experiment)])?.unwrap_or(0);
+        if found > 0 {
+            return Ok(Some(format!(
+                "{found} rows of {} are not right: {} {}",
+                check.table.schema.name, check.column, check.what
+            )));
+        }
+    }
+    Ok(None)
 }
 
 /// The columns of a row's key that there are.

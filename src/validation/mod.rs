@@ -35,6 +35,7 @@ pub use check_context::{CheckContext, Finding};
 pub use checks::{Check, CheckFn, Checks};
 pub use issue::{Issue, IssueKind, Section, Severity};
 pub use metric_json::validate_metric_json;
+pub use mlflow::derived_problems;
 pub use options::{Scope, ValidateOptions};
 pub use quality::Quality;
 pub use report::{Collector, Count, Report};

@@ -1,6 +1,7 @@
 //! MLflow's tracking store, on stores that MLflow itself wrote (tests/data/mlflow).
 
 mod digest;
+mod migrate;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;

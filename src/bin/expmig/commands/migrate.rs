@@ -47,6 +47,17 @@ fn each(
                 let hint = "a migration would make it; plan into a database that exists, or within the source";
                 return Err(unlikely(format!("{url} does not exist, so nothing is known of it"), hint));
             }
+            if missing && let Some(first) = arguments.databases.first() {
+                let family = session.open(first, Use::Read)?.database().family();
+                if let Some(maker) = family.maker {
+                    let tracker = family.tracker;
+                    let hint = format!("make it first with {maker}, which only {tracker} itself can");
+                    return Err(unlikely(
+                        format!("{url} does not exist, and {first} is a database of {tracker}"),
+                        &hint,
+                    ));
+                }
+            }
             Some(session.open(
                 url,
                 if !writes {

@@ -1,0 +1,442 @@
+//! A migration of a family whose keys are texts that the tracker chose: they stay what they are in the target, and so does all that names them. Only the
+//! experiment's own id is another one there.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::json;
+
+use super::endpoints::refuse_other_family;
+use super::migration_plan::{MigrationPlan, PlannedDuplicate, PlannedTable};
+use super::named_copy::{Ends, Written, check_digest, copy, find_losses, read_back};
+use super::named_target::{
+    Taken, check_versions, check_workspace, free_name, nameless_row, next_id, root_cell, same_content, with_name,
+};
+use super::options::{ManagerServices, MigrateOptions, Strategy};
+use super::preflight::Preflight;
+use super::result::{IdMap, MigrationResult, TableCount};
+use crate::database::{Connection, Database, Layout, Reading, TableLayout, Transaction, Unsteady, Watches};
+use crate::digest::{ALGORITHM_NAMED, Hash, NamedDigest, OnDuplicate, digest_named, whole};
+use crate::error::{Domain, Error, NAMED, Result, Status};
+use crate::hierarchy::{NamedRows, UnsoundRows, experiment_exists};
+use crate::progress::Job;
+use crate::schema::Call;
+use crate::validation::{RunChecks, Severity, ValidateOptions, derived_problems, validate_state};
+use crate::values::Value;
+
+/// How long the write lock is held, in percent of the time that a plan takes: about, as of other families.
+const PERCENT_LOCKED: u64 = 200;
+
+/// What is known before the first write.
+struct Known {
+    rows: NamedRows,
+    fit: Preflight,
+    warnings: Vec<String>,
+    /// The source's own name, and the digest of its row without it.
+    name: Value,
+    workspace: Value,
+    nameless: Hash,
+}
+
+/// Whether both are the same database, and whether one of them is on a server.
+fn kinds(source: &Database, target: &Database) -> (bool, bool) {
+    let on_a_server = |database: &Database| !database.capabilities().whole_files;
+    (source.is_same_as(target), on_a_server(source) || on_a_server(target))
+}
+
+/// Fails for what cannot be asked of such a family.
+fn check_options((same, servers): (bool, bool), options: &MigrateOptions, tracker: &str) -> Result<()> {
+    let refuse = |what: &str, hint: &str| {
+        let message = format!("{what} is not available for a database of {tracker}");
+        Err(Error::new(Status::Unsupported, Domain::Migration, message).hint(hint))
+    };
+    if same {
+        return refuse(
+            "a copy within one database",
+            "keys are kept, so copy into another database; there the copy can have another name",
+        );
+    }
+    if servers {
+        return refuse("a copy from or to a server", "copy between SQLite files");
+    }
+    if options.target_experiment.is_some() {
+        return refuse(
+            "appending to an experiment of the target",
+            "leave target_experiment_id out: the copy is an experiment of its own",
+        );
+    }
+    if options.transformation_rules.is_some() {
+        return refuse("transforming metrics", "leave the rules out");
+    }
+    if options.allow_lossy {
+        return refuse("a copy with losses", "leave allow_lossy out: what does not fit is listed");
+    }
+    Ok(())
+}
+
+impl Known {
+    /// Reads the source, and judges it. Writes nothing.
+    fn read(
+        ends: &Ends<'_>,
+        experiment: i64,
+        options: &MigrateOptions,
+        checks: RunChecks<'_>,
+        job: &Arc<Job>,
+    ) -> Result<Known> {
+        check_versions((ends.source, ends.from), (ends.target, ends.to))?;
+        experiment_exists(ends.source, ends.from, experiment)?;
+        job.begin("counting the source")?;
+        let rows = NamedRows::read(ends.source, ends.from, experiment, job)?;
+        let unsteady = ends.source.unsteady_tables(ends.from)?;
+        let mut warnings: Vec<String> = unsteady.iter().map(|table| table.warning("the copy")).collect();
+        warnings.extend(rows.astray.iter().map(|astray| astray.message()));
+        warnings.extend(rows.left_behind(ends.source, ends.from)?.iter().map(|astray| astray.message_behind()));
+        let derived = derived_problems(ends.source, ends.from, experiment, job)?;
+        if options.strategy == Strategy::Conservative {
+            refuse_doubts(&warnings, experiment, &unsteady)?;
+            let validate = ValidateOptions { experiment: Some(experiment), ..ValidateOptions::default() };
+            let report = validate_state(ends.source, ends.from, &validate, checks, (job, false))?;
+            let doubts = report.count(Severity::Error) + report.count(Severity::Warning);
+            if doubts > 0 {
+                let message = format!("experiment {experiment} has {doubts} errors and warnings; nothing was changed");
+                let error = Error::new(Status::Validation, Domain::Validation, message)
+                    .detail("experiment_id", experiment)
+                    .detail("count", doubts)
+                    .hint("validate and repair the source, or use the BALANCED strategy");
+                let worst = report.issues().iter().filter(|issue| issue.severity != Severity::Info);
+                return Err(worst.take(NAMED).fold(error, |error, issue| error.detail("problem", &issue.message)));
+            }
+        }
+        if let Some(problem) = derived {
+            return Err(Error::new(Status::Validation, Domain::Validation, format!("{problem}; nothing was changed"))
+                .detail("experiment_id", experiment)
+                .hint("validate the source and repair what it says of the table: what is copied would be shown as wrong as it is here"));
+        }
+        job.begin("looking for values that do not fit")?;
+        let fit = find_losses(ends, &rows, job)?;
+        let title = ends.from.family.listing.title;
+        let name = root_cell(ends.source, ends.from, experiment, title)?;
+        let workspace = root_cell(ends.source, ends.from, experiment, "workspace")?;
+        let nameless = nameless_row(ends.source, ends.from, experiment)?.unwrap_or_default();
+        Ok(Known { rows, fit, warnings, name, workspace, nameless })
+    }
+
+    /// The name that the copy is to have, if the target does not have it.
+    fn wanted_name(&self, options: &MigrateOptions) -> Value {
+        match (&self.name, &options.title_prefix) {
+            (Value::Text(name), Some(prefix)) => Value::Text([prefix.as_bytes(), name].concat()),
+            (name, _) => name.clone(),
+        }
+    }
+}
+
+/// CONSERVATIVE: nothing of the experiment stays behind, and nothing can change while it is read.
+fn refuse_doubts(warnings: &[String], experiment: i64, unsteady: &[Unsteady]) -> Result<()> {
+    if warnings.is_empty() && unsteady.is_empty() {
+        return Ok(());
+    }
+    let message = format!("not all of experiment {experiment} can be copied with certainty; nothing was changed");
+    let error = Error::new(Status::Validation, Domain::Validation, message)
+        .detail("experiment_id", experiment)
+        .hint("use the BALANCED strategy, which says so in a warning");
+    Err(warnings.iter().take(NAMED).fold(error, |error, warning| error.detail("problem", warning)))
+}
+
+fn judge_fit(fit: &Preflight, experiment: i64) -> Result<()> {
+    if fit.count == 0 {
+        return Ok(());
+    }
+    let status = if fit.refused > 0 { Status::Constraint } else { Status::Lossy };
+    let message = format!("{} values of experiment {experiment} do not fit the target; nothing was changed", fit.count);
+    let mut error = Error::new(status, Domain::Migration, message)
+        .detail("experiment_id", experiment)
+        .detail("count", fit.count)
+        .hint("change the values in the source, or copy into a store that holds them");
+    for loss in fit.first.iter().take(NAMED) {
+        error = error.detail("table", loss.table);
+        for (key, value) in
+            [("row", &loss.row), ("column", &loss.column), ("value", &loss.value), ("stored_as", &loss.stored_as)]
+        {
+            if let Some(value) = value {
+                error = error.detail(key, value);
+            }
+        }
+    }
+    Err(error)
+}
+
+/// Fails where writing into one of the tables sets something off: rows could be changed beside those that are written. MLflow has a trigger of its
+/// own, on a table of no experiment's.
+fn refuse_triggers(target: &dyn Connection, layout: &Layout) -> Result<()> {
+    for table in &layout.tables {
+        if target.has_triggers(table)? {
+            let message = format!("{} of the target has triggers; nothing was changed", table.name);
+            return Err(Error::new(Status::Unsupported, Domain::Migration, message)
+                .detail("table", &table.name)
+                .hint("MLflow makes none there: remove them"));
+        }
+    }
+    Ok(())
+}
+
+/// What the target has of the experiment.
+struct There {
+    duplicate: Option<i64>,
+    taken: Taken,
+    name: Value,
+}
+
+/// Looks at the target. The digest of the source is the one that is given, or was needed.
+fn look(
+    ends: &Ends<'_>,
+    known: &Known,
+    digest: &mut Option<NamedDigest>,
+    options: &MigrateOptions,
+    job: &Job,
+) -> Result<There> {
+    job.begin("looking at the target")?;
+    check_workspace(ends.target, ends.to, &known.workspace)?;
+    let name = known.wanted_name(options);
+    let mut body = || match digest {
+        Some(digest) => Ok(digest.body),
+        None => Ok(digest.insert(digest_named(ends.source, ends.from, &known.rows, (job, false))?).body),
+    };
+    let content = (&known.rows, &known.nameless, &mut body as &mut dyn FnMut() -> Result<Hash>);
+    let duplicate = same_content(ends.target, ends.to, content, &known.name, job)?;
+    let taken = Taken::find(ends.target, ends.to, &known.rows, job)?;
+    Ok(There { duplicate, taken, name: free_name(ends.target, ends.to, &name)? })
+}
+
+/// Copies an experiment into another database of the family.
+pub fn migrate_named(
+    source: &Database,
+    target: Option<&Database>,
+    experiment: i64,
+    mut options: MigrateOptions,
+    helpers: ManagerServices<'_>,
+) -> Result<MigrationResult> {
+    options.check()?;
+    let job = Job::new(Domain::Migration, options.progress.take(), options.cancel.take());
+    let target_database = target.unwrap_or(source);
+    job.begin("opening")?;
+    let from = source.layout()?;
+    from.require(Call::Migrate, Domain::Migration)?;
+    check_options(kinds(source, target_database), &options, from.family.tracker)?;
+    let writer = target_database.writer(&job)?;
+    source.refuse_replaced()?;
+    let reading = source.state(Reading::Beside, &job)?;
+    let reader = reading.connection();
+    let watches = Watches::new(&job, [reader, writer]);
+    let from = source.checked(reader.layout()?)?;
+    let to = target_database.checked(writer.layout()?)?;
+    refuse_other_family((source, &from), (target_database, &to))?;
+    refuse_triggers(writer, &to)?;
+    let ends = Ends { source: reader, from: &from, target: writer, to: &to };
+    let known = Known::read(&ends, experiment, &options, &mut *helpers.checks, &job)?;
+    judge_fit(&known.fit, experiment)?;
+    job.begin("waiting for the target")?;
+    reader.let_go()?;
+    let writing = Transaction::write(writer)?;
+    if target_database.checked(writer.layout()?)? != to {
+        return Err(Error::new(
+            Status::Busy,
+            Domain::Migration,
+            "the target's tables were changed meanwhile; nothing was changed",
+        )
+        .hint("migrate again when its upgrade is done"));
+    }
+    check_versions((reader, &from), (writer, &to))?;
+    let mut digest = None;
+    let there = look(&ends, &known, &mut digest, &options, &job)?;
+    match (there.duplicate, options.on_duplicate) {
+        (Some(existing), OnDuplicate::Skip) => {
+            drop(writing);
+            job.finish();
+            return Ok(result(&known, digest.as_ref(), (experiment, existing), None, &options, (&[], &job)));
+        }
+        (existing, _) if there.taken.count > 0 => return Err(there.taken.error(experiment, existing)),
+        (Some(existing), OnDuplicate::Error) => {
+            let message = format!("the target has experiment {experiment} already, as experiment {existing}");
+            return Err(Error::new(Status::AlreadyExists, Domain::Migration, message)
+                .detail("experiment_id", experiment)
+                .detail("duplicate_experiment_id", existing)
+                .hint("on_duplicate = skip returns its id instead"));
+        }
+        _ => {}
+    }
+    let snapshot_id = if options.takes_snapshot() { Some((helpers.snapshot)(&job)?) } else { None };
+    let kept = |error: Error| match &snapshot_id {
+        Some(id) => error.detail("snapshot_id", id),
+        None => error,
+    };
+    let mut done = write(&ends, known, (digest, there), (experiment, &options), &job).map_err(kept)?;
+    job.begin_commit().map_err(kept)?;
+    source.refuse_replaced().map_err(kept)?;
+    writing.commit().map_err(kept)?;
+    drop(watches);
+    drop(reading);
+    job.finish();
+    let (processed, failed, total) = job.counts();
+    (done.items_processed, done.items_failed, done.items_total) = (processed, failed, total);
+    done.snapshot_id = snapshot_id;
+    done.duration = job.elapsed();
+    Ok(done)
+}
+
+/// Writes the copy and proves it. The caller commits.
+fn write(
+    ends: &Ends<'_>,
+    known: Known,
+    (before, there): (Option<NamedDigest>, There),
+    (experiment, options): (i64, &MigrateOptions),
+    job: &Arc<Job>,
+) -> Result<MigrationResult> {
+    let new_id = next_id(ends.target, ends.to)?;
+    job.set_total(known.rows.total() + known.rows.derived(ends.source, ends.from)?);
+    job.begin("copying")?;
+    let (digest, written) = copy(ends, &known.rows, (new_id, &there.name), options.batch_size, job)?;
+    if before.is_some_and(|before| before.experiment != digest.experiment) {
+        return Err(Unsteady::changed(Domain::Migration));
+    }
+    job.begin("verifying the copy")?;
+    let found = read_back(ends, new_id, &written, job)?;
+    let row = with_name(ends.source, ends.from, experiment, &there.name)?.unwrap_or_default();
+    let expected = whole(&row, &digest.body);
+    check_digest(&expected, &found.experiment)?;
+    let renamed = (there.name != known.name).then(|| there.name.borrow().describe());
+    let mut done = result(
+        &known,
+        Some(&digest),
+        (experiment, new_id),
+        Some((expected, found.experiment)),
+        options,
+        (&written, job),
+    );
+    if let Some(existing) = there.duplicate {
+        done.warnings.push(format!("the target had the same experiment already, as experiment {existing}"));
+    }
+    done.warnings.extend(renamed.map(|name| format!("the copy is called {name}")));
+    Ok(done)
+}
+
+fn result(
+    known: &Known,
+    digest: Option<&NamedDigest>,
+    (experiment, new_id): (i64, i64),
+    proven: Option<(Hash, Hash)>,
+    options: &MigrateOptions,
+    (written, job): (&[Written], &Job),
+) -> MigrationResult {
+    let mut warnings = known.warnings.clone();
+    if proven.is_none() {
+        warnings
+            .insert(0, format!("the target had the experiment already, as experiment {new_id}; nothing was written"));
+    }
+    let table =
+        |written: &Written| TableCount { table: written.table, source: written.rows, copied: written.rows, failed: 0 };
+    MigrationResult {
+        source_experiment_id: experiment,
+        new_experiment_id: new_id,
+        strategy: options.strategy,
+        skipped: proven.is_none(),
+        items_processed: 0,
+        items_failed: 0,
+        items_total: 0,
+        tables: written.iter().map(table).collect(),
+        id_map: IdMap::default(),
+        source_digest: digest.map(|digest| digest.experiment),
+        target_digest: proven.map(|(_, found)| found),
+        expected_digest: proven.map(|(expected, _)| expected),
+        digest_algorithm: ALGORITHM_NAMED,
+        fit: known.fit.clone(),
+        problems: UnsoundRows::default(),
+        warnings,
+        transformation: None,
+        snapshot_id: None,
+        duration: job.elapsed(),
+    }
+}
+
+/// How many bytes a row of a table takes, about.
+pub type RowBytes = fn(&dyn Connection, &TableLayout) -> Result<u64>;
+
+/// What [`migrate_named`] would do. Reads only.
+pub fn plan_named(
+    (source, target): (&Database, Option<&Database>),
+    experiment: i64,
+    mut options: MigrateOptions,
+    checks: RunChecks<'_>,
+    row_bytes: RowBytes,
+) -> Result<MigrationPlan> {
+    let since = Instant::now();
+    options.check()?;
+    let job = Job::new(Domain::Migration, options.progress.take(), options.cancel.take());
+    let target_database = target.unwrap_or(source);
+    target_database.refuse_replaced()?;
+    job.begin("opening")?;
+    let from = source.layout()?;
+    from.require(Call::Migrate, Domain::Migration)?;
+    check_options(kinds(source, target_database), &options, from.family.tracker)?;
+    let (state, target_state) = (source.state(Reading::Beside, &job)?, target_database.state(Reading::Beside, &job)?);
+    let (reader, target_reader) = (state.connection(), target_state.connection());
+    let _watches = Watches::new(&job, [reader, target_reader]);
+    let layouts: (Layout, Layout) =
+        (source.checked(reader.layout()?)?, target_database.checked(target_reader.layout()?)?);
+    refuse_other_family((source, &layouts.0), (target_database, &layouts.1))?;
+    refuse_triggers(target_reader, &layouts.1)?;
+    let ends = Ends { source: reader, from: &layouts.0, target: target_reader, to: &layouts.1 };
+    let known = Known::read(&ends, experiment, &options, checks, &job)?;
+    job.set_total(known.rows.total());
+    job.begin("digesting the source")?;
+    let digest = digest_named(reader, &layouts.0, &known.rows, (&job, true))?;
+    let there = look(&ends, &known, &mut Some(digest.clone()), &options, &job)?;
+    let row = with_name(reader, &layouts.0, experiment, &there.name)?.unwrap_or_default();
+    let mut warnings = known.warnings.clone();
+    if there.taken.count > 0 {
+        let count = there.taken.count;
+        warnings.push(format!("the target has {count} keys of the experiment already: the copy would be refused"));
+    }
+    if there.name != known.name {
+        warnings.push(format!("the copy would be called {}", there.name.borrow().describe()));
+    }
+    let mut needed_bytes = 0_u64;
+    let mut tables = Vec::new();
+    for counts in &known.rows.counts {
+        tables.push(PlannedTable { table: counts.table.name, rows: counts.rows, unsound: 0 });
+        if let Some(table) = layouts.0.table(counts.table.name).filter(|_| counts.rows > 0) {
+            needed_bytes = needed_bytes.saturating_add(row_bytes(reader, table)?.saturating_mul(counts.rows));
+        }
+    }
+    let locks = json!({
+        "source": source.describe_reading()?,
+        "target": target_database.describe_writing(target_reader, since.elapsed(), PERCENT_LOCKED)?,
+    });
+    let duplicates =
+        there.duplicate.map(|experiment_id| PlannedDuplicate { experiment_id, proven: true }).into_iter().collect();
+    let free_bytes = target_reader.free_bytes();
+    job.finish();
+    Ok(MigrationPlan {
+        source_experiment_id: experiment,
+        target_experiment_id: None,
+        strategy: options.strategy,
+        same_database: false,
+        items_total: known.rows.total(),
+        tables,
+        extra_columns: Vec::new(),
+        filled_columns: Vec::new(),
+        extra_tables: layouts.0.extra_tables.clone(),
+        unsound: UnsoundRows::default(),
+        odd_values: None,
+        validation: None,
+        fit: known.fit,
+        transformation: None,
+        duplicates,
+        warnings,
+        digest_algorithm: ALGORITHM_NAMED,
+        source_digest: Some(digest.experiment),
+        expected_digest: Some(whole(&row, &digest.body)),
+        locks,
+        needed_bytes,
+        free_bytes,
+    })
+}

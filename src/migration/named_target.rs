@@ -1,0 +1,221 @@
+//! What a target of a family whose keys are texts has already: the name, the keys and the content of what is to be copied; and what the copy is called there.
+
+use crate::database::{Connection, Layout, Next, TableLayout, Version};
+use crate::digest::{Hash, NamedTable, digest_named, root_row};
+use crate::error::{Domain, Error, NAMED, Result, Status};
+use crate::hierarchy::NamedRows;
+use crate::progress::Job;
+use crate::schema::{Entity, Kind, Role, quote};
+use crate::values::{Value, ValueRef};
+
+/// Keys that are looked up with one statement.
+const AT_ONCE: usize = 200;
+/// So many numbers are tried behind a name.
+const NUMBERS: u32 = 10_000;
+
+/// Fails unless both are at the same version, and one that is known.
+pub fn check_versions(
+    (source, from): (&dyn Connection, &Layout),
+    (target, to): (&dyn Connection, &Layout),
+) -> Result<()> {
+    let (here, there) = (Version::read(source, from)?, Version::read(target, to)?);
+    here.refuse_unknown(from.family, Domain::Migration)?;
+    there.refuse_unknown(to.family, Domain::Migration)?;
+    if here == there {
+        return Ok(());
+    }
+    let [here, there] = [here, there].map(|version| version.found.unwrap_or_default());
+    let maker = from.family.maker.unwrap_or("its tracker");
+    let message = format!("the source is at version {here} of the schema, and the target at {there}");
+    Err(Error::new(Status::Unsupported, Domain::Migration, message)
+        .detail("source_version", here)
+        .detail("target_version", there)
+        .hint(format!("bring the older one to the version of the other with {maker}, after a snapshot of it")))
+}
+
+/// A cell of the experiment's own row.
+pub fn root_cell(connection: &dyn Connection, layout: &Layout, experiment: i64, column: &str) -> Result<Value> {
+    let table = layout.root()?;
+    let mut found = Value::Null;
+    if table.position(column).is_some() {
+        let (name, id) = (quote(&table.name), table.id());
+        let sql = format!("SELECT {} FROM {name} WHERE {id} = ?1", table.quoted(column));
+        connection.query(&sql, &[Value::Integer(experiment)], &mut |row| {
+            found = row.value(0)?.to_owned();
+            Ok(Next::Stop)
+        })?;
+    }
+    Ok(found)
+}
+
+/// The name of the copy: the source's, or the first of "name (2)" and so on that the target does not have. A family has one that is unique.
+pub fn free_name(target: &dyn Connection, layout: &Layout, wanted: &Value) -> Result<Value> {
+    let Value::Text(wanted) = wanted else { return Ok(wanted.clone()) };
+    let table = layout.root()?;
+    let (name, column) = (quote(&table.name), table.quoted(layout.family.listing.title));
+    let sql = format!("SELECT count(*) FROM {name} WHERE {column} = ?1");
+    for number in 1..NUMBERS {
+        let mut text = wanted.clone();
+        if number > 1 {
+            text.extend_from_slice(format!(" ({number})").as_bytes());
+        }
+        let text = Value::Text(text);
+        if target.query_integer(&sql, std::slice::from_ref(&text))? == Some(0) {
+            return Ok(text);
+        }
+    }
+    let message = format!("the target has {NUMBERS} experiments of this name");
+    Err(Error::new(Status::Limit, Domain::Migration, message).hint("rename some of them"))
+}
+
+/// An id for the copy: above all that are there or mentioned, so that nothing that was purged in part becomes its.
+pub fn next_id(target: &dyn Connection, layout: &Layout) -> Result<i64> {
+    let mut highest = 0;
+    for table in &layout.tables {
+        for column in table.schema.columns {
+            let is_id = match column.role {
+                Role::Parent(Entity::ROOT) => true,
+                Role::Id => column.kind == Kind::Integer,
+                _ => false,
+            };
+            if !is_id || table.position(column.name).is_none() {
+                continue;
+            }
+            let sql = format!("SELECT max({}) FROM {}", table.quoted(column.name), quote(&table.name));
+            highest = highest.max(target.query_integer(&sql, &[])?.unwrap_or(0));
+        }
+    }
+    highest.checked_add(1).ok_or_else(|| Error::new(Status::Limit, Domain::Migration, "the target has no id left"))
+}
+
+/// Keys of the experiment that the target has, too.
+#[derive(Debug, Default)]
+pub struct Taken {
+    pub count: u64,
+    /// The first few: table and key.
+    pub first: Vec<(&'static str, String)>,
+}
+
+impl Taken {
+    /// Looks every key up.
+    pub fn find(target: &dyn Connection, layout: &Layout, rows: &NamedRows, job: &Job) -> Result<Taken> {
+        let mut taken = Taken::default();
+        for entity in rows.family.all().filter(|entity| *entity != Entity::ROOT) {
+            let Some(table) = layout.tables.iter().find(|table| table.schema.entity() == Some(entity)) else {
+                continue;
+            };
+            let keys: Vec<&[u8]> = rows.ids(entity).iter().collect();
+            for group in keys.chunks(AT_ONCE) {
+                job.pulse()?;
+                taken.look_up(target, table, group)?;
+            }
+        }
+        Ok(taken)
+    }
+
+    fn look_up(&mut self, target: &dyn Connection, table: &TableLayout, keys: &[&[u8]]) -> Result<()> {
+        let Some(last) = keys.last() else { return Ok(()) };
+        // The same statement for every group: the last key fills it up.
+        let filled = keys.iter().chain(std::iter::repeat(last)).take(AT_ONCE);
+        let params: Vec<Value> = filled.map(|key| Value::Text(key.to_vec())).collect();
+        let places: Vec<String> = (1..=AT_ONCE).map(|place| format!("?{place}")).collect();
+        let (id, name) = (table.id(), quote(&table.name));
+        let sql = format!("SELECT {id} FROM {name} WHERE {id} IN ({})", places.join(", "));
+        target.query(&sql, &params, &mut |row| {
+            self.count += 1;
+            if self.first.len() < NAMED {
+                self.first.push((table.schema.name, row.value(0)?.readable().unwrap_or_default()));
+            }
+            Ok(Next::Row)
+        })
+    }
+
+    /// The error of keys that are taken.
+    pub fn error(&self, experiment: i64, existing: Option<i64>) -> Error {
+        let message =
+            format!("the target has {} keys of experiment {experiment} already; nothing was changed", self.count);
+        let hint = match existing {
+            Some(existing) => format!(
+                "experiment {existing} of the target has the same content: on_duplicate = skip returns its id instead"
+            ),
+            None => "keys are kept, so what has them there is in the way: compare both stores, and delete and purge what is there, or copy what \
+                     is new by other means"
+                .to_owned(),
+        };
+        let error = Error::new(Status::AlreadyExists, Domain::Migration, message)
+            .detail("experiment_id", experiment)
+            .detail("count", self.count)
+            .hint(hint);
+        self.first.iter().fold(error, |error, (table, key)| error.detail("table", table).detail("row", key))
+    }
+}
+
+/// The experiment of the target with the same content, whatever its name: if there is one, it has the same keys or the same name. The source
+/// is only digested if there is one that could be it.
+pub fn same_content(
+    target: &dyn Connection,
+    layout: &Layout,
+    (rows, nameless, wanted): (&NamedRows, &Hash, &mut dyn FnMut() -> Result<Hash>),
+    name: &Value,
+    job: &Job,
+) -> Result<Option<i64>> {
+    let mut candidates: Vec<i64> = Vec::new();
+    let root = layout.root()?;
+    let (root_name, id, title) = (quote(&root.name), root.id(), root.quoted(layout.family.listing.title));
+    let mut queries = vec![(format!("SELECT {id} FROM {root_name} WHERE {title} = ?1"), name.clone())];
+    for (entity, _) in layout.family.below_root().filter(|(_, above)| *above == Entity::ROOT) {
+        let (Some(key), Ok(table)) = (rows.ids(entity).get(0), layout.entity(entity)) else { continue };
+        let (owner, id, name) = (table.parent(Entity::ROOT)?, table.id(), quote(&table.name));
+        queries.push((format!("SELECT {owner} FROM {name} WHERE {id} = ?1"), Value::Text(key.to_vec())));
+    }
+    for (sql, value) in queries {
+        target.query(&sql, &[value], &mut |row| {
+            candidates.extend(row.value(0)?.as_integer());
+            Ok(Next::Row)
+        })?;
+    }
+    candidates.sort_unstable();
+    candidates.dedup();
+    for candidate in candidates {
+        let there = NamedRows::read(target, layout, candidate, job)?;
+        if there.total() != rows.total() {
+            continue;
+        }
+        if nameless_row(target, layout, candidate)? == Some(*nameless)
+            && digest_named(target, layout, &there, (job, false))?.body == wanted()?
+        {
+            return Ok(Some(candidate));
+        }
+    }
+    Ok(None)
+}
+
+/// The digest of an experiment's own row but for its name.
+pub fn nameless_row(connection: &dyn Connection, layout: &Layout, experiment: i64) -> Result<Option<Hash>> {
+    with_name(connection, layout, experiment, &Value::Null)
+}
+
+/// The digest of an experiment's own row, with another name.
+pub fn with_name(connection: &dyn Connection, layout: &Layout, experiment: i64, name: &Value) -> Result<Option<Hash>> {
+    let plan = NamedTable::new(layout.family, layout.root()?);
+    root_row(connection, &plan, experiment, &[(layout.family.listing.title, name.clone())])
+}
+
+/// Fails if the target has workspaces, and none of this name.
+pub fn check_workspace(target: &dyn Connection, layout: &Layout, workspace: &Value) -> Result<()> {
+    const TABLE: &str = "workspaces";
+    let Value::Text(name) = workspace else { return Ok(()) };
+    if !layout.extra_tables.iter().any(|table| table == TABLE) {
+        return Ok(());
+    }
+    let sql = format!("SELECT count(*) FROM {} WHERE name = ?1", quote(TABLE));
+    if target.query_integer(&sql, std::slice::from_ref(workspace))? != Some(0) {
+        return Ok(());
+    }
+    let name = ValueRef::Text(name).describe();
+    let message =
+        format!("the experiment is in the workspace {name}, which the target does not have; nothing was changed");
+    Err(Error::new(Status::NotFound, Domain::Migration, message)
+        .detail("workspace", name)
+        .hint("make the workspace in the target's MLflow, or put the experiment into one that both have"))
+}
