@@ -3,20 +3,18 @@
 //! As with the other servers a shell waits for the end of a pipe, kills the server, and removes the folder.
 
 use std::io::Write;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use super::server::{PASSWORD, USER, escaped};
+use super::server::{PASSWORD, START, USER, escaped, free_port};
 
 /// The database of the tests.
 pub const DATABASE: &str = "tests";
 /// What a NULL is shown as: no test has such a text.
 const NULL: &str = "\u{1}NULL";
-const START: Duration = Duration::from_secs(60);
 const KEEPER: &str = r#"folder=$1; shift; "$@" & server=$!; echo $server > "$folder/server.pid"; read -r _; kill -9 $server; wait $server; sleep 0.1; rm -rf "$folder""#;
 
 /// A running server.
@@ -86,7 +84,7 @@ impl Postgres {
     }
 
     fn launch(&mut self, options: &[&str]) {
-        self.port = TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("its address").port();
+        self.port = free_port();
         let server = command(&programs().join("postgres"));
         let mut shell = Command::new("sh");
         shell.args(["-c", KEEPER, "sh"]).arg(&self.folder).arg(server.get_program()).args(server.get_args());

@@ -37,7 +37,7 @@ pub struct Server {
 }
 
 /// Several start at once, and a machine can stall.
-const START: Duration = Duration::from_secs(180);
+pub const START: Duration = Duration::from_secs(180);
 
 /// Waits for a pipe to end, then ends the server.
 const KEEPER: &str = r#"folder=$1; shift; "$@" & server=$!; echo $server > "$folder/server.pid"; read -r _; kill -9 $server; wait $server; rm -rf "$folder""#;
@@ -144,7 +144,7 @@ fn installer(binary: &Path) -> PathBuf {
 
 /// Below those that the system gives to whoever connects: a server takes seconds to listen on a busy machine, and nobody gets the port meanwhile.
 /// Each process of tests begins at another one.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     const FIRST: u32 = 10_000;
     const PORTS: u32 = 20_000;
     static NEXT: AtomicU32 = AtomicU32::new(0);
