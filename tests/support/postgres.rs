@@ -435,7 +435,7 @@ fn accounts(script: &str) -> String {
     script.split(";\n").map(statement).collect::<Vec<_>>().join(";\n")
 }
 
-/// `FOR EACH ROW DO … END DO` is a function and a trigger, and so is a lone statement in its place.
+/// `FOR EACH ROW DO … END DO` is a function and a trigger, and so is a lone statement in its place. As on SQLite, a trigger does not set itself off.
 fn with_functions(script: &str) -> String {
     static NEXT: AtomicU32 = AtomicU32::new(1);
     let lone = |statement: &str| match statement.split_once("FOR EACH ROW ") {
@@ -457,7 +457,7 @@ fn with_functions(script: &str) -> String {
         let start = before.rfind("CREATE TRIGGER").expect("a trigger");
         out.push_str(&before[..start]);
         out.push_str(&format!(
-            "CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body}; RETURN NEW; END $$;\n{}FOR EACH ROW EXECUTE FUNCTION {name}()",
+            "CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body}; RETURN NEW; END $$;\n{}FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION {name}()",
             &before[start..]
         ));
         rest = after;
