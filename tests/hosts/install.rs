@@ -409,7 +409,9 @@ fn the_texts_name_no_folder() {
         if path.to_str().unwrap().contains("libexpmig") {
             continue;
         }
-        let text = fs::read_to_string(&path).unwrap();
+        // Pictures are no text, and have words in them, too.
+        let bytes = fs::read(&path).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
         for folder in [ROOT, env!("CARGO_TARGET_TMPDIR"), "/opt/expmig"] {
             assert!(!text.contains(folder), "{}", path.display());
         }
@@ -502,11 +504,10 @@ fn licences_texts_and_examples_are_installed() {
         assert!(doc.join(name).is_file(), "{name}");
     }
     let only_in_the_repository = ["benches", "fuzz", "tests"];
-    for path in files(&doc) {
+    for path in files(&doc).into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "md")) {
         let text = fs::read_to_string(&path).unwrap();
         for link in text.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next()) {
-            if path.extension().is_none_or(|ending| ending != "md") || !link.contains('.') || link.contains([' ', ':'])
-            {
+            if !link.contains('.') || link.contains([' ', ':']) {
                 continue;
             }
             let inside = link.trim_start_matches("../");
