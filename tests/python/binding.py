@@ -3,6 +3,7 @@
 The package is put together in a folder of its own, with a link to the library: EXPMIG_LIBRARY, or that of target/debug.
 """
 import atexit
+import compileall
 import contextlib
 import json
 import os
@@ -44,6 +45,9 @@ def assemble(library=LIBRARY):
     atexit.register(lambda: os.getpid() == owner and shutil.rmtree(folder, ignore_errors=True))
     command = [sys.executable, str(BINDING / "assemble.py"), folder, "--library", str(library), "--link"]
     subprocess.run(command, check=True)
+    # As pip does, and whatever the environment says of programs that are run.
+    if not compileall.compile_dir(folder, quiet=1):
+        raise SystemExit("the package cannot be compiled")
     return folder
 
 
