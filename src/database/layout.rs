@@ -279,7 +279,7 @@ impl Layout {
             return Ok(());
         }
         let message = format!("{} is not available for a database of {}", call.name(), family.tracker);
-        let see = "docs/mlflow.md says what works on it";
+        let see = format!("{} says what works on it", family.page);
         Err(Error::new(Status::Unsupported, domain, message).detail("family", family.name).hint(see))
     }
 

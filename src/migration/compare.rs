@@ -76,9 +76,10 @@ pub fn compare(
     let connection = state.connection();
     let other_connection = other_state.as_ref().map_or(connection, State::connection);
     let _watches = Watches::new(job, [connection, other_connection]);
-    let layouts = (connection.layout()?, other_connection.layout()?);
-    refuse_other_family((database, &layouts.0), (other_database, &layouts.1))?;
-    if layouts.0.family.has_text_keys() {
+    let families = (database.family(), other_database.family());
+    if families.0 != families.1 || families.0.has_text_keys() {
+        let layouts = (connection.layout()?, other_connection.layout()?);
+        refuse_other_family((database, &layouts.0), (other_database, &layouts.1))?;
         layouts.0.check()?;
         layouts.1.check()?;
         let (a, b) = ((connection, &layouts.0, experiment), (other_connection, &layouts.1, other_experiment));

@@ -72,6 +72,7 @@ pub static EXPERIMENT_MANAGER: Family = Family {
     },
     marker: None,
     maker: None,
+    page: "README.md",
     listing: Listing {
         title: "title",
         description: Some("desc"),

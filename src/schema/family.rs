@@ -124,6 +124,8 @@ pub struct Family {
     pub marker: Option<Marker>,
     /// The command that makes the tables, where only the tracker may.
     pub maker: Option<&'static str>,
+    /// The page that says what works on such databases.
+    pub page: &'static str,
     pub listing: Listing,
     /// What cannot be done with such databases.
     pub lacks: &'static [Call],
@@ -390,6 +392,7 @@ mod tests {
         document: Document { tables: &[], columns: &[], children: &[] },
         marker: None,
         maker: None,
+        page: "",
         listing: Listing { title: "space_id", description: None, start: "space_id", update: "space_id", identity: &[] },
         lacks: &[],
     };

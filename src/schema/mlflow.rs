@@ -47,6 +47,7 @@ pub static MLFLOW: Family = Family {
     document: Document { tables: &[], columns: &[], children: &[] },
     marker: Some(Marker { table: "alembic_version", column: "version_num", known: HEADS }),
     maker: Some("mlflow db upgrade URL"),
+    page: "docs/mlflow.md",
     listing: Listing {
         title: "name",
         description: None,

@@ -192,7 +192,7 @@ impl Store for PostgresServer {
         Err(Error::new(Status::Unsupported, Domain::Database, "columns of PostgreSQL are not widened in this version")
             .detail("database", self.place())
             .hint(
-                "change the types of the columns by hand (ALTER TABLE … ALTER COLUMN … TYPE), as docs/servers.md says",
+                "change the types of the columns by hand (ALTER TABLE … ALTER COLUMN … TYPE), as docs/postgresql.md says of types",
             ))
     }
 }
