@@ -1696,13 +1696,16 @@ expmig_status expmig_database_info(const struct expmig_database *database,
  * Names the columns of a server's tables that are too narrow to hold everything (docs/fidelity.md), and the statements that widen them,
  * as a JSON object, schema "expmig.widening/1". For a SQLite file the lists are empty.
  *
- * `flags`: EXPMIG_WIDEN_APPLY or 0. Each statement is committed by itself; after a failure, call the function again for the rest. It
- * drops the foreign keys of the columns and adds the same ones again. If a widening is cut off in between, the error names the foreign
- * keys that are missing. The table EXPMIG_WIDENING records them, and the next call adds them.
+ * `flags`: EXPMIG_WIDEN_APPLY or 0. On PostgreSQL everything is done in one transaction, or nothing. On MySQL and MariaDB each statement
+ * is committed by itself; after a failure, call the function again for the rest. It drops the foreign keys of the columns and adds the
+ * same ones again. If a widening is cut off in between, the error names the foreign keys that are missing. The table EXPMIG_WIDENING
+ * records them, and the next call adds them.
  * `json`: receives a string that the caller frees with expmig_string_free.
  *
  * Returns EXPMIG_BUSY, EXPMIG_SCHEMA, EXPMIG_AUTH (a right is missing), EXPMIG_CONNECTION, EXPMIG_IO, EXPMIG_CONSTRAINT (a foreign key
- * cannot be added again, because rows refer to missing rows), EXPMIG_MISUSE (the handle is read-only), EXPMIG_INVALID_ARGUMENT.
+ * cannot be added again, because rows refer to missing rows), EXPMIG_UNSUPPORTED (something on the table does not go with the new type),
+ * EXPMIG_MISMATCH (the rows would not be the same afterwards: nothing was changed), EXPMIG_MISUSE (the handle is read-only),
+ * EXPMIG_INVALID_ARGUMENT.
  * Since 0.1.0.
  */
 EXPMIG_API

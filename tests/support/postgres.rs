@@ -2,7 +2,7 @@
 //!
 //! As with the other servers a shell waits for the end of a pipe, kills the server, and removes the folder.
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
@@ -150,6 +150,22 @@ impl Postgres {
         psql
     }
 
+    /// A client that has run this in a transaction, and keeps that open.
+    pub fn holding(&self, schema: &str, script: &str) -> Holding {
+        let mut psql = self.in_schema(schema);
+        let mut child = psql
+            .arg("-t")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("psql: run `sh tests/install-tools.sh test`");
+        let script = format!("BEGIN;\n{};\n\\echo held\n", in_its_words(script));
+        child.stdin.as_mut().expect("its input").write_all(script.as_bytes()).expect("psql reads");
+        let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        assert!(lines.any(|line| line.expect("a line") == "held"), "{script}");
+        Holding(child)
+    }
+
     /// Runs a script in a schema.
     pub fn execute(&self, schema: &str, script: &str) {
         let script = in_its_words(script);
@@ -257,6 +273,23 @@ impl Postgres {
         // Those who served others end when they see that the first is gone.
         std::thread::sleep(Duration::from_millis(500));
         self.launch(options);
+    }
+}
+
+/// A client with an open transaction.
+pub struct Holding(Child);
+
+impl Holding {
+    /// Commits, and leaves.
+    pub fn end(&mut self) {
+        self.0.stdin.take().expect("its input").write_all(b"COMMIT;\n").expect("psql reads");
+        assert!(self.0.wait().expect("psql ends").success());
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        let _ended = (self.0.kill(), self.0.wait());
     }
 }
 

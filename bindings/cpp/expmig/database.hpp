@@ -41,7 +41,7 @@ public:
     /** Which columns of a server's tables are too narrow, and the statements that widen them: JSON, schema "expmig.widening/1". */
     std::string plan_widening() const { return widened(0); }
 
-    /** Like plan_widening, but also runs the statements, each of which is committed by itself. */
+    /** Like plan_widening, but also runs the statements: on PostgreSQL in one transaction, elsewhere each is committed by itself. */
     std::string widen() const { return widened(EXPMIG_WIDEN_APPLY); }
 
     /** Runs one SELECT on a consistent state. SQL that does more than read is refused. */

@@ -191,8 +191,8 @@ class DatabaseManager:
             return list(engine.manager.experiments()["experiments"])
 
     def schema_widen(self, apply: bool = False) -> dict[str, Any]:
-        """Which columns of a server's tables are too narrow to hold everything, and the statements that widen them; ``apply`` runs them, each
-        committed by itself: after a failure, call it again for what is left. Returns "applied", "changes", "left", "foreign_keys",
+        """Which columns of a server's tables are too narrow to hold everything, and the statements that widen them; ``apply`` runs them: on
+        PostgreSQL in one transaction, elsewhere each committed by itself: after a failure, call it again for what is left. Returns "applied", "changes", "left", "foreign_keys",
         "statements" (docs/json-documents.md, "expmig.widening/1"). For a SQLite file the lists are empty."""
         return dict(self._database.widen(apply))
 

@@ -9,5 +9,5 @@ pub static CAPABILITIES: Capabilities = Capabilities {
     locks_for_readers: false,
     ddl_commits: false,
     indexes_foreign_keys: false,
-    how_to_widen: None,
+    how_to_widen: Some("widen the target's columns with expmig_schema_widen"),
 };

@@ -24,7 +24,7 @@ pub fn create_statement(table: &Table) -> String {
 }
 
 /// The type of a column.
-fn type_of(column: &Column) -> String {
+pub fn type_of(column: &Column) -> String {
     let limited = || column.sqlite.split_once(')').map(|(varchar, _)| format!("{varchar})"));
     match column.kind {
         Kind::Integer => "BIGINT".to_owned(),

@@ -99,22 +99,7 @@ impl Reads for PostgresConnection {
 
 impl Writes for PostgresConnection {
     fn begin_write(&self) -> Result<()> {
-        if self.channel.is_lost() {
-            self.renew()?;
-        }
-        if let Err(error) = self.lock() {
-            // The server may have ended the connection while nobody used it.
-            if !self.channel.is_lost() {
-                return Err(error);
-            }
-            self.renew()?;
-            self.lock()?;
-        }
-        let begun = self.begin(BEGIN_WRITE);
-        if begun.is_err() {
-            self.unlock();
-        }
-        begun
+        self.begin_alone(BEGIN_WRITE)
     }
 
     fn commit(&self) -> Result<()> {

@@ -14,7 +14,7 @@
 //!   nothing is left to the server; [`tables`] is what only the server knows.
 //! - [`copy_data`] is what rows look like to `COPY`. [`reserve_ids`] keeps ids from others, and what numbers rows behind those that are there.
 //! - [`deferred_keys`] has foreign keys wait for the end of a transaction (a [`dropped_key`] comes back then), [`delete_all`] deletes what nobody may add to meanwhile.
-//! - [`ddl`] is how tables of ours are made, [`foreign_key`] what keys there are.
+//! - [`ddl`] is how tables of ours are made, [`widen`] what makes others' as wide, [`foreign_key`] what keys there are.
 
 mod add_column;
 mod address;
@@ -51,6 +51,7 @@ mod tls;
 mod triggers;
 mod type_rules;
 mod waits;
+mod widen;
 mod wire;
 
 pub use capabilities::CAPABILITIES;

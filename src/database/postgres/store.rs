@@ -10,6 +10,7 @@ use super::capabilities::CAPABILITIES;
 use super::connection::PostgresConnection;
 use super::ddl;
 use super::session::Endpoint;
+use super::widen;
 use crate::database::capabilities::Capabilities;
 use crate::database::connection::{Catalog, Connection, Reads};
 use crate::database::creating::has_no_experiment;
@@ -188,12 +189,15 @@ impl Store for PostgresServer {
         Ok(self.writer.get_or_init(|| connection))
     }
 
-    fn widen(&self, _: bool, _: &Arc<Job>) -> Result<Widening> {
-        Err(Error::new(Status::Unsupported, Domain::Database, "columns of PostgreSQL are not widened in this version")
-            .detail("database", self.place())
-            .hint(
-                "change the types of the columns by hand (ALTER TABLE … ALTER COLUMN … TYPE), as docs/postgresql.md says of types",
-            ))
+    fn widen(&self, apply: bool, job: &Arc<Job>) -> Result<Widening> {
+        let reader = self.open_reader(None)?;
+        if !apply {
+            return widen::plan(reader);
+        }
+        let widened = widen::apply(&self.connect(Some(job))?);
+        // What it has prepared is of the types of before.
+        reader.channel.forget_statements();
+        widened
     }
 }
 

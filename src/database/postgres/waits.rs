@@ -43,6 +43,32 @@ impl PostgresConnection {
         Ok(())
     }
 
+    /// Begins a transaction, by this statement, as the only writer of ours; on another connection if this one was lost since the last.
+    pub(super) fn begin_alone(&self, sql: &str) -> Result<()> {
+        if self.channel.is_lost() {
+            self.renew()?;
+        }
+        if let Err(error) = self.lock() {
+            // The server may have ended the connection while nobody used it.
+            if !self.channel.is_lost() {
+                return Err(error);
+            }
+            self.renew()?;
+            self.lock()?;
+        }
+        let mut begun = self.begin(sql);
+        if begun.is_ok() && !self.locked.get() {
+            // Another connection has taken the place of the one with the lock.
+            self.rollback();
+            self.lock()?;
+            begun = self.begin(sql);
+        }
+        if begun.is_err() {
+            self.unlock();
+        }
+        begun
+    }
+
     pub(super) fn unlock(&self) {
         if self.locked.replace(false) {
             // If this fails the lock ends with the connection.
