@@ -33,7 +33,7 @@ DESTDIR ?=
 # Further options of cargo for what is installed: features, a target, --config profile.release.opt-level=2.
 CARGOFLAGS ?=
 # The tests are of the command too. One set of features for all of it: each other would compile the crate once more.
-FEATURES = --features cli,postgres
+FEATURES = --features cli
 CFLAGS_EXAMPLE = -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror -Iinclude
 
 .PHONY: all demo test test-all test-browser pictures test-guests test-frames test-wheel test-mlflow wheel generated large fuzz sanitize tools bench check clean dist check-dist check-api install install-built uninstall notices

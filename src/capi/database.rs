@@ -160,8 +160,7 @@ pub unsafe extern "C" fn expmig_open_options_init(options: *mut expmig_open_opti
 ///   own "file:PATH" (percent-encoded; with "?mode=ro" for EXPMIG_OPEN_READONLY). Relative paths start at the current working directory.
 /// - a schema of a MySQL or MariaDB server: "mysql://USER:PASSWORD@HOST:PORT/SCHEMA" with parameters (docs/servers.md). The driver in
 ///   SQLAlchemy's "mysql+pymysql://" is ignored.
-/// - in a build with the feature postgres, a schema of a PostgreSQL database: "postgresql://USER:PASSWORD@HOST:PORT/DATABASE?schema=NAME"
-///   (docs/postgresql.md).
+/// - a schema of a PostgreSQL database: "postgresql://USER:PASSWORD@HOST:PORT/DATABASE?schema=NAME" with parameters (docs/postgresql.md).
 ///
 /// A text that begins with a scheme, or contains "://", is never taken as a path; put "./" before it to make it one.
 ///

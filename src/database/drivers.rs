@@ -10,7 +10,8 @@ use super::store::Address;
 use crate::error::Result;
 
 /// What is opened, for hints.
-pub const FORMS: &str = "mysql://… or mariadb://… for a server; a path, sqlite:PATH or sqlite:///PATH for a file";
+pub const FORMS: &str =
+    "mysql://…, mariadb://… or postgresql://… for a server; a path, sqlite:PATH or sqlite:///PATH for a file";
 
 /// What is meant by some schemes.
 pub struct Driver {

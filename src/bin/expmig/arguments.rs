@@ -7,8 +7,8 @@ use expmig::{OnDuplicate, Strategy};
 
 /// Copies, checks and backs up machine-learning experiments in tracking databases.
 ///
-/// DATABASE is the path of a SQLite file, or mysql://USER@HOST/SCHEMA. A command either does the whole job, or changes nothing and says
-/// why.
+/// DATABASE is the path of a SQLite file, mysql://USER@HOST/SCHEMA, or postgresql://USER@HOST/DATABASE?schema=SCHEMA. A command either
+/// does the whole job, or changes nothing and says why.
 #[derive(Debug, Parser)]
 #[command(name = "expmig", bin_name = "expmig", version, after_help = AFTER, max_term_width = 100)]
 pub struct Arguments {
@@ -35,7 +35,7 @@ Exit status:
 Passwords of servers:
   If the URL has no password, the command takes the first of these that is given:
   --password-file, --password-command, the environment variables EXPMIG_PASSWORD and
-  MYSQL_PWD. Otherwise it asks on the terminal.";
+  MYSQL_PWD or PGPASSWORD. Otherwise it asks on the terminal.";
 
 /// Options that every command has.
 #[derive(Args, Debug)]
@@ -138,7 +138,7 @@ pub enum Command {
 /// The database that a command is about.
 #[derive(Args, Debug)]
 pub struct On {
-    /// The path of a SQLite file, or mysql://USER@HOST/SCHEMA
+    /// The path of a SQLite file, mysql://USER@HOST/SCHEMA, or postgresql://USER@HOST/DATABASE?schema=SCHEMA
     pub database: String,
 }
 

@@ -16,8 +16,9 @@ use crate::failure::{Failure, Outcome};
 use crate::interrupt::Interrupt;
 use crate::progress;
 
-/// Where passwords are looked for, beside the options.
-const VARIABLES: [&str; 2] = ["EXPMIG_PASSWORD", "MYSQL_PWD"];
+/// Where passwords are looked for, beside the options: where all are, and where the clients of a server do, whose URLs begin like this.
+const VARIABLES: [(&str, &str); 4] =
+    [("", "EXPMIG_PASSWORD"), ("mysql", "MYSQL_PWD"), ("mariadb", "MYSQL_PWD"), ("postgres", "PGPASSWORD")];
 
 /// How a database is going to be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +79,8 @@ impl Session {
             if let Some(command) = &command {
                 return printed(command, &shown);
             }
-            for variable in VARIABLES {
+            let scheme = shown.to_ascii_lowercase();
+            for (_, variable) in VARIABLES.iter().filter(|(begin, _)| scheme.starts_with(begin)) {
                 if let Ok(password) = std::env::var(variable) {
                     return Ok(password);
                 }
