@@ -82,6 +82,12 @@ impl TableLayout {
         self.quoted(self.schema.id_column().map_or("", |column| column.name))
     }
 
+    /// The column with the rows' own key.
+    pub fn id_layout(&self) -> Option<&ColumnLayout> {
+        let id = self.schema.id_column()?;
+        self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(id.name))
+    }
+
     /// The quoted name of the column with the key of what a row hangs on.
     pub fn parent(&self, entity: Entity) -> Result<String> {
         match self.schema.parent_column(entity) {

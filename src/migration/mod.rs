@@ -16,6 +16,7 @@ mod endpoints;
 mod migration_plan;
 mod named;
 mod named_copy;
+mod named_keys;
 mod named_target;
 mod options;
 mod plan;

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::endpoints::refuse_other_family;
 use super::migration_plan::{MigrationPlan, PlannedDuplicate, PlannedTable};
 use super::named_copy::{Ends, Written, check_digest, copy, find_losses, read_back};
+use super::named_keys::find_folded;
 use super::named_target::{
     Taken, check_versions, check_workspace, free_name, nameless_row, next_id, root_cell, same_content, with_name,
 };
@@ -38,14 +39,8 @@ struct Known {
     nameless: Hash,
 }
 
-/// Whether both are the same database, and whether one of them is on a server.
-fn kinds(source: &Database, target: &Database) -> (bool, bool) {
-    let on_a_server = |database: &Database| !database.capabilities().whole_files;
-    (source.is_same_as(target), on_a_server(source) || on_a_server(target))
-}
-
 /// Fails for what cannot be asked of such a family.
-fn check_options((same, servers): (bool, bool), options: &MigrateOptions, tracker: &str) -> Result<()> {
+fn check_options(same: bool, options: &MigrateOptions, tracker: &str) -> Result<()> {
     let refuse = |what: &str, hint: &str| {
         let message = format!("{what} is not available for a database of {tracker}");
         Err(Error::new(Status::Unsupported, Domain::Migration, message).hint(hint))
@@ -55,9 +50,6 @@ fn check_options((same, servers): (bool, bool), options: &MigrateOptions, tracke
             "a copy within one database",
             "keys are kept, so copy into another database; there the copy can have another name",
         );
-    }
-    if servers {
-        return refuse("a copy from or to a server", "copy between SQLite files");
     }
     if options.target_experiment.is_some() {
         return refuse(
@@ -113,7 +105,8 @@ impl Known {
                 .hint("validate the source and repair what it says of the table: what is copied would be shown as wrong as it is here"));
         }
         job.begin("looking for values that do not fit")?;
-        let fit = find_losses(ends, &rows, job)?;
+        let mut fit = find_losses(ends, &rows, job)?;
+        find_folded(ends, &rows, job, &mut fit)?;
         let title = ends.from.family.listing.title;
         let name = root_cell(ends.source, ends.from, experiment, title)?;
         let workspace = root_cell(ends.source, ends.from, experiment, "workspace")?;
@@ -161,6 +154,7 @@ fn judge_fit(fit: &Preflight, experiment: i64) -> Result<()> {
                 error = error.detail(key, value);
             }
         }
+        error = error.detail("problem", loss.reason);
     }
     Err(error)
 }
@@ -221,7 +215,7 @@ pub fn migrate_named(
     job.begin("opening")?;
     let from = source.layout()?;
     from.require(Call::Migrate, Domain::Migration)?;
-    check_options(kinds(source, target_database), &options, from.family.tracker)?;
+    check_options(source.is_same_as(target_database), &options, from.family.tracker)?;
     let writer = target_database.writer(&job)?;
     source.refuse_replaced()?;
     let reading = source.state(Reading::Beside, &job)?;
@@ -376,7 +370,7 @@ pub fn plan_named(
     job.begin("opening")?;
     let from = source.layout()?;
     from.require(Call::Migrate, Domain::Migration)?;
-    check_options(kinds(source, target_database), &options, from.family.tracker)?;
+    check_options(source.is_same_as(target_database), &options, from.family.tracker)?;
     let (state, target_state) = (source.state(Reading::Beside, &job)?, target_database.state(Reading::Beside, &job)?);
     let (reader, target_reader) = (state.connection(), target_state.connection());
     let _watches = Watches::new(&job, [reader, target_reader]);

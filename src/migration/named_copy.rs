@@ -46,7 +46,7 @@ impl<'l> Pair<'l> {
 }
 
 /// The tables that are copied: those of the rows, and those that say again what these say.
-fn copied(layout: &Layout) -> impl Iterator<Item = &TableLayout> {
+pub fn copied(layout: &Layout) -> impl Iterator<Item = &TableLayout> {
     let takes_part =
         |table: &&TableLayout| matches!(table.schema.place, Place::Node(_) | Place::Below(_) | Place::Derived(_));
     layout.tables.iter().filter(takes_part)

@@ -5,7 +5,7 @@ use crate::digest::{Hash, NamedTable, digest_named, root_row};
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::hierarchy::NamedRows;
 use crate::progress::Job;
-use crate::schema::{Entity, Kind, Role, quote};
+use crate::schema::{Entity, quote};
 use crate::values::{Value, ValueRef};
 
 /// Keys that are looked up with one statement.
@@ -68,24 +68,17 @@ pub fn free_name(target: &dyn Connection, layout: &Layout, wanted: &Value) -> Re
     Err(Error::new(Status::Limit, Domain::Migration, message).hint("rename some of them"))
 }
 
-/// An id for the copy: above all that are there or mentioned, so that nothing that was purged in part becomes its.
+/// An id for the copy: above all that are there or mentioned, so that nothing that was purged in part becomes its. Nobody else gets it.
 pub fn next_id(target: &dyn Connection, layout: &Layout) -> Result<i64> {
-    let mut highest = 0;
+    let mut mentioned = 0;
     for table in &layout.tables {
-        for column in table.schema.columns {
-            let is_id = match column.role {
-                Role::Parent(Entity::ROOT) => true,
-                Role::Id => column.kind == Kind::Integer,
-                _ => false,
-            };
-            if !is_id || table.position(column.name).is_none() {
-                continue;
-            }
+        let Some(column) = table.schema.parent_column(Entity::ROOT) else { continue };
+        if table.position(column.name).is_some() {
             let sql = format!("SELECT max({}) FROM {}", table.quoted(column.name), quote(&table.name));
-            highest = highest.max(target.query_integer(&sql, &[])?.unwrap_or(0));
+            mentioned = mentioned.max(target.query_integer(&sql, &[])?.unwrap_or(0));
         }
     }
-    highest.checked_add(1).ok_or_else(|| Error::new(Status::Limit, Domain::Migration, "the target has no id left"))
+    Ok(target.allocate_ids(layout.root()?, 1, mentioned)?.0)
 }
 
 /// Keys of the experiment that the target has, too.

@@ -351,7 +351,11 @@ fn values<'l>(layout: &'l Layout, checks: &mut Vec<Check<'l>>) {
             if known.is_required() && !column.not_null && !matches!(known.role, Role::Parent(_)) {
                 add(IssueKind::NullValue, format!("{value} IS NULL"), "is NULL, which MLflow's own tables refuse");
             }
-            if known.kind == crate::schema::Kind::Integer && !column.declared.eq_ignore_ascii_case("boolean") {
+            // Servers keep to the types and lengths that they declare.
+            let anything = matches!(column.storage, Storage::Affinity(_) | Storage::Strict(_));
+            let is_number =
+                known.kind == crate::schema::Kind::Integer && !column.declared.eq_ignore_ascii_case("boolean");
+            if anything && is_number {
                 let whole = format!("{value} <> CAST({value} AS SIGNED INTEGER)");
                 add(IssueKind::NumberNotInteger, whole, "is no integer: a server rounds it");
             }
@@ -367,14 +371,11 @@ fn values<'l>(layout: &'l Layout, checks: &mut Vec<Check<'l>>) {
             if has(Meaning::NanIn("is_nan")) {
                 add(
                     IssueKind::NanWithValue,
-                    format!("t.is_nan = 1 AND {value} <> 0"),
+                    format!("t.is_nan AND {value} <> 0"),
                     "is a number, and is_nan says that it is none",
                 );
             }
-            // Servers keep to the lengths that they declare.
-            if matches!(column.storage, Storage::Affinity(_) | Storage::Strict(_))
-                && let Some(most) = length(known.sqlite)
-            {
+            if let Some(most) = length(known.sqlite).filter(|_| anything) {
                 let what = format!("has more than {most} characters: a server refuses it, or cuts it");
                 add(IssueKind::TextTooLong, format!("length({value}) > {most}"), &what);
             }

@@ -3,6 +3,8 @@
 mod crash;
 mod digest;
 mod migrate;
+mod places;
+mod servers;
 mod store;
 #[path = "../support/mod.rs"]
 mod support;

@@ -37,7 +37,7 @@ impl MysqlConnection {
     /// The first of `count` ids in a row that are above `above` and that the server gives to nobody else. `None` if it does not choose
     /// the ids of this table, or the account, a rule of the table or the end of the numbers is in the way.
     pub(super) fn reserve(&self, table: &TableLayout, count: u64, above: i64) -> Result<Option<i64>> {
-        let id = table.columns.iter().find(|column| column.name.eq_ignore_ascii_case("id"));
+        let id = table.id_layout();
         // Tables of our own are written by one at a time. What a trigger does may not be undone by a rollback.
         let numbered = id.is_some_and(|id| id.counter) && own_table(table.schema.name).is_none();
         if count == 0 || !numbered || self.has_triggers_on_insert(table)? {
@@ -58,7 +58,7 @@ impl MysqlConnection {
                 return Ok(fits.then_some(first));
             }
             let Some(next) = above.checked_add(1).filter(|next| *next < last) else { return Ok(None) };
-            let explicit = format!("INSERT INTO {name} ({}) VALUES ({next})", table.quoted("id"));
+            let explicit = format!("INSERT INTO {name} ({}) VALUES ({next})", table.id());
             if self.count_on(&explicit, 1)?.is_none() {
                 return Ok(None);
             }

@@ -20,7 +20,7 @@ use crate::values::{Value, ValueRef, json};
 
 /// The highest id that a column holds.
 pub fn most(table: &TableLayout) -> i64 {
-    let id = table.columns.iter().find(|column| column.name.eq_ignore_ascii_case("id"));
+    let id = table.id_layout();
     match id.and_then(ColumnLayout::own_type) {
         Some(ColumnType::Integer { most, .. }) => i64::try_from(*most).unwrap_or(i64::MAX),
         _ => i64::MAX,
@@ -143,7 +143,7 @@ impl MysqlConnection {
 
     /// The highest id that the table has.
     pub(super) fn highest(&self, table: &TableLayout) -> Result<i64> {
-        let sql = format!("SELECT MAX({}) FROM {}", table.quoted("id"), quote(&table.name));
+        let sql = format!("SELECT MAX({}) FROM {}", table.id(), quote(&table.name));
         Ok(self.query_integer(&sql, &[])?.unwrap_or(0))
     }
 

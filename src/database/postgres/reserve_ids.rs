@@ -57,8 +57,7 @@ impl PostgresConnection {
 
     /// The first of `count` ids in a row above `above` that nobody else gets.
     pub(super) fn reserve(&self, table: &TableLayout, count: u64, above: i64) -> Result<i64> {
-        let id = table.columns.iter().find(|column| column.name.eq_ignore_ascii_case("id"));
-        let Some(id) = id else {
+        let Some(id) = table.id_layout() else {
             return Err(Error::internal(Domain::Database, format!("{} has no ids", table.schema.name)));
         };
         let most = id

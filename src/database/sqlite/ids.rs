@@ -14,7 +14,7 @@ fn integer(connection: &SqliteConnection, sql: &str) -> Result<Option<i64>> {
 
 /// The highest id that the table has or had.
 pub fn high_water(connection: &SqliteConnection, table: &TableLayout) -> Result<i64> {
-    let (id, name) = (table.quoted("id"), quote(&table.name));
+    let (id, name) = (table.id(), quote(&table.name));
     let highest = match connection.query_integer(&format!("SELECT max({id}) FROM {name}"), &[])? {
         Some(highest) => highest,
         // There is none, or one that is no integer, which is above them all.
@@ -41,7 +41,7 @@ pub fn allocate(connection: &SqliteConnection, table: &TableLayout, count: u64, 
         return Ok((used.saturating_add(1), false));
     }
     // The ids above are spent. Take the first gap among those in use or mentioned that is wide enough, or what is above them all.
-    let own = format!("SELECT CAST({} AS INTEGER) AS id FROM {}", table.quoted("id"), quote(&table.name));
+    let own = format!("SELECT CAST({} AS INTEGER) AS id FROM {}", table.id(), quote(&table.name));
     let mentions = mentions(connection, &connection.layout()?)?;
     let of_this = mentions.iter().filter(|mention| mention.of == table.schema.name);
     let used = of_this.fold(own, |used, mention| {

@@ -1,0 +1,114 @@
+//! Keys of one row that are several in the source, and one to the target: a server compares texts by its collation, which mostly ignores letter case,
+//! accents, and sometimes blanks at the end.
+
+use std::collections::HashMap;
+
+use super::named_copy::{Ends, copied};
+use super::preflight::Preflight;
+use crate::database::{Connection, Loss, TableLayout};
+use crate::error::Result;
+use crate::hierarchy::{Named, NamedRows};
+use crate::progress::Job;
+use crate::schema::{Column, Kind, Role, quote};
+use crate::values::{Value, ValueRef};
+
+/// Pairs that the target is asked about in one table; beyond, it says of the rows themselves that they are in each other's way.
+const MOST_ASKED: usize = 10_000;
+/// What shows whether the target compares texts otherwise than byte by byte.
+const PROBES: [(&str, &str); 3] = [("a", "A"), ("a", "\u{e4}"), ("a", "a ")];
+
+/// The column whose text tells the rows of one owner apart, if it is just one.
+fn telling(table: &TableLayout) -> Option<&'static Column> {
+    let mut telling = None;
+    for name in table.schema.primary_key {
+        let column = table.schema.column(name)?;
+        match column.role {
+            Role::Parent(_) => {}
+            Role::Index if column.kind == Kind::Text && telling.is_none() => telling = Some(column),
+            _ => return None,
+        }
+    }
+    telling
+}
+
+/// Asks a column of the target whether two texts are one to it.
+struct Asked<'a> {
+    target: &'a dyn Connection,
+    sql: String,
+    known: HashMap<(String, String), bool>,
+}
+
+impl Asked<'_> {
+    fn folds(&mut self, a: &str, b: &str) -> Result<bool> {
+        let pair = (a.to_owned(), b.to_owned());
+        if let Some(known) = self.known.get(&pair) {
+            return Ok(*known);
+        }
+        if self.known.len() >= MOST_ASKED {
+            return Ok(false);
+        }
+        let params = [a, b].map(|text| Value::Text(text.as_bytes().to_vec()));
+        let folds = self.target.query_integer(&self.sql, &params)? == Some(1);
+        self.known.insert(pair, folds);
+        Ok(folds)
+    }
+}
+
+/// Notes the keys that would be in each other's way in the target.
+pub fn find_folded(ends: &Ends<'_>, rows: &NamedRows, job: &Job, fit: &mut Preflight) -> Result<()> {
+    for table in copied(ends.from) {
+        let (Some(column), Some(there)) = (telling(table), ends.to.table(table.schema.name)) else { continue };
+        let (name, key) = (quote(&there.name), there.quoted(column.name));
+        // What the query is of has the collation of the column.
+        let sql = format!(
+            "SELECT count(DISTINCT x.k) FROM (SELECT {key} AS k FROM {name} WHERE 1 = 0 UNION ALL SELECT ?1 UNION ALL SELECT ?2) AS x"
+        );
+        let mut asked = Asked { target: ends.target, sql, known: HashMap::new() };
+        let mut any = false;
+        for (a, b) in PROBES {
+            any |= asked.folds(a, b)?;
+        }
+        if !any {
+            continue;
+        }
+        let mut of: Option<Named> = None;
+        let mut keys: Vec<String> = Vec::new();
+        let owner = match table.schema.owner() {
+            Some(owner) => table.parent(owner)?,
+            None => continue,
+        };
+        let order = format!(" ORDER BY t.{owner}");
+        rows.scan(ends.source, (ends.from, table), (&[table.quoted(column.name)], &order), job, &mut |named, row| {
+            let Some(text) = row.value(1)?.readable() else { return Ok(()) };
+            if of != Some(named) {
+                keys.clear();
+                of = Some(named);
+            }
+            for other in &keys {
+                let plain = text.is_ascii() && other.is_ascii();
+                if plain && !text.trim_end().eq_ignore_ascii_case(other.trim_end()) {
+                    continue;
+                }
+                if asked.folds(other, &text)? {
+                    let owner = rows
+                        .ids(named.entity)
+                        .get(named.at)
+                        .map_or_else(String::new, |id| format!("of {}", ValueRef::Text(id).describe()));
+                    fit.refused += 1;
+                    fit.note(Loss {
+                        table: table.schema.name,
+                        row: Some(owner),
+                        column: Some(column.name.to_owned()),
+                        reason: "to the target it is the same key as another of the row",
+                        value: Some(ValueRef::Text(text.as_bytes()).describe()),
+                        stored_as: Some(ValueRef::Text(other.as_bytes()).describe()),
+                    });
+                    break;
+                }
+            }
+            keys.push(text);
+            Ok(())
+        })?;
+    }
+    Ok(())
+}
