@@ -5,7 +5,7 @@
 # make wheel   a wheel of the Python package, in target/wheels; make test-wheel tries it in clean environments of every python3.N of PATH
 # make test-browser  the page of `expmig report` in Chromium, which is installed where it is missing; make pictures makes those of the README of it
 # make test-guests  the programs in Go and for Node (docs/go.md, docs/node.md); installs Go, Node and koffi where they are missing
-# make test-frames  results as columns in pandas, Polars, DuckDB and pyarrow (docs/arrow.md); installs them in an environment of their own
+# make test-frames  results as columns in pandas, Polars, DuckDB and pyarrow (docs/arrow.md), and the notebook of examples/; installs what they need in an environment of its own
 # make test-mlflow  what MLflow's own package makes of its stores afterwards (docs/mlflow.md); installs it, which takes minutes
 # make generated    makes anew what is made of include/expmig.h and of the command and kept here, for a test compares it: declarations for koffi, man pages, docs/cli.md, completions
 # make large   the tests that take minutes and gigabytes of disk: a document of 2 GiB in less than 64 MiB of memory, a training beside jobs on
@@ -133,12 +133,12 @@ pictures:
 	$(CARGO) build --locked $(FEATURES)
 	$(PYTHON) tests/browser/pictures.py $(EXPMIG_COMMAND) docs/pictures
 
-# Results as columns, in what reads them (docs/arrow.md): 200 MB of packages, in an environment of their own.
+# Results as columns, in what reads them (docs/arrow.md), bars of tqdm and a notebook: 250 MB of packages, in an environment of their own.
 test-frames: tools
 	test -x $(TARGET)/frames/bin/python || $(PYTHON) -m venv $(TARGET)/frames
 	$(TARGET)/frames/bin/python -m pip install --quiet --disable-pip-version-check -r tests/python/frames-requirements.txt
 	$(CARGO) build --locked $(FEATURES)
-	cd tests/python && EXPMIG_TEST_FRAMES=1 $(abspath $(TARGET))/frames/bin/python -W error -m unittest test_package_columns
+	cd tests/python && EXPMIG_TEST_FRAMES=1 $(abspath $(TARGET))/frames/bin/python -W error -m unittest test_package_columns test_package_shown test_package_notebook
 
 generated:
 	$(CARGO) build --locked $(FEATURES)

@@ -58,14 +58,53 @@ class Columns(binding.Case):
         self.fails("MISUSE", db.query_columns, "DELETE FROM METRIC", kind=expmig.QueryError)
         self.fails("LOSSY", db.query_columns, "SELECT 1 UNION ALL SELECT 'a'", kind=expmig.QueryError)
 
-    def test_a_closed_database_and_a_child_process_have_no_columns(self):
+    def test_a_closed_database_has_no_columns(self):
         db = self.open()
         columns = db.query_columns("SELECT 1")
         db.close()
         self.fails("MISUSE", columns.__arrow_c_stream__)
+
+    @unittest.skipUnless(pyarrow is None, "pyarrow is there")
+    def test_columns_of_a_child_process_need_pyarrow_and_say_so(self):
         apart = self.open(isolation="process")
-        self.fails("UNSUPPORTED", apart.query_columns, "SELECT 1")
-        self.fails("UNSUPPORTED", expmig.DataMigrationManager(apart).metrics)
+        with self.assertRaisesRegex(ImportError, "pip install pyarrow"):
+            apart.query_columns("SELECT 1")
+
+    @needs_packages
+    def test_a_child_process_gives_the_same_columns(self):
+        statement = """WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 200000)
+            SELECT i, i / 7.0 AS r, nullif('é' || i, 'é3') AS t, x'00ff' AS b, NULL AS none FROM n"""
+        asked = {
+            "metrics": lambda db: expmig.DataMigrationManager(db).metrics(misfit="column"),
+            "rows": lambda db: db.query_columns(statement),
+            "no rows": lambda db: db.query_columns("SELECT 1 AS a WHERE 0"),
+            "one row": lambda db: db.query_columns("SELECT ? AS a", ["x"]),
+        }
+        here, apart = self.open(), self.open(isolation="process")
+        for name, ask in asked.items():
+            with self.subTest(name):
+                columns, reference = ask(apart), ask(here)
+                self.assertEqual((columns.names, columns.types), (reference.names, reference.types))
+                table, wanted = pyarrow.table(columns), pyarrow.table(reference)
+                table.validate(full=True)
+                self.assertEqual([str(one) for one in table.schema.types], [str(one) for one in wanted.schema.types])
+                self.assertEqual(table.to_pylist(), wanted.to_pylist())
+        frame = asked["metrics"](apart).to_polars()
+        columns = apart.query_columns("SELECT 1")
+        kept = pyarrow.table(asked["rows"](apart))
+        apart.close()
+        self.assertEqual(len(frame), len(asked["metrics"](here).to_pandas()))
+        self.assertEqual(kept.num_rows, 200000)
+        self.fails("MISUSE", columns.__arrow_c_stream__)
+
+    @needs_packages
+    def test_what_does_not_fit_fails_the_call_of_a_child_process(self):
+        self.sql("UPDATE METRIC SET total_val = 'much' WHERE id = (SELECT metric_id FROM RESULTS_METRIC LIMIT 1)")
+        apart = self.open(isolation="process")
+        error = self.fails("LOSSY", expmig.DataMigrationManager(apart).metrics)
+        self.assertIn("total_val of id=", str(error))
+        self.fails("LOSSY", apart.query_columns, "SELECT 1 UNION ALL SELECT 'a'", kind=expmig.QueryError)
+        self.assertEqual(apart.query("SELECT 1")[0][0], 1)
 
     def test_the_stream_of_a_capsule_that_nobody_has_is_released_with_the_next_result(self):
         from expmig import columns

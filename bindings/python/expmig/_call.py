@@ -35,11 +35,15 @@ class CancelToken:
 
 
 class Job:
-    """The progress callback, which receives a dict, and the cancel token of a call that takes a while."""
+    """The progress callback, which receives a dict, the cancel token of a call that takes a while, and what is to be done when it is over,
+    whichever way."""
 
-    def __init__(self, progress: Callable[[dict[str, Any]], None] | None = None, cancel: CancelToken | None = None) -> None:
+    def __init__(
+        self, progress: Callable[[dict[str, Any]], None] | None = None, cancel: CancelToken | None = None, over: Callable[[], None] | None = None,
+    ) -> None:
         self.progress = progress
         self.cancel = cancel
+        self.over = over
 
 
 class _Running(threading.local):
@@ -146,6 +150,8 @@ class Call:
     def __exit__(self, kind: Any, value: Any, traceback: Any) -> None:
         """If only the last progress report raised, all is done and stays: the call did not fail. What asks the program to end is
         raised, anything else is shown as an exception that nobody can handle."""
+        if self.job.over is not None:
+            self.job.over()
         failure = self.failure
         if failure is None or value is not None:
             return

@@ -209,11 +209,23 @@ class Child:
                 self._busy = False
                 self._close_if_idle()
 
+    def columns(self, number: int, method: str, *arguments: Any, **named: Any) -> Any:
+        """Calls a method that answers columns."""
+        from ._apart import Batches
+        from .columns import Columns, needed
+        # Before the child does what nobody can use.
+        needed("pyarrow")
+        batches = Batches(self.call(number, method, *arguments, **named))
+        return Columns(batches, lambda: self.connection.closed or self._closing or number in self._gone)
+
     def _converse(self, call: Call, request: Any) -> tuple[bool, Any]:
         try:
             self.connection.send(request)
             while True:
                 kind, *rest = self.connection.recv()
+                if kind == "columns":
+                    rest[0].descriptor = received(self.connection)
+                    return True, rest[0]
                 if kind in ("answer", "error"):
                     return kind == "answer", rest[0]
                 self.meanwhile(call, kind, rest)
@@ -280,6 +292,12 @@ class Child:
         if getattr(self, "_owner", None) == os.getpid():
             self.connection.close()
             self._process.wait()
+
+
+def received(connection: Any) -> int:
+    """The descriptor that the child sends after an answer."""
+    from multiprocessing.reduction import recv_handle
+    return int(recv_handle(connection))
 
 
 class RemoteContext:
@@ -364,8 +382,7 @@ class Database:
         self._number = number
 
     def query_columns(self, sql: str, parameters: Any) -> Any:
-        from .columns import not_apart
-        raise not_apart()
+        return self._child.columns(self._number, "query_columns", sql, parameters)
 
     def manager(self, snapshot_dir: str, log: Callable[[int, str], None] | None) -> Manager:
         number = self._child.call(self._number, "manager", snapshot_dir, None if log is None else self._child.keep(log))
@@ -392,8 +409,7 @@ class Manager:
         return partial(self._child.call, self._number, name)
 
     def metrics(self, job: Job, **asked: Any) -> Any:
-        from .columns import not_apart
-        raise not_apart()
+        return self._child.columns(self._number, "metrics", job, **asked)
 
     def register_check(self, name: str, check: Callable[[Any], Any]) -> None:
         self._register("check", name, check)

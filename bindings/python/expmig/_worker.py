@@ -1,6 +1,7 @@
 """The child process of isolation="process": makes the calls that _remote.py asks for."""
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -8,6 +9,14 @@ from . import _native
 from ._call import CancelToken, Job
 from ._remote import GREETING, Stop, chain
 from .errors import TransformationError
+
+# What answers columns.
+COLUMNS = ("query_columns", "metrics")
+
+
+def shared(columns: Any) -> Any:
+    from ._apart import shared
+    return shared(columns)
 
 
 class Stopped(Exception):
@@ -31,13 +40,24 @@ class Worker:
                 return
             for one in ended:
                 self._objects.pop(one).close()
+            answer: tuple[str, Any]
             try:
-                answer = ("answer", self._do(number, method, list(arguments), named))
+                made = self._do(number, method, list(arguments), named)
+                answer = ("columns", shared(made)) if method in COLUMNS else ("answer", made)
             except EOFError:
                 return
             except BaseException as error:  # noqa: B902: the parent raises it
                 answer = ("error", chain(error))
             self._connection.send(answer)
+            if answer[0] == "columns":
+                self._send_descriptor(answer[1].descriptor)
+
+    def _send_descriptor(self, descriptor: int) -> None:
+        from multiprocessing.reduction import send_handle
+        try:
+            send_handle(self._connection, descriptor, None)
+        finally:
+            os.close(descriptor)
 
     def _do(self, number: int, method: str, arguments: list[Any], named: dict[str, Any]) -> Any:
         if method == "open":

@@ -49,17 +49,11 @@ def sweep() -> None:
     _lent.extend(kept)
 
 
-class Columns:
-    """A whole result as columns, which is taken once: by ``to_pandas()`` or ``to_polars()``, or by a library that knows ``__arrow_c_stream__``,
-    such as ``pyarrow.table(columns)`` and DuckDB. Taking it a second time raises an error, and never gives an empty result.
+class Stream:
+    """A stream of the library in this process."""
 
-    ``names`` and ``types`` say what the columns are (docs/arrow.md). Closing the database it came from closes it, too; who has taken it keeps it.
-    """
-
-    def __init__(self, stream: Any, is_closed: Callable[[], bool]) -> None:
-        sweep()
-        self._stream = stream
-        self._is_closed = is_closed
+    def __init__(self, stream: Any) -> None:
+        self.stream = stream
         schema = ArrowSchema()
         failed = CFUNCTYPE(c_int64, c_void_p, c_void_p)(stream.get_schema)(addressof(stream), addressof(schema)) & 0xFFFFFFFF
         if failed:
@@ -69,20 +63,46 @@ class Columns:
         self.types = [TYPES[field.format.decode()] for field in fields]
         CFUNCTYPE(None, c_void_p)(schema.release)(addressof(schema))
 
-    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
-        """The stream, as the Arrow PyCapsule interface has it. The types are what they are, whatever is requested."""
-        stream, self._stream = self._stream, None
-        if stream is None:
+    def capsule(self) -> Any:
+        """Gives the stream away."""
+        capsule = _new_capsule(addressof(self.stream), CAPSULE_NAME, None)
+        _lent.append((capsule, self.stream))
+        return capsule
+
+    def close(self) -> None:
+        release(self.stream)
+
+
+class Columns:
+    """A whole result as columns, which is taken once: by ``to_pandas()`` or ``to_polars()``, or by a library that knows ``__arrow_c_stream__``,
+    such as ``pyarrow.table(columns)`` and DuckDB. Taking it a second time raises an error, and never gives an empty result.
+
+    ``names`` and ``types`` say what the columns are (docs/arrow.md). Closing the database it came from closes it, too; who has taken it keeps it.
+    """
+
+    def __init__(self, source: Any, is_closed: Callable[[], bool]) -> None:
+        sweep()
+        self._source = source
+        self._is_closed = is_closed
+        self.names: list[str] = source.names
+        self.types: list[str] = source.types
+
+    def _take(self) -> Any:
+        """What the columns come from, for who takes them."""
+        source, self._source = self._source, None
+        if source is None:
             raise DataMigrationError(
                 "these columns were taken already, or closed", status="MISUSE", domain="DATABASE",
                 hint="a result is taken once: keep what took it, or ask for a new one",
             )
         if self._is_closed():
-            release(stream)
+            source.close()
             raise DataMigrationError("the database is closed", status="MISUSE", domain="DATABASE", hint="take the columns before you close it")
-        capsule = _new_capsule(addressof(stream), CAPSULE_NAME, None)
-        _lent.append((capsule, stream))
-        return capsule
+        return source
+
+    def __arrow_c_stream__(self, requested_schema: Any = None) -> Any:
+        """The stream, as the Arrow PyCapsule interface has it. The types are what they are, whatever is requested."""
+        return self._take().capsule()
 
     def to_pandas(self) -> Any:
         """A pandas DataFrame whose columns are Arrow's, not copied. Needs pandas 2.2 and pyarrow."""
@@ -95,9 +115,9 @@ class Columns:
 
     def close(self) -> None:
         """Lets go of a result that nobody took. Closing it again does nothing."""
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            release(stream)
+        source, self._source = self._source, None
+        if source is not None:
+            source.close()
 
     def __enter__(self) -> Columns:
         return self
@@ -106,11 +126,11 @@ class Columns:
         self.close()
 
     def __del__(self) -> None:
-        if getattr(self, "_stream", None) is not None and not sys.is_finalizing():
+        if getattr(self, "_source", None) is not None and not sys.is_finalizing():
             self.close()
 
     def __repr__(self) -> str:
-        state = "" if self._stream is not None else ", taken"
+        state = "" if self._source is not None else ", taken"
         return f"<Columns {', '.join(f'{name}: {kind}' for name, kind in zip(self.names, self.types))}{state}>"
 
     def _repr_html_(self) -> str:
@@ -133,16 +153,8 @@ def needed(name: str) -> Any:
         raise ImportError(f"{name} is needed for this: pip install {name}") from problem
 
 
-def not_apart() -> DataMigrationError:
-    """What a child process cannot do."""
-    return DataMigrationError(
-        "columns cannot be had from a child process (isolation)", status="UNSUPPORTED", domain="DATABASE",
-        hint="open the database with isolation=None where nothing else in this process has the file open, or use query",
-    )
-
-
-def stream_of(run: Callable[[Any], None]) -> Any:
+def stream_of(run: Callable[[Any], None]) -> Stream:
     """The stream that a call makes."""
     stream = c.ArrowArrayStream()
     run(byref(stream))
-    return stream
+    return Stream(stream)

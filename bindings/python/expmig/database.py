@@ -6,12 +6,12 @@ import sys
 import threading
 import weakref
 from functools import partial
-from typing import TYPE_CHECKING, Any, Callable, Sequence, Tuple
+from typing import TYPE_CHECKING, Any, Callable, Iterable, List, Sequence, Tuple
 
 from ._address import address_of
 from ._server import secret
 from .errors import SHARED_PROCESS_HINT, ConnectionError, DatabaseError, DataMigrationError, QueryError
-from .progress import ProgressCallback, reporting_to
+from .progress import ProgressCallback, job_of
 
 if TYPE_CHECKING:
     from ._call import Job
@@ -43,6 +43,21 @@ class Row(Tuple[Any, ...]):
         return list(self.columns)
 
 
+class Rows(List[Row]):
+    """The rows of a query: a list, which a notebook shows as a table."""
+
+    def __init__(self, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        super().__init__(Row(columns, values) for values in rows)
+        self.columns = list(columns)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (Rows, (self.columns, [tuple(row) for row in self]))
+
+    def _repr_html_(self) -> str:
+        from ._show import table
+        return table("", self.columns, self, len(self)) or "<p>no rows</p>"
+
+
 class DatabaseManager:
     """An open database of Experiment Manager. It is opened at once and never created by a mistyped path.
 
@@ -64,7 +79,7 @@ class DatabaseManager:
     ``allow_shared_process``: open the file although this process has it open through another copy of SQLite. The locks of that copy are
     lost.
     ``cancel``: a CancelToken that stops opening, and ``progress_callback`` is called with a MigrationProgress meanwhile; Ctrl-C ends opening in any
-    case.
+    case. ``progress``: show a bar.
     ``recreate`` exists only for old callers, and must be false: nothing here deletes a database.
 
     For servers (docs/servers.md):
@@ -107,6 +122,7 @@ class DatabaseManager:
         temp_dir: str | os.PathLike[str] | None = None,
         cancel: Any = None,
         progress_callback: ProgressCallback | None = None,
+        progress: bool = False,
     ) -> None:
         if recreate:
             raise ValueError("recreate=True would delete the database; delete the file yourself, and pass create=True")
@@ -133,7 +149,7 @@ class DatabaseManager:
         self._lock = threading.Lock()
         self._closed = False
         try:
-            self._database = self._open(reporting_to(progress_callback), cancel)
+            self._database = self._open(job_of(progress_callback, cancel, progress))
         except DatabaseError as error:
             raise error.as_a(ConnectionError) from error.__cause__
         self.database_path = address.written if address.written is not None else self._place()
@@ -146,9 +162,7 @@ class DatabaseManager:
             self._asked["url"] = "sqlite:" + info["path"]
         return str(info["path"] if self.use_sqlite else info["url"])
 
-    def _open(self, progress: Callable[[dict[str, Any]], None] | None, cancel: Any) -> Any:
-        from ._call import Job
-        job = Job(progress, cancel)
+    def _open(self, job: Job) -> Any:
         if self.isolation == "process":
             from ._remote import Child
             return Child().open(self._asked, job)
@@ -167,18 +181,18 @@ class DatabaseManager:
         """Describes the database: "engine", "path", "generation", "tables", "extra_columns", "extra_tables"."""
         return dict(self._database.info())
 
-    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
         """The rows of one SELECT, which can only read, on a consistent state. Raises QueryError. ``parameters``: a value for each ``?``, in their order: None, int,
         float, str or bytes. Text that is not UTF-8 comes with surrogates, as from os.fsdecode."""
         try:
             columns, rows = self._database.query(sql, list(parameters))
         except DatabaseError as error:
             raise error.as_a(QueryError) from error.__cause__
-        return [Row(columns, values) for values in rows]
+        return Rows(columns, rows)
 
     def query_columns(self, sql: str, parameters: Sequence[Any] = ()) -> Columns:
         """The same as columns: ``pyarrow.table(db.query_columns(sql))``, ``.to_pandas()``, ``.to_polars()``, without a loop. Raises QueryError, also for
-        a column with values of several types. Not with ``isolation="process"``."""
+        a column with values of several types. In a child process (``isolation``) this needs pyarrow."""
         try:
             made: Columns = self._database.query_columns(sql, list(parameters))
         except DatabaseError as error:
@@ -221,9 +235,23 @@ class DatabaseManager:
     def __exit__(self, *_failure: Any) -> None:
         self.close()
 
+    def _described(self) -> str:
+        return f"{self.database_path}{'' if self.use_sqlite else ' (server)'}{', closed' if self._closed else ''}"
+
     def __repr__(self) -> str:
-        where = self.database_path if self.use_sqlite else f"{self.database_path} (MySQL)"
-        return f"<DatabaseManager {where}>"
+        return f"<DatabaseManager {self._described()}>"
+
+    def _repr_html_(self) -> str:
+        """The experiments, as far as they can be read just now."""
+        from ._show import fields, table
+        above = fields(self._described(), [])
+        if self._closed:
+            return above
+        names = ("id", "title", "trials", "runs", "start_time", "update_time")
+        try:
+            return above + table("", names, [[one.get(name) for name in names] for one in self.experiments()])
+        except DataMigrationError as error:
+            return above + fields("", [("experiments", error.message)])
 
 
 class Engine:

@@ -6,10 +6,12 @@ import warnings
 from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional, Tuple, Union
 
 from . import _json
+from ._show import fields
 from .database import DatabaseManager, Engine, adopted, engine_of
+from .documents import Comparison, Imported, Plan, Undone
 from .errors import DataMigrationError, ImportExportError
 from .metric import Metric
-from .progress import MigrationProgress, MigrationStrategy, ProgressCallback, reporting_to
+from .progress import MigrationProgress, MigrationStrategy, ProgressCallback, job_of
 from .results import MigrationResult, TransformationResult
 from .snapshots import SnapshotManager
 from .transformation import MetricTransformer, Rules, json_of
@@ -33,6 +35,7 @@ class DataMigrationManager:
 
     ``progress_callback`` of the methods is called with a MigrationProgress on the thread that made the call; an exception in it cancels
     the call and is raised when everything has been rolled back. Its return value does not matter. ``cancel`` is a CancelToken.
+    ``progress=True`` shows a bar: that of tqdm, also in notebooks, where tqdm is installed.
 
     It has the parts ``validator``, ``hierarchy_preserver``, ``snapshot_manager`` and ``metric_transformer``. It may be used from any thread. It is
     closed with its DatabaseManager, by ``close``, or at the end of a ``with`` statement.
@@ -77,6 +80,12 @@ class DataMigrationManager:
     def __exit__(self, *_failure: Any) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        return f"<DataMigrationManager of {self._engine.database._described()}>"
+
+    def _repr_html_(self) -> str:
+        return self._engine.database._repr_html_() + fields("", [("snapshots", self._engine.snapshot_dir)])
+
     def metrics(
         self,
         experiment_ids: Optional[List[int]] = None,
@@ -86,12 +95,14 @@ class DataMigrationManager:
         misfit: str = "error",
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
+        progress: bool = False,
     ) -> Columns:
         """Metrics as columns, one row for each link to one (docs/arrow.md): ``manager.metrics().to_pandas()``.
 
         ``experiment_ids``, ``metric_types``: only these; None is all. ``levels``: some of "results", "epochs" and "batches"; None is all. ``misfit``:
-        "error", or "column" for NULL and the text of the value in a second column. Not with ``isolation="process"``."""
-        job = self._job(progress_callback, cancel)
+        "error", or "column" for NULL and the text of the value in a second column. In a child process (``isolation``) this
+        needs pyarrow."""
+        job = self._job(progress_callback, cancel, progress)
         made: Columns = self._engine.manager.metrics(
             job, experiment_ids=None if experiment_ids is None else list(experiment_ids),
             metric_types=None if metric_types is None else list(metric_types), levels=None if levels is None else list(levels), misfit=misfit,
@@ -129,6 +140,7 @@ class DataMigrationManager:
         allow_lossy: bool = False,
         add_columns: bool = False,
         cancel: Any = None,
+        progress: bool = False,
     ) -> MigrationResult:
         """Copies an experiment and everything below it in one transaction, with every value unchanged.
 
@@ -147,7 +159,7 @@ class DataMigrationManager:
             source_experiment_id, source_id, target, target_experiment_id, strategy, transformation_rules, batch_size, on_duplicate,
             title_prefix, create_snapshot, allow_lossy, add_columns,
         )
-        return MigrationResult.of(self._engine.manager.migrate(source, into, self._job(progress_callback, cancel), **asked))
+        return MigrationResult.of(self._engine.manager.migrate(source, into, self._job(progress_callback, cancel, progress), **asked))
 
     def plan(
         self,
@@ -164,6 +176,7 @@ class DataMigrationManager:
         allow_lossy: bool = False,
         add_columns: bool = False,
         cancel: Any = None,
+        progress: bool = False,
     ) -> Dict[str, Any]:
         """Reports what migrate_experiment would do with the same arguments, and writes nothing: rows per table, unsound rows, odd values,
         values that do not fit, duplicates, digests, space (docs/json-documents.md, "expmig.plan/1")."""
@@ -171,14 +184,14 @@ class DataMigrationManager:
             source_experiment_id, source_id, target, target_experiment_id, strategy, None, 1000, on_duplicate, title_prefix,
             create_snapshot, allow_lossy, add_columns,
         )
-        return dict(self._engine.manager.plan(source, into, self._job(progress_callback, cancel), **asked))
+        return Plan(self._engine.manager.plan(source, into, self._job(progress_callback, cancel, progress), **asked))
 
     def digest(
-        self, experiment_id: int, *, progress_callback: Optional[ProgressCallback] = None, cancel: Any = None,
+        self, experiment_id: int, *, progress_callback: Optional[ProgressCallback] = None, cancel: Any = None, progress: bool = False,
     ) -> str:
         """The content digest of an experiment, 64 hexadecimal digits: equal for equal experiments, whatever their ids and the order of their
         rows (docs/digest.md)."""
-        return str(self._engine.manager.digest(experiment_id, self._job(progress_callback, cancel)))
+        return str(self._engine.manager.digest(experiment_id, self._job(progress_callback, cancel, progress)))
 
     def compare(
         self,
@@ -188,15 +201,16 @@ class DataMigrationManager:
         *,
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
+        progress: bool = False,
     ) -> Dict[str, Any]:
         """Compares two experiments by content. ``other``: the manager that has the second; None is this one. Returns "equal", both digests
         and row counts, and "first_difference" (docs/json-documents.md, "expmig.comparison/1")."""
         second = self._together(other) or self._engine.manager
-        return dict(self._engine.manager.compare(experiment_id, second, other_experiment_id, self._job(progress_callback, cancel)))
+        return Comparison(self._engine.manager.compare(experiment_id, second, other_experiment_id, self._job(progress_callback, cancel, progress)))
 
-    def verify(self, snapshot_id: str, *, progress_callback: Optional[ProgressCallback] = None, cancel: Any = None) -> bool:
+    def verify(self, snapshot_id: str, *, progress_callback: Optional[ProgressCallback] = None, cancel: Any = None, progress: bool = False) -> bool:
         """Returns True if a snapshot is unchanged; like ``snapshot_manager.verify_snapshot``."""
-        return self.snapshot_manager.verify_snapshot(snapshot_id, progress_callback=progress_callback, cancel=cancel)
+        return self.snapshot_manager.verify_snapshot(snapshot_id, progress_callback=progress_callback, cancel=cancel, progress=progress)
 
     # Transformations
 
@@ -210,6 +224,7 @@ class DataMigrationManager:
         metric_ids: Optional[Iterable[int]] = None,
         dry_run: bool = False,
         cancel: Any = None,
+        progress: bool = False,
     ) -> TransformationResult:
         """Changes metrics by the rules of a document (docs/transformations.md), all or nothing.
 
@@ -221,7 +236,7 @@ class DataMigrationManager:
             raise TypeError("transform_metrics needs transformation_rules")
         return self.metric_transformer.transform_by_rules(
             transformation_rules, experiment_ids, metric_ids, batch_size=batch_size, dry_run=dry_run, progress_callback=progress_callback,
-            cancel=cancel,
+            cancel=cancel, progress=progress,
         )
 
     def register_transformation(self, name: str, function: Callable[[Metric], Any]) -> None:
@@ -235,6 +250,7 @@ class DataMigrationManager:
         skip_changed: bool = False,
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
+        progress: bool = False,
     ) -> Dict[str, Any]:
         """Restores the old values of the metrics of a transformation, byte for byte. ``transform``: its transform_id or its result.
         ``skip_changed``: skip metrics that were changed since, instead of failing. Returns "metrics_restored" and more
@@ -242,18 +258,18 @@ class DataMigrationManager:
         transform_id = transform.transform_id if isinstance(transform, TransformationResult) else transform
         if transform_id is None:
             raise ValueError("there is nothing to undo: this transformation changed nothing, or kept nothing")
-        return dict(self._engine.manager.undo(transform_id, skip_changed, self._job(progress_callback, cancel)))
+        return Undone(self._engine.manager.undo(transform_id, skip_changed, self._job(progress_callback, cancel, progress)))
 
     def list_transformations(self) -> List[Dict[str, Any]]:
         """The transformations that can be undone, the newest first: "id", "created_at", "rules", "metrics", "copied"."""
         return list(self._engine.manager.transforms()["transforms"])
 
     def forget_transformations(
-        self, keep_count: int, *, progress_callback: Optional[ProgressCallback] = None, cancel: Any = None,
+        self, keep_count: int, *, progress_callback: Optional[ProgressCallback] = None, cancel: Any = None, progress: bool = False,
     ) -> int:
         """Keeps the undo log of the newest transformations and removes that of the older ones; metrics stay as they are. Returns how many
         transformations can no longer be undone."""
-        return int(self._engine.manager.forget(keep_count, self._job(progress_callback, cancel)))
+        return int(self._engine.manager.forget(keep_count, self._job(progress_callback, cancel, progress)))
 
     # Export and import
 
@@ -267,12 +283,13 @@ class DataMigrationManager:
         skip_unsound: bool = False,
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
+        progress: bool = False,
     ) -> Dict[str, Any]:
         """The complete experiment as a dict (docs/export-format.md). Numbers with more digits than a float has become floats that remember
         their digits, so that importing the dict brings back every digit. ``skip_unsound``: leave out unsound rows (docs/validation.md), and
         count them, instead of failing. Raises ImportExportError."""
         document = self._engine.manager.export_text(
-            experiment_id, self._job(progress_callback, cancel), include_metrics=include_metrics, include_artifacts=include_artifacts,
+            experiment_id, self._job(progress_callback, cancel, progress), include_metrics=include_metrics, include_artifacts=include_artifacts,
             skip_unsound=skip_unsound, format=format,
         )
         return dict(_json.loads(document))
@@ -291,13 +308,14 @@ class DataMigrationManager:
         skip_unsound: bool = False,
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
+        progress: bool = False,
     ) -> str:
         """Writes the experiment to a file, in constant memory. The file gets its name only when it is complete and on the device.
         ``indent``: spaces per level, 0 for one line. ``replace``: replace an existing file of that name. ``file_mode``: the permissions of
         the file. Returns the absolute path."""
         where = os.path.abspath(os.fsdecode(path))
         self._engine.manager.export_file(
-            experiment_id, where, self._job(progress_callback, cancel), include_metrics=include_metrics,
+            experiment_id, where, self._job(progress_callback, cancel, progress), include_metrics=include_metrics,
             include_artifacts=include_artifacts, skip_unsound=skip_unsound, format=format, indent=indent, replace=replace,
             file_mode=file_mode,
         )
@@ -315,6 +333,7 @@ class DataMigrationManager:
         file_mode: int = 0o600,
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
+        progress: bool = False,
     ) -> str:
         """Writes a page to look at (docs/report.md): one HTML file that needs nothing else, with curves, values, the tree and what validation
         found; of two experiments also where they first differ. ``experiment_ids``: of this database. ``others``: managers of further
@@ -324,7 +343,7 @@ class DataMigrationManager:
         more = [(self._together(other), number) for other, number in others]
         ids = [experiment_ids] if isinstance(experiment_ids, int) else list(experiment_ids)
         self._engine.manager.report_file(
-            [*ids, *(number for _, number in more)], where, self._job(progress_callback, cancel), *(manager for manager, _ in more), title=title,
+            [*ids, *(number for _, number in more)], where, self._job(progress_callback, cancel, progress), *(manager for manager, _ in more), title=title,
             issue_limit=issue_limit, replace=replace, file_mode=file_mode,
         )
         return where
@@ -342,6 +361,7 @@ class DataMigrationManager:
         max_value_bytes: Optional[int] = None,
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
+        progress: bool = False,
     ) -> int:
         """Imports an experiment, a dict from export_experiment or its JSON as text or bytes, in one transaction, and returns its id.
 
@@ -355,7 +375,7 @@ class DataMigrationManager:
         """
         return int(self.import_document(
             experiment_data, preserve_ids, validate_before_import, on_duplicate=on_duplicate, add_columns=add_columns,
-            allow_lossy=allow_lossy, allow_unlinked=allow_unlinked, max_value_bytes=max_value_bytes, progress_callback=progress_callback, cancel=cancel,
+            allow_lossy=allow_lossy, allow_unlinked=allow_unlinked, max_value_bytes=max_value_bytes, progress_callback=progress_callback, cancel=cancel, progress=progress,
         )["experiment_id"])
 
     def import_experiment_from_file(
@@ -371,10 +391,11 @@ class DataMigrationManager:
         max_value_bytes: Optional[int] = None,
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
+        progress: bool = False,
     ) -> int:
         """Like import_experiment_data, but from a file, in constant memory."""
         done = self._engine.manager.import_file(
-            os.path.abspath(os.fsdecode(path)), self._job(progress_callback, cancel), preserve_ids=preserve_ids,
+            os.path.abspath(os.fsdecode(path)), self._job(progress_callback, cancel, progress), preserve_ids=preserve_ids,
             validate_before_import=validate_before_import, on_duplicate=on_duplicate, add_columns=add_columns,
             allow_lossy=allow_lossy, allow_unlinked=allow_unlinked, max_value_bytes=max_value_bytes,
         )
@@ -393,11 +414,12 @@ class DataMigrationManager:
         max_value_bytes: Optional[int] = None,
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
+        progress: bool = False,
     ) -> Dict[str, Any]:
         """Like import_experiment_data, but returns what was done: "experiment_id", "skipped", "tables", "id_map", "digest", "warnings" and
         more (docs/json-documents.md, "expmig.import/1")."""
-        return dict(self._engine.manager.import_text(
-            document_bytes(experiment_data), self._job(progress_callback, cancel), preserve_ids=preserve_ids,
+        return Imported(self._engine.manager.import_text(
+            document_bytes(experiment_data), self._job(progress_callback, cancel, progress), preserve_ids=preserve_ids,
             validate_before_import=validate_before_import, on_duplicate=on_duplicate, add_columns=add_columns,
             allow_lossy=allow_lossy, allow_unlinked=allow_unlinked, max_value_bytes=max_value_bytes,
         ))
@@ -434,17 +456,12 @@ class DataMigrationManager:
             )
         return engine.manager
 
-    def _job(self, progress_callback: Optional[ProgressCallback], cancel: Any) -> Any:
-        from ._call import Job
-        listeners = [*self._listeners, *([] if progress_callback is None else [progress_callback])]
-        if progress_callback is not None and not callable(progress_callback):
-            raise TypeError(f"progress_callback must be callable, not {type(progress_callback).__name__}")
+    def _job(self, progress_callback: Optional[ProgressCallback], cancel: Any, progress: bool) -> Any:
+        def heard(state: MigrationProgress) -> None:
+            self._progress = state
 
-        def heard(progress: MigrationProgress) -> None:
-            self._progress = progress
-            for listener in listeners:
-                listener(progress)
-        return Job(reporting_to(heard) if listeners else None, cancel)
+        listeners = [heard, *self._listeners] if self._listeners or progress_callback is not None or progress else []
+        return job_of(progress_callback, cancel, progress, listeners)
 
     # What programs for Experiment Manager's own migration module call
 
@@ -465,6 +482,8 @@ class DataMigrationManager:
         batch_size: int = 1000,
         create_snapshot: bool = True,
         progress_callback: Optional[ProgressCallback] = None,
+        *,
+        progress: bool = False,
     ) -> TransformationResult:
         """Like transform_metrics, but takes a snapshot of the whole database first, unless ``create_snapshot`` is false. Rules are those of
         transform_metrics. Functions by label, which the older module accepted, raise TypeError: use register_transformation for a
@@ -480,8 +499,8 @@ class DataMigrationManager:
         # Whatever is wrong with the rules is said before a snapshot is made for them.
         self.transform_metrics([], rules, batch_size, dry_run=True)
         if create_snapshot:
-            self.snapshot_manager.create_snapshot("before a transformation of metrics")
-        return self.transform_metrics(experiment_ids, rules, batch_size, progress_callback)
+            self.snapshot_manager.create_snapshot("before a transformation of metrics", progress=progress)
+        return self.transform_metrics(experiment_ids, rules, batch_size, progress_callback, progress=progress)
 
 
 def document_bytes(document: Any) -> bytes:

@@ -4,7 +4,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from enum import Enum
-from typing import Any, Callable, List, Optional
+from typing import TYPE_CHECKING, Any, Callable, List, Optional, Sequence
+
+if TYPE_CHECKING:
+    from ._call import Job
 
 
 class MigrationStrategy(Enum):
@@ -114,17 +117,29 @@ MigrationProgress.success_rate = computed("success_rate", success)  # type: igno
 ProgressCallback = Callable[[MigrationProgress], Any]
 
 
-def reporting_to(callback: ProgressCallback | None) -> Callable[[dict[str, Any]], None] | None:
-    """Makes a callback for the library's reports of a callback that takes MigrationProgress."""
-    if callback is None:
-        return None
-    if not callable(callback):
+def job_of(callback: ProgressCallback | None, cancel: Any, progress: bool, listeners: Sequence[ProgressCallback] = ()) -> Job:
+    """The job of a call: who hears of its progress, in this order, and with ``progress`` a bar; and the token that cancels it."""
+    from ._call import Job
+    if callback is not None and not callable(callback):
         raise TypeError(f"progress_callback must be callable, not {type(callback).__name__}")
+    if not isinstance(progress, bool):
+        raise TypeError(f"progress must be True or False, not {type(progress).__name__}; a function is a progress_callback")
+    hearing, over = [*listeners, *([] if callback is None else [callback])], None
+    if progress:
+        from ._bar import Bar
+        bar = Bar()
+        # What the program's own callback prints comes before.
+        hearing, over = [*hearing, bar.show], bar.close
+    return Job(reporting_to(hearing) if hearing else None, cancel, over)
+
+
+def reporting_to(hearing: Sequence[ProgressCallback]) -> Callable[[dict[str, Any]], None]:
+    """Makes a callback for the library's reports of callbacks that take MigrationProgress."""
     added: list[str] = []
 
     def report(state: dict[str, Any]) -> None:
         estimate, remaining = state["estimated_completion_us"], state["remaining_seconds"]
-        callback(MigrationProgress(
+        progress = MigrationProgress(
             processed_items=state["processed_items"],
             total_items=state["total_items"],
             completion_percentage=state["completion_percentage"],
@@ -139,5 +154,8 @@ def reporting_to(callback: ProgressCallback | None) -> Callable[[dict[str, Any]]
             elapsed_time=timedelta(seconds=state["elapsed_seconds"]),
             remaining_time=None if remaining is None else timedelta(seconds=remaining),
             _added=added,
-        ))
+        )
+        for callback in hearing:
+            callback(progress)
+
     return report

@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Dict, List, Optional
 
+from ._show import counted, fields, table
+
 
 def duration(nanoseconds: int) -> timedelta:
     return timedelta(microseconds=nanoseconds / 1000)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class TransformationResult:
     """What a transformation did (docs/json-documents.md, "expmig.transformation/1").
 
@@ -48,6 +50,24 @@ class TransformationResult:
         """The library's own document, "expmig.transformation/1"."""
         return dict(self._document)
 
+    def __repr__(self) -> str:
+        parts = [f"{counted(self.metrics_updated, 'metric')} of {self.metrics_matched} {'would be ' if self.dry_run else ''}changed"]
+        parts += [f"{count} {what}" for count, what in ((self.metrics_skipped, "skipped"), (self.metrics_failed, "failed")) if count]
+        parts += [] if self.transform_id is None else [f"transform_id {self.transform_id}"]
+        return f"<TransformationResult: {', '.join(parts)}>"
+
+    def _repr_html_(self) -> str:
+        names = ("metric_id", "metric_type", "transformation", "reason")
+        return fields("Transformation" + (", not written (dry run)" if self.dry_run else ""), [
+            ("transform_id", self.transform_id), ("metrics matched", self.metrics_matched), ("changed", self.metrics_updated),
+            ("unchanged", self.metrics_unchanged), ("skipped", self.metrics_skipped), ("failed", self.metrics_failed), ("took", self.duration),
+        ]) + table(
+            "Rules", ("metric_type", "transformation", "matched", "changed"),
+            [[rule.get(name) for name in ("metric_type", "transformation", "matched", "changed")] for rule in self.rules],
+        ) + table("Skipped", names, [[one.get(name) for name in names] for one in self.skipped], self.metrics_skipped) + table(
+            "Failed", names, [[one.get(name) for name in names] for one in self.failed], self.metrics_failed,
+        ) + table("", ("Warnings",), [(one,) for one in self.warnings])
+
     @classmethod
     def of(cls, document: Dict[str, Any]) -> TransformationResult:
         same = ("transform_id", "dry_run", "success_rate", "rules", "warnings")
@@ -64,7 +84,7 @@ class TransformationResult:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class MigrationResult:
     """What a migration did (docs/json-documents.md, "expmig.migration/1").
 
@@ -105,6 +125,23 @@ class MigrationResult:
     def to_dict(self) -> Dict[str, Any]:
         """The library's own document, "expmig.migration/1"."""
         return dict(self._document)
+
+    def __repr__(self) -> str:
+        if self.skipped:
+            return f"<MigrationResult: experiment {self.source_experiment_id} was there already, as {self.new_experiment_id}>"
+        parts = [f"experiment {self.source_experiment_id} copied as {self.new_experiment_id}", counted(self.items_processed - self.items_failed, "row")]
+        parts += [f"{self.items_failed} left out"] if self.items_failed else []
+        parts += [f"digest {self.target_digest[:12]}…"] if self.target_digest is not None else []
+        return f"<MigrationResult: {', '.join(parts)}>"
+
+    def _repr_html_(self) -> str:
+        done = "was there already as" if self.skipped else "copied as"
+        return fields(f"Experiment {self.source_experiment_id} {done} {self.new_experiment_id}", [
+            ("strategy", self.strategy), ("rows", self.items_processed - self.items_failed), ("left out", self.items_failed or None),
+            ("digest of the source", self.source_digest), ("digest of the copy", self.target_digest), ("snapshot", self.snapshot_id), ("took", self.duration),
+        ]) + table("", ("table", "source", "copied", "failed"), [
+            (name, rows["source"], rows["copied"], rows["failed"]) for name, rows in self.tables.items()
+        ]) + table("Left out", ("row",), [(one,) for one in self.errors], self.left_out.get("count", 0)) + table("", ("Warnings",), [(one,) for one in self.warnings])
 
     @classmethod
     def of(cls, document: Dict[str, Any]) -> MigrationResult:

@@ -7,8 +7,8 @@ from typing import Any, Dict, List, Optional, Union
 
 from . import _json
 from .database import Engine, engine_of
-from .errors import SnapshotError
-from .progress import ProgressCallback, reporting_to
+from .errors import DataMigrationError, SnapshotError
+from .progress import ProgressCallback, job_of
 
 
 def microseconds(time: datetime) -> int:
@@ -37,6 +37,19 @@ class SnapshotManager:
         """The folder of the snapshots, absolute."""
         return self._engine.snapshot_dir
 
+    def __repr__(self) -> str:
+        return f"<SnapshotManager of {self._engine.database._described()}, in {self.snapshot_dir}>"
+
+    def _repr_html_(self) -> str:
+        """The snapshots, as far as they can be read just now."""
+        from ._show import fields, table
+        names = ("id", "created_at", "description", "size", "database")
+        above = fields(f"Snapshots in {self.snapshot_dir}", [])
+        try:
+            return above + table("", names, [[one.get(name) for name in names] for one in self.list_snapshots()])
+        except DataMigrationError as error:
+            return above + fields("", [("snapshots", error.message)])
+
     def create_snapshot(
         self,
         description: str = "",
@@ -44,6 +57,7 @@ class SnapshotManager:
         *,
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
+        progress: bool = False,
     ) -> str:
         """Makes a snapshot of one consistent state of the database, which others may use meanwhile. Checks the snapshot, and returns its
         id. ``metadata``: a dict that JSON can hold, which is kept with the snapshot."""
@@ -51,7 +65,7 @@ class SnapshotManager:
             kept = None if metadata is None else _json.dumps(metadata)
         except (TypeError, ValueError) as problem:
             raise SnapshotError(f"metadata cannot be written as JSON: {problem}", status="INVALID_ARGUMENT", domain="SNAPSHOT") from None
-        return str(self._engine.manager.snapshot_create(description, kept, self._job(progress_callback, cancel)))
+        return str(self._engine.manager.snapshot_create(description, kept, job_of(progress_callback, cancel, progress)))
 
     def list_snapshots(self, since: Optional[datetime] = None, pattern: Optional[str] = None) -> List[Dict[str, Any]]:
         """The snapshots in the folder, the newest first, also those of other databases. ``since``: only snapshots made then or later; UTC
@@ -75,10 +89,10 @@ class SnapshotManager:
         return dict(self._engine.manager.snapshot_details(snapshot_id))
 
     def verify_snapshot(
-        self, snapshot_id: str, *, progress_callback: Optional[ProgressCallback] = None, cancel: Any = None,
+        self, snapshot_id: str, *, progress_callback: Optional[ProgressCallback] = None, cancel: Any = None, progress: bool = False,
     ) -> bool:
         """Returns True if the snapshot is unchanged: its size, checksum, and every page, row and index. Raises SnapshotError if not."""
-        self._engine.manager.snapshot_verify(snapshot_id, self._job(progress_callback, cancel))
+        self._engine.manager.snapshot_verify(snapshot_id, job_of(progress_callback, cancel, progress))
         return True
 
     def restore_snapshot(
@@ -89,12 +103,13 @@ class SnapshotManager:
         safety_snapshot: bool = True,
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
+        progress: bool = False,
     ) -> bool:
         """Replaces everything in the database by a snapshot, in one step. What others have written since the snapshot is no longer in the
         database. The snapshot is verified first, and a safety snapshot of the overwritten content is taken, unless ``safety_snapshot`` is
         false; ``restore`` returns its id. ``force``: restore also a snapshot of another database. Returns True. If it raises SnapshotError,
         nothing was changed."""
-        self.restore(snapshot_id, force=force, safety_snapshot=safety_snapshot, progress_callback=progress_callback, cancel=cancel)
+        self.restore(snapshot_id, force=force, safety_snapshot=safety_snapshot, progress_callback=progress_callback, cancel=cancel, progress=progress)
         return True
 
     def restore(
@@ -105,10 +120,11 @@ class SnapshotManager:
         safety_snapshot: bool = True,
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
+        progress: bool = False,
     ) -> Dict[str, Any]:
         """Like restore_snapshot, but returns what was done: "snapshot_id", "safety_snapshot_id" (or None), "statistics" and more
         (docs/json-documents.md, "expmig.restore/1")."""
-        job = self._job(progress_callback, cancel)
+        job = job_of(progress_callback, cancel, progress)
         done = dict(self._engine.manager.snapshot_restore(snapshot_id, force, safety_snapshot, job))
         if done["safety_snapshot_id"] is not None:
             self._engine.log(3, f"snapshot {done['safety_snapshot_id']} has what was overwritten by {done['snapshot_id']}")
@@ -125,8 +141,3 @@ class SnapshotManager:
         Snapshots of a database that only resembles this one, as a copy does, are kept, and a warning is logged. With ``claim`` they are
         treated as snapshots of this database: use it for a database that was moved to another machine with its snapshots."""
         return int(self._engine.manager.snapshot_cleanup(keep_count, claim))
-
-    @staticmethod
-    def _job(progress_callback: Optional[ProgressCallback], cancel: Any) -> Any:
-        from ._call import Job
-        return Job(reporting_to(progress_callback), cancel)

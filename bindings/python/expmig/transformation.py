@@ -9,7 +9,7 @@ from . import _json
 from .database import Engine, engine_of
 from .errors import TransformationError
 from .metric import Metric
-from .progress import ProgressCallback, reporting_to
+from .progress import ProgressCallback, job_of
 from .results import TransformationResult
 
 Rules = Union[str, Dict[str, Any], List[Dict[str, Any]]]
@@ -58,6 +58,9 @@ class MetricTransformer:
     def __init__(self, db_manager: Any) -> None:
         self._engine: Engine = engine_of(db_manager)
 
+    def __repr__(self) -> str:
+        return f"<MetricTransformer of {self._engine.database._described()}>"
+
     @staticmethod
     def validate_metric_json(json_data: Union[str, Dict[str, Any]]) -> Tuple[bool, Optional[str]]:
         """Whether per-label values, a dict or its JSON, are an object of numbers, and if not, why. The rules are those of DataValidator
@@ -96,11 +99,12 @@ class MetricTransformer:
         dry_run: bool = False,
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
+        progress: bool = False,
     ) -> TransformationResult:
         """Applies one transformation, with its parameters, to metrics of any type. ``metric_ids``: None for all, an empty list for none.
         ``dry_run``: only return examples, write nothing."""
         rules = (transformation_type, json_of(transformation_params if transformation_params is not None else {}, "transformation_params"))
-        return self._transform(rules, None, metric_ids, batch_size, dry_run, progress_callback, cancel)
+        return self._transform(rules, None, metric_ids, batch_size, dry_run, progress_callback, cancel, progress)
 
     def batch_transform_experiment(
         self,
@@ -111,11 +115,12 @@ class MetricTransformer:
         dry_run: bool = False,
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
+        progress: bool = False,
     ) -> TransformationResult:
         """Applies rules to the metrics of one experiment: a list of dicts with "metric_type", "transformation" and "params" (or "rules"), or a
         whole rules document."""
         rules = (json_of(transformations, "transformations"),)
-        return self._transform(rules, [experiment_id], None, batch_size, dry_run, progress_callback, cancel)
+        return self._transform(rules, [experiment_id], None, batch_size, dry_run, progress_callback, cancel, progress)
 
     def transform_by_rules(
         self,
@@ -127,11 +132,12 @@ class MetricTransformer:
         dry_run: bool = False,
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
+        progress: bool = False,
     ) -> TransformationResult:
         """Applies a rules document to the metrics that these experiments are linked to (None: all metrics, an empty list: none), of them only
         those with these ids."""
         rules = (json_of(transformation_rules, "transformation_rules"),)
-        return self._transform(rules, experiment_ids, metric_ids, batch_size, dry_run, progress_callback, cancel)
+        return self._transform(rules, experiment_ids, metric_ids, batch_size, dry_run, progress_callback, cancel, progress)
 
     def register_transformation(self, name: str, function: Callable[[Metric], Any]) -> None:
         """Adds a transformation of your own, which the rules of this manager can name from now on: a function that is given a Metric and
@@ -146,11 +152,10 @@ class MetricTransformer:
 
     def _transform(
         self, rules: tuple[str, ...], experiment_ids: Any, metric_ids: Any, batch_size: int, dry_run: bool,
-        progress_callback: Optional[ProgressCallback], cancel: Any,
+        progress_callback: Optional[ProgressCallback], cancel: Any, progress: bool,
     ) -> TransformationResult:
-        from ._call import Job
         return TransformationResult.of(self._engine.manager.transform(
-            rules, Job(reporting_to(progress_callback), cancel),
+            rules, job_of(progress_callback, cancel, progress),
             experiment_ids=None if experiment_ids is None else list(experiment_ids),
             metric_ids=None if metric_ids is None else list(metric_ids),
             batch_size=batch_size, dry_run=dry_run,

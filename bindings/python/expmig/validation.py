@@ -5,9 +5,10 @@ import inspect
 import threading
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
-from .database import Engine, Row, engine_of
+from .database import Engine, Rows, engine_of
+from .documents import Report
 from .errors import DataMigrationError
-from .progress import ProgressCallback, reporting_to
+from .progress import ProgressCallback, job_of
 
 Finding = Union[str, Dict[str, Any]]
 FIELDS = ("message", "severity", "table", "row", "column", "value")
@@ -22,10 +23,10 @@ class RunningCheck:
         self.experiment_id: Optional[int] = context.experiment_id
         """The experiment that is validated; None for the whole database."""
 
-    def query(self, sql: str, parameters: Sequence[Any] = ()) -> List[Row]:
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
         """The rows of one SELECT on exactly the state that is validated; otherwise like DatabaseManager.query."""
         columns, rows = self._context.query(sql, list(parameters))
-        return [Row(columns, values) for values in rows]
+        return Rows(columns, rows)
 
     def report(
         self, message: str, severity: str = "error", table: str = "", row: str = "", column: Optional[str] = None, value: Any = None,
@@ -113,7 +114,10 @@ class DataValidator:
                 before.manager.unregister_check(name)
                 before.registered.discard(name)
 
-    def query(self, sql: str, parameters: Sequence[Any] = ()) -> List[Row]:
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._engine.database._described()}>"
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> Rows:
         """The rows of one SELECT. Inside a check it reads exactly the state that is validated; otherwise it is like
         DatabaseManager.query."""
         check = getattr(self._running, "check", None)
@@ -133,6 +137,7 @@ class DataValidator:
         scope: Optional[Sequence[str]] = None,
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
+        progress: bool = False,
     ) -> Dict[str, Any]:
         """Checks everything: foreign keys, metric JSON, hierarchy and registered checks.
 
@@ -144,9 +149,9 @@ class DataValidator:
         "overall_status" ("PASS" or "FAIL") and the exact totals. As in Experiment Manager, "total_json_issues" is also there as
         "total_json_metric_issues", and the "message" of an issue of metric JSON as "error".
         """
-        job = self._job(progress_callback, cancel)
+        job = job_of(progress_callback, cancel, progress)
         wanted = None if scope is None else list(scope)
-        report = dict(self._engine.manager.validate(wanted, experiment_id, issue_limit, job))
+        report = Report(self._engine.manager.validate(wanted, experiment_id, issue_limit, job))
         # The names that these have in Experiment Manager.
         report["summary"]["total_json_metric_issues"] = report["summary"]["total_json_issues"]
         for issue in report["json_metric_issues"]:
@@ -194,11 +199,6 @@ class DataValidator:
         self._engine.manager.unregister_check(name)
         self._engine.registered.discard(name)
 
-    @staticmethod
-    def _job(progress_callback: Optional[ProgressCallback], cancel: Any) -> Any:
-        from ._call import Job
-        return Job(reporting_to(progress_callback), cancel)
-
 
 def own_checks(kind: type) -> List[str]:
     """The checks that a subclass of DataValidator adds: methods whose names begin with validate_ and that can be called without
@@ -223,6 +223,9 @@ class HierarchyPreserver:
 
     def __init__(self, db_manager: Any) -> None:
         self._engine: Engine = engine_of(db_manager)
+
+    def __repr__(self) -> str:
+        return f"<HierarchyPreserver of {self._engine.database._described()}>"
 
     def validate_hierarchy_integrity(self, experiment_id: int) -> Tuple[bool, List[str]]:
         """Whether the hierarchy of an experiment has no error, and its errors and warnings, one line each. An experiment that does not exist
