@@ -4,7 +4,7 @@
 # make test-all  what follows besides: each target that tests something for itself
 # make wheel   a wheel of the Python package, in target/wheels; make test-wheel tries it in clean environments of every python3.N of PATH
 # make test-browser  the page of `expmig report` in Chromium, which is installed where it is missing; make pictures makes those of the README of it
-# make test-guests  the programs in Go and for Node (docs/go.md, docs/node.md); installs Go, Node and koffi where they are missing
+# make test-guests  the packages for Go and Node (bindings/go, bindings/node) and their programs; installs Go, Node and koffi where they are missing
 # make test-frames  results as columns in pandas, Polars, DuckDB and pyarrow (docs/arrow.md), and the notebook of examples/; installs what they need in an environment of its own
 # make test-mlflow  what MLflow's own package makes of its stores afterwards (docs/mlflow.md); installs it, which takes minutes
 # make generated    makes anew what is made of include/expmig.h and of the command and kept here, for a test compares it: declarations for koffi, man pages, docs/cli.md, completions
@@ -116,7 +116,7 @@ test-mlflow:
 test-guests: tools
 	sh tests/install-tools.sh guests
 	mkdir -p $(TARGET)/guests/node
-	cp examples/node/package.json examples/node/package-lock.json $(TARGET)/guests/node
+	cp bindings/node/package.json bindings/node/package-lock.json $(TARGET)/guests/node
 	cd $(TARGET)/guests/node && npm ci --ignore-scripts --no-audit --no-fund
 	$(CARGO) build --locked $(FEATURES)
 	cd tests/python && EXPMIG_TEST_GUESTS=1 $(abspath $(VENV))/bin/python -W error -m unittest test_guests

@@ -100,6 +100,15 @@ class Declarations:
         return "\n".join(lines)
 
 
+def types(header: str) -> str:
+    """The source of declarations.d.ts."""
+    lines = ["// The types of declarations.js. Made of include/expmig.h by `make generated`; do not edit.", "", "export const constants: {"]
+    for constant in Header(header).constants:
+        exact = "" if abs(constant.value) < 1 << INTEGER_BITS else "n"
+        lines.append(f"    readonly {constant.name}: {constant.value}{exact};")
+    return "\n".join([*lines, "};", "/** The functions of a library that koffi has loaded, by their names. */", "export function declare(koffi: any, library: any): Record<string, any>;", ""])
+
+
 def declarations(header: str) -> str:
     """The source of declarations.js for the text of a header."""
     return Declarations(Header(header)).source()

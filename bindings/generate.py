@@ -22,7 +22,8 @@ COMMAND = Path(os.environ.get("EXPMIG_COMMAND", ROOT / "target" / "debug" / "exp
 HEADER = ROOT / "include" / "expmig.h"
 ASSETS = ROOT / "src" / "report" / "assets"
 PRODUCTS = {
-    ROOT / "examples" / "node" / "declarations.js": declare_koffi.declarations,
+    ROOT / "bindings" / "node" / "declarations.js": declare_koffi.declarations,
+    ROOT / "bindings" / "node" / "declarations.d.ts": declare_koffi.types,
     ROOT / "man" / "expmig.3": manual.page,
 }
 

@@ -53,9 +53,9 @@ each_file() {
     done
     echo "copy|dist/expmig.cdx.json|$doc/expmig.cdx.json"
     # As in the repository, so that they lead to each other. What was built beside the examples is no part of them.
-    (cd "$root" && find LICENSE-* THIRD-PARTY-NOTICES.md README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md docs examples -name node_modules -prune -o -type f \
+    (cd "$root" && find LICENSE-* THIRD-PARTY-NOTICES.md README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md docs examples bindings/go bindings/node -name node_modules -prune -o -type f \
         \( -path 'LICENSE-*' -o -name '*.md' -o -path 'docs/*.json' -o -path 'docs/pictures/*.png' -o -name '*.c' -o -name '*.cpp' -o -name '*.go' -o -name go.mod -o -name '*.js' -o -name '*.ipynb' \
-        -o -path 'examples/*/*.json' \) -print) | while read -r text; do
+        -o -name '*.ts' -o -path 'bindings/go/*.h' -o -path 'bindings/node/*.json' \) -print) | while read -r text; do
         echo "copy|$text|$doc/$text"
     done
 }

@@ -28,6 +28,7 @@
 #include "expmig/plan.hpp"
 #include "expmig/report.hpp"
 #include "expmig/results.hpp"
+#include "expmig/show.hpp"
 #include "expmig/transformer.hpp"
 #include "expmig/value.hpp"
 

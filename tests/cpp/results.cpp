@@ -2,6 +2,8 @@
 #include "check.hpp"
 
 #include <algorithm>
+#include <functional>
+#include <sstream>
 
 using namespace expmig;
 
@@ -196,6 +198,46 @@ static void an_undo_can_leave_what_was_changed_since() {
     CHECK_EQUAL(undone.metrics_skipped, 9u);
 }
 
+static std::string shown(const std::function<void(std::ostream &)> &write) {
+    std::ostringstream text;
+    write(text);
+    return text.str();
+}
+
+template <class Shown>
+static std::string line_of(const Shown &result) {
+    const std::string line = shown([&](std::ostream &out) { out << result; });
+    CHECK(!line.empty() && line.find('\n') == std::string::npos);
+#if defined(__cpp_lib_format)
+    CHECK_EQUAL(std::format("{}", result), line);
+#endif
+    return line;
+}
+
+static void results_write_a_line_about_themselves() {
+    std::filesystem::copy_file("fresh.db", "shown.db", std::filesystem::copy_options::overwrite_existing);
+    const manager one = open_manager("shown.db");
+    const migration copy = one.migrate(1);
+    const std::string id = std::to_string(copy.new_experiment_id());
+    CHECK(has(line_of(copy), "experiment 1 copied as experiment " + id + ": ") && has(line_of(copy), copy.target_digest()->hex()));
+    migrate_options again;
+    again.on_duplicate = duplicates::skip;
+    CHECK_EQUAL(line_of(one.migrate(1, again)), "experiment 1 was there already, as experiment " + id);
+    CHECK(has(line_of(one.plan(1)), "1 equal experiment"));
+    CHECK_EQUAL(line_of(one.compare(1, one, copy.new_experiment_id())), "experiments 1 and " + id + " are equal");
+    CHECK(has(line_of(one.compare(1, one, 2)), "experiments 1 and 2 differ, first in "));
+    CHECK(has(line_of(one.validate()), "PASS: 0 errors, "));
+    CHECK(has(line_of(one.experiments().front()), "experiment 1: "));
+    one.create_snapshot("a reason");
+    CHECK(has(line_of(one.snapshots()[0]), ": a reason"));
+    one.export_to_file(1, "shown.json");
+    CHECK(has(line_of(one.import_from_file("shown.json")), "experiment 1 imported as experiment "));
+    const manager broken = open_manager("broken.db");
+    const report found = broken.validate();
+    CHECK(has(line_of(found), "FAIL: 2 errors"));
+    CHECK(has(line_of(found.issues()[0]), "error in RESULTS_METRIC results_id="));
+}
+
 int main() {
     options_are_plain_aggregates();
     reports_are_ranges();
@@ -204,4 +246,5 @@ int main() {
     transformations_and_their_undo();
     selections_tell_none_from_all();
     an_undo_can_leave_what_was_changed_since();
+    results_write_a_line_about_themselves();
 }

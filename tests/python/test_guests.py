@@ -1,4 +1,4 @@
-"""The example programs in Go and for Node do what the C one does, on copies of real data, and so do the tests beside them.
+"""The packages for Go and Node: their example programs do what the C one does, on copies of real data, and their own tests pass.
 
 They are built as a user builds them: by a pkg-config file and a library in a folder, here those of this build. Where go, or koffi for
 node, is missing they are skipped, unless EXPMIG_TEST_GUESTS=1 says that they must not be: `make test-guests` installs both.
@@ -18,6 +18,7 @@ import binding
 import check_copy
 
 EXAMPLES = binding.ROOT / "examples"
+BINDINGS = binding.ROOT / "bindings"
 # Where `make test-guests` puts koffi, too.
 FOLDER = binding.TARGET / "guests"
 REQUIRED = os.environ.get("EXPMIG_TEST_GUESTS") == "1"
@@ -162,36 +163,42 @@ class Go(Guest, binding.Case):
 
     @classmethod
     def build(cls):
-        done = run(["go", "build", "-o", cls.command[0], "."], cwd=EXAMPLES / "go", env=cls.environment)
+        done = run(["go", "build", "-o", cls.command[0], "./examples/migrate"], cwd=BINDINGS / "go", env=cls.environment)
         if done.returncode or done.stderr:
             raise AssertionError(done.stderr)
 
     def test_the_package_does_what_its_own_tests_say(self):
         for extra in ({}, {"GODEBUG": "cgocheck=2"}):
-            done = run(["go", "test", "-count=1", "./..."], cwd=EXAMPLES / "go", env={**self.environment, **extra})
+            done = run(["go", "test", "-count=1", "./..."], cwd=BINDINGS / "go", env={**self.environment, **extra})
             self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
-            self.assertRegex(done.stdout, r"ok\s+expmig\.example/migrate/expmig")
+            self.assertRegex(done.stdout, r"ok\s+expmig\.example/expmig\s")
 
     @unittest.skipUnless(REQUIRED, "linking takes ten seconds")
     def test_all_of_it_fits_in_one_file(self):
         libraries = run(["pkg-config", "--static", "--libs", "expmig"], env=self.environment).stdout.strip()
         program = self.folder / "migrate"
-        command = ["go", "build", "-ldflags", "-linkmode external -extldflags -static", "-o", str(program), "."]
-        done = run(command, cwd=EXAMPLES / "go", env={**self.environment, "CGO_LDFLAGS": libraries})
+        command = ["go", "build", "-ldflags", "-linkmode external -extldflags -static", "-o", str(program), "./examples/migrate"]
+        done = run(command, cwd=BINDINGS / "go", env={**self.environment, "CGO_LDFLAGS": libraries})
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertNotIn(b"libexpmig.so", program.read_bytes())
         done = run([str(program), str(self.path), "1"], env={})
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertIn("\ncopied experiment 1 as experiment 4: ", done.stdout)
 
+    def test_the_other_example_looks_at_a_database(self):
+        done = run(["go", "run", "./examples/look", str(self.path)], cwd=BINDINGS / "go", env=self.environment)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("1\tDigits classification\t5 trials\t15 runs\n", done.stdout)
+        self.assertTrue(done.stdout.endswith("PASS: 0 errors, 0 warnings\n"), done.stdout)
+
     def test_it_is_formatted_and_vetted(self):
         for command in (["gofmt", "-l", "."], ["go", "vet", "./..."]):
-            done = run(command, cwd=EXAMPLES / "go", env=self.environment)
+            done = run(command, cwd=BINDINGS / "go", env=self.environment)
             self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", ""))
 
 
 class Node(Guest, binding.Case):
-    command = ["node", str(FOLDER / "node" / "migrate.js")]
+    command = ["node", str(FOLDER / "node" / "examples" / "migrate.js")]
 
     @staticmethod
     def missing():
@@ -201,14 +208,29 @@ class Node(Guest, binding.Case):
 
     @classmethod
     def build(cls):
-        for file in (EXAMPLES / "node").iterdir():
-            if file.is_file():
-                shutil.copy(file, FOLDER / "node")
+        # Beside koffi, and not in the repository, which may be read-only.
+        shutil.copytree(BINDINGS / "node", FOLDER / "node", dirs_exist_ok=True, ignore=shutil.ignore_patterns("node_modules"))
 
     def test_the_module_does_what_its_own_tests_say(self):
-        done = run(["node", "--test", "expmig.test.js"], cwd=FOLDER / "node", env=self.environment)
+        done = run(["node", "--test", "index.test.js"], cwd=FOLDER / "node", env=self.environment)
         self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
         self.assertRegex(done.stdout, r"pass (?!0)\d+")
+
+    def test_the_other_example_looks_at_a_database(self):
+        done = run(["node", str(FOLDER / "node" / "examples" / "look.js"), str(self.path)], env=self.environment)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("1\tDigits classification\t5 trials\t15 runs\n", done.stdout)
+        self.assertTrue(done.stdout.endswith("PASS: 0 errors, 0 warnings\n"), done.stdout)
+
+    def test_the_types_name_every_method(self):
+        types, source = ((BINDINGS / "node" / name).read_text(encoding="utf-8") for name in ("index.d.ts", "index.js"))
+        methods = set(re.findall(r"^    (?:static )?(?:async )?(\w+)\(.*\) \{$", source, re.MULTILINE)) - {"constructor"}
+        self.assertGreater(len(methods), 15)
+        declared = set(re.findall(r"^    (?:static )?(\w+)\(", types, re.MULTILINE))
+        self.assertEqual(methods - declared, set())
+        exported, = re.findall(r"^module\.exports = \{ (.*) \};$", source, re.MULTILINE)
+        for name in re.sub(r"\(\) => [^,]*|: [^,]*", "", exported).split(", "):
+            self.assertRegex(types, rf"export (class|const|function|\{{) ?{name.strip()}\b")
 
     def test_types_are_laid_out_as_the_compiler_does(self):
         """Sizes and places of every field, as koffi has them and as the compiler has them."""
@@ -225,7 +247,7 @@ class Node(Guest, binding.Case):
         source, made = self.folder / "layout.c", self.folder / "layout"
         source.write_text("#include <expmig.h>\n#include <stdio.h>\nint main(void) {\n" + "\n".join(lines) + "\nreturn 0;\n}\n", encoding="utf-8")
         subprocess.run(["cc", "-I", str(binding.ROOT / "include"), str(source), "-o", str(made)], check=True)
-        begin = "require('./expmig.js'); const koffi = require('koffi');"
+        begin = "require('./index.js'); const koffi = require('koffi');"
         done = run(["node", "-e", "\n".join([begin, *program])], cwd=FOLDER / "node", env=self.environment)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertEqual(done.stdout, run([str(made)]).stdout)

@@ -6,7 +6,7 @@
 // nothing a second time. Ctrl-C ends it, and nothing was changed.
 'use strict';
 
-const { c, ExpmigError, Manager } = require('./expmig.js');
+const { ExpmigError, Manager } = require('..');
 
 function showProgress({ percentage, processed, total, operation }) {
     process.stdout.write(`\r${percentage.toFixed(1).padStart(5)} %  ${processed}/${total} rows  ${operation.padEnd(48)}`);
@@ -20,9 +20,9 @@ async function migrate(path, experiment, targetPath) {
     let source, target;
     try {
         source = await Manager.open(path, { signal: stop.signal });
-        target = targetPath && await Manager.open(targetPath, { flags: c.EXPMIG_OPEN_CREATE, signal: stop.signal });
-        const options = { onDuplicate: c.EXPMIG_DUPLICATE_SKIP, onProgress: showProgress, signal: stop.signal };
-        const result = await source.migrate(experiment, target, options);
+        target = targetPath && await Manager.open(targetPath, { create: true, signal: stop.signal });
+        const options = { target: target ?? null, onDuplicate: 'skip', onProgress: showProgress, signal: stop.signal };
+        const result = await source.migrate(experiment, options);
         console.log(`\n${result.skipped ? 'the target has' : 'copied'} experiment ${result.sourceId} as experiment ${result.newId}: ` +
             `${result.processed} rows, ${result.failed} left out, ${result.seconds.toFixed(3)} s`);
         for (const warning of result.warnings)

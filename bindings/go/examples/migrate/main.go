@@ -14,7 +14,7 @@ import (
 	"os/signal"
 	"strconv"
 
-	"expmig.example/migrate/expmig"
+	"expmig.example/expmig"
 )
 
 func showProgress(now expmig.Progress) error {
@@ -23,14 +23,14 @@ func showProgress(now expmig.Progress) error {
 }
 
 func migrate(ctx context.Context, path string, experiment int64, targetPath string) error {
-	source, err := expmig.Open(ctx, path, 0)
+	source, err := expmig.Open(ctx, path, expmig.OpenOptions{})
 	if err != nil {
 		return err
 	}
 	defer source.Close()
 	var target *expmig.Manager
 	if targetPath != "" {
-		if target, err = expmig.Open(ctx, targetPath, expmig.Create); err != nil {
+		if target, err = expmig.Open(ctx, targetPath, expmig.OpenOptions{Create: true}); err != nil {
 			return err
 		}
 		defer target.Close()

@@ -1,0 +1,3 @@
+module expmig.example/expmig
+
+go 1.19

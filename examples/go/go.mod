@@ -1,3 +1,0 @@
-module expmig.example/migrate
-
-go 1.19
