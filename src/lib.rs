@@ -8,7 +8,7 @@
 //! - `hierarchy`, [`digest`]: the rows below an experiment, and their content digest.
 //! - [`validation`], [`transformation`], [`snapshot`], [`migration`], [`exchange`], [`arrow`]: the capabilities; only
 //!   migration and import use others.
-//! - [`report`]: the page, which is made of most of them.
+//! - [`report`]: the page, which is made of most of them; [`readers`]: runs from the files of other trackers.
 //! - [`manager`]: the facade that users hold.
 //! - `capi`: the C ABI; the only unsafe code.
 //!
@@ -43,6 +43,7 @@ pub mod manager;
 pub mod migration;
 mod process;
 pub mod progress;
+pub mod readers;
 mod registry;
 pub mod report;
 pub mod schema;
@@ -76,6 +77,7 @@ pub use manager::{
 };
 pub use migration::{MigrateOptions, MigrationResult, Strategy};
 pub use progress::{CancelToken, Flow, Progress};
+pub use readers::{BringInOptions, BringInResult};
 pub use report::{ReportOptions, ReportResult, ReportedExperiment};
 pub use snapshot::{Cleanup, RestoreResult, Snapshot, SnapshotList};
 pub use transformation::{

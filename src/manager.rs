@@ -1,5 +1,6 @@
 //! The facade that Rust users and the C API hold: one database, with all operations on it.
 
+mod bring_in;
 mod columns;
 mod exchange;
 mod report;

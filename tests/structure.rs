@@ -19,7 +19,7 @@ const LAYERS: &[&[&str]] = &[
     &["validation", "snapshot", "arrow"],
     &["transformation"],
     &["migration", "exchange"],
-    &["report"],
+    &["report", "readers"],
     &["manager"],
     &["capi"],
 ];

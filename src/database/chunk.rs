@@ -80,7 +80,8 @@ impl<'a> Chunk<'a> {
         Ok(())
     }
 
-    fn flush(&mut self) -> Result<()> {
+    /// Writes the rows that are kept.
+    pub fn flush(&mut self) -> Result<()> {
         let (cells, width) = (&self.cells, self.width);
         let order = self.row_order();
         let rows = cells.len() / width;

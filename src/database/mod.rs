@@ -98,7 +98,7 @@ pub use rows::{Cells, Cursor, Next, Query, Row};
 pub use secret::{Password, Secret};
 #[cfg(fuzzing)]
 pub(crate) use sqlite::any_damage;
-pub use sqlite::{create_copy, open_copy, sqlite_version};
+pub use sqlite::{CHANGED, Scratch, THERE, create_copy, open_copy, sqlite_version};
 pub use state::State;
 pub use transaction::{Transaction, Watches};
 pub use unsteady::Unsteady;

@@ -52,6 +52,18 @@ impl Sum {
         }
     }
 
+    /// Takes one digest out, which was added.
+    pub fn remove(&mut self, hash: &Hash) {
+        self.count = self.count.wrapping_sub(1);
+        let mut borrow = false;
+        for (word, bytes) in self.words.iter_mut().zip(hash.as_chunks::<8>().0) {
+            let (partial, under) = word.overflowing_sub(u64::from_le_bytes(*bytes));
+            let (total, again) = partial.overflowing_sub(u64::from(borrow));
+            *word = total;
+            borrow = under || again;
+        }
+    }
+
     /// Adds every member of another multiset.
     pub fn add_all(&mut self, other: &Sum) {
         let count = self.count.wrapping_add(other.count);

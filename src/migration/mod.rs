@@ -31,6 +31,8 @@ pub use comparison::{Compared, Comparison, Difference, RowKey, RowKeys, Shown};
 pub use migration_plan::{
     ExtraColumn, FilledColumn, MigrationPlan, OddValues, PlannedDuplicate, PlannedTable, Stopping,
 };
+pub use named_copy::mismatch;
+pub use named_target::next_id;
 pub use options::{ManagerServices, MigrateOptions, Strategy};
 
 pub use plan::plan;

@@ -3,7 +3,7 @@
 //! Source of the facts: the tracking application's own DDL. This is the one place that knows its tables and their columns.
 
 use super::entity::{Entity, EntityData, Key, Keys, Level};
-use super::family::{Document, Family, Listing};
+use super::family::{Call, Document, Family, Listing};
 use super::table::{Column, Kind, Place, Reference, Role, Table, id, text, time};
 
 pub const EXPERIMENT: Entity = Entity::at(0);
@@ -80,7 +80,7 @@ pub static EXPERIMENT_MANAGER: Family = Family {
         update: "update_time",
         identity: &["id", "title", "start_time"],
     },
-    lacks: &[],
+    lacks: &[Call::BringIn],
 };
 
 /// A reference to an entity in a table whose DDL insists on it.

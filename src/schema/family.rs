@@ -84,6 +84,7 @@ pub enum Call {
     Metrics,
     Report,
     SnapshotOnServer,
+    BringIn,
 }
 
 impl Call {
@@ -100,6 +101,7 @@ impl Call {
             Call::Widen => "widening columns",
             Call::Metrics => "reading metrics as columns",
             Call::Report => "a page of an experiment",
+            Call::BringIn => "bringing runs of other trackers in",
             Call::SnapshotOnServer => "making or restoring a snapshot of a server's schema",
         }
     }

@@ -3,6 +3,7 @@
 mod crash;
 mod digest;
 mod migrate;
+mod mlruns;
 mod places;
 mod servers;
 mod store;

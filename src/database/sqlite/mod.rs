@@ -9,6 +9,7 @@
 //! - [`copy`] copies whole files page by page ([`backup_pages`]) for snapshots, [`copy_pace`] decides when that would block writers for
 //!   too long, [`copy_file`] opens the files that hold copies.
 //! - Files in WAL mode: [`unwritable`] reads a database where nothing may be written, [`wal_files`] removes the files that reading created.
+//! - [`scratch`] is a database of our own, in which rows are put together for another.
 //! - [`path_check`] checks whether a path can be that of a database.
 //! - [`integrity`] looks for damage, by [`page_check`] where SQLite itself would take long ([`page_bytes`]).
 
@@ -41,6 +42,7 @@ mod private_copy;
 mod read;
 mod read_guard;
 mod references;
+mod scratch;
 mod seek;
 mod state;
 mod store;
@@ -55,3 +57,4 @@ pub use capabilities::CAPABILITIES;
 pub use connection::sqlite_version;
 pub use copy_file::{create_copy, open_copy};
 pub use open::{of_file, of_path, of_sqlite};
+pub use scratch::{CHANGED, Scratch, THERE};

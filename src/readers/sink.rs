@@ -1,0 +1,428 @@
+//! Where a reader puts what it finds: experiments, runs, params, tags, points and rows of other kinds go into the scratch database, the rest into the
+//! sidecar, and everything is counted.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use super::account::{Account, Source, note};
+use super::options::BringInOptions;
+use super::sidecar::Sidecar;
+use crate::database::{Chunk, Connection, Layout, TableLayout};
+use crate::error::{Domain, Error, Result};
+use crate::progress::Job;
+use crate::values::{Value, ValueRef};
+
+/// The table of points, and its columns in the order in which they are written.
+pub const POINTS: &str = "metrics";
+const POINT_COLUMNS: [&str; 6] = ["run_uuid", "key", "timestamp", "step", "value", "is_nan"];
+/// Where more keys than these of one run could have equal points, all are looked through at once.
+const ONE_BY_ONE: usize = 3;
+
+/// An experiment. Its id in the scratch database is negative, so that it is none of the target's.
+pub struct NewExperiment<'a> {
+    pub name: &'a str,
+    pub artifact_location: Option<&'a str>,
+    pub deleted: bool,
+    pub creation_time: Option<i64>,
+    pub last_update_time: Option<i64>,
+}
+
+/// How a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunStatus {
+    Scheduled,
+    Running,
+    Finished,
+    Failed,
+    Killed,
+}
+
+impl RunStatus {
+    pub fn name(self) -> &'static str {
+        match self {
+            RunStatus::Scheduled => "SCHEDULED",
+            RunStatus::Running => "RUNNING",
+            RunStatus::Finished => "FINISHED",
+            RunStatus::Failed => "FAILED",
+            RunStatus::Killed => "KILLED",
+        }
+    }
+}
+
+/// A run. Times are milliseconds since 1970.
+pub struct NewRun<'a> {
+    pub id: &'a str,
+    pub experiment: i64,
+    pub name: &'a str,
+    pub user: Option<&'a str>,
+    pub status: RunStatus,
+    pub start_time: i64,
+    pub end_time: Option<i64>,
+    pub deleted: bool,
+    pub deleted_time: Option<i64>,
+    pub artifact_uri: Option<&'a str>,
+    /// What `mlflow.source.type` says.
+    pub source_type: &'a str,
+    pub source_name: &'a str,
+    pub entry_point: &'a str,
+    pub source_version: &'a str,
+}
+
+/// The point of a key that the tracker shows: the greatest by step, time and value.
+#[derive(Clone, Copy)]
+struct Latest {
+    step: i64,
+    time: i64,
+    value: f64,
+    is_nan: bool,
+}
+
+/// What is known of one key of the run.
+struct KeyState {
+    latest: Latest,
+    last: (i64, i64),
+    /// A point did not come behind the one before it, so that two can be equal.
+    out_of_order: bool,
+}
+
+/// The run that is being read.
+struct OpenRun {
+    id: String,
+    keys: HashMap<String, KeyState>,
+    params: BTreeMap<String, String>,
+    tags: BTreeMap<String, String>,
+    /// Points before it.
+    first: u64,
+    folded: u64,
+}
+
+/// One table that is written.
+struct Writer<'a> {
+    table: &'a TableLayout,
+    chunk: Chunk<'a>,
+}
+
+/// Where everything goes.
+pub struct Sink<'a> {
+    connection: &'a dyn Connection,
+    layout: &'a Layout,
+    job: &'a Arc<Job>,
+    options: &'a BringInOptions,
+    points: Chunk<'a>,
+    points_written: u64,
+    tables: HashMap<&'static str, Writer<'a>>,
+    run: Option<OpenRun>,
+    experiments: i64,
+    /// The account of the source that is being read.
+    pub source: Source,
+    pub account: Account,
+    sidecar: Option<Sidecar>,
+    /// What would have gone into the sidecar, had there been one.
+    pub without_place: u64,
+}
+
+/// A value as the store has it.
+fn stored(value: f64, adjusted: &mut super::account::Rules) -> (f64, bool) {
+    if value.is_nan() {
+        note(adjusted, "nan", 1);
+        return (0.0, true);
+    }
+    if value.is_infinite() {
+        note(adjusted, "infinity_as_greatest", 1);
+        return (f64::MAX.copysign(value), false);
+    }
+    if value == 0.0 && value.is_sign_negative() {
+        note(adjusted, "negative_zero", 1);
+        return (0.0, false);
+    }
+    (value, false)
+}
+
+fn text(value: &str) -> ValueRef<'_> {
+    ValueRef::Text(value.as_bytes())
+}
+
+fn maybe_text(value: Option<&str>) -> ValueRef<'_> {
+    value.map_or(ValueRef::Null, text)
+}
+
+fn maybe_number(value: Option<i64>) -> ValueRef<'static> {
+    value.map_or(ValueRef::Null, ValueRef::Integer)
+}
+
+fn no_run() -> Error {
+    Error::internal(Domain::ImportExport, "a value came before its run")
+}
+
+impl<'a> Sink<'a> {
+    pub fn new(
+        (connection, layout): (&'a dyn Connection, &'a Layout),
+        (options, sidecar): (&'a BringInOptions, Option<Sidecar>),
+        account: Account,
+        job: &'a Arc<Job>,
+    ) -> Result<Sink<'a>> {
+        let Some(table) = layout.table(POINTS) else {
+            return Err(Error::internal(Domain::ImportExport, "the scratch database has no table of points"));
+        };
+        let points = Chunk::new(connection.inserter(table, &POINT_COLUMNS)?, POINT_COLUMNS.len(), usize::MAX, job);
+        Ok(Sink {
+            connection,
+            layout,
+            job,
+            options,
+            points,
+            points_written: 0,
+            tables: HashMap::new(),
+            run: None,
+            experiments: 0,
+            source: Source::default(),
+            account,
+            sidecar,
+            without_place: 0,
+        })
+    }
+
+    /// Begins the account of a source.
+    pub fn begin_source(&mut self, name: &str) {
+        self.source = Source { name: name.to_owned(), ..Source::default() };
+    }
+
+    /// Ends it.
+    pub fn end_source(&mut self) -> Result<()> {
+        self.account.close(std::mem::take(&mut self.source))
+    }
+
+    /// Writes a row into any table but that of the points. A column that the target's version lacks gets none. Whether the target has the table.
+    fn write(&mut self, table: &'static str, columns: &[(&'static str, ValueRef<'_>)]) -> Result<bool> {
+        if !self.tables.contains_key(table) {
+            let Some(found) = self.layout.table(table) else { return Ok(false) };
+            let names: Vec<&str> = found.columns.iter().map(|column| column.name.as_str()).collect();
+            let chunk = Chunk::new(self.connection.inserter(found, &names)?, names.len(), usize::MAX, self.job);
+            self.tables.insert(table, Writer { table: found, chunk });
+        }
+        let Some(writer) = self.tables.get_mut(table) else { return Ok(false) };
+        let value = |name: &str| columns.iter().find(|(column, _)| *column == name).map(|(_, value)| *value);
+        let values = writer.table.columns.iter().map(|column| value(&column.name).unwrap_or(ValueRef::Null));
+        let values: Vec<ValueRef<'_>> = values.collect();
+        writer.chunk.push(&values)?;
+        writer.chunk.flush_if_full()?;
+        Ok(true)
+    }
+
+    /// Stores a row that is a value of its own: a dataset, a link, a model's param.
+    pub fn row(&mut self, table: &'static str, columns: &[(&'static str, ValueRef<'_>)]) -> Result<()> {
+        match self.write(table, columns)? {
+            true => self.source.values.stored += 1,
+            false => {
+                self.without_place += 1;
+                self.source.values.refuse("no_such_table");
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores a point of a logged model.
+    pub fn model_point(&mut self, columns: &[(&'static str, ValueRef<'_>)]) -> Result<()> {
+        match self.write("logged_model_metrics", columns)? {
+            true => self.source.points.stored += 1,
+            false => {
+                self.without_place += 1;
+                self.source.points.refuse("no_such_table");
+            }
+        }
+        Ok(())
+    }
+
+    /// Stores an experiment; returns its id in the scratch database.
+    pub fn experiment(&mut self, new: &NewExperiment<'_>) -> Result<i64> {
+        self.experiments -= 1;
+        let id = self.experiments;
+        self.write(
+            "experiments",
+            &[
+                ("experiment_id", ValueRef::Integer(id)),
+                ("name", text(self.options.experiment.as_deref().unwrap_or(new.name))),
+                ("artifact_location", maybe_text(new.artifact_location)),
+                ("lifecycle_stage", text(if new.deleted { "deleted" } else { "active" })),
+                ("creation_time", maybe_number(new.creation_time)),
+                ("last_update_time", maybe_number(new.last_update_time)),
+                ("workspace", text("default")),
+            ],
+        )?;
+        Ok(id)
+    }
+
+    /// Begins a run, whose params, tags and points follow.
+    pub fn begin_run(&mut self, new: &NewRun<'_>) -> Result<()> {
+        let user = new.user.filter(|user| !user.is_empty()).or(self.options.user.as_deref()).unwrap_or("unknown");
+        self.write(
+            "runs",
+            &[
+                ("run_uuid", text(new.id)),
+                ("name", text(new.name)),
+                ("source_type", text(new.source_type)),
+                ("source_name", text(new.source_name)),
+                ("entry_point_name", text(new.entry_point)),
+                ("user_id", text(user)),
+                ("status", text(new.status.name())),
+                ("start_time", ValueRef::Integer(new.start_time)),
+                ("end_time", maybe_number(new.end_time)),
+                ("source_version", text(new.source_version)),
+                ("lifecycle_stage", text(if new.deleted { "deleted" } else { "active" })),
+                ("artifact_uri", maybe_text(new.artifact_uri)),
+                ("experiment_id", ValueRef::Integer(new.experiment)),
+                ("deleted_time", maybe_number(new.deleted_time)),
+            ],
+        )?;
+        self.run = Some(OpenRun {
+            id: new.id.to_owned(),
+            keys: HashMap::new(),
+            params: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            first: self.points_written,
+            folded: 0,
+        });
+        Ok(())
+    }
+
+    /// Stores a param of the run. Of two values of one key the later counts.
+    pub fn param(&mut self, key: &str, value: &str) -> Result<()> {
+        let run = self.run.as_mut().ok_or_else(no_run)?;
+        match run.params.insert(key.to_owned(), value.to_owned()) {
+            None => self.source.values.stored += 1,
+            Some(_) => self.source.values.fold("written_again", 1),
+        }
+        Ok(())
+    }
+
+    /// Stores a tag of the run. Of two values of one key the later counts.
+    pub fn tag(&mut self, key: &str, value: &str) -> Result<()> {
+        let run = self.run.as_mut().ok_or_else(no_run)?;
+        match run.tags.insert(key.to_owned(), value.to_owned()) {
+            None => self.source.values.stored += 1,
+            Some(_) => self.source.values.fold("written_again", 1),
+        }
+        Ok(())
+    }
+
+    /// Stores a point of the run.
+    pub fn point(&mut self, key: &str, step: i64, time: i64, value: f64) -> Result<()> {
+        let run = self.run.as_mut().ok_or_else(no_run)?;
+        let (value, is_nan) = stored(value, &mut self.source.adjusted);
+        let latest = Latest { step, time, value, is_nan };
+        match run.keys.get_mut(key) {
+            Some(state) => {
+                state.out_of_order |= (step, time) <= state.last;
+                state.last = (step, time);
+                let known = &state.latest;
+                if (step, time) > (known.step, known.time)
+                    || ((step, time) == (known.step, known.time) && value > known.value)
+                {
+                    state.latest = latest;
+                }
+            }
+            None => {
+                run.keys.insert(key.to_owned(), KeyState { latest, last: (step, time), out_of_order: false });
+            }
+        }
+        self.points.push(&[
+            text(&run.id),
+            text(key),
+            ValueRef::Integer(time),
+            ValueRef::Integer(step),
+            ValueRef::Real(value),
+            ValueRef::Integer(i64::from(is_nan)),
+        ])?;
+        self.points.flush_if_full()?;
+        self.points_written += 1;
+        self.source.points.stored += 1;
+        Ok(())
+    }
+
+    /// Ends the run: equal points are folded, and what is derived is written.
+    pub fn end_run(&mut self) -> Result<()> {
+        self.fold_equal()?;
+        let Some(run) = self.run.take() else { return Err(no_run()) };
+        for (table, rows) in [("params", &run.params), ("tags", &run.tags)] {
+            for (key, value) in rows {
+                self.write(table, &[("key", text(key)), ("value", text(value)), ("run_uuid", text(&run.id))])?;
+            }
+        }
+        let mut keys: Vec<(&String, &KeyState)> = run.keys.iter().collect();
+        keys.sort_unstable_by_key(|(key, _)| *key);
+        for (key, state) in keys {
+            let Latest { step, time, value, is_nan } = state.latest;
+            self.write(
+                "latest_metrics",
+                &[
+                    ("key", text(key)),
+                    ("value", ValueRef::Real(value)),
+                    ("timestamp", ValueRef::Integer(time)),
+                    ("step", ValueRef::Integer(step)),
+                    ("is_nan", ValueRef::Integer(i64::from(is_nan))),
+                    ("run_uuid", text(&run.id)),
+                ],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Folds the equal points of the run so far: one of each is kept. They count for the source that is being read.
+    pub fn fold_equal(&mut self) -> Result<()> {
+        let Some(run) = &mut self.run else { return Ok(()) };
+        let open: Vec<&String> = run.keys.iter().filter(|(_, state)| state.out_of_order).map(|(key, _)| key).collect();
+        if open.is_empty() {
+            return Ok(());
+        }
+        self.points.flush()?;
+        let one_by_one = open.len() <= ONE_BY_ONE;
+        let of_key = if one_by_one { " AND \"key\" = ?3" } else { "" };
+        let rows = format!("rowid > ?1 AND run_uuid = ?2{of_key}");
+        let sql = format!(
+            "DELETE FROM metrics WHERE {rows} AND rowid NOT IN
+               (SELECT min(rowid) FROM metrics WHERE {rows} GROUP BY \"key\", timestamp, step, value, is_nan)"
+        );
+        let first = i64::try_from(run.first).unwrap_or(i64::MAX);
+        let owner = Value::Text(run.id.as_bytes().to_vec());
+        let mut folded = 0;
+        for key in open.iter().take(if one_by_one { ONE_BY_ONE } else { 1 }) {
+            let mut params = vec![Value::Integer(first), owner.clone()];
+            if one_by_one {
+                params.push(Value::Text(key.as_bytes().to_vec()));
+            }
+            folded += self.connection.execute(&sql, &params)?;
+        }
+        run.folded += folded;
+        self.points_written -= folded;
+        self.source.points.stored -= folded;
+        self.source.points.fold("equal_point", folded);
+        Ok(())
+    }
+
+    /// Keeps something that the target has no place for.
+    pub fn beside(&mut self, kind: &'static str, value: &Json) -> Result<()> {
+        let run = self.run.as_ref().map(|run| run.id.as_str());
+        match &mut self.sidecar {
+            Some(sidecar) => {
+                sidecar.add((&self.source.name, run), kind, value)?;
+                note(&mut self.source.values.sidecar, kind, 1);
+            }
+            None => {
+                self.without_place += 1;
+                self.source.values.refuse(kind);
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what is left. Returns the account, the sidecar, and how many values had no place.
+    pub fn finish(mut self) -> Result<(Account, Option<Sidecar>, u64)> {
+        self.points.finish()?;
+        for (_, writer) in self.tables.drain() {
+            writer.chunk.finish()?;
+        }
+        Ok((self.account, self.sidecar, self.without_place))
+    }
+}
