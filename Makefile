@@ -4,6 +4,7 @@
 # make test-all  what follows besides: each target that tests something for itself
 # make wheel   a wheel of the Python package, in target/wheels; make test-wheel tries it in clean environments of every python3.N of PATH
 # make test-browser  the page of `expmig report` in Chromium, which is installed where it is missing; make pictures makes those of the README of it
+# make test-clusters  what is different on clusters (docs/clusters.md), which `make test` runs too; installs Galera's library where it is missing
 # make test-guests  the packages for Go and Node (bindings/go, bindings/node) and their programs; installs Go, Node and koffi where they are missing
 # make test-frames  results as columns in pandas, Polars, DuckDB and pyarrow (docs/arrow.md), and the notebook of examples/; installs what they need in an environment of its own
 # make test-mlflow  what MLflow's own package makes of its stores afterwards (docs/mlflow.md); installs it, which takes minutes
@@ -36,7 +37,7 @@ CARGOFLAGS ?=
 FEATURES = --features cli
 CFLAGS_EXAMPLE = -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror -Iinclude
 
-.PHONY: all demo test test-all test-browser pictures test-guests test-frames test-wheel test-mlflow wheel generated large fuzz sanitize tools bench check clean dist check-dist check-api install install-built uninstall notices
+.PHONY: all demo test test-all test-browser pictures test-clusters test-guests test-frames test-wheel test-mlflow wheel generated large fuzz sanitize tools bench check clean dist check-dist check-api install install-built uninstall notices
 
 # What is installed has to be built first, and the tools that build it before that. Cargo uses all cores by itself.
 .NOTPARALLEL:
@@ -111,6 +112,10 @@ test-mlflow:
 	$(TARGET)/mlflow/bin/python -m pip install --quiet "$(MLFLOW)"
 	$(CARGO) build --locked $(FEATURES)
 	$(TARGET)/mlflow/bin/python tests/mlflow/with_mlflow.py $(TARGET)/debug/expmig
+
+test-clusters:
+	sh tests/install-tools.sh test
+	$(CARGO) test --locked $(FEATURES) --test servers clusters::
 
 # Tests of Python's, which `make test` runs too, where Go and koffi are there.
 test-guests: tools

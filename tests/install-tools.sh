@@ -18,13 +18,15 @@ test)
     need clang clang
     need valgrind valgrind
     # Debian has clang's sanitizers in a package of their own; elsewhere they come with it.
-    [ -e "$(clang --print-file-name="libclang_rt.asan-$(uname -m).a" 2>/dev/null)" ] || may_need=libclang-rt-dev
+    [ -e "$(clang --print-file-name="libclang_rt.asan-$(uname -m).a" 2>/dev/null)" ] || may_need="$may_need libclang-rt-dev"
     need cmake cmake
     need pkg-config pkg-config
     [ -e /usr/include/sqlite3.h ] || missing="$missing libsqlite3-dev"
     need sqlite3 sqlite3
     need mariadbd mariadb-server-core
     need mariadb mariadb-client-core
+    # Galera's library, for clusters of them.
+    [ -e /usr/lib/galera/libgalera_smm.so ] || may_need="$may_need galera-4"
     need openssl openssl
     need groff groff-base
     need lexgrog man-db
@@ -70,6 +72,8 @@ as_root=
 [ "$(id -u)" = 0 ] || as_root=sudo
 export DEBIAN_FRONTEND=noninteractive
 $as_root apt-get update -q
-[ -z "$may_need" ] || ! apt-cache show "$may_need" >/dev/null 2>&1 || missing="$missing $may_need"
+for package in $may_need; do
+    ! apt-cache show "$package" >/dev/null 2>&1 || missing="$missing $package"
+done
 # shellcheck disable=SC2086 # a list of packages
 $as_root apt-get install -q -y --no-install-recommends $missing

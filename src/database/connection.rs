@@ -11,6 +11,7 @@ use super::missing_column::MissingColumn;
 use super::read::ReadStatement;
 use super::reference::References;
 use super::rows::{Next, Query, Row, WithCursors};
+use super::transaction_size::{Planned, TransactionSize};
 use super::unsteady::Unsteady;
 use crate::error::Result;
 use crate::progress::Job;
@@ -206,6 +207,11 @@ pub trait Catalog {
 
     /// The tables of which no state can be kept while others write.
     fn unsteady_tables(&self, layout: &Layout) -> Result<Vec<Unsteady>>;
+
+    /// How large a transaction a job that inserts these rows would be, where a cluster limits that.
+    fn transaction_size(&self, _: &[Planned<'_>]) -> Result<Option<TransactionSize>> {
+        Ok(None)
+    }
 
     /// Makes those of these tables of expmig's own that are missing, for the transaction that is running and has written nothing
     /// yet. Where DDL would end the transaction it is begun anew after it, without letting another writer of ours in between, and

@@ -64,6 +64,7 @@ mod store;
 #[cfg(feature = "servers")]
 mod stored;
 mod transaction;
+mod transaction_size;
 mod unsteady;
 mod url;
 mod version;
@@ -101,6 +102,7 @@ pub(crate) use sqlite::any_damage;
 pub use sqlite::{CHANGED, Scratch, THERE, create_copy, open_copy, sqlite_version};
 pub use state::State;
 pub use transaction::{Transaction, Watches};
+pub use transaction_size::{Planned, TransactionSize};
 pub use unsteady::Unsteady;
 pub use version::Version;
 pub use widening::Widening;

@@ -5,6 +5,7 @@ use serde_json::{Value as Json, json};
 
 use super::options::Strategy;
 use super::preflight::Preflight;
+use crate::database::TransactionSize;
 use crate::digest::{Hash, hex};
 use crate::hierarchy::UnsoundRows;
 use crate::transformation::TransformationResult;
@@ -98,6 +99,8 @@ pub struct MigrationPlan {
     pub expected_digest: Option<Hash>,
     /// How source and target would be locked: docs/json-documents.md.
     pub locks: Json,
+    /// How large a transaction it would be, where a cluster limits that.
+    pub(crate) transaction_size: Option<TransactionSize>,
     /// About what the copy takes.
     pub needed_bytes: u64,
     /// What there is; `None` where that is not known.
@@ -136,6 +139,7 @@ impl MigrationPlan {
                 "as_stored": self.expected_digest.as_ref().map(hex),
             },
             "locks": self.locks,
+            "transaction": self.transaction_size.as_ref().map(TransactionSize::to_json),
             "space": {
                 "needed_bytes": self.needed_bytes,
                 "free_bytes": self.free_bytes,

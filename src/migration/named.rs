@@ -16,12 +16,12 @@ use super::named_target::{
 use super::options::{ManagerServices, MigrateOptions, Strategy};
 use super::preflight::Preflight;
 use super::result::{IdMap, MigrationResult, TableCount};
-use crate::database::{Connection, Database, Layout, Reading, TableLayout, Transaction, Unsteady, Watches};
+use crate::database::{Connection, Database, Layout, Planned, Reading, TableLayout, Transaction, Unsteady, Watches};
 use crate::digest::{ALGORITHM_NAMED, Hash, NamedDigest, OnDuplicate, digest_named, whole};
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::hierarchy::{NamedRows, UnsoundRows, experiment_exists};
 use crate::progress::Job;
-use crate::schema::Call;
+use crate::schema::{Call, Table};
 use crate::validation::{RunChecks, Severity, ValidateOptions, derived_problems, validate_state};
 use crate::values::Value;
 
@@ -231,7 +231,8 @@ pub fn migrate_named(
     job.begin("waiting for the target")?;
     reader.let_go()?;
     let writing = Transaction::write(writer)?;
-    if target_database.checked(writer.layout()?)? != to {
+    // Tables of expmig's own may have been made.
+    if target_database.checked(writer.layout()?)?.tables != to.tables {
         return Err(Error::new(
             Status::Busy,
             Domain::Migration,
@@ -277,6 +278,11 @@ pub fn migrate_named(
     Ok(done)
 }
 
+/// Rows that go into a table of the target, and about how many bytes each has.
+fn planned<'l>(target: &'l Layout, table: &Table, (rows, bytes): (u64, u64)) -> Option<Planned<'l>> {
+    Some(Planned { table: target.table(table.name)?, rows, bytes })
+}
+
 /// Writes the copy and proves it. The caller commits.
 fn write(
     ends: &Ends<'_>,
@@ -285,6 +291,11 @@ fn write(
     (experiment, options): (i64, &MigrateOptions),
     job: &Arc<Job>,
 ) -> Result<MigrationResult> {
+    let planned: Vec<Planned<'_>> =
+        known.rows.counts.iter().filter_map(|counts| planned(ends.to, counts.table, (counts.rows, 0))).collect();
+    if let Some(size) = ends.target.transaction_size(&planned)? {
+        size.check(Domain::Migration)?;
+    }
     let new_id = next_id(ends.target, ends.to)?;
     job.set_total(known.rows.total() + known.rows.derived(ends.source, ends.from)?);
     job.begin("copying")?;
@@ -394,13 +405,16 @@ pub fn plan_named(
         warnings.push(format!("the copy would be called {}", there.name.borrow().describe()));
     }
     let mut needed_bytes = 0_u64;
-    let mut tables = Vec::new();
+    let (mut tables, mut sized) = (Vec::new(), Vec::new());
     for counts in &known.rows.counts {
         tables.push(PlannedTable { table: counts.table.name, rows: counts.rows, unsound: 0 });
         if let Some(table) = layouts.0.table(counts.table.name).filter(|_| counts.rows > 0) {
-            needed_bytes = needed_bytes.saturating_add(row_bytes(reader, table)?.saturating_mul(counts.rows));
+            let each = row_bytes(reader, table)?;
+            needed_bytes = needed_bytes.saturating_add(each.saturating_mul(counts.rows));
+            sized.extend(planned(&layouts.1, counts.table, (counts.rows, each)));
         }
     }
+    let transaction_size = target_reader.transaction_size(&sized)?;
     let locks = json!({
         "source": source.describe_reading()?,
         "target": target_database.describe_writing(target_reader, since.elapsed(), PERCENT_LOCKED)?,
@@ -430,6 +444,7 @@ pub fn plan_named(
         source_digest: Some(digest.experiment),
         expected_digest: Some(whole(&row, &digest.body)),
         locks,
+        transaction_size,
         needed_bytes,
         free_bytes,
     })

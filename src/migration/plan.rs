@@ -14,7 +14,7 @@ use super::named::plan_named;
 use super::options::{MigrateOptions, Strategy};
 use super::prepare::Prepared;
 use super::run::{algorithm, left_behind, warnings};
-use crate::database::{Connection, Database, Next, Reading, State, TableLayout, Watches};
+use crate::database::{Connection, Database, Next, Planned, Reading, State, TableLayout, Watches};
 use crate::error::{Domain, Result};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, quote};
@@ -108,6 +108,7 @@ fn describe(
     let mut bytes = 0;
     let mut total = 0;
     let mut tables = Vec::new();
+    let mut planned = Vec::new();
     for counts in &prepared.selection.counts {
         if options.target_experiment.is_some() && counts.table.place == Place::Node(Entity::ROOT) {
             continue;
@@ -115,9 +116,14 @@ fn describe(
         total += counts.rows + counts.unsound;
         tables.push(PlannedTable { table: counts.table.name, rows: counts.rows, unsound: counts.unsound });
         if let Some(table) = prepared.effective.layout.table(counts.table.name) {
-            bytes += counts.rows * row_bytes(ends.source, table)?;
+            let each = row_bytes(ends.source, table)?;
+            bytes += counts.rows * each;
+            if let Some(table) = ends.target_layout.table(counts.table.name) {
+                planned.push(Planned { table, rows: counts.rows, bytes: each });
+            }
         }
     }
+    let transaction_size = ends.target.transaction_size(&planned)?;
     let extra_columns = ends
         .source_layout
         .tables
@@ -187,6 +193,7 @@ fn describe(
         source_digest: prepared.source_digest.as_ref().map(|digest| digest.experiment),
         expected_digest: prepared.expected.as_ref().map(|digest| digest.experiment),
         locks,
+        transaction_size,
         needed_bytes: bytes,
         free_bytes: free,
     })

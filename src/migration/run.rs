@@ -12,7 +12,8 @@ use super::prepare::{Prepared, Validated};
 use super::prove::{all_copied, look_for_dangling, of_copy, prove};
 use super::result::{IdMap, MigrationResult, TableCount};
 use crate::database::{
-    Connection, Database, Filled, Kinds, MissingColumn, Reading, State, Transaction, Watches, Write, cannot_add,
+    Connection, Database, Filled, Kinds, MissingColumn, Planned, Reading, State, Transaction, Watches, Write,
+    cannot_add,
 };
 use crate::digest::{ALGORITHM, Digester, ExperimentDigest, OnDuplicate, TableTotals, grown_by};
 use crate::error::{Domain, Error, NAMED, Result, Status};
@@ -276,6 +277,23 @@ fn skipped(
     }
 }
 
+/// Fails where a cluster surely does not take the copy as one transaction.
+fn check_size(ends: &Endpoints<'_>, prepared: &Prepared, options: &MigrateOptions) -> Result<()> {
+    let appends = options.target_experiment.is_some();
+    let counts = prepared.selection.counts.iter();
+    let rows = counts.filter(|counts| !appends || counts.table.place != Place::Node(Entity::ROOT));
+    let planned: Vec<Planned<'_>> = rows
+        .filter_map(|counts| {
+            let table = ends.target_layout.table(counts.table.name)?;
+            Some(Planned { table, rows: counts.rows, bytes: 0 })
+        })
+        .collect();
+    match ends.target.transaction_size(&planned)? {
+        Some(size) => size.check(Domain::Migration),
+        None => Ok(()),
+    }
+}
+
 /// Writes the copy and proves it. The caller commits.
 fn write(
     ends: &mut Endpoints<'_>,
@@ -283,6 +301,7 @@ fn write(
     options: &MigrateOptions,
     job: &Arc<Job>,
 ) -> Result<MigrationResult> {
+    check_size(ends, &prepared, options)?;
     add_columns(ends, &prepared)?;
     let census = TableTotals::take(ends.target, &ends.target_layout, options.target_experiment, job)?;
     let ends = &*ends;

@@ -20,5 +20,5 @@ pub use experiment_manager::EXPERIMENT_MANAGER;
 pub use families::{default_family, families, family_of, recognise, table_of_any};
 pub use family::{ByEntity, Call, Document, Family, Listing, Marker, Meaning, Rule};
 pub use mlflow::MLFLOW;
-pub use own_tables::{OWN_TABLES, UNDO, UNDO_LINK, UNDO_TRANSFORM, WIDENING, own_table};
+pub use own_tables::{OWN_TABLES, UNDO, UNDO_LINK, UNDO_TRANSFORM, WIDENING, WRITER, own_table};
 pub use table::{Column, Kind, Place, Reference, Role, Table};

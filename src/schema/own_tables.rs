@@ -4,7 +4,7 @@ use super::table::{Column, Kind, Place, Role, Table, id, text, time};
 
 /// The table of expmig's own with this name, in any letter case.
 pub fn own_table(name: &str) -> Option<&'static Table> {
-    OWN_TABLES.into_iter().chain([&WIDENING]).find(|table| table.name.eq_ignore_ascii_case(name))
+    OWN_TABLES.into_iter().chain([&WIDENING, &WRITER]).find(|table| table.name.eq_ignore_ascii_case(name))
 }
 
 const fn own(name: &'static str, columns: &'static [Column]) -> Table {
@@ -87,3 +87,6 @@ pub static WIDENING: Table = own(
         text("definition", "TEXT NOT NULL"),
     ],
 );
+
+/// One row, which every job that writes changes: in a cluster whose nodes all take writes, of two such transactions only one can be committed.
+pub static WRITER: Table = own("EXPMIG_WRITER", &[id(), number("jobs")]);

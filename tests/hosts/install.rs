@@ -461,7 +461,16 @@ fn the_list_of_parts_has_what_is_linked_and_nothing_else() {
     let sqlite = format!("pkg:generic/sqlite@{}", rusqlite::version());
     assert!(found.contains_key(&sqlite), "{sqlite}");
     let linked = names(&found);
-    for name in ["rusqlite", "libsqlite3-sys", "mysql", "postgres-protocol", "rustls", "ring", "blake3", "Rust standard library"] {
+    for name in [
+        "rusqlite",
+        "libsqlite3-sys",
+        "mysql",
+        "postgres-protocol",
+        "rustls",
+        "ring",
+        "blake3",
+        "Rust standard library",
+    ] {
         assert!(linked.contains(name), "{name}: {linked:?}");
     }
     // For the tests, for the build, for the compiler, for other systems.

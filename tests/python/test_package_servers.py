@@ -68,13 +68,14 @@ class Reaching(Case):
             mysql_url("x", ssl_mode="verify-ca&socket=/a", ssl_ca="/b&c.pem", connect_timeout=1.5, read_timeout=0.0001),
             "mysql://root@localhost/x?ssl-mode=verify-ca%26socket%3D%2Fa&ssl-ca=%2Fb%26c.pem&connect-timeout-ms=1500&read-timeout-ms=1",
         )
+        self.assertEqual(mysql_url("x", fragment_bytes=65536), "mysql://root@localhost/x?fragment-bytes=65536")
 
     def test_paths_are_those_of_the_working_directory(self):
         folder = str(self.folder).replace("/", "%2F")
         self.assertEqual(mysql_url("x", unix_socket="s", ssl_ca="ca.pem"), f"mysql://root@localhost/x?socket={folder}%2Fs&ssl-ca={folder}%2Fca.pem")
 
     def test_every_argument_for_servers_says_that_this_is_one(self):
-        for given in ({"port": 1}, {"unix_socket": "s"}, {"ssl_mode": "required"}, {"ssl_ca": "c"}, {"connect_timeout": 1}, {"read_timeout": 1}):
+        for given in ({"port": 1}, {"unix_socket": "s"}, {"ssl_mode": "required"}, {"ssl_ca": "c"}, {"connect_timeout": 1}, {"read_timeout": 1}, {"fragment_bytes": 65536}):
             (name,) = given
             with self.assertRaisesRegex(ValueError, f"^{name} is for MySQL servers"):
                 expmig.DatabaseManager(self.path, use_sqlite=True, **given)

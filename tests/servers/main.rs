@@ -3,6 +3,7 @@
 
 mod beside;
 mod calls;
+mod clusters;
 mod faults;
 mod passwords;
 mod postgres;

@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod child;
+pub mod cluster;
 pub mod database;
 pub mod fault;
 pub mod postgres;

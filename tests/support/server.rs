@@ -34,6 +34,8 @@ pub struct Server {
     pub folder: PathBuf,
     pub port: u16,
     keeper: Option<Child>,
+    /// What it finds in its environment beside what the tests have.
+    environment: Vec<(String, String)>,
 }
 
 /// Several start at once, and a machine can stall.
@@ -57,7 +59,7 @@ impl Kind {
     pub const ALL: [Kind; 2] = [Kind::MariaDb, Kind::Mysql];
 
     /// The binary; `None` where this server is not asked for.
-    fn binary(self) -> Option<PathBuf> {
+    pub fn binary(self) -> Option<PathBuf> {
         match self {
             Kind::Mysql => std::env::var_os("EXPMIG_TEST_MYSQLD").map(PathBuf::from),
             Kind::MariaDb => {
@@ -157,22 +159,51 @@ pub fn free_port() -> u16 {
 impl Server {
     /// A server of its own, with more options; `None` where this kind is not asked for.
     pub fn start(kind: Kind, options: &[&str]) -> Option<Server> {
-        let binary = kind.binary()?;
-        let template = kind.template(&binary);
-        let folder = tempfile::Builder::new().prefix("expmig-server-").tempdir().expect("a folder").keep();
-        run(Command::new("cp").args(["-a", "--sparse=always"]).arg(&template).arg(folder.join("data")));
-        // A server's own name, which MySQL makes anew where it is missing, as it has to be in a copy.
-        let _only_mysql = std::fs::remove_file(folder.join("data/auto.cnf"));
-        let mut server = Server { kind, folder, port: 0, keeper: None };
-        server.launch(&binary, options);
-        let mut root = server.connect_as("root", "", None);
-        let quoted = PASSWORD.replace('\'', "''");
-        root.query_drop(format!("CREATE USER '{USER}'@'%' IDENTIFIED BY '{quoted}'")).expect("the account");
-        root.query_drop(format!("GRANT ALL ON *.* TO '{USER}'@'%' WITH GRANT OPTION")).expect("its rights");
+        let mut server = Server::in_place(kind, None, &[])?;
+        server.launch(options);
+        server.add_account();
         Some(server)
     }
 
-    fn launch(&mut self, binary: &Path, options: &[&str]) {
+    /// A folder for a server, with a copy of `data`, or what a server has after the installation. It does not run yet; `None` where this kind is
+    /// not asked for.
+    pub fn in_place(kind: Kind, data: Option<&Path>, environment: &[(String, String)]) -> Option<Server> {
+        let binary = kind.binary()?;
+        let data = data.map_or_else(|| kind.template(&binary), Path::to_owned);
+        let folder = tempfile::Builder::new().prefix("expmig-server-").tempdir().expect("a folder").keep();
+        run(Command::new("cp").args(["-a", "--sparse=always"]).arg(&data).arg(folder.join("data")));
+        // A server's own name, which MySQL makes anew where it is missing, as it has to be in a copy.
+        let _only_mysql = std::fs::remove_file(folder.join("data/auto.cnf"));
+        Some(Server { kind, folder, port: 0, keeper: None, environment: environment.to_vec() })
+    }
+
+    /// Makes the account of the tests.
+    pub fn add_account(&self) {
+        self.add_account_by(&mut self.connect_as("root", "", None));
+    }
+
+    pub fn add_account_by(&self, root: &mut Conn) {
+        let quoted = PASSWORD.replace('\'', "''");
+        root.query_drop(format!("CREATE USER '{USER}'@'%' IDENTIFIED BY '{quoted}'")).expect("the account");
+        root.query_drop(format!("GRANT ALL ON *.* TO '{USER}'@'%' WITH GRANT OPTION")).expect("its rights");
+    }
+
+    /// Starts it with more options.
+    pub fn launch_with(&mut self, options: &[String]) {
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        self.launch(&options);
+    }
+
+    /// Asks it to end, and waits for that.
+    pub fn end(&mut self) {
+        let pid = std::fs::read_to_string(self.folder.join("server.pid")).expect("the pid of the server");
+        run(Command::new("kill").arg(pid.trim()));
+        self.wait_for_end(pid.trim());
+        self.let_keeper_go();
+    }
+
+    fn launch(&mut self, options: &[&str]) {
+        let binary = self.kind.binary().expect("the binary is asked for");
         self.port = free_port();
         let folder = &self.folder;
         let mut command = Command::new("sh");
@@ -198,6 +229,7 @@ impl Server {
                 "--innodb-redo-log-capacity=32M",
             ]);
         }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.args(options).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         self.keeper = Some(command.spawn().expect("a shell"));
         let since = Instant::now();
@@ -277,31 +309,43 @@ impl Server {
     pub fn kill(&mut self) {
         let pid = std::fs::read_to_string(self.folder.join("server.pid")).expect("the pid of the server");
         run(Command::new("kill").args(["-9", pid.trim()]));
-        // The shell stays until its pipe ends.
+        self.wait_for_end(pid.trim());
+    }
+
+    /// The shell stays until its pipe ends.
+    fn wait_for_end(&self, pid: &str) {
         let since = Instant::now();
-        while Path::new(&format!("/proc/{}/fd/0", pid.trim())).exists() {
+        while Path::new(&format!("/proc/{pid}/fd/0")).exists() {
             assert!(since.elapsed() < START, "the server does not end");
             std::thread::sleep(Duration::from_millis(10));
         }
     }
 
-    /// Starts it again, on another port.
-    pub fn restart(&mut self, options: &[&str]) {
+    /// Ends the shell without what it does at its end.
+    fn let_keeper_go(&mut self) {
         if let Some(mut keeper) = self.keeper.take() {
             keeper.kill().expect("the shell ends");
             keeper.wait().expect("the shell ends");
         }
+    }
+
+    /// Starts it again, on another port.
+    pub fn restart(&mut self, options: &[&str]) {
+        self.let_keeper_go();
         // What a killed server leaves behind, which MySQL believes to be in use while nobody has waited for the process.
         for name in ["s.sock", "s.sock.lock"] {
             let _not_there = std::fs::remove_file(self.folder.join(name));
         }
-        let binary = self.kind.binary().expect("the binary is still asked for");
-        self.launch(&binary, options);
+        self.launch(options);
     }
 }
 
 impl Drop for Server {
     fn drop(&mut self) {
+        if self.keeper.is_none() {
+            // Nobody else removes it.
+            let _never_there = std::fs::remove_dir_all(&self.folder);
+        }
         if let Some(mut keeper) = self.keeper.take() {
             // The end of the pipe is what the shell waits for.
             if let Some(mut pipe) = keeper.stdin.take() {

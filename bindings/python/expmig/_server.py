@@ -60,6 +60,7 @@ def mysql_url(
     ssl_ca: str | os.PathLike[str] | None = None,
     connect_timeout: float | None = None,
     read_timeout: float | None = None,
+    fragment_bytes: int | None = None,
 ) -> str:
     """The URL of a schema (docs/servers.md), without a password."""
     place = host or "localhost"
@@ -74,6 +75,7 @@ def mysql_url(
         "ssl-ca": None if ssl_ca is None else os.path.abspath(os.fsdecode(ssl_ca)),
         "connect-timeout-ms": milliseconds(connect_timeout, "connect_timeout"),
         "read-timeout-ms": milliseconds(read_timeout, "read_timeout"),
+        "fragment-bytes": None if fragment_bytes is None else str(integer(fragment_bytes, "fragment_bytes")),
     }
     given = "&".join(f"{name}={quote(value, safe='')}" for name, value in parameters.items() if value is not None)
     return f"mysql://{quote(user or 'root', safe='')}@{place}/{quote(schema, safe='')}{'?' + given if given else ''}"

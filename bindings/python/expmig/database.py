@@ -92,6 +92,7 @@ class DatabaseManager:
     ``ssl_ca``: the path of a file with the certificates of the authorities to trust, in PEM.
     ``connect_timeout``: how many seconds connecting may take in all, login included; None means 10.
     ``read_timeout``: how many seconds the server may stay silent; None means without limit.
+    ``fragment_bytes``: a node of a Galera cluster replicates a transaction in parts of so many bytes while it is written (docs/clusters.md).
 
     It may be used from any thread; calls on one database wait for each other. ``close`` it, or use it in a ``with`` statement; the managers
     that were made of it are closed with it. Raises ConnectionError, which is a DatabaseError, which is a DataMigrationError.
@@ -118,6 +119,7 @@ class DatabaseManager:
         ssl_ca: str | os.PathLike[str] | None = None,
         connect_timeout: float | None = None,
         read_timeout: float | None = None,
+        fragment_bytes: int | None = None,
         max_read_lock: float | None = 2.0,
         temp_dir: str | os.PathLike[str] | None = None,
         cancel: Any = None,
@@ -129,7 +131,7 @@ class DatabaseManager:
         path = os.fsdecode(database_path)
         server = {
             "host": host, "user": user, "port": port, "unix_socket": unix_socket, "ssl_mode": ssl_mode, "ssl_ca": ssl_ca,
-            "connect_timeout": connect_timeout, "read_timeout": read_timeout,
+            "connect_timeout": connect_timeout, "read_timeout": read_timeout, "fragment_bytes": fragment_bytes,
         }
         if isolation not in (None, "process", "auto"):
             raise ValueError(f'isolation must be None, "process" or "auto", not {isolation!r}')

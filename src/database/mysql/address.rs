@@ -14,6 +14,9 @@ const PORT: u16 = 3306;
 /// How long connecting may take unless the URL says otherwise.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Less would be a part for every few rows.
+const LEAST_FRAGMENT: u32 = 65_536;
+
 /// How a connection is encrypted: the names are those of MySQL's own client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SslMode {
@@ -44,6 +47,8 @@ pub struct MysqlAddress {
     pub connect_timeout: Duration,
     /// How long the server may stay silent; `None` for as long as it likes.
     pub read_timeout: Option<Duration>,
+    /// A Galera cluster gets a transaction in parts of so many bytes, while it is being written.
+    pub fragment_bytes: Option<u32>,
 }
 
 impl fmt::Display for MysqlAddress {
@@ -80,6 +85,13 @@ fn milliseconds(value: &str, name: &str) -> Result<Duration> {
     }
 }
 
+fn fragment(value: &str) -> Result<u32> {
+    match value.parse::<u32>() {
+        Ok(bytes) if bytes >= LEAST_FRAGMENT => Ok(bytes),
+        _ => Err(invalid(format!("fragment-bytes is not a number of bytes from {LEAST_FRAGMENT} on"))),
+    }
+}
+
 impl MysqlAddress {
     /// Reads `mysql://[USER[:PASSWORD]@]HOST[:PORT]/SCHEMA[?NAME=VALUE&…]`.
     pub fn parse(url: &str) -> Result<MysqlAddress> {
@@ -106,6 +118,7 @@ impl MysqlAddress {
             ssl_ca: None,
             connect_timeout: CONNECT_TIMEOUT,
             read_timeout: None,
+            fragment_bytes: None,
         };
         let mut ssl_mode = None;
         for pair in parsed.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty()) {
@@ -122,9 +135,12 @@ impl MysqlAddress {
                     address.read_timeout =
                         Some(milliseconds(&value, "read-timeout-ms")?).filter(|time| !time.is_zero());
                 }
+                "fragment-bytes" => address.fragment_bytes = Some(fragment(&value)?),
                 _ => {
-                    return Err(invalid("the URL has a parameter that is not known")
-                        .detail("known", "ssl-mode, ssl-ca, socket, connect-timeout-ms, read-timeout-ms"));
+                    return Err(invalid("the URL has a parameter that is not known").detail(
+                        "known",
+                        "ssl-mode, ssl-ca, socket, connect-timeout-ms, read-timeout-ms, fragment-bytes",
+                    ));
                 }
             }
         }
@@ -207,6 +223,8 @@ mod tests {
             "mysql://u:secret@h/s?ssl-mode=secret",
             "mysql://u:secret@h/s?read-timeout-ms=secret",
             "mysql://u:secret@h/s?connect-timeout-ms=0",
+            "mysql://u:secret@h/s?fragment-bytes=secret",
+            "mysql://u:secret@h/s?fragment-bytes=1",
         ] {
             let error = MysqlAddress::parse(url).unwrap_err();
             assert_eq!(error.status(), Status::InvalidArgument, "{url}");

@@ -34,6 +34,8 @@ pub struct MysqlConnection {
     pub(super) suspended: Cell<bool>,
     /// So are CHECK constraints, where they can be.
     pub(super) unchecked: Cell<bool>,
+    /// Other servers write into the same tables.
+    pub(super) shared: Cell<bool>,
     /// The account is shown every trigger.
     pub(super) shows_triggers: Cell<Option<bool>>,
 }
@@ -56,6 +58,7 @@ impl MysqlConnection {
             beside: SecondConnection::default(),
             suspended: Cell::new(false),
             unchecked: Cell::new(false),
+            shared: Cell::new(false),
             shows_triggers: Cell::new(None),
         })
     }

@@ -23,6 +23,7 @@ use crate::database::read::ReadStatement;
 use crate::database::reference::References;
 use crate::database::rows::{Cursor, Next, Query, Row, WithCursors};
 use crate::database::stored::Stored;
+use crate::database::transaction_size::{Planned, TransactionSize};
 use crate::database::unsteady::Unsteady;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
@@ -30,7 +31,6 @@ use crate::schema::{Table, quote};
 use crate::spill::CellBuffer;
 use crate::values::{Value, ValueRef};
 
-const BEGIN_WRITE: &str = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ WRITE";
 /// Rows that one statement deletes, so that the job is asked in between.
 const DELETED_AT_ONCE: u64 = 20_000;
 
@@ -112,7 +112,7 @@ impl Writes for MysqlConnection {
             self.renew()?;
             self.lock()?;
         }
-        let begun = self.begin(BEGIN_WRITE);
+        let begun = self.begin_writing();
         if begun.is_err() {
             self.unlock();
         }
@@ -257,6 +257,10 @@ impl Catalog for MysqlConnection {
         self.without_transactions(layout)
     }
 
+    fn transaction_size(&self, rows: &[Planned<'_>]) -> Result<Option<TransactionSize>> {
+        self.size_of(rows)
+    }
+
     fn make_tables(&self, tables: &[&'static Table]) -> Result<bool> {
         let missing = self.layout()?.missing(tables)?;
         if missing.is_empty() {
@@ -265,10 +269,9 @@ impl Catalog for MysqlConnection {
         // The lock stays, so no other writer of ours comes in between. Another connection would not have it.
         self.mark("ROLLBACK")?;
         self.open.set(false);
-        let made = missing.iter().try_for_each(|table| self.make_table(table)).and_then(|()| self.mark(BEGIN_WRITE));
-        match made {
-            Ok(()) => self.open.set(true),
-            Err(_) => self.unlock(),
+        let made = missing.iter().try_for_each(|table| self.make_table(table)).and_then(|()| self.begin_writing());
+        if made.is_err() {
+            self.unlock();
         }
         made.map(|()| true)
     }

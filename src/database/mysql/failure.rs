@@ -71,9 +71,20 @@ fn one_line(text: &str) -> String {
     text.replace(['\n', '\r'], " ")
 }
 
-/// What Galera says of too large a transaction, with the number of an unknown error.
-const TOO_LARGE_FOR_GALERA: &str = "Maximum writeset size exceeded";
+/// What Galera says of a transaction that its limits do not let through, the first with the number of an unknown error, and what to do about it.
+const TOO_LARGE_FOR_GALERA: [(&str, &str); 2] = [
+    (
+        "Maximum writeset size exceeded",
+        "raise wsrep_max_ws_size on every node (2 GiB is the most), or give fragment-bytes in the URL (docs/clusters.md)",
+    ),
+    (
+        "wsrep_max_ws_rows exceeded",
+        "raise wsrep_max_ws_rows on every node (0 is no limit), or give fragment-bytes in the URL (docs/clusters.md)",
+    ),
+];
 const ERROR_DURING_COMMIT: u16 = 1180;
+const TOO_LARGE: &str = "the transaction is larger than the server takes; nothing was changed";
+const UNKNOWN_COMMAND: u16 = 1047;
 
 /// An option of the server's is in the way: most of all that it takes no writes.
 const OPTION_PREVENTS: u16 = 1290;
@@ -90,8 +101,16 @@ fn takes_a_new_id(error: &MySqlError) -> bool {
 }
 
 fn of_server(error: &MySqlError) -> Error {
-    let code = if error.message.contains(TOO_LARGE_FOR_GALERA) { ERROR_DURING_COMMIT } else { error.code };
-    let (status, said, hint) = if takes_a_new_id(error) {
+    let of_galera = TOO_LARGE_FOR_GALERA.iter().find(|(said, _)| error.message.contains(said));
+    let (status, said, hint) = if let Some((_, hint)) = of_galera {
+        (Status::Limit, TOO_LARGE, *hint)
+    } else if error.code == UNKNOWN_COMMAND && error.message.contains("WSREP") {
+        (
+            Status::Connection,
+            "the node is not part of the majority of its cluster",
+            "use another node, or try again when this one has joined the others",
+        )
+    } else if takes_a_new_id(error) {
         (
             Status::Busy,
             "another client wrote a row with a key that this job had chosen; nothing was changed",
@@ -104,7 +123,7 @@ fn of_server(error: &MySqlError) -> Error {
             "raise max_session_mem_used",
         )
     } else {
-        classify(code, &error.state)
+        classify(error.code, &error.state)
     };
     let text = one_line(&error.message);
     let message = if said.is_empty() { text } else { format!("{said} ({text})") };
@@ -185,10 +204,16 @@ fn classify(code: u16, state: &str) -> (Status, &'static str, &'static str) {
         UNKNOWN_SCHEMA => {
             (Status::NotFound, "there is no such schema", "check the URL; EXPMIG_OPEN_CREATE creates a new schema")
         }
-        LOCK_WAIT_TIMEOUT | DEADLOCK => (
+        LOCK_WAIT_TIMEOUT => (
             Status::Busy,
             "another transaction holds a lock; nothing was changed",
             "try again, or raise busy_timeout_ms",
+        ),
+        // The second is Group Replication's; Galera has no number of its own.
+        DEADLOCK | 3101 => (
+            Status::Busy,
+            "another transaction, here or on another node of a cluster, was in the way; nothing was changed",
+            "try again",
         ),
         1412 => (Status::Busy, "another connection changed the schema", "try again"),
         1020 => (Status::Busy, "another transaction changed a row meanwhile; nothing was changed", "try again"),
@@ -202,9 +227,21 @@ fn classify(code: u16, state: &str) -> (Status, &'static str, &'static str) {
             "a statement took longer than the server allows",
             "raise max_execution_time or max_statement_time",
         ),
-        OPTION_PREVENTS | 1792 | 1836 | 3100 => {
+        OPTION_PREVENTS | 1792 | 1836 => {
             (Status::Io, "the server takes no writes now", "it is read-only; use the primary server")
         }
+        // The number of any refusal by the group at a commit: only the server's log has the reason.
+        3100 | 3231 => (
+            Status::Limit,
+            "the group refuses the transaction, as a rule because it is too large; nothing was changed",
+            "raise group_replication_transaction_size_limit on every member (0 is no limit); the server's error log has the \
+             size, or another reason",
+        ),
+        3796 | 3797 => (
+            Status::Timeout,
+            "this member of the group did not catch up with the others in time",
+            "try again, or use the primary",
+        ),
         1021 | 1026 | 1114 | 1534 | 3675 => (
             Status::Io,
             "the server's disk or table space is full; nothing was changed",
@@ -213,8 +250,13 @@ fn classify(code: u16, state: &str) -> (Status, &'static str, &'static str) {
         1030 | 1015 | 1016 => {
             (Status::Io, "the server's storage failed; nothing was changed", "look into the server's error log")
         }
-        // Of Galera, Group Replication and MySQL's sql_require_primary_key.
-        1173 | 3098 | 3750 => (
+        // Of Group Replication, Galera, and MySQL's sql_require_primary_key.
+        3098 => (
+            Status::Schema,
+            "the group takes no rows of a table that has no primary key, or, where every member takes writes, foreign keys that cascade",
+            "change the table; nothing was changed",
+        ),
+        1173 | 3750 => (
             Status::Schema,
             "the server insists on a primary key, which a table lacks",
             "add a primary key to the table; nothing was changed",
@@ -230,11 +272,9 @@ fn classify(code: u16, state: &str) -> (Status, &'static str, &'static str) {
             "a statement is larger than the server takes; nothing was changed",
             "raise max_allowed_packet on the server",
         ),
-        1197 | 1206 | 1104 | ERROR_DURING_COMMIT => (
-            Status::Limit,
-            "the transaction is larger than the server takes; nothing was changed",
-            "raise the server's limit (docs/servers.md names them)",
-        ),
+        1197 | 1206 | 1104 | ERROR_DURING_COMMIT => {
+            (Status::Limit, TOO_LARGE, "raise the server's limit (docs/servers.md names them)")
+        }
         1038 => (
             Status::Limit,
             "the server has too little memory for sorting; nothing was changed",
@@ -331,6 +371,23 @@ mod tests {
     }
 
     #[test]
+    fn a_refusal_of_a_cluster_says_what_to_do() {
+        for (code, message, status, retryable, named) in [
+            (1105, "Maximum writeset size exceeded", Status::Limit, false, "wsrep_max_ws_size"),
+            (1180, "wsrep_max_ws_rows exceeded", Status::Limit, false, "wsrep_max_ws_rows"),
+            (3231, "exceeds a limit", Status::Limit, false, "group_replication_transaction_size_limit"),
+            (1213, "Deadlock found when trying to get lock", Status::Busy, true, "try again"),
+            (3101, "Plugin instructed the server to rollback", Status::Busy, true, "try again"),
+            (1047, "WSREP has not yet prepared node for application use", Status::Connection, true, "another node"),
+        ] {
+            let error = MySqlError { state: "HY000".to_owned(), message: message.to_owned(), code };
+            let error = translate(Cause::MySqlError(error), "mysql://there/schema");
+            assert_eq!((error.status(), error.retryable()), (status, retryable), "{}", error.to_json());
+            assert!(error.hint_text().is_some_and(|hint| hint.contains(named)), "{}", error.to_json());
+        }
+    }
+
+    #[test]
     fn whatever_makes_a_transaction_too_large_is_a_limit() {
         for (code, message) in [
             (1105, "Maximum writeset size exceeded"),
@@ -338,6 +395,8 @@ mod tests {
             (1180, "Got error 5 \"Input/output error\" during COMMIT"),
             (1197, "Multi-statement transaction required more than 'max_binlog_cache_size' bytes of storage"),
             (1206, "The total number of locks exceeds the lock table size"),
+            (3100, "Error on observer while running replication hook 'before_commit'."),
+            (3231, "The size of writeset data for the current transaction exceeds a limit"),
         ] {
             let error = MySqlError { state: "HY000".to_owned(), message: message.to_owned(), code };
             let error = translate(Cause::MySqlError(error), "mysql://there/schema");

@@ -14,7 +14,8 @@
 //!   a value, so that nothing is left to the server; [`numbers`], [`times`] and [`enum_members`] are parts of it. [`tables`] has facts about a table
 //!   that only the server knows.
 //! - [`load_data`] writes many rows as text, and [`load_thread`] sends them while the next ones are prepared.
-//! - [`reserve_ids`] reserves ids, over a [`second_connection`].
+//! - [`reserve_ids`] reserves ids, over a [`second_connection`]; [`cluster_ids`] does where several servers number the rows.
+//! - [`cluster`] knows what cluster the server belongs to ([`cluster_kind`] is which kind), and what that allows.
 //! - [`widen`] changes types that are too narrow. [`column_attributes`] are the attributes that a changed column must keep. [`foreign_key`]
 //!   drops the foreign keys that prevent a change, and adds them again; [`widening_log`] records them, so that a widening that is cut off
 //!   loses none. [`names`] quotes names in statements that users run.
@@ -25,6 +26,9 @@ mod capabilities;
 mod cell;
 mod change;
 mod channel;
+mod cluster;
+mod cluster_ids;
+mod cluster_kind;
 mod coercion;
 mod column_attributes;
 mod column_type;

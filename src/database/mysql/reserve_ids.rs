@@ -6,8 +6,8 @@
 
 use std::time::{Duration, Instant};
 
-use mysql::Error as Cause;
 use mysql::prelude::Queryable;
+use mysql::{Error as Cause, PooledConn};
 
 use super::connection::MysqlConnection;
 use super::failure::{is_deadlock, is_lock_wait};
@@ -22,7 +22,7 @@ const ROWS: u64 = 500;
 /// The largest step that a session can count in.
 const LARGEST_STEP: u64 = 65_535;
 /// So often the counter is moved past ids that are in use above it, or a deadlock is tried again.
-const TRIES: usize = 5;
+pub const TRIES: usize = 5;
 
 /// Rows and the step between their ids: the ids from the first to the last are `count` or more.
 fn spread(count: u64) -> (u64, u64) {
@@ -42,6 +42,9 @@ impl MysqlConnection {
         let numbered = id.is_some_and(|id| id.counter) && own_table(table.schema.name).is_none();
         if count == 0 || !numbered || self.has_triggers_on_insert(table)? {
             return Ok(None);
+        }
+        if self.shares_writing() {
+            return self.reserve_on_every_node(table, count, above);
         }
         let (rows, step) = spread(count);
         let Ok(length) = usize::try_from(rows) else { return Ok(None) };
@@ -69,6 +72,18 @@ impl MysqlConnection {
     /// Inserts rows on the other connection, and undoes that: how many rows it were, and the first id that was given. `None` if the
     /// server refuses.
     fn count_on(&self, sql: &str, step: u64) -> Result<Option<(u64, u64)>> {
+        let counted = self.on_the_other(|connection| {
+            connection.query_drop(format!("SET SESSION auto_increment_increment = {step}"))?;
+            connection.query_iter(sql).map(|done| (done.affected_rows(), done.last_insert_id()))
+        })?;
+        Ok(counted.map(|(rows, first)| (rows, first.unwrap_or(0))))
+    }
+
+    /// Does something on the other connection, and undoes what it has not committed. `None` if the server refuses.
+    pub(super) fn on_the_other<T>(
+        &self,
+        mut act: impl FnMut(&mut PooledConn) -> mysql::Result<T>,
+    ) -> Result<Option<T>> {
         let mut beside = self.beside.0.borrow_mut();
         let since = Instant::now();
         let mut deadlocks = 0;
@@ -81,17 +96,14 @@ impl MysqlConnection {
                     Err(_) => return Ok(None),
                 },
             };
-            let counted = patience.quietly(|| {
-                connection.query_drop(format!("SET SESSION auto_increment_increment = {step}"))?;
-                connection.query_iter(sql).map(|done| (done.affected_rows(), done.last_insert_id()))
-            });
+            let done = patience.quietly(|| act(connection));
             let undone = patience.quietly(|| connection.query_drop("ROLLBACK"));
             if undone.is_err() {
                 // The transaction ends with its connection.
                 close(beside.take());
             }
-            match counted {
-                Ok((rows, first)) => return Ok(Some((rows, first.unwrap_or(0)))),
+            match done {
+                Ok(done) => return Ok(Some(done)),
                 Err(error) if is_lock_wait(&error) => {
                     self.pause(since, Duration::ZERO, || self.channel.wrap(error))?;
                 }

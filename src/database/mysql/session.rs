@@ -9,6 +9,7 @@ use mysql::prelude::Queryable;
 use mysql::{DriverError, Error as Cause, Opts, OptsBuilder, Pool, PoolConstraints, PoolOpts, PooledConn, SslOpts};
 
 use super::address::{MysqlAddress, SslMode};
+use super::cluster_kind::ClusterKind;
 use super::failure::{lacks_tls, of_connecting, translate};
 use super::read_timeout::Patience;
 use super::settings;
@@ -56,6 +57,8 @@ pub struct Server {
     pub identity: String,
     /// What it calls itself, which no other does, if it has such a name.
     pub unique_name: Option<String>,
+    /// The kind of cluster that it belongs to.
+    pub cluster: Option<ClusterKind>,
 }
 
 /// How to get to a schema.
@@ -172,6 +175,16 @@ impl Endpoint {
         settings::impose(&mut connection, &place)?;
         let server = Server::read(&mut connection).map_err(|error| translate(error, &place))?;
         server.check().map_err(|error| error.detail("database", self.place()))?;
+        if let Some(bytes) = self.address.fragment_bytes {
+            if server.cluster != Some(ClusterKind::Galera) {
+                return Err(Error::argument(Domain::Database, "url", "the server is no node of a Galera cluster")
+                    .detail("parameter", "fragment-bytes")
+                    .detail("database", place)
+                    .hint("only such a node replicates a transaction in parts: leave fragment-bytes out of the URL"));
+            }
+            let sql = format!("SET SESSION wsrep_trx_fragment_unit = 'bytes', wsrep_trx_fragment_size = {bytes}");
+            connection.query_drop(sql).map_err(|error| translate(error, &place))?;
+        }
         let number = connection.as_ref().as_raw_fd();
         if sockets::has_timeouts() && !sockets::set_timeouts(number, self.address.read_timeout) {
             return Err(Error::internal(Domain::Database, "the time for which a server may be silent cannot be set"));
@@ -241,7 +254,8 @@ impl Server {
             // It is made of the machine's network address and the port, which two servers in containers can have alike.
             Kind::MariaDb => format!("{name}@{identity}"),
         });
-        Ok(Server { kind, version, max_packet, lock_wait_undoes_all, local_infile, identity, unique_name })
+        let cluster = ClusterKind::read(connection)?;
+        Ok(Server { kind, version, max_packet, lock_wait_undoes_all, local_infile, identity, unique_name, cluster })
     }
 
     /// Fails on servers that are too old.

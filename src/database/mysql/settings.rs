@@ -68,6 +68,9 @@ const SETTINGS: &[Setting] = &[
     needed("use_secondary_engine", "'OFF'"),
     needed("query_cache_type", "'OFF'"),
     needed("wsrep_dirty_reads", "0"),
+    // A node of a cluster has applied what the others had committed before it answers: reads, changes and insertions.
+    needed("wsrep_sync_wait", "7"),
+    needed("group_replication_consistency", "'BEFORE'"),
     needed("information_schema_stats_expiry", "0"),
     needed("show_gipk_in_create_table_and_information_schema", "1"),
     needed("sql_quote_show_create", "1"),

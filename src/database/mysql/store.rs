@@ -140,11 +140,16 @@ impl Store for MysqlServer {
     }
 
     fn describe(&self) -> Result<Map<String, Json>> {
-        let server = self.open_reader(None)?.server();
-        Ok(Map::from_iter([
+        let reader = self.open_reader(None)?;
+        let server = reader.server();
+        let mut described = Map::from_iter([
             ("url".to_owned(), json!(self.place())),
             ("server".to_owned(), json!({"kind": server.kind.name(), "version": server.version})),
-        ]))
+        ]);
+        if let Some(cluster) = reader.cluster()? {
+            described.insert("cluster".to_owned(), cluster.to_json());
+        }
+        Ok(described)
     }
 
     fn identity(&self) -> Option<Identity> {
