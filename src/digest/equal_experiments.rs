@@ -141,7 +141,7 @@ impl Search<'_> {
             }
             let query = RowQuery::new(self.layout, table)?;
             let Some((_, leaf)) = &query.leaf else { continue };
-            self.of_each(&experiments, &query.sql, &mut |at, row| {
+            self.of_each(&experiments, &query.sql(), &mut |at, row| {
                 let Some(place) = sums.get_mut(at) else { return Ok(()) };
                 match (link_digest((&query.shape, leaf), row)?, &mut *place) {
                     (Some(hash), Some(sum)) => sum.add(&hash),

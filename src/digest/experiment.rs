@@ -72,7 +72,8 @@ pub fn digest<'a>(
     job: &Job,
     also: Option<&'a mut dyn Visitor>,
 ) -> Result<ExperimentDigest> {
-    let apart = stored.is_none() && also.as_ref().is_none_or(|also| also.wants_odd_links_only());
+    let plain = stored.is_none() && selection.scope.cut.is_none();
+    let apart = plain && also.as_ref().is_none_or(|also| also.wants_odd_links_only());
     let mut digester = Digester::new(selection, layout, stored, also);
     match apart {
         true => walk_separately(connection, layout, selection, job, &mut digester)?,

@@ -1,9 +1,11 @@
 //! The links of extra columns among the rows of an experiment.
 
+use super::cut_links::without_cut;
 use super::row_query::RowQuery;
 use super::selection::{Selection, range};
 use super::shape::{Owner, Shape};
 use super::unsound_rows::{UnsoundKind, UnsoundRow, UnsoundRows};
+use super::walk::scan_owned;
 use crate::database::{ColumnLayout, Connection, ForeignKey, Layout, Next, Row, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
@@ -71,12 +73,9 @@ pub fn scan_links(
     each: EachLinking<'_>,
 ) -> Result<()> {
     for table in layout.tables.iter().filter(|table| table.has_links()) {
-        match table.schema.place {
-            Place::Aside | Place::Derived(_) => {}
-            Place::Leaf(entity) => scan_leaf(connection, table, entity, selection, job, each)?,
-            Place::Node(_) | Place::Below(_) | Place::Link { .. } => {
-                scan_owned(connection, layout, table, selection, job, each)?;
-            }
+        if let Some(mut query) = RowQuery::alone(layout, table)? {
+            query.conditions = format!(" AND {}", have_links(table));
+            scan_linking(connection, query, selection, job, each)?;
         }
     }
     Ok(())
@@ -91,67 +90,49 @@ fn have_links(table: &TableLayout) -> String {
 
 fn scan_leaf(
     connection: &dyn Connection,
-    table: &TableLayout,
+    mut query: RowQuery<'_>,
     entity: Entity,
     selection: &mut Selection,
     job: &Job,
     each: EachLinking<'_>,
 ) -> Result<()> {
     let Some(bounds) = selection.leaves(entity).bounds() else { return Ok(()) };
-    let shape = Shape::leaf(table);
-    let (id, name) = (table.id(), quote(&table.name));
-    let sql = format!(
-        "SELECT {id}{} FROM {name} AS t WHERE t.{id} BETWEEN ?1 AND ?2 AND {} ORDER BY t.{id}",
-        shape.select_leaf(),
-        have_links(table)
-    );
-    connection.query(&sql, &range(bounds), &mut |row| {
+    let cutting = selection.cutting(&query.shape, 0);
+    query.conditions.push_str(&format!(" ORDER BY t.{}", query.owner_column));
+    connection.query(&query.sql(), &range(bounds), &mut |row| {
         job.pulse()?;
         let rank = match row.value(0)?.as_integer() {
             Some(id) => selection.leaves(entity).rank(id)?,
             None => None,
         };
         if let Some(rank) = rank {
-            each(selection, &Linking { shape: &shape, row, owner: Owner::ROOT, leaf: Some((entity, rank)) })?;
+            without_cut(cutting.as_ref(), row, &mut |row| {
+                let leaf = Some((entity, rank));
+                each(selection, &Linking { shape: &query.shape, row, owner: Owner::ROOT, leaf })
+            })?;
         }
         Ok(Next::Row)
     })
 }
 
-fn scan_owned(
+/// Hands over the rows that a query reads, of the selection.
+pub(super) fn scan_linking(
     connection: &dyn Connection,
-    layout: &Layout,
-    table: &TableLayout,
+    query: RowQuery<'_>,
     selection: &mut Selection,
     job: &Job,
     each: EachLinking<'_>,
 ) -> Result<()> {
-    let query = RowQuery::apart(layout, table)?;
-    let Some(bounds) = selection.owner_bounds(query.owner) else { return Ok(()) };
-    let sql = format!("{}{} AND {}", query.sql, selection.rowid_ranges.condition(table), have_links(table));
+    if let Place::Leaf(entity) = query.table.schema.place {
+        return scan_leaf(connection, query, entity, selection, job, each);
+    }
     let leaf = query.leaf.as_ref().map(|(entity, _)| *entity);
-    let barring = query.barring(selection);
-    connection.query(&sql, &range(bounds), &mut |row| {
-        job.pulse()?;
-        if let Some(barring) = &barring
-            && barring.bars(row)?
-        {
-            return Ok(Next::Row);
-        }
-        let leaf = match leaf {
-            Some(entity) => row.value(1)?.as_integer().map(|id| (entity, id)),
-            None => None,
-        };
-        let Some(at) = selection.owner(query.owner, row.value(0)?.as_integer(), leaf) else {
-            return Ok(Next::Row);
-        };
-        let linked = match leaf {
-            Some((entity, id)) => selection.leaves(entity).rank(id)?.map(|rank| (entity, rank)),
-            None => None,
-        };
-        let owner = Owner { entity: query.owner, at };
-        each(selection, &Linking { shape: &query.shape, row, owner, leaf: linked })?;
-        Ok(Next::Row)
+    let cutting = selection.cutting(&query.shape, 0);
+    scan_owned(connection, &query, (leaf, ""), selection, job, |selection, owner, rank, row| {
+        let leaf = leaf.and_then(|entity| Some((entity, rank?)));
+        without_cut(cutting.as_ref(), row, &mut |row| {
+            each(selection, &Linking { shape: &query.shape, row, owner, leaf })
+        })
     })
 }
 
@@ -221,24 +202,24 @@ impl Dangling<'_> {
         )
     }
 
-    /// The error of rows that were to be written.
-    pub fn error(&self, domain: Domain) -> Error {
+    /// The error of rows that were to be written, with what helps.
+    pub fn error(&self, status: Status, domain: Domain, hint: &str) -> Error {
         let (table, (row, named)) = (self.table.schema.name, &self.first);
         let message = format!(
             "{} rows of {table} refer to rows of {} that do not exist; nothing was changed",
             self.count, self.key.parent
         );
-        Error::new(Status::Constraint, domain, message)
+        Error::new(status, domain, message)
             .detail("table", table)
             .detail("row", row)
             .detail("column", self.key.names())
             .detail("problem", format!("{} ({named}) does not exist", self.key.parent))
-            .hint("first copy the rows that they refer to into the target, or set the columns to NULL")
+            .hint(hint)
     }
 }
 
 /// Whether a key is one column that has ids of ours.
-fn is_by_id(table: &TableLayout, key: &ForeignKey) -> bool {
+pub(super) fn is_by_id(table: &TableLayout, key: &ForeignKey) -> bool {
     let [(name, _)] = key.columns.as_slice() else { return false };
     table.columns.iter().any(|column| column.refers.is_some() && column.name.eq_ignore_ascii_case(name))
 }

@@ -7,6 +7,7 @@
 //! Memory: a few dozen bytes per run and a bit per metric or artifact, whatever the number of rows.
 
 mod barring;
+mod cut_links;
 mod existing_parents;
 mod experiment_manager;
 mod experiments;
@@ -32,14 +33,17 @@ mod shape;
 mod text_ids;
 mod unreadable_values;
 mod unsound_rows;
+mod value_links;
 mod walk;
 
 pub use barring::{Barring, LeftOutRows};
+pub use cut_links::{CutLinks, Cutting, without_cut};
 pub use experiments::{
     ExperimentList, ExperimentSummary, ExperimentsDocument, experiment_exists, list_experiments, unknown_experiment,
 };
 pub use extra_links::{
-    Dangling, Leaving, Linking, Target, dangling_rows, describe as describe_dangling, find_dangling, id_in, scan_links,
+    Dangling, EachLinking, Leaving, Linking, Target, dangling_rows, describe as describe_dangling, find_dangling,
+    id_in, scan_links,
 };
 pub use foreign_referrers::{ForeignReferrers, append as append_value};
 pub use ids::{IdSet, Ids};
@@ -52,7 +56,7 @@ pub use order::{link_order, row_order};
 pub use outside_references::{OutsideReference, computed, computed_only_here};
 pub use row_query::RowQuery;
 pub use rowid_ranges::RowidRanges;
-pub use rows_left_out::{Fate, LEFT_OUT, left_out_message};
+pub use rows_left_out::{Fate, FurtherRows, LEFT_OUT, left_out_message};
 pub use rows_once::{Look, RowsOnce};
 pub use run_keys::RunKeys;
 pub use selection::{Counts, Members, Scope, Selection};
@@ -61,4 +65,5 @@ pub use shape::{Owner, Shape};
 pub use text_ids::TextIds;
 pub use unreadable_values::{mark, untold};
 pub use unsound_rows::{UnsoundKind, UnsoundRow, UnsoundRows};
+pub use value_links::{Elsewhere, LEADS_NOWHERE, ValueKey};
 pub use walk::{CountRows, Rewrite, Through, Visitor, scan_nodes, walk};

@@ -16,8 +16,11 @@ pub struct RowQuery<'l> {
     pub leaf: Option<(Entity, Shape<'l>)>,
     /// The quoted column with the id of the owner, which is column 0.
     pub owner_column: String,
-    /// Without an order. The table is `t`.
-    pub sql: String,
+    /// What is selected, and from where. The table is `t`.
+    pub select: Vec<String>,
+    pub from: String,
+    /// What else rows have to be: ` AND t.x IS NOT NULL`.
+    pub conditions: String,
 }
 
 impl<'l> RowQuery<'l> {
@@ -67,8 +70,33 @@ impl<'l> RowQuery<'l> {
         if joined {
             select.extend(leaf.iter().flat_map(|(_, shape)| shape.select("l")));
         }
-        let sql = format!("SELECT {} FROM {from} WHERE t.{owner_column} BETWEEN ?1 AND ?2", select.join(", "));
-        Ok(RowQuery { table, owner, shape, leaf, owner_column, sql })
+        Ok(RowQuery { table, owner, shape, leaf, owner_column, select, from, conditions: String::new() })
+    }
+
+    /// For any table with rows of experiments, each by itself.
+    pub fn alone(layout: &'l Layout, table: &'l TableLayout) -> Result<Option<RowQuery<'l>>> {
+        Ok(match table.schema.place {
+            Place::Aside | Place::Derived(_) => None,
+            Place::Leaf(_) => Some(RowQuery::of_leaves(table)),
+            Place::Node(_) | Place::Below(_) | Place::Link { .. } => Some(RowQuery::apart(layout, table)?),
+        })
+    }
+
+    /// The leaves of a table by themselves, whose ids are in the range.
+    fn of_leaves(table: &'l TableLayout) -> RowQuery<'l> {
+        let (shape, id) = (Shape::leaf(table), table.id());
+        // Twice, as `Shape::row_key` looks for it.
+        let mut select = vec![format!("t.{id}"), format!("t.{id}")];
+        select.extend(shape.select("t"));
+        let from = format!("{} AS t", quote(&table.name));
+        let (owner, conditions) = (Entity::ROOT, String::new());
+        RowQuery { table, owner, shape, leaf: None, owner_column: id, select, from, conditions }
+    }
+
+    /// The statement, without an order.
+    pub fn sql(&self) -> String {
+        let (select, from, owner) = (self.select.join(", "), &self.from, &self.owner_column);
+        format!("SELECT {select} FROM {from} WHERE t.{owner} BETWEEN ?1 AND ?2{}", self.conditions)
     }
 
     /// As [`Selection::barring`].

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::barring::{Keys, LeftOutRows, key};
-use super::extra_links::{Linking, scan_links};
+use super::extra_links::{EachLinking, Linking, scan_links};
 use super::selection::{Scope, Selection};
 use crate::database::{ColumnLayout, Connection, Layout, TableLayout};
 use crate::error::Result;
@@ -77,16 +77,20 @@ pub enum Fate {
 /// Which links must lead somewhere.
 pub type Required<'r> = &'r dyn Fn(&TableLayout, &ColumnLayout) -> bool;
 
+/// Hands over further rows of a selection that cannot stay in it.
+pub type FurtherRows<'f> = &'f mut dyn FnMut(&mut Selection, EachLinking<'_>) -> Result<()>;
+
 /// A row with a key of its own, by its place in a selection.
 type Node = (Entity, u64);
 
 impl LeftOutRows {
-    /// The rows of the selection that cannot stay: a link of theirs that is `required` leads to no row that does. The experiment itself
-    /// stays. `None` if all do.
+    /// The rows of the selection that cannot stay: a link of theirs that is `required` leads to no row that does, or they are among the
+    /// `further` ones. The experiment itself stays. `None` if all do.
     pub fn find(
         (connection, layout): (&dyn Connection, &Layout),
         selection: &mut Selection,
         required: Required<'_>,
+        mut further: Option<FurtherRows<'_>>,
         job: &Job,
     ) -> Result<Option<Arc<LeftOutRows>>> {
         let mut named = HashSet::new();
@@ -94,14 +98,14 @@ impl LeftOutRows {
             let links = table.columns.iter().filter(|column| column.refers.is_some() && required(table, column));
             named.extend(links.filter_map(|column| column.refers));
         }
-        if named.is_empty() {
+        if named.is_empty() && further.is_none() {
             return Ok(None);
         }
         let mut without = LeftOutRows { ids: ByEntity::new(layout.family), rows: HashMap::new() };
         let mut kept: Option<Selection> = None;
         loop {
             let rows = kept.as_mut().unwrap_or(&mut *selection);
-            if !without.add((connection, layout), rows, (required, &named), job)? {
+            if !without.add((connection, layout), rows, (required, &named), &mut further, job)? {
                 break;
             }
             let scope = Scope { sound_only: true, without: Some(Arc::new(without.clone())), ..selection.scope.clone() };
@@ -116,6 +120,7 @@ impl LeftOutRows {
         (connection, layout): (&dyn Connection, &Layout),
         selection: &mut Selection,
         (required, named): (Required<'_>, &HashSet<Entity>),
+        further: &mut Option<FurtherRows<'_>>,
         job: &Job,
     ) -> Result<bool> {
         let mut any = false;
@@ -131,6 +136,15 @@ impl LeftOutRows {
             }
             Ok(())
         })?;
+        if let Some(further) = further {
+            further(selection, &mut |_, linking| {
+                match linking.node() {
+                    Some(node) => going.push(node),
+                    None => any |= self.add_row(linking)?,
+                }
+                Ok(())
+            })?;
+        }
         if going.is_empty() {
             return Ok(any);
         }

@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::barring::{Barring, LeftOutRows};
+use super::cut_links::{CutLinks, Cutting};
 use super::existing_parents::{Needs, Presence};
 use super::ids::{IdSet, Ids};
 use super::keys::{KeyQuery, soundness};
@@ -11,7 +12,7 @@ use super::leaves::scan_leaves;
 use super::non_integer_keys::{self, Loose, NonIntegerKeys, may_be_loose, mend_keys};
 use super::order::row_order;
 use super::rowid_ranges::{RowidRange, RowidRanges};
-use super::shape::Owner;
+use super::shape::{Owner, Shape};
 use super::unsound_rows::{UnsoundKind, UnsoundRow, UnsoundRows};
 use crate::database::{Cells, Connection, Layout, Next, Row, TableLayout, Whereabouts};
 use crate::error::{Domain, Error, Result, Status};
@@ -46,6 +47,8 @@ pub struct Scope {
     pub sound_only: bool,
     /// Leave these rows out, and what hangs on them.
     pub without: Option<Arc<LeftOutRows>>,
+    /// Read these links as NULL.
+    pub cut: Option<Arc<CutLinks>>,
 }
 
 impl Scope {
@@ -264,6 +267,11 @@ impl Selection {
     /// What says which rows of a query are left out; `at` is where it has a column. `None` if none is.
     pub fn barring(&self, schema: &'static Table, at: &dyn Fn(&str) -> Option<usize>) -> Option<Barring> {
         Barring::new(self.scope.without.as_ref()?, (self.family, schema), at)
+    }
+
+    /// What is cut in the rows of a table, in a query that has their ids at this place; `None` if nothing is.
+    pub fn cutting(&self, shape: &Shape<'_>, id_at: usize) -> Option<Cutting> {
+        Cutting::new(self.scope.cut.as_ref()?, shape, id_at)
     }
 
     /// Whether the row with this key is left out for a link of its own.

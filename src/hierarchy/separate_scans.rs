@@ -72,7 +72,7 @@ fn walk_bare_links(
     visitor: &mut dyn SeparateVisitor,
 ) -> Result<()> {
     let order = link_order(connection, query.table);
-    scan_owned(connection, query, (Some(leaf), &order), selection, job, |owner, rank, row| {
+    scan_owned(connection, query, (Some(leaf), &order), selection, job, |_, owner, rank, row| {
         visitor.bare_link(owner, &query.shape, row, (leaf, rank))
     })
 }

@@ -1,5 +1,8 @@
 //! Reads every row below an experiment with its contents, and links together with the rows that they link.
 
+use std::sync::Arc;
+
+use super::cut_links::{CutLinks, Cutting, without_cut};
 use super::order::row_order;
 use super::row_query::RowQuery;
 use super::selection::{Selection, range};
@@ -102,6 +105,40 @@ impl Visitor for Through<'_> {
     }
 }
 
+/// A visitor that sees rows without the links that are cut.
+struct WithoutCut<'v> {
+    links: Arc<CutLinks>,
+    visitor: &'v mut dyn Visitor,
+}
+
+impl Visitor for WithoutCut<'_> {
+    fn node(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
+        let cutting = Cutting::new(&self.links, shape, 0);
+        without_cut(cutting.as_ref(), row, &mut |row| self.visitor.node(owner, shape, row))
+    }
+
+    fn below(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
+        let cutting = Cutting::new(&self.links, shape, 0);
+        without_cut(cutting.as_ref(), row, &mut |row| self.visitor.below(owner, shape, row))
+    }
+
+    fn link(
+        &mut self,
+        owner: Owner,
+        shape: &Shape<'_>,
+        row: &dyn Row,
+        leaf: Option<u64>,
+        leaf_shape: (Entity, &Shape<'_>),
+    ) -> Result<()> {
+        let link = Cutting::new(&self.links, shape, 0);
+        // The walk selects the leaf's id second.
+        let linked = Cutting::new(&self.links, leaf_shape.1, 1);
+        without_cut(link.as_ref(), row, &mut |row| {
+            without_cut(linked.as_ref(), row, &mut |row| self.visitor.link(owner, shape, row, leaf, leaf_shape))
+        })
+    }
+}
+
 /// Reads every row of the selection, table after table: nodes, what hangs on them, links.
 pub fn walk(
     connection: &dyn Connection,
@@ -110,6 +147,14 @@ pub fn walk(
     job: &Job,
     visitor: &mut dyn Visitor,
 ) -> Result<()> {
+    let mut cutting;
+    let visitor = match &selection.scope.cut {
+        Some(links) => {
+            cutting = WithoutCut { links: Arc::clone(links), visitor };
+            &mut cutting as &mut dyn Visitor
+        }
+        None => visitor,
+    };
     for table in &layout.tables {
         match table.schema.place {
             Place::Node(entity) => walk_nodes(connection, table, entity, selection, job, visitor)?,
@@ -179,11 +224,11 @@ pub(super) fn scan_owned(
     (leaf, order): (Option<Entity>, &str),
     selection: &mut Selection,
     job: &Job,
-    mut each: impl FnMut(Owner, Option<u64>, &dyn Row) -> Result<()>,
+    mut each: impl FnMut(&mut Selection, Owner, Option<u64>, &dyn Row) -> Result<()>,
 ) -> Result<()> {
     let entity = query.owner;
     let Some(bounds) = selection.owner_bounds(entity) else { return Ok(()) };
-    let sql = format!("{}{}{order}", query.sql, selection.rowid_ranges.condition(query.table));
+    let sql = format!("{}{}{order}", query.sql(), selection.rowid_ranges.condition(query.table));
     let barring = query.barring(selection);
     connection.query(&sql, &range(bounds), &mut |row| {
         job.pulse()?;
@@ -203,7 +248,7 @@ pub(super) fn scan_owned(
             Some((leaf, id)) => selection.leaves(leaf).rank(id)?,
             None => None,
         };
-        each(Owner { entity, at }, rank, row)?;
+        each(selection, Owner { entity, at }, rank, row)?;
         Ok(Next::Row)
     })
 }
@@ -215,7 +260,7 @@ pub(super) fn walk_below(
     job: &Job,
     visitor: &mut dyn Visitor,
 ) -> Result<()> {
-    scan_owned(connection, query, (None, &row_order(query.table)), selection, job, |owner, _, row| {
+    scan_owned(connection, query, (None, &row_order(query.table)), selection, job, |_, owner, _, row| {
         visitor.below(owner, &query.shape, row)
     })
 }
@@ -228,7 +273,7 @@ fn walk_links(
     job: &Job,
     visitor: &mut dyn Visitor,
 ) -> Result<()> {
-    scan_owned(connection, query, (Some(leaf), &row_order(query.table)), selection, job, |owner, rank, row| {
+    scan_owned(connection, query, (Some(leaf), &row_order(query.table)), selection, job, |_, owner, rank, row| {
         visitor.link(owner, &query.shape, row, rank, (leaf, leaf_shape))
     })
 }

@@ -10,6 +10,7 @@ use crate::digest::Digester;
 use crate::error::{Domain, Error, Result};
 use crate::hierarchy::{
     Blocks, Owner, Rewrite, Selection, SeparateVisitor, Shape, Target, Visitor, link_order, scan_leaves, soundness,
+    without_cut,
 };
 use crate::progress::Job;
 use crate::schema::{ByEntity, Entity, Place, Role, quote};
@@ -164,28 +165,31 @@ impl Copier<'_, '_> {
             source.positions.get(found?).copied()
         };
         let barring = selection.barring(table.schema, &at);
+        let cutting = selection.cutting(&source.shape, 0);
         self.ends.source.query(&sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
             if let Some(barring) = &barring
                 && barring.bars(row)?
             {
                 return Ok(Next::Row);
             }
-            let mut values = SmallVec::<[ValueRef<'_>; INLINE_COLUMNS]>::new();
-            for (column, at) in table.columns.iter().zip(&source.positions) {
-                let Some(value) = self.mapped(table, column, row.value(*at)?, selection)? else {
-                    return Ok(Next::Row);
-                };
-                values.push(value);
-            }
-            if let Some(digester) = digester.as_deref_mut() {
-                source.digest(row, selection, digester)?;
-            }
-            if place == Place::Node(Entity::ROOT) {
-                self.push_experiment(table, &values, &mut chunk)?;
-            } else {
-                chunk.push(&values)?;
-            }
-            chunk.flush_if_full()?;
+            without_cut(cutting.as_ref(), row, &mut |row| {
+                let mut values = SmallVec::<[ValueRef<'_>; INLINE_COLUMNS]>::new();
+                for (column, at) in table.columns.iter().zip(&source.positions) {
+                    let Some(value) = self.mapped(table, column, row.value(*at)?, selection)? else {
+                        return Ok(());
+                    };
+                    values.push(value);
+                }
+                if let Some(digester) = digester.as_deref_mut() {
+                    source.digest(row, selection, digester)?;
+                }
+                if place == Place::Node(Entity::ROOT) {
+                    self.push_experiment(table, &values, &mut chunk)?;
+                } else {
+                    chunk.push(&values)?;
+                }
+                chunk.flush_if_full()
+            })?;
             Ok(Next::Row)
         })?;
         chunk.finish()
@@ -258,6 +262,7 @@ impl Copier<'_, '_> {
         // The id, once more, and the content: what follows the first column.
         let columns: Vec<&ColumnLayout> =
             table.columns.iter().filter(|column| own_id(column)).chain(source.shape.columns.iter().copied()).collect();
+        let cutting = selection.cutting(&source.shape, 0);
         let mut read = |mut rewrite: Option<&mut dyn Rewrite>| {
             let mut each = |rank: u64, row: &dyn Row, mut selection: Option<&mut Selection>| {
                 if let Some(digester) = digester.as_deref_mut() {
@@ -277,10 +282,10 @@ impl Copier<'_, '_> {
                     chunk.push(&values)?;
                     chunk.flush_if_full()
                 };
-                match (&mut rewrite, row.value(0)?.as_integer()) {
+                without_cut(cutting.as_ref(), row, &mut |row| match (&mut rewrite, row.value(0)?.as_integer()) {
                     (Some(rewrite), Some(id)) => rewrite.leaf((entity, id), &columns, 1, row, &mut write),
                     _ => write(row),
-                }
+                })
             };
             if table.has_links() {
                 return scan_linking_leaves((self.ends.source, table), entity, &select, selection, self.job, &mut each);

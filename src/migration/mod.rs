@@ -3,7 +3,8 @@
 //! [`migrate`] does the whole job in one transaction of the target; [`plan`] says what it would do and writes nothing;
 //! [`compare`] finds where two experiments first differ. The manager calls them.
 //!
-//! In order: `endpoints` is source and target; `prepare` finds and checks the rows to copy, `preflight` finds what the target cannot hold,
+//! In order: `endpoints` is source and target; `prepare` finds and checks the rows to copy, `preflight` finds what the target cannot hold
+//! (`leaving_links` the links that would lead nowhere there),
 //! `duplicates` finds equal experiments in the target; `copy` writes; `prove` reads the copy back; `run` puts it together.
 
 mod compare;
@@ -13,6 +14,7 @@ mod copy;
 mod difference;
 mod duplicates;
 mod endpoints;
+mod leaving_links;
 mod migration_plan;
 mod named;
 mod named_copy;

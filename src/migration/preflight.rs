@@ -11,12 +11,9 @@ use crate::database::{
 };
 use crate::digest::{Conversion, ExperimentDigest, digest};
 use crate::error::Result;
-use crate::hierarchy::{
-    Fate, LEFT_OUT, LeftOutRows, Look, Owner, RowsOnce, Scope, Selection, Shape, Through, Visitor, mark, scan_links,
-    walk,
-};
+use crate::hierarchy::{CutLinks, LeftOutRows, Look, Owner, RowsOnce, Selection, Shape, Through, Visitor, mark, walk};
 use crate::progress::Job;
-use crate::schema::{Entity, Place, family_of, quote};
+use crate::schema::{Entity, Place, quote};
 use crate::validation::Quality;
 use crate::values::{Value, ValueRef};
 
@@ -48,6 +45,8 @@ pub struct Preflight {
     /// The rows that are left out because links of theirs lead out of the experiment, and how many that are with all that hangs on them.
     pub without: Option<Arc<LeftOutRows>>,
     pub left_out: Vec<(&'static str, u64)>,
+    /// Links that become NULL and are no ids: these are NULL where they lead nowhere.
+    pub cut: Option<Arc<CutLinks>>,
     /// Columns to add to the target's tables, as the source has them.
     pub added_columns: Vec<(&'static str, ColumnLayout)>,
 }
@@ -82,7 +81,7 @@ pub struct TargetLayout {
     /// The target stores text as UTF-16.
     utf16: bool,
     /// The experiment's own row is not copied.
-    appended: bool,
+    pub appended: bool,
     /// Columns are left out because the target fills them itself.
     pub trimmed: bool,
 }
@@ -259,7 +258,7 @@ impl TargetLayout {
                 });
             }
         }
-        if self.layout.has_links() {
+        if self.layout.has_links() || ends.target_layout.extra_keys().next().is_some() {
             job.begin("looking for links that lead out of the experiment")?;
             self.find_leaving(ends, selection, job, fit)?;
         }
@@ -283,73 +282,6 @@ impl TargetLayout {
                 walk(ends.source, &ends.source_layout, selection, job, &mut finder)?;
                 Ok(None)
             }
-        })
-    }
-}
-
-impl TargetLayout {
-    /// The column of the target that has what this one has.
-    fn there<'s>(ends: &'s Endpoints<'_>, table: &TableLayout, column: &ColumnLayout) -> Option<&'s ColumnLayout> {
-        let there = ends.target_layout.table(table.schema.name)?;
-        there.columns.get(there.position(&column.name)?)
-    }
-
-    /// Finds the links that lead to no row of the copy. Where that is allowed they become NULL there, or their rows are left out where
-    /// the target refuses NULL, and what hangs on those.
-    fn find_leaving(
-        &self,
-        ends: &Endpoints<'_>,
-        selection: &mut Selection,
-        job: &Job,
-        fit: &mut Preflight,
-    ) -> Result<()> {
-        let read = |without| {
-            let scope = Scope { sound_only: true, without, ..Scope::default() };
-            Selection::read(ends.source, &self.layout, ends.experiment, scope, job)
-        };
-        // What cannot stand is not copied.
-        let mut standing = if selection.problems.count > 0 { Some(read(None)?) } else { None };
-        let selection = standing.as_mut().unwrap_or(selection);
-        let not_copied = |table: &TableLayout| self.appended && is_own_row(table);
-        let insists = |table: &TableLayout, column: &ColumnLayout| {
-            !not_copied(table) && Self::there(ends, table, column).is_some_and(|there| there.not_null)
-        };
-        fit.without = LeftOutRows::find((ends.source, &self.layout), selection, &insists, job)?;
-        let mut kept = fit.without.clone().map(|without| read(Some(without))).transpose()?;
-        fit.left_out = kept.as_ref().map_or_else(Vec::new, |kept| selection.left_out(kept));
-        let without = fit.without.clone();
-        scan_links(ends.source, &self.layout, selection, job, &mut |selection, linking| {
-            let table = linking.shape.table;
-            if not_copied(table) {
-                return Ok(());
-            }
-            let fate = match (&without, &mut kept) {
-                (Some(without), Some(kept)) => without.fate(linking, (selection, kept))?,
-                _ => Fate::Stays,
-            };
-            for (column, entity, value) in linking.links()? {
-                let leads = match (fate, &mut kept) {
-                    (Fate::GoesWithAnother, _) => true,
-                    (_, Some(kept)) => kept.target(entity, value)?.is_some(),
-                    (_, None) => selection.target(entity, value)?.is_some(),
-                };
-                if leads {
-                    continue;
-                }
-                fit.leaving += 1;
-                let insists = insists(table, column);
-                // Only the experiment itself cannot be left out.
-                fit.refused += u64::from(insists && fate == Fate::Stays);
-                fit.add(Loss {
-                    table: table.schema.name,
-                    row: Some(linking.shape.row_key(linking.row)?),
-                    column: Some(column.name.clone()),
-                    reason: family_of(table.schema).of(entity).leads_out,
-                    value: Some(value.describe()),
-                    stored_as: Some(if insists { LEFT_OUT } else { "NULL" }.to_owned()),
-                });
-            }
-            Ok(())
         })
     }
 }
@@ -465,6 +397,6 @@ impl Look for Finder<'_> {
 }
 
 /// Whether this is the table of experiments themselves.
-fn is_own_row(table: &TableLayout) -> bool {
+pub fn is_own_row(table: &TableLayout) -> bool {
     table.schema.place == Place::Node(Entity::ROOT)
 }

@@ -95,6 +95,7 @@ impl Prepared {
             && as_it_is
             && options.strategy == Strategy::Balanced
             && !ends.source_layout.has_links()
+            && ends.target_layout.extra_keys().next().is_none()
             && selection.counts.iter().all(tables)
             && effective.loses_nothing(ends.source, &fit)?;
         let deferred = if deferred { quality.take() } else { None };
@@ -158,7 +159,8 @@ impl Prepared {
 
     /// The rows that will really be copied: those that can stand and that the target has tables for.
     pub fn copied_selection(&self, ends: &Endpoints<'_>, job: &Job) -> Result<Selection> {
-        let scope = Scope { sound_only: true, without: self.fit.without.clone(), ..Scope::default() };
+        let (without, cut) = (self.fit.without.clone(), self.fit.cut.clone());
+        let scope = Scope { sound_only: true, without, cut, ..Scope::default() };
         Selection::read(ends.source, &self.effective.layout, ends.experiment, scope, job)
     }
 

@@ -71,8 +71,11 @@ pub fn look_for_dangling(
     let blocks = ids.blocks(selection, appended);
     let mut copy = Selection::of_copy(ends.target, &ends.target_layout, ids.experiment, &blocks, job)?;
     let found = find_dangling(ends.target, &ends.target_layout, &mut copy, job)?;
+    let hint = "first copy the rows that they refer to into the target, or set the columns to NULL";
     match found.first().filter(|_| refuses) {
-        Some(first) => Err(first.error(Domain::Migration).detail("experiment_id", ends.experiment)),
+        Some(first) => {
+            Err(first.error(Status::Constraint, Domain::Migration, hint).detail("experiment_id", ends.experiment))
+        }
         None => Ok(found.iter().map(|dangling| dangling.message()).collect()),
     }
 }

@@ -13,6 +13,7 @@ mod required;
 #[path = "../support/mod.rs"]
 mod support;
 mod undo;
+mod value_links;
 
 use expmig::{
     Check, Database, ExportOptions, ImportOptions, JobOptions, Manager, ManagerOptions, MetricSelection,
@@ -33,6 +34,7 @@ use required::*;
 use support::server;
 use support::{Folder, SMALL_ROWS};
 use undo::*;
+use value_links::*;
 
 /// One place for a database, empty at first.
 struct Place {
@@ -717,4 +719,8 @@ scenarios! {
     what_hangs_on_an_experiment_from_elsewhere_is_said,
     exact_values_go_through_a_document_into_a_new_file,
     links_to_what_is_unique_and_no_id_are_kept_or_named,
+    links_to_what_is_unique_and_lead_out_are_cut_where_that_is_allowed,
+    links_to_epochs_that_are_left_out_are_cut,
+    rows_that_have_to_name_what_is_unique_are_left_out,
+    links_to_tables_of_others_are_kept_where_these_have_the_row,
 }

@@ -82,7 +82,7 @@ impl NodeOrder {
     pub fn query(&self, layout: &Layout, query: &RowQuery<'_>, selection: &Selection) -> Result<Option<Query>> {
         let Some((low, high)) = selection.owner_bounds(query.owner) else { return Ok(None) };
         let table = query.table;
-        let mut sql = format!("{}{}", query.sql, selection.rowid_ranges.condition(table));
+        let mut sql = format!("{}{}", query.sql(), selection.rowid_ranges.condition(table));
         if selection.has_unsound(table.schema)
             && let Some(sound) = soundness(layout, table, "t", &|parent| selection.has_unsound(parent))
         {

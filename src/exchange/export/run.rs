@@ -166,7 +166,7 @@ fn leave_out(
     let required = |_: &TableLayout, column: &ColumnLayout| {
         column.not_null && column.refers.is_some_and(|entity| is_included(options, entity))
     };
-    let Some(without) = LeftOutRows::find((reader, layout), selection, &required, job)? else { return Ok(()) };
+    let Some(without) = LeftOutRows::find((reader, layout), selection, &required, None, job)? else { return Ok(()) };
     let scope = Scope { sound_only: true, without: Some(without), ..Scope::default() };
     let mut kept = Selection::read(reader, layout, selection.experiment, scope, job)?;
     let before: u64 = left_out.iter().map(|(_, rows)| rows).sum();

@@ -5,23 +5,40 @@ use super::target::Target;
 use super::walk::Walked;
 use crate::database::{ColumnLayout, Connection, Layout, Loss, Next, TableLayout, Write};
 use crate::error::{Domain, Error, Result, Status};
-use crate::hierarchy::{Fate, LEFT_OUT, LeftOutRows, RowQuery, Scope, Selection, scan_links};
+use crate::hierarchy::{
+    EachLinking, Fate, FurtherRows, LEADS_NOWHERE, LEFT_OUT, LeftOutRows, RowQuery, Scope, Selection, ValueKey,
+    scan_links,
+};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, quote};
-use crate::values::Value;
+use crate::values::{Value, ValueRef};
 
 /// A row, by the columns of its key.
 type Key = Vec<(&'static str, Value)>;
 
 /// Cuts the links that lead out of what was imported. Nothing else of the target is looked at.
 pub fn cut_links(target: &mut Target<'_>, walked: &mut Walked, job: &Job) -> Result<()> {
-    if !target.has_links() {
+    let (connection, layout, experiment) = (target.connection, target.layout.clone(), walked.experiment);
+    let keys = ValueKey::all(&layout, &layout);
+    if !target.has_links() && keys.is_empty() {
         return Ok(());
     }
-    let (connection, layout, experiment) = (target.connection, target.layout.clone(), walked.experiment);
     let mut copy = Selection::read(connection, &layout, experiment, Scope::default(), job)?;
     let insists = |_: &TableLayout, column: &ColumnLayout| column.not_null;
-    let without = LeftOutRows::find((connection, &layout), &mut copy, &insists, job)?;
+    let from = (connection, &layout);
+    // A row of the copy that is removed again is no row to which a link may lead.
+    let mut elsewhere = |key: &ValueKey<'_>, values: &[ValueRef<'_>], in_copy: bool| {
+        let values: Vec<Value> = values.iter().map(|value| (*value).to_owned()).collect();
+        Ok(!in_copy && key.is_there(connection, &values)?)
+    };
+    let mut further = |copy: &mut Selection, each: EachLinking<'_>| {
+        for key in keys.iter().filter(|key| key.required) {
+            key.scan(from, copy, None, &mut elsewhere, job, &mut |copy, _, linking| each(copy, linking))?;
+        }
+        Ok(())
+    };
+    let further = keys.iter().any(|key| key.required).then_some(&mut further as FurtherRows<'_>);
+    let without = LeftOutRows::find(from, &mut copy, &insists, further, job)?;
     let mut kept = match &without {
         Some(without) => {
             let scope = Scope { without: Some(without.clone()), ..Scope::default() };
@@ -63,6 +80,35 @@ pub fn cut_links(target: &mut Target<'_>, walked: &mut Walked, job: &Job) -> Res
         }
         Ok(())
     })?;
+    for key in &keys {
+        key.scan(from, &mut copy, kept.as_mut(), &mut elsewhere, job, &mut |copy, kept, linking| {
+            let fate = match (&without, kept) {
+                (Some(without), Some(kept)) => without.fate(linking, (copy, kept))?,
+                _ => Fate::Stays,
+            };
+            if fate == Fate::GoesWithAnother {
+                return Ok(());
+            }
+            let (table, row) = (key.table.schema.name, linking.shape.row_key(linking.row)?);
+            for (column, value) in key.cut(linking)? {
+                if fate == Fate::Stays {
+                    if key.required {
+                        return Err(refused(key.table, column, &row));
+                    }
+                    nulls.push((table, column.name.clone(), linking.key()?));
+                }
+                target.losses.add(|| Loss {
+                    table,
+                    row: Some(row.clone()),
+                    column: Some(column.name.clone()),
+                    reason: LEADS_NOWHERE,
+                    value: Some(value.describe()),
+                    stored_as: Some(if key.required { LEFT_OUT } else { "NULL" }.to_owned()),
+                });
+            }
+            Ok(())
+        })?;
+    }
     for (table, column, key) in nulls {
         let Some(table) = layout.table(table) else { continue };
         let (update, name) = (connection.opening(Write::Update, table)?, quote(&column));
@@ -110,7 +156,7 @@ fn remove(
                 let query = RowQuery::apart(layout, table)?;
                 let Some((low, high)) = copy.owner_bounds(query.owner) else { continue };
                 let barring = query.barring(kept);
-                connection.query(&query.sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
+                connection.query(&query.sql(), &[Value::Integer(low), Value::Integer(high)], &mut |row| {
                     job.pulse()?;
                     let owner = row.value(0)?.as_integer();
                     let leaf = match &query.leaf {

@@ -60,7 +60,9 @@ pub fn prove(
     if (checks || !target.may_lose())
         && let Some(dangling) = find_dangling(connection, layout, &mut copy, job)?.first()
     {
-        return Err(dangling.error(Domain::ImportExport));
+        let hint = "first bring the rows that they refer to into the database, or import with EXPMIG_IMPORT_ALLOW_LOSSY, which sets the \
+                    columns to NULL, or leaves out rows that cannot be NULL there";
+        return Err(dangling.error(Status::Lossy, Domain::ImportExport, hint));
     }
     // Ids that were preserved, or that were free below others, can be mentioned by rows of somebody else's.
     if walked.ids.as_ref().is_some_and(|ids| ids.iter().all(|ids| !ids.reused)) {
