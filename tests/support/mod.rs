@@ -3,6 +3,7 @@
 //! Fixtures are made with rusqlite and with DDL taken from tests/data/digits.db, never with the crate under test.
 #![allow(dead_code, unused_imports, reason = "each room of the tests is a crate of its own and uses a part of this")]
 
+pub mod certificates;
 pub mod check;
 pub mod child;
 pub mod cluster;

@@ -62,6 +62,44 @@ impl Postgres {
         SERVER.get_or_init(|| Postgres::start(&[]))
     }
 
+    /// A server of its own that offers TLS, with the certificate and the key in this folder.
+    pub fn with_tls(folder: &Path) -> Postgres {
+        let file = |name: &str| folder.join(name).display().to_string();
+        run(Command::new("chmod").args(["755", &file("")]));
+        run(Command::new("chmod").args(["600", &file("key.pem")]));
+        if is_root() {
+            run(Command::new("chown").args(["postgres", &file("key.pem")]));
+        }
+        let files = [("cert", "ssl_cert_file"), ("key", "ssl_key_file")];
+        let files = files.map(|(name, setting)| format!("{setting}={}", file(&format!("{name}.pem"))));
+        let server = Postgres::start(&[
+            "-c",
+            "ssl=on",
+            "-c",
+            &files[0],
+            "-c",
+            &files[1],
+            "-c",
+            "listen_addresses=127.0.0.1,127.0.0.2",
+        ]);
+        server.let_in("local all all trust\nhost all all 127.0.0.0/8 scram-sha-256\n");
+        server
+    }
+
+    /// Replaces the rules of who is let in.
+    pub fn let_in(&self, rules: &str) {
+        std::fs::write(self.folder.join("data/pg_hba.conf"), rules).expect("the rules");
+        let loaded = || self.psql("postgres", "postgres", "SELECT pg_conf_load_time()");
+        let before = loaded();
+        self.psql("postgres", "postgres", "SELECT pg_reload_conf()");
+        let since = Instant::now();
+        // The server that is asked tells the others.
+        while loaded() == before {
+            assert!(since.elapsed() < START, "the rules are not read");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// A server of its own, with more options.
     pub fn start(options: &[&str]) -> Postgres {
         let folder = tempfile::Builder::new().prefix("expmig-pg-").tempdir().expect("a folder").keep();

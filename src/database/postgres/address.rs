@@ -34,6 +34,15 @@ pub enum SslMode {
     VerifyFull,
 }
 
+/// Whether the proof of the password is tied to the encrypted connection, as libpq's `channel_binding` has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wish {
+    Disable,
+    /// If the server can.
+    Prefer,
+    Require,
+}
+
 /// Where a schema is, and how to get there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PostgresAddress {
@@ -48,6 +57,7 @@ pub struct PostgresAddress {
     pub ssl_mode: SslMode,
     /// A file with the certificates of the authorities to trust, in PEM.
     pub ssl_root_cert: Option<PathBuf>,
+    pub channel_binding: Wish,
     pub connect_timeout: Duration,
     /// How long the server may stay silent; `None` for as long as it likes.
     pub read_timeout: Option<Duration>,
@@ -150,6 +160,7 @@ impl PostgresAddress {
             schema: SCHEMA.to_owned(),
             ssl_mode: SslMode::Prefer,
             ssl_root_cert: None,
+            channel_binding: Wish::Prefer,
             connect_timeout: CONNECT_TIMEOUT,
             read_timeout: None,
         };
@@ -166,6 +177,14 @@ impl PostgresAddress {
                 "sslmode" => ssl_mode = Some(ssl_mode_of(&value)?),
                 "sslrootcert" if value == "system" => {}
                 "sslrootcert" => address.ssl_root_cert = Some(PathBuf::from(value)),
+                "channel_binding" => {
+                    address.channel_binding = match value.as_str() {
+                        "disable" => Wish::Disable,
+                        "prefer" => Wish::Prefer,
+                        "require" => Wish::Require,
+                        _ => return Err(invalid("channel_binding is none of disable, prefer, require")),
+                    }
+                }
                 // Text is never converted here: what it asks for holds anyway. The name is for the server's own lists.
                 "client_encoding" if value.eq_ignore_ascii_case("utf8") => {}
                 "application_name" | "fallback_application_name" => {}
@@ -186,7 +205,7 @@ impl PostgresAddress {
                 _ => {
                     return Err(invalid("the URL has a parameter that is not known, or not one that is done without").detail(
                         "known",
-                        "schema, host, port, user, sslmode, sslrootcert, connect_timeout, connect-timeout-ms, read-timeout-ms",
+                        "schema, host, port, user, sslmode, sslrootcert, channel_binding, connect_timeout, connect-timeout-ms, read-timeout-ms",
                     ));
                 }
             }

@@ -32,7 +32,10 @@ use crate::values::{Value, ValueRef};
 /// Statements that the server keeps prepared.
 const STATEMENTS: usize = 64;
 /// How long a server that was asked to stop may take for it.
-const GRACE: Duration = Duration::from_secs(30);
+pub(super) const GRACE: Duration = Duration::from_secs(30);
+/// How long it may take to end what is undone before it is asked to stop.
+const AT_ONCE: Duration = Duration::from_millis(100);
+
 /// A statement that the server knows.
 #[derive(Clone)]
 pub(super) struct Prepared {
@@ -115,6 +118,8 @@ pub(super) enum Waited {
     Answer,
     /// The end of a commit: whoever is asked to stop by now is too late.
     Commit,
+    /// The end of what is undone anyway: the server is asked to stop if it does not come at once.
+    End,
 }
 
 impl Channel {
@@ -196,11 +201,16 @@ impl Channel {
     pub(super) fn message(&self, state: &mut State, waited: &Waited) -> Result<Message> {
         let key = state.key;
         let mut asked: Option<(Instant, Option<Error>)> = None;
+        let begun = Instant::now();
         let mut look = || {
             match &asked {
                 Some((since, _)) if since.elapsed() > GRACE => return Err(ErrorKind::TimedOut.into()),
                 Some(_) => return Ok(()),
                 None => {}
+            }
+            if matches!(waited, Waited::End) && begun.elapsed() > AT_ONCE {
+                self.endpoint.interrupt(key);
+                asked = Some((Instant::now(), None));
             }
             if matches!(waited, Waited::Answer) {
                 let stop = self.watched.job().and_then(|job| job.check().err());
@@ -445,6 +455,16 @@ impl Channel {
         Ok((prepared.parameters.len(), prepared.columns.names()))
     }
 
+    /// Undoes a transaction. A connection that does not do that is of no use any more; the transaction ends with it.
+    pub fn undo(&self) {
+        let undone = self.command("ROLLBACK");
+        if undone.is_err()
+            && let Ok(mut state) = self.borrow()
+        {
+            state.lost = true;
+        }
+    }
+
     /// Forgets what is being loaded and read: everything is about to be undone.
     pub fn abandon(&self) {
         let Ok(mut borrowed) = self.borrow() else { return };
@@ -458,7 +478,7 @@ impl Channel {
         if state.load.take().is_some() {
             // What was not sent yet is not sent any more.
             let _written = self.write(state, |out| frontend::copy_fail("undone", out));
-            let _refused_as_asked = self.answers(state, &Waited::Answer, &mut |_| Ok(()));
+            let _refused_as_asked = self.answers(state, &Waited::End, &mut |_| Ok(()));
         }
         state.cursors.clear();
     }

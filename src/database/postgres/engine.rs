@@ -54,8 +54,7 @@ impl Reads for PostgresConnection {
         let job = self.channel.watched.set(None);
         self.channel.abandon();
         self.ended();
-        // If this fails the transaction ends with the connection.
-        let _ended_later = self.command("ROLLBACK");
+        self.channel.undo();
         self.unlock();
         self.channel.watched.set(job);
     }

@@ -2,12 +2,13 @@
 
 use std::io::ErrorKind;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::{BufMut, BytesMut};
 use postgres_protocol::message::backend::Message;
 use postgres_protocol::message::frontend;
 
-use super::channel::{Channel, Load, State, Waited};
+use super::channel::{Channel, GRACE, Load, State, Waited};
 use super::failure::{Failure, Said, of_connection};
 use crate::error::{Domain, Error, Result, Status};
 
@@ -66,22 +67,33 @@ impl Channel {
         }
     }
 
-    /// Sends what is to be sent, and asks the job meanwhile.
+    /// Sends what is to be sent, and asks the job meanwhile. A server that is asked to stop takes the rest, and does nothing with it.
     fn send(&self, state: &mut State) -> Result<()> {
-        let mut stop = None;
-        let mut look = || match self.watched.job().and_then(|job| job.check().err()) {
-            Some(error) => {
-                stop = Some(error);
-                Err(ErrorKind::Interrupted.into())
+        let key = state.key;
+        let mut stop: Option<(Instant, Error)> = None;
+        let mut look = || {
+            match &stop {
+                Some((since, _)) if since.elapsed() > GRACE => return Err(ErrorKind::TimedOut.into()),
+                Some(_) => {}
+                None => {
+                    if let Some(error) = self.watched.job().and_then(|job| job.check().err()) {
+                        self.endpoint.interrupt(key);
+                        stop = Some((Instant::now(), error));
+                    }
+                }
             }
-            None => Ok(()),
+            Ok(())
         };
         let sent = state.wire.flush(&mut look);
-        sent.map_err(|error| {
-            // Half a message was sent.
-            state.lost = true;
-            stop.unwrap_or_else(|| of_connection(&error, &self.place()))
-        })
+        match (sent, stop) {
+            (Ok(()), None) => Ok(()),
+            (Ok(()), Some((_, error))) => Err(error),
+            (Err(error), stop) => {
+                // Half a message was sent.
+                state.lost = true;
+                Err(stop.map_or_else(|| of_connection(&error, &self.place()), |(_, error)| error))
+            }
+        }
     }
 
     pub(super) fn end_load(&self, state: &mut State) -> std::result::Result<(), Failure> {

@@ -6,7 +6,7 @@
 //!
 //! Beside the files that every engine has ([`super`] lists them):
 //!
-//! - [`wire`] is the socket and the messages on it, [`tls`] what encrypts them. [`session`] connects, proves who we are, and gives every one of
+//! - [`wire`] is the socket and the messages on it, [`tls`] what encrypts them, [`channel_binding`] what ties the password to that. [`session`] connects, proves who we are, and gives every one of
 //!   the [`settings`] our value.
 //! - [`channel`] lets statements overlap: a [`result_set`] is fetched some rows at a time ([`fetch`]), and put aside when another statement
 //!   comes; rows are loaded ([`load`]) until one does.
@@ -22,6 +22,7 @@ mod capabilities;
 mod cell;
 mod change;
 mod channel;
+mod channel_binding;
 mod coercion;
 mod column_type;
 mod connection;

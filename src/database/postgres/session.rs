@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use fallible_iterator::FallibleIterator;
 use postgres_protocol::authentication::md5_hash;
-use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
+use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, SCRAM_SHA_256_PLUS, ScramSha256};
 use postgres_protocol::message::backend::{AuthenticationSaslBody, Message};
 use postgres_protocol::message::frontend;
 
-use super::address::{PostgresAddress, SslMode};
+use super::address::{PostgresAddress, SslMode, Wish};
+use super::channel_binding::end_point;
 use super::failure::{Failure, Said, late, not_understood, of_connecting, of_tls};
 use super::settings;
 use super::tls;
@@ -215,7 +216,8 @@ impl Endpoint {
             ("application_name", "expmig"),
         ];
         frontend::startup_message(parameters, wire.output()).map_err(connecting)?;
-        let mut handshake = Handshake { endpoint: self, place: &place, wire, scram: None, key: Key::default() };
+        let mut handshake =
+            Handshake { endpoint: self, place: &place, wire, scram: None, proven: false, key: Key::default() };
         let encoding = handshake.run(look)?;
         let (mut wire, key) = (handshake.wire, handshake.key);
         refuse_encoding(&encoding).map_err(|error| error.detail("database", &place))?;
@@ -317,6 +319,8 @@ struct Handshake<'e> {
     place: &'e str,
     wire: Wire,
     scram: Option<ScramSha256>,
+    /// The server has proven that it knows the password.
+    proven: bool,
     key: Key,
 }
 
@@ -329,7 +333,20 @@ impl Handshake<'_> {
         loop {
             self.wire.flush(look).map_err(connecting)?;
             match self.wire.message(look).map_err(connecting)? {
-                Message::AuthenticationOk | Message::NoticeResponse(_) => {}
+                Message::NoticeResponse(_) => {}
+                Message::AuthenticationOk if self.proven => {}
+                // The server has not shown that it knows the password, too.
+                Message::AuthenticationOk if self.scram.is_some() => {
+                    return Err(unasked().detail("database", place).into());
+                }
+                Message::AuthenticationOk
+                | Message::AuthenticationCleartextPassword
+                | Message::AuthenticationMd5Password(_)
+                    if self.endpoint.address.channel_binding == Wish::Require =>
+                {
+                    return Err(not_bound().detail("database", place).into());
+                }
+                Message::AuthenticationOk => {}
                 Message::AuthenticationCleartextPassword => {
                     let password = self.password()?;
                     frontend::password_message(password.reveal().as_bytes(), self.wire.output()).map_err(connecting)?;
@@ -349,8 +366,8 @@ impl Handshake<'_> {
                 }
                 Message::AuthenticationSaslFinal(body) => {
                     let Some(scram) = &mut self.scram else { return Err(unasked().into()) };
-                    // Here the server proves that it knows the password, too.
                     scram.finish(body.data()).map_err(connecting)?;
+                    self.proven = true;
                 }
                 Message::AuthenticationGss
                 | Message::AuthenticationKerberosV5
@@ -392,20 +409,39 @@ impl Handshake<'_> {
 
     fn begin_scram(&mut self, body: &AuthenticationSaslBody) -> Result<()> {
         let connecting = |error: io::Error| of_connecting(&error, self.place);
-        let mut mechanisms = body.mechanisms();
-        while let Some(mechanism) = mechanisms.next().map_err(connecting)? {
-            if mechanism == SCRAM_SHA_256 {
-                let password = self.password()?;
-                let scram = ScramSha256::new(password.reveal().as_bytes(), ChannelBinding::unsupported());
-                frontend::sasl_initial_response(SCRAM_SHA_256, scram.message(), self.wire.output())
-                    .map_err(connecting)?;
-                self.scram = Some(scram);
-                return Ok(());
+        let offered: Vec<&str> = body.mechanisms().collect().map_err(connecting)?;
+        let wish = self.endpoint.address.channel_binding;
+        let bound = match wish {
+            Wish::Disable => None,
+            Wish::Prefer | Wish::Require => self.wire.certificate().and_then(end_point),
+        };
+        let (mechanism, binding) = match bound {
+            Some(hash) if offered.contains(&SCRAM_SHA_256_PLUS) => {
+                (SCRAM_SHA_256_PLUS, ChannelBinding::tls_server_end_point(hash))
             }
+            _ if wish == Wish::Require => return Err(not_bound()),
+            // Said to the server, which knows if somebody in between has taken its offer away.
+            Some(_) => (SCRAM_SHA_256, ChannelBinding::unrequested()),
+            None => (SCRAM_SHA_256, ChannelBinding::unsupported()),
+        };
+        if !offered.contains(&mechanism) {
+            return Err(Error::new(Status::Auth, Domain::Database, "the server has no way of SASL that expmig has")
+                .hint("let the account in by scram-sha-256 in pg_hba.conf"));
         }
-        Err(Error::new(Status::Auth, Domain::Database, "the server has no way of SASL that expmig has")
-            .hint("let the account in by scram-sha-256 in pg_hba.conf"))
+        let password = self.password()?;
+        let scram = ScramSha256::new(password.reveal().as_bytes(), binding);
+        frontend::sasl_initial_response(mechanism, scram.message(), self.wire.output()).map_err(connecting)?;
+        self.scram = Some(scram);
+        Ok(())
     }
+}
+
+/// The password would be proven to whoever asks.
+fn not_bound() -> Error {
+    let message = "the server does not bind the proof of the password to the connection, which the URL asks for";
+    Error::new(Status::Auth, Domain::Database, message).hint(
+        "channel_binding=require takes TLS, an account that scram-sha-256 lets in, and a certificate that is signed with SHA-256 or SHA-384",
+    )
 }
 
 fn unasked() -> Error {

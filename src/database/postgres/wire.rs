@@ -159,6 +159,11 @@ impl Wire {
         Ok(())
     }
 
+    /// The certificate of the other end, where everything is encrypted.
+    pub fn certificate(&self) -> Option<&[u8]> {
+        Some(self.tls.as_ref()?.peer_certificates()?.first()?.as_ref())
+    }
+
     fn wanted(&self) -> PollFlags {
         let writes = match &self.tls {
             Some(tls) => tls.wants_write() || !self.output.is_empty(),

@@ -2,8 +2,11 @@
 //! (support/postgres.rs).
 #![cfg(feature = "postgres")]
 
+mod beside;
+mod cancelling;
 mod entering;
 mod faults;
+mod tls;
 mod widening;
 
 use expmig::{Database, Error, Manager, ManagerOptions, OpenOptions, Password, Secret};

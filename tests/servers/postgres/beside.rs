@@ -1,0 +1,203 @@
+//! Beside others: ids that another client cannot get, however fast it takes them, and rows that it adds while a job is at work.
+
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use expmig::{ImportOptions, JobOptions, Manager, MigrateOptions, RestoreOptions, SnapshotOptions, Status};
+
+use super::{created, done};
+use crate::support::postgres::{DATABASE, Postgres};
+use crate::support::server::USER;
+use crate::support::{self, Folder};
+
+/// A file with one experiment that has so many metrics.
+fn with_metrics(folder: &Folder, metrics: u32) -> PathBuf {
+    let epochs = metrics.div_ceil(100);
+    folder.empty(
+        "source.db",
+        &format!(
+            "INSERT INTO EXPERIMENT VALUES (1, 'many', NULL, '2023-12-01T10:00:00', '2023-12-01T11:00:00');
+             INSERT INTO TRIAL VALUES (1, 't', 1, '2023-12-01T10:00:00', '2023-12-01T11:00:00');
+             INSERT INTO TRIAL_RUN VALUES (1, 1, 'completed', '2023-12-01T10:00:00', '2023-12-01T11:00:00');
+             WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {epochs} - 1)
+                 INSERT INTO EPOCH SELECT i, 1, '2023-12-01T10:00:00' FROM n;
+             WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < {metrics} - 1)
+                 INSERT INTO METRIC SELECT i + 1, 'loss', i * 0.5, NULL FROM n;
+             INSERT INTO EPOCH_METRIC SELECT (id - 1) / 100, 1, id FROM METRIC"
+        ),
+    )
+}
+
+/// The tracking application at work, as fast as the server goes: it inserts metrics and runs, each committed by itself, and writes down the ids.
+struct Tracker {
+    client: Child,
+    stop: PathBuf,
+}
+
+impl Tracker {
+    fn start(server: &Postgres, schema: &str) -> Tracker {
+        let stop = server.folder.join(format!("{schema}.stop"));
+        server.execute(
+            schema,
+            r#"CREATE TABLE written (id bigint, value float8);
+               INSERT INTO "EXPERIMENT" (id, title, start_time, update_time) VALUES (1000, 'live', now(), now());
+               INSERT INTO "TRIAL" (id, name, experiment_id, start_time, update_time) VALUES (1000, 'live', 1000, now(), now())"#,
+        );
+        // A program that begins with one character: whether the file is there is looked at in every round.
+        let round = format!(
+            "DO $$ DECLARE n bigint; i bigint := 0; BEGIN \
+             WHILE pg_stat_file('{}', true) IS NULL LOOP \
+               i := i + 1; INSERT INTO \"METRIC\" (type, total_val) VALUES ('live', i) RETURNING id INTO n; \
+               INSERT INTO written VALUES (n, i); COMMIT; \
+               IF i % 50 = 0 THEN INSERT INTO \"TRIAL_RUN\" (trial_id, status, start_time, update_time) VALUES (1000, 'started', now(), now()); COMMIT; END IF; \
+             END LOOP; END $$",
+            stop.display()
+        );
+        let client = Command::new("psql")
+            .args([
+                "-X",
+                "-q",
+                "-v",
+                "ON_ERROR_STOP=1",
+                "-U",
+                USER,
+                "-d",
+                DATABASE,
+                "-p",
+                &server.port.to_string(),
+                "-h",
+            ])
+            .arg(&server.folder)
+            .env("PGOPTIONS", format!("-c search_path={schema}"))
+            .args(["-c", &round])
+            .spawn()
+            .expect("psql: run `sh tests/install-tools.sh test`");
+        let since = Instant::now();
+        while server.rows(schema, "SELECT id FROM written LIMIT 1").is_empty() {
+            assert!(since.elapsed() < Duration::from_secs(60), "the tracker does not begin");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Tracker { client, stop }
+    }
+
+    /// Every row that it wrote is there, and no insert failed.
+    fn end(mut self, server: &Postgres, schema: &str) -> String {
+        std::fs::write(&self.stop, "").expect("a file");
+        assert!(self.client.wait().expect("psql ends").success(), "an insert of the tracker failed");
+        let counted = "SELECT count(*), count(m.id), count(*) FILTER (WHERE m.total_val = w.value) FROM written w LEFT JOIN METRIC m ON m.id = w.id AND m.type = 'live'";
+        let counts = server.rows(schema, counted).remove(0);
+        assert!(counts.iter().all(|count| *count == counts[0]), "written, there, the same: {counts:?}");
+        counts[0].clone()
+    }
+}
+
+fn twenty(metrics: u32, times: usize, sequence: &str) {
+    let server = Postgres::start(&[]);
+    let folder = Folder::new();
+    let path = with_metrics(&folder, metrics);
+    let source = support::open(&path);
+    let document = done(source.export_to_string(1, Default::default()));
+    let (schema, target) = created(&server);
+    for table in ["METRIC", "TRIAL_RUN"] {
+        if !sequence.is_empty() {
+            server.execute(&schema, &format!("ALTER TABLE {table} ALTER COLUMN id SET {sequence}"));
+        }
+    }
+    let tracker = Tracker::start(&server, &schema);
+    for at in 0..times {
+        match at % 3 {
+            2 => drop(done(target.import_from_string(document.as_bytes(), ImportOptions::default()))),
+            _ => drop(done(source.migrate_experiment(1, Some(&target), MigrateOptions::default()))),
+        }
+    }
+    let written = tracker.end(&server, &schema);
+    eprintln!("{times} jobs of {metrics} metrics beside {written} of a tracker, {sequence:?}");
+    let copies = server.rows(
+        &schema,
+        "SELECT count(*), count(DISTINCT metric_id) FROM EPOCH_METRIC l JOIN METRIC m ON m.id = l.metric_id WHERE m.type = 'loss'",
+    );
+    let all = format!("Integer({})", metrics as usize * times);
+    assert_eq!(copies, [[all.clone(), all]]);
+    // Every copy is whole.
+    let digest = done(source.experiment_digest(1, JobOptions::default()));
+    for one in done(target.list_experiments()).iter().filter(|one| one.id != 1000) {
+        assert_eq!(done(target.experiment_digest(one.id, JobOptions::default())), digest);
+    }
+}
+
+#[test]
+fn no_job_fails_and_nothing_is_lost_beside_a_tracker_that_writes_as_fast_as_it_can() {
+    twenty(1500, 4, "");
+    twenty(700, 2, "INCREMENT BY 3 SET CACHE 20");
+}
+
+#[test]
+#[ignore = "takes minutes: make large"]
+fn twenty_of_twenty_jobs_of_150000_metrics_succeed_beside_a_tracker() {
+    twenty(150_000, 20, "");
+    twenty(150_000, 20, "INCREMENT BY 10 SET CACHE 5");
+}
+
+#[test]
+fn a_sequence_that_belongs_to_no_column_numbers_the_copies_too() {
+    let server = Postgres::shared();
+    let (schema, target) = created(server);
+    server.execute(
+        &schema,
+        "ALTER TABLE METRIC ALTER COLUMN id DROP IDENTITY;
+         CREATE SEQUENCE apart START 500;
+         ALTER TABLE METRIC ALTER COLUMN id SET DEFAULT nextval('apart')",
+    );
+    let folder = Folder::new();
+    let source = support::open(&with_metrics(&folder, 30));
+    done(source.migrate_experiment(1, Some(&target), MigrateOptions::default()));
+    server.execute(&schema, "INSERT INTO METRIC (type, total_val) VALUES ('live', 1)");
+    assert_eq!(server.rows(&schema, "SELECT min(id), max(id) FROM METRIC"), [["Integer(500)", "Integer(530)"]]);
+}
+
+/// What hangs on a row that a job deletes, and is added by somebody else while the job is at work, is never left leading nowhere.
+#[test]
+fn a_row_that_somebody_adds_meanwhile_keeps_what_it_refers_to() {
+    for deferrable in ["", " DEFERRABLE"] {
+        let server = Postgres::start(&[]);
+        let (schema, target) = created(&server);
+        let folder = Folder::new();
+        let source = support::open(&folder.digits("digits.db"));
+        done(source.migrate_experiment(1, Some(&target), MigrateOptions::default()));
+        let other = server.schema();
+        server.execute(&schema, &format!("CREATE TABLE {other}.mine (trial bigint REFERENCES TRIAL (id){deferrable})"));
+        let snapshots = folder.path("snapshots");
+        let manager = with_snapshots(&server.url(&schema), &snapshots);
+        let taken = done(manager.create_snapshot("", SnapshotOptions::default()));
+        done(source.migrate_experiment(2, Some(&target), MigrateOptions::default()));
+        let before = server.dump(&schema);
+        // The trial goes with the restore.
+        let mut holding = server.holding(&schema, &format!("INSERT INTO {other}.mine SELECT max(id) FROM TRIAL"));
+        let (sent, answer) = mpsc::channel();
+        let url = server.url(&schema);
+        let restoring = std::thread::spawn(move || {
+            let manager = with_snapshots(&url, &snapshots);
+            let restored = manager
+                .restore_snapshot(&taken, RestoreOptions { no_safety_snapshot: true, ..RestoreOptions::default() })
+                .map(drop);
+            sent.send(()).expect("somebody waits");
+            restored
+        });
+        // It waits for the other, or has failed by now; both are sound.
+        let _either = answer.recv_timeout(Duration::from_secs(2));
+        holding.end();
+        let error = restoring.join().expect("a thread").unwrap_err();
+        assert!(matches!(error.status(), Status::Constraint | Status::Busy), "{deferrable}: {}", error.to_json());
+        assert!(server.dump(&schema) == before, "{deferrable}");
+        let leads = format!("SELECT count(*) FROM {other}.mine JOIN TRIAL ON id = trial");
+        assert_eq!(server.rows(&schema, &leads), [["Integer(1)"]]);
+    }
+}
+
+fn with_snapshots(url: &str, folder: &std::path::Path) -> Manager {
+    let database = done(expmig::Database::open(url, expmig::OpenOptions::default()));
+    let options = expmig::ManagerOptions { snapshot_dir: Some(folder.to_owned()), ..Default::default() };
+    Manager::new(database, options)
+}
