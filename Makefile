@@ -109,7 +109,7 @@ test-all: test-mlflow
 MLFLOW = mlflow==3.17.2
 test-mlflow:
 	$(PYTHON) -m venv $(TARGET)/mlflow
-	$(TARGET)/mlflow/bin/python -m pip install --quiet "$(MLFLOW)"
+	$(TARGET)/mlflow/bin/python -m pip install --quiet "$(MLFLOW)" pymysql psycopg2-binary
 	$(CARGO) build --locked $(FEATURES)
 	$(TARGET)/mlflow/bin/python tests/mlflow/with_mlflow.py $(TARGET)/debug/expmig
 

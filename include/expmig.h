@@ -250,6 +250,37 @@ struct ArrowArrayStream {
 #define EXPMIG_DUPLICATE_ERROR 2
 
 /**
+ * If the target has the id of a run, model, trace, ... already: fail with EXPMIG_ALREADY_EXISTS. The default.
+ */
+#define EXPMIG_CONFLICT_ERROR 0
+
+/**
+ * If the target has the id already: leave the row as it is there, if it has the same content and is in the experiment that is appended to;
+ * else fail with EXPMIG_ALREADY_EXISTS.
+ */
+#define EXPMIG_CONFLICT_SKIP 1
+
+/**
+ * If the target has the id already: give the copy a new one, which the result lists.
+ */
+#define EXPMIG_CONFLICT_NEW 2
+
+/**
+ * If the target has an experiment of the name already: put " (2)", " (3)" ... behind that of the copy. The default.
+ */
+#define EXPMIG_NAME_SUFFIX 0
+
+/**
+ * If the target has an experiment of the name already: fail with EXPMIG_ALREADY_EXISTS.
+ */
+#define EXPMIG_NAME_ERROR 1
+
+/**
+ * If the target has an experiment of the name already: add the rows to that one.
+ */
+#define EXPMIG_NAME_APPEND 2
+
+/**
  * Allow values to be changed, and rows and columns to be left out, where the target cannot hold them; the result lists them.
  */
 #define EXPMIG_MIGRATE_ALLOW_LOSSY 1
@@ -912,6 +943,27 @@ typedef struct expmig_migrate_options {
      * source's manager are used; they are called more than once for each metric, and must give the same result each time.
      */
     const char *transformation_rules;
+    /**
+     * Of MLflow's stores: what becomes of a run, model, trace, ... whose id the target has already. EXPMIG_CONFLICT_ERROR (the default) and so on.
+     */
+    int32_t on_conflict;
+    /**
+     * Of MLflow's stores: what becomes of a name that an experiment of the target has already. EXPMIG_NAME_SUFFIX (the default) and so on.
+     */
+    int32_t on_name;
+    /**
+     * Of MLflow's stores: the workspace of the copy, which the target has to have, UTF-8; NULL for that of the source.
+     */
+    const char *workspace;
+    /**
+     * Of MLflow's stores: locations of artifacts that begin with `artifacts_from` begin with `artifacts_to` in the copy, UTF-8; both NULL for as
+     * they are. The files are not moved. The result lists what was changed.
+     */
+    const char *artifacts_from;
+    /**
+     * See `artifacts_from`.
+     */
+    const char *artifacts_to;
 } expmig_migrate_options;
 
 /**

@@ -75,7 +75,7 @@ pub use exchange::{ExportOptions, ExportResult, ImportOptions, ImportResult};
 pub use manager::{
     FileOptions, JobOptions, LogLevel, Manager, ManagerOptions, RestoreOptions, Settings, SnapshotOptions,
 };
-pub use migration::{MigrateOptions, MigrationResult, Strategy};
+pub use migration::{MigrateOptions, MigrationResult, OnConflict, OnName, Strategy, TextKeyOptions};
 pub use progress::{CancelToken, Flow, Progress};
 pub use readers::{BringInOptions, BringInResult};
 pub use report::{ReportOptions, ReportResult, ReportedExperiment};

@@ -35,6 +35,12 @@ export const constants: {
     readonly EXPMIG_DUPLICATE_COPY: 0;
     readonly EXPMIG_DUPLICATE_SKIP: 1;
     readonly EXPMIG_DUPLICATE_ERROR: 2;
+    readonly EXPMIG_CONFLICT_ERROR: 0;
+    readonly EXPMIG_CONFLICT_SKIP: 1;
+    readonly EXPMIG_CONFLICT_NEW: 2;
+    readonly EXPMIG_NAME_SUFFIX: 0;
+    readonly EXPMIG_NAME_ERROR: 1;
+    readonly EXPMIG_NAME_APPEND: 2;
     readonly EXPMIG_MIGRATE_ALLOW_LOSSY: 1;
     readonly EXPMIG_MIGRATE_ADD_COLUMNS: 2;
     readonly EXPMIG_MIGRATE_SNAPSHOT: 4;

@@ -843,7 +843,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__migrate)
-            opts="-e -a -q -y -h --experiment --all --to --strategy --on-duplicate --into --title-prefix --add-columns --allow-lossy --snapshot --rules --dry-run --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
+            opts="-e -a -q -y -h --experiment --all --to --strategy --on-duplicate --into --title-prefix --on-conflict --on-name --workspace --artifacts-from --artifacts-to --add-columns --allow-lossy --snapshot --rules --dry-run --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -874,6 +874,26 @@ _expmig() {
                     return 0
                     ;;
                 --title-prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-conflict)
+                    COMPREPLY=($(compgen -W "error skip new" -- "${cur}"))
+                    return 0
+                    ;;
+                --on-name)
+                    COMPREPLY=($(compgen -W "suffix error append" -- "${cur}"))
+                    return 0
+                    ;;
+                --workspace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --artifacts-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --artifacts-to)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -905,7 +925,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__plan)
-            opts="-e -a -q -y -h --experiment --all --to --strategy --on-duplicate --into --title-prefix --add-columns --allow-lossy --snapshot --rules --dry-run --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
+            opts="-e -a -q -y -h --experiment --all --to --strategy --on-duplicate --into --title-prefix --on-conflict --on-name --workspace --artifacts-from --artifacts-to --add-columns --allow-lossy --snapshot --rules --dry-run --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -936,6 +956,26 @@ _expmig() {
                     return 0
                     ;;
                 --title-prefix)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-conflict)
+                    COMPREPLY=($(compgen -W "error skip new" -- "${cur}"))
+                    return 0
+                    ;;
+                --on-name)
+                    COMPREPLY=($(compgen -W "suffix error append" -- "${cur}"))
+                    return 0
+                    ;;
+                --workspace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --artifacts-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --artifacts-to)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -116,6 +116,15 @@ skip\t'Write nothing, and print the id of that experiment'
 error\t'Fail'"
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -l into -d 'Append the trials to this experiment of the target' -r
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -l title-prefix -d 'Text to put before the titles of the copies' -r
+complete -c expmig -n "__fish_expmig_using_subcommand plan" -l on-conflict -d 'MLflow: what to do with a run, model, trace, ... whose id the target has already' -r -f -a "error\t'Fail'
+skip\t'Leave what has the same content in the experiment that is appended to'
+new\t'Give the copy a new id'"
+complete -c expmig -n "__fish_expmig_using_subcommand plan" -l on-name -d 'MLflow: what to do if the target has an experiment of the name already' -r -f -a "suffix\t'Put " (2)" and so on behind that of the copy'
+error\t'Fail'
+append\t'Add the rows to that experiment'"
+complete -c expmig -n "__fish_expmig_using_subcommand plan" -l workspace -d 'MLflow: the workspace of the copies [default: that of the source]' -r
+complete -c expmig -n "__fish_expmig_using_subcommand plan" -l artifacts-from -d 'MLflow: locations of artifacts that begin so ...' -r
+complete -c expmig -n "__fish_expmig_using_subcommand plan" -l artifacts-to -d '... begin so in the copies; the files are not moved' -r
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -l rules -d 'A file with rules for the metrics of the copies (docs/transformations.md)' -r -F
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -l password-file -d 'The first line of this file is the password for servers' -r -F
@@ -140,6 +149,15 @@ skip\t'Write nothing, and print the id of that experiment'
 error\t'Fail'"
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l into -d 'Append the trials to this experiment of the target' -r
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l title-prefix -d 'Text to put before the titles of the copies' -r
+complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l on-conflict -d 'MLflow: what to do with a run, model, trace, ... whose id the target has already' -r -f -a "error\t'Fail'
+skip\t'Leave what has the same content in the experiment that is appended to'
+new\t'Give the copy a new id'"
+complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l on-name -d 'MLflow: what to do if the target has an experiment of the name already' -r -f -a "suffix\t'Put " (2)" and so on behind that of the copy'
+error\t'Fail'
+append\t'Add the rows to that experiment'"
+complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l workspace -d 'MLflow: the workspace of the copies [default: that of the source]' -r
+complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l artifacts-from -d 'MLflow: locations of artifacts that begin so ...' -r
+complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l artifacts-to -d '... begin so in the copies; the files are not moved' -r
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l rules -d 'A file with rules for the metrics of the copies (docs/transformations.md)' -r -F
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l password-file -d 'The first line of this file is the password for servers' -r -F

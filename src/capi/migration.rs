@@ -17,7 +17,7 @@ use super::status::expmig_status;
 use super::text::{c_string, give, owned_c_string};
 use crate::digest::OnDuplicate;
 use crate::error::{Domain, Error, Result, Status};
-use crate::migration::{MigrateOptions, MigrationResult, Strategy};
+use crate::migration::{MigrateOptions, MigrationResult, OnConflict, OnName, Strategy, TextKeyOptions};
 
 /// Source and copy must have the same digest; unsound rows (docs/validation.md) stop the migration; odd values are copied with a
 /// warning. The default.
@@ -34,6 +34,21 @@ pub const EXPMIG_DUPLICATE_COPY: i32 = 0;
 pub const EXPMIG_DUPLICATE_SKIP: i32 = 1;
 /// If the target already has the same experiment: fail with EXPMIG_ALREADY_EXISTS.
 pub const EXPMIG_DUPLICATE_ERROR: i32 = 2;
+
+/// If the target has the id of a run, model, trace, ... already: fail with EXPMIG_ALREADY_EXISTS. The default.
+pub const EXPMIG_CONFLICT_ERROR: i32 = 0;
+/// If the target has the id already: leave the row as it is there, if it has the same content and is in the experiment that is appended to;
+/// else fail with EXPMIG_ALREADY_EXISTS.
+pub const EXPMIG_CONFLICT_SKIP: i32 = 1;
+/// If the target has the id already: give the copy a new one, which the result lists.
+pub const EXPMIG_CONFLICT_NEW: i32 = 2;
+
+/// If the target has an experiment of the name already: put " (2)", " (3)" ... behind that of the copy. The default.
+pub const EXPMIG_NAME_SUFFIX: i32 = 0;
+/// If the target has an experiment of the name already: fail with EXPMIG_ALREADY_EXISTS.
+pub const EXPMIG_NAME_ERROR: i32 = 1;
+/// If the target has an experiment of the name already: add the rows to that one.
+pub const EXPMIG_NAME_APPEND: i32 = 2;
 
 /// Allow values to be changed, and rows and columns to be left out, where the target cannot hold them; the result lists them.
 pub const EXPMIG_MIGRATE_ALLOW_LOSSY: u32 = 0x1;
@@ -79,6 +94,17 @@ pub struct expmig_migrate_options {
     /// and digests are those of the transformed metrics. "backup_original" has no effect here. The registered transformations of the
     /// source's manager are used; they are called more than once for each metric, and must give the same result each time.
     pub transformation_rules: *const c_char,
+    /// Of MLflow's stores: what becomes of a run, model, trace, ... whose id the target has already. EXPMIG_CONFLICT_ERROR (the default) and so on.
+    pub on_conflict: i32,
+    /// Of MLflow's stores: what becomes of a name that an experiment of the target has already. EXPMIG_NAME_SUFFIX (the default) and so on.
+    pub on_name: i32,
+    /// Of MLflow's stores: the workspace of the copy, which the target has to have, UTF-8; NULL for that of the source.
+    pub workspace: *const c_char,
+    /// Of MLflow's stores: locations of artifacts that begin with `artifacts_from` begin with `artifacts_to` in the copy, UTF-8; both NULL for as
+    /// they are. The files are not moved. The result lists what was changed.
+    pub artifacts_from: *const c_char,
+    /// See `artifacts_from`.
+    pub artifacts_to: *const c_char,
 }
 
 // SAFETY: repr(C), size first, integers, pointers and an optional function pointer.
@@ -98,6 +124,11 @@ unsafe impl SizedOptions for expmig_migrate_options {
             progress_user_data: std::ptr::null_mut(),
             cancel: std::ptr::null(),
             transformation_rules: std::ptr::null(),
+            on_conflict: EXPMIG_CONFLICT_ERROR,
+            on_name: EXPMIG_NAME_SUFFIX,
+            workspace: std::ptr::null(),
+            artifacts_from: std::ptr::null(),
+            artifacts_to: std::ptr::null(),
         }
     }
 }
@@ -130,6 +161,37 @@ pub(super) unsafe fn migrate_options(options: *const expmig_migrate_options) -> 
     let Ok(batch_size) = usize::try_from(options.batch_size) else {
         return Err(Error::argument(domain, "batch_size", "batch_size must be at least 1"));
     };
+    let on_conflict = match options.on_conflict {
+        EXPMIG_CONFLICT_ERROR => OnConflict::Error,
+        EXPMIG_CONFLICT_SKIP => OnConflict::Skip,
+        EXPMIG_CONFLICT_NEW => OnConflict::New,
+        other => {
+            return Err(Error::argument(domain, "on_conflict", format!("{other} is not a way to treat conflicts")));
+        }
+    };
+    let on_name = match options.on_name {
+        EXPMIG_NAME_SUFFIX => OnName::Suffix,
+        EXPMIG_NAME_ERROR => OnName::Error,
+        EXPMIG_NAME_APPEND => OnName::Append,
+        other => return Err(Error::argument(domain, "on_name", format!("{other} is not a way to treat names"))),
+    };
+    let text = |pointer: *const c_char, name: &'static str| -> Result<Option<String>> {
+        // SAFETY: as the caller promises.
+        Ok(unsafe { optional_text(pointer, name, domain) }?.map(str::to_owned))
+    };
+    let artifacts = match (text(options.artifacts_from, "artifacts_from")?, text(options.artifacts_to, "artifacts_to")?)
+    {
+        (Some(from), Some(to)) => Some((from, to)),
+        (None, None) => None,
+        _ => {
+            return Err(Error::argument(
+                domain,
+                "artifacts_to",
+                "artifacts_from and artifacts_to are given together, or neither",
+            ));
+        }
+    };
+    let workspace = text(options.workspace, "workspace")?;
     Ok(MigrateOptions {
         strategy,
         target_experiment: unsafe { options.target_experiment_id.as_ref() }.copied(),
@@ -141,6 +203,7 @@ pub(super) unsafe fn migrate_options(options: *const expmig_migrate_options) -> 
         title_prefix: unsafe { optional_text(options.title_prefix, "title_prefix", domain) }?.map(str::to_owned),
         transformation_rules: unsafe { optional_text(options.transformation_rules, "transformation_rules", domain) }?
             .map(str::to_owned),
+        text_keys: TextKeyOptions { on_conflict, on_name, workspace, artifacts },
         progress: sink(options.progress_fn, options.progress_user_data),
         cancel: unsafe { token(options.cancel) },
     })

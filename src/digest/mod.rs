@@ -22,8 +22,8 @@ pub use experiment::{
 };
 pub use extra_links::Bare;
 pub use named::{
-    ALGORITHM_NAMED, NamedDigest, NamedDigester, NamedTable, digest_named, digested, in_base64, replace, root_row,
-    whole,
+    ALGORITHM_NAMED, NamedDigest, NamedDigester, NamedTable, digest_changed, digest_named, digested, in_base64,
+    replace, root_row, whole,
 };
 pub use sum::{Hash, Sum, hex, parse_hex};
 pub use table_totals::{TableTotals, grown_by};

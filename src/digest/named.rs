@@ -361,7 +361,21 @@ pub fn digest_named(
     connection: &dyn Connection,
     layout: &Layout,
     rows: &NamedRows,
+    job: (&Job, bool),
+) -> Result<NamedDigest> {
+    digest_changed(connection, layout, rows, job, &mut |_, _, _| Ok(Vec::new()))
+}
+
+/// What columns of a row have in place of what was read.
+pub type Instead<'a> = &'a mut dyn FnMut(&TableLayout, Named, &dyn Row) -> Result<Vec<(&'static str, Value)>>;
+
+/// As [`digest_named`], with other values in columns of rows; the columns of a row begin at 1.
+pub fn digest_changed(
+    connection: &dyn Connection,
+    layout: &Layout,
+    rows: &NamedRows,
     (job, count): (&Job, bool),
+    instead: Instead<'_>,
 ) -> Result<NamedDigest> {
     if !layout.family.has_text_keys() {
         return Err(Error::internal(Domain::Database, "a family whose keys are no texts"));
@@ -370,7 +384,8 @@ pub fn digest_named(
     for table in digested(layout) {
         let plan = NamedTable::new(layout.family, table);
         rows.scan(connection, (layout, table), (&plan.columns(), ""), job, &mut |named, row| {
-            digester.row(&plan, (named, row, 1), &[])?;
+            let changed = instead(table, named, row)?;
+            digester.row(&plan, (named, row, 1), &changed)?;
             if count { job.advance() } else { job.pulse() }
         })?;
     }

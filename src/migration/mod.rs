@@ -17,8 +17,11 @@ mod endpoints;
 mod leaving_links;
 mod migration_plan;
 mod named;
+mod named_conflicts;
 mod named_copy;
+mod named_ids;
 mod named_keys;
+mod named_map;
 mod named_target;
 mod options;
 mod plan;
@@ -35,7 +38,7 @@ pub use migration_plan::{
 };
 pub use named_copy::mismatch;
 pub use named_target::next_id;
-pub use options::{ManagerServices, MigrateOptions, Strategy};
+pub use options::{ManagerServices, MigrateOptions, OnConflict, OnName, Strategy, TextKeyOptions};
 
 pub use plan::plan;
 pub use result::{MigrationResult, TableCount};

@@ -1,6 +1,7 @@
 //! A migration of a family whose keys are texts that the tracker chose: they stay what they are in the target, and so does all that names them. Only the
 //! experiment's own id is another one there.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,20 +9,28 @@ use serde_json::json;
 
 use super::endpoints::refuse_other_family;
 use super::migration_plan::{MigrationPlan, PlannedDuplicate, PlannedTable};
-use super::named_copy::{Ends, Written, check_digest, copy, find_losses, read_back};
-use super::named_keys::find_folded;
-use super::named_target::{
-    Taken, check_versions, check_workspace, free_name, nameless_row, next_id, root_cell, same_content, with_name,
+use super::named_conflicts::{Appended, decide};
+use super::named_copy::{
+    Destination, Done, Ends, check_digest, copy, find_losses, read_back, target_cells, there_already,
 };
-use super::options::{ManagerServices, MigrateOptions, Strategy};
+use super::named_ids::NewKeys;
+use super::named_keys::find_folded;
+use super::named_map::{Changes, RowMap};
+use super::named_target::{
+    WORKSPACE, Where, check_versions, check_workspace, free_name, named, nameless_row, next_id, root_cell,
+    same_content, with_values,
+};
+use super::options::{ManagerServices, MigrateOptions, OnConflict, OnName, Strategy};
 use super::preflight::Preflight;
 use super::result::{IdMap, MigrationResult, TableCount};
-use crate::database::{Connection, Database, Layout, Planned, Reading, TableLayout, Transaction, Unsteady, Watches};
-use crate::digest::{ALGORITHM_NAMED, Hash, NamedDigest, OnDuplicate, digest_named, whole};
+use crate::database::{
+    Connection, Database, Layout, Planned, Reading, State, TableLayout, Transaction, Unsteady, Watches,
+};
+use crate::digest::{ALGORITHM_NAMED, Hash, NamedDigest, OnDuplicate, digest_changed, digest_named, whole};
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::hierarchy::{NamedRows, UnsoundRows, experiment_exists};
 use crate::progress::Job;
-use crate::schema::{Call, Table};
+use crate::schema::{Call, Entity, Table};
 use crate::validation::{RunChecks, Severity, ValidateOptions, derived_problems, validate_state};
 use crate::values::Value;
 
@@ -40,28 +49,25 @@ struct Known {
 }
 
 /// Fails for what cannot be asked of such a family.
-fn check_options(same: bool, options: &MigrateOptions, tracker: &str) -> Result<()> {
+fn check_options(options: &MigrateOptions, tracker: &str) -> Result<()> {
     let refuse = |what: &str, hint: &str| {
         let message = format!("{what} is not available for a database of {tracker}");
         Err(Error::new(Status::Unsupported, Domain::Migration, message).hint(hint))
     };
-    if same {
-        return refuse(
-            "a copy within one database",
-            "keys are kept, so copy into another database; there the copy can have another name",
-        );
-    }
-    if options.target_experiment.is_some() {
-        return refuse(
-            "appending to an experiment of the target",
-            "leave target_experiment_id out: the copy is an experiment of its own",
-        );
-    }
     if options.transformation_rules.is_some() {
         return refuse("transforming metrics", "leave the rules out");
     }
     if options.allow_lossy {
         return refuse("a copy with losses", "leave allow_lossy out: what does not fit is listed");
+    }
+    let appends = options.target_experiment.is_some() || options.text_keys.on_name == OnName::Append;
+    if options.text_keys.on_conflict == OnConflict::Skip && !appends {
+        return Err(Error::argument(
+            Domain::Migration,
+            "on_conflict",
+            "on_conflict = skip leaves rows where they are, so it needs an experiment to append to",
+        )
+        .hint("give on_name = append, or on_duplicate = skip for whole experiments"));
     }
     Ok(())
 }
@@ -105,11 +111,16 @@ impl Known {
                 .hint("validate the source and repair what it says of the table: what is copied would be shown as wrong as it is here"));
         }
         job.begin("looking for values that do not fit")?;
-        let mut fit = find_losses(ends, &rows, job)?;
+        let none = NewKeys::kept(rows.family);
+        let changes = Changes { rows: &rows, keys: &none, artifacts: options.text_keys.artifacts.as_ref() };
+        let mut fit = find_losses(ends, &changes, job)?;
         find_folded(ends, &rows, job, &mut fit)?;
         let title = ends.from.family.listing.title;
         let name = root_cell(ends.source, ends.from, experiment, title)?;
-        let workspace = root_cell(ends.source, ends.from, experiment, "workspace")?;
+        let workspace = match &options.text_keys.workspace {
+            Some(workspace) => Value::Text(workspace.clone().into_bytes()),
+            None => root_cell(ends.source, ends.from, experiment, WORKSPACE)?,
+        };
         let nameless = nameless_row(ends.source, ends.from, experiment)?.unwrap_or_default();
         Ok(Known { rows, fit, warnings, name, workspace, nameless })
     }
@@ -176,29 +187,121 @@ fn refuse_triggers(target: &dyn Connection, layout: &Layout) -> Result<()> {
 /// What the target has of the experiment.
 struct There {
     duplicate: Option<i64>,
-    taken: Taken,
     name: Value,
+    /// The experiment that is appended to.
+    into: Option<i64>,
 }
 
 /// Looks at the target. The digest of the source is the one that is given, or was needed.
 fn look(
     ends: &Ends<'_>,
     known: &Known,
-    digest: &mut Option<NamedDigest>,
-    options: &MigrateOptions,
+    (digest, same): (&mut Option<NamedDigest>, bool),
+    (experiment, options): (i64, &MigrateOptions),
     job: &Job,
 ) -> Result<There> {
     job.begin("looking at the target")?;
     check_workspace(ends.target, ends.to, &known.workspace)?;
     let name = known.wanted_name(options);
+    let holder = named(ends.target, ends.to, (&name, &known.workspace))?;
+    let into = match (options.target_experiment, holder, options.text_keys.on_name) {
+        (Some(into), ..) => {
+            experiment_exists(ends.target, ends.to, into)
+                .map_err(|error| error.detail("parameter", "target_experiment_id"))?;
+            Some(into)
+        }
+        (None, holder, OnName::Append) => holder,
+        (None, Some(holder), OnName::Error) => {
+            let name = name.borrow().describe();
+            let message = format!("the target has an experiment {name} already; nothing was changed");
+            return Err(Error::new(Status::AlreadyExists, Domain::Migration, message)
+                .detail("experiment_id", experiment)
+                .detail("duplicate_experiment_id", holder)
+                .hint("give title_prefix, or on_name = suffix or append"));
+        }
+        _ => None,
+    };
+    if same && into == Some(experiment) {
+        let message = format!("experiment {experiment} cannot be migrated into itself");
+        return Err(Error::argument(Domain::Migration, "on_name", message)
+            .detail("experiment_id", experiment)
+            .hint("leave it out to create a new experiment"));
+    }
+    if into.is_some() {
+        return Ok(There { duplicate: None, name, into });
+    }
     let mut body = || match digest {
         Some(digest) => Ok(digest.body),
         None => Ok(digest.insert(digest_named(ends.source, ends.from, &known.rows, (job, false))?).body),
     };
     let content = (&known.rows, &known.nameless, &mut body as &mut dyn FnMut() -> Result<Hash>);
-    let duplicate = same_content(ends.target, ends.to, content, &known.name, job)?;
-    let taken = Taken::find(ends.target, ends.to, &known.rows, job)?;
-    Ok(There { duplicate, taken, name: free_name(ends.target, ends.to, &name)? })
+    let duplicate = match (same || options.text_keys.on_conflict == OnConflict::New, options.on_duplicate) {
+        (true, OnDuplicate::Copy) => None,
+        (true, _) => same_content(ends.target, ends.to, content, Where::AllBut(same.then_some(experiment)), job)?,
+        (false, _) => same_content(ends.target, ends.to, content, Where::Named(&known.name), job)?,
+    };
+    Ok(There { duplicate, name: free_name(ends.target, ends.to, (&name, &known.workspace))?, into })
+}
+
+/// What the rows become a part of, and which keys they have there.
+struct Decided {
+    to: Destination,
+    keys: NewKeys,
+    appended: Option<Appended>,
+}
+
+fn decided(
+    ends: &Ends<'_>,
+    known: &Known,
+    there: &There,
+    (same, options): (bool, &MigrateOptions),
+    job: &Job,
+) -> Result<Decided> {
+    // The id of a new one is taken when it is known that it will be written.
+    let mut to = Destination { id: there.into.unwrap_or(i64::MAX), own_row: None, there: HashMap::new() };
+    let mut appended = None;
+    match there.into {
+        Some(into) => {
+            job.begin("reading what is appended to")?;
+            let rows = NamedRows::read(ends.target, ends.to, into, job)?;
+            let cells = target_cells(ends, &rows, job)?;
+            to.there = there_already(ends, &rows, job)?;
+            appended = Some(Appended { rows, cells });
+        }
+        None => {
+            let mut own = vec![(ends.from.family.listing.title, there.name.clone())];
+            if options.text_keys.workspace.is_some() {
+                own.push((WORKSPACE, known.workspace.clone()));
+            }
+            to.own_row = Some(own);
+        }
+    }
+    let keys = decide(
+        ends,
+        &known.rows,
+        (&to, appended.as_ref()),
+        (same, options.text_keys.on_conflict, there.duplicate),
+        job,
+    )?;
+    Ok(Decided { to, keys, appended })
+}
+
+/// The digest of the copy's own row.
+fn own_row(ends: &Ends<'_>, experiment: i64, name: &Value, options: &MigrateOptions) -> Result<Hash> {
+    let mut values = vec![(ends.from.family.listing.title, name.clone())];
+    if let Some((from, to)) = &options.text_keys.artifacts {
+        for rule in ends.from.family.rules.iter().filter(|rule| rule.meaning == crate::schema::Meaning::Location) {
+            if rule.table != ends.from.family.table_name(Entity::ROOT) {
+                continue;
+            }
+            if let Value::Text(text) = root_cell(ends.source, ends.from, experiment, rule.column)?
+                && let Some(rest) = text.strip_prefix(from.as_bytes())
+            {
+                values.push((rule.column, Value::Text([to.as_bytes(), rest].concat())));
+            }
+        }
+    }
+    Ok(with_values(ends.source, ends.from, experiment, &values)?.unwrap_or_default())
 }
 
 /// Copies an experiment into another database of the family.
@@ -215,12 +318,19 @@ pub fn migrate_named(
     job.begin("opening")?;
     let from = source.layout()?;
     from.require(Call::Migrate, Domain::Migration)?;
-    check_options(source.is_same_as(target_database), &options, from.family.tracker)?;
+    check_options(&options, from.family.tracker)?;
+    let same = source.is_same_as(target_database);
     let writer = target_database.writer(&job)?;
     source.refuse_replaced()?;
-    let reading = source.state(Reading::Beside, &job)?;
-    let reader = reading.connection();
+    // Within one database, one connection reads and writes: two would wait for each other.
+    let reading = if same { None } else { Some(source.state(Reading::Beside, &job)?) };
+    let reader = reading.as_ref().map_or(writer, State::connection);
     let watches = Watches::new(&job, [reader, writer]);
+    let mut begun = None;
+    if same {
+        job.begin("waiting for the target")?;
+        begun = Some(Transaction::write(writer)?);
+    }
     let from = source.checked(reader.layout()?)?;
     let to = target_database.checked(writer.layout()?)?;
     refuse_other_family((source, &from), (target_database, &to))?;
@@ -228,9 +338,14 @@ pub fn migrate_named(
     let ends = Ends { source: reader, from: &from, target: writer, to: &to };
     let known = Known::read(&ends, experiment, &options, &mut *helpers.checks, &job)?;
     judge_fit(&known.fit, experiment)?;
-    job.begin("waiting for the target")?;
-    reader.let_go()?;
-    let writing = Transaction::write(writer)?;
+    let writing = match begun {
+        Some(begun) => begun,
+        None => {
+            job.begin("waiting for the target")?;
+            reader.let_go()?;
+            Transaction::write(writer)?
+        }
+    };
     // Tables of expmig's own may have been made.
     if target_database.checked(writer.layout()?)?.tables != to.tables {
         return Err(Error::new(
@@ -242,14 +357,13 @@ pub fn migrate_named(
     }
     check_versions((reader, &from), (writer, &to))?;
     let mut digest = None;
-    let there = look(&ends, &known, &mut digest, &options, &job)?;
+    let there = look(&ends, &known, (&mut digest, same), (experiment, &options), &job)?;
     match (there.duplicate, options.on_duplicate) {
         (Some(existing), OnDuplicate::Skip) => {
             drop(writing);
             job.finish();
-            return Ok(result(&known, digest.as_ref(), (experiment, existing), None, &options, (&[], &job)));
+            return Ok(result(&known, digest.as_ref(), (experiment, existing), None, &options, &job));
         }
-        (existing, _) if there.taken.count > 0 => return Err(there.taken.error(experiment, existing)),
         (Some(existing), OnDuplicate::Error) => {
             let message = format!("the target has experiment {experiment} already, as experiment {existing}");
             return Err(Error::new(Status::AlreadyExists, Domain::Migration, message)
@@ -259,12 +373,16 @@ pub fn migrate_named(
         }
         _ => {}
     }
+    let mut decided = decided(&ends, &known, &there, (same, &options), &job)?;
+    if there.into.is_none() {
+        decided.to.id = next_id(ends.target, ends.to)?;
+    }
     let snapshot_id = if options.takes_snapshot() { Some((helpers.snapshot)(&job)?) } else { None };
     let kept = |error: Error| match &snapshot_id {
         Some(id) => error.detail("snapshot_id", id),
         None => error,
     };
-    let mut done = write(&ends, known, (digest, there), (experiment, &options), &job).map_err(kept)?;
+    let mut done = write(&ends, (known, decided), (digest, there), (experiment, &options), &job).map_err(kept)?;
     job.begin_commit().map_err(kept)?;
     source.refuse_replaced().map_err(kept)?;
     writing.commit().map_err(kept)?;
@@ -286,7 +404,7 @@ fn planned<'l>(target: &'l Layout, table: &Table, (rows, bytes): (u64, u64)) -> 
 /// Writes the copy and proves it. The caller commits.
 fn write(
     ends: &Ends<'_>,
-    known: Known,
+    (known, decided): (Known, Decided),
     (before, there): (Option<NamedDigest>, There),
     (experiment, options): (i64, &MigrateOptions),
     job: &Arc<Job>,
@@ -296,49 +414,74 @@ fn write(
     if let Some(size) = ends.target.transaction_size(&planned)? {
         size.check(Domain::Migration)?;
     }
-    let new_id = next_id(ends.target, ends.to)?;
+    let Decided { to, keys, appended } = decided;
     job.set_total(known.rows.total() + known.rows.derived(ends.source, ends.from)?);
     job.begin("copying")?;
-    let (digest, written) = copy(ends, &known.rows, (new_id, &there.name), options.batch_size, job)?;
-    if before.is_some_and(|before| before.experiment != digest.experiment) {
+    let changes = Changes { rows: &known.rows, keys: &keys, artifacts: options.text_keys.artifacts.as_ref() };
+    let done = copy(ends, &changes, &to, options.batch_size, job)?;
+    if before.is_some_and(|before| before.experiment != done.digest.experiment) {
         return Err(Unsteady::changed(Domain::Migration));
     }
     job.begin("verifying the copy")?;
-    let found = read_back(ends, new_id, &written, job)?;
-    let row = with_name(ends.source, ends.from, experiment, &there.name)?.unwrap_or_default();
-    let expected = whole(&row, &digest.body);
-    check_digest(&expected, &found.experiment)?;
-    let renamed = (there.name != known.name).then(|| there.name.borrow().describe());
-    let mut done = result(
-        &known,
-        Some(&digest),
-        (experiment, new_id),
-        Some((expected, found.experiment)),
-        options,
-        (&written, job),
-    );
-    if let Some(existing) = there.duplicate {
-        done.warnings.push(format!("the target had the same experiment already, as experiment {existing}"));
+    let found = read_back(ends, to.id, (&done.written, appended.as_ref().map(|appended| &appended.cells)), job)?;
+    let expected = match there.into {
+        // It has other rows beside these: what was written is there, cell by cell, and so is what was there.
+        Some(_) => None,
+        None => Some(whole(&own_row(ends, experiment, &there.name, options)?, &done.expected_body)),
+    };
+    if let Some(expected) = &expected {
+        check_digest(expected, &found.experiment)?;
     }
-    done.warnings.extend(renamed.map(|name| format!("the copy is called {name}")));
-    Ok(done)
+    let proven = Proven { done: &done, expected, found: found.experiment };
+    let mut result = result(&known, Some(&done.digest), (experiment, to.id), Some(proven), options, job);
+    result.id_map.keys = keys.list(&known.rows);
+    let say = &mut result.warnings;
+    if let Some(existing) = there.duplicate {
+        say.push(format!("the target had the same experiment already, as experiment {existing}"));
+    }
+    if there.into.is_none() && there.name != known.name {
+        say.push(format!("the copy is called {}", there.name.borrow().describe()));
+    }
+    for entity in known.rows.family.all() {
+        let (count, nouns) = (keys.count_there(entity), known.rows.family.of(entity).nouns);
+        if count > 0 {
+            say.push(format!("{count} {nouns} were there already with the same content, and were left as they are"));
+        }
+    }
+    if !done.differing.is_empty() {
+        let (count, first) = (done.differing.len(), done.differing.iter().take(NAMED).cloned().collect::<Vec<_>>());
+        say.push(format!(
+            "{count} rows of the experiment itself were left as the target has them: {}",
+            first.join(", ")
+        ));
+    }
+    result.locations = done.locations;
+    Ok(result)
+}
+
+/// What was written, and what it is as it was read back.
+struct Proven<'d> {
+    done: &'d Done,
+    expected: Option<Hash>,
+    found: Hash,
 }
 
 fn result(
     known: &Known,
     digest: Option<&NamedDigest>,
     (experiment, new_id): (i64, i64),
-    proven: Option<(Hash, Hash)>,
+    proven: Option<Proven<'_>>,
     options: &MigrateOptions,
-    (written, job): (&[Written], &Job),
+    job: &Job,
 ) -> MigrationResult {
     let mut warnings = known.warnings.clone();
     if proven.is_none() {
         warnings
             .insert(0, format!("the target had the experiment already, as experiment {new_id}; nothing was written"));
     }
-    let table =
-        |written: &Written| TableCount { table: written.table, source: written.rows, copied: written.rows, failed: 0 };
+    let written = proven.as_ref().map_or(&[][..], |proven| &proven.done.written);
+    let counts = written.iter();
+    let counts = counts.map(|one| TableCount { table: one.table, source: one.rows, copied: one.copied(), failed: 0 });
     MigrationResult {
         source_experiment_id: experiment,
         new_experiment_id: new_id,
@@ -347,14 +490,15 @@ fn result(
         items_processed: 0,
         items_failed: 0,
         items_total: 0,
-        tables: written.iter().map(table).collect(),
+        tables: counts.collect(),
         id_map: IdMap::default(),
         source_digest: digest.map(|digest| digest.experiment),
-        target_digest: proven.map(|(_, found)| found),
-        expected_digest: proven.map(|(expected, _)| expected),
+        target_digest: proven.as_ref().map(|proven| proven.found),
+        expected_digest: proven.as_ref().and_then(|proven| proven.expected),
         digest_algorithm: ALGORITHM_NAMED,
         fit: known.fit.clone(),
         problems: UnsoundRows::default(),
+        locations: None,
         warnings,
         transformation: None,
         snapshot_id: None,
@@ -381,9 +525,12 @@ pub fn plan_named(
     job.begin("opening")?;
     let from = source.layout()?;
     from.require(Call::Migrate, Domain::Migration)?;
-    check_options(source.is_same_as(target_database), &options, from.family.tracker)?;
-    let (state, target_state) = (source.state(Reading::Beside, &job)?, target_database.state(Reading::Beside, &job)?);
-    let (reader, target_reader) = (state.connection(), target_state.connection());
+    check_options(&options, from.family.tracker)?;
+    let same = source.is_same_as(target_database);
+    let state = source.state(Reading::Beside, &job)?;
+    let target_state = if same { None } else { Some(target_database.state(Reading::Beside, &job)?) };
+    let reader = state.connection();
+    let target_reader = target_state.as_ref().map_or(reader, State::connection);
     let _watches = Watches::new(&job, [reader, target_reader]);
     let layouts: (Layout, Layout) =
         (source.checked(reader.layout()?)?, target_database.checked(target_reader.layout()?)?);
@@ -394,16 +541,43 @@ pub fn plan_named(
     job.set_total(known.rows.total());
     job.begin("digesting the source")?;
     let digest = digest_named(reader, &layouts.0, &known.rows, (&job, true))?;
-    let there = look(&ends, &known, &mut Some(digest.clone()), &options, &job)?;
-    let row = with_name(reader, &layouts.0, experiment, &there.name)?.unwrap_or_default();
+    let there = look(&ends, &known, (&mut Some(digest.clone()), same), (experiment, &options), &job)?;
     let mut warnings = known.warnings.clone();
-    if there.taken.count > 0 {
-        let count = there.taken.count;
-        warnings.push(format!("the target has {count} keys of the experiment already: the copy would be refused"));
+    match decided(&ends, &known, &there, (same, &options), &job) {
+        Ok(decided) => {
+            for entity in known.rows.family.all() {
+                let (count, nouns) = (decided.keys.count_there(entity), known.rows.family.of(entity).nouns);
+                if count > 0 {
+                    warnings
+                        .push(format!("{count} {nouns} are there already with the same content, and would be left"));
+                }
+            }
+        }
+        Err(error) if error.status() == Status::AlreadyExists => {
+            warnings
+                .push(format!("{}: the copy would be refused", error.message().replace("; nothing was changed", "")));
+        }
+        Err(error) => return Err(error),
     }
-    if there.name != known.name {
+    if there.into.is_none() && there.name != known.name {
         warnings.push(format!("the copy would be called {}", there.name.borrow().describe()));
     }
+    let expected_digest = match (there.into, &options.text_keys.artifacts) {
+        (Some(_), _) => None,
+        (None, None) => Some(digest.body),
+        (None, Some(_)) => {
+            let none = NewKeys::kept(known.rows.family);
+            let changes = Changes { rows: &known.rows, keys: &none, artifacts: options.text_keys.artifacts.as_ref() };
+            let mut moved = |table: &TableLayout, of, row: &dyn crate::database::Row| {
+                RowMap::new(&changes, table, |_| None).locations((of, row, 1), None)
+            };
+            Some(digest_changed(reader, &layouts.0, &known.rows, (&job, false), &mut moved)?.body)
+        }
+    };
+    let expected_digest = match expected_digest {
+        Some(body) => Some(whole(&own_row(&ends, experiment, &there.name, &options)?, &body)),
+        None => None,
+    };
     let mut needed_bytes = 0_u64;
     let (mut tables, mut sized) = (Vec::new(), Vec::new());
     for counts in &known.rows.counts {
@@ -425,9 +599,9 @@ pub fn plan_named(
     job.finish();
     Ok(MigrationPlan {
         source_experiment_id: experiment,
-        target_experiment_id: None,
+        target_experiment_id: there.into,
         strategy: options.strategy,
-        same_database: false,
+        same_database: same,
         items_total: known.rows.total(),
         tables,
         extra_columns: Vec::new(),
@@ -442,7 +616,7 @@ pub fn plan_named(
         warnings,
         digest_algorithm: ALGORITHM_NAMED,
         source_digest: Some(digest.experiment),
-        expected_digest: Some(whole(&row, &digest.body)),
+        expected_digest,
         locks,
         transaction_size,
         needed_bytes,

@@ -3,13 +3,15 @@
 use crate::database::{Connection, Layout, Next, TableLayout, Version};
 use crate::digest::{Hash, NamedTable, digest_named, root_row};
 use crate::error::{Domain, Error, NAMED, Result, Status};
-use crate::hierarchy::NamedRows;
+use crate::hierarchy::{Named, NamedRows};
 use crate::progress::Job;
 use crate::schema::{Entity, quote};
 use crate::values::{Value, ValueRef};
 
 /// Keys that are looked up with one statement.
 const AT_ONCE: usize = 200;
+/// The column with the part of a store that an experiment is in.
+pub const WORKSPACE: &str = "workspace";
 /// So many numbers are tried behind a name.
 const NUMBERS: u32 = 10_000;
 
@@ -48,19 +50,30 @@ pub fn root_cell(connection: &dyn Connection, layout: &Layout, experiment: i64, 
     Ok(found)
 }
 
-/// The name of the copy: the source's, or the first of "name (2)" and so on that the target does not have. A family has one that is unique.
-pub fn free_name(target: &dyn Connection, layout: &Layout, wanted: &Value) -> Result<Value> {
-    let Value::Text(wanted) = wanted else { return Ok(wanted.clone()) };
+/// The experiment of the target that has a name, which is unique, or unique in a workspace.
+pub fn named(target: &dyn Connection, layout: &Layout, (name, workspace): (&Value, &Value)) -> Result<Option<i64>> {
     let table = layout.root()?;
-    let (name, column) = (quote(&table.name), table.quoted(layout.family.listing.title));
-    let sql = format!("SELECT count(*) FROM {name} WHERE {column} = ?1");
+    let title = table.quoted(layout.family.listing.title);
+    let (of_table, id) = (quote(&table.name), table.id());
+    let mut sql = format!("SELECT {id} FROM {of_table} WHERE {title} = ?1");
+    let mut params = vec![name.clone()];
+    if table.position(WORKSPACE).is_some() && *workspace != Value::Null {
+        sql.push_str(&format!(" AND {} = ?2", table.quoted(WORKSPACE)));
+        params.push(workspace.clone());
+    }
+    target.query_integer(&sql, &params)
+}
+
+/// The name of the copy: the source's, or the first of "name (2)" and so on that the target does not have.
+pub fn free_name(target: &dyn Connection, layout: &Layout, (wanted, workspace): (&Value, &Value)) -> Result<Value> {
+    let Value::Text(text) = wanted else { return Ok(wanted.clone()) };
     for number in 1..NUMBERS {
-        let mut text = wanted.clone();
+        let mut text = text.clone();
         if number > 1 {
             text.extend_from_slice(format!(" ({number})").as_bytes());
         }
         let text = Value::Text(text);
-        if target.query_integer(&sql, std::slice::from_ref(&text))? == Some(0) {
+        if named(target, layout, (&text, workspace))?.is_none() {
             return Ok(text);
         }
     }
@@ -81,12 +94,15 @@ pub fn next_id(target: &dyn Connection, layout: &Layout) -> Result<i64> {
     Ok(target.allocate_ids(layout.root()?, 1, mentioned)?.0)
 }
 
-/// Keys of the experiment that the target has, too.
+/// Rows whose keys the target has, too.
 #[derive(Debug, Default)]
 pub struct Taken {
-    pub count: u64,
+    /// In the order of entities and keys.
+    pub rows: Vec<Named>,
+    /// How many there are that the target spells otherwise.
+    misspelt: u64,
     /// The first few: table and key.
-    pub first: Vec<(&'static str, String)>,
+    first: Vec<(&'static str, String)>,
 }
 
 impl Taken {
@@ -100,13 +116,19 @@ impl Taken {
             let keys: Vec<&[u8]> = rows.ids(entity).iter().collect();
             for group in keys.chunks(AT_ONCE) {
                 job.pulse()?;
-                taken.look_up(target, table, group)?;
+                taken.look_up(target, table, (rows, entity), group)?;
             }
         }
         Ok(taken)
     }
 
-    fn look_up(&mut self, target: &dyn Connection, table: &TableLayout, keys: &[&[u8]]) -> Result<()> {
+    fn look_up(
+        &mut self,
+        target: &dyn Connection,
+        table: &TableLayout,
+        (rows, entity): (&NamedRows, Entity),
+        keys: &[&[u8]],
+    ) -> Result<()> {
         let Some(last) = keys.last() else { return Ok(()) };
         // The same statement for every group: the last key fills it up.
         let filled = keys.iter().chain(std::iter::repeat(last)).take(AT_ONCE);
@@ -115,51 +137,82 @@ impl Taken {
         let (id, name) = (table.id(), quote(&table.name));
         let sql = format!("SELECT {id} FROM {name} WHERE {id} IN ({})", places.join(", "));
         target.query(&sql, &params, &mut |row| {
-            self.count += 1;
+            let key = row.value(0)?;
+            match rows.find(entity, key) {
+                Some(found) => self.rows.push(found),
+                None => self.misspelt += 1,
+            }
             if self.first.len() < NAMED {
-                self.first.push((table.schema.name, row.value(0)?.readable().unwrap_or_default()));
+                self.first.push((table.schema.name, key.readable().unwrap_or_default()));
             }
             Ok(Next::Row)
         })
     }
 
+    /// How many keys there are.
+    pub fn count(&self) -> u64 {
+        self.rows.len() as u64 + self.misspelt
+    }
+
+    /// Whether new keys, or leaving rows out, could help: not where the target takes other keys for these.
+    pub fn can_be_solved(&self) -> bool {
+        self.misspelt == 0
+    }
+
     /// The error of keys that are taken.
     pub fn error(&self, experiment: i64, existing: Option<i64>) -> Error {
         let message =
-            format!("the target has {} keys of experiment {experiment} already; nothing was changed", self.count);
+            format!("the target has {} keys of experiment {experiment} already; nothing was changed", self.count());
         let hint = match existing {
             Some(existing) => format!(
                 "experiment {existing} of the target has the same content: on_duplicate = skip returns its id instead"
             ),
-            None => "keys are kept, so what has them there is in the way: compare both stores, and delete and purge what is there, or copy what \
-                     is new by other means"
+            None => "keys are kept, so what has them there is in the way: on_conflict = new gives the copy others, and on_conflict = skip with on_name = \
+                     append adds what is not there yet"
                 .to_owned(),
         };
         let error = Error::new(Status::AlreadyExists, Domain::Migration, message)
             .detail("experiment_id", experiment)
-            .detail("count", self.count)
+            .detail("count", self.count())
             .hint(hint);
         self.first.iter().fold(error, |error, (table, key)| error.detail("table", table).detail("row", key))
     }
 }
 
-/// The experiment of the target with the same content, whatever its name: if there is one, it has the same keys or the same name. The source
-/// is only digested if there is one that could be it.
+/// Where an experiment of the same content is looked for.
+pub enum Where<'n> {
+    /// Keys are kept: it has the same keys, or this name.
+    Named(&'n Value),
+    /// All of the target's, but for this one.
+    AllBut(Option<i64>),
+}
+
+/// The experiment of the target with the same content, whatever its name. The source is only digested if there is one that could be it.
 pub fn same_content(
     target: &dyn Connection,
     layout: &Layout,
     (rows, nameless, wanted): (&NamedRows, &Hash, &mut dyn FnMut() -> Result<Hash>),
-    name: &Value,
+    look: Where<'_>,
     job: &Job,
 ) -> Result<Option<i64>> {
     let mut candidates: Vec<i64> = Vec::new();
     let root = layout.root()?;
     let (root_name, id, title) = (quote(&root.name), root.id(), root.quoted(layout.family.listing.title));
-    let mut queries = vec![(format!("SELECT {id} FROM {root_name} WHERE {title} = ?1"), name.clone())];
-    for (entity, _) in layout.family.below_root().filter(|(_, above)| *above == Entity::ROOT) {
-        let (Some(key), Ok(table)) = (rows.ids(entity).get(0), layout.entity(entity)) else { continue };
-        let (owner, id, name) = (table.parent(Entity::ROOT)?, table.id(), quote(&table.name));
-        queries.push((format!("SELECT {owner} FROM {name} WHERE {id} = ?1"), Value::Text(key.to_vec())));
+    let mut queries = Vec::new();
+    match look {
+        Where::Named(name) => {
+            queries.push((format!("SELECT {id} FROM {root_name} WHERE {title} = ?1"), name.clone()));
+            for (entity, _) in layout.family.below_root().filter(|(_, above)| *above == Entity::ROOT) {
+                let (Some(key), Ok(table)) = (rows.ids(entity).get(0), layout.entity(entity)) else { continue };
+                let (owner, id, name) = (table.parent(Entity::ROOT)?, table.id(), quote(&table.name));
+                queries.push((format!("SELECT {owner} FROM {name} WHERE {id} = ?1"), Value::Text(key.to_vec())));
+            }
+        }
+        // No id is less.
+        Where::AllBut(but) => {
+            let but = Value::Integer(but.unwrap_or(i64::MIN));
+            queries.push((format!("SELECT {id} FROM {root_name} WHERE {id} <> ?1"), but));
+        }
     }
     for (sql, value) in queries {
         target.query(&sql, &[value], &mut |row| {
@@ -185,13 +238,18 @@ pub fn same_content(
 
 /// The digest of an experiment's own row but for its name.
 pub fn nameless_row(connection: &dyn Connection, layout: &Layout, experiment: i64) -> Result<Option<Hash>> {
-    with_name(connection, layout, experiment, &Value::Null)
+    with_values(connection, layout, experiment, &[(layout.family.listing.title, Value::Null)])
 }
 
-/// The digest of an experiment's own row, with another name.
-pub fn with_name(connection: &dyn Connection, layout: &Layout, experiment: i64, name: &Value) -> Result<Option<Hash>> {
+/// The digest of an experiment's own row, with these values in place of its own.
+pub fn with_values(
+    connection: &dyn Connection,
+    layout: &Layout,
+    experiment: i64,
+    values: &[(&'static str, Value)],
+) -> Result<Option<Hash>> {
     let plan = NamedTable::new(layout.family, layout.root()?);
-    root_row(connection, &plan, experiment, &[(layout.family.listing.title, name.clone())])
+    root_row(connection, &plan, experiment, values)
 }
 
 /// Fails if the target has workspaces, and none of this name.
@@ -210,5 +268,5 @@ pub fn check_workspace(target: &dyn Connection, layout: &Layout, workspace: &Val
         format!("the experiment is in the workspace {name}, which the target does not have; nothing was changed");
     Err(Error::new(Status::NotFound, Domain::Migration, message)
         .detail("workspace", name)
-        .hint("make the workspace in the target's MLflow, or put the experiment into one that both have"))
+        .hint("make the workspace in the target's MLflow, or give the option workspace"))
 }

@@ -51,6 +51,7 @@ pub fn plan(
         return plan_named((source, target), experiment, options, checks, row_bytes);
     }
     options.check()?;
+    options.refuse_text_keys(source.family().tracker)?;
     let transformation = options.transformation(transformations)?;
     let job = Job::new(Domain::Migration, options.progress.take(), options.cancel.take());
     let target_database = target.unwrap_or(source);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
+use super::named_map::Locations;
 use super::options::Strategy;
 use super::preflight::Preflight;
 use crate::digest::{Hash, hex};
@@ -33,6 +34,8 @@ pub struct IdMap {
     /// First new id and how many.
     pub metrics: Option<(i64, u64)>,
     pub artifacts: Option<(i64, u64)>,
+    /// Of a family whose keys are texts: old and new keys by table, of those rows that got a new one. All others kept theirs.
+    pub keys: Vec<(&'static str, Vec<(String, String)>)>,
 }
 
 impl IdMap {
@@ -43,7 +46,13 @@ impl IdMap {
             let count = selection.leaf_count(entity);
             (count > 0).then_some((*first.get(entity), count))
         };
-        IdMap { trials: pairs(TRIAL), runs: pairs(RUN), metrics: block(METRIC), artifacts: block(ARTIFACT) }
+        IdMap {
+            trials: pairs(TRIAL),
+            runs: pairs(RUN),
+            metrics: block(METRIC),
+            artifacts: block(ARTIFACT),
+            keys: Vec::new(),
+        }
     }
 }
 
@@ -71,6 +80,8 @@ pub struct MigrationResult {
     pub digest_algorithm: &'static str,
     pub(crate) fit: Preflight,
     pub(crate) problems: UnsoundRows,
+    /// What became of where artifacts are, if there was a rule for that.
+    pub locations: Option<Locations>,
     pub warnings: Vec<String>,
     /// What the transformation rules did to the copy's metrics; `None` if there were none, or nothing was written.
     pub transformation: Option<TransformationResult>,
@@ -123,6 +134,7 @@ impl MigrationResult {
                 trial_run: &self.id_map.runs,
                 metric: block(self.id_map.metrics),
                 artifact: block(self.id_map.artifacts),
+                keys: self.id_map.keys.iter().map(|(table, pairs)| ((*table).to_owned(), json!(pairs))).collect(),
             },
             digest: json!({
                 "algorithm": self.digest_algorithm,
@@ -132,6 +144,7 @@ impl MigrationResult {
             }),
             lossy: self.fit.to_json(),
             left_out: json!({"count": self.problems.count, "rows": self.problems.first}),
+            locations: self.locations.as_ref().map(Locations::to_json),
             transformation: self.transformation.as_ref().map(TransformationResult::to_json),
             warnings: &self.warnings,
             snapshot_id: self.snapshot_id.as_deref(),
@@ -157,6 +170,8 @@ struct Document<'r> {
     digest: Json,
     lossy: Json,
     left_out: Json,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locations: Option<Json>,
     transformation: Option<Json>,
     warnings: &'r [String],
     snapshot_id: Option<&'r str>,
@@ -170,4 +185,6 @@ struct IdMapDocument<'r> {
     trial_run: &'r [(i64, i64)],
     metric: Option<Json>,
     artifact: Option<Json>,
+    #[serde(skip_serializing_if = "serde_json::Map::is_empty")]
+    keys: serde_json::Map<String, Json>,
 }

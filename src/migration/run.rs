@@ -36,6 +36,7 @@ pub fn migrate(
         return migrate_named(source, target, experiment, options, helpers);
     }
     options.check()?;
+    options.refuse_text_keys(source.family().tracker)?;
     let transformation = options.transformation(helpers.transformations)?;
     let job = Job::new(Domain::Migration, options.progress.take(), options.cancel.take());
     let target_database = target.unwrap_or(source);
@@ -270,6 +271,7 @@ fn skipped(
         digest_algorithm: algorithm(prepared),
         fit: prepared.fit.clone(),
         problems: prepared.selection.problems.clone(),
+        locations: None,
         warnings,
         transformation: None,
         snapshot_id: None,
@@ -391,6 +393,7 @@ fn write(
         digest_algorithm: algorithm(&prepared),
         fit: prepared.fit,
         problems,
+        locations: None,
         warnings,
         transformation,
         snapshot_id: None,

@@ -20,6 +20,10 @@ pub enum Meaning {
     NamesBy(&'static str, &'static [(&'static str, Entity)]),
     /// A text with the key of what the row hangs on somewhere in it.
     MentionsOwner,
+    /// Where files are.
+    Location,
+    /// The same in rows in which another column is this text.
+    LocationWhere(&'static str, &'static str),
     /// Databases of earlier versions lack the column.
     Later,
     /// What it is where they lack it, if that is not NULL.

@@ -611,4 +611,9 @@ const RULES: &[Rule] = &[
     rule("entity_associations", "source_id", Meaning::NamesBy("source_type", ASSOCIATION_ENDS)),
     rule("entity_associations", "destination_id", Meaning::NamesBy("destination_type", ASSOCIATION_ENDS)),
     rule("spans", "content", Meaning::MentionsOwner),
+    // Artifacts are files, whose places have the keys of those who wrote them in them.
+    rule("experiments", "artifact_location", Meaning::Location),
+    rule("runs", "artifact_uri", Meaning::Location),
+    rule("logged_models", "artifact_location", Meaning::Location),
+    rule("trace_tags", "value", Meaning::LocationWhere("key", "mlflow.artifactLocation")),
 ];

@@ -72,7 +72,15 @@ pub fn derived_problems(
         job.pulse()?;
         let Some(scope) = NamedRows::of_table(layout, check.table)? else { continue };
         let name = quote(&check.table.name);
-        let sql = format!("SELECT count(*) FROM {name} AS t WHERE ({}) AND {scope}", check.condition);
+        let sql = match (check.kind, layout.table("latest_metrics")) {
+            // Each key once, which an index has in its order.
+            (IssueKind::LatestMissing, Some(last)) => format!(
+                "SELECT count(*) FROM (SELECT DISTINCT t.run_uuid, t.{} FROM {name} AS t WHERE {scope}) AS t WHERE {}",
+                check.table.quoted(check.column),
+                lacks_latest(check.table, last)
+            ),
+            _ => format!("SELECT count(*) FROM {name} AS t WHERE ({}) AND {scope}", check.condition),
+        };
         let found = connection.query_integer(&sql, &[Value::Integer(experiment)])?.unwrap_or(0);
         if found > 0 {
             return Ok(Some(format!(
@@ -200,10 +208,17 @@ fn named<'l>(layout: &'l Layout, checks: &mut Vec<Check<'l>>) -> Result<()> {
     Ok(())
 }
 
+/// The condition that a point's metric has no latest one.
+fn lacks_latest(metrics: &TableLayout, latest: &TableLayout) -> String {
+    let (key, of_latest) = (metrics.quoted("key"), latest.quoted("key"));
+    let last = quote(&latest.name);
+    format!("NOT EXISTS (SELECT 1 FROM {last} AS o WHERE o.run_uuid = t.run_uuid AND o.{of_latest} = t.{key})")
+}
+
 /// What latest_metrics says, and what metrics says.
 fn latest<'l>(layout: &'l Layout, checks: &mut Vec<Check<'l>>) {
     let (Some(metrics), Some(latest)) = (layout.table("metrics"), layout.table("latest_metrics")) else { return };
-    let (points, last) = (quote(&metrics.name), quote(&latest.name));
+    let points = quote(&metrics.name);
     let same = "o.run_uuid = t.run_uuid AND o.key = t.key".replace("key", &metrics.quoted("key"));
     let first = format!(
         "t.step = (SELECT min(f.step) FROM {points} AS f WHERE f.run_uuid = t.run_uuid AND f.{0} = t.{0})",
@@ -213,7 +228,7 @@ fn latest<'l>(layout: &'l Layout, checks: &mut Vec<Check<'l>>) {
         kind: IssueKind::LatestMissing,
         table: metrics,
         column: "key",
-        condition: format!("NOT EXISTS (SELECT 1 FROM {last} AS o WHERE {same}) AND {first}"),
+        condition: format!("{} AND {first}", lacks_latest(metrics, latest)),
         what: "has no row in latest_metrics: MLflow shows the run without the metric, and takes the next point for the latest, whatever its step"
             .to_owned(),
     });
@@ -233,7 +248,7 @@ fn latest<'l>(layout: &'l Layout, checks: &mut Vec<Check<'l>>) {
         table: latest,
         column: "key",
         condition: format!(
-            "EXISTS (SELECT 1 FROM {points} AS o WHERE {same} AND (o.step > t.step OR (o.step = t.step AND (o.{0} > t.{0} OR \
+            "EXISTS (SELECT 1 FROM {points} AS o WHERE {same} AND o.step >= t.step AND (o.step > t.step OR (o.step = t.step AND (o.{0} > t.{0} OR \
              (o.{0} = t.{0} AND o.value > t.value)))))",
             latest.quoted("timestamp")
         ),

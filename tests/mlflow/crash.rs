@@ -82,3 +82,51 @@ fn a_kill_at_a_change_leaves_the_target_as_it_was_or_with_the_whole_copy() {
 fn an_error_at_a_change_leaves_the_target_as_it_was_or_with_the_whole_copy() {
     sweep(mixed);
 }
+
+/// The same within one store, where the copy has new ids and stands beside its source.
+#[test]
+fn a_kill_within_a_store_leaves_it_as_it_was_or_with_the_whole_copy() {
+    let folder = Folder::new();
+    let pristine = store(&folder, "3.17.2");
+    let before = dump(&pristine);
+    let rows_of = |path: &std::path::Path, id: i64| {
+        content(path, id).into_iter().map(|(table, rows)| (table, rows.len())).collect::<Vec<_>>()
+    };
+    let wanted = rows_of(&pristine, 1);
+    let shim = Shim::new();
+    let run = |at: usize| {
+        let place = Folder::new();
+        let path = place.copy_of(&pristine, "store.db");
+        let job = Job {
+            source: path.clone(),
+            experiment: 1,
+            target: None,
+            skip: false,
+            busy_timeout: Duration::from_secs(30),
+        };
+        let (outcome, noted) = shim.run(job.command(), path.parent().unwrap(), at, KILL, outcome);
+        (outcome, noted, path, place)
+    };
+    let (undisturbed, noted, ..) = run(0);
+    assert!(matches!(undisturbed, Outcome::Done { .. }), "{undisturbed:?}");
+    let changes: usize = noted.parse().unwrap();
+    let (mut as_before, mut whole) = (0, 0);
+    for at in points(changes).step_by(12) {
+        let (outcome, noted, path, _place) = run(at);
+        let what = format!("kill at {at} of {changes} ({noted}): {outcome:?}");
+        assert!(matches!(outcome, Outcome::Killed | Outcome::Done { .. }), "{what}");
+        let copies = integer(&path, "SELECT count(*) FROM experiments WHERE name = 'vision (2)'");
+        if copies == 1 {
+            let id = integer(&path, "SELECT max(experiment_id) FROM experiments");
+            assert_eq!((rows_of(&path, id), rows_of(&path, 1)), (wanted.clone(), wanted.clone()), "{what}");
+            assert!(open(&path).validate(ValidateOptions::default()).unwrap().passed(), "{what}");
+            whole += 1;
+        } else {
+            assert_eq!(dump(&path), before, "{what}");
+            as_before += 1;
+        }
+        assert_eq!(text(&path, "PRAGMA integrity_check"), "ok", "{what}");
+    }
+    println!("{changes} changes: {as_before} as before, {whole} whole");
+    assert!(as_before > 0);
+}

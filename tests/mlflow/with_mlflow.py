@@ -2,7 +2,8 @@
 
 Makes a store with the package, has an experiment of it copied into another store that the package made, and asks MLflow's own client about both: it
 has to read the same. Then MLflow logs on into the copy, upgrades the store and purges in it, which would fail on a store that it does not understand.
-And a snapshot that was made before an upgrade has to bring the store back.
+Two processes log into source and target meanwhile. All of it with a SQLite file as the target, and schemas of MariaDB and PostgreSQL (servers.py). And a
+snapshot that was made before an upgrade has to bring the store back.
 """
 
 import math
@@ -12,6 +13,9 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+
+import servers
+import sqlalchemy
 
 command = os.path.abspath(sys.argv[1])
 here = os.path.dirname(os.path.abspath(__file__))
@@ -40,20 +44,8 @@ def mlflow(*words):
     return run(sys.executable, "-m", "mlflow", *words)
 
 
-run(sys.executable, os.path.join(here, "../data/mlflow/make.py"), "laptop.db")
-mlflow("db", "upgrade", "sqlite:///team.db")
-before = open("laptop.db", "rb").read()
-print(expmig("migrate", "laptop.db", "--experiment", "1", "--to", "team.db"))
-check(open("laptop.db", "rb").read() == before, "the source stays byte for byte what it was")
-
 from mlflow.entities import ViewType
 from mlflow.tracking import MlflowClient
-
-here_client, there_client = MlflowClient("sqlite:///laptop.db"), MlflowClient("sqlite:///team.db")
-source = here_client.get_experiment_by_name("vision")
-copy = there_client.get_experiment_by_name("vision")
-for field in ["name", "artifact_location", "lifecycle_stage", "creation_time", "last_update_time", "tags"]:
-    check(getattr(source, field) == getattr(copy, field), "the experiment's " + field)
 
 
 def number(value):
@@ -75,21 +67,11 @@ def runs(client, experiment):
     return found
 
 
-ours, theirs = runs(here_client, source.experiment_id), runs(there_client, copy.experiment_id)
-check(len(ours) == 9 and ours.keys() == theirs.keys(), "the same runs: %d and %d" % (len(ours), len(theirs)))
-for run_id in ours:
-    for what, mine, other in zip(["info", "metrics", "histories", "params", "tags", "datasets", "models"], ours[run_id], theirs[run_id]):
-        check(mine == other, "%s of %s: %r and %r" % (what, run_id, mine, other))
-
-
 def models(client, experiment):
     return {
         m.model_id: (m.name, m.status, m.params, m.tags, m.source_run_id, sorted((x.key, x.value, x.step, x.run_id) for x in m.metrics or []))
         for m in client.search_logged_models([experiment])
     }
-
-
-check(models(here_client, source.experiment_id) == models(there_client, copy.experiment_id), "the same logged models")
 
 
 def traces(client, experiment):
@@ -101,30 +83,125 @@ def traces(client, experiment):
     return found
 
 
-ours, theirs = traces(here_client, source.experiment_id), traces(there_client, copy.experiment_id)
-check(len(ours) == 3 and ours == theirs, "the same traces: %r and %r" % (ours, theirs))
+def same(one, other, where):
+    check(one.keys() == other.keys(), "the same runs in %s: %d and %d" % (where, len(one), len(other)))
+    for run_id in one:
+        for what, mine, theirs in zip(["info", "metrics", "histories", "params", "tags", "datasets", "models"], one[run_id], other[run_id]):
+            check(mine == theirs, "%s of %s in %s: %r and %r" % (what, run_id, where, mine, theirs))
 
-# MLflow goes on in the copy: the latest point is the latest, and a lower step does not take its place.
-going = [one for one in there_client.search_runs([copy.experiment_id]) if one.info.status == "RUNNING"][0].info.run_id
-latest = there_client.get_run(going).data.metrics["loss"]
-there_client.log_metric(going, "loss", 9.0, step=0)
-check(there_client.get_run(going).data.metrics["loss"] == latest, "a lower step is not the latest")
-there_client.log_metric(going, "loss", 8.0, step=50)
-check(there_client.get_run(going).data.metrics["loss"] == 8.0, "a higher step is the latest")
-there_client.set_terminated(going)
-new = there_client.create_experiment("afterwards")
-check(int(new) == int(copy.experiment_id) + 1, "the next experiment gets the next id")
-there_client.create_run(new)
-mlflow("db", "upgrade", "sqlite:///team.db")
-# Where artifacts are behind a server, gc has to ask it.
-team = sqlite3.connect("team.db")
-with team:
-    team.execute("UPDATE runs SET artifact_uri = ? WHERE lifecycle_stage = 'deleted'", (os.path.join(folder, "nothing"),))
-team.close()
-mlflow("gc", "--backend-store-uri", "sqlite:///team.db", "--tracking-uri", "sqlite:///team.db", "--artifacts-destination", folder)
-left = [one.info.run_id for one in there_client.search_runs([copy.experiment_id], run_view_type=ViewType.ALL)]
-check(len(left) == 8, "gc purges the deleted run of the copy, and no other: %d" % len(left))
-expmig("validate", "team.db")
+
+def copied_into(store, url, laptop):
+    """Copies an experiment into a store, whose URL is one to MLflow and one to expmig, and lets MLflow look and go on."""
+    mlflow("db", "upgrade", store)
+    before = open(laptop, "rb").read()
+    print(expmig("migrate", laptop, "--experiment", "1", "--to", url))
+    check(open(laptop, "rb").read() == before, "the source stays byte for byte what it was")
+    here_client, there_client = MlflowClient("sqlite:///" + laptop), MlflowClient(store)
+    source, copy = here_client.get_experiment_by_name("vision"), there_client.get_experiment_by_name("vision")
+    for field in ["name", "artifact_location", "lifecycle_stage", "creation_time", "last_update_time", "tags"]:
+        check(getattr(source, field) == getattr(copy, field), "the experiment's " + field)
+    ours, theirs = runs(here_client, source.experiment_id), runs(there_client, copy.experiment_id)
+    check(len(ours) == 9, "nine runs: %d" % len(ours))
+    same(ours, theirs, url)
+    check(models(here_client, source.experiment_id) == models(there_client, copy.experiment_id), "the same logged models")
+    ours, theirs = traces(here_client, source.experiment_id), traces(there_client, copy.experiment_id)
+    check(len(ours) == 3 and ours == theirs, "the same traces: %r and %r" % (ours, theirs))
+
+    # A copy beside it: other ids, and all else the same.
+    expmig("migrate", url, "--experiment", copy.experiment_id)
+    second = there_client.get_experiment_by_name("vision (2)")
+    first, other = runs(there_client, copy.experiment_id), runs(there_client, second.experiment_id)
+    check(len(other) == 9 and not first.keys() & other.keys(), "nine other runs")
+    check(sorted(repr(one[:4]) for one in first.values()) == sorted(repr(one[:4]) for one in other.values()), "of the same content")
+    parents = [one[4]["mlflow.parentRunId"] for one in other.values() if "mlflow.parentRunId" in one[4]]
+    check(len(parents) == 5 and set(parents) <= other.keys(), "nested in each other")
+    spans = [span for one in traces(there_client, second.experiment_id).items() for span in one[1][3] if span[7] != one[0]]
+    check(len(traces(there_client, second.experiment_id)) == 3 and not spans, "spans that know their trace")
+
+    # MLflow goes on in the copy: the latest point is the latest, and a lower step does not take its place.
+    going = [one for one in there_client.search_runs([copy.experiment_id]) if one.info.status == "RUNNING"][0].info.run_id
+    latest = there_client.get_run(going).data.metrics["loss"]
+    there_client.log_metric(going, "loss", 9.0, step=0)
+    check(there_client.get_run(going).data.metrics["loss"] == latest, "a lower step is not the latest")
+    there_client.log_metric(going, "loss", 8.0, step=50)
+    check(there_client.get_run(going).data.metrics["loss"] == 8.0, "a higher step is the latest")
+    there_client.set_terminated(going)
+    new = there_client.create_experiment("afterwards")
+    check(int(new) > int(second.experiment_id), "the next experiment gets an id of its own")
+    there_client.create_run(new)
+    mlflow("db", "upgrade", store)
+    # Where artifacts are behind a server, gc has to ask it.
+    engine = sqlalchemy.create_engine(store)
+    with engine.begin() as connection:
+        nothing = {"uri": os.path.join(folder, "nothing")}
+        connection.execute(sqlalchemy.text("UPDATE runs SET artifact_uri = :uri WHERE lifecycle_stage = 'deleted'"), nothing)
+    engine.dispose()
+    mlflow("gc", "--backend-store-uri", store, "--tracking-uri", store, "--artifacts-destination", folder)
+    left = [one.info.run_id for one in there_client.search_runs([copy.experiment_id], run_view_type=ViewType.ALL)]
+    check(len(left) == 8, "gc purges the deleted run of the copy, and no other: %d" % len(left))
+    expmig("validate", url)
+
+
+LOGGER = """
+import sys, time
+from mlflow.tracking import MlflowClient
+client = MlflowClient(sys.argv[1])
+run = client.create_run(sys.argv[2]).info.run_id
+print("ready", flush=True)
+step, until = 0, None
+while until is None or time.time() < until:
+    client.log_metric(run, "beside", float(step), step=step)
+    step += 1
+    # A file has one lock, which somebody who never rests gives to nobody.
+    time.sleep(0.05)
+    if until is None and sys.argv[3] and __import__("os").path.exists(sys.argv[3]):
+        until = time.time() + 0.5
+print(step, run, flush=True)
+"""
+
+
+def with_loggers(store, url):
+    """Two processes of MLflow's log into the source and into the target while an experiment is copied: both lose nothing."""
+    shutil.copy("whole.db", "busy.db")
+    stop = os.path.join(folder, "stop")
+    if os.path.exists(stop):
+        os.remove(stop)
+    words = [sys.executable, "-c", LOGGER]
+    loggers = [
+        subprocess.Popen([*words, uri, experiment, stop], stdout=subprocess.PIPE, universal_newlines=True)
+        for uri, experiment in [("sqlite:///busy.db", "2"), (store, "0")]
+    ]
+    for logger in loggers:
+        check(logger.stdout.readline() == "ready\n", "a logger begins")
+    expmig("migrate", "busy.db", "--experiment", "2", "--to", url)
+    open(stop, "w").close()
+    for logger, uri in zip(loggers, ["sqlite:///busy.db", store]):
+        steps, run_id = logger.stdout.readline().split()
+        check(logger.wait() == 0, "a logger ends well")
+        history = MlflowClient(uri).get_metric_history(run_id, "beside")
+        check(len(history) == int(steps), "all %s points of %s are there: %d" % (steps, uri, len(history)))
+    copy = MlflowClient(store).get_experiment_by_name("text")
+    expmig("validate", url, "--experiment", copy.experiment_id)
+    before = runs(MlflowClient("sqlite:///whole.db"), "2")
+    after = {key: one for key, one in runs(MlflowClient(store), copy.experiment_id).items() if key in before}
+    same(before, after, url)
+
+
+run(sys.executable, os.path.join(here, "../data/mlflow/make.py"), "laptop.db")
+# Servers have no steps that are fractions.
+shutil.copy("laptop.db", "whole.db")
+whole = sqlite3.connect("whole.db")
+with whole:
+    for table in ["metrics", "latest_metrics"]:
+        whole.execute("DELETE FROM %s WHERE typeof(step) = 'real' OR typeof(timestamp) = 'real'" % table)
+whole.close()
+copied_into("sqlite:///team.db", "team.db", "laptop.db")
+with_loggers("sqlite:///team.db", "team.db")
+for name, make in servers.SERVERS:
+    with make(folder) as (store, url):
+        copied_into(store, url, "whole.db")
+        with_loggers(store, url)
+        print("so it is on " + name)
 
 # A store of an earlier version, kept before an upgrade.
 for name in ["1.30.1", "2.22.5", "3.5.1"]:

@@ -30,6 +30,20 @@ enum class duplicates : std::int32_t {
     error = EXPMIG_DUPLICATE_ERROR,
 };
 
+/** What to do with a row of MLflow's whose id the target has already. */
+enum class conflicts : std::int32_t {
+    error = EXPMIG_CONFLICT_ERROR,
+    skip = EXPMIG_CONFLICT_SKIP,
+    make_new = EXPMIG_CONFLICT_NEW,
+};
+
+/** What to do with a name of MLflow's that an experiment of the target has already. */
+enum class taken_names : std::int32_t {
+    suffix = EXPMIG_NAME_SUFFIX,
+    error = EXPMIG_NAME_ERROR,
+    append = EXPMIG_NAME_APPEND,
+};
+
 enum class log_level : std::int32_t {
     off = EXPMIG_LOG_OFF,
     error = EXPMIG_LOG_ERROR,
@@ -118,6 +132,12 @@ struct migrate_options {
     std::optional<std::string> transformation_rules{};
     progress_callback on_progress{};
     const cancel_token *cancel = nullptr;
+    conflicts on_conflict = conflicts::error;
+    taken_names on_name = taken_names::suffix;
+    std::optional<std::string> workspace{};
+    /** Locations of artifacts that begin with the first begin with the second in the copy. Both, or neither. */
+    std::optional<std::string> artifacts_from{};
+    std::optional<std::string> artifacts_to{};
 };
 
 /** Which metrics a transformation looks at. Absent: all; an empty list: none. */
@@ -344,7 +364,8 @@ private:
 class migrate_arguments {
 public:
     migrate_arguments(const migrate_options &from, call &call)
-        : title_prefix_(from.title_prefix), rules_(from.transformation_rules) {
+        : title_prefix_(from.title_prefix), rules_(from.transformation_rules), workspace_(from.workspace),
+          artifacts_from_(from.artifacts_from), artifacts_to_(from.artifacts_to) {
         options_.flags = flag(from.allow_lossy, EXPMIG_MIGRATE_ALLOW_LOSSY) |
                          flag(from.add_columns, EXPMIG_MIGRATE_ADD_COLUMNS) | flag(from.snapshot, EXPMIG_MIGRATE_SNAPSHOT);
         options_.strategy = static_cast<std::int32_t>(from.strategy);
@@ -353,13 +374,18 @@ public:
         assign(options_.batch_size, from.batch_size);
         options_.title_prefix = title_prefix_.get();
         options_.transformation_rules = rules_.get();
+        options_.on_conflict = static_cast<std::int32_t>(from.on_conflict);
+        options_.on_name = static_cast<std::int32_t>(from.on_name);
+        options_.workspace = workspace_.get();
+        options_.artifacts_from = artifacts_from_.get();
+        options_.artifacts_to = artifacts_to_.get();
         call.watch(options_, from);
     }
 
     const expmig_migrate_options *get() const noexcept { return &options_; }
 
 private:
-    optional_c_text title_prefix_, rules_;
+    optional_c_text title_prefix_, rules_, workspace_, artifacts_from_, artifacts_to_;
     expmig_migrate_options options_ = defaults<expmig_migrate_options, expmig_migrate_options_init>();
 };
 

@@ -20,6 +20,8 @@ STRATEGIES = {
     "conservative": c.EXPMIG_STRATEGY_CONSERVATIVE, "balanced": c.EXPMIG_STRATEGY_BALANCED, "aggressive": c.EXPMIG_STRATEGY_AGGRESSIVE,
 }
 DUPLICATES = {"copy": c.EXPMIG_DUPLICATE_COPY, "skip": c.EXPMIG_DUPLICATE_SKIP, "error": c.EXPMIG_DUPLICATE_ERROR}
+CONFLICTS = {"error": c.EXPMIG_CONFLICT_ERROR, "skip": c.EXPMIG_CONFLICT_SKIP, "new": c.EXPMIG_CONFLICT_NEW}
+NAMES = {"suffix": c.EXPMIG_NAME_SUFFIX, "error": c.EXPMIG_NAME_ERROR, "append": c.EXPMIG_NAME_APPEND}
 MISFITS = {"error": c.EXPMIG_MISFIT_ERROR, "column": c.EXPMIG_MISFIT_COLUMN}
 LEVELS = {"results": c.EXPMIG_LEVEL_RESULTS, "epochs": c.EXPMIG_LEVEL_EPOCHS, "batches": c.EXPMIG_LEVEL_BATCHES}
 SECTIONS = {
@@ -384,7 +386,8 @@ class Manager:
 
 def migrate_options(
     call: Call, *, target_experiment_id: int | None, strategy: str, on_duplicate: str, batch_size: int, title_prefix: str | None,
-    transformation_rules: str | None, allow_lossy: bool, add_columns: bool, create_snapshot: bool,
+    transformation_rules: str | None, allow_lossy: bool, add_columns: bool, create_snapshot: bool, on_conflict: str, on_name: str,
+    workspace: str | None, artifacts_from: str | None, artifacts_to: str | None,
 ) -> Any:
     into = None if target_experiment_id is None else pointer(c_int64(integer(target_experiment_id, "target_experiment_id")))
     return call.options(
@@ -395,6 +398,11 @@ def migrate_options(
         batch_size=integer(batch_size, "batch_size"),
         title_prefix=optional_text(title_prefix, "title_prefix"),
         transformation_rules=optional_text(transformation_rules, "transformation_rules"),
+        on_conflict=chosen(CONFLICTS, on_conflict, "on_conflict"),
+        on_name=chosen(NAMES, on_name, "on_name"),
+        workspace=optional_text(workspace, "workspace"),
+        artifacts_from=optional_text(artifacts_from, "artifacts_from"),
+        artifacts_to=optional_text(artifacts_to, "artifacts_to"),
         flags=flags(
             (allow_lossy, c.EXPMIG_MIGRATE_ALLOW_LOSSY), (add_columns, c.EXPMIG_MIGRATE_ADD_COLUMNS),
             (create_snapshot, c.EXPMIG_MIGRATE_SNAPSHOT),

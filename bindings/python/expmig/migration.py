@@ -139,6 +139,10 @@ class DataMigrationManager:
         create_snapshot: bool = False,
         allow_lossy: bool = False,
         add_columns: bool = False,
+        on_conflict: str = "error",
+        on_name: str = "suffix",
+        workspace: Optional[str] = None,
+        artifacts: Optional[Tuple[str, str]] = None,
         cancel: Any = None,
         progress: bool = False,
     ) -> MigrationResult:
@@ -152,12 +156,17 @@ class DataMigrationManager:
         ``allow_lossy``: let values change, or be left out, where the target cannot hold them; the result lists them. ``add_columns``: add
         the extra columns that the target lacks.
 
+        Of MLflow's stores (docs/mlflow.md): ``on_conflict``: a run, model, trace, ... whose id the target has is an "error", left as it is there
+        ("skip", if the content is equal), or gets a "new" id in the copy. ``on_name``: if the target has an experiment of the name, the copy gets a
+        "suffix", the call raises an "error", or the rows "append" to it. ``workspace``: that of the copy. ``artifacts``: locations of artifacts
+        that begin with the first text begin with the second in the copy.
+
         Raises ValidationError if defects of the data stop the migration, and DataMigrationError for other failures. Then nothing was
         changed.
         """
         source, into, asked = self._migration(
             source_experiment_id, source_id, target, target_experiment_id, strategy, transformation_rules, batch_size, on_duplicate,
-            title_prefix, create_snapshot, allow_lossy, add_columns,
+            title_prefix, create_snapshot, allow_lossy, add_columns, on_conflict, on_name, workspace, artifacts,
         )
         return MigrationResult.of(self._engine.manager.migrate(source, into, self._job(progress_callback, cancel, progress), **asked))
 
@@ -175,6 +184,10 @@ class DataMigrationManager:
         create_snapshot: bool = False,
         allow_lossy: bool = False,
         add_columns: bool = False,
+        on_conflict: str = "error",
+        on_name: str = "suffix",
+        workspace: Optional[str] = None,
+        artifacts: Optional[Tuple[str, str]] = None,
         cancel: Any = None,
         progress: bool = False,
     ) -> Dict[str, Any]:
@@ -182,7 +195,7 @@ class DataMigrationManager:
         values that do not fit, duplicates, digests, space (docs/json-documents.md, "expmig.plan/1")."""
         source, into, asked = self._migration(
             source_experiment_id, source_id, target, target_experiment_id, strategy, None, 1000, on_duplicate, title_prefix,
-            create_snapshot, allow_lossy, add_columns,
+            create_snapshot, allow_lossy, add_columns, on_conflict, on_name, workspace, artifacts,
         )
         return Plan(self._engine.manager.plan(source, into, self._job(progress_callback, cancel, progress), **asked))
 
@@ -428,7 +441,8 @@ class DataMigrationManager:
 
     def _migration(
         self, source_experiment_id: Any, source_id: Any, target: Any, target_experiment_id: Any, strategy: Any, rules: Any, batch_size: int,
-        on_duplicate: str, title_prefix: Optional[str], create_snapshot: bool, allow_lossy: bool, add_columns: bool,
+        on_duplicate: str, title_prefix: Optional[str], create_snapshot: bool, allow_lossy: bool, add_columns: bool, on_conflict: str,
+        on_name: str, workspace: Optional[str], artifacts: Optional[Tuple[str, str]],
     ) -> tuple[int, Any, Dict[str, Any]]:
         if (source_experiment_id is None) == (source_id is None):
             raise TypeError("give either source_experiment_id or source_id, which mean the same")
@@ -442,6 +456,11 @@ class DataMigrationManager:
             "allow_lossy": allow_lossy,
             "add_columns": add_columns,
             "create_snapshot": create_snapshot,
+            "on_conflict": on_conflict,
+            "on_name": on_name,
+            "workspace": workspace,
+            "artifacts_from": None if artifacts is None else artifacts[0],
+            "artifacts_to": None if artifacts is None else artifacts[1],
         }
 
     def _together(self, other: Any) -> Any:

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use expmig::{OnDuplicate, Strategy};
+use expmig::{OnConflict, OnDuplicate, OnName, Strategy};
 
 /// Copies, checks and backs up machine-learning experiments in tracking databases.
 ///
@@ -191,6 +191,21 @@ pub struct Migrate {
     /// Text to put before the titles of the copies
     #[arg(long, value_name = "TEXT")]
     pub title_prefix: Option<String>,
+    /// MLflow: what to do with a run, model, trace, ... whose id the target has already
+    #[arg(long, value_name = "WHAT", default_value = "error")]
+    pub on_conflict: Conflict,
+    /// MLflow: what to do if the target has an experiment of the name already
+    #[arg(long, value_name = "WHAT", default_value = "suffix")]
+    pub on_name: NameTaken,
+    /// MLflow: the workspace of the copies [default: that of the source]
+    #[arg(long, value_name = "NAME")]
+    pub workspace: Option<String>,
+    /// MLflow: locations of artifacts that begin so ...
+    #[arg(long, value_name = "PREFIX", requires = "artifacts_to")]
+    pub artifacts_from: Option<String>,
+    /// ... begin so in the copies; the files are not moved
+    #[arg(long, value_name = "PREFIX", requires = "artifacts_from")]
+    pub artifacts_to: Option<String>,
     /// Add the extra columns that the target's tables do not have
     #[arg(long)]
     pub add_columns: bool,
@@ -425,6 +440,46 @@ pub enum Duplicate {
     Skip,
     /// Fail
     Error,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Conflict {
+    /// Fail
+    Error,
+    /// Leave what has the same content in the experiment that is appended to
+    Skip,
+    /// Give the copy a new id
+    New,
+}
+
+impl From<Conflict> for OnConflict {
+    fn from(name: Conflict) -> OnConflict {
+        match name {
+            Conflict::Error => OnConflict::Error,
+            Conflict::Skip => OnConflict::Skip,
+            Conflict::New => OnConflict::New,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum NameTaken {
+    /// Put " (2)" and so on behind that of the copy
+    Suffix,
+    /// Fail
+    Error,
+    /// Add the rows to that experiment
+    Append,
+}
+
+impl From<NameTaken> for OnName {
+    fn from(name: NameTaken) -> OnName {
+        match name {
+            NameTaken::Suffix => OnName::Suffix,
+            NameTaken::Error => OnName::Error,
+            NameTaken::Append => OnName::Append,
+        }
+    }
 }
 
 impl From<Duplicate> for OnDuplicate {

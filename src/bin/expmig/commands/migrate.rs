@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use expmig::{Database, Manager, MigrateOptions, MigrationResult};
+use expmig::{Database, Manager, MigrateOptions, MigrationResult, TextKeyOptions};
 use serde_json::{Value as Json, json};
 
 use super::look::{experiments, unlikely, warnings};
@@ -21,6 +21,12 @@ fn options(session: &Session, arguments: &Migrate, rules: Option<&String>) -> Mi
         create_snapshot: arguments.snapshot,
         title_prefix: arguments.title_prefix.clone(),
         transformation_rules: rules.cloned(),
+        text_keys: TextKeyOptions {
+            on_conflict: arguments.on_conflict.into(),
+            on_name: arguments.on_name.into(),
+            workspace: arguments.workspace.clone(),
+            artifacts: arguments.artifacts_from.clone().zip(arguments.artifacts_to.clone()),
+        },
         progress: session.progress(),
         cancel: Some(session.cancel()),
         ..MigrateOptions::default()
