@@ -165,6 +165,7 @@ large: export CARGO_PROFILE_RELEASE_CODEGEN_UNITS = 16
 large:
 	failed=0; \
 	$(CARGO) test --release --locked --no-fail-fast --test database --test hosts --test migration --test report --test servers -- --ignored --nocapture || failed=1; \
+	$(CARGO) test --release --locked --no-fail-fast --lib readers:: -- --ignored --nocapture || failed=1; \
 	EXPMIG_FAULTS=67 $(CARGO) test --release --locked --no-fail-fast --test hosts servers:: || failed=1; \
 	$(CARGO) build --locked $(FEATURES) && (cd tests/python && EXPMIG_INTERRUPTS=200 $(PYTHON) -W error -m unittest \
 	    test_command.Command.test_ctrl_c_at_any_moment_leaves_the_target_as_it_was_or_everything_done) || failed=1; \
@@ -172,7 +173,7 @@ large:
 
 # Sanitizers need a nightly compiler, or a stable one that is told to be one.
 FUZZ_SECONDS ?= 600
-FUZZ_TARGETS = import rules manifest url json literal pages
+FUZZ_TARGETS = import rules manifest url json literal pages tensorboard wandb
 fuzz:
 	for target in $(FUZZ_TARGETS); do \
 	    mkdir -p fuzz/corpus/$$target fuzz/seeds/$$target || exit 1; \

@@ -24,6 +24,8 @@ const SECTIONS: &[&str] = &[
     "export",
     "import",
     "import_result",
+    "bring_in",
+    "bring_in_result",
     "report_html",
     "check",
     "transformation",

@@ -403,6 +403,62 @@ struct ArrowArrayStream {
 #define EXPMIG_IMPORT_ALLOW_LOSSY 16
 
 /**
+ * Put runs into the experiment of the same name, if the database has one. Without this flag they get an experiment of their own, with " (2)" behind its
+ * name.
+ */
+#define EXPMIG_BRING_IN_APPEND 1
+
+/**
+ * Leave a run out if the database has another run of the same id. Without this flag that is EXPMIG_ALREADY_EXISTS.
+ */
+#define EXPMIG_BRING_IN_SKIP_TAKEN 2
+
+/**
+ * Leave out what the database has no place for, if no file is given for it. Without this flag that is EXPMIG_LOSSY.
+ */
+#define EXPMIG_BRING_IN_LEAVE_OUT 4
+
+/**
+ * Bring along the names of hosts, users and programs, and console lines.
+ */
+#define EXPMIG_BRING_IN_MACHINE 8
+
+/**
+ * Of a TensorBoard log, bring in only the points that TensorBoard's server would show after a restart.
+ */
+#define EXPMIG_BRING_IN_SERVER_VIEW 16
+
+/**
+ * Take runs of which the source does not say that they have ended for ended.
+ */
+#define EXPMIG_BRING_IN_ENDED 32
+
+/**
+ * Of an account: what was read, which is the sum of the others.
+ */
+#define EXPMIG_ACCOUNT_READ 0
+
+/**
+ * Of an account: what was stored.
+ */
+#define EXPMIG_ACCOUNT_STORED 1
+
+/**
+ * Of an account: what was folded into something else by a rule.
+ */
+#define EXPMIG_ACCOUNT_FOLDED 2
+
+/**
+ * Of an account: what was kept in the sidecar.
+ */
+#define EXPMIG_ACCOUNT_SIDECAR 3
+
+/**
+ * Of an account: what was refused, or left out.
+ */
+#define EXPMIG_ACCOUNT_REFUSED 4
+
+/**
  * Replace an existing file of that name.
  */
 #define EXPMIG_REPORT_HTML_REPLACE 1
@@ -466,6 +522,12 @@ struct ArrowArrayStream {
  * All of them.
  */
 #define EXPMIG_LEVEL_ALL 7
+
+/**
+ * What became of runs that were brought in, or what would. Immutable; may be read from any thread. Free it with expmig_brought_free. Texts are UTF-8 and
+ * live as long as the result.
+ */
+typedef struct expmig_brought expmig_brought;
 
 /**
  * Asks running calls to stop. One token can be given to any number of calls. Free it with expmig_cancel_free; calls that
@@ -1140,6 +1202,52 @@ typedef struct expmig_import_options {
  * handles of the running call.
  */
 typedef int32_t (*expmig_read_fn)(void *buffer, size_t capacity, size_t *length, void *user_data);
+
+/**
+ * What a caller can ask. Fill with expmig_bring_in_options_init.
+ */
+typedef struct expmig_bring_in_options {
+    /**
+     * Size of this struct in bytes.
+     */
+    uint32_t struct_size;
+    /**
+     * EXPMIG_BRING_IN_APPEND and so on, or'ed; default 0.
+     */
+    uint32_t flags;
+    /**
+     * The reader (docs/bring-in.md): "mlflow-files", "tensorboard", "wandb"; NULL to find out from the files.
+     */
+    const char *kind;
+    /**
+     * The name of the experiment; NULL for the one that the source gives.
+     */
+    const char *experiment;
+    /**
+     * The user of runs that do not say one; NULL for "unknown".
+     */
+    const char *user;
+    /**
+     * A new file for what the database has no place for, as JSON lines; NULL for none.
+     */
+    const char *sidecar;
+    /**
+     * The folder for the scratch database; NULL for the system's.
+     */
+    const char *temp_dir;
+    /**
+     * Receives progress; NULL for none. The total is not known.
+     */
+    expmig_progress_fn progress_fn;
+    /**
+     * Passed to `progress_fn`.
+     */
+    void *progress_user_data;
+    /**
+     * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
+     */
+    const struct expmig_cancel *cancel;
+} expmig_bring_in_options;
 
 /**
  * What a caller can ask of a page. Fill with expmig_report_html_options_init.
@@ -3051,6 +3159,170 @@ const char *expmig_import_to_json(const struct expmig_import *result);
  * Frees a result and all that was borrowed from it. NULL is fine. Since 0.1.0.
  */
 EXPMIG_API void expmig_import_free(struct expmig_import *result);
+
+/**
+ * Fills in the defaults. `size` is sizeof(expmig_bring_in_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_bring_in_options_init(struct expmig_bring_in_options *options,
+                                           size_t size);
+
+/**
+ * Brings the runs of a file or folder that another tracker wrote into the manager's database, a SQLite store of MLflow (docs/bring-in.md), in one
+ * transaction: a failure, a cancel or a crash leaves the database as it was. What was written is read back and compared. Everything that was
+ * read is accounted for. What the database has already is left as it is, so that the call can be repeated. The source is only read.
+ *
+ * `path`: of the file or folder, UTF-8.
+ * `options`: NULL for the defaults.
+ * `result`: receives what was done; the caller frees it with expmig_brought_free.
+ *
+ * Returns EXPMIG_NOT_FOUND if there is nothing, EXPMIG_UNSUPPORTED if no reader knows what is there, or the database is none into which runs can be
+ * brought, EXPMIG_CORRUPT if the source cannot be read, EXPMIG_ALREADY_EXISTS if ids or the sidecar are taken, EXPMIG_LOSSY or EXPMIG_CONSTRAINT if
+ * the database has no place for values, EXPMIG_MISMATCH, EXPMIG_BUSY, EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_INVALID_ARGUMENT, EXPMIG_IO.
+ * Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_bring_in(const struct expmig_manager *manager,
+                              const char *path,
+                              const struct expmig_bring_in_options *options,
+                              struct expmig_brought **result,
+                              struct expmig_error **error);
+
+/**
+ * Says what expmig_bring_in would do. Writes nothing, and makes no sidecar; what has no place is counted, and is no error.
+ *
+ * Parameters and statuses as for expmig_bring_in. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_bring_in_plan(const struct expmig_manager *manager,
+                                   const char *path,
+                                   const struct expmig_bring_in_options *options,
+                                   struct expmig_brought **result,
+                                   struct expmig_error **error);
+
+/**
+ * The reader that read the source: "mlflow-files", "tensorboard", "wandb". Borrowed from the result; NULL for NULL. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_brought_kind(const struct expmig_brought *result);
+
+/**
+ * 1 if nothing was written, because the result is of expmig_bring_in_plan, else 0. Since 0.1.0.
+ */
+EXPMIG_API int32_t expmig_brought_planned(const struct expmig_brought *result);
+
+/**
+ * How many experiments the source has. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_brought_experiment_count(const struct expmig_brought *result);
+
+/**
+ * The id that an experiment has in the database. `index` counts from 0. 0 if there is no such experiment. Since 0.1.0.
+ */
+EXPMIG_API int64_t expmig_brought_experiment_id(const struct expmig_brought *result, size_t index);
+
+/**
+ * The name that an experiment has in the database. Borrowed from the result; NULL if there is no such experiment. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_brought_experiment_name(const struct expmig_brought *result,
+                                           size_t index);
+
+/**
+ * The name that an experiment has in the source. Borrowed from the result; NULL if there is no such experiment. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_brought_experiment_source_name(const struct expmig_brought *result,
+                                                  size_t index);
+
+/**
+ * 1 if the database had the experiment already, else 0. Since 0.1.0.
+ */
+EXPMIG_API int32_t expmig_brought_experiment_was_there(const struct expmig_brought *result, size_t index);
+
+/**
+ * How many runs of an experiment the source has. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_brought_experiment_run_count(const struct expmig_brought *result, size_t index);
+
+/**
+ * How many runs the source has. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_brought_run_count(const struct expmig_brought *result);
+
+/**
+ * How many of them the database did not have. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_brought_new_run_count(const struct expmig_brought *result);
+
+/**
+ * How many rows, of all tables, are new in the database. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_brought_rows_new(const struct expmig_brought *result);
+
+/**
+ * How many rows took the place of what an earlier call had brought in of a run that went on. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_brought_rows_changed(const struct expmig_brought *result);
+
+/**
+ * A number of the account of the points of metrics: `which` is EXPMIG_ACCOUNT_READ and so on. What was read is the sum of the others. 0 for another
+ * `which`. Since 0.1.0.
+ */
+EXPMIG_API
+uint64_t expmig_brought_points(const struct expmig_brought *result,
+                               int32_t which);
+
+/**
+ * A number of the account of everything else that has a value, as expmig_brought_points. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_brought_values(const struct expmig_brought *result, int32_t which);
+
+/**
+ * How many values the database has no place for, and no sidecar was given. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_brought_without_place(const struct expmig_brought *result);
+
+/**
+ * How many sources (files, or folders of runs) break off in the middle of a record. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_brought_torn_count(const struct expmig_brought *result);
+
+/**
+ * How many sources do not say that they are complete. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_brought_unfinished_count(const struct expmig_brought *result);
+
+/**
+ * How many warnings there are. Since 0.1.0.
+ */
+EXPMIG_API size_t expmig_brought_warning_count(const struct expmig_brought *result);
+
+/**
+ * A warning, one line. `index` counts from 0. Borrowed from the result; NULL if there is no such warning. Since 0.1.0.
+ */
+EXPMIG_API const char *expmig_brought_warning_at(const struct expmig_brought *result, size_t index);
+
+/**
+ * How long the call took, in nanoseconds. Since 0.1.0.
+ */
+EXPMIG_API uint64_t expmig_brought_duration_ns(const struct expmig_brought *result);
+
+/**
+ * The whole result as a JSON object, schema "expmig.bring_in/1": with the account of each source, by rule, and what became of the rows of each table.
+ * Borrowed from the result. Never NULL. Since 0.1.0.
+ */
+EXPMIG_API
+const char *expmig_brought_to_json(const struct expmig_brought *result);
+
+/**
+ * Frees a result and all that was borrowed from it. NULL is fine. Since 0.1.0.
+ */
+EXPMIG_API void expmig_brought_free(struct expmig_brought *result);
 
 /**
  * Fills in the defaults. `size` is sizeof(expmig_report_html_options). Returns EXPMIG_INVALID_ARGUMENT for NULL or an impossible size.

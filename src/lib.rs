@@ -65,6 +65,7 @@ mod random;
 #[doc(hidden)]
 pub mod fuzzing {
     pub use crate::database::any_damage::{pages, whole};
+    pub use crate::readers::any_input::reads;
     pub use crate::values::any_text::{json, python_literal};
 }
 

@@ -64,6 +64,17 @@ export const constants: {
     readonly EXPMIG_IMPORT_ADD_COLUMNS: 4;
     readonly EXPMIG_IMPORT_ALLOW_UNLINKED: 8;
     readonly EXPMIG_IMPORT_ALLOW_LOSSY: 16;
+    readonly EXPMIG_BRING_IN_APPEND: 1;
+    readonly EXPMIG_BRING_IN_SKIP_TAKEN: 2;
+    readonly EXPMIG_BRING_IN_LEAVE_OUT: 4;
+    readonly EXPMIG_BRING_IN_MACHINE: 8;
+    readonly EXPMIG_BRING_IN_SERVER_VIEW: 16;
+    readonly EXPMIG_BRING_IN_ENDED: 32;
+    readonly EXPMIG_ACCOUNT_READ: 0;
+    readonly EXPMIG_ACCOUNT_STORED: 1;
+    readonly EXPMIG_ACCOUNT_FOLDED: 2;
+    readonly EXPMIG_ACCOUNT_SIDECAR: 3;
+    readonly EXPMIG_ACCOUNT_REFUSED: 4;
     readonly EXPMIG_REPORT_HTML_REPLACE: 1;
     readonly EXPMIG_TRANSFORM_DRY_RUN: 1;
     readonly EXPMIG_PLAN_UNSOUND: 1;

@@ -69,6 +69,17 @@ const constants = Object.freeze({
     EXPMIG_IMPORT_ADD_COLUMNS: 4,
     EXPMIG_IMPORT_ALLOW_UNLINKED: 8,
     EXPMIG_IMPORT_ALLOW_LOSSY: 16,
+    EXPMIG_BRING_IN_APPEND: 1,
+    EXPMIG_BRING_IN_SKIP_TAKEN: 2,
+    EXPMIG_BRING_IN_LEAVE_OUT: 4,
+    EXPMIG_BRING_IN_MACHINE: 8,
+    EXPMIG_BRING_IN_SERVER_VIEW: 16,
+    EXPMIG_BRING_IN_ENDED: 32,
+    EXPMIG_ACCOUNT_READ: 0,
+    EXPMIG_ACCOUNT_STORED: 1,
+    EXPMIG_ACCOUNT_FOLDED: 2,
+    EXPMIG_ACCOUNT_SIDECAR: 3,
+    EXPMIG_ACCOUNT_REFUSED: 4,
     EXPMIG_REPORT_HTML_REPLACE: 1,
     EXPMIG_TRANSFORM_DRY_RUN: 1,
     EXPMIG_PLAN_UNSOUND: 1,
@@ -284,6 +295,31 @@ const prototypes = Object.freeze({
     expmig_import_duration_ns: 'uint64_t expmig_import_duration_ns(const expmig_import *result)',
     expmig_import_to_json: 'const char * expmig_import_to_json(const expmig_import *result)',
     expmig_import_free: 'void expmig_import_free(expmig_import *result)',
+    expmig_bring_in_options_init: 'expmig_status expmig_bring_in_options_init(_Inout_ expmig_bring_in_options *options, size_t size)',
+    expmig_bring_in: 'expmig_status expmig_bring_in(const expmig_manager *manager, const char *path, const expmig_bring_in_options *options, _Out_ expmig_brought **result, _Out_ expmig_error **error)',
+    expmig_bring_in_plan: 'expmig_status expmig_bring_in_plan(const expmig_manager *manager, const char *path, const expmig_bring_in_options *options, _Out_ expmig_brought **result, _Out_ expmig_error **error)',
+    expmig_brought_kind: 'const char * expmig_brought_kind(const expmig_brought *result)',
+    expmig_brought_planned: 'int32_t expmig_brought_planned(const expmig_brought *result)',
+    expmig_brought_experiment_count: 'size_t expmig_brought_experiment_count(const expmig_brought *result)',
+    expmig_brought_experiment_id: 'int64_t expmig_brought_experiment_id(const expmig_brought *result, size_t index)',
+    expmig_brought_experiment_name: 'const char * expmig_brought_experiment_name(const expmig_brought *result, size_t index)',
+    expmig_brought_experiment_source_name: 'const char * expmig_brought_experiment_source_name(const expmig_brought *result, size_t index)',
+    expmig_brought_experiment_was_there: 'int32_t expmig_brought_experiment_was_there(const expmig_brought *result, size_t index)',
+    expmig_brought_experiment_run_count: 'uint64_t expmig_brought_experiment_run_count(const expmig_brought *result, size_t index)',
+    expmig_brought_run_count: 'uint64_t expmig_brought_run_count(const expmig_brought *result)',
+    expmig_brought_new_run_count: 'uint64_t expmig_brought_new_run_count(const expmig_brought *result)',
+    expmig_brought_rows_new: 'uint64_t expmig_brought_rows_new(const expmig_brought *result)',
+    expmig_brought_rows_changed: 'uint64_t expmig_brought_rows_changed(const expmig_brought *result)',
+    expmig_brought_points: 'uint64_t expmig_brought_points(const expmig_brought *result, int32_t which)',
+    expmig_brought_values: 'uint64_t expmig_brought_values(const expmig_brought *result, int32_t which)',
+    expmig_brought_without_place: 'uint64_t expmig_brought_without_place(const expmig_brought *result)',
+    expmig_brought_torn_count: 'size_t expmig_brought_torn_count(const expmig_brought *result)',
+    expmig_brought_unfinished_count: 'size_t expmig_brought_unfinished_count(const expmig_brought *result)',
+    expmig_brought_warning_count: 'size_t expmig_brought_warning_count(const expmig_brought *result)',
+    expmig_brought_warning_at: 'const char * expmig_brought_warning_at(const expmig_brought *result, size_t index)',
+    expmig_brought_duration_ns: 'uint64_t expmig_brought_duration_ns(const expmig_brought *result)',
+    expmig_brought_to_json: 'const char * expmig_brought_to_json(const expmig_brought *result)',
+    expmig_brought_free: 'void expmig_brought_free(expmig_brought *result)',
     expmig_report_html_options_init: 'expmig_status expmig_report_html_options_init(_Inout_ expmig_report_html_options *options, size_t size)',
     expmig_report_html: 'expmig_status expmig_report_html(const expmig_manager **managers, const int64_t *experiment_ids, size_t count, const expmig_report_html_options *options, expmig_write_fn write_fn, void *user_data, _Out_ expmig_error **error)',
     expmig_report_html_to_file: 'expmig_status expmig_report_html_to_file(const expmig_manager **managers, const int64_t *experiment_ids, size_t count, const char *path, const expmig_report_html_options *options, _Out_ expmig_error **error)',
@@ -392,6 +428,7 @@ const prototypes = Object.freeze({
  */
 function declare(koffi, library) {
     koffi.opaque('ArrowArrayStream');
+    koffi.opaque('expmig_brought');
     koffi.opaque('expmig_cancel');
     koffi.opaque('expmig_check_context');
     koffi.opaque('expmig_comparison');
@@ -552,6 +589,18 @@ function declare(koffi, library) {
         cancel: 'const expmig_cancel *',
     });
     koffi.pointer('expmig_read_fn', koffi.proto('int32_t', ['void *', 'size_t', 'void *', 'void *']));
+    koffi.struct('expmig_bring_in_options', {
+        struct_size: 'uint32_t',
+        flags: 'uint32_t',
+        kind: 'const char *',
+        experiment: 'const char *',
+        user: 'const char *',
+        sidecar: 'const char *',
+        temp_dir: 'const char *',
+        progress_fn: 'expmig_progress_fn',
+        progress_user_data: 'void *',
+        cancel: 'const expmig_cancel *',
+    });
     koffi.struct('expmig_report_html_options', {
         struct_size: 'uint32_t',
         flags: 'uint32_t',

@@ -16,6 +16,8 @@ mod args;
 pub mod arrow;
 mod arrow_layout;
 mod arrow_stream;
+pub mod bring_in;
+pub mod bring_in_result;
 pub mod cancel;
 pub mod check;
 pub mod comparison;

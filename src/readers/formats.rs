@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use super::mlflow_files;
 use super::reader::{Reader, Recognised};
+use super::{mlflow_files, tensorboard, wandb};
 use crate::error::{Domain, Error, Result, Status};
 
 /// In the order in which they are asked whether they know a path.
-pub static READERS: &[&Reader] = &[&mlflow_files::READER];
+pub static READERS: &[&Reader] = &[&mlflow_files::READER, &wandb::READER, &tensorboard::READER];
 
 fn names() -> String {
     READERS.iter().map(|reader| reader.name).collect::<Vec<_>>().join(", ")

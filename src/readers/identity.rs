@@ -11,6 +11,11 @@ fn hash(parts: &[&str]) -> String {
     hasher.finalize().to_hex().as_str().to_owned()
 }
 
+/// As MLflow writes ids of runs: 32 digits.
+pub fn run_id_of(parts: &[&str]) -> String {
+    hash(parts).chars().take(32).collect()
+}
+
 /// As MLflow writes other ids: 32 digits in five groups.
 pub fn uuid_of(parts: &[&str]) -> String {
     let hash = hash(parts);

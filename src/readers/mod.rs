@@ -5,13 +5,16 @@
 //! counted in the [account]. [`bring_in`] then finds out where everything goes ([placing]) and what of it the target has already ([only_new]), and
 //! writes the rest in one transaction, which it proves before it commits ([writing]). The manager calls it.
 //!
-//! A reader is a file or folder here, and a line in [formats]. It knows its format and the sink, and nothing of databases. [identity] makes
-//! keys for what has none.
+//! A reader is a file or folder here, and a line in [formats]. It knows its format and the sink, and nothing of databases. [keys] has the rule for names
+//! that the target refuses, [identity] makes keys for what has none, [wire] reads protocol buffers.
 
 mod account;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod any_input;
 mod bring_in;
 mod formats;
 mod identity;
+mod keys;
 mod mlflow_files;
 mod only_new;
 mod options;
@@ -20,10 +23,13 @@ mod reader;
 mod result;
 mod sidecar;
 mod sink;
+mod tensorboard;
+mod wandb;
+mod wire;
 mod writing;
 
 pub use account::{Account, Clock, Rules, Source, Tally};
 pub use bring_in::{bring_in, bring_in_plan};
 pub use only_new::Found;
-pub use options::{BringInOptions, IdTaken, NameTaken};
+pub use options::{BringInOptions, IdTaken, NameTaken, View};
 pub use result::{BringInResult, BroughtExperiment, BroughtTable};

@@ -24,6 +24,16 @@ pub enum IdTaken {
     Skip,
 }
 
+/// Which points of a TensorBoard log are brought in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum View {
+    /// All of them.
+    #[default]
+    All,
+    /// Those that TensorBoard's own server would show: after a restart, not the earlier ones that were written again.
+    Server,
+}
+
 /// Options of bringing runs in.
 #[derive(Default)]
 pub struct BringInOptions {
@@ -35,10 +45,15 @@ pub struct BringInOptions {
     pub id_taken: IdTaken,
     /// The user of runs that do not say one.
     pub user: Option<String>,
+    /// Bring along the names of hosts, users, programs and paths, and console lines.
+    pub with_machine: bool,
     /// A new file for what the target has no place for, as JSON lines.
     pub sidecar: Option<PathBuf>,
     /// Leave out what the target has no place for, where no file for it is given. Without this, it is an error.
     pub leave_out: bool,
+    pub view: View,
+    /// Take runs of which the source does not say that they have ended for ended, and not for running.
+    pub ended: bool,
     /// The folder for the scratch database; `None` for the system's.
     pub temp_dir: Option<PathBuf>,
     pub progress: Option<ProgressSink>,

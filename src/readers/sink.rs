@@ -7,7 +7,8 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::account::{Account, Source, note};
-use super::options::BringInOptions;
+use super::keys::Names;
+use super::options::{BringInOptions, View};
 use super::sidecar::Sidecar;
 use crate::database::{Chunk, Connection, Layout, TableLayout};
 use crate::error::{Domain, Error, Result};
@@ -82,7 +83,9 @@ struct Latest {
 /// What is known of one key of the run.
 struct KeyState {
     latest: Latest,
-    last: (i64, i64),
+    last: Latest,
+    /// A step is not greater than one before it.
+    written_again: bool,
     /// A point did not come behind the one before it, so that two can be equal.
     out_of_order: bool,
 }
@@ -90,9 +93,11 @@ struct KeyState {
 /// The run that is being read.
 struct OpenRun {
     id: String,
+    row: Vec<(&'static str, Value)>,
     keys: HashMap<String, KeyState>,
     params: BTreeMap<String, String>,
     tags: BTreeMap<String, String>,
+    names: Names,
     /// Points before it.
     first: u64,
     folded: u64,
@@ -184,6 +189,11 @@ impl<'a> Sink<'a> {
         })
     }
 
+    /// The options of the call.
+    pub fn options(&self) -> &'a BringInOptions {
+        self.options
+    }
+
     /// Begins the account of a source.
     pub fn begin_source(&mut self, name: &str) {
         self.source = Source { name: name.to_owned(), ..Source::default() };
@@ -257,33 +267,49 @@ impl<'a> Sink<'a> {
     /// Begins a run, whose params, tags and points follow.
     pub fn begin_run(&mut self, new: &NewRun<'_>) -> Result<()> {
         let user = new.user.filter(|user| !user.is_empty()).or(self.options.user.as_deref()).unwrap_or("unknown");
-        self.write(
-            "runs",
-            &[
-                ("run_uuid", text(new.id)),
-                ("name", text(new.name)),
-                ("source_type", text(new.source_type)),
-                ("source_name", text(new.source_name)),
-                ("entry_point_name", text(new.entry_point)),
-                ("user_id", text(user)),
-                ("status", text(new.status.name())),
-                ("start_time", ValueRef::Integer(new.start_time)),
-                ("end_time", maybe_number(new.end_time)),
-                ("source_version", text(new.source_version)),
-                ("lifecycle_stage", text(if new.deleted { "deleted" } else { "active" })),
-                ("artifact_uri", maybe_text(new.artifact_uri)),
-                ("experiment_id", ValueRef::Integer(new.experiment)),
-                ("deleted_time", maybe_number(new.deleted_time)),
-            ],
-        )?;
+        let row = [
+            ("run_uuid", text(new.id)),
+            ("name", text(new.name)),
+            ("source_type", text(new.source_type)),
+            ("source_name", text(new.source_name)),
+            ("entry_point_name", text(new.entry_point)),
+            ("user_id", text(user)),
+            ("status", text(new.status.name())),
+            ("start_time", ValueRef::Integer(new.start_time)),
+            ("end_time", maybe_number(new.end_time)),
+            ("source_version", text(new.source_version)),
+            ("lifecycle_stage", text(if new.deleted { "deleted" } else { "active" })),
+            ("artifact_uri", maybe_text(new.artifact_uri)),
+            ("experiment_id", ValueRef::Integer(new.experiment)),
+            ("deleted_time", maybe_number(new.deleted_time)),
+        ];
         self.run = Some(OpenRun {
             id: new.id.to_owned(),
+            row: row.iter().map(|(column, value)| (*column, ValueRef::to_owned(*value))).collect(),
             keys: HashMap::new(),
             params: BTreeMap::new(),
             tags: BTreeMap::new(),
+            names: Names::default(),
             first: self.points_written,
             folded: 0,
         });
+        Ok(())
+    }
+
+    /// Says of the run what is known only at its end.
+    pub fn set_run(&mut self, column: &'static str, value: Value) -> Result<()> {
+        let run = self.run.as_mut().ok_or_else(no_run)?;
+        run.row.iter_mut().filter(|(name, _)| *name == column).for_each(|(_, known)| known.clone_from(&value));
+        Ok(())
+    }
+
+    /// Says when a run began and ended of which the source does not say that it has: it is taken for one that goes on, unless the caller knows better.
+    pub fn end_unknown(&mut self, (first, last): (Option<i64>, Option<i64>), as_ended: RunStatus) -> Result<()> {
+        self.set_run("start_time", Value::Integer(first.unwrap_or(0)))?;
+        if self.options.ended {
+            self.set_run("end_time", last.map_or(Value::Null, Value::Integer))?;
+            self.set_run("status", Value::Text(as_ended.name().as_bytes().to_vec()))?;
+        }
         Ok(())
     }
 
@@ -307,6 +333,24 @@ impl<'a> Sink<'a> {
         Ok(())
     }
 
+    /// A tag that the import itself makes, which is nothing that was read.
+    pub fn own_tag(&mut self, key: &str, value: &str) -> Result<()> {
+        let run = self.run.as_mut().ok_or_else(no_run)?;
+        run.tags.insert(key.to_owned(), value.to_owned());
+        Ok(())
+    }
+
+    /// The key that the target takes for this one, by the rule of docs/bring-in.md; the original is kept in a tag of the run.
+    pub fn key(&mut self, original: &str) -> Result<String> {
+        let run = self.run.as_mut().ok_or_else(no_run)?;
+        let (key, rule) = run.names.of(original);
+        if let Some(rule) = rule {
+            run.tags.insert(format!("expmig.key.{key}"), original.to_owned());
+            note(&mut self.source.adjusted, rule, 1);
+        }
+        Ok(key)
+    }
+
     /// Stores a point of the run.
     pub fn point(&mut self, key: &str, step: i64, time: i64, value: f64) -> Result<()> {
         let run = self.run.as_mut().ok_or_else(no_run)?;
@@ -314,8 +358,9 @@ impl<'a> Sink<'a> {
         let latest = Latest { step, time, value, is_nan };
         match run.keys.get_mut(key) {
             Some(state) => {
-                state.out_of_order |= (step, time) <= state.last;
-                state.last = (step, time);
+                state.out_of_order |= (step, time) <= (state.last.step, state.last.time);
+                state.written_again |= step <= state.last.step;
+                state.last = latest;
                 let known = &state.latest;
                 if (step, time) > (known.step, known.time)
                     || ((step, time) == (known.step, known.time) && value > known.value)
@@ -324,7 +369,10 @@ impl<'a> Sink<'a> {
                 }
             }
             None => {
-                run.keys.insert(key.to_owned(), KeyState { latest, last: (step, time), out_of_order: false });
+                run.keys.insert(
+                    key.to_owned(),
+                    KeyState { latest, last: latest, written_again: false, out_of_order: false },
+                );
             }
         }
         self.points.push(&[
@@ -345,6 +393,9 @@ impl<'a> Sink<'a> {
     pub fn end_run(&mut self) -> Result<()> {
         self.fold_equal()?;
         let Some(run) = self.run.take() else { return Err(no_run()) };
+        let row: Vec<(&'static str, ValueRef<'_>)> =
+            run.row.iter().map(|(column, value)| (*column, value.borrow())).collect();
+        self.write("runs", &row)?;
         for (table, rows) in [("params", &run.params), ("tags", &run.tags)] {
             for (key, value) in rows {
                 self.write(table, &[("key", text(key)), ("value", text(value)), ("run_uuid", text(&run.id))])?;
@@ -401,6 +452,38 @@ impl<'a> Sink<'a> {
         Ok(())
     }
 
+    /// Finds the points of the run that were written again after a restart: of its key, a later one has a step that is not greater. All are kept, and
+    /// counted in a tag; or, where only what TensorBoard's server shows is wanted, those are folded.
+    pub fn written_again(&mut self) -> Result<()> {
+        self.fold_equal()?;
+        self.points.flush()?;
+        let Some(run) = &mut self.run else { return Ok(()) };
+        if !run.keys.values().any(|state| state.written_again) {
+            return Ok(());
+        }
+        let rows = "SELECT rowid AS place, step, min(step) OVER (PARTITION BY \"key\" ORDER BY rowid ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS later
+                      FROM metrics WHERE rowid > ?1 AND run_uuid = ?2";
+        let params =
+            [Value::Integer(i64::try_from(run.first).unwrap_or(i64::MAX)), Value::Text(run.id.as_bytes().to_vec())];
+        if self.options.view == View::Server {
+            let sql = format!("DELETE FROM metrics WHERE rowid IN (SELECT place FROM ({rows}) WHERE later <= step)");
+            let folded = self.connection.execute(&sql, &params)?;
+            run.keys.values_mut().filter(|state| state.written_again).for_each(|state| state.latest = state.last);
+            self.points_written -= folded;
+            self.source.points.fold("written_again", folded);
+            self.source.points.stored -= folded;
+            return Ok(());
+        }
+        let count =
+            self.connection.query_integer(&format!("SELECT count(*) FROM ({rows}) WHERE later <= step"), &params)?;
+        let count = count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0);
+        note(&mut self.source.adjusted, "written_again", count);
+        if count > 0 {
+            self.own_tag("expmig.written_again", &count.to_string())?;
+        }
+        Ok(())
+    }
+
     /// Keeps something that the target has no place for.
     pub fn beside(&mut self, kind: &'static str, value: &Json) -> Result<()> {
         let run = self.run.as_ref().map(|run| run.id.as_str());
@@ -415,6 +498,14 @@ impl<'a> Sink<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Leaves out what is of the machine and its user, where that is not asked for. Whether it may be kept.
+    pub fn may_keep_machine(&mut self) -> bool {
+        if !self.options.with_machine {
+            self.source.values.refuse("machine");
+        }
+        self.options.with_machine
     }
 
     /// Writes what is left. Returns the account, the sidecar, and how many values had no place.

@@ -5,6 +5,7 @@ mod crash;
 mod digest;
 mod migrate;
 mod mlruns;
+mod other_trackers;
 mod places;
 mod servers;
 mod store;

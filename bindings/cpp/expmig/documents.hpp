@@ -171,6 +171,34 @@ struct import_result {
     std::string json{};
 };
 
+/** What became of things that were read: what was read is the sum of the others. */
+struct account {
+    std::uint64_t read = 0, stored = 0, folded = 0, sidecar = 0, refused = 0;
+};
+
+/** An experiment that was brought in, and the one of the database that its runs are in. */
+struct brought_experiment {
+    std::int64_t experiment_id = 0;
+    std::string name{}, source_name{};
+    bool was_there = false;
+    std::uint64_t runs = 0;
+};
+
+/** What became of runs that were brought in, or what would. */
+struct brought {
+    std::string kind{};
+    bool planned = false;
+    std::vector<brought_experiment> experiments{};
+    std::uint64_t runs = 0, new_runs = 0, rows_new = 0, rows_changed = 0;
+    account points{}, values{};
+    /** Values that the database has no place for, and for which no file was given. */
+    std::uint64_t without_place = 0;
+    std::size_t torn = 0, unfinished = 0;
+    std::vector<std::string> warnings{};
+    std::chrono::nanoseconds duration{};
+    std::string json{};
+};
+
 struct undo_result {
     std::int64_t transform_id = 0;
     std::uint64_t metrics_restored = 0, copies_undone = 0, copies_kept = 0, metrics_skipped = 0;

@@ -382,6 +382,16 @@ public:
         });
     }
 
+    /** Brings the runs of a file or folder that another tracker wrote into the database, in one transaction (docs/bring-in.md). */
+    brought bring_in(const std::filesystem::path &path, const bring_in_options &options = {}) const {
+        return brought_by(path, options, expmig_bring_in);
+    }
+
+    /** What bring_in would do. Writes nothing. */
+    brought bring_in_plan(const std::filesystem::path &path, const bring_in_options &options = {}) const {
+        return brought_by(path, options, expmig_bring_in_plan);
+    }
+
     /** Throws if the handle was moved from. */
     const expmig_manager *get() const { return detail::held(manager_.get()); }
 
@@ -491,6 +501,16 @@ private:
         expmig_transformation *made = nullptr;
         call.finish(run(&which, &settings, &made, call.error()));
         return transformation(made);
+    }
+
+    template <class Run>
+    brought brought_by(const std::filesystem::path &path, const bring_in_options &options, Run run) const {
+        detail::call call;
+        const detail::bring_in_arguments settings(options, call);
+        const detail::c_text name(detail::utf8(path));
+        const auto done = detail::made_by<expmig_brought, expmig_brought_free>(
+            call, [&](auto made, auto error) { return run(get(), name.get(), settings.get(), made, error); });
+        return detail::read_brought(done.get());
     }
 
     template <class Run>

@@ -155,6 +155,35 @@ inline import_result read_import(const expmig_import *from) {
     return to;
 }
 
+template <class Number> account read_account(const expmig_brought *from, Number number) {
+    return {number(from, EXPMIG_ACCOUNT_READ), number(from, EXPMIG_ACCOUNT_STORED), number(from, EXPMIG_ACCOUNT_FOLDED),
+            number(from, EXPMIG_ACCOUNT_SIDECAR), number(from, EXPMIG_ACCOUNT_REFUSED)};
+}
+
+inline brought read_brought(const expmig_brought *from) {
+    brought to;
+    to.kind = string_of(expmig_brought_kind(from));
+    to.planned = expmig_brought_planned(from) != 0;
+    for (std::size_t i = 0; i < expmig_brought_experiment_count(from); ++i)
+        to.experiments.push_back({expmig_brought_experiment_id(from, i), string_of(expmig_brought_experiment_name(from, i)),
+                                  string_of(expmig_brought_experiment_source_name(from, i)),
+                                  expmig_brought_experiment_was_there(from, i) != 0,
+                                  expmig_brought_experiment_run_count(from, i)});
+    to.runs = expmig_brought_run_count(from);
+    to.new_runs = expmig_brought_new_run_count(from);
+    to.rows_new = expmig_brought_rows_new(from);
+    to.rows_changed = expmig_brought_rows_changed(from);
+    to.points = read_account(from, expmig_brought_points);
+    to.values = read_account(from, expmig_brought_values);
+    to.without_place = expmig_brought_without_place(from);
+    to.torn = expmig_brought_torn_count(from);
+    to.unfinished = expmig_brought_unfinished_count(from);
+    to.warnings = strings_of(from, expmig_brought_warning_count(from), expmig_brought_warning_at);
+    to.duration = nanoseconds_of(expmig_brought_duration_ns(from));
+    to.json = string_of(expmig_brought_to_json(from));
+    return to;
+}
+
 inline undo_result read_undo(const expmig_undo *from) {
     undo_result to;
     to.transform_id = expmig_undo_transform_id(from);

@@ -207,6 +207,32 @@ struct import_options {
     const cancel_token *cancel = nullptr;
 };
 
+struct bring_in_options {
+    /** The reader: "mlflow-files", "tensorboard", "wandb"; by default the files tell. */
+    std::optional<std::string> kind{};
+    /** The name of the experiment, where not the source's. */
+    std::optional<std::string> experiment{};
+    /** Of runs that do not say one. */
+    std::optional<std::string> user{};
+    /** A new file for what the database has no place for, as JSON lines. */
+    std::optional<std::filesystem::path> sidecar{};
+    std::optional<std::filesystem::path> temp_dir{};
+    /** Put runs into an experiment of the same name. */
+    bool append = false;
+    /** Leave out runs whose id another run has. */
+    bool skip_taken = false;
+    /** Leave out what the database has no place for, if no file is given for it. */
+    bool leave_out = false;
+    /** Bring along the names of hosts and users, and console lines. */
+    bool with_machine = false;
+    /** Of a TensorBoard log, only the points that its server would show. */
+    bool server_view = false;
+    /** Take runs for ended of which the source does not say it. */
+    bool ended = false;
+    progress_callback on_progress{};
+    const cancel_token *cancel = nullptr;
+};
+
 namespace detail {
 
 /** A path as UTF-8: a std::string in C++17, a std::u8string in C++20. */
@@ -405,6 +431,34 @@ public:
 private:
     optional_c_text format_;
     expmig_export_options options_ = defaults<expmig_export_options, expmig_export_options_init>();
+};
+
+class bring_in_arguments {
+public:
+    bring_in_arguments(const bring_in_options &from, call &call)
+        : kind_(from.kind), experiment_(from.experiment), user_(from.user), sidecar_(path_of(from.sidecar)),
+          temp_dir_(path_of(from.temp_dir)) {
+        options_.flags = flag(from.append, EXPMIG_BRING_IN_APPEND) | flag(from.skip_taken, EXPMIG_BRING_IN_SKIP_TAKEN) |
+                         flag(from.leave_out, EXPMIG_BRING_IN_LEAVE_OUT) |
+                         flag(from.with_machine, EXPMIG_BRING_IN_MACHINE) |
+                         flag(from.server_view, EXPMIG_BRING_IN_SERVER_VIEW) | flag(from.ended, EXPMIG_BRING_IN_ENDED);
+        options_.kind = kind_.get();
+        options_.experiment = experiment_.get();
+        options_.user = user_.get();
+        options_.sidecar = sidecar_.get();
+        options_.temp_dir = temp_dir_.get();
+        call.watch(options_, from);
+    }
+
+    const expmig_bring_in_options *get() const noexcept { return &options_; }
+
+private:
+    static std::optional<std::string> path_of(const std::optional<std::filesystem::path> &path) {
+        return path ? std::optional(utf8(*path)) : std::nullopt;
+    }
+
+    optional_c_text kind_, experiment_, user_, sidecar_, temp_dir_;
+    expmig_bring_in_options options_ = defaults<expmig_bring_in_options, expmig_bring_in_options_init>();
 };
 
 class html_report_arguments {

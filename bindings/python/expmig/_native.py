@@ -22,6 +22,7 @@ STRATEGIES = {
 DUPLICATES = {"copy": c.EXPMIG_DUPLICATE_COPY, "skip": c.EXPMIG_DUPLICATE_SKIP, "error": c.EXPMIG_DUPLICATE_ERROR}
 CONFLICTS = {"error": c.EXPMIG_CONFLICT_ERROR, "skip": c.EXPMIG_CONFLICT_SKIP, "new": c.EXPMIG_CONFLICT_NEW}
 NAMES = {"suffix": c.EXPMIG_NAME_SUFFIX, "error": c.EXPMIG_NAME_ERROR, "append": c.EXPMIG_NAME_APPEND}
+VIEWS = {"all": 0, "server": 1}
 MISFITS = {"error": c.EXPMIG_MISFIT_ERROR, "column": c.EXPMIG_MISFIT_COLUMN}
 LEVELS = {"results": c.EXPMIG_LEVEL_RESULTS, "epochs": c.EXPMIG_LEVEL_EPOCHS, "batches": c.EXPMIG_LEVEL_BATCHES}
 SECTIONS = {
@@ -327,6 +328,31 @@ class Manager:
             )
             call.run(function, manager, *document, byref(options), byref(experiment_id), byref(result))
             return parsed(taken(result))
+
+    def bring_in(
+        self, path: str, plan: bool, job: Job, *, kind: str | None, experiment: str | None, user: str | None, sidecar: str | None, append: bool,
+        skip_taken: bool, leave_out: bool, with_machine: bool, view: str, ended: bool,
+    ) -> dict[str, Any]:
+        given = {"experiment": experiment, "user": user}
+        texts = {name: None if value is None else text(value, name) for name, value in given.items()}
+        result = null(c.expmig_brought)
+        with self.handle as manager, Call(job) as call:
+            options = call.options(
+                c.expmig_bring_in_options, **texts, sidecar=None if sidecar is None else path_text(sidecar, "sidecar"),
+                flags=flags(
+                    (append, c.EXPMIG_BRING_IN_APPEND), (skip_taken, c.EXPMIG_BRING_IN_SKIP_TAKEN), (leave_out, c.EXPMIG_BRING_IN_LEAVE_OUT),
+                    (with_machine, c.EXPMIG_BRING_IN_MACHINE), (chosen(VIEWS, view, "view") == 1, c.EXPMIG_BRING_IN_SERVER_VIEW),
+                    (ended, c.EXPMIG_BRING_IN_ENDED),
+                ),
+            )
+            if kind is not None:
+                options.kind = text(kind, "kind")
+            function = lib.expmig_bring_in_plan if plan else lib.expmig_bring_in
+            call.run(function, manager, path_text(path, "path"), byref(options), byref(result))
+            try:
+                return parsed(lib.expmig_brought_to_json(result))
+            finally:
+                lib.expmig_brought_free(result)
 
     # Transformations
 

@@ -98,5 +98,14 @@ class Imported(Document):
         return f"experiment {self['experiment_id']}" + (", which was there already" if self["skipped"] else "")
 
 
+class Brought(Document):
+    """What bringing runs in did, or would do: "expmig.bring_in/1"."""
+
+    def _line(self) -> str:
+        runs = [table for table in self["tables"] if table["table"] == "runs"]
+        read, new = (runs[0]["read"], runs[0]["new"]) if runs else (0, 0)
+        return f"{counted(read, 'run')} of {self['title']}, {new} {'would be ' if self['planned'] else ''}new"
+
+
 def lines(title: str, texts: Any) -> str:
     return table("", (title,), [(text,) for text in texts])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Optional,
 from . import _json
 from ._show import fields
 from .database import DatabaseManager, Engine, adopted, engine_of
-from .documents import Comparison, Imported, Plan, Undone
+from .documents import Brought, Comparison, Imported, Plan, Undone
 from .errors import DataMigrationError, ImportExportError
 from .metric import Metric
 from .progress import MigrationProgress, MigrationStrategy, ProgressCallback, job_of
@@ -437,7 +437,64 @@ class DataMigrationManager:
             allow_lossy=allow_lossy, allow_unlinked=allow_unlinked, max_value_bytes=max_value_bytes,
         ))
 
+    def bring_in(
+        self,
+        path: Path,
+        kind: Optional[str] = None,
+        *,
+        experiment: Optional[str] = None,
+        append: bool = False,
+        skip_taken: bool = False,
+        user: Optional[str] = None,
+        sidecar: Optional[Path] = None,
+        leave_out: bool = False,
+        with_machine: bool = False,
+        view: str = "all",
+        ended: bool = False,
+        progress_callback: Optional[ProgressCallback] = None,
+        cancel: Any = None,
+        progress: bool = False,
+    ) -> Dict[str, Any]:
+        """Brings the runs of a file or folder that another tracker wrote into this database, a SQLite store of MLflow, in one transaction
+        (docs/bring-in.md), and returns the account: "experiments", "tables", "account", "warnings" and more. Can be repeated: only what is
+        new is written.
+
+        ``kind``: the reader, "mlflow-files", "tensorboard" or "wandb"; by default the files tell. ``experiment``: the name of the experiment.
+        ``append``: put runs into an experiment of that name that is there; else " (2)" is put behind it. ``skip_taken``: leave a run out whose id
+        another run has; else that is an error. ``user``: of runs that do not say one. ``sidecar``: a new file of JSON lines for what has no place
+        in the store. ``leave_out``: leave that out instead; with neither it is an error. ``with_machine``: bring along names of hosts and users, and
+        console lines. ``view="server"``: of a TensorBoard log only what its server would show after a restart. ``ended``: take runs for ended of
+        which the source does not say it. Raises ImportExportError; then nothing was changed."""
+        return self._bring_in(False, path, progress_callback, cancel, progress, kind=kind, experiment=experiment, append=append, skip_taken=skip_taken, user=user,
+                              sidecar=sidecar, leave_out=leave_out, with_machine=with_machine, view=view, ended=ended)
+
+    def bring_in_plan(
+        self,
+        path: Path,
+        kind: Optional[str] = None,
+        *,
+        experiment: Optional[str] = None,
+        append: bool = False,
+        skip_taken: bool = False,
+        user: Optional[str] = None,
+        with_machine: bool = False,
+        view: str = "all",
+        ended: bool = False,
+        progress_callback: Optional[ProgressCallback] = None,
+        cancel: Any = None,
+        progress: bool = False,
+    ) -> Dict[str, Any]:
+        """What bring_in would do. Writes nothing; what has no place is counted."""
+        return self._bring_in(True, path, progress_callback, cancel, progress, kind=kind, experiment=experiment, append=append, skip_taken=skip_taken, user=user,
+                              sidecar=None, leave_out=True, with_machine=with_machine, view=view, ended=ended)
+
     # What several of them need
+
+    def _bring_in(self, plan: bool, path: Path, progress_callback: Optional[ProgressCallback], cancel: Any, progress: bool, **asked: Any) -> Dict[str, Any]:
+        sidecar = asked.pop("sidecar")
+        beside = None if sidecar is None else os.path.abspath(os.fsdecode(sidecar))
+        where = os.path.abspath(os.fsdecode(path))
+        return Brought(self._engine.manager.bring_in(where, plan, self._job(progress_callback, cancel, progress), sidecar=beside, **asked))
 
     def _migration(
         self, source_experiment_id: Any, source_id: Any, target: Any, target_experiment_id: Any, strategy: Any, rules: Any, batch_size: int,
