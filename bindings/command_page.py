@@ -15,6 +15,7 @@ expmig migrate experiments.db -e 3 --to team.db                   # copy experim
 expmig migrate laptops/*.db --all --to team.db --on-duplicate skip   # merge many files; what is there already is not copied again
 expmig compare experiments.db#3 team.db#1                         # are they equal, and if not, where do they differ?
 expmig validate team.db && expmig snapshot create team.db         # sound? then keep a copy
+expmig bring-in team.db mlruns --dry-run                           # what is in the files of another tracker, and what would become of it (bring-in.md)
 expmig report experiments.db#3 team.db#1 -o page.html             # look at both in a browser: curves, values, where they differ (report.md)
 ```
 
@@ -30,7 +31,7 @@ a number that JSON lacks is `{"real": "NaN"}` there, and bytes are `{"hex": "00f
 What follows is what `expmig COMMAND --help` says.
 """
 COMMANDS = ["", "list", "info", "query", "validate", "digest", "compare", "plan", "migrate", "snapshot", "snapshot create", "snapshot list", "snapshot verify",
-            "snapshot restore", "snapshot delete", "snapshot cleanup", "transform", "undo", "export", "import", "report", "widen"]
+            "snapshot restore", "snapshot delete", "snapshot cleanup", "transform", "undo", "export", "import", "bring-in", "report", "widen"]
 
 
 def page(command: Path) -> str:

@@ -16,6 +16,9 @@ _expmig() {
             ",$1")
                 cmd="expmig"
                 ;;
+            expmig,bring-in)
+                cmd="expmig__subcmd__bring__subcmd__in"
+                ;;
             expmig,compare)
                 cmd="expmig__subcmd__compare"
                 ;;
@@ -69,6 +72,9 @@ _expmig() {
                 ;;
             expmig,widen)
                 cmd="expmig__subcmd__widen"
+                ;;
+            expmig__subcmd__help,bring-in)
+                cmd="expmig__subcmd__help__subcmd__bring__subcmd__in"
                 ;;
             expmig__subcmd__help,compare)
                 cmd="expmig__subcmd__help__subcmd__compare"
@@ -191,12 +197,58 @@ _expmig() {
 
     case "${cmd}" in
         expmig)
-            opts="-q -y -h -V --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help --version list info query validate digest compare plan migrate snapshot transform undo export import report widen completions manual help"
+            opts="-q -y -h -V --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help --version list info query validate digest compare plan migrate snapshot transform undo export import bring-in report widen completions manual help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --busy-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --snapshot-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        expmig__subcmd__bring__subcmd__in)
+            opts="-q -y -h --kind --experiment-name --append --skip-taken --user --sidecar --leave-out --with-machine --server-view --ended --dry-run --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --kind)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --experiment-name)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sidecar)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --busy-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -369,8 +421,22 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__help)
-            opts="list info query validate digest compare plan migrate snapshot transform undo export import report widen completions manual help"
+            opts="list info query validate digest compare plan migrate snapshot transform undo export import bring-in report widen completions manual help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        expmig__subcmd__help__subcmd__bring__subcmd__in)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -117,6 +117,8 @@ pub enum Command {
     Export(Export),
     /// Read an experiment from a JSON document
     Import(Import),
+    /// Bring runs in from the files that another tracker left: MLflow's mlruns, TensorBoard's event files, W&B's offline runs
+    BringIn(BringIn),
     /// Write a page to look at: curves, values, what validation found; of two experiments also where they differ
     Report(Report),
     /// Widen the columns of a server's tables that are too narrow to hold every value
@@ -386,6 +388,48 @@ pub struct Import {
     /// Do not check the values and times of the document
     #[arg(long)]
     pub no_validation: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct BringIn {
+    /// The MLflow store that gets the runs, a SQLite file
+    #[command(flatten)]
+    pub on: On,
+    /// The folder or file that the tracker wrote
+    pub path: PathBuf,
+    /// The reader: mlflow-files, tensorboard or wandb; by default the files tell
+    #[arg(long, value_name = "READER")]
+    pub kind: Option<String>,
+    /// Name the experiment so
+    #[arg(long, value_name = "NAME")]
+    pub experiment_name: Option<String>,
+    /// Put runs into an experiment of the same name, if the store has one; otherwise " (2)" is put behind the name
+    #[arg(long)]
+    pub append: bool,
+    /// Leave a run out if the store has another run of its id; otherwise that is an error
+    #[arg(long)]
+    pub skip_taken: bool,
+    /// The user of runs that do not say one
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// Write what the store has no place for to this new file, as JSON lines
+    #[arg(long, value_name = "FILE")]
+    pub sidecar: Option<PathBuf>,
+    /// Leave out what the store has no place for, if no file is given for it; otherwise that is an error
+    #[arg(long)]
+    pub leave_out: bool,
+    /// Bring along the names of hosts, users and programs, and console lines
+    #[arg(long)]
+    pub with_machine: bool,
+    /// Of a TensorBoard log, bring in only the points that TensorBoard's server shows after a restart
+    #[arg(long)]
+    pub server_view: bool,
+    /// Take runs for ended of which the files do not say that they have
+    #[arg(long)]
+    pub ended: bool,
+    /// Say what would be done, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// An experiment of a database: DATABASE#ID.

@@ -1,5 +1,6 @@
 //! One function for each command. It opens databases, makes one call of the library, prints the result, and returns the exit status.
 
+mod bring_in;
 mod check;
 mod documents;
 mod look;
@@ -30,6 +31,7 @@ pub fn run(session: &Session, command: Command) -> Outcome<i32> {
         Command::Undo(arguments) => transform::undo(session, &arguments)?,
         Command::Export(arguments) => documents::export(session, &arguments)?,
         Command::Import(arguments) => documents::import(session, &arguments)?,
+        Command::BringIn(arguments) => bring_in::bring_in(session, &arguments)?,
         Command::Report(arguments) => report::report(session, &arguments)?,
         Command::Widen { on, dry_run } => look::widen(session, &on.database, dry_run)?,
         Command::Completions { shell } => shell::completions(shell)?,
