@@ -22,7 +22,7 @@ import command_page
 COMMAND = Path(os.environ.get("EXPMIG_COMMAND", ROOT / "target" / "debug" / "expmig"))
 DIGITS = ROOT / "tests" / "data" / "digits.db"
 # Statuses of expmig.h, as the command ends with them.
-NOT_FOUND, ALREADY_EXISTS, IO, AUTH, VALIDATION = 13, 14, 16, 20, 24
+NOT_FOUND, ALREADY_EXISTS, IO, AUTH, VALIDATION, LOSSY = 13, 14, 16, 20, 24, 25
 
 
 def many_metrics(path: Path, count: int) -> None:
@@ -197,6 +197,21 @@ class Command(unittest.TestCase):
         self.assertIn(undo[2], self.out("undo", self.db))
         self.out(*undo)
         self.assertEqual(self.out("digest", self.db, "-e", 1), before)
+
+    def test_bring_in_says_what_became_of_everything_and_the_second_time_nothing_is_new(self):
+        data = ROOT / "tests" / "data"
+        store, source = shutil.copy(data / "mlflow" / "3.17.2.db", self.folder / "mlflow.db"), data / "readers" / "mlruns" / "3.5.1"
+        before = Path(store).read_bytes()
+        planned = self.out("bring-in", store, source, "--dry-run")
+        self.assertIn("8 runs of MLflow's file store, 8 would be new", planned)
+        self.assertIn("points: 94 read; 91 stored; folded: equal_point 2, later_line 1", planned)
+        self.assertEqual(Path(store).read_bytes(), before)
+        refused = self.run_it("bring-in", store, source, status=LOSSY)
+        self.assertIn("sidecar", refused.stderr)
+        done = self.document("bring-in", store, source, "--sidecar", "beside.jsonl")
+        self.assertEqual(done["account"]["values"]["sidecar"], {"dataset_of_point": 1})
+        self.assertEqual(len((self.folder / "beside.jsonl").read_text().splitlines()), 1)
+        self.assertIn("8 runs of MLflow's file store, 0 new; 0 new rows", self.out("bring-in", store, source, "--leave-out"))
 
     def test_a_closed_pipe_ends_it_silently_and_a_change_is_none_the_less_done(self):
         for arguments, status in ((["export", self.db, "-e", "1"], 141), (["migrate", self.db, "-e", "1"], 0)):
