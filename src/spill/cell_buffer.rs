@@ -1,4 +1,4 @@
-//! Values stored one after another in one piece of memory, so that a row needs no allocation.
+//! Values stored one after another in one piece of memory, so that a row needs no allocation; but for huge ones that are handed over.
 
 use crate::values::ValueRef;
 
@@ -9,6 +9,8 @@ enum Cell {
     Real(f64),
     Text(usize, usize),
     Blob(usize, usize),
+    /// By its place among the huge ones, and whether it is text.
+    Huge(usize, bool),
 }
 
 /// Values in the order in which they were added.
@@ -16,6 +18,8 @@ enum Cell {
 pub struct CellBuffer {
     cells: Vec<Cell>,
     bytes: Vec<u8>,
+    /// Not copied.
+    huge: Vec<Vec<u8>>,
 }
 
 impl CellBuffer {
@@ -29,6 +33,16 @@ impl CellBuffer {
             ValueRef::Blob(blob) => Cell::Blob(self.keep(blob), blob.len()),
         };
         self.cells.push(cell);
+    }
+
+    /// Adds a text, or a blob, that nobody else needs any more.
+    pub fn push_owned(&mut self, bytes: Vec<u8>, is_text: bool) {
+        let value = if is_text { ValueRef::Text(&bytes) } else { ValueRef::Blob(&bytes) };
+        if !value.is_huge() {
+            return self.push(value);
+        }
+        self.cells.push(Cell::Huge(self.huge.len(), is_text));
+        self.huge.push(bytes);
     }
 
     fn keep(&mut self, bytes: &[u8]) -> usize {
@@ -52,6 +66,8 @@ impl CellBuffer {
             Cell::Real(value) => ValueRef::Real(value),
             Cell::Text(at, len) => ValueRef::Text(self.bytes.get(at..at + len).unwrap_or_default()),
             Cell::Blob(at, len) => ValueRef::Blob(self.bytes.get(at..at + len).unwrap_or_default()),
+            Cell::Huge(at, true) => ValueRef::Text(self.huge.get(at).map_or(&[], Vec::as_slice)),
+            Cell::Huge(at, false) => ValueRef::Blob(self.huge.get(at).map_or(&[], Vec::as_slice)),
         }
     }
 
@@ -72,13 +88,14 @@ impl CellBuffer {
 
     /// How many bytes their texts and blobs have.
     pub fn byte_len(&self) -> usize {
-        self.bytes.len()
+        self.bytes.len() + self.huge.iter().map(Vec::len).sum::<usize>()
     }
 
     /// Forgets every value. Keeps the memory, but for what exceeds `most` bytes of texts and blobs.
     pub fn clear(&mut self, most: usize) {
         self.cells.clear();
         self.bytes.clear();
+        self.huge.clear();
         self.bytes.shrink_to(most);
     }
 }
@@ -108,6 +125,14 @@ mod tests {
         assert_eq!(cells.iter().take(6).collect::<Vec<_>>(), values);
         assert_eq!((cells.get(6), cells.get(7)), (ValueRef::Text(b"written"), ValueRef::Null));
         assert_eq!((cells.len(), cells.byte_len()), (7, 11));
+        let huge = vec![b'x'; 1 << 20];
+        for is_text in [true, false] {
+            cells.push_owned(huge.clone(), is_text);
+            cells.push_owned(b"small".to_vec(), is_text);
+        }
+        let wanted = [ValueRef::Text(&huge), ValueRef::Text(b"small"), ValueRef::Blob(&huge), ValueRef::Blob(b"small")];
+        assert_eq!(cells.iter().skip(7).collect::<Vec<_>>(), wanted);
+        assert_eq!((cells.len(), cells.byte_len()), (11, 21 + 2 * huge.len()));
         cells.clear(4);
         assert!(cells.len() == 0 && cells.byte_len() == 0 && cells.bytes.capacity() <= 4);
     }

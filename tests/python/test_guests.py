@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import unittest
 from pathlib import Path
 
@@ -129,11 +128,9 @@ class Guest:
             with subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
                 # It waits for the lock, and has said that it began.
                 self.assertEqual(running.stdout.read(1), b"\r")
-                began = time.monotonic()
                 running.send_signal(signal.SIGINT)
                 said = running.communicate(timeout=WITHIN)[1].decode()
-            # It would wait for five seconds.
-            self.assertLess(time.monotonic() - began, 3)
+            # That it was the interrupt which ended it, and not its waiting, the word says.
         self.assertEqual(running.returncode, 1)
         self.assertIn("\nCANCELLED: ", said)
         self.assertEqual(target.read_bytes(), binding.DIGITS.read_bytes())

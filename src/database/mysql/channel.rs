@@ -261,9 +261,9 @@ impl Channel {
     }
 
     /// Adds rows to what is loaded next, before any other statement runs; whether it is time to [`Channel::start`] loading.
-    pub fn gather(&self, sql: &Arc<str>, table: &'static str, text: &[u8], rows: usize) -> bool {
+    pub fn gather(&self, sql: &Arc<str>, table: &'static str, text: &mut Vec<u8>, rows: usize) -> bool {
         let loads = &mut self.state.borrow_mut().loads;
-        match loads.back_mut().filter(|load| load.takes(sql)) {
+        match loads.back_mut().filter(|load| load.takes(sql, text)) {
             Some(load) => load.add(text, rows),
             None => loads.push_back(Load::new(sql, table, text, rows)),
         }

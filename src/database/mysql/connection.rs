@@ -103,7 +103,7 @@ impl MysqlConnection {
     }
 
     /// Loads rows as text, some time before the next other statement: what is wrong with them may be said by that one.
-    pub fn load(&self, sql: &Arc<str>, table: &'static str, text: &[u8], rows: usize) -> Result<()> {
+    pub fn load(&self, sql: &Arc<str>, table: &'static str, text: &mut Vec<u8>, rows: usize) -> Result<()> {
         if self.channel.gather(sql, table, text, rows) {
             return self.waiting(|| self.channel.start());
         }

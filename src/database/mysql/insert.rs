@@ -145,7 +145,7 @@ impl<'c> MysqlInserter<'c> {
                 load_data::append(converted.as_ref().map_or(*value, Value::borrow), at + 1 == width, &mut text);
             }
         }
-        self.connection.load(sql, self.table, &text, values.len() / width)?;
+        self.connection.load(sql, self.table, &mut text, values.len() / width)?;
         // One huge value must not keep its memory.
         text.shrink_to(MOST_KEPT);
         self.text = text;
@@ -199,7 +199,14 @@ fn size_of(value: ValueRef<'_>) -> usize {
 impl Inserter for MysqlInserter<'_> {
     fn insert(&mut self, values: &[ValueRef<'_>]) -> Result<()> {
         let mut written = match self.load.clone() {
-            Some(sql) if self.loaded || values.len() >= ROWS_TO_LOAD * self.columns.len() => self.load(&sql, values),
+            // A statement with parameters takes two more copies of a huge value.
+            Some(sql)
+                if self.loaded
+                    || values.len() >= ROWS_TO_LOAD * self.columns.len()
+                    || values.iter().any(ValueRef::is_huge) =>
+            {
+                self.load(&sql, values)
+            }
             _ => self.write(values),
         };
         // A proxy may not know it, whatever the server says.

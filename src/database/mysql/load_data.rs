@@ -51,6 +51,7 @@ pub fn append(value: ValueRef<'_>, last: bool, out: &mut Vec<u8>) {
 }
 
 fn escape(bytes: &[u8], out: &mut Vec<u8>) {
+    out.reserve(bytes.len());
     let mut after = 0;
     let mut special = |at: usize, escaped: u8| {
         out.extend_from_slice(bytes.get(after..at).unwrap_or_default());

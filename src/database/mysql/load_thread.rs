@@ -37,15 +37,22 @@ impl From<Cause> for Refusal {
 }
 
 impl Load {
-    pub fn new(sql: &Arc<str>, table: &'static str, text: &[u8], rows: usize) -> Load {
-        let mut all = Vec::with_capacity(FULL.max(text.len()));
-        all.extend_from_slice(text);
+    /// Takes the text itself if that is enough for a statement, else a copy.
+    pub fn new(sql: &Arc<str>, table: &'static str, text: &mut Vec<u8>, rows: usize) -> Load {
+        let all = match text.len() >= FULL {
+            true => std::mem::take(text),
+            false => {
+                let mut all = Vec::with_capacity(FULL);
+                all.extend_from_slice(text);
+                all
+            }
+        };
         Load { sql: Arc::clone(sql), table, text: Arc::new(all), rows }
     }
 
     /// Whether rows of this statement can be added.
-    pub fn takes(&self, sql: &Arc<str>) -> bool {
-        Arc::ptr_eq(&self.sql, sql) && !self.is_full()
+    pub fn takes(&self, sql: &Arc<str>, text: &[u8]) -> bool {
+        Arc::ptr_eq(&self.sql, sql) && !self.is_full() && text.len() < FULL
     }
 
     pub fn is_full(&self) -> bool {
