@@ -14,7 +14,7 @@
 # make fuzz    looks for input that breaks something, for FUZZ_SECONDS (600) with each target; needs cargo-fuzz (fuzz/README.md)
 # make sanitize looks for data races with ThreadSanitizer (docs/threading.md)
 # make install PREFIX=/usr/local DESTDIR= BINDIR= LIBDIR= INCLUDEDIR= DATADIR= DOCDIR= MANDIR=
-#              build and install, what `make demo` has built as it is (EXPMIG_COMMAND=yes: the command too); make uninstall with the same removes it
+#              build and install the libraries and the command, what `make demo` has built as it is (EXPMIG_COMMAND=no: without the command); make uninstall with the same removes it
 # make notices THIRD-PARTY-NOTICES.md anew, after Cargo.lock changed
 # make bench   the performance contract, as ratios (BENCH="--full" adds 1e7 rows)
 CARGO ?= cargo
@@ -44,7 +44,7 @@ CFLAGS_EXAMPLE = -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror -Iinclude
 
 all: dist
 
-# The libraries that are installed, as small and fast as they get, with no path of this machine in them.
+# The libraries and the command that are installed, as small and fast as they get, with no path of this machine in them.
 dist:
 	CARGO=$(CARGO) sh packaging/build.sh $(TARGET) $(CARGOFLAGS)
 

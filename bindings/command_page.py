@@ -7,7 +7,7 @@ from pathlib import Path
 
 HEAD = """# The command `expmig`
 
-Everything that the library does, at a terminal and in scripts. `make install EXPMIG_COMMAND=yes` installs it, with a manual page (`man expmig`) and completions for bash, fish and zsh.
+Everything that the library does, at a terminal and in scripts. `make install` installs it, with a manual page (`man expmig`) and completions for bash, fish and zsh; it is in the Python wheel, too.
 
 ```sh
 expmig list experiments.db                                        # what is there

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Builds what `make install` installs and `make demo` uses: both libraries, with no path of this machine in them.
+# Builds what `make install` installs and `make demo` uses: both libraries and the command, with no path of this machine in them.
 #   build.sh TARGET_DIR [CARGO_OPTION...]        CARGO: the cargo to use; RUSTFLAGS, CFLAGS, LDFLAGS: added to; CC, LD, AR, OBJCOPY, STRIP
 # Leaves these in TARGET_DIR/dist: libexpmig.so, libexpmig.a, native-static-libs (what a program that links the archive needs besides),
-# expmig.cdx.json (what is in them), and, if EXPMIG_COMMAND is "yes", the command expmig.
+# expmig.cdx.json (what is in them), and, unless EXPMIG_COMMAND is "no", the command expmig.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$1/dist"
@@ -29,13 +29,28 @@ for folder in "$home/registry/src"/*; do
     add "--remap-path-prefix=$folder=/cargo"
 done
 
-# Only without the other types of Cargo.toml can the library be optimised as a whole. No exception passes through SQLite: its unwind tables
-# would be dead weight.
+# Cargo optimises a crate as a whole only where it is made for one type, and it compiles every crate again for what is made with other types or
+# features: so both are made of a package that has the same sources and one type. What the command alone needs is linked into the command alone.
+command=${EXPMIG_COMMAND:-yes}
+package=$target/dist-package
+mkdir -p "$package"
+for name in src benches include build.rs cbindgen.toml Cargo.lock; do
+    ln -sfn "$root/$name" "$package/$name"
+done
+sed 's/^crate-type = .*/crate-type = ["lib"]/' "$root/Cargo.toml" >"$package/Cargo.toml.new"
+cmp -s "$package/Cargo.toml.new" "$package/Cargo.toml" || cp "$package/Cargo.toml.new" "$package/Cargo.toml"
+compile() { # compile VERB OPTION...: with what both are made with
+    verb=$1
+    shift
+    [ "$command" = no ] || set -- --features cli "$@"
+    "$CARGO" "$verb" --manifest-path "$package/Cargo.toml" --locked --release --message-format json-render-diagnostics "$@"
+}
+
+# No exception passes through SQLite: its unwind tables would be dead weight.
 log=$target/dist-build.log
 messages=$target/dist-build.json
 export CARGO_TARGET_DIR="$target" CARGO_ENCODED_RUSTFLAGS="$flags" CFLAGS="${CFLAGS:-} -fno-asynchronous-unwind-tables -fno-unwind-tables"
-"$CARGO" rustc --manifest-path "$root/Cargo.toml" --locked --release --lib --crate-type staticlib \
-    --message-format json-render-diagnostics "$@" -- --print native-static-libs >"$messages" 2>"$log" || { cat "$log" >&2; exit 1; }
+compile rustc --lib --crate-type staticlib "$@" -- --print native-static-libs >"$messages" 2>"$log" || { cat "$log" >&2; exit 1; }
 grep -v native-static-libs "$log" >&2 || :
 system=$(sed -n 's/^note: native-static-libs: *//p' "$log" | tail -1)
 [ -n "$system" ] || { echo "build.sh: rustc did not say what the archive needs" >&2; exit 1; }
@@ -49,11 +64,9 @@ sh "$root/packaging/link-shared.sh" "$archive" "$dist/libexpmig.so" "$soname" $s
 sh "$root/packaging/hide-symbols.sh" "$archive" "$dist/libexpmig.a"
 sh "$root/packaging/sbom.sh" "$archive" "$@" >"$dist/expmig.cdx.json"
 
-# The command is a program of its own, with the library in it and the crates that it alone needs. Cargo compiles all crates once more for it,
-# because the library that it depends on has all types of Cargo.toml: so it is made only for who wants it.
 rm -f "$dist/expmig"
-[ "${EXPMIG_COMMAND:-no}" = yes ] || exit 0
-"$CARGO" build --manifest-path "$root/Cargo.toml" --locked --release --bin expmig --features cli --message-format json-render-diagnostics "$@" >"$messages"
-command=$(sed -n 's/.*"executable":"\([^"]*\/expmig\)".*/\1/p' "$messages")
-[ -n "$command" ] || { echo "build.sh: cargo did not say where the command is" >&2; exit 1; }
-${STRIP:-strip} -o "$dist/expmig" "$command"
+[ "$command" != no ] || exit 0
+compile build --bin expmig "$@" >"$messages"
+program=$(sed -n 's/.*"executable":"\([^"]*\/expmig\)".*/\1/p' "$messages")
+[ -n "$program" ] || { echo "build.sh: cargo did not say where the command is" >&2; exit 1; }
+${STRIP:-strip} -o "$dist/expmig" "$program"

@@ -1,4 +1,4 @@
-"""Puts the package together: its modules, the declarations made of the header, the version, and the library.
+"""Puts the package together: its modules, the declarations made of the header, the version, the library, and the command where it was built beside it.
 
     python assemble.py FOLDER --library LIBRARY [--link]    with a library that is built already
     python assemble.py FOLDER                                builds it first
@@ -54,7 +54,7 @@ def build_library() -> Path:
             sys.exit(f"the build failed: {' '.join(command)}")
         return target / "dist" / "libexpmig.so"
     command = [
-        cargo, "build", "--lib", "--locked", "--profile", profile,
+        cargo, "build", "--lib", "--bin", "expmig", "--features", "cli", "--locked", "--profile", profile,
         "--manifest-path", str(crate() / "Cargo.toml"), "--message-format", "json-render-diagnostics", *features,
     ]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False, text=True)
@@ -62,7 +62,7 @@ def build_library() -> Path:
         sys.exit(f"cargo failed: {' '.join(command)}")
     for line in reversed(done.stdout.splitlines()):
         message = json.loads(line)
-        if message["reason"] == "compiler-artifact" and message["target"]["name"] == "expmig":
+        if message["reason"] == "compiler-artifact" and message["target"]["name"] == "expmig" and "lib" in message["target"]["kind"]:
             for name in message["filenames"]:
                 if name.endswith(".so"):
                     return Path(name)
@@ -85,15 +85,24 @@ def complete(package: Path, library: Path, link: bool = False) -> None:
     header = (crate() / "include" / "expmig.h").read_text(encoding="utf-8")
     (package / "_declarations.py").write_text(declarations(header), encoding="utf-8")
     (package / "_version.py").write_text(f'"""The version of the package."""\n__version__ = "{version()}"\n', encoding="utf-8")
-    there = package / "libexpmig.so"
+    put(library, package / "libexpmig.so", link)
+    # build.sh leaves both in one folder, and so does cargo.
+    command = library.resolve().parent / "expmig"
+    if os.access(command, os.X_OK):
+        (package / "bin").mkdir(exist_ok=True)
+        put(command, package / "bin" / "expmig", link)
+
+
+def put(file: Path, there: Path, link: bool) -> None:
+    """Copies a library or a program, or links to it."""
     there.unlink(missing_ok=True)
     if link:
-        there.symlink_to(library.resolve())
-    else:
-        shutil.copy2(library, there)
-        # Most of it is line numbers for debuggers.
-        if shutil.which("strip"):
-            subprocess.run(["strip", "--strip-debug", str(there)], check=True)
+        there.symlink_to(file.resolve())
+        return
+    shutil.copy2(file, there)
+    # Most of it is line numbers for debuggers.
+    if shutil.which("strip"):
+        subprocess.run(["strip", "--strip-debug", str(there)], check=True)
 
 
 def main() -> None:

@@ -16,12 +16,12 @@ const LOOK: usize = 1024;
 const KEPT: usize = 1 << 16;
 
 /// What a row is called in errors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// By its number.
     Row,
-    /// By the id in this column, of a metric.
-    Metric(usize),
+    /// By what is in these columns, of a metric in this table.
+    Metric { table: &'static str, keys: Vec<(usize, &'static str)> },
 }
 
 /// Some rows, as columns.
@@ -147,19 +147,22 @@ impl Batches {
     fn misfit(&self, at: usize, cells: &CellBuffer, reason: &str) -> Error {
         let (name, value) = (second_name(&self.fields, &self.misfits, at), cells.get(at).describe());
         let kind = self.fields.iter().find(|field| field.name == name).map_or("", |field| field.kind.name());
-        let row = match self.subject {
+        let row = match &self.subject {
             Subject::Row => format!("row {}", self.taken),
-            Subject::Metric(id) => format!("id={}", cells.get(id).describe()),
+            Subject::Metric { keys, .. } => {
+                let key = |(at, name): &(usize, &str)| format!("{name}={}", cells.get(*at).describe());
+                keys.iter().map(key).collect::<Vec<_>>().join(", ")
+            }
         };
         let error = Error::new(
             Status::Lossy,
             Domain::Database,
             format!("{name} of {row} does not fit {kind}: {reason} ({value})"),
         );
-        let error = match self.subject {
+        let error = match &self.subject {
             Subject::Row => error.hint("convert the column in the SQL, with CAST for instance"),
-            Subject::Metric(_) => error
-                .detail("table", "METRIC")
+            Subject::Metric { table, .. } => error
+                .detail("table", *table)
                 .hint("set misfit to column, which gives NULL and the text in a second column; or repair the value"),
         };
         error.detail("row", row).detail("column", name).detail("value", value)

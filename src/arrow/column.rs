@@ -32,7 +32,7 @@ impl Column {
     pub fn new(field: &Field) -> Column {
         let (offsets, values) = match field.kind {
             Kind::Null | Kind::Entries => (Vec::new(), Values::None),
-            Kind::Integer | Kind::Time => (Vec::new(), Values::Integers(Vec::new())),
+            Kind::Integer | Kind::Time | Kind::Milliseconds => (Vec::new(), Values::Integers(Vec::new())),
             Kind::Real => (Vec::new(), Values::Reals(Vec::new())),
             // With room, so that the buffer is somewhere even if it stays empty.
             Kind::Text | Kind::Bytes => (vec![0], Values::Bytes(Vec::with_capacity(1))),
@@ -56,6 +56,11 @@ impl Column {
                 self.push_integer(time);
             }
             (Kind::Time, _) => return Err("it is no text with a timestamp".to_owned()),
+            (Kind::Milliseconds, ValueRef::Integer(time)) => {
+                let time = time.checked_mul(1000).ok_or_else(|| "its microseconds are beyond 64 bits".to_owned())?;
+                self.push_integer(time);
+            }
+            (Kind::Milliseconds, _) => return Err("it is no integer, of milliseconds".to_owned()),
             (Kind::Text, ValueRef::Text(text)) => match std::str::from_utf8(text) {
                 Ok(_) => self.push_bytes(text)?,
                 Err(error) => return Err(format!("it is not UTF-8: byte {} is wrong", error.valid_up_to())),
@@ -204,6 +209,8 @@ mod tests {
             (Kind::Text, ValueRef::Blob(b"a")),
             (Kind::Time, ValueRef::Text(b"yesterday")),
             (Kind::Time, ValueRef::Integer(5)),
+            (Kind::Milliseconds, ValueRef::Integer(i64::MAX / 1000 + 1)),
+            (Kind::Milliseconds, ValueRef::Text(b"5")),
             (Kind::Labels, ValueRef::Text(b"{\"a\": 1, \"a\": 2}")),
             (Kind::Labels, ValueRef::Text(b"{\"a\": 1, \"b\": true}")),
             (Kind::Labels, ValueRef::Text(b"[1]")),

@@ -15,6 +15,8 @@ pub enum Kind {
     Bytes,
     /// timestamp\[us\] without a zone.
     Time,
+    /// The same, of milliseconds since 1970.
+    Milliseconds,
     /// map<utf8, float64>.
     Labels,
     /// struct: the entries of a map.
@@ -30,7 +32,7 @@ impl Kind {
             Kind::Real => "g",
             Kind::Text => "u",
             Kind::Bytes => "z",
-            Kind::Time => "tsu:",
+            Kind::Time | Kind::Milliseconds => "tsu:",
             Kind::Labels => "+m",
             Kind::Entries => "+s",
         }
@@ -44,7 +46,7 @@ impl Kind {
             Kind::Real => "float64",
             Kind::Text => "utf8",
             Kind::Bytes => "binary",
-            Kind::Time => "timestamp[us]",
+            Kind::Time | Kind::Milliseconds => "timestamp[us]",
             Kind::Labels => "map<utf8, float64>",
             Kind::Entries => "struct",
         }

@@ -3,7 +3,9 @@
 use std::collections::HashSet;
 
 use super::batches::{Batches, Subject};
+use super::below_runs::metrics_below;
 use super::field::{Field, Kind};
+use super::source::{Levels, MetricsOptions, Misfit, Source, only};
 use crate::database::{Connection, Layout, Next, TableLayout};
 use crate::error::{Domain, Error, Result};
 use crate::hierarchy::experiment_exists;
@@ -13,56 +15,8 @@ use crate::schema::{Call, Entity, Kind as Meaning, Place, Role, quote};
 use crate::spill::Spool;
 use crate::values::ValueRef;
 
-/// So many experiments are named in a statement; more are looked for among its rows.
-const NAMED_IN_SQL: usize = 500;
-
-/// On what metrics hang.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Levels {
-    pub results: bool,
-    pub epochs: bool,
-    pub batches: bool,
-}
-
-impl Levels {
-    pub const ALL: Levels = Levels { results: true, epochs: true, batches: true };
-
-    /// Whether links with so many indices are wanted.
-    fn wants(self, indices: usize) -> bool {
-        match indices {
-            0 => self.results,
-            1 => self.epochs,
-            _ => self.batches,
-        }
-    }
-}
-
-/// What becomes of a value that does not fit the type of its column.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Misfit {
-    /// An error.
-    #[default]
-    Error,
-    /// NULL, and its text in a second column.
-    Column,
-}
-
-/// Which metrics are wanted, and how.
-#[derive(Clone, Debug)]
-pub struct MetricsOptions {
-    /// Of these experiments; `None` for all.
-    pub experiments: Option<Vec<i64>>,
-    /// Of these types, byte for byte; `None` for all.
-    pub types: Option<Vec<String>>,
-    pub levels: Levels,
-    pub misfit: Misfit,
-}
-
-impl Default for MetricsOptions {
-    fn default() -> MetricsOptions {
-        MetricsOptions { experiments: None, types: None, levels: Levels::ALL, misfit: Misfit::Error }
-    }
-}
+/// More than any source has.
+const MOST_COLUMNS: usize = 16;
 
 /// The place of the metric's id among the columns.
 const METRIC_ID: usize = 5;
@@ -89,15 +43,26 @@ pub fn metrics(connection: &dyn Connection, layout: &Layout, options: &MetricsOp
     for experiment in options.experiments.iter().flatten() {
         experiment_exists(connection, layout, *experiment)?;
     }
+    let source = match layout.family.metrics {
+        Some(table) => metrics_below(layout, table, options)?,
+        None => linked(layout, options)?,
+    };
+    let rows = read(connection, &source, options, job)?;
+    let misfit = options.misfit == Misfit::Column;
+    let columns = source.columns.into_iter().map(|(field, loose)| (field, misfit && loose)).collect();
+    Ok(Batches::new(columns, source.subject, rows))
+}
+
+/// Puts the rows aside that are wanted.
+fn read(connection: &dyn Connection, source: &Source, options: &MetricsOptions, job: &Job) -> Result<Spool> {
     let mut rows = Spool::default();
-    let links = links(layout, options.levels);
     if job.is_watched() {
         job.begin("counting")?;
         let count = |table: &TableLayout| {
             let counted = connection.query_integer(&format!("SELECT count(*) FROM {}", quote(&table.name)), &[]);
             counted.map(|rows| rows.and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0))
         };
-        let counts: Vec<u64> = links.iter().map(|table| count(table)).collect::<Result<_>>()?;
+        let counts: Vec<u64> = source.statements.iter().map(|(table, _)| count(table)).collect::<Result<_>>()?;
         job.set_total(counts.iter().sum());
     }
     job.begin("reading metrics")?;
@@ -105,27 +70,50 @@ pub fn metrics(connection: &dyn Connection, layout: &Layout, options: &MetricsOp
     let types: Option<HashSet<&[u8]>> =
         options.types.as_ref().map(|types| types.iter().map(String::as_bytes).collect());
     let nothing = [experiments.as_ref().map(HashSet::is_empty), types.as_ref().map(HashSet::is_empty)];
-    for table in links {
+    let count = source.columns.len();
+    let read = count + usize::from(source.nan.is_some());
+    for (_, sql) in &source.statements {
         if nothing.contains(&Some(true)) {
             break;
         }
-        let sql = select(layout, table, options)?;
-        connection.query(&sql, &[], &mut |row| {
+        connection.query(sql, &[], &mut |row| {
             job.advance()?;
-            let mut cells = [ValueRef::Null; COLUMNS.len()];
-            row.values(&mut cells)?;
-            let [experiment, _, _, _, _, _, kind, ..] = cells;
-            let of_experiment = |ids: &HashSet<i64>| experiment.as_integer().is_some_and(|id| ids.contains(&id));
-            let of_type = |types: &HashSet<&[u8]>| matches!(kind, ValueRef::Text(text) if types.contains(text));
-            if experiments.as_ref().is_none_or(of_experiment) && types.as_ref().is_none_or(of_type) {
-                rows.push_values(&cells)?;
+            let mut room = [ValueRef::Null; MOST_COLUMNS];
+            let cells = room.get_mut(..read).unwrap_or_default();
+            row.values(cells)?;
+            let is_wanted = {
+                let cell = |at: usize| cells.get(at).copied().unwrap_or(ValueRef::Null);
+                let of_experiment = |ids: &HashSet<i64>| cell(0).as_integer().is_some_and(|id| ids.contains(&id));
+                let of_type =
+                    |types: &HashSet<&[u8]>| matches!(cell(source.kind), ValueRef::Text(text) if types.contains(text));
+                experiments.as_ref().is_none_or(of_experiment) && types.as_ref().is_none_or(of_type)
+            };
+            if !is_wanted {
+                return Ok(Next::Row);
             }
+            if let Some((value, says)) = source.nan
+                && cells.get(says) == Some(&ValueRef::Integer(1))
+                && let Some(value) = cells.get_mut(value)
+            {
+                *value = ValueRef::Real(f64::NAN);
+            }
+            rows.push_values(cells.get(..count).unwrap_or_default())?;
             Ok(Next::Row)
         })?;
     }
-    let misfit = options.misfit == Misfit::Column;
-    let columns = COLUMNS.iter().map(|(name, kind, loose)| (Field::new(*name, *kind), misfit && *loose)).collect();
-    Ok(Batches::new(columns, Subject::Metric(METRIC_ID), rows))
+    Ok(rows)
+}
+
+/// Metrics that links lead to: a row for each link.
+fn linked<'a>(layout: &'a Layout, options: &MetricsOptions) -> Result<Source<'a>> {
+    let statement = |table: &'a TableLayout| Ok((table, select(layout, table, options)?));
+    Ok(Source {
+        statements: links(layout, options.levels).into_iter().map(statement).collect::<Result<_>>()?,
+        columns: COLUMNS.iter().map(|(name, kind, loose)| (Field::new(*name, *kind), *loose)).collect(),
+        kind: TYPE,
+        nan: None,
+        subject: Subject::Metric { table: layout.family.table_name(METRIC), keys: vec![(METRIC_ID, "id")] },
+    })
 }
 
 /// The tables that link metrics, of the levels that are wanted.
@@ -164,13 +152,7 @@ fn select(layout: &Layout, table: &TableLayout, options: &MetricsOptions) -> Res
     };
     let (run, metric) = (table.parent(RUN)?, table.parent(METRIC)?);
     let experiment = trials.parent(Entity::ROOT)?;
-    let which = match &options.experiments {
-        Some(ids) if ids.len() <= NAMED_IN_SQL && !ids.is_empty() => {
-            let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
-            format!(" WHERE t.{experiment} IN ({})", ids.join(", "))
-        }
-        _ => String::new(),
-    };
+    let which = only(&format!("t.{experiment}"), options);
     Ok(format!(
         "SELECT t.{experiment}, r.{}, l.{run}, {}, {}, m.{}, {}, {}, {}, o.{} FROM {} AS l
          JOIN {} AS m ON m.{} = l.{metric}

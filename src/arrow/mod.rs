@@ -4,17 +4,21 @@
 //! what takes them can outlive every handle. [`Batches`] makes columns of them, a bounded number of rows at a time. The manager calls the
 //! first two; the C API hands the columns out, which is the one part that needs unsafe code.
 //!
-//! `field` says what a column is, `column` and `labels` build its buffers, `batches` fills them from the rows that were put aside.
+//! `field` says what a column is, `column` and `labels` build its buffers, `batches` fills them from the rows that were put aside. `source` says
+//! which metrics are wanted, `metrics` what is read where they are linked, `below_runs` where they are rows of a run.
 
 mod batches;
+mod below_runs;
 mod column;
 mod field;
 mod labels;
 mod metrics;
 mod query;
+mod source;
 
 pub use batches::{Batch, Batches, MOST_ROWS};
 pub use column::{Column, Values};
 pub use field::{Field, Kind};
-pub use metrics::{Levels, MetricsOptions, Misfit, metrics};
+pub use metrics::metrics;
 pub use query::query;
+pub use source::{Levels, MetricsOptions, Misfit};

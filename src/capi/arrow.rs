@@ -189,14 +189,15 @@ pub unsafe extern "C" fn expmig_query_arrow(
 /// Gives metrics as a stream of Apache Arrow's C stream interface: one row for each link to a metric, with experiment_id, trial_id,
 /// trial_run_id, epoch_idx, batch_idx, metric_id, type, total_val, per_label_val (a map of utf8 to float64) and time, which is that of the
 /// row that the metric hangs on; in batches of at most 131,072 rows, from one state of the database (docs/arrow.md). Metrics to which
-/// nothing links are in none of them.
+/// nothing links are in none of them. Of a store of MLflow's: a row for each of its table metrics, with experiment_id, run_uuid, key,
+/// timestamp (microseconds), step and value, which is NaN where is_nan says so.
 ///
 /// `options`: NULL for the defaults: all metrics.
 /// `stream`: as for expmig_query_arrow. A value that does not fit its type is an error of get_next, which names the metric, unless `misfit`
 /// is EXPMIG_MISFIT_COLUMN.
 ///
-/// Returns EXPMIG_NOT_FOUND (an experiment does not exist; the hint names the nearest ids), EXPMIG_UNSUPPORTED (the database is of a family
-/// whose metrics cannot be read as columns yet), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_LIMIT,
+/// Returns EXPMIG_NOT_FOUND (an experiment does not exist; the hint names the nearest ids), EXPMIG_UNSUPPORTED (`levels` of a
+/// store of MLflow's, whose metrics have none), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_LIMIT,
 /// EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT. After each of them the stream's `release` is NULL. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]

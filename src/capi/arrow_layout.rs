@@ -127,7 +127,7 @@ fn array_of_column(mut column: Column) -> ArrowArray {
     let buffers = match column.kind {
         Kind::Null => Vec::new(),
         Kind::Entries => vec![validity],
-        Kind::Integer | Kind::Real | Kind::Time => vec![validity, values],
+        Kind::Integer | Kind::Real | Kind::Time | Kind::Milliseconds => vec![validity, values],
         Kind::Text | Kind::Bytes => vec![validity, offsets, values],
         Kind::Labels => vec![validity, offsets],
     };

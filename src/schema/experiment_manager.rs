@@ -80,6 +80,7 @@ pub static EXPERIMENT_MANAGER: Family = Family {
         update: "update_time",
         identity: &["id", "title", "start_time"],
     },
+    metrics: None,
     lacks: &[Call::BringIn],
 };
 

@@ -133,6 +133,8 @@ pub struct Family {
     /// The page that says what works on such databases.
     pub page: &'static str,
     pub listing: Listing,
+    /// The table whose rows are metrics, where they hang on runs and are not linked.
+    pub metrics: Option<&'static str>,
     /// What cannot be done with such databases.
     pub lacks: &'static [Call],
 }
@@ -400,6 +402,7 @@ mod tests {
         maker: None,
         page: "",
         listing: Listing { title: "space_id", description: None, start: "space_id", update: "space_id", identity: &[] },
+        metrics: Some("points"),
         lacks: &[],
     };
 

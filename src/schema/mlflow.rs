@@ -55,15 +55,8 @@ pub static MLFLOW: Family = Family {
         update: "last_update_time",
         identity: &["experiment_id", "name", "creation_time"],
     },
-    lacks: &[
-        Call::Export,
-        Call::Import,
-        Call::Transform,
-        Call::Widen,
-        Call::Report,
-        Call::Metrics,
-        Call::SnapshotOnServer,
-    ],
+    metrics: Some("metrics"),
+    lacks: &[Call::Export, Call::Import, Call::Transform, Call::Widen, Call::Report, Call::SnapshotOnServer],
 };
 
 /// The heads of `alembic_version`, from that of MLflow 1.20 to that of 3.17.2, oldest first.

@@ -2,6 +2,7 @@
 //! and PostgreSQL, and on MySQL where EXPMIG_TEST_MYSQLD names its binary.
 
 mod client;
+mod columns;
 mod growth;
 mod hostile;
 mod links;
@@ -23,6 +24,7 @@ use expmig::{
 use std::path::{Path, PathBuf};
 
 use client::{Tables, schema};
+use columns::*;
 use growth::*;
 use hostile::*;
 use links::*;
@@ -636,6 +638,8 @@ macro_rules! scenarios {
 scenarios! {
     makes_the_page_that_a_file_makes,
     columns_that_the_target_fills_itself_stop_nothing,
+    gives_metrics_as_the_columns_of_a_file,
+    gives_a_query_as_columns_that_outlive_it,
     lists_experiments,
     says_what_it_is,
     content_has_the_same_digest_everywhere,

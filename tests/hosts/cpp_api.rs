@@ -145,7 +145,10 @@ fn the_headers_leave_no_macro_and_no_using_behind() {
     for path in &headers {
         let text = fs::read_to_string(path).unwrap();
         assert!(!text.contains("using namespace expmig") && !text.contains("using namespace std;"), "{path:?}");
-        standard.extend(text.lines().filter(|line| line.starts_with("#include <")).map(|line| format!("{line}\n")));
+        // Which C++17 does not have, and a header asks for first.
+        let of_later = ["#include <format>"];
+        let included = text.lines().filter(|line| line.starts_with("#include <") && !of_later.contains(line));
+        standard.extend(included.map(|line| format!("{line}\n")));
     }
     let before = macros("before.cpp", &standard.into_iter().collect::<String>());
     let after = macros("after.cpp", "#include <expmig.hpp>\n");

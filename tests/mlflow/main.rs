@@ -1,5 +1,6 @@
 //! MLflow's tracking store, on stores that MLflow itself wrote (tests/data/mlflow).
 
+mod columns;
 mod conflicts;
 mod crash;
 mod digest;

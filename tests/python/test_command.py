@@ -303,6 +303,35 @@ class Command(unittest.TestCase):
                 self.assertEqual(after, before, text)
         self.assertGreater(stopped, 0, "no signal came while the job ran")
 
+    def test_the_commands_of_the_pages_run_as_they_are_printed(self):
+        pages = {name: (ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/cli.md", "docs/report.md")}
+        table = re.search(r"^\| I want to .*?\n\n", pages["README.md"], re.DOTALL | re.MULTILINE)[0]
+        printed = {"README.md": re.findall(r"`(expmig [^`]+)`", table)}
+        for name in ("docs/cli.md", "docs/report.md"):
+            block = re.search(r"^```sh\n(.*?)^```", pages[name], re.DOTALL | re.MULTILINE)[1]
+            printed[name] = [line for line in block.splitlines() if line.startswith("expmig ")]
+        programs = self.folder / "bin"
+        programs.mkdir()
+        (programs / "expmig").symlink_to(COMMAND.resolve())
+        environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
+        for name, commands in printed.items():
+            self.assertGreater(len(commands), 2, name)
+            folder = self.folder / name.replace("/", "-")
+            (folder / "laptops").mkdir(parents=True)
+            for file in ("experiments.db", "a.db", "b.db", "laptops/one.db", "laptops/two.db"):
+                shutil.copy(DIGITS, folder / file)
+            if name == "docs/report.md":
+                shutil.copy(DIGITS, folder / "team.db")
+            (folder / "rules.json").write_text('[{"metric_type": "recall", "transformation": "scale", "params": {"factor": 2}}]', encoding="utf-8")
+            for command in commands:
+                if "mysql://" in command:
+                    # Its server is somebody's: the tests on servers have one.
+                    continue
+                with self.subTest(command, page=name):
+                    done = subprocess.run(["sh", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL)
+                    # A difference is a status of its own.
+                    self.assertEqual(done.returncode, 1 if command.startswith("expmig compare a.db#3 b.db#1") else 0, done)
+
     def test_the_variable_of_a_password_is_read_by_the_command_alone_and_never_shown(self):
         environment = dict(os.environ, EXPMIG_PASSWORD="s3cret")
         done = self.run_it("list", "mysql://nobody@127.0.0.1:1/none", status=19, env=environment)

@@ -44,6 +44,10 @@ class Install(unittest.TestCase):
         version = self.call(self.python, "-W", "error", "-c", wheels.PROGRAM, self.folder / "venv", database, cwd=self.folder)
         self.assertIn(f"-{version.strip()}-", wheel.name)
         self.call(self.python, "-m", "pip", "check")
+        wheels.check_command(self, self.call, self.folder / "venv", database)
+        # With its own status, and a pipe that is closed ends it as it ends others.
+        failed = subprocess.run([self.folder / "venv" / "bin" / "expmig", "list", "missing.db"], stderr=subprocess.PIPE, text=True)
+        self.assertEqual(failed.returncode, 13, failed.stderr)
 
     def test_a_source_distribution_has_the_crate(self):
         requirement, = (line for line in (binding.BINDING / "pyproject.toml").read_text().splitlines() if line.startswith("requires = "))

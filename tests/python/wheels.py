@@ -34,11 +34,12 @@ def check(test, wheel):
     about = f"expmig-{version}.dist-info"
     with zipfile.ZipFile(wheel) as archive:
         files = {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
-    made = {"_declarations.py", "_version.py", "libexpmig.so"}
+    made = {"_declarations.py", "_version.py", "libexpmig.so", "bin/expmig"}
     modules = {f"expmig/{name}" for name in made | {file.name for file in MODULES.iterdir() if file.name != "__pycache__"}}
     licences = {f"{about}/licenses/{name}" for name in LICENCES}
-    test.assertEqual(set(files), modules | licences | {f"{about}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "top_level.txt")})
+    test.assertEqual(set(files), modules | licences | {f"{about}/{name}" for name in ("METADATA", "RECORD", "WHEEL", "entry_points.txt", "top_level.txt")})
     test.assertIn("expmig/py.typed", files)
+    test.assertEqual(files[f"{about}/entry_points.txt"].decode().split(), ["[console_scripts]", "expmig", "=", "expmig._command:main"])
     for name in LICENCES:
         test.assertEqual(files[f"{about}/licenses/{name}"], (ROOT / name).read_bytes())
     metadata = files[f"{about}/METADATA"].decode()
@@ -54,3 +55,10 @@ def check(test, wheel):
             digest = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).decode().rstrip("=")
             test.assertEqual(listed[name], f"sha256={digest}", name)
     return (int(found[3]), int(found[4])) if found[3] else "linux"
+
+
+def check_command(test, call, environment, database):
+    """Checks the console command of an environment in which the wheel is installed: `call` runs a program and answers what it prints."""
+    for command in ([environment / "bin" / "expmig"], [environment / "bin" / "python", "-m", "expmig"]):
+        test.assertRegex(call(*command, "--version"), r"^expmig \d+\.\d+\.\d+\n$")
+        test.assertIn("Digits classification", call(*command, "list", database))

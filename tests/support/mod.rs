@@ -7,6 +7,7 @@ pub mod certificates;
 pub mod check;
 pub mod child;
 pub mod cluster;
+pub mod columns;
 pub mod database;
 pub mod fault;
 pub mod postgres;

@@ -97,6 +97,7 @@ class Wheel(unittest.TestCase):
                 printed = self.call(python, "-W", "error", "-c", wheels.PROGRAM, place, database, cwd=self.folder, env=environment)
                 self.assertIn(f"expmig-{printed.strip()}-", self.wheel.name)
                 shutil.copy(data, database)
+                wheels.check_command(self, lambda *command: self.call(*command, env=environment), place, database)
                 printed = self.call(python, "-W", "error", "-c", quick_start, cwd=place, env=environment)
                 self.assertTrue(printed.endswith("100%\ncopied as experiment 4\n"), printed)
                 os.remove(database)
