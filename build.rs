@@ -45,8 +45,9 @@ fn main() {
     let soname = format!("libexpmig.so.{}", compatible_version());
     println!("cargo:rustc-env=EXPMIG_SONAME={soname}");
     let root = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
-    // Unloading a Rust library whose thread-local destructors still have to run would crash.
-    if env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
+    // Unloading a Rust library whose thread-local destructors still have to run would crash. What packaging/build.sh makes has no such type.
+    let is_shared = fs::read_to_string(root.join("Cargo.toml")).is_ok_and(|text| text.contains("\"cdylib\""));
+    if is_shared && env::var("CARGO_CFG_TARGET_OS").as_deref() == Ok("linux") {
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
         // cargo-c gives the same name itself.
         if env::var_os("CARGO_FEATURE_CAPI").is_none() {

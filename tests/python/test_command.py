@@ -324,8 +324,8 @@ class Command(unittest.TestCase):
                 shutil.copy(DIGITS, folder / "team.db")
             (folder / "rules.json").write_text('[{"metric_type": "recall", "transformation": "scale", "params": {"factor": 2}}]', encoding="utf-8")
             for command in commands:
-                if "mysql://" in command:
-                    # Its server is somebody's: the tests on servers have one.
+                if "mysql://" in command or command.startswith("expmig bring-in"):
+                    # Its server is somebody's: the tests on servers have one. What is brought in has a store of MLflow's, and tests of its own.
                     continue
                 with self.subTest(command, page=name):
                     done = subprocess.run(["sh", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL)
