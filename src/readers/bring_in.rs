@@ -167,6 +167,7 @@ fn prepare(
     let placing = Placing::find((staging, staged), (target, layout), options, job)?;
     let changing = Transaction::write(staging)?;
     let left_out = placing.apply(staging, staged)?;
+    placing.give_places(staging, (target, layout))?;
     let mut found = Vec::new();
     if placing.meets_others() {
         load((staging, staged), (target, layout), &placing.experiments, job)?;

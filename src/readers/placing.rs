@@ -170,7 +170,56 @@ fn taken(ids: &[String]) -> Error {
     ids.iter().take(NAMED).fold(error, |error, id| error.detail("run_id", id))
 }
 
+/// The place for artifacts below which a store puts those of its experiments, told by that of the first one.
+fn artifact_root(target: &dyn Connection, layout: &Layout) -> Result<Option<String>> {
+    let root = layout.root()?;
+    let (id, location) = (root.id(), root.quoted("artifact_location"));
+    let sql = format!("SELECT {id}, {location} FROM {} ORDER BY {id}", quote(&root.name));
+    let mut found = None;
+    target.query(&sql, &[], &mut |row| {
+        let (id, location) = (row.value(0)?.as_integer(), row.value(1)?.readable());
+        let whole = id.and_then(|id| location?.strip_suffix(&format!("/{id}")).map(str::to_owned));
+        found = whole.filter(|root| !root.contains('?'));
+        Ok(if found.is_some() { Next::Stop } else { Next::Row })
+    })?;
+    Ok(found)
+}
+
+/// The place for the artifacts of an experiment of the target.
+fn artifact_location(target: &dyn Connection, layout: &Layout, id: i64) -> Result<Option<String>> {
+    let root = layout.root()?;
+    let sql =
+        format!("SELECT {} FROM {} WHERE {} = ?1", root.quoted("artifact_location"), quote(&root.name), root.id());
+    let mut found = None;
+    target.query(&sql, &[Value::Integer(id)], &mut |row| {
+        found = row.value(0)?.readable().filter(|location| !location.contains('?'));
+        Ok(Next::Stop)
+    })?;
+    Ok(found)
+}
+
 impl Placing {
+    /// Gives experiments and runs that have none a place for artifacts, as MLflow would have done it: without one, its client can begin no run in an
+    /// experiment.
+    pub fn give_places(&self, staging: &dyn Connection, (target, layout): (&dyn Connection, &Layout)) -> Result<()> {
+        let root = artifact_root(target, layout)?;
+        let text = |text: String| Value::Text(text.into_bytes());
+        for placed in &self.experiments {
+            let location = match placed.is_there {
+                true => artifact_location(target, layout, placed.id)?,
+                false => root.as_ref().map(|root| format!("{root}/{}", placed.id)),
+            };
+            let Some(location) = location else { continue };
+            if !placed.is_there {
+                let sql = "UPDATE experiments SET artifact_location = ?2 WHERE experiment_id = ?1 AND artifact_location IS NULL";
+                staging.execute(sql, &[Value::Integer(placed.id), text(location.clone())])?;
+            }
+            let sql = "UPDATE runs SET artifact_uri = ?2 || '/' || run_uuid || '/artifacts' WHERE experiment_id = ?1 AND artifact_uri IS NULL";
+            staging.execute(sql, &[Value::Integer(placed.id), text(location)])?;
+        }
+        Ok(())
+    }
+
     /// Finds out.
     pub fn find(
         (staging, staged): (&dyn Connection, &Layout),

@@ -75,6 +75,9 @@ fn what_tensorboard_reads_of_a_log_arrives_point_by_point() {
     let nested = "SELECT count(*) FROM tags AS t JOIN runs AS r ON r.run_uuid = t.value WHERE t.key = 'mlflow.parentRunId' AND r.name = 'plain'";
     assert_eq!(integer(&target, nested), 3);
     assert_eq!(found(&target, "SELECT DISTINCT status, end_time FROM runs"), [["RUNNING", "NULL"]]);
+    // MLflow's client begins no run in an experiment without a place for artifacts.
+    let places = "SELECT artifact_location, artifact_uri = artifact_location || '/' || run_uuid || '/artifacts' FROM experiments JOIN runs USING (experiment_id)";
+    assert!(found(&target, places).iter().all(|row| row[0].starts_with("mlflow-artifacts:/") && row[1] == "1"));
     is_sound(&target);
     let before = dump(&target);
     let again = bring(&source, &target, leaving_out()).unwrap();
