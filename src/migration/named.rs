@@ -11,7 +11,7 @@ use super::endpoints::refuse_other_family;
 use super::migration_plan::{MigrationPlan, PlannedDuplicate, PlannedTable};
 use super::named_conflicts::{Appended, decide};
 use super::named_copy::{
-    Destination, Done, Ends, check_digest, copy, find_losses, read_back, target_cells, there_already,
+    Destination, Done, Ends, check_digest, copy, find_losses, looking, read_back, target_cells, there_already,
 };
 use super::named_ids::NewKeys;
 use super::named_keys::find_folded;
@@ -81,7 +81,7 @@ impl Known {
         checks: RunChecks<'_>,
         job: &Arc<Job>,
     ) -> Result<Known> {
-        check_versions((ends.source, ends.from), (ends.target, ends.to))?;
+        looking(ends.target, ends.held, || check_versions((ends.source, ends.from), (ends.target, ends.to)))?;
         experiment_exists(ends.source, ends.from, experiment)?;
         job.begin("counting the source")?;
         let rows = NamedRows::read(ends.source, ends.from, experiment, job)?;
@@ -114,7 +114,7 @@ impl Known {
         let none = NewKeys::kept(rows.family);
         let changes = Changes { rows: &rows, keys: &none, artifacts: options.text_keys.artifacts.as_ref() };
         let mut fit = find_losses(ends, &changes, job)?;
-        find_folded(ends, &rows, job, &mut fit)?;
+        looking(ends.target, ends.held, || find_folded(ends, &rows, job, &mut fit))?;
         let title = ends.from.family.listing.title;
         let name = root_cell(ends.source, ends.from, experiment, title)?;
         let workspace = match &options.text_keys.workspace {
@@ -334,8 +334,8 @@ pub fn migrate_named(
     let from = source.checked(reader.layout()?)?;
     let to = target_database.checked(writer.layout()?)?;
     refuse_other_family((source, &from), (target_database, &to))?;
-    refuse_triggers(writer, &to)?;
-    let ends = Ends { source: reader, from: &from, target: writer, to: &to };
+    looking(writer, same, || refuse_triggers(writer, &to))?;
+    let ends = Ends { source: reader, from: &from, target: writer, to: &to, held: same };
     let known = Known::read(&ends, experiment, &options, &mut *helpers.checks, &job)?;
     judge_fit(&known.fit, experiment)?;
     let writing = match begun {
@@ -536,7 +536,7 @@ pub fn plan_named(
         (source.checked(reader.layout()?)?, target_database.checked(target_reader.layout()?)?);
     refuse_other_family((source, &layouts.0), (target_database, &layouts.1))?;
     refuse_triggers(target_reader, &layouts.1)?;
-    let ends = Ends { source: reader, from: &layouts.0, target: target_reader, to: &layouts.1 };
+    let ends = Ends { source: reader, from: &layouts.0, target: target_reader, to: &layouts.1, held: true };
     let known = Known::read(&ends, experiment, &options, checks, &job)?;
     job.set_total(known.rows.total());
     job.begin("digesting the source")?;

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::named_map::{Changes, Locations, RowMap};
 use super::preflight::Preflight;
-use crate::database::{Chunk, ColumnLayout, Connection, Layout, Loss, Row, TableLayout};
+use crate::database::{Chunk, ColumnLayout, Connection, Layout, Loss, Row, TableLayout, Transaction};
 use crate::digest::{Conversion, Hash, NamedDigest, NamedDigester, NamedTable, Sum, encode_value};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{Named, NamedRows};
@@ -36,6 +36,14 @@ pub struct Ends<'a> {
     pub from: &'a Layout,
     pub target: &'a dyn Connection,
     pub to: &'a Layout,
+    /// The target is in a transaction already.
+    pub held: bool,
+}
+
+/// Looks at a target in a transaction, which waits for others' locks; `held` says that it is in one already.
+pub fn looking<T>(target: &dyn Connection, held: bool, look: impl FnOnce() -> Result<T>) -> Result<T> {
+    let _looking = if held { None } else { Some(Transaction::read(target)?) };
+    look()
 }
 
 /// What the rows become a part of.

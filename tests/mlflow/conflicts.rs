@@ -319,3 +319,43 @@ fn servers_copy_within_a_store_and_append() {
         assert!(report.passed(), "{engine:?}: {:?}", report.issues());
     }
 }
+
+#[test]
+fn a_target_that_others_write_into_is_waited_for() {
+    let folder = Folder::new();
+    let (source, target) = (store(&folder, "3.17.2"), empty(&folder));
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let client = crate::support::sql(&target);
+            client.busy_timeout(std::time::Duration::from_secs(120)).unwrap();
+            let mut written = 0;
+            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                // A commit keeps everybody out, for as long as the device takes.
+                client.execute_batch("BEGIN EXCLUSIVE").unwrap();
+                client.execute("INSERT INTO experiment_tags VALUES (?1, 'x', 0)", [written]).unwrap();
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                client.execute_batch("COMMIT").unwrap();
+                written += 1;
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            written
+        });
+        let database = |path: &Path| {
+            let options = expmig::OpenOptions {
+                busy_timeout: std::time::Duration::from_secs(120),
+                ..expmig::OpenOptions::default()
+            };
+            expmig::Manager::from(expmig::Database::open(path.to_str().unwrap(), options).unwrap())
+        };
+        let into = database(&target);
+        let copied = (0..4).try_for_each(|_| {
+            database(&source).migrate_experiment(2, Some(&into), options(OnConflict::New, OnName::Suffix)).map(drop)
+        });
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        let written: i64 = writer.join().unwrap();
+        copied.unwrap();
+        assert_eq!(integer(&target, "SELECT count(*) FROM experiment_tags WHERE experiment_id = 0"), written);
+    });
+    assert_eq!(integer(&target, "SELECT count(*) FROM experiments WHERE name LIKE 'text%'"), 4);
+}
