@@ -11,10 +11,7 @@ pub mod mlflow;
 mod own_tables;
 mod table;
 
-pub use ddl::{
-    MYSQL_CHARSET, create_statement, create_statement_as, create_statement_mysql, create_statement_with, mysql_type,
-    quote,
-};
+pub use ddl::{create_statement, create_statement_as, create_statement_with, foreign_keys, quote, quote_all};
 pub use entity::{Entity, EntityData, Key, Keys, Level};
 pub use experiment_manager::EXPERIMENT_MANAGER;
 pub use families::{default_family, families, family_of, recognise, table_of_any};

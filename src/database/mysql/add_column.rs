@@ -1,9 +1,9 @@
 //! The statements that add missing extra columns. A user has to run them, because DDL would end the transaction.
 
+use super::ddl::CHARSET;
 use super::names::backticked;
 use crate::database::layout::TableLayout;
 use crate::database::missing_column::{Kinds, MissingColumn};
-use crate::schema::MYSQL_CHARSET;
 
 /// The statement that adds columns to a table.
 pub fn statement(table: &TableLayout, columns: &[MissingColumn<'_>]) -> String {
@@ -29,10 +29,10 @@ pub fn statement(table: &TableLayout, columns: &[MissingColumn<'_>]) -> String {
 /// The type that holds values of these kinds as they are, or most of them if they are of several.
 fn type_for(kinds: Kinds) -> String {
     match kinds {
-        Kinds { text: true, .. } => format!("LONGTEXT {MYSQL_CHARSET}"),
+        Kinds { text: true, .. } => format!("LONGTEXT {CHARSET}"),
         Kinds { blob: true, .. } => "LONGBLOB".to_owned(),
         Kinds { real: true, .. } => "DOUBLE".to_owned(),
         Kinds { integer: true, .. } => "BIGINT".to_owned(),
-        _ => format!("LONGTEXT {MYSQL_CHARSET}"),
+        _ => format!("LONGTEXT {CHARSET}"),
     }
 }

@@ -6,11 +6,12 @@ use serde_json::{Map, Value as Json, json};
 
 use super::cluster_kind::ClusterKind;
 use super::connection::MysqlConnection;
+use super::ddl::create_statement;
 use crate::database::connection::{Catalog, Reads, Writes};
 use crate::database::rows::Next;
 use crate::database::transaction_size::{Planned, SizeLimit, TransactionSize};
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{WRITER, create_statement_mysql, quote};
+use crate::schema::{WRITER, quote};
 
 /// Begins a transaction that writes.
 const BEGIN_WRITE: &str = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ WRITE";
@@ -193,7 +194,7 @@ impl MysqlConnection {
         if there {
             return Ok(());
         }
-        let statement = create_statement_mysql(&WRITER);
+        let statement = create_statement(&WRITER);
         self.make_table(&WRITER).map_err(|error| match error.status() {
             Status::Auth => error.detail("statement", &statement).hint(
                 "let an administrator run the statement once: it keeps jobs on different nodes of the cluster from getting in each other's way",

@@ -34,6 +34,7 @@ mod column_attributes;
 mod column_type;
 mod connection;
 mod cursors;
+mod ddl;
 mod engine;
 mod enum_members;
 mod failure;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json, json};
 use super::address::MysqlAddress;
 use super::capabilities::CAPABILITIES;
 use super::connection::MysqlConnection;
+use super::ddl::{CHARSET, create_statement};
 use super::failure::UNKNOWN_SCHEMA;
 use super::session::Endpoint;
 use super::widen;
@@ -21,7 +22,7 @@ use crate::database::widening::Widening;
 use crate::error::{Domain, Error, Result, Status};
 use crate::process::Process;
 use crate::progress::Job;
-use crate::schema::{MYSQL_CHARSET, create_statement_mysql, quote};
+use crate::schema::quote;
 
 /// Those that a server has for itself.
 const SYSTEM_SCHEMAS: [&str; 4] = ["mysql", "sys", "information_schema", "performance_schema"];
@@ -79,7 +80,7 @@ impl MysqlServer {
             let name = quote(&self.endpoint.address.schema);
             MysqlConnection::create_schema(
                 &self.endpoint,
-                &format!("CREATE SCHEMA IF NOT EXISTS {name} {MYSQL_CHARSET}"),
+                &format!("CREATE SCHEMA IF NOT EXISTS {name} {CHARSET}"),
                 job,
             )?;
         }
@@ -94,7 +95,7 @@ impl MysqlServer {
         }
         let writer = self.connect(Some(job))?;
         for table in missing {
-            writer.define(&create_statement_mysql(table))?;
+            writer.define(&create_statement(table))?;
         }
         let layout = writer.layout()?;
         let empty = has_no_experiment(&writer, &layout)?;

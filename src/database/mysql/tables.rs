@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::column_type::{Charset, ColumnType, Decimal};
 use super::connection::MysqlConnection;
+use super::ddl::create_statement;
 use super::names::backticked;
 use super::numbers::filled;
 use super::times::date_time;
@@ -15,7 +16,7 @@ use crate::database::rows::Next;
 use crate::database::stored::Stored;
 use crate::database::unsteady::Unsteady;
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{Kind, Table, create_statement_mysql, quote};
+use crate::schema::{Kind, Table, quote};
 use crate::values::{Value, ValueRef, json};
 
 /// The highest id that a column holds.
@@ -88,7 +89,7 @@ impl MysqlConnection {
 
     /// Makes a table of expmig's own.
     pub(super) fn make_table(&self, table: &Table) -> Result<()> {
-        self.define(&create_statement_mysql(table)).map_err(|error| match error.status() {
+        self.define(&create_statement(table)).map_err(|error| match error.status() {
             Status::Auth => error.detail("right", "CREATE").detail("table", table.name),
             _ => error,
         })

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::column_attributes;
 use super::column_type::{Charset, ColumnType};
 use super::connection::MysqlConnection;
+use super::ddl::{CHARSET, column_type};
 use super::foreign_key::{self, ForeignKey, Index, Place, place};
 use super::names::backticked;
 use super::privileges::is_versioned;
@@ -15,7 +16,7 @@ use crate::database::connection::Catalog;
 use crate::database::layout::TableLayout;
 use crate::database::widening::{AddedAgain, Change, Left, Widening};
 use crate::error::{Domain, Error, Result};
-use crate::schema::{Column, Kind, MYSQL_CHARSET, mysql_type};
+use crate::schema::{Column, Kind};
 
 /// Why the columns of a table are left alone that keeps its history.
 const VERSIONED: &str = "the table is system-versioned: changing it changes its history, which the server allows with \
@@ -235,7 +236,7 @@ fn clause(
         _ => None,
     };
     let charset = charset.unwrap_or_else(|| match schema.kind {
-        Kind::Text | Kind::Json => format!(" {MYSQL_CHARSET}"),
+        Kind::Text | Kind::Json => format!(" {CHARSET}"),
         _ => String::new(),
     });
     let null = if column.not_null { " NOT NULL" } else { " NULL" };
@@ -255,7 +256,7 @@ enum Wanted {
 
 /// The type that a column should have.
 fn wanted(schema: &Column, kind: &ColumnType) -> Wanted {
-    let ours = mysql_type(schema);
+    let ours = column_type(schema);
     let wide = match (schema.kind, kind) {
         (Kind::Integer, ColumnType::Integer { least, most }) => {
             // Numbers without a sign that need all bits have no wider type.

@@ -2,11 +2,12 @@
 //! continues from this record.
 
 use super::connection::MysqlConnection;
+use super::ddl::create_statement;
 use super::foreign_key::{Definition, ForeignKey};
 use crate::database::connection::{Catalog, Reads, Writes};
 use crate::database::rows::Next;
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::{WIDENING, create_statement_mysql, quote};
+use crate::schema::{WIDENING, quote};
 use crate::values::Value;
 
 /// A foreign key that has to be there in the end.
@@ -70,7 +71,7 @@ pub fn add(connection: &MysqlConnection, keys: &[Remembered]) -> Result<()> {
     if new.is_empty() {
         return Ok(());
     }
-    connection.define(&create_statement_mysql(&WIDENING))?;
+    connection.define(&create_statement(&WIDENING))?;
     let rows: Vec<String> =
         (0..new.len()).map(|at| format!("(?{}, ?{}, ?{})", 3 * at + 1, 3 * at + 2, 3 * at + 3)).collect();
     let mut values = Vec::with_capacity(3 * new.len());

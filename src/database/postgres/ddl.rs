@@ -1,23 +1,19 @@
 //! The tables that are made here.
 
-use crate::schema::{Column, Kind, Role, Table, quote};
-
-fn list(names: &[&str]) -> String {
-    names.iter().map(|name| quote(name)).collect::<Vec<_>>().join(", ")
-}
+use crate::schema::{Column, Kind, Role, Table, quote, quote_all};
 
 /// The `CREATE TABLE` statement of a table: as the tracking application declares it, with types that lose nothing. JSON is text, so that every
 /// byte of it stays. Foreign keys can be asked to wait for the end of a transaction, which takes no right.
 pub fn create_statement(table: &Table) -> String {
     let mut lines: Vec<String> =
         table.columns.iter().map(|column| format!("{} {}", quote(column.name), declaration(table, column))).collect();
-    lines.push(format!("PRIMARY KEY ({})", list(table.primary_key)));
+    lines.push(format!("PRIMARY KEY ({})", quote_all(table.primary_key)));
     lines.extend(table.references.iter().map(|reference| {
         format!(
             "FOREIGN KEY ({}) REFERENCES {} ({}) DEFERRABLE",
-            list(reference.columns),
+            quote_all(reference.columns),
             quote(reference.table),
-            list(reference.parent_columns)
+            quote_all(reference.parent_columns)
         )
     }));
     format!("CREATE TABLE {} (\n  {}\n)", quote(table.name), lines.join(",\n  "))
