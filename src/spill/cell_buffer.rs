@@ -10,6 +10,7 @@ enum Cell {
     Text(usize, usize),
     Blob(usize, usize),
     /// By its place among the huge ones, and whether it is text.
+    #[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "only the driver of MySQL hands its values over"))]
     Huge(usize, bool),
 }
 
@@ -36,6 +37,7 @@ impl CellBuffer {
     }
 
     /// Adds a text, or a blob, that nobody else needs any more.
+    #[cfg_attr(not(feature = "mysql"), allow(dead_code, reason = "only the driver of MySQL hands its values over"))]
     pub fn push_owned(&mut self, bytes: Vec<u8>, is_text: bool) {
         let value = if is_text { ValueRef::Text(&bytes) } else { ValueRef::Blob(&bytes) };
         if !value.is_huge() {
