@@ -196,6 +196,7 @@ bench: dist
 	$(VENV)/bin/python benches/import.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(filter-out --full,$(BENCH))
 	$(PYTHON) benches/snapshots.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(filter --full,$(BENCH))
 	$(PYTHON) benches/servers.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench --tool $(VENV)/bin/sqlite3mysql
+	$(PYTHON) benches/postgres.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench
 
 # What CI checks beside the tests.
 check:

@@ -212,4 +212,5 @@ def run(options, bench):
     print(f"{'peak memory, MiB':<46} {bench.memory:7.0f}   target {TARGETS['memory']}  {verdict}")
 
 
-main()
+if __name__ == "__main__":
+    main()

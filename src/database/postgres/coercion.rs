@@ -12,7 +12,7 @@ const JSON_DEPTH: usize = 31;
 pub fn store(column: &ColumnType, value: ValueRef<'_>) -> Stored {
     match (column, value) {
         (_, ValueRef::Null) | (ColumnType::Cell, _) => Stored::Same,
-        (ColumnType::Integer(_), value) => integer(column, value),
+        (ColumnType::Integer(_) | ColumnType::Oid, value) => integer(column, value),
         (ColumnType::Bool, ValueRef::Integer(number)) => keep(matches!(number, 0 | 1)),
         (ColumnType::Double, ValueRef::Real(_)) => Stored::Same,
         (ColumnType::Double, ValueRef::Integer(number)) => Stored::As(Value::Real(number as f64)),

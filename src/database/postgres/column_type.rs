@@ -9,6 +9,8 @@ use super::cell::types;
 pub enum ColumnType {
     /// Of so many bytes.
     Integer(u32),
+    /// The number of an object: 32 bits without a sign.
+    Oid,
     Bool,
     /// 32 bits.
     Float,
@@ -83,6 +85,7 @@ impl ColumnType {
             types::INT2 => ColumnType::Integer(2),
             types::INT4 => ColumnType::Integer(4),
             types::INT8 => ColumnType::Integer(8),
+            types::OID => ColumnType::Oid,
             types::BOOL => ColumnType::Bool,
             types::FLOAT4 => ColumnType::Float,
             types::FLOAT8 => ColumnType::Double,
@@ -111,6 +114,7 @@ impl ColumnType {
             ColumnType::Integer(2) => Some((i64::from(i16::MIN), i64::from(i16::MAX))),
             ColumnType::Integer(4) => Some((i64::from(i32::MIN), i64::from(i32::MAX))),
             ColumnType::Integer(_) => Some((i64::MIN, i64::MAX)),
+            ColumnType::Oid => Some((0, i64::from(u32::MAX))),
             _ => None,
         }
     }

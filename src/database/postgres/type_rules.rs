@@ -15,13 +15,17 @@ impl EngineType for ColumnType {
     }
 
     fn takes_back(&self, value: ValueRef<'_>) -> bool {
+        // What comes back has been in a file, which has no place for NaN.
+        if matches!(value, ValueRef::Real(number) if number.is_nan()) {
+            return false;
+        }
         // What only the server knows came from there, in the form in which it reads it.
         matches!(store(self, value), Stored::Same | Stored::Ask)
     }
 
     fn is_kept_by(&self, affinity: Affinity) -> bool {
         match self {
-            ColumnType::Integer(_) | ColumnType::Bool => affinity.is_exact(),
+            ColumnType::Integer(_) | ColumnType::Oid | ColumnType::Bool => affinity.is_exact(),
             ColumnType::Bytes => true,
             ColumnType::Text { .. }
             | ColumnType::Json
@@ -44,7 +48,7 @@ impl EngineType for ColumnType {
     }
 
     fn holds_integers(&self) -> bool {
-        matches!(self, ColumnType::Integer(_))
+        matches!(self, ColumnType::Integer(_) | ColumnType::Oid)
     }
 
     fn can_be_written(&self) -> bool {

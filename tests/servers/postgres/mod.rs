@@ -4,9 +4,11 @@
 
 mod beside;
 mod cancelling;
+mod chain;
 mod entering;
 mod faults;
 mod tls;
+mod types;
 mod widening;
 
 use expmig::{Database, Error, Manager, ManagerOptions, OpenOptions, Password, Secret};
