@@ -164,9 +164,10 @@ large: export CARGO_PROFILE_RELEASE_LTO = off
 large: export CARGO_PROFILE_RELEASE_CODEGEN_UNITS = 16
 large:
 	failed=0; \
-	$(CARGO) test --release --locked --no-fail-fast --test database --test hosts --test migration --test report --test servers -- --ignored --nocapture || failed=1; \
+	$(CARGO) test --release --locked --no-fail-fast --test database --test hosts --test migration --test mlflow --test report --test servers --test transformation -- --ignored --nocapture || failed=1; \
 	$(CARGO) test --release --locked --no-fail-fast --lib readers:: -- --ignored --nocapture || failed=1; \
 	EXPMIG_FAULTS=67 $(CARGO) test --release --locked --no-fail-fast --test hosts servers:: || failed=1; \
+	EXPMIG_FAULTS=300 $(CARGO) test --release --locked --test servers postgres::faults || failed=1; \
 	$(CARGO) build --locked $(FEATURES) && (cd tests/python && EXPMIG_INTERRUPTS=200 $(PYTHON) -W error -m unittest \
 	    test_command.Command.test_ctrl_c_at_any_moment_leaves_the_target_as_it_was_or_everything_done) || failed=1; \
 	exit $$failed
