@@ -118,8 +118,9 @@ impl PostgresConnection {
         // Others are left as many as they may be given meanwhile, each of them some at once.
         let margin = MARGIN.saturating_mul(sequence.step).saturating_mul(sequence.cache.max(1));
         let room = sequence.most.saturating_sub(sequence.last.max(above)).saturating_sub(margin);
-        let one_by_one = sequence.step == 1 && (above <= sequence.last || room <= count);
-        if room <= count && above > sequence.last {
+        // Numbers that rows have already, which the sequence did not give them.
+        let mut behind = above.saturating_sub(sequence.last).max(0);
+        if room <= count && behind > 0 {
             // Here is no room to leave others behind: it only ever moves on.
             let name = &sequence.name;
             let sql = format!(
@@ -127,10 +128,14 @@ impl PostgresConnection {
                 literal(name)
             );
             self.query_integer(&sql, &[Value::Integer(above)])?;
+            behind = 0;
         }
+        let needed = count.saturating_add(behind);
+        let one_by_one = sequence.step == 1 && (needed.unsigned_abs() <= ONE_BY_ONE || room <= count);
         let tries = if room > count { TRIES } else { JUMPS };
-        for _ in 0..if one_by_one && (count.unsigned_abs() <= ONE_BY_ONE || room <= count) { tries } else { 0 } {
-            if let Some(first) = self.in_a_row(sequence, count)?.filter(|first| *first > above) {
+        for _ in 0..if one_by_one { tries } else { 0 } {
+            let taken = self.in_a_row(sequence, needed)?.and_then(|first| first.checked_add(behind));
+            if let Some(first) = taken.filter(|first| *first > above) {
                 return Ok(first);
             }
         }
