@@ -3,7 +3,7 @@
     python assemble.py FOLDER --library LIBRARY [--link]    with a library that is built already
     python assemble.py FOLDER                                builds it first
 
-The environment says how it is built: EXPMIG_SYSTEM_SQLITE=1 links the system's SQLite, EXPMIG_CARGO_PROFILE is the profile (default
+The environment says how it is built: EXPMIG_SYSTEM_SQLITE=1 links the system's SQLite, without the command, EXPMIG_CARGO_PROFILE is the profile (default
 "release"), CARGO the program, CARGO_TARGET_DIR cargo's own folder. setup.py does the same for pip.
 """
 from __future__ import annotations
@@ -45,16 +45,19 @@ def build_library() -> Path:
     if not shutil.which(cargo):
         sys.exit(f"{cargo} is not there; expmig is built with Rust, see https://rustup.rs")
     profile = os.environ.get("EXPMIG_CARGO_PROFILE", "release")
-    features = ["--no-default-features", "--features", "system-sqlite"] if os.environ.get("EXPMIG_SYSTEM_SQLITE", "0") not in ("", "0") else []
+    system = os.environ.get("EXPMIG_SYSTEM_SQLITE", "0") not in ("", "0")
+    features = ["--no-default-features", "--features", "system-sqlite"] if system else []
     if profile == "release":
         # As `make install` does, but for speed whatever the size.
         target = Path(os.environ.get("CARGO_TARGET_DIR", crate() / "target")) / "python"
         command = ["sh", str(crate() / "packaging" / "build.sh"), str(target), "--config", "profile.release.opt-level=3", *features]
-        if subprocess.run(command, check=False).returncode:
+        # A program is linked against the SQLite of the machine that builds it, which may be older than the one it is to run with.
+        environment = {**os.environ, "EXPMIG_COMMAND": "no"} if system else None
+        if subprocess.run(command, check=False, env=environment).returncode:
             sys.exit(f"the build failed: {' '.join(command)}")
         return target / "dist" / "libexpmig.so"
     command = [
-        cargo, "build", "--lib", "--bin", "expmig", "--features", "cli", "--locked", "--profile", profile,
+        cargo, "build", "--lib", *([] if system else ["--bin", "expmig", "--features", "cli"]), "--locked", "--profile", profile,
         "--manifest-path", str(crate() / "Cargo.toml"), "--message-format", "json-render-diagnostics", *features,
     ]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=False, text=True)

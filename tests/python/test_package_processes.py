@@ -150,7 +150,7 @@ class Auto(Host):
         before = len(seen)
         report = manager.validator.validate_data_consistency()
         self.assertEqual(len(seen), before + 1)
-        self.assertIn("found", str(report))
+        self.assertIn("found", json.dumps(report))
         self.begin()
         db.close()
         self.assertTrue(self.has_its_lock())

@@ -306,7 +306,7 @@ class Guide(Case):
         rows = re.findall(r"^\| (`.*?) \|", section, re.MULTILINE)
         named = set(re.findall(r"`(\w+)`", " ".join(rows)))
         parameters = set(inspect.signature(expmig.DatabaseManager).parameters)
-        self.assertEqual(parameters - named, {"recreate", "readonly", "create", "create_beside", "isolation", "allow_shared_process", "max_read_lock", "temp_dir", "cancel", "progress_callback"})
+        self.assertEqual(parameters - named, {"recreate", "readonly", "create", "create_beside", "isolation", "allow_shared_process", "max_read_lock", "temp_dir", "cancel", "progress_callback", "progress"})
         self.assertEqual(named - parameters, set())
 
 
