@@ -1,12 +1,12 @@
 //! Bringing runs in from the files that other trackers leave behind (docs/bring-in.md).
 //!
-//! A [reader] turns a file or folder into experiments, runs, params, tags and points, in constant memory, and hands them to the
-//! [sink]. That puts them into a scratch database with the tables of the target, and what the target has no place for into the [sidecar]; all of it is
-//! counted in the [account]. [`bring_in`] then finds out where everything goes ([placing]) and what of it the target has already ([only_new]), and
-//! writes the rest in one transaction, which it proves before it commits ([writing]). The manager calls it.
+//! A `reader` turns a file or folder into experiments, runs, params, tags and points, in constant memory, and hands them to the
+//! `sink`. That puts them into a scratch database with the tables of the target, and what the target has no place for into the `sidecar`; all of it is
+//! counted in the `account`. [`bring_in`] then finds out where everything goes (`placing`) and what of it the target has already (`only_new`), and
+//! writes the rest in one transaction, which it proves before it commits (`writing`). The manager calls it.
 //!
-//! A reader is a file or folder here, and a line in [formats]. It knows its format and the sink, and nothing of databases. [keys] has the rule for names
-//! that the target refuses, [identity] makes keys for what has none, [wire] reads protocol buffers.
+//! A reader is a file or folder here, and a line in `formats`. It knows its format and the sink, and nothing of databases. `keys` has the rule for names
+//! that the target refuses, `identity` makes keys for what has none, `wire` reads protocol buffers.
 
 mod account;
 #[cfg(any(test, fuzzing))]
