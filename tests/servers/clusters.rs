@@ -363,3 +363,18 @@ fn an_experiment_of_mlflows_is_copied_onto_a_cluster_and_there_on_the_next_node(
         assert_eq!(done(other.experiment_digest(copy, Default::default())), digest);
     }
 }
+
+#[test]
+fn a_node_that_is_read_only_for_others_takes_the_writes_of_an_administrator() {
+    let Some(cluster) = Cluster::galera(1, &[]) else { return };
+    let node = &cluster.nodes[0];
+    let schema = schema(node);
+    cluster.set("read_only = 1");
+    assert_eq!(described(node, &schema)["read_only"], true);
+    let folder = Folder::new();
+    let source = crate::support::open(&folder.digits("a.db"));
+    // The account of the tests has every right.
+    let copy = done(migrate(&source, 1, &open(&node.url(&schema)), false)).new_experiment_id;
+    let digest = done(source.experiment_digest(1, Default::default()));
+    assert_eq!(done(open(&node.url(&schema)).experiment_digest(copy, Default::default())), digest);
+}

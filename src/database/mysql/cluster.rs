@@ -35,8 +35,10 @@ pub struct Cluster {
     pub in_majority: bool,
     /// Every member takes writes, not only a primary.
     pub all_write: bool,
-    /// This one does not.
+    /// This one does not, or only of accounts with a right to it.
     pub read_only: bool,
+    /// It takes none of anybody.
+    pub refuses_all: bool,
     /// Host and port of the member that takes writes, where only one does and the account may know.
     pub primary: Option<String>,
     /// The bytes that one transaction may count, and its rows; 0 is no limit.
@@ -76,6 +78,7 @@ impl Cluster {
             in_majority: word("wsrep_cluster_status").eq_ignore_ascii_case("Primary"),
             all_write: true,
             read_only: is_on(READ_ONLY) || is_on("read_only"),
+            refuses_all: is_on(READ_ONLY),
             primary: None,
             most_bytes: MOST_BYTES.iter().find_map(|name| number(name)).unwrap_or(0),
             most_rows: number(MOST_ROWS).unwrap_or(0),
@@ -251,7 +254,7 @@ impl Cluster {
             return Err(Error::new(Status::Connection, Domain::Database, message)
                 .hint("use another node, or try again when this one has joined the others"));
         }
-        if !self.read_only {
+        if !self.refuses_all {
             return Ok(());
         }
         let message = match &self.primary {
