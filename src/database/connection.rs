@@ -13,7 +13,7 @@ use super::reference::References;
 use super::rows::{Next, Query, Row, WithCursors};
 use super::transaction_size::{Planned, TransactionSize};
 use super::unsteady::Unsteady;
-use crate::error::Result;
+use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
 use crate::schema::Table;
 use crate::values::{Value, ValueRef};
@@ -79,6 +79,13 @@ pub trait Change {
     }
 }
 
+/// The refusal of what can be done with files only; `what` is a plural.
+fn files_only(what: &str) -> Error {
+    let message = format!("{what} are made only of databases that are files");
+    Error::new(Status::Unsupported, Domain::Database, message)
+        .hint("migrate the experiments into a database that is a file first, and work there")
+}
+
 /// Reading. Methods take `&self` so that a query can write while it reads, where the engine can.
 pub trait Reads {
     /// From now on long statements and waits tick this job; `None` ends it.
@@ -123,15 +130,21 @@ pub trait Reads {
 
     /// Writes one consistent state of everything into the file at `into`, which is empty and nobody else's, as a SQLite file
     /// without a write-ahead log. Does not flush it to the device. Writers can commit meanwhile, unless they do it so often that
-    /// the copy would not end.
-    fn copy_into(&self, into: &Path, copied: Copied<'_>) -> Result<()>;
+    /// the copy would not end. Only where databases are [whole files](Capabilities::whole_files).
+    fn copy_into(&self, _into: &Path, _: Copied<'_>) -> Result<()> {
+        Err(files_only("copies of whole files"))
+    }
 
     /// Fails with CORRUPT if what is stored is damaged. Values that break a rule of their column are no damage. Returns the rows of
-    /// the tables that had to be counted for that.
-    fn check_integrity(&self, depth: Depth) -> Result<RowCounts>;
+    /// the tables that had to be counted for that. Only where databases are whole files.
+    fn check_integrity(&self, _: Depth) -> Result<RowCounts> {
+        Err(files_only("checks of whole files"))
+    }
 
     /// How many bytes the file system under the database can still take; `None` where that cannot be known.
-    fn free_bytes(&self) -> Option<u64>;
+    fn free_bytes(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Writing rows, in a transaction.

@@ -22,18 +22,12 @@
 //! | `failure.rs` | converts the engine's errors to ours |
 
 mod affinity;
-#[cfg(feature = "servers")]
-mod any_cell;
 mod cannot_add;
 mod capabilities;
 mod chunk;
 mod column;
-#[cfg(feature = "servers")]
-mod connect_timeout;
 mod connection;
 mod creating;
-#[cfg(feature = "servers")]
-mod decimals;
 mod descriptors;
 mod drivers;
 mod file_id;
@@ -55,14 +49,15 @@ mod options;
 mod postgres;
 mod read;
 mod reference;
+mod refused_sql;
 mod rows;
 mod secret;
+#[cfg(feature = "servers")]
+mod server;
 mod sqlite;
 mod state;
 mod still;
 mod store;
-#[cfg(feature = "servers")]
-mod stored;
 mod transaction;
 mod transaction_size;
 mod unsteady;

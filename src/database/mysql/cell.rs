@@ -3,8 +3,8 @@
 use mysql::consts::ColumnType as Wire;
 use mysql::{Column, Row, Value};
 
-use crate::database::any_cell;
-use crate::database::decimals::read_decimal;
+use crate::database::server::any_cell;
+use crate::database::server::decimals::read_decimal;
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::{Kind, Role, table_of_any};
 use crate::spill::CellBuffer;

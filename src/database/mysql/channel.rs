@@ -18,6 +18,7 @@ use super::read_timeout::{Patience, Used};
 use super::result_set::{Live, MOST_BYTES, Reading};
 use super::session::{Endpoint, Server, Session};
 use super::socket::Socket;
+use crate::database::server::result_sets::ResultSets;
 use crate::database::watched::Watched;
 use crate::error::{Domain, Error, Result, Status};
 use crate::process::Process;
@@ -353,9 +354,12 @@ impl Channel {
         });
         Ok(Reading { id, columns })
     }
+}
 
-    /// The next row; whether there is one.
-    pub fn next(&self, reading: &Reading, cells: &mut CellBuffer) -> Result<bool> {
+impl ResultSets for Channel {
+    type Reading = Reading;
+
+    fn next(&self, reading: &Reading, cells: &mut CellBuffer) -> Result<bool> {
         cells.clear(MOST_BYTES);
         let state = &mut *self.state.borrow_mut();
         if let Some(live) = state.live.as_mut().filter(|live| live.id == reading.id) {
@@ -378,8 +382,7 @@ impl Channel {
         aside.failure.take().map_or(Ok(false), Err)
     }
 
-    /// Ends reading.
-    pub fn close(&self, reading: &Reading) {
+    fn close(&self, reading: &Reading) {
         let Ok(mut borrowed) = self.state.try_borrow_mut() else { return };
         let state = &mut *borrowed;
         state.aside.remove(&reading.id);

@@ -3,11 +3,9 @@
 
 use super::column_type::{Charset, ColumnType};
 use super::{numbers, times};
-use crate::database::stored::{Stored, keep};
-use crate::values::{Value, ValueRef, json};
-
-/// MariaDB looks no deeper into JSON than this.
-const JSON_DEPTH: usize = 31;
+use crate::database::server::plain_json::plain_json;
+use crate::database::server::stored::{Stored, keep};
+use crate::values::{Value, ValueRef};
 
 /// What becomes of a value in a column of this type.
 pub fn store(column: &ColumnType, value: ValueRef<'_>) -> Stored {
@@ -118,12 +116,6 @@ fn text_in(column: &ColumnType, bytes: &[u8]) -> Stored {
         return Stored::Ask;
     }
     if kept.len() == text.len() { Stored::Same } else { Stored::As(Value::Text(kept.as_bytes().to_vec())) }
-}
-
-/// Whether this is JSON that every server takes.
-fn plain_json(text: &[u8]) -> bool {
-    let deep = text.iter().filter(|byte| matches!(byte, b'[' | b'{')).count() > JSON_DEPTH;
-    !deep && json::canonicalize(text, &mut Vec::new()).is_ok()
 }
 
 fn binary(most: u64, padded: bool, bytes: &[u8], is_blob: bool) -> Stored {

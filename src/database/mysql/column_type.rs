@@ -82,7 +82,7 @@ pub enum ColumnType {
     },
     /// MySQL's own `JSON`, which writes every document anew.
     Json,
-    /// A `BLOB` of a table of expmig's own that holds any cell ([`any_cell`](crate::database::any_cell)).
+    /// A `BLOB` of a table of expmig's own that holds any cell ([`any_cell`](crate::database::server::any_cell)).
     Cell,
     /// Anything else: read, but never written.
     Other,

@@ -6,14 +6,18 @@ use std::time::{Duration, Instant};
 
 use mysql::Value as Wire;
 
+use super::cell::wire;
 use super::channel::Channel;
-use super::cursors::Open;
 use super::failure::Failure;
 use super::placeholders::{arrange, plain};
 use super::second_connection::SecondConnection;
 use super::session::{Endpoint, Kind, Server};
 use crate::database::connection::Reads;
 use crate::database::rows::{Next, Row};
+use crate::database::server::connection::ServerConnection;
+use crate::database::server::lock::pause;
+use crate::database::server::result_sets::Open;
+use crate::database::watched::Watched;
 use crate::error::{Domain, Error, Result};
 use crate::process;
 use crate::progress::Job;
@@ -23,12 +27,12 @@ use crate::values::{Value, ValueRef};
 /// One connection to a schema.
 pub struct MysqlConnection {
     pub(super) channel: Channel,
-    pub(super) busy_timeout: Duration,
+    busy_timeout: Duration,
     /// A transaction was begun.
     pub(super) open: Cell<bool>,
     /// Whether this connection holds the lock of this name.
     pub(super) locked: Cell<bool>,
-    pub(super) lock_name: String,
+    lock_name: String,
     pub(super) beside: SecondConnection,
     /// Foreign keys are off.
     pub(super) suspended: Cell<bool>,
@@ -63,12 +67,6 @@ impl MysqlConnection {
         })
     }
 
-    /// Lets it go in a child after a fork: the descriptor is closed, and nothing is sent.
-    pub fn leave(self) {
-        self.channel.let_go();
-        process::keep(self);
-    }
-
     /// Runs DDL that creates a schema, on a connection to none.
     pub fn create_schema(endpoint: &Endpoint, sql: &str, job: &Arc<Job>) -> Result<()> {
         let channel = Channel::new(endpoint.clone(), endpoint.connect(false, Some(job))?);
@@ -78,7 +76,7 @@ impl MysqlConnection {
         })
     }
 
-    /// For messages.
+    /// The URL without the password, for messages.
     pub fn place(&self) -> String {
         self.channel.place()
     }
@@ -115,24 +113,6 @@ impl MysqlConnection {
         self.waiting(|| self.channel.settle())
     }
 
-    pub(super) fn read(&self, sql: &str, params: &[Value]) -> Result<Open<'_>> {
-        let (sql, order) = plain(sql);
-        let values: Vec<ValueRef<'_>> = params.iter().map(Value::borrow).collect();
-        let params = arrange(&order, &values)?;
-        let reading = self.waiting(|| self.channel.open(&sql, params.clone()))?;
-        Ok(Open { channel: &self.channel, reading })
-    }
-
-    /// The first cell of the first row.
-    pub fn first(&self, sql: &str, params: &[Value]) -> Result<Value> {
-        let mut found = Value::Null;
-        self.query(sql, params, &mut |row| {
-            found = row.value(0)?.to_owned();
-            Ok(Next::Stop)
-        })?;
-        Ok(found)
-    }
-
     /// The name of the schema.
     pub fn schema(&self) -> &str {
         self.channel.schema()
@@ -154,6 +134,7 @@ impl MysqlConnection {
     /// Another connection in the place of this one, which was lost.
     pub(super) fn renew(&self) -> Result<()> {
         self.channel.renew()?;
+        self.locked.set(false);
         self.suspended.set(false);
         self.unchecked.set(false);
         Ok(())
@@ -203,13 +184,7 @@ impl MysqlConnection {
         let reading = self.channel.open(sql, params)?;
         let names = reading.names();
         let open = Open { channel: &self.channel, reading };
-        let mut cells = CellBuffer::default();
-        while self.channel.next(&open.reading, &mut cells)? {
-            if each(&names, &cells)? == Next::Stop {
-                break;
-            }
-        }
-        Ok(())
+        Ok(open.each(&mut |cells| each(&names, cells))?)
     }
 
     /// An error of the server as ours.
@@ -228,7 +203,7 @@ impl MysqlConnection {
         // Another's lock can turn up at any row; the locks on those before it stay. So the rows are locked first, and then read.
         loop {
             match self.query(sql, params, &mut |_| Ok(Next::Row)) {
-                Err(error) if self.can_wait_for(&error) => self.pause(since, Duration::ZERO, || error)?,
+                Err(error) if self.can_wait_for(&error) => pause(self, since, Duration::ZERO, || error)?,
                 Err(error) => return Err(error),
                 Ok(()) => return self.query(sql, params, each),
             }
@@ -244,6 +219,61 @@ impl MysqlConnection {
             true => error.hint(GOES_ON),
             false => error,
         })
+    }
+}
+
+impl ServerConnection for MysqlConnection {
+    type Channel = Channel;
+
+    fn open_rows(&self, sql: &str, params: &[Value]) -> Result<Open<'_, Channel>> {
+        let (sql, order) = plain(sql);
+        let values: Vec<ValueRef<'_>> = params.iter().map(Value::borrow).collect();
+        let params = arrange(&order, &values)?;
+        let reading = self.waiting(|| self.channel.open(&sql, params.clone()))?;
+        Ok(Open { channel: &self.channel, reading })
+    }
+
+    fn place(&self) -> String {
+        self.place()
+    }
+
+    fn is_lost(&self) -> bool {
+        self.channel.is_lost()
+    }
+
+    fn renew(&self) -> Result<()> {
+        self.renew()
+    }
+
+    fn busy_timeout(&self) -> Duration {
+        self.busy_timeout
+    }
+
+    fn watched(&self) -> &Watched {
+        &self.channel.watched
+    }
+
+    fn holds_lock(&self) -> &Cell<bool> {
+        &self.locked
+    }
+
+    fn try_lock(&self) -> Result<bool> {
+        let name = [Value::Text(self.lock_name.clone().into_bytes())];
+        Ok(self.query_integer("SELECT GET_LOCK(?1, 0)", &name)? == Some(1))
+    }
+
+    fn release_lock(&self) {
+        let name = wire(ValueRef::Text(self.lock_name.as_bytes()));
+        let _ends_later = self.channel.execute("SELECT RELEASE_LOCK(?)", vec![name]);
+    }
+
+    fn close_beside(&self) {
+        self.beside.close();
+    }
+
+    fn leave(self) {
+        self.channel.let_go();
+        process::keep(self);
     }
 }
 

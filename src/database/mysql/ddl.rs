@@ -1,46 +1,27 @@
 //! The tables that are made here.
 
-use crate::schema::{Column, Kind, Role, Table, foreign_keys, quote, quote_all};
+use crate::database::server::ddl::{Types, body, is_required};
+use crate::schema::{Role, Table, foreign_keys, quote};
 
 /// What holds every text, and compares it by its code points.
 pub const CHARSET: &str = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
 
+/// `FLOAT` has 32 bits here, `DATETIME` no fraction, `INT` 32 bits, and `JSON` changes what it is given.
+pub const TYPES: Types = Types { real: "DOUBLE", time: "DATETIME(6)", text: "LONGTEXT", bytes: "LONGBLOB" };
+
 /// The `CREATE TABLE` statement of a table, for MySQL and MariaDB with `ANSI_QUOTES`: as the tracking application declares it, with types
-/// that lose nothing. `FLOAT` has 32 bits there, `DATETIME` no fraction, `INT` 32 bits, and `JSON` changes what it is given.
+/// that lose nothing.
 pub fn create_statement(table: &Table) -> String {
-    let mut lines: Vec<String> =
-        table.columns.iter().map(|column| format!("{} {}", quote(column.name), declaration(table, column))).collect();
-    lines.push(format!("PRIMARY KEY ({})", quote_all(table.primary_key)));
-    lines.extend(foreign_keys(table));
-    let name = quote(table.name);
-    format!("CREATE TABLE IF NOT EXISTS {name} (\n  {}\n) ENGINE = InnoDB {CHARSET}", lines.join(",\n  "))
-}
-
-/// The type of a column on a server.
-pub fn column_type(column: &Column) -> String {
-    let limited = || column.sqlite.split_once(')').map(|(varchar, _)| format!("{varchar})"));
-    match column.kind {
-        Kind::Integer => "BIGINT".to_owned(),
-        Kind::Real => "DOUBLE".to_owned(),
-        Kind::Time => "DATETIME(6)".to_owned(),
-        Kind::Json => "LONGTEXT".to_owned(),
-        Kind::Text => limited().unwrap_or_else(|| "LONGTEXT".to_owned()),
-        Kind::Bytes | Kind::Cell => "LONGBLOB".to_owned(),
-    }
-}
-
-/// The declaration of a column without its name.
-fn declaration(table: &Table, column: &Column) -> String {
-    let kind = column_type(column);
-    let required = column.is_required() || table.primary_key.contains(&column.name);
-    let mut declared = format!("{kind}{}", if required { " NOT NULL" } else { "" });
-    if column.role == Role::Id {
-        declared.push_str(" AUTO_INCREMENT");
-    }
-    if column.sqlite.contains("UNIQUE") {
-        declared.push_str(" UNIQUE");
-    }
-    declared
+    let body = body(
+        table,
+        |column| {
+            let required = if is_required(table, column) { " NOT NULL" } else { "" };
+            let counted = if column.role == Role::Id { " AUTO_INCREMENT" } else { "" };
+            format!("{}{required}{counted}", TYPES.of(column))
+        },
+        foreign_keys(table).collect(),
+    );
+    format!("CREATE TABLE IF NOT EXISTS {} (\n  {body}\n) ENGINE = InnoDB {CHARSET}", quote(table.name))
 }
 
 #[cfg(test)]

@@ -1,14 +1,11 @@
 //! The one implementation of the interface of a connection, from the parts in this folder.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::capabilities::CAPABILITIES;
 use super::change::MysqlChange;
-use super::coercion::store;
 use super::column_type::ColumnType;
 use super::connection::MysqlConnection;
-use super::cursors::{Buffered, MysqlCursor};
 use super::failure::Failure;
 use super::insert::{MysqlInserter, sent};
 use super::placeholders::{arrange, plain};
@@ -16,29 +13,25 @@ use super::tables::most;
 use super::{add_column, layout, read, references, triggers};
 use crate::database::capabilities::Capabilities;
 use crate::database::column::ColumnLayout;
-use crate::database::connection::{Catalog, Change, Copied, Depth, Dialect, Inserter, Reads, RowCounts, Write, Writes};
+use crate::database::connection::{Catalog, Change, Dialect, Inserter, Reads, Write, Writes};
 use crate::database::layout::{Layout, TableLayout};
 use crate::database::missing_column::MissingColumn;
 use crate::database::read::ReadStatement;
 use crate::database::reference::References;
-use crate::database::rows::{Cursor, Next, Query, Row, WithCursors};
-use crate::database::stored::Stored;
+use crate::database::rows::{Next, Query, Row, WithCursors};
+use crate::database::server::connection::{ServerConnection, opening, undecided};
+use crate::database::server::lock::{begin_alone, unlock};
+use crate::database::server::result_sets::read_together;
+use crate::database::server::written::stored_as;
 use crate::database::transaction_size::{Planned, TransactionSize};
 use crate::database::unsteady::Unsteady;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
 use crate::schema::{Table, quote};
-use crate::spill::CellBuffer;
 use crate::values::{Value, ValueRef};
 
 /// Rows that one statement deletes, so that the job is asked in between.
 const DELETED_AT_ONCE: u64 = 20_000;
-
-/// The refusal of what is for files only; `what` is a plural.
-fn files_only(what: &str) -> Error {
-    Error::new(Status::Unsupported, Domain::Database, format!("{what} work on SQLite databases only, in this version"))
-        .hint("migrate the experiments into a SQLite database first, and work there")
-}
 
 impl Reads for MysqlConnection {
     fn watch(&self, job: Option<Arc<Job>>) {
@@ -58,65 +51,26 @@ impl Reads for MysqlConnection {
         // If this fails the transaction ends with the connection.
         let _ended_later = self.channel.command("ROLLBACK");
         let _before_the_next = self.resume_foreign_keys();
-        self.unlock();
+        unlock(self);
         self.channel.watched.set(job);
     }
 
     fn query(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
-        let open = self.read(sql, params)?;
-        let mut cells = CellBuffer::default();
-        while self.channel.next(&open.reading, &mut cells)? {
-            if each(&Buffered(&cells))? == Next::Stop {
-                break;
-            }
-        }
-        Ok(())
+        self.open_rows(sql, params)?.each_row(each)
     }
 
     fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()> {
-        let mut cursors: Vec<Box<dyn Cursor + '_>> = Vec::new();
-        for query in queries {
-            let open = self.read(&query.sql, &query.params)?;
-            cursors.push(Box::new(MysqlCursor::new(open)));
-        }
-        body(cursors)
+        read_together(queries, |query| self.open_rows(&query.sql, &query.params), body)
     }
 
     fn prepare_read<'c>(&'c self, sql: &str) -> Result<Box<dyn ReadStatement + 'c>> {
         read::prepare(self, sql)
     }
-
-    fn copy_into(&self, _: &Path, _: Copied<'_>) -> Result<()> {
-        Err(files_only("copies of whole files"))
-    }
-
-    fn check_integrity(&self, _: Depth) -> Result<RowCounts> {
-        Err(files_only("checks of whole files"))
-    }
-
-    fn free_bytes(&self) -> Option<u64> {
-        None
-    }
 }
 
 impl Writes for MysqlConnection {
     fn begin_write(&self) -> Result<()> {
-        if self.channel.is_lost() {
-            self.renew()?;
-        }
-        if let Err(error) = self.lock() {
-            // The server may have ended the connection while nobody used it.
-            if !self.channel.is_lost() {
-                return Err(error);
-            }
-            self.renew()?;
-            self.lock()?;
-        }
-        let begun = self.begin_writing();
-        if begun.is_err() {
-            self.unlock();
-        }
-        begun
+        begin_alone(self, || self.begin_writing())
     }
 
     fn commit(&self) -> Result<()> {
@@ -132,19 +86,11 @@ impl Writes for MysqlConnection {
             }
             self.open.set(false);
             self.locked.set(false);
-            let (status, what) = match error.status() {
-                Status::Timeout => (Status::Timeout, "the server did not answer the commit in time (read-timeout-ms)"),
-                _ => (Status::Connection, "the connection was lost during the commit"),
-            };
-            let message =
-                format!("{what}: whether it was made is not known; its changes are there wholly or not at all");
-            return Err(Error::undecided(status, Domain::Database, message)
-                .detail("database", self.place())
-                .caused_by(error));
+            return Err(undecided(error, self.place()));
         }
         self.open.set(false);
         let _before_the_next = self.resume_foreign_keys();
-        self.unlock();
+        unlock(self);
         Ok(())
     }
 
@@ -182,11 +128,7 @@ impl Writes for MysqlConnection {
     }
 
     fn opening(&self, write: Write, table: &TableLayout) -> Result<String> {
-        let name = quote(&table.name);
-        Ok(match write {
-            Write::Insert => format!("INSERT INTO {name}"),
-            Write::Update => format!("UPDATE {name}"),
-        })
+        Ok(opening(write, table))
     }
 
     fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>> {
@@ -271,7 +213,7 @@ impl Catalog for MysqlConnection {
         self.open.set(false);
         let made = missing.iter().try_for_each(|table| self.make_table(table)).and_then(|()| self.begin_writing());
         if made.is_err() {
-            self.unlock();
+            unlock(self);
         }
         made.map(|()| true)
     }
@@ -285,15 +227,7 @@ impl Catalog for MysqlConnection {
     }
 
     fn stored_as(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Result<Option<Value>> {
-        let Some(kind) = column.own_type::<ColumnType>() else {
-            return Err(Error::internal(Domain::Database, "a column of another engine"));
-        };
-        match store(kind, value) {
-            Stored::Same => Ok(Some(value.to_owned())),
-            Stored::As(value) => Ok(Some(value)),
-            Stored::Refused => Ok(None),
-            Stored::Ask => self.ask(kind, value),
-        }
+        stored_as(column, value, |kind| self.ask(kind, value))
     }
 
     fn each_not_taken_back(

@@ -5,18 +5,15 @@ use std::sync::Arc;
 use mysql::Value as Wire;
 
 use super::cell::wire;
-use super::coercion::store;
 use super::column_type::ColumnType;
 use super::connection::MysqlConnection;
 use super::load_data;
 use super::numbers::large;
-use crate::database::any_cell;
-use crate::database::column::ColumnLayout;
-use crate::database::connection::{Catalog, Inserter};
-use crate::database::decimals::plain;
+use crate::database::connection::Inserter;
 use crate::database::layout::TableLayout;
-use crate::database::stored::Stored;
-use crate::error::{Domain, Error, Result, Status};
+use crate::database::server::decimals::plain;
+use crate::database::server::written::Written;
+use crate::error::Result;
 use crate::schema::quote;
 use crate::values::{Value, ValueRef};
 
@@ -36,8 +33,7 @@ const MOST_KEPT: usize = 1 << 18;
 /// Writes rows into some columns of one table.
 pub struct MysqlInserter<'c> {
     connection: &'c MysqlConnection,
-    table: &'static str,
-    columns: Vec<(ColumnLayout, ColumnType)>,
+    written: Written<ColumnType>,
     /// The statement as far as its rows, and one row of it.
     head: String,
     row: String,
@@ -58,27 +54,24 @@ impl<'c> MysqlInserter<'c> {
     pub fn new(connection: &'c MysqlConnection, table: &TableLayout, columns: &[&str]) -> Result<MysqlInserter<'c>> {
         connection.refuse_without_transactions(table)?;
         let names: Vec<String> = columns.iter().map(|column| quote(column)).collect();
-        let find = |name: &&str| {
-            let found = table.columns.iter().find(|column| column.name == *name)?;
-            Some((found.clone(), found.own_type::<ColumnType>()?.clone()))
-        };
-        let Some(columns) = columns.iter().map(find).collect::<Option<Vec<_>>>() else {
-            return Err(Error::internal(Domain::Database, format!("{} has other columns", table.schema.name)));
-        };
-        let width = columns.len().max(1);
+        let written = Written::<ColumnType>::new(table, columns)?;
+        let width = written.width();
         let head = format!("INSERT INTO {} ({}) VALUES ", quote(&table.name), names.join(", "));
-        let row = format!("({})", columns.iter().map(|(_, kind)| placeholder(kind)).collect::<Vec<_>>().join(", "));
+        let row = format!(
+            "({})",
+            written.columns.iter().map(|column| placeholder(&column.kind)).collect::<Vec<_>>().join(", ")
+        );
         let rows = ROWS.min(MOST_PARAMETERS / width).max(1);
-        let loads = connection.server().local_infile && columns.iter().all(|(_, kind)| load_data::takes_text(kind));
+        let loads = connection.server().local_infile
+            && written.columns.iter().all(|column| load_data::takes_text(&column.kind));
         Ok(MysqlInserter {
             connection,
-            table: table.schema.name,
             many: format!("{head}{}", vec![row.as_str(); rows].join(", ")),
             one: format!("{head}{row}"),
             load: loads.then(|| load_data::statement(&table.name, &names).into()),
             loaded: false,
             text: Vec::new(),
-            columns,
+            written,
             head,
             row,
             rows,
@@ -86,34 +79,8 @@ impl<'c> MysqlInserter<'c> {
         })
     }
 
-    /// What has to be sent; `None` for the value itself.
-    fn converted(&self, (column, kind): &(ColumnLayout, ColumnType), value: ValueRef<'_>) -> Result<Option<Value>> {
-        if *kind == ColumnType::Cell {
-            return Ok(any_cell::encode(value).map(Value::Blob));
-        }
-        let stored = match store(kind, value) {
-            Stored::Same => return Ok(sent(kind, value)),
-            Stored::As(value) => Some(value),
-            Stored::Refused => None,
-            // Here nothing is decided that the server could decide otherwise.
-            Stored::Ask if matches!(kind, ColumnType::Json | ColumnType::Formed(_)) => return Ok(None),
-            Stored::Ask => self.connection.stored_as(column, value)?,
-        };
-        match stored {
-            Some(stored) => Ok(sent(kind, stored.borrow()).or(Some(stored))),
-            None => Err(Error::new(
-                Status::Constraint,
-                Domain::Database,
-                format!("{}.{} cannot hold {}", self.table, column.name, value.describe()),
-            )
-            .detail("column", &column.name)
-            .detail("value", value.describe())
-            .hint("compare the target's schema with the source's")),
-        }
-    }
-
     fn write(&self, values: &[ValueRef<'_>]) -> Result<()> {
-        let width = self.columns.len().max(1);
+        let width = self.written.width();
         let mut pending: Vec<Wire> = Vec::with_capacity(self.rows * width);
         let mut bytes = 0;
         for row in values.chunks_exact(width) {
@@ -123,8 +90,8 @@ impl<'c> MysqlInserter<'c> {
                 bytes = 0;
             }
             bytes += size;
-            for (column, value) in self.columns.iter().zip(row) {
-                let converted = self.converted(column, *value)?;
+            for (column, value) in self.written.columns.iter().zip(row) {
+                let converted = self.written.converted(self.connection, column, *value)?;
                 pending.push(wire(converted.as_ref().map_or(*value, Value::borrow)));
             }
         }
@@ -136,16 +103,16 @@ impl<'c> MysqlInserter<'c> {
             // What is wrong with rows of other tables is not to be taken for a server that loads nothing.
             self.connection.settle()?;
         }
-        let width = self.columns.len().max(1);
+        let width = self.written.width();
         let mut text = std::mem::take(&mut self.text);
         text.clear();
         for row in values.chunks_exact(width) {
-            for (at, (column, value)) in self.columns.iter().zip(row).enumerate() {
-                let converted = self.converted(column, *value)?;
+            for (at, (column, value)) in self.written.columns.iter().zip(row).enumerate() {
+                let converted = self.written.converted(self.connection, column, *value)?;
                 load_data::append(converted.as_ref().map_or(*value, Value::borrow), at + 1 == width, &mut text);
             }
         }
-        self.connection.load(sql, self.table, &mut text, values.len() / width)?;
+        self.connection.load(sql, self.written.table, &mut text, values.len() / width)?;
         // One huge value must not keep its memory.
         text.shrink_to(MOST_KEPT);
         self.text = text;
@@ -202,7 +169,7 @@ impl Inserter for MysqlInserter<'_> {
             // A statement with parameters takes two more copies of a huge value.
             Some(sql)
                 if self.loaded
-                    || values.len() >= ROWS_TO_LOAD * self.columns.len()
+                    || values.len() >= ROWS_TO_LOAD * self.written.columns.len()
                     || values.iter().any(ValueRef::is_huge) =>
             {
                 self.load(&sql, values)
@@ -216,8 +183,6 @@ impl Inserter for MysqlInserter<'_> {
             self.load = None;
             written = self.write(values);
         }
-        // Rows of another table may have been loaded only now.
-        let named = |error: &Error| error.details().iter().any(|detail| detail.key == "table");
-        written.map_err(|error| if named(&error) { error } else { error.detail("table", self.table) })
+        written.map_err(|error| self.written.named(error))
     }
 }

@@ -33,7 +33,6 @@ mod coercion;
 mod column_attributes;
 mod column_type;
 mod connection;
-mod cursors;
 mod ddl;
 mod engine;
 mod enum_members;

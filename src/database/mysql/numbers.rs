@@ -1,8 +1,8 @@
 //! How numeric columns convert a value.
 
 use super::column_type::{Decimal, Zero};
-use crate::database::decimals::{plain, read_decimal};
-use crate::database::stored::{Stored, keep};
+use crate::database::server::decimals::{plain, read_decimal};
+use crate::database::server::stored::{Stored, keep};
 use crate::values::{Value, ValueRef};
 
 /// Integers, and those beyond 63 bits, which are text.
@@ -176,7 +176,7 @@ fn is_canonical(column: &Decimal, text: &[u8]) -> bool {
 mod tests {
     use super::{decimal, rounded};
     use crate::database::mysql::column_type::{Decimal, Zero};
-    use crate::database::stored::Stored;
+    use crate::database::server::stored::Stored;
     use crate::values::{Value, ValueRef};
 
     #[test]

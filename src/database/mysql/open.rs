@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::address::MysqlAddress;
-use super::store::MysqlServer;
+use super::session::Endpoint;
 use crate::database::options::OpenOptions;
+use crate::database::server::endpoint::password;
+use crate::database::server::store::ServerStore;
 use crate::database::store::{Address, Store};
 use crate::error::Result;
 use crate::progress::Job;
@@ -16,6 +18,8 @@ pub fn address(rest: &str) -> Result<Box<dyn Address>> {
 
 impl Address for MysqlAddress {
     fn open(self: Box<Self>, options: &OpenOptions, job: &Arc<Job>) -> Result<Box<dyn Store + Send>> {
-        Ok(Box::new(MysqlServer::open(*self, options, job)?))
+        let password = password(options, self.password.as_ref())?;
+        let address = MysqlAddress { password: None, ..*self };
+        Ok(Box::new(ServerStore::open(Endpoint { address, password }, options, job)?))
     }
 }

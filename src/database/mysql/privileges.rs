@@ -5,6 +5,7 @@ use super::connection::MysqlConnection;
 use super::names::backticked;
 use super::session::Kind;
 use crate::database::layout::is_relied_on;
+use crate::database::server::connection::first;
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::{Family, quote};
 use crate::values::Value;
@@ -25,7 +26,7 @@ enum Answer {
 }
 
 fn ask(connection: &MysqlConnection, sql: &str) -> Result<Answer> {
-    match connection.first(sql, &[]) {
+    match first(connection, sql, &[]) {
         Ok(_) => Ok(Answer::There),
         Err(error) => match error.vendor_code() {
             Some(NO_SUCH_TABLE) => Ok(Answer::Absent),
@@ -71,7 +72,7 @@ pub fn hidden_column(connection: &MysqlConnection, table: &str, column: &str) ->
 
 fn denied(connection: &MysqlConnection, table: &str, message: String, column: Option<&str>) -> Result<Error> {
     let texts =
-        |sql: &str| -> Result<String> { Ok(connection.first(sql, &[])?.borrow().readable().unwrap_or_default()) };
+        |sql: &str| -> Result<String> { Ok(first(connection, sql, &[])?.borrow().readable().unwrap_or_default()) };
     let (account, schema) = (texts("SELECT CURRENT_USER()")?, texts("SELECT DATABASE()")?);
     let (user, host) = account.rsplit_once('@').unwrap_or((&account, "%"));
     let to = format!("TO {}@{}", backticked(user), backticked(host));
@@ -117,13 +118,13 @@ pub fn row_end(connection: &MysqlConnection, table: &str) -> Result<Option<Strin
     }
     let sql = "SELECT COLUMN_NAME FROM information_schema.COLUMNS
         WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?1 AND GENERATION_EXPRESSION = 'ROW END'";
-    Ok(connection.first(sql, &[Value::Text(table.as_bytes().to_vec())])?.borrow().readable())
+    Ok(first(connection, sql, &[Value::Text(table.as_bytes().to_vec())])?.borrow().readable())
 }
 
 /// Whether the server keeps the history of a table.
 pub fn is_versioned(connection: &MysqlConnection, table: &str) -> Result<bool> {
     let sql = "SELECT TABLE_TYPE = 'SYSTEM VERSIONED' FROM information_schema.TABLES
         WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?1";
-    let versioned = connection.first(sql, &[Value::Text(table.as_bytes().to_vec())])?;
+    let versioned = first(connection, sql, &[Value::Text(table.as_bytes().to_vec())])?;
     Ok(versioned == Value::Integer(1))
 }

@@ -10,28 +10,30 @@ use super::connection::MysqlConnection;
 use super::failure::Failure;
 use super::placeholders::{Plain, rewrite, words};
 use crate::database::read::{EachRow, QueryRow, ReadStatement};
+use crate::database::refused_sql::{check_count, invalid, misuse, not_accepted, quoted};
+use crate::database::server::select_only::{Words, check};
 use crate::database::transaction::Transaction;
-use crate::error::{Domain, Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::values::{Value, ValueRef};
 
-/// What a statement that reads begins with.
-const READING: [&str; 8] = ["SELECT", "WITH", "VALUES", "TABLE", "SHOW", "DESCRIBE", "DESC", "EXPLAIN"];
-/// Words that stand in no such statement, unless a parenthesis follows: some are also functions that only compute.
-const WRITING: [&str; 10] =
-    ["INSERT", "UPDATE", "DELETE", "REPLACE", "INTO", "LOCK", "ANALYZE", "CALL", "LOAD", "PROCEDURE"];
-/// Functions that do more than compute a value.
-const REFUSED_FUNCTIONS: [&str; 10] = [
-    "GET_LOCK",
-    "RELEASE_LOCK",
-    "RELEASE_ALL_LOCKS",
-    "LOAD_FILE",
-    "NEXTVAL",
-    "SETVAL",
-    "LASTVAL",
-    "MASTER_POS_WAIT",
-    "SOURCE_POS_WAIT",
-    "SYS_EXEC",
-];
+/// The words by which a statement is refused.
+const WORDS: Words = Words {
+    reading: &["SELECT", "WITH", "VALUES", "TABLE", "SHOW", "DESCRIBE", "DESC", "EXPLAIN"],
+    writing: &["INSERT", "UPDATE", "DELETE", "REPLACE", "INTO", "LOCK", "ANALYZE", "CALL", "LOAD", "PROCEDURE"],
+    functions: &[
+        "GET_LOCK",
+        "RELEASE_LOCK",
+        "RELEASE_ALL_LOCKS",
+        "LOAD_FILE",
+        "NEXTVAL",
+        "SETVAL",
+        "LASTVAL",
+        "MASTER_POS_WAIT",
+        "SOURCE_POS_WAIT",
+        "SYS_EXEC",
+    ],
+    beginnings: &[],
+};
 /// The server does not understand the statement, or does not know what it names.
 const NOT_UNDERSTOOD: [u16; 12] = [1046, 1051, 1052, 1054, 1055, 1064, 1109, 1111, 1140, 1146, 1248, 1305];
 /// It would write in a transaction that reads.
@@ -48,18 +50,13 @@ struct MysqlRead<'c> {
 
 /// Prepares one statement, inside the transaction that is running or in one of its own.
 pub fn prepare<'c>(connection: &'c MysqlConnection, sql: &str) -> Result<Box<dyn ReadStatement + 'c>> {
-    if sql.contains('\0') {
-        return Err(invalid("the SQL has a NUL in it").hint("pass values as parameters"));
-    }
-    if let Some(refused) = refusal(sql)? {
-        return Err(misuse(&refused, sql));
-    }
+    check(sql, || refusal(sql))?;
     let state = if connection.in_transaction() { None } else { Some(Transaction::read(connection)?) };
     let plain = rewrite(sql);
     let (wanted, columns) = connection.look_at(&plain.sql).map_err(|failure| failed(connection, sql, failure))?;
     if wanted != plain.order.len() {
         return Err(invalid("the parameters of the SQL are not understood")
-            .detail("sql", ValueRef::Text(sql.as_bytes()).describe())
+            .detail("sql", quoted(sql))
             .hint("write parameters as ?, ?NUMBER or :NAME"));
     }
     Ok(Box::new(MysqlRead { connection, plain, columns, sql: sql.to_owned(), state }))
@@ -68,22 +65,11 @@ pub fn prepare<'c>(connection: &'c MysqlConnection, sql: &str) -> Result<Box<dyn
 /// What a statement would do beside reading; `None` if nothing.
 fn refusal(sql: &str) -> Result<Option<String>> {
     let Some(words) = words(sql) else { return Ok(Some("a comment that is run".to_owned())) };
-    let Some((first, _)) = words.first() else {
-        return Err(invalid("the SQL has no statement").hint("pass one SELECT"));
-    };
-    if !READING.contains(&first.as_str()) {
-        return Ok(Some(first.clone()));
-    }
-    let refused = |(word, opens): &&(String, bool)| match opens {
-        true => REFUSED_FUNCTIONS.contains(&word.as_str()),
-        false => WRITING.contains(&word.as_str()),
-    };
     // MariaDB's other way to a sequence: NEXT VALUE FOR.
     let sequence = words
         .windows(3)
         .any(|three| matches!(three, [(a, _), (b, _), (c, _)] if a == "NEXT" && b == "VALUE" && c == "FOR"));
-    let found = words.iter().find(refused).map(|(word, _)| word.clone());
-    Ok(found.or(sequence.then(|| "NEXT VALUE FOR".to_owned())))
+    Ok(WORDS.refused(&words)?.or(sequence.then(|| "NEXT VALUE FOR".to_owned())))
 }
 
 impl ReadStatement for MysqlRead<'_> {
@@ -96,12 +82,7 @@ impl ReadStatement for MysqlRead<'_> {
     }
 
     fn run(&mut self, params: &[Value], each: EachRow<'_>) -> Result<()> {
-        let wanted = self.plain.names.len();
-        if params.len() != wanted {
-            let message = format!("the statement has {wanted} parameters, but {} values were given", params.len());
-            return Err(Error::argument(Domain::Database, "params", message)
-                .hint("pass one value for each parameter, in their order"));
-        }
+        check_count(self.plain.names.len(), params.len())?;
         let values =
             self.plain.order.iter().filter_map(|at| params.get(*at)).map(|value| wire(value.borrow())).collect();
         let within = self.state.is_none();
@@ -124,24 +105,8 @@ fn failed(connection: &MysqlConnection, sql: &str, failure: Failure) -> Error {
         Failure::Ours(error) => error,
         Failure::Server(Cause::MySqlError(error)) if error.code == READ_ONLY => misuse("a change", sql),
         Failure::Server(Cause::MySqlError(error)) if NOT_UNDERSTOOD.contains(&error.code) => {
-            invalid(format!("the server does not accept the SQL: {}", error.message.replace(['\n', '\r'], " ")))
-                .detail("sql", ValueRef::Text(sql.as_bytes()).describe())
-                .vendor(i32::from(error.code))
-                .with_sqlstate(&error.state)
-                .hint("correct the statement")
+            not_accepted("the server", &error.message, sql).vendor(i32::from(error.code)).with_sqlstate(&error.state)
         }
         Failure::Server(error) => connection.wrap(error),
     }
-}
-
-fn invalid(message: impl Into<String>) -> Error {
-    Error::argument(Domain::Database, "sql", message)
-}
-
-fn misuse(tried: &str, sql: &str) -> Error {
-    Error::new(Status::Misuse, Domain::Database, format!("a query may only read, but this one asks for {tried}"))
-        .detail("parameter", "sql")
-        .detail("action", tried)
-        .detail("sql", ValueRef::Text(sql.as_bytes()).describe())
-        .hint("pass one SELECT; to change data, use a connection of your own")
 }

@@ -14,6 +14,7 @@ use super::failure::{is_deadlock, is_lock_wait};
 use super::second_connection::close;
 use super::tables::most;
 use crate::database::layout::TableLayout;
+use crate::database::server::lock::pause;
 use crate::error::Result;
 use crate::schema::{own_table, quote};
 
@@ -105,7 +106,7 @@ impl MysqlConnection {
             match done {
                 Ok(done) => return Ok(Some(done)),
                 Err(error) if is_lock_wait(&error) => {
-                    self.pause(since, Duration::ZERO, || self.channel.wrap(error))?;
+                    pause(self, since, Duration::ZERO, || self.channel.wrap(error))?;
                 }
                 Err(error) if is_deadlock(&error) && deadlocks < TRIES => deadlocks += 1,
                 Err(Cause::MySqlError(_)) => return Ok(None),

@@ -2,7 +2,6 @@
 
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
-use std::time::Duration;
 
 use mysql::consts::CapabilityFlags;
 use mysql::prelude::Queryable;
@@ -13,8 +12,8 @@ use super::cluster_kind::ClusterKind;
 use super::failure::{lacks_tls, of_connecting, translate};
 use super::read_timeout::Patience;
 use super::settings;
-use crate::database::connect_timeout::in_time;
 use crate::database::secret::Secret;
+use crate::database::server::connect_timeout::in_time;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
 use crate::sockets;
@@ -273,6 +272,3 @@ impl Server {
             .hint(format!("expmig needs {wanted} or newer")))
     }
 }
-
-/// The time after which a wait for the server's own lock is given up: long enough for one question, short enough to be asked.
-pub const LOCK_PAUSE: Duration = Duration::from_millis(50);

@@ -10,10 +10,11 @@ use super::numbers::filled;
 use super::times::date_time;
 use crate::database::column::{ColumnLayout, EngineType};
 use crate::database::connection::{Connection, Reads};
-use crate::database::decimals::read_decimal;
 use crate::database::layout::{Layout, TableLayout};
 use crate::database::rows::Next;
-use crate::database::stored::Stored;
+use crate::database::server::connection::first;
+use crate::database::server::decimals::read_decimal;
+use crate::database::server::stored::Stored;
 use crate::database::unsteady::Unsteady;
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::{Kind, Table, quote};
@@ -47,7 +48,7 @@ fn canonical(value: ValueRef<'_>) -> Option<Vec<u8>> {
 impl MysqlConnection {
     fn engine_of(&self, table: &TableLayout) -> Result<String> {
         let sql = "SELECT ENGINE FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = ?1";
-        let engine = self.first(sql, &[Value::Text(table.name.clone().into_bytes())])?;
+        let engine = first(self, sql, &[Value::Text(table.name.clone().into_bytes())])?;
         Ok(engine.borrow().readable().unwrap_or_default())
     }
 
@@ -98,11 +99,11 @@ impl MysqlConnection {
     /// What the server itself makes of a value.
     pub(super) fn ask(&self, column: &ColumnType, value: ValueRef<'_>) -> Result<Option<Value>> {
         let stored = match column {
-            ColumnType::Json => self.first("SELECT CAST(CAST(?1 AS JSON) AS CHAR)", &[value.to_owned()]),
+            ColumnType::Json => first(self, "SELECT CAST(CAST(?1 AS JSON) AS CHAR)", &[value.to_owned()]),
             ColumnType::Decimal(decimal) => {
                 let Decimal { digits, scale, number, .. } = decimal;
                 let cast = format!("SELECT CAST(?1 AS DECIMAL({digits}, {scale}))");
-                self.first(&cast, &[value.to_owned()]).map(|stored| match stored {
+                first(self, &cast, &[value.to_owned()]).map(|stored| match stored {
                     Value::Text(digits) => read_decimal(*number, &filled(decimal, digits)).to_owned(),
                     Value::Integer(whole) if *number => read_decimal(true, whole.to_string().as_bytes()).to_owned(),
                     other => other,
@@ -110,7 +111,7 @@ impl MysqlConnection {
             }
             // Only newer versions know moments beyond 2038.
             ColumnType::Timestamp { fraction } if self.is_mariadb() => {
-                let known = self.first("SELECT UNIX_TIMESTAMP(?1) > 0", &[value.to_owned()])?;
+                let known = first(self, "SELECT UNIX_TIMESTAMP(?1) > 0", &[value.to_owned()])?;
                 let ValueRef::Text(text) = value else { return Ok(None) };
                 return Ok(match date_time(*fraction, text) {
                     _ if known != Value::Integer(1) => None,
@@ -120,7 +121,7 @@ impl MysqlConnection {
                 });
             }
             ColumnType::Formed(name) => {
-                self.first(&format!("SELECT CAST(CAST(?1 AS {name}) AS CHAR)"), &[value.to_owned()])
+                first(self, &format!("SELECT CAST(CAST(?1 AS {name}) AS CHAR)"), &[value.to_owned()])
             }
             ColumnType::Text { charset, trimmed, json, most_bytes, .. } => {
                 let ValueRef::Text(text) = value else { return Ok(None) };
@@ -128,7 +129,7 @@ impl MysqlConnection {
                 let kept = Value::Text(text.get(..text.len() - spaces).unwrap_or_default().to_vec());
                 let held = !*json
                     || self.unchecked.get()
-                    || self.first("SELECT JSON_VALID(?1)", std::slice::from_ref(&kept))? == Value::Integer(1);
+                    || first(self, "SELECT JSON_VALID(?1)", std::slice::from_ref(&kept))? == Value::Integer(1);
                 let held = held && self.is_in_charset(charset, *most_bytes, &kept)?;
                 return Ok(held.then_some(kept));
             }

@@ -1,6 +1,6 @@
 //! How columns of times convert a text. All are read and written at `+00:00`, so no time zone shifts a value, and no hour is missing.
 
-use crate::database::stored::Stored;
+use crate::database::server::stored::Stored;
 use crate::values::{Value, format_timestamp, parse_timestamp};
 
 const SECOND: i64 = 1_000_000;

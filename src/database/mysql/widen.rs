@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::column_attributes;
 use super::column_type::{Charset, ColumnType};
 use super::connection::MysqlConnection;
-use super::ddl::{CHARSET, column_type};
+use super::ddl::{CHARSET, TYPES};
 use super::foreign_key::{self, ForeignKey, Index, Place, place};
 use super::names::backticked;
 use super::privileges::is_versioned;
@@ -256,7 +256,7 @@ enum Wanted {
 
 /// The type that a column should have.
 fn wanted(schema: &Column, kind: &ColumnType) -> Wanted {
-    let ours = column_type(schema);
+    let ours = TYPES.of(schema);
     let wide = match (schema.kind, kind) {
         (Kind::Integer, ColumnType::Integer { least, most }) => {
             // Numbers without a sign that need all bits have no wider type.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use postgres_protocol::Oid;
 
-use crate::database::any_cell;
-use crate::database::decimals::read_decimal;
+use crate::database::server::any_cell;
+use crate::database::server::decimals::read_decimal;
 use crate::error::{Domain, Error, Result};
 use crate::schema::{Column, Kind, own_table};
 use crate::spill::CellBuffer;

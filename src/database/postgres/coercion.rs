@@ -1,12 +1,10 @@
 //! What a column makes of a value. Decided here, not by the server, wherever that can be: what is sent is what comes back.
 
 use super::column_type::{ColumnType, Numeric};
-use crate::database::decimals::{plain, read_decimal};
-use crate::database::stored::{Stored, keep};
-use crate::values::{Value, ValueRef, format_timestamp, json, parse_timestamp};
-
-/// JSON that is nested deeper is left to the server.
-const JSON_DEPTH: usize = 31;
+use crate::database::server::decimals::{plain, read_decimal};
+use crate::database::server::plain_json::plain_json;
+use crate::database::server::stored::{Stored, keep};
+use crate::values::{Value, ValueRef, format_timestamp, parse_timestamp};
 
 /// What becomes of a value in a column of this type.
 pub fn store(column: &ColumnType, value: ValueRef<'_>) -> Stored {
@@ -179,12 +177,6 @@ fn text_in(column: &ColumnType, bytes: &[u8]) -> Stored {
             Stored::As(Value::Text(bytes.iter().copied().chain(blanks).collect()))
         }
     }
-}
-
-/// Whether this is JSON that every server takes.
-fn plain_json(text: &[u8]) -> bool {
-    let deep = text.iter().filter(|byte| matches!(byte, b'[' | b'{')).count() > JSON_DEPTH;
-    !deep && json::canonicalize(text, &mut Vec::new()).is_ok()
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ pub enum ColumnType {
     Choice(Vec<Vec<u8>>),
     /// Written as text in the server's own form: this is the type's name as SQL.
     Formed(String),
-    /// A `BYTEA` of a table of expmig's own that holds any cell ([`any_cell`](crate::database::any_cell)).
+    /// A `BYTEA` of a table of expmig's own that holds any cell ([`any_cell`](crate::database::server::any_cell)).
     Cell,
 }
 

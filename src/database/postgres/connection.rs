@@ -7,17 +7,21 @@ use std::time::Duration;
 
 use super::cell::Known;
 use super::channel::Channel;
-use super::cursors::Open;
 use super::dropped_key::Key;
 use super::failure::Failure;
 use super::placeholders::numbered;
 use super::session::{Endpoint, Server};
 use crate::database::connection::Reads;
-use crate::database::rows::Next;
+use crate::database::server::connection::ServerConnection;
+use crate::database::server::result_sets::Open;
+use crate::database::watched::Watched;
 use crate::error::{Domain, Error, Result, Status};
 use crate::process;
 use crate::progress::Job;
 use crate::values::Value;
+
+/// The first of the two numbers of the lock that keeps two writers of expmig apart: nobody else's, with any luck.
+const LOCK: i64 = 0x45_58_4d_47;
 
 /// One connection to a schema.
 pub struct PostgresConnection {
@@ -50,13 +54,7 @@ impl PostgresConnection {
         })
     }
 
-    /// Lets it go in a child after a fork: the descriptor is closed, and nothing is sent.
-    pub fn leave(self) {
-        self.channel.let_go();
-        process::keep(self);
-    }
-
-    /// For messages.
+    /// The URL without the password, for messages.
     pub fn place(&self) -> String {
         self.channel.place()
     }
@@ -69,11 +67,6 @@ impl PostgresConnection {
     /// The name of the schema.
     pub fn schema(&self) -> &str {
         self.channel.schema()
-    }
-
-    /// How long to wait for the locks of others.
-    pub fn busy_timeout(&self) -> Duration {
-        self.channel.endpoint().busy_timeout
     }
 
     /// Where the columns of known tables are.
@@ -99,20 +92,10 @@ impl PostgresConnection {
         self.channel.execute(sql, params).map_err(|failure| self.ours(failure))
     }
 
-    pub(super) fn read(&self, sql: &str, params: &[Value]) -> Result<Open<'_>> {
-        let sql = numbered(sql).sql;
-        let reading = self.channel.open(&sql, params).map_err(|failure| self.ours(failure))?;
-        Ok(Open { channel: &self.channel, reading })
-    }
-
-    /// The first cell of the first row.
-    pub fn first(&self, sql: &str, params: &[Value]) -> Result<Value> {
-        let mut found = Value::Null;
-        self.query(sql, params, &mut |row| {
-            found = row.value(0)?.to_owned();
-            Ok(Next::Stop)
-        })?;
-        Ok(found)
+    fn lock_numbers(&self) -> [Value; 2] {
+        let hash = blake3::hash(self.schema().as_bytes());
+        let number = hash.as_bytes().first_chunk().map_or(0, |bytes| i32::from_be_bytes(*bytes));
+        [Value::Integer(LOCK), Value::Integer(i64::from(number))]
     }
 
     /// Another connection in the place of this one, which was lost.
@@ -187,5 +170,54 @@ impl PostgresConnection {
                 .detail("database", self.place())
                 .hint("check the URL; EXPMIG_OPEN_CREATE creates a new schema")),
         }
+    }
+}
+
+impl ServerConnection for PostgresConnection {
+    type Channel = Channel;
+
+    fn open_rows(&self, sql: &str, params: &[Value]) -> Result<Open<'_, Channel>> {
+        let sql = numbered(sql).sql;
+        let reading = self.channel.open(&sql, params).map_err(|failure| self.ours(failure))?;
+        Ok(Open { channel: &self.channel, reading })
+    }
+
+    fn place(&self) -> String {
+        self.place()
+    }
+
+    fn is_lost(&self) -> bool {
+        self.channel.is_lost()
+    }
+
+    fn renew(&self) -> Result<()> {
+        self.renew()
+    }
+
+    fn busy_timeout(&self) -> Duration {
+        self.channel.endpoint().busy_timeout
+    }
+
+    fn watched(&self) -> &Watched {
+        &self.channel.watched
+    }
+
+    fn holds_lock(&self) -> &Cell<bool> {
+        &self.locked
+    }
+
+    fn try_lock(&self) -> Result<bool> {
+        let sql = "SELECT pg_catalog.pg_try_advisory_lock(?1::int, ?2::int)";
+        Ok(self.query_integer(sql, &self.lock_numbers())? == Some(1))
+    }
+
+    fn release_lock(&self) {
+        let sql = "SELECT pg_catalog.pg_advisory_unlock(?1::int, ?2::int)";
+        let _ends_later = self.query_integer(sql, &self.lock_numbers());
+    }
+
+    fn leave(self) {
+        self.channel.let_go();
+        process::keep(self);
     }
 }

@@ -3,6 +3,7 @@
 use super::connection::PostgresConnection;
 use crate::database::connection::Reads;
 use crate::database::layout::TableLayout;
+use crate::database::server::connection::first;
 use crate::error::{Domain, Error, Result, Status};
 use crate::values::Value;
 
@@ -34,7 +35,7 @@ impl PostgresConnection {
     pub(super) fn delete_every_row(&self, table: &TableLayout) -> Result<()> {
         self.refuse_unlogged(table)?;
         let names = [self.schema(), &table.name].map(|name| Value::Text(name.as_bytes().to_vec()));
-        let name = self.first("SELECT pg_catalog.format('%I.%I', ?1::text, ?2::text)", &names)?;
+        let name = first(self, "SELECT pg_catalog.format('%I.%I', ?1::text, ?2::text)", &names)?;
         let name = name.borrow().readable().unwrap_or_default();
         let there = self.hold(&name)?;
         let deleted = self.change(&format!("DELETE FROM {name}"), &[])?;

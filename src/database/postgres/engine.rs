@@ -1,42 +1,34 @@
 //! What the code above asks of a connection, put together.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::capabilities::CAPABILITIES;
 use super::change::PostgresChange;
-use super::coercion::store;
-use super::column_type::ColumnType;
 use super::connection::PostgresConnection;
-use super::cursors::{Buffered, PostgresCursor};
 use super::insert::PostgresInserter;
 use super::placeholders::numbered;
 use super::tables::as_parameter;
 use super::{add_column, ddl, foreign_key, layout, read, triggers};
 use crate::database::capabilities::Capabilities;
 use crate::database::column::ColumnLayout;
-use crate::database::connection::{Catalog, Change, Copied, Depth, Dialect, Inserter, Reads, RowCounts, Write, Writes};
+use crate::database::connection::{Catalog, Change, Dialect, Inserter, Reads, Write, Writes};
 use crate::database::layout::{Layout, TableLayout};
 use crate::database::read::ReadStatement;
 use crate::database::reference::References;
-use crate::database::rows::{Cursor, Next, Query, Row, WithCursors};
-use crate::database::stored::Stored;
+use crate::database::rows::{Next, Query, Row, WithCursors};
+use crate::database::server::connection::{ServerConnection, opening, undecided};
+use crate::database::server::lock::{begin_alone, unlock};
+use crate::database::server::result_sets::read_together;
+use crate::database::server::written::stored_as;
 use crate::database::unsteady::Unsteady;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
-use crate::schema::{Table, quote};
-use crate::spill::CellBuffer;
+use crate::schema::Table;
 use crate::values::{Value, ValueRef};
 
 /// The first statement of a transaction is what fixes the state that it reads.
 const BEGIN_READ: &str = "START TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY; SELECT";
 const BEGIN_WRITE: &str = "START TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ WRITE; SELECT";
-
-/// The refusal of what is for files only; `what` is a plural.
-fn files_only(what: &str) -> Error {
-    Error::new(Status::Unsupported, Domain::Database, format!("{what} work on SQLite databases only, in this version"))
-        .hint("migrate the experiments into a SQLite database first, and work there")
-}
 
 impl Reads for PostgresConnection {
     fn watch(&self, job: Option<Arc<Job>>) {
@@ -55,50 +47,26 @@ impl Reads for PostgresConnection {
         self.channel.abandon();
         self.ended();
         self.channel.undo();
-        self.unlock();
+        unlock(self);
         self.channel.watched.set(job);
     }
 
     fn query(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
-        let open = self.read(sql, params)?;
-        let mut cells = CellBuffer::default();
-        while self.channel.next(&open.reading, &mut cells)? {
-            if each(&Buffered(&cells))? == Next::Stop {
-                break;
-            }
-        }
-        Ok(())
+        self.open_rows(sql, params)?.each_row(each)
     }
 
     fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()> {
-        let mut cursors: Vec<Box<dyn Cursor + '_>> = Vec::new();
-        for query in queries {
-            let open = self.read(&query.sql, &query.params)?;
-            cursors.push(Box::new(PostgresCursor::new(open)));
-        }
-        body(cursors)
+        read_together(queries, |query| self.open_rows(&query.sql, &query.params), body)
     }
 
     fn prepare_read<'c>(&'c self, sql: &str) -> Result<Box<dyn ReadStatement + 'c>> {
         read::prepare(self, sql)
     }
-
-    fn copy_into(&self, _: &Path, _: Copied<'_>) -> Result<()> {
-        Err(files_only("copies of whole files"))
-    }
-
-    fn check_integrity(&self, _: Depth) -> Result<RowCounts> {
-        Err(files_only("checks of whole files"))
-    }
-
-    fn free_bytes(&self) -> Option<u64> {
-        None
-    }
 }
 
 impl Writes for PostgresConnection {
     fn begin_write(&self) -> Result<()> {
-        self.begin_alone(BEGIN_WRITE)
+        begin_alone(self, || self.begin(BEGIN_WRITE))
     }
 
     fn commit(&self) -> Result<()> {
@@ -112,19 +80,11 @@ impl Writes for PostgresConnection {
             self.ended();
             self.locked.set(false);
             let error = self.ours(failure);
-            let (status, what) = match error.status() {
-                Status::Timeout => (Status::Timeout, "the server did not answer the commit in time (read-timeout-ms)"),
-                _ => (Status::Connection, "the connection was lost during the commit"),
-            };
-            let message =
-                format!("{what}: whether it was made is not known; its changes are there wholly or not at all");
-            return Err(Error::undecided(status, Domain::Database, message)
-                .detail("database", self.place())
-                .caused_by(error));
+            return Err(undecided(error, self.place()));
         }
         let answer = done.map_err(|failure| self.ours(failure))?;
         self.ended();
-        self.unlock();
+        unlock(self);
         // Of a transaction in which something failed the server says that it was undone, and no more.
         if answer == "COMMIT" {
             return Ok(());
@@ -156,11 +116,7 @@ impl Writes for PostgresConnection {
     }
 
     fn opening(&self, write: Write, table: &TableLayout) -> Result<String> {
-        let name = quote(&table.name);
-        Ok(match write {
-            Write::Insert => format!("INSERT INTO {name}"),
-            Write::Update => format!("UPDATE {name}"),
-        })
+        Ok(opening(write, table))
     }
 
     fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>> {
@@ -221,15 +177,7 @@ impl Catalog for PostgresConnection {
     }
 
     fn stored_as(&self, column: &ColumnLayout, value: ValueRef<'_>) -> Result<Option<Value>> {
-        let Some(kind) = column.own_type::<ColumnType>() else {
-            return Err(Error::internal(Domain::Database, "a column of another engine"));
-        };
-        match store(kind, value) {
-            Stored::Same => Ok(Some(value.to_owned())),
-            Stored::As(value) => Ok(Some(value)),
-            Stored::Refused => Ok(None),
-            Stored::Ask => self.ask(kind, &column.declared, value),
-        }
+        stored_as(column, value, |kind| self.ask(kind, &column.declared, value))
     }
 }
 

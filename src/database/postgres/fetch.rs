@@ -11,12 +11,14 @@ use super::cell::Columns;
 use super::channel::{Channel, State, Waited, given_type};
 use super::failure::{Failure, of_connection};
 use super::result_set::{Cursor, MOST_BYTES, Reading, Step};
+use crate::database::server::result_sets::ResultSets;
 use crate::error::{Domain, Error, Result};
 use crate::spill::CellBuffer;
 use crate::values::Value;
 
 /// Who stops reading gets so many more rows before the server is asked to stop sending, where it was asked for all.
 const ROWS_TO_SKIP: u64 = 1000;
+
 impl Channel {
     /// The next row that is on its way.
     pub(super) fn step(&self, state: &mut State, id: u64, cells: &mut CellBuffer) -> Result<Step> {
@@ -78,8 +80,24 @@ impl Channel {
         Ok(Reading { id, columns: prepared.columns })
     }
 
-    /// The next row; whether there is one.
-    pub fn next(&self, reading: &Reading, cells: &mut CellBuffer) -> Result<bool> {
+    /// Reads what is on its way and nobody wants. A failure is nobody's any more either, but that of the connection shows.
+    pub(super) fn skip(&self, state: &mut State, id: u64) {
+        let whole = state.cursors.get(&id).is_some_and(Cursor::is_whole);
+        let (mut rows, mut asked) = (0_u64, false);
+        let mut cells = CellBuffer::default();
+        while let Ok(Step::Row) = self.step(state, id, &mut cells) {
+            rows += 1;
+            if whole && rows > ROWS_TO_SKIP && !std::mem::replace(&mut asked, true) {
+                self.endpoint.interrupt(state.key);
+            }
+        }
+    }
+}
+
+impl ResultSets for Channel {
+    type Reading = Reading;
+
+    fn next(&self, reading: &Reading, cells: &mut CellBuffer) -> Result<bool> {
         let state = &mut *self.borrow()?;
         loop {
             if state.live == Some(reading.id) {
@@ -114,8 +132,7 @@ impl Channel {
         }
     }
 
-    /// Ends reading.
-    pub fn close(&self, reading: &Reading) {
+    fn close(&self, reading: &Reading) {
         let Ok(mut borrowed) = self.state.try_borrow_mut() else { return };
         let state = &mut *borrowed;
         if state.live == Some(reading.id) {
@@ -126,19 +143,6 @@ impl Channel {
             && !state.lost
         {
             state.forgotten.push((b'P', cursor.portal));
-        }
-    }
-
-    /// Reads what is on its way and nobody wants. A failure is nobody's any more either, but that of the connection shows.
-    pub(super) fn skip(&self, state: &mut State, id: u64) {
-        let whole = state.cursors.get(&id).is_some_and(Cursor::is_whole);
-        let (mut rows, mut asked) = (0_u64, false);
-        let mut cells = CellBuffer::default();
-        while let Ok(Step::Row) = self.step(state, id, &mut cells) {
-            rows += 1;
-            if whole && rows > ROWS_TO_SKIP && !std::mem::replace(&mut asked, true) {
-                self.endpoint.interrupt(state.key);
-            }
         }
     }
 }

@@ -27,7 +27,6 @@ mod coercion;
 mod column_type;
 mod connection;
 mod copy_data;
-mod cursors;
 mod ddl;
 mod deferred_keys;
 mod delete_all;
@@ -51,7 +50,6 @@ mod tables;
 mod tls;
 mod triggers;
 mod type_rules;
-mod waits;
 mod widen;
 mod wire;
 

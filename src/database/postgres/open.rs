@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use super::address::PostgresAddress;
-use super::store::PostgresServer;
+use super::session::Endpoint;
 use crate::database::options::OpenOptions;
+use crate::database::server::endpoint::password;
+use crate::database::server::store::ServerStore;
 use crate::database::store::{Address, Store};
 use crate::error::Result;
 use crate::progress::Job;
@@ -16,6 +18,9 @@ pub fn address(rest: &str) -> Result<Box<dyn Address>> {
 
 impl Address for PostgresAddress {
     fn open(self: Box<Self>, options: &OpenOptions, job: &Arc<Job>) -> Result<Box<dyn Store + Send>> {
-        Ok(Box::new(PostgresServer::open(*self, options, job)?))
+        let password = password(options, self.password.as_ref())?;
+        let address = PostgresAddress { password: None, ..*self };
+        let endpoint = Endpoint { address, password, busy_timeout: options.busy_timeout };
+        Ok(Box::new(ServerStore::open(endpoint, options, job)?))
     }
 }

@@ -8,35 +8,37 @@ use super::failure::{Failure, READ_ONLY, Said, of_server};
 use super::placeholders::{numbered, words};
 use crate::database::connection::Reads;
 use crate::database::read::{EachRow, QueryRow, ReadStatement};
+use crate::database::refused_sql::{check_count, invalid, misuse, not_accepted, quoted};
 use crate::database::rows::Next;
+use crate::database::server::result_sets::{Open, ResultSets};
+use crate::database::server::select_only::{Words, check};
 use crate::database::transaction::Transaction;
-use crate::error::{Domain, Error, Result, Status};
+use crate::error::{Error, Result};
 use crate::spill::CellBuffer;
 use crate::values::{Value, ValueRef};
 
-/// What a statement that reads begins with.
-const READING: [&str; 6] = ["SELECT", "WITH", "VALUES", "TABLE", "SHOW", "EXPLAIN"];
-/// Words that stand in no such statement, unless a parenthesis follows: some are also functions that only compute.
-const WRITING: [&str; 7] = ["INSERT", "UPDATE", "DELETE", "MERGE", "INTO", "ANALYZE", "ANALYSE"];
-/// Functions that do more than compute a value, and that no transaction undoes.
-const REFUSED_FUNCTIONS: [&str; 14] = [
-    "NEXTVAL",
-    "SETVAL",
-    "SET_CONFIG",
-    "DBLINK",
-    "DBLINK_EXEC",
-    "LO_IMPORT",
-    "LO_EXPORT",
-    "PG_READ_FILE",
-    "PG_READ_BINARY_FILE",
-    "PG_TERMINATE_BACKEND",
-    "PG_CANCEL_BACKEND",
-    "PG_RELOAD_CONF",
-    "PG_NOTIFY",
-    "PG_SWITCH_WAL",
-];
-/// The beginnings of the names of more such functions.
-const REFUSED_BEGINNINGS: [&str; 3] = ["PG_ADVISORY_", "PG_TRY_ADVISORY_", "PG_FILE_"];
+/// The words by which a statement is refused.
+const WORDS: Words = Words {
+    reading: &["SELECT", "WITH", "VALUES", "TABLE", "SHOW", "EXPLAIN"],
+    writing: &["INSERT", "UPDATE", "DELETE", "MERGE", "INTO", "ANALYZE", "ANALYSE"],
+    functions: &[
+        "NEXTVAL",
+        "SETVAL",
+        "SET_CONFIG",
+        "DBLINK",
+        "DBLINK_EXEC",
+        "LO_IMPORT",
+        "LO_EXPORT",
+        "PG_READ_FILE",
+        "PG_READ_BINARY_FILE",
+        "PG_TERMINATE_BACKEND",
+        "PG_CANCEL_BACKEND",
+        "PG_RELOAD_CONF",
+        "PG_NOTIFY",
+        "PG_SWITCH_WAL",
+    ],
+    beginnings: &["PG_ADVISORY_", "PG_TRY_ADVISORY_", "PG_FILE_"],
+};
 
 struct PostgresRead<'c> {
     connection: &'c PostgresConnection,
@@ -50,12 +52,7 @@ struct PostgresRead<'c> {
 
 /// Prepares one statement, inside the transaction that is running or in one of its own.
 pub fn prepare<'c>(connection: &'c PostgresConnection, sql: &str) -> Result<Box<dyn ReadStatement + 'c>> {
-    if sql.contains('\0') {
-        return Err(invalid("the SQL has a NUL in it").hint("pass values as parameters"));
-    }
-    if let Some(refused) = refusal(sql)? {
-        return Err(misuse(&refused, sql));
-    }
+    check(sql, || refusal(sql))?;
     let state = if connection.in_transaction() { None } else { Some(Transaction::read(connection)?) };
     let plain = numbered(sql);
     let looked = connection.apart(|| {
@@ -65,7 +62,7 @@ pub fn prepare<'c>(connection: &'c PostgresConnection, sql: &str) -> Result<Box<
     let (wanted, columns) = looked?;
     if wanted > plain.names.len() {
         return Err(invalid("the parameters of the SQL are not understood")
-            .detail("sql", ValueRef::Text(sql.as_bytes()).describe())
+            .detail("sql", quoted(sql))
             .hint("write parameters as ?, ?NUMBER, $NUMBER or :NAME"));
     }
     let (names, numbered) = (plain.names, plain.sql);
@@ -75,24 +72,11 @@ pub fn prepare<'c>(connection: &'c PostgresConnection, sql: &str) -> Result<Box<
 /// What a statement would do beside reading; `None` if nothing.
 fn refusal(sql: &str) -> Result<Option<String>> {
     let words = words(sql);
-    let Some((first, _)) = words.first() else {
-        return Err(invalid("the SQL has no statement").hint("pass one SELECT"));
-    };
-    if !READING.contains(&first.as_str()) {
-        return Ok(Some(first.clone()));
-    }
-    let refused = |(word, opens): &&(String, bool)| match opens {
-        true => {
-            REFUSED_FUNCTIONS.contains(&word.as_str()) || REFUSED_BEGINNINGS.iter().any(|begin| word.starts_with(begin))
-        }
-        false => WRITING.contains(&word.as_str()),
-    };
     // FOR UPDATE is among those that write; these lock as well.
     let locks = words
         .windows(2)
         .any(|two| matches!(two, [(a, _), (b, _)] if a == "FOR" && matches!(b.as_str(), "SHARE" | "KEY" | "NO")));
-    let found = words.iter().find(refused).map(|(word, _)| word.clone());
-    Ok(found.or(locks.then(|| "FOR SHARE".to_owned())))
+    Ok(WORDS.refused(&words)?.or(locks.then(|| "FOR SHARE".to_owned())))
 }
 
 impl ReadStatement for PostgresRead<'_> {
@@ -105,12 +89,7 @@ impl ReadStatement for PostgresRead<'_> {
     }
 
     fn run(&mut self, params: &[Value], each: EachRow<'_>) -> Result<()> {
-        let wanted = self.names.len();
-        if params.len() != wanted {
-            let message = format!("the statement has {wanted} parameters, but {} values were given", params.len());
-            return Err(Error::argument(Domain::Database, "params", message)
-                .hint("pass one value for each parameter, in their order"));
-        }
+        check_count(self.names.len(), params.len())?;
         let within = self.state.is_none();
         if within {
             self.connection.command("SAVEPOINT expmig_read")?;
@@ -133,7 +112,7 @@ impl PostgresRead<'_> {
         let reading = channel.open(&self.numbered, params);
         let reading = reading.map_err(|failure| failed(self.connection, &self.sql, failure))?;
         let names = reading.columns.names();
-        let open = super::cursors::Open { channel, reading };
+        let open = Open { channel, reading };
         let mut cells = CellBuffer::default();
         while channel.next(&open.reading, &mut cells).map_err(|error| said_of(error, &self.sql))? {
             let values: Vec<ValueRef<'_>> = cells.iter().collect();
@@ -149,7 +128,9 @@ fn failed(connection: &PostgresConnection, sql: &str, failure: Failure) -> Error
     match failure {
         Failure::Ours(error) => error,
         Failure::Server(said) if said.state == READ_ONLY => misuse("a change", sql),
-        Failure::Server(said) if is_not_understood(&said) => not_accepted(&said.message, &said.state, sql),
+        Failure::Server(said) if is_not_understood(&said) => {
+            not_accepted("the server", &said.message, sql).with_sqlstate(&said.state)
+        }
         Failure::Server(said) => of_server(&said, &connection.place()),
     }
 }
@@ -166,23 +147,4 @@ fn said_of(error: Error, sql: &str) -> Error {
 fn is_not_understood(said: &Said) -> bool {
     let rights = said.state == "42501";
     (said.state.starts_with("42") && !rights) || matches!(said.state.as_str(), "0A000" | "3F000" | "22P02")
-}
-
-fn not_accepted(message: &str, state: &str, sql: &str) -> Error {
-    invalid(format!("the server does not accept the SQL: {message}"))
-        .detail("sql", ValueRef::Text(sql.as_bytes()).describe())
-        .with_sqlstate(state)
-        .hint("correct the statement")
-}
-
-fn invalid(message: impl Into<String>) -> Error {
-    Error::argument(Domain::Database, "sql", message)
-}
-
-fn misuse(tried: &str, sql: &str) -> Error {
-    Error::new(Status::Misuse, Domain::Database, format!("a query may only read, but this one asks for {tried}"))
-        .detail("parameter", "sql")
-        .detail("action", tried)
-        .detail("sql", ValueRef::Text(sql.as_bytes()).describe())
-        .hint("pass one SELECT; to change data, use a connection of your own")
 }

@@ -6,6 +6,7 @@ use super::settings::literal;
 use crate::database::connection::Reads;
 use crate::database::layout::TableLayout;
 use crate::database::rows::Next;
+use crate::database::server::connection::first;
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::quote;
 use crate::values::{Value, ValueRef};
@@ -47,7 +48,7 @@ struct Sequence {
 impl PostgresConnection {
     fn sequence_of(&self, table: &str, column: &str) -> Result<Option<Sequence>> {
         let name = format!("{}.{}", quote(self.schema()), quote(table));
-        let found = self.first(SEQUENCE, &[name, column.to_owned()].map(|name| Value::Text(name.into_bytes())))?;
+        let found = first(self, SEQUENCE, &[name, column.to_owned()].map(|name| Value::Text(name.into_bytes())))?;
         let Value::Text(name) = found else { return Ok(None) };
         let name = String::from_utf8_lossy(&name).into_owned();
         let sql = format!(

@@ -17,8 +17,8 @@ use super::failure::{Failure, Said, late, not_understood, of_connecting, of_tls}
 use super::settings;
 use super::tls;
 use super::wire::{Look, Wire};
-use crate::database::connect_timeout::in_time;
 use crate::database::secret::Secret;
+use crate::database::server::connect_timeout::in_time;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
 

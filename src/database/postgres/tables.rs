@@ -2,9 +2,10 @@
 
 use super::column_type::ColumnType;
 use super::connection::PostgresConnection;
-use crate::database::any_cell;
-use crate::database::decimals::{plain, read_decimal};
 use crate::database::layout::TableLayout;
+use crate::database::server::any_cell;
+use crate::database::server::connection::first;
+use crate::database::server::decimals::{plain, read_decimal};
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::quote;
 use crate::values::{Value, ValueRef};
@@ -33,7 +34,7 @@ impl PostgresConnection {
         let names = [self.schema(), &table.name].map(|name| Value::Text(name.as_bytes().to_vec()));
         let sql = "SELECT c.relpersistence = 'u' FROM pg_catalog.pg_class AS c \
             JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = ?1 AND c.relname = ?2";
-        if self.first(sql, &names)? != Value::Integer(1) {
+        if first(self, sql, &names)? != Value::Integer(1) {
             return Ok(());
         }
         let mend = format!("ALTER TABLE {}.{} SET LOGGED", quote(self.schema()), quote(&table.name));
@@ -55,7 +56,7 @@ impl PostgresConnection {
         };
         // The name of the type is the server's own, as SQL.
         let sql = format!("SELECT CAST(CAST(?1 AS text) AS {declared})");
-        let asked = self.apart(|| self.first(&sql, &[Value::Text(text)]));
+        let asked = self.apart(|| first(self, &sql, &[Value::Text(text)]));
         let number = |digits: &[u8]| match kind {
             ColumnType::Numeric(numeric) => read_decimal(numeric.number, digits).to_owned(),
             _ => Value::Text(digits.to_vec()),

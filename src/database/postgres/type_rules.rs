@@ -4,10 +4,12 @@ use std::any::Any;
 
 use super::coercion::store;
 use super::column_type::ColumnType;
+use super::tables::sent;
 use crate::database::affinity::Affinity;
 use crate::database::column::EngineType;
-use crate::database::stored::Stored;
-use crate::values::ValueRef;
+use crate::database::server::stored::Stored;
+use crate::database::server::written::ServerType;
+use crate::values::{Value, ValueRef};
 
 impl EngineType for ColumnType {
     fn certainly_keeps(&self, value: ValueRef<'_>) -> bool {
@@ -58,5 +60,23 @@ impl EngineType for ColumnType {
     fn is_same_as(&self, other: &dyn EngineType) -> bool {
         let other: &dyn Any = other;
         other.downcast_ref() == Some(self)
+    }
+}
+
+impl ServerType for ColumnType {
+    fn store(&self, value: ValueRef<'_>) -> Stored {
+        store(self, value)
+    }
+
+    fn sent(&self, value: ValueRef<'_>) -> Option<Value> {
+        sent(self, value)
+    }
+
+    fn is_any_cell(&self) -> bool {
+        *self == ColumnType::Cell
+    }
+
+    fn is_left_to_server(&self) -> bool {
+        !matches!(self, ColumnType::Numeric(_))
     }
 }

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 
 use super::column_type::ColumnType;
 use super::connection::PostgresConnection;
-use super::ddl::type_of;
+use super::ddl::TYPES;
 use crate::database::connection::{Catalog, Reads, Writes};
 use crate::database::layout::{Layout, TableLayout};
 use crate::database::rows::Next;
+use crate::database::server::lock::begin_alone;
 use crate::database::widening::{Change, Left, Widening};
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::{Column, Kind, quote};
@@ -84,7 +85,7 @@ pub fn plan(connection: &PostgresConnection) -> Result<Widening> {
 
 /// Plans, and runs the statements: all of them, or none.
 pub fn apply(connection: &PostgresConnection) -> Result<Widening> {
-    connection.begin_alone(BEGIN)?;
+    begin_alone(connection, || connection.begin(BEGIN))?;
     let done = change(connection);
     match done.and_then(|widening| connection.commit().map(|()| widening)) {
         Ok(widening) => Ok(widening),
@@ -247,7 +248,7 @@ fn as_later(kind: &ColumnType, column: &str) -> Option<String> {
 
 /// The type that a column should have.
 fn wanted(schema: &Column, kind: &ColumnType) -> Wanted {
-    let ours = type_of(schema);
+    let ours = TYPES.of(schema);
     match (schema.kind, kind) {
         (Kind::Integer, ColumnType::Integer(8))
         | (Kind::Real, ColumnType::Double)

@@ -8,6 +8,7 @@ use super::cell::from_sqlite;
 use super::connection::SqliteConnection;
 use super::read_guard::ReadGuard;
 use crate::database::read::{EachRow, QueryRow, ReadStatement};
+use crate::database::refused_sql::{check_count, invalid, misuse, not_accepted};
 use crate::database::rows::Next;
 use crate::database::transaction::Transaction;
 use crate::error::{Domain, Error, Result, Status};
@@ -69,12 +70,7 @@ impl ReadStatement for SqliteRead<'_> {
     }
 
     fn run(&mut self, params: &[Value], each: EachRow<'_>) -> Result<()> {
-        let wanted = self.statement.parameter_count();
-        if params.len() != wanted {
-            let message = format!("the statement has {wanted} parameters, but {} values were given", params.len());
-            return Err(Error::argument(Domain::Database, "params", message)
-                .hint("pass one value for each parameter, in their order"));
-        }
+        check_count(self.statement.parameter_count(), params.len())?;
         let (connection, guard, sql) = (self.connection, self.guard, &self.sql);
         let wrap = |error| failed(connection, guard, sql, error);
         SqliteConnection::bind(&mut self.statement, params).map_err(wrap)?;
@@ -100,11 +96,7 @@ fn failed(connection: &SqliteConnection, guard: &ReadGuard, sql: &str, error: ru
     if let Some(refused) = guard.take_refused() {
         return misuse(&refused, sql);
     }
-    let text = |message: &str| {
-        invalid(format!("SQLite does not accept the SQL: {}", message.replace(['\n', '\r'], " ")))
-            .detail("sql", ValueRef::Text(sql.as_bytes()).describe())
-            .hint("correct the statement")
-    };
+    let text = |message: &str| not_accepted("SQLite", message, sql);
     match error {
         rusqlite::Error::SqlInputError { error, msg, sql: rest, offset } => {
             // Counted from the statement that it was preparing.
@@ -118,16 +110,4 @@ fn failed(connection: &SqliteConnection, guard: &ReadGuard, sql: &str, error: ru
         }
         other => connection.wrap(other),
     }
-}
-
-fn invalid(message: impl Into<String>) -> Error {
-    Error::argument(Domain::Database, "sql", message)
-}
-
-fn misuse(tried: &str, sql: &str) -> Error {
-    Error::new(Status::Misuse, Domain::Database, format!("a query may only read, but this one asks for {tried}"))
-        .detail("parameter", "sql")
-        .detail("action", tried)
-        .detail("sql", ValueRef::Text(sql.as_bytes()).describe())
-        .hint("pass one SELECT; to change data, use a connection of your own")
 }
