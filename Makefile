@@ -14,7 +14,7 @@
 # make fuzz    looks for input that breaks something, for FUZZ_SECONDS (600) with each target; needs cargo-fuzz (fuzz/README.md)
 # make sanitize looks for data races with ThreadSanitizer (docs/threading.md)
 # make install PREFIX=/usr/local DESTDIR= BINDIR= LIBDIR= INCLUDEDIR= DATADIR= DOCDIR= MANDIR=
-#              build and install the libraries and the command, what `make demo` has built as it is (EXPMIG_COMMAND=no: without the command); make uninstall with the same removes it
+#              build and install the libraries, as `make demo` has built them, and the command (EXPMIG_COMMAND=no: without the command); make uninstall with the same removes it
 # make notices THIRD-PARTY-NOTICES.md anew, after Cargo.lock changed
 # make bench   the performance contract, as ratios (BENCH="--full" adds 1e7 rows)
 CARGO ?= cargo
@@ -37,7 +37,7 @@ CARGOFLAGS ?=
 FEATURES = --features cli
 CFLAGS_EXAMPLE = -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror -Iinclude
 
-.PHONY: all demo test test-all test-browser pictures test-clusters test-guests test-frames test-wheel test-mlflow wheel generated large fuzz sanitize tools bench check clean dist check-dist check-api install install-built uninstall notices
+.PHONY: all demo dist-libraries test test-all test-browser pictures test-clusters test-guests test-frames test-wheel test-mlflow wheel generated large fuzz sanitize tools bench check clean dist check-dist check-api install install-built uninstall notices
 
 # What is installed has to be built first, and the tools that build it before that. Cargo uses all cores by itself.
 .NOTPARALLEL:
@@ -48,7 +48,11 @@ all: dist
 dist:
 	CARGO=$(CARGO) sh packaging/build.sh $(TARGET) $(CARGOFLAGS)
 
-$(TARGET)/demo/%: examples/c/%.c include/expmig.h dist
+# The libraries alone. The command optimised as a whole takes minutes, and no example needs it.
+dist-libraries:
+	CARGO=$(CARGO) EXPMIG_COMMAND=$(if $(filter no,$(EXPMIG_COMMAND)),no,later) sh packaging/build.sh $(TARGET) $(CARGOFLAGS)
+
+$(TARGET)/demo/%: examples/c/%.c include/expmig.h dist-libraries
 	mkdir -p $(@D)
 	$(CC) $(CFLAGS_EXAMPLE) $< $(TARGET)/dist/libexpmig.a $$(cat $(TARGET)/dist/native-static-libs) -o $@
 

@@ -1,8 +1,9 @@
 #!/bin/sh
-# Builds what `make install` installs and `make demo` uses: both libraries and the command, with no path of this machine in them.
+# Builds what `make install` installs: both libraries, of which `make demo` makes its programs, and the command, with no path of this machine in them.
 #   build.sh TARGET_DIR [CARGO_OPTION...]        CARGO: the cargo to use; RUSTFLAGS, CFLAGS, LDFLAGS: added to; CC, LD, AR, OBJCOPY, STRIP
 # Leaves these in TARGET_DIR/dist: libexpmig.so, libexpmig.a, native-static-libs (what a program that links the archive needs besides),
-# expmig.cdx.json (what is in them), and, unless EXPMIG_COMMAND is "no", the command expmig.
+# expmig.cdx.json (what is in them), and the command expmig. EXPMIG_COMMAND: "yes"; "no" leaves the command out; "later" does so too, and compiles
+# the crates so that a later "yes" need not do it again. A command that is there stays if it is of the same libraries.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 mkdir -p "$1/dist"
@@ -64,9 +65,15 @@ sh "$root/packaging/link-shared.sh" "$archive" "$dist/libexpmig.so" "$soname" $s
 sh "$root/packaging/hide-symbols.sh" "$archive" "$dist/libexpmig.a"
 sh "$root/packaging/sbom.sh" "$archive" "$@" >"$dist/expmig.cdx.json"
 
-rm -f "$dist/expmig"
-[ "$command" != no ] || exit 0
-compile build --bin expmig "$@" >"$messages"
-program=$(sed -n 's/.*"executable":"\([^"]*\/expmig\)".*/\1/p' "$messages")
-[ -n "$program" ] || { echo "build.sh: cargo did not say where the command is" >&2; exit 1; }
-${STRIP:-strip} -o "$dist/expmig" "$program"
+case $command in
+no) rm -f "$dist/expmig" ;;
+# A library that was made again is newer.
+later) [ "$dist/expmig" -nt "$archive" ] || rm -f "$dist/expmig" ;;
+*)
+    rm -f "$dist/expmig"
+    compile build --bin expmig "$@" >"$messages"
+    program=$(sed -n 's/.*"executable":"\([^"]*\/expmig\)".*/\1/p' "$messages")
+    [ -n "$program" ] || { echo "build.sh: cargo did not say where the command is" >&2; exit 1; }
+    ${STRIP:-strip} -o "$dist/expmig" "$program"
+    ;;
+esac

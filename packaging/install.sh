@@ -100,6 +100,7 @@ install_all() {
     # Byte 4 of an ELF file: 1 is 32 bits, 2 is 64.
     pointer_size=$(($(od -An -tu1 -j4 -N1 "$1/libexpmig.so") * 4))
 
+    [ -f "$1/expmig" ] || echo "install.sh: without the command, which is not in $1; \`make dist\` builds it" >&2
     each_file | while IFS='|' read -r how from to; do
         # The command may have been left out.
         case $how in program | of-command) [ -f "$1/expmig" ] || continue ;; esac
