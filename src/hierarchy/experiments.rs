@@ -96,12 +96,16 @@ pub(super) fn count(value: ValueRef<'_>) -> u64 {
     value.as_integer().and_then(|count| u64::try_from(count).ok()).unwrap_or(0)
 }
 
-/// A time, for a person.
+/// A time that is a number by the rules of the family, for a person; `None` for everything else.
+pub fn written_time(family: &Family, table: &str, column: &str, value: ValueRef<'_>) -> Option<String> {
+    let is_number = family.rules_of(table, column).any(|meaning| meaning == Meaning::Milliseconds);
+    let time = value.as_integer().filter(|_| is_number).and_then(chrono::DateTime::from_timestamp_millis)?;
+    Some(time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true))
+}
+
 fn time(layout: &Layout, column: &str, value: ValueRef<'_>) -> Option<String> {
     let root = layout.family.table_name(Entity::ROOT);
-    let is_number = layout.family.rules_of(root, column).any(|meaning| meaning == Meaning::Milliseconds);
-    let written = value.as_integer().filter(|_| is_number).and_then(chrono::DateTime::from_timestamp_millis);
-    written.map(|time| time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)).or_else(|| value.readable())
+    written_time(layout.family, root, column, value).or_else(|| value.readable())
 }
 
 /// Hands over every experiment, by id. The problems are those that cannot be listed: their id is no integer.

@@ -40,6 +40,7 @@ pub use barring::{Barring, LeftOutRows};
 pub use cut_links::{CutLinks, Cutting, without_cut};
 pub use experiments::{
     ExperimentList, ExperimentSummary, ExperimentsDocument, experiment_exists, list_experiments, unknown_experiment,
+    written_time,
 };
 pub use extra_links::{
     Dangling, EachLinking, Leaving, Linking, Target, dangling_rows, describe as describe_dangling, find_dangling,

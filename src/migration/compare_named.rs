@@ -34,7 +34,7 @@ pub fn compare_named(
     job: &Job,
 ) -> Result<Comparison> {
     let (rows_a, rows_b) = (rows(a, layout_a, of_a, job)?, rows(b, layout_b, of_b, job)?);
-    job.set_total(rows_a.total() + rows_b.total());
+    job.set_total(job.counts().2 + rows_a.total() + rows_b.total());
     job.begin("digesting")?;
     let digests = (digest_named(a, layout_a, &rows_a, (job, true))?, digest_named(b, layout_b, &rows_b, (job, true))?);
     let warnings: Vec<String> = warnings

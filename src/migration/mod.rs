@@ -32,6 +32,7 @@ mod result;
 mod run;
 
 pub use compare::{compare, compare_states};
+pub use compare_named::compare_named;
 pub use comparison::{Compared, Comparison, Difference, RowKey, RowKeys, Shown};
 pub use migration_plan::{
     ExtraColumn, FilledColumn, MigrationPlan, OddValues, PlannedDuplicate, PlannedTable, Stopping,

@@ -40,6 +40,37 @@ impl Odd {
     }
 }
 
+impl Odd {
+    /// What a value that is no finite number is called.
+    pub fn name(value: Option<f64>) -> Option<&'static str> {
+        match value {
+            None => Some("not a number"),
+            Some(value) if value.is_nan() => Some("NaN"),
+            Some(f64::INFINITY) => Some("+∞"),
+            Some(f64::NEG_INFINITY) => Some("−∞"),
+            Some(_) => None,
+        }
+    }
+}
+
+/// The value that comes last, finite or not.
+#[derive(Clone, Copy, Debug)]
+struct Latest {
+    at: i64,
+    /// What decides between values in one place.
+    tie: i64,
+    value: Option<f64>,
+}
+
+impl Latest {
+    fn is_before(&self, other: &Latest) -> bool {
+        // A NaN stands as 0 where it is stored beside a flag.
+        let weight = |value: Option<f64>| value.filter(|value| !value.is_nan()).unwrap_or(0.0);
+        let by_value = || weight(self.value).total_cmp(&weight(other.value));
+        self.at.cmp(&other.at).then(self.tie.cmp(&other.tie)).then_with(by_value).is_lt()
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Bucket {
     low: Option<Point>,
@@ -75,15 +106,20 @@ pub struct Curve {
     shift: u32,
     first: Option<Point>,
     last: Option<Point>,
+    latest: Option<Latest>,
     /// All values, finite or not.
     pub count: u64,
     pub odd: Odd,
 }
 
 impl Curve {
-    /// Takes a value; whether there is a bucket more.
-    pub fn add(&mut self, at: i64, value: Option<f64>) -> bool {
+    /// Takes a value; whether there is a bucket more. Of values in one place that with the highest `tie` is the last.
+    pub fn add(&mut self, at: i64, tie: i64, value: Option<f64>) -> bool {
         self.count += 1;
+        let latest = Latest { at, tie, value };
+        if self.latest.is_none_or(|before| before.is_before(&latest)) {
+            self.latest = Some(latest);
+        }
         let finite = value.filter(|value| value.is_finite());
         let bucket = match finite {
             Some(value) => {
@@ -145,9 +181,15 @@ impl Curve {
         all
     }
 
-    /// The finite value at the highest position.
+    /// The last value, or the last that is finite.
     pub fn last(&self) -> Option<f64> {
-        self.last.map(|point| point.value)
+        let latest = self.latest.and_then(|latest| latest.value).filter(|value| value.is_finite());
+        latest.or(self.last.map(|point| point.value))
+    }
+
+    /// What the very last value is, if it is no finite number.
+    pub fn end(&self) -> Option<&'static str> {
+        Odd::name(self.latest?.value)
     }
 }
 
@@ -160,7 +202,7 @@ mod tests {
     fn curve(values: &[(i64, f64)], most: usize) -> Curve {
         let mut curve = Curve::default();
         for (at, value) in values {
-            curve.add(*at, Some(*value));
+            curve.add(*at, 0, Some(*value));
             curve.shrink(most);
         }
         curve

@@ -34,6 +34,9 @@ pub enum Level {
     Result,
     Epoch,
     Batch,
+    /// At a step, or a time, of the run itself.
+    Step,
+    Time,
 }
 
 impl Level {
@@ -43,6 +46,8 @@ impl Level {
             Level::Result => "result",
             Level::Epoch => "epoch",
             Level::Batch => "batch",
+            Level::Step => "step",
+            Level::Time => "time",
         }
     }
 }
@@ -75,14 +80,14 @@ impl Curves {
         Curves { curves: HashMap::new(), most_curves, most_buckets, share, buckets: 0, left_out: 0 }
     }
 
-    /// Takes a value of a curve; `None` is no number.
-    pub fn add(&mut self, key: Key, at: i64, value: Option<f64>) {
+    /// Takes a value of a curve; `None` is no number. Of values in one place that with the highest `tie` is the last.
+    pub fn add(&mut self, key: Key, (at, tie): (i64, i64), value: Option<f64>) {
         if self.curves.len() >= self.most_curves && !self.curves.contains_key(&key) {
             self.left_out += 1;
             return;
         }
         let curve = self.curves.entry(key).or_default();
-        if !curve.add(at, value) {
+        if !curve.add(at, tie, value) {
             return;
         }
         self.buckets += 1;
@@ -121,7 +126,7 @@ mod tests {
         for at in 0..1000 {
             for run in 0..20 {
                 let value = if at == 777 { f64::from(run) + 1000.0 } else { f64::from(run) };
-                curves.add(key(run), at, Some(value));
+                curves.add(key(run), (at, 0), Some(value));
             }
         }
         let all = curves.sorted();
@@ -135,7 +140,7 @@ mod tests {
     #[test]
     fn values_of_curves_too_many_are_counted() {
         let mut curves = Curves::new(3, 64, 300);
-        (0..10).for_each(|run| curves.add(key(run), 0, Some(1.0)));
+        (0..10).for_each(|run| curves.add(key(run), (0, 0), Some(1.0)));
         assert_eq!((curves.sorted().len(), curves.left_out), (3, 7));
         let mut names = Names::default();
         assert_eq!([names.place("a", 2), names.place("b", 2), names.place("c", 2)], [Some(0), Some(1), None]);

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::curve::Curve;
-use super::curves::{Curves, Key};
+use super::curves::{Curves, Key, Level};
 use super::gather::{Experiment, Nodes, Shared};
 use super::limits::NODES;
 use super::points::Drawn;
@@ -30,7 +30,8 @@ impl Read {
     pub fn title(&self) -> String {
         let root = self.experiment.nodes.first();
         let cell = root.and_then(|root| {
-            let at = root.columns.iter().position(|column| column.eq_ignore_ascii_case("title"))?;
+            let title = self.family.listing.title;
+            let at = root.columns.iter().position(|column| column.eq_ignore_ascii_case(title))?;
             root.first.first()?.cells.get(at)?.clone()
         });
         cell.unwrap_or_else(|| format!("experiment {}", self.id))
@@ -43,7 +44,7 @@ impl Read {
 }
 
 /// Sentences about what of an experiment is not on the page.
-pub fn notes(family: &Family, experiment: &Experiment) -> Vec<String> {
+pub fn notes(family: &Family, drawn: Drawn, experiment: &Experiment) -> Vec<String> {
     let mut notes = Vec::new();
     for nodes in &experiment.nodes {
         if nodes.count > nodes.first.len() {
@@ -57,7 +58,13 @@ pub fn notes(family: &Family, experiment: &Experiment) -> Vec<String> {
         }
     };
     note(experiment.beyond, "values are of runs that are not listed.");
-    note(experiment.unplaced, "values have no epoch or batch that is an integer, and are in no curve.");
+    let circular = experiment.circular as u64;
+    note(circular, "runs are nested in a circle or too deeply, and stand by themselves in the tree.");
+    let unplaced = match drawn.linked {
+        Some(_) => "values have no epoch or batch that is an integer, and are in no curve.",
+        None => "values have no step and time that are integers, and are in no curve.",
+    };
+    note(experiment.unplaced, unplaced);
     note(experiment.unnamed, "values are of types beyond the first thousand, and are in no curve.");
     note(experiment.dangling, "links lead to no metric or artifact.");
     note(experiment.unread_labels, "metrics have values of labels that could not be read.");
@@ -67,6 +74,9 @@ pub fn notes(family: &Family, experiment: &Experiment) -> Vec<String> {
         experiment.artifacts.count.saturating_sub(experiment.artifacts.first.len() as u64),
         "links to artifacts are counted, but not listed.",
     );
+    for texts in &experiment.texts {
+        note(texts.count - texts.rows.len() as u64, &format!("rows of {} are not listed.", texts.table));
+    }
     notes
 }
 
@@ -75,12 +85,14 @@ fn nodes_json(family: &Family, nodes: &Nodes) -> Json {
         .first
         .iter()
         .map(|node| {
-            let head = [json!(node.id), json!(node.parent)];
+            let head = [node.id.clone(), json!(node.parent)];
             head.into_iter().chain(node.cells.iter().map(|cell| json!(cell))).collect::<Vec<_>>().into()
         })
         .collect();
     let known = family.of(nodes.entity);
-    json!({"noun": known.noun, "nouns": known.nouns, "columns": nodes.columns, "rows": rows, "count": nodes.count})
+    json!({
+        "noun": known.noun, "nouns": known.nouns, "columns": nodes.columns, "rows": rows, "count": nodes.count, "nested": nodes.nested,
+    })
 }
 
 fn experiment_json(read: &Read) -> Json {
@@ -97,6 +109,7 @@ fn experiment_json(read: &Read) -> Json {
         "database": read.database, "engine": read.engine, "id": read.id, "title": read.title(),
         "nodes": experiment.nodes.iter().map(|nodes| nodes_json(family, nodes)).collect::<Vec<_>>(),
         "rows": rows,
+        "texts": experiment.texts.iter().map(|texts| texts.to_json(family)).collect::<Vec<_>>(),
         "artifacts": {"count": experiment.artifacts.count, "first": artifacts},
         "notes": read.notes,
         "findings": read.findings,
@@ -105,13 +118,22 @@ fn experiment_json(read: &Read) -> Json {
 
 fn curve_json(key: &Key, curve: &Curve, batches: i64) -> Json {
     let points = curve.points();
-    let (positions, values): (Vec<i64>, Vec<Option<f64>>) = points.into_iter().unzip();
+    // Times are large numbers, whose differences are not.
+    let start = points.first().map(|(at, _)| *at).filter(|_| key.level == Level::Time);
+    let (positions, values): (Vec<i64>, Vec<Option<f64>>) =
+        points.into_iter().map(|(at, value)| (at.saturating_sub(start.unwrap_or(0)), value)).unzip();
     let odd = &curve.odd;
     let mut one = json!({
         "e": key.experiment, "r": key.run, "m": key.metric, "l": key.level.name(), "n": curve.count, "last": curve.last(),
         "x": positions, "y": values,
     });
     if let Json::Object(members) = &mut one {
+        if let Some(start) = start {
+            members.insert("from".to_owned(), json!(start));
+        }
+        if let Some(end) = curve.end() {
+            members.insert("end".to_owned(), json!(end));
+        }
         if let Some(label) = key.label {
             members.insert("k".to_owned(), json!(label));
         }
@@ -130,7 +152,7 @@ fn write_curves(curves: &Curves, experiments: &[Read], output: &mut Output<'_>) 
     for (key, curve) in curves.sorted() {
         let batches = experiments.get(key.experiment as usize).map(|read| &read.experiment.batches);
         let of_run = batches.and_then(|batches| batches.get(key.run as usize)).copied();
-        let batches = if key.level == super::curves::Level::Batch { of_run.unwrap_or(1) } else { 1 };
+        let batches = if key.level == Level::Batch { of_run.unwrap_or(1) } else { 1 };
         output.item();
         output.value(&curve_json(key, curve, batches))?;
         output.pass_on()?;
@@ -170,6 +192,8 @@ pub fn write(
     output.close(b']');
     output.plain_key("curves");
     write_curves(&shared.totals, experiments, output)?;
+    output.plain_key("time_curves");
+    write_curves(&shared.times, experiments, output)?;
     output.plain_key("label_curves");
     write_curves(&shared.labelled, experiments, output)?;
     output.close(b'}');

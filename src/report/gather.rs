@@ -2,11 +2,16 @@
 
 use std::collections::HashMap;
 
+use serde_json::Value as Json;
+
 use super::artifacts::Artifacts;
 use super::curves::{Curves, Key, Level, Names};
 use super::labels::each_label;
-use super::limits::{ALL_BUCKETS, ALL_LABEL_BUCKETS, ARTIFACTS, BUCKETS, CURVES, LABEL_CURVES, NAMES, NODES, TEXT};
-use super::points::{Drawn, MetricCells, MetricRow};
+use super::limits::{
+    ALL_BUCKETS, ALL_LABEL_BUCKETS, ALL_TIME_BUCKETS, ARTIFACTS, BUCKETS, CURVES, LABEL_CURVES, NAMES, NODES, TEXT,
+};
+use super::points::{Linked, MetricCells, MetricRow};
+use super::texts::Texts;
 use crate::database::{Connection, Layout, Row};
 use crate::error::Result;
 use crate::hierarchy::{Owner, Selection, Shape, Visitor, walk};
@@ -16,6 +21,8 @@ use crate::schema::{Entity, Table};
 /// What all experiments of a page share.
 pub struct Shared {
     pub totals: Curves,
+    /// Those of steps once more, by time.
+    pub times: Curves,
     pub labelled: Curves,
     pub metrics: Names,
     pub labels: Names,
@@ -25,6 +32,7 @@ impl Default for Shared {
     fn default() -> Shared {
         Shared {
             totals: Curves::new(CURVES, BUCKETS, ALL_BUCKETS),
+            times: Curves::new(CURVES, BUCKETS, ALL_TIME_BUCKETS),
             labelled: Curves::new(LABEL_CURVES, BUCKETS, ALL_LABEL_BUCKETS),
             metrics: Names::default(),
             labels: Names::default(),
@@ -35,8 +43,9 @@ impl Default for Shared {
 /// A row of the hierarchy.
 #[derive(Debug)]
 pub struct Node {
-    pub id: i64,
-    /// The position of what it hangs on among the rows of that.
+    /// A number or a text.
+    pub id: Json,
+    /// The position of what it hangs on among the rows of that; of nested rows among themselves, and of the first of these nothing.
     pub parent: Option<u32>,
     pub cells: Vec<Option<String>>,
 }
@@ -48,6 +57,8 @@ pub struct Nodes {
     pub columns: Vec<String>,
     pub first: Vec<Node>,
     pub count: usize,
+    /// Whether they hang on each other.
+    pub nested: bool,
 }
 
 /// Where the values of a metric stand that something else names.
@@ -65,13 +76,17 @@ pub struct Experiment {
     /// Rows per table.
     pub rows: Vec<(&'static str, u64)>,
     pub artifacts: Artifacts,
+    /// Params and tags.
+    pub texts: Vec<Texts>,
     /// For each listed run how many batches an epoch has: the positions of its curves of batches count these.
     pub batches: Vec<i64>,
     /// Values in a curve, and what they are.
     pub drawn: u64,
     /// Values of runs that are not listed.
     pub beyond: u64,
-    /// Values whose epoch or batch is no integer, or too large a one.
+    /// Rows that are nested in a circle, or too deeply.
+    pub circular: usize,
+    /// Values whose position is no integer, or too large a one.
     pub unplaced: u64,
     /// Values of types that there are too many of.
     pub unnamed: u64,
@@ -85,17 +100,44 @@ pub struct Experiment {
     pub places: HashMap<i64, Option<MetricPlace>>,
 }
 
+impl Experiment {
+    /// Of which nothing was read yet.
+    pub fn new(
+        nodes: Vec<Nodes>,
+        rows: Vec<(&'static str, u64)>,
+        places: HashMap<i64, Option<MetricPlace>>,
+    ) -> Experiment {
+        Experiment {
+            nodes,
+            rows,
+            artifacts: Artifacts::default(),
+            texts: Vec::new(),
+            batches: Vec::new(),
+            drawn: 0,
+            beyond: 0,
+            circular: 0,
+            unplaced: 0,
+            unnamed: 0,
+            dangling: 0,
+            unread_labels: 0,
+            batch_labels: 0,
+            unnamed_labels: 0,
+            places,
+        }
+    }
+}
+
 /// Reads an experiment, which is the one at `place` among `of` of a page. Where metrics stand is found of those in `places`.
 pub fn gather(
     (connection, layout): (&dyn Connection, &Layout),
     selection: &mut Selection,
+    (run, linked_to): (Entity, Linked),
     (place, of): (u32, usize),
     places: HashMap<i64, Option<MetricPlace>>,
     shared: &mut Shared,
     job: &Job,
 ) -> Result<Experiment> {
     let family = layout.family;
-    let drawn = Drawn::of(family)?;
     let parents: Vec<(Entity, Vec<u32>)> = family
         .nodes()
         .map(|entity| (entity, selection.parents(entity).iter().take(NODES).copied().collect()))
@@ -105,26 +147,15 @@ pub fn gather(
         columns: Vec::new(),
         first: Vec::new(),
         count: selection.ids(entity).len(),
+        nested: false,
     });
-    let experiment = Experiment {
-        nodes: nodes.collect(),
-        rows: selection.counts.iter().map(|counts| (counts.table.name, counts.rows + counts.unsound)).collect(),
-        artifacts: Artifacts::default(),
-        batches: Vec::new(),
-        drawn: 0,
-        beyond: 0,
-        unplaced: 0,
-        unnamed: 0,
-        dangling: 0,
-        unread_labels: 0,
-        batch_labels: 0,
-        unnamed_labels: 0,
-        places,
-    };
+    let rows = selection.counts.iter().map(|counts| (counts.table.name, counts.rows + counts.unsound)).collect();
+    let experiment = Experiment::new(nodes.collect(), rows, places);
     let linked = selection.linked();
     let mut gather = Gather {
         layout,
-        drawn,
+        run,
+        linked: linked_to,
         place,
         most: (NODES / of.max(1), ARTIFACTS / of.max(1)),
         parents,
@@ -141,7 +172,8 @@ pub fn gather(
 
 struct Gather<'g> {
     layout: &'g Layout,
-    drawn: Drawn,
+    run: Entity,
+    linked: Linked,
     place: u32,
     /// Nodes of each entity that are listed, and artifacts.
     most: (usize, usize),
@@ -172,7 +204,7 @@ impl Visitor for Gather<'_> {
         }
         let of = self.parents.iter().find(|(entity, _)| *entity == owner.entity);
         let parent = of.and_then(|(_, parents)| parents.get(owner.at)).copied();
-        nodes.first.push(Node { id: row.value(0)?.as_integer().unwrap_or_default(), parent, cells });
+        nodes.first.push(Node { id: row.value(0)?.as_integer().unwrap_or_default().into(), parent, cells });
         Ok(())
     }
 
@@ -181,7 +213,7 @@ impl Visitor for Gather<'_> {
         let (family, table) = (self.layout.family, shape.table.schema);
         // A batch: a row with an index within that of another.
         let is_batch = family.index_path(table).len() == 2;
-        if !is_batch || owner.entity != self.drawn.run || owner.at >= self.most.0 {
+        if !is_batch || owner.entity != self.run || owner.at >= self.most.0 {
             return Ok(());
         }
         let index = family.own_index(table).and_then(|index| shape.position(index.name));
@@ -212,10 +244,10 @@ impl Visitor for Gather<'_> {
             self.experiment.dangling += 1;
             return Ok(());
         }
-        if entity == self.drawn.artifact {
+        if entity == self.linked.artifact {
             return self.experiment.artifacts.add(owner, (shape, leaf_shape), row, self.most.1);
         }
-        if entity != self.drawn.metric || owner.entity != self.drawn.run {
+        if entity != self.linked.metric || owner.entity != self.run {
             return Ok(());
         }
         let table = shape.table.schema;
@@ -250,7 +282,7 @@ impl Gather<'_> {
         };
         let key = Key { experiment: self.place, run, metric, level, label: None };
         experiment.drawn += 1;
-        self.shared.totals.add(key, at, row.value);
+        self.shared.totals.add(key, (at, 0), row.value);
         if level == Level::Batch {
             experiment.batch_labels += u64::from(row.labels != crate::values::ValueRef::Null);
             return;
@@ -258,7 +290,7 @@ impl Gather<'_> {
         let Shared { labels, labelled, .. } = &mut *self.shared;
         let mut unnamed = 0;
         let read = each_label(row.labels, &mut |label, value| match labels.place(label, NAMES) {
-            Some(label) => labelled.add(Key { label: Some(label), ..key }, at, value),
+            Some(label) => labelled.add(Key { label: Some(label), ..key }, (at, 0), value),
             None => unnamed += 1,
         });
         experiment.unread_labels += u64::from(!read);
@@ -273,6 +305,6 @@ fn position(level: Level, indices: [Option<i64>; 2], batches: i64) -> Option<i64
         (Level::Epoch, [epoch, _]) => epoch,
         // The one before is that of the batch.
         (Level::Batch, [Some(epoch), Some(batch)]) => epoch.checked_mul(batches)?.checked_add(batch),
-        (Level::Batch, _) => None,
+        (Level::Batch, _) | (Level::Step | Level::Time, _) => None,
     }
 }

@@ -12,6 +12,13 @@ pub const BUCKETS: usize = 4096;
 /// Buckets of all curves together: of totals, and of single labels.
 pub const ALL_BUCKETS: usize = 32_000;
 pub const ALL_LABEL_BUCKETS: usize = 12_000;
+/// Of totals by time, where values have steps and times.
+pub const ALL_TIME_BUCKETS: usize = 12_000;
+/// Params and tags that are listed, and their characters; of all experiments together.
+pub const TEXTS: usize = 20_000;
+pub const ALL_TEXT: usize = 1 << 20;
+/// How deep runs hang on each other in the tree.
+pub const NESTED: usize = 100;
 /// Types of metrics, and labels.
 pub const NAMES: usize = 1000;
 /// Artifacts that are listed.

@@ -8,21 +8,32 @@ use crate::schema::experiment_manager::{ARTIFACT, METRIC, RUN};
 use crate::schema::{EXPERIMENT_MANAGER, Entity, Family};
 use crate::values::ValueRef;
 
+/// Entities that links tie to runs and to what hangs on them.
+#[derive(Clone, Copy, Debug)]
+pub struct Linked {
+    /// Has the values.
+    pub metric: Entity,
+    pub artifact: Entity,
+}
+
 /// What of a family is drawn and listed.
 #[derive(Clone, Copy, Debug)]
 pub struct Drawn {
     /// Has the curves.
     pub run: Entity,
-    /// Has the values, and is linked to runs and to what hangs on them.
-    pub metric: Entity,
-    pub artifact: Entity,
+    /// `None` where the values are rows of the runs themselves.
+    pub linked: Option<Linked>,
 }
 
 impl Drawn {
     /// Fails for a family of which no page can be made yet.
     pub fn of(family: &'static Family) -> Result<Drawn> {
+        let values = family.metrics.and_then(|name| family.table(name)).and_then(|table| table.owner());
+        if let Some(run) = values {
+            return Ok(Drawn { run, linked: None });
+        }
         if family == &EXPERIMENT_MANAGER {
-            return Ok(Drawn { run: RUN, metric: METRIC, artifact: ARTIFACT });
+            return Ok(Drawn { run: RUN, linked: Some(Linked { metric: METRIC, artifact: ARTIFACT }) });
         }
         let message = format!("no page can be made yet of the experiments of {}", family.tracker);
         Err(Error::new(Status::Unsupported, Domain::ImportExport, message).hint(format!(

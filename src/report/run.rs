@@ -8,14 +8,15 @@ use super::document::{self, Read, notes};
 use super::findings;
 use super::gather::{Shared, gather};
 use super::limits::EXPERIMENTS;
+use super::named::{TableRows, count, gather_named};
 use super::options::{ReportOptions, ReportResult, ReportedExperiment, Subject};
 use super::page::{InScript, head, tail};
-use super::points::Drawn;
+use super::points::{Drawn, Linked};
 use crate::database::{Connection, Reading, State, Watches};
 use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::{Output, Sink};
 use crate::hierarchy::{Scope, Selection, experiment_exists};
-use crate::migration::compare_states;
+use crate::migration::{compare_named, compare_states};
 use crate::progress::Job;
 use crate::schema::Call;
 use crate::validation::{ValidateOptions, validate_state};
@@ -117,20 +118,56 @@ fn read(
     }
     let comparison = match subjects {
         [a, b] => {
-            let (first, second) = (connection(0)?, connection(1)?);
-            let _watches = Watches::new(job, [first, second]);
-            let found = compare_states((first, a.experiment), (second, b.experiment), job);
+            let sides = [(connection(0)?, a.experiment), (connection(1)?, b.experiment)];
+            let found = compare(sides, &all, job);
             // Rows with keys that are no integers are no reason for no page: the validation lists them.
             match found {
                 Err(error) if error.status() == Status::Validation => {
                     Some(serde_json::json!({"equal": null, "refused": error.message()}))
                 }
-                other => Some(other?.to_json()),
+                other => Some(other?),
             }
         }
         _ => None,
     };
     Ok((all, shared, comparison))
+}
+
+/// What is known of the rows of an experiment before they are read.
+enum Rows {
+    Selected(Box<Selection>, Linked),
+    Counted(Vec<TableRows>),
+}
+
+impl Rows {
+    fn total(&self) -> u64 {
+        match self {
+            Rows::Selected(selection, _) => selection.counts.iter().map(|counts| counts.rows + counts.unsound).sum(),
+            Rows::Counted(counts) => counts.iter().filter(|(_, _, read)| *read).map(|(_, rows, _)| rows).sum(),
+        }
+    }
+}
+
+/// The comparison of two experiments that were read, as a document.
+fn compare(
+    [(a, experiment_a), (b, experiment_b)]: [(&dyn Connection, i64); 2],
+    read: &[Read],
+    job: &Arc<Job>,
+) -> Result<Json> {
+    let _watches = Watches::new(job, [a, b]);
+    let [first, second] = read else { return Err(Error::internal(DOMAIN, "two experiments were to be compared")) };
+    let (family, other) = (first.family, second.family);
+    if family != other {
+        let message = format!("one is of {}, the other of {}", family.tracker, other.tracker);
+        return Ok(serde_json::json!({"equal": null, "refused": message}));
+    }
+    let found = if family.has_text_keys() {
+        let layouts = (a.layout()?, b.layout()?);
+        compare_named((a, &layouts.0, experiment_a), (b, &layouts.1, experiment_b), &[], job)?
+    } else {
+        compare_states((a, experiment_a), (b, experiment_b), job)?
+    };
+    Ok(found.to_json())
 }
 
 fn read_one(
@@ -143,13 +180,18 @@ fn read_one(
 ) -> Result<Read> {
     let layout = subject.database.checked(connection.layout()?)?;
     let family = layout.family;
-    let drawn = Drawn::of(family)?;
     layout.require(Call::Report, DOMAIN)?;
+    let drawn = Drawn::of(family)?;
     experiment_exists(connection, &layout, subject.experiment).map_err(|error| error.in_domain(DOMAIN))?;
     job.begin("counting")?;
-    let mut selection = Selection::read(connection, &layout, subject.experiment, Scope::default(), job)?;
-    let rows: u64 = selection.counts.iter().map(|counts| counts.rows + counts.unsound).sum();
-    job.set_total(job.counts().2 + rows);
+    let mut rows = match drawn.linked {
+        Some(linked) => {
+            let selection = Selection::read(connection, &layout, subject.experiment, Scope::default(), job)?;
+            Rows::Selected(Box::new(selection), linked)
+        }
+        None => Rows::Counted(count(connection, &layout, subject.experiment, job)?),
+    };
+    job.set_total(job.counts().2 + rows.total());
     let validate = ValidateOptions {
         experiment: Some(subject.experiment),
         issue_limit: options.issue_limit / of,
@@ -157,10 +199,17 @@ fn read_one(
     };
     let found = validate_state(connection, &layout, &validate, &mut *subject.checks, (job, false))?;
     job.begin("reading")?;
-    let metrics = findings::metrics(family, drawn.metric, &found);
-    let place = u32::try_from(at).unwrap_or(u32::MAX);
-    let experiment = gather((connection, &layout), &mut selection, (place, of), metrics, shared, job)?;
-    let mut notes = notes(family, &experiment);
+    let place = (u32::try_from(at).unwrap_or(u32::MAX), of);
+    let experiment = match &mut rows {
+        Rows::Selected(selection, linked) => {
+            let metrics = findings::metrics(family, linked.metric, &found);
+            gather((connection, &layout), selection, (drawn.run, *linked), place, metrics, shared, job)?
+        }
+        Rows::Counted(counts) => {
+            gather_named((connection, &layout), subject.experiment, (drawn.run, counts), place, shared, job)?
+        }
+    };
+    let mut notes = notes(family, drawn, &experiment);
     notes.extend(connection.unsteady_tables(&layout)?.iter().map(|table| table.warning("the page")));
     Ok(Read {
         family,
@@ -168,7 +217,7 @@ fn read_one(
         database: subject.database.name(),
         engine: subject.database.capabilities().engine,
         id: subject.experiment,
-        findings: findings::to_json(family, (drawn.run, drawn.metric), &found, &experiment),
+        findings: findings::to_json(family, drawn, &found, &experiment),
         passed: found.passed(),
         notes,
         experiment,

@@ -56,7 +56,7 @@ pub static MLFLOW: Family = Family {
         identity: &["experiment_id", "name", "creation_time"],
     },
     metrics: Some("metrics"),
-    lacks: &[Call::Export, Call::Import, Call::Transform, Call::Widen, Call::Report, Call::SnapshotOnServer],
+    lacks: &[Call::Export, Call::Import, Call::Transform, Call::Widen, Call::SnapshotOnServer],
 };
 
 /// The heads of `alembic_version`, from that of MLflow 1.20 to that of 3.17.2, oldest first.

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import tempfile
 import unittest
+from datetime import datetime, timezone
 from pathlib import Path
 
 from chromium import Chromium, executable
@@ -45,7 +46,17 @@ def setUpModule():
             UPDATE METRIC SET total_val = 9e999 WHERE id IN (SELECT metric_id FROM EPOCH_METRIC WHERE epoch_trial_run_id = 1 AND epoch_idx IN (3, 5));
             UPDATE METRIC SET per_label_val = '{{bad' WHERE id = (SELECT min(metric_id) FROM EPOCH_METRIC WHERE epoch_trial_run_id = 3);""")
     db.close()
-    for name, experiments in (("one", ["a.db#1"]), ("two", ["a.db#1", "b.db#1"])):
+    shutil.copy(ROOT / "tests" / "data" / "mlflow" / "3.17.2.db", folder / "mlflow.db")
+    shutil.copy(folder / "mlflow.db", folder / "later.db")
+    with sqlite3.connect(folder / "later.db") as db:
+        db.executescript(f"""
+            UPDATE params SET value = '{EVIL.replace("'", "''")}' WHERE key = 'lr' AND run_uuid = (SELECT run_uuid FROM runs WHERE name = 'sweep-1');
+            UPDATE runs SET name = '{EVIL.replace("'", "''")}' WHERE name = 'sweep-2';
+            INSERT INTO params VALUES ('depth', '7', (SELECT run_uuid FROM runs WHERE name = 'sweep-0'));
+            INSERT INTO tags VALUES ('mlflow.parentRunId', 'nobody', (SELECT run_uuid FROM runs WHERE name = 'odd numbers'));
+            UPDATE metrics SET value = value + 1 WHERE key = 'loss' AND step = 3;""")
+    db.close()
+    for name, experiments in (("one", ["a.db#1"]), ("two", ["a.db#1", "b.db#1"]), ("mlflow", ["mlflow.db#1"]), ("mlflows", ["mlflow.db#1", "later.db#1"])):
         subprocess.run([COMMAND, "report", "--quiet", *experiments, "-o", f"{name}.html"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
 
 
@@ -168,6 +179,63 @@ class Page(unittest.TestCase):
         self.assertTrue(browser.js("document.querySelector('#e1-run-3').open && document.querySelector('#e1-run-3').closest('details').offsetHeight > 0"))
         self.assertIn("status", self.text("#e1-run-3 dl"))
 
+    def test_of_mlflow_runs_are_nested_and_curves_go_by_step_and_by_time(self):
+        self.open("mlflow")
+        depth = browser.js("[...document.querySelectorAll('#tree summary')].map(one => { let count = 0; for (let at = one.parentElement.parentElement.closest('details'); at; at = at.parentElement.closest('details')) count++; return [one.textContent.split(' · ')[0].replace(/^run \\w+: /, ''), count]; })")
+        depth = dict(depth)
+        self.assertEqual([depth["sweep"], depth["sweep-0"], depth["deepest"], depth["odd numbers"]], [1, 2, 3, 1])
+        browser.scroll_to("#curves")
+        figure = "[...document.querySelectorAll('#curves figure')].find(one => one.querySelector('h3').textContent === 'loss')"
+        browser.js(f"{figure}.scrollIntoView({{block: 'center', behavior: 'instant'}})")
+        browser.settle()
+        said = self.hover("loss", 0)
+        self.assertIn("step ", said)
+        scale = f"(() => {{ const {{ min, max }} = {figure}.card.drawn.chart.scales.x; return [min, max]; }})()"
+        with sqlite3.connect(folder / "mlflow.db") as db:
+            where = "FROM metrics m JOIN runs r USING (run_uuid) WHERE r.experiment_id = 1 AND key = 'loss'"
+            first, last = db.execute(f"SELECT min(timestamp), max(timestamp) {where}").fetchone()
+        db.close()
+        for level, low in (("elapsed", 0), ("clock", first / 1000)):
+            browser.js(f"(() => {{ const one = {figure}.querySelector('select'); one.value = '{level}'; one.dispatchEvent(new Event('change')); }})()")
+            browser.settle()
+            self.assertAlmostEqual(browser.js(scale)[0], low, places=3)
+        self.assertGreaterEqual(browser.js(scale)[1], last / 1000)
+        said = self.hover("loss", 0)
+        self.assertIn(datetime.fromtimestamp(first / 1000, timezone.utc).strftime("%Y-%m-%d %H:%M:%S."), said)
+        self.assertNotIn("null", said)
+
+    def test_of_mlflow_odd_numbers_are_shown_as_what_they_are(self):
+        self.open("mlflow")
+        header = "[...document.querySelectorAll('#runs thead th')].findIndex(one => one.textContent === %s)"
+        cells = "[...document.querySelectorAll('#runs tbody tr')].map(one => one.children[%d].textContent).filter(Boolean)"
+        for metric, wanted in (("nan", {"NaN"}), ("infinite", {"+∞", "−∞"})):
+            at = browser.js(header % json.dumps(metric))
+            found = set(browser.js(cells % at))
+            self.assertTrue(found and found <= wanted, (metric, found))
+        captions = browser.js("[...document.querySelectorAll('#curves figure')].map(one => { one.card.refresh(); return one.innerText; }).join()")
+        self.assertIn("NaN", captions)
+        self.assertIn("∞", captions)
+
+    def test_of_mlflow_params_stand_side_by_side_and_two_stores_are_compared(self):
+        self.open("mlflows")
+        self.assertIn("They differ", self.text("#comparison"))
+        self.assertEqual(self.count("img"), 0)
+        heads = browser.js("[...document.querySelectorAll('#texts thead th')].map(one => one.textContent)")
+        self.assertTrue(any(EVIL in head for head in heads), heads)
+        line = "[...document.querySelectorAll('#texts tbody tr')].find(one => one.firstChild.textContent === %s)"
+        self.assertIn(EVIL, browser.js(line % "'lr'" + ".innerText"))
+        self.assertGreater(browser.js(line % "'depth'" + ".querySelectorAll('td.differs').length"), 1)
+        all_rows = self.count("#texts tbody tr")
+        browser.js("document.querySelector('#texts-differ').click()")
+        browser.settle()
+        self.assertLessEqual(self.count("#texts tbody tr"), all_rows)
+        self.set("#texts-table", "tags", "change")
+        self.assertIn("mlflow.parentRunId", self.text("#texts table"))
+        self.set("#issues-filter", "parentRunId")
+        browser.js("document.querySelector('#findings tbody a').click()")
+        browser.wait("location.hash.startsWith('#e1-run-')")
+        self.assertIn("odd numbers", browser.js("document.getElementById(decodeURIComponent(location.hash.slice(1))).querySelector('summary').textContent"))
+
     def test_labels_have_a_table_and_curves(self):
         self.open("one")
         browser.scroll_to("#labels figure")
@@ -200,7 +268,12 @@ class Page(unittest.TestCase):
                     self.assertGreaterEqual((high + 0.05) / (low + 0.05), least, f"{theme}: {colour} on {ground}")
 
     def test_every_control_has_a_name(self):
-        self.open("two")
+        for page in ("two", "mlflows"):
+            with self.subTest(page):
+                self.every_control_has_a_name(page)
+
+    def every_control_has_a_name(self, page: str):
+        self.open(page)
         nameless = browser.js("""[...document.querySelectorAll('input, select, button, [tabindex]')].filter(one =>
             !(one.labels?.length || one.getAttribute('aria-label') || one.tagName === 'BUTTON' && one.textContent.trim())).map(one => one.outerHTML.slice(0, 200))""")
         self.assertEqual(nameless, [])
@@ -212,8 +285,9 @@ class Page(unittest.TestCase):
 
     def test_it_fits_into_any_width_and_prints(self):
         for width in (360, 768, 1280, 1900):
-            self.open("two", width=width)
-            self.assertLessEqual(browser.js("document.documentElement.scrollWidth"), width)
+            for page in ("mlflows", "two"):
+                self.open(page, width=width)
+                self.assertLessEqual(browser.js("document.documentElement.scrollWidth"), width)
         path = folder / "page.pdf"
         browser.print(path)
         self.assertGreater(path.stat().st_size, 50_000)
@@ -253,7 +327,7 @@ class Page(unittest.TestCase):
 
     @unittest.skipUnless(PICTURES, "EXPMIG_PICTURES names no folder")
     def test_pictures_to_look_at(self):
-        for name in ("one", "two"):
+        for name in ("one", "two", "mlflow", "mlflows"):
             for scheme in ("light", "dark"):
                 for width in (1280, 400):
                     self.open(name, scheme, width)

@@ -8,6 +8,7 @@ mod migrate;
 mod mlruns;
 mod other_trackers;
 mod places;
+mod report;
 mod servers;
 mod store;
 #[path = "../support/mod.rs"]

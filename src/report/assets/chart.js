@@ -32,7 +32,7 @@
         return low;
     };
 
-    const allWhole = curves => curves.every(curve => curve.x.length < 2 || curve.level === "epoch");
+    const allWhole = curves => curves.every(curve => curve.x.length < 2 || curve.level === "epoch" || curve.level === "step");
 
     // The points between two gaps, which no line shows.
     const isolated = (u, at) => {
@@ -51,7 +51,8 @@
 
     // Draws curves into `plot`. Each has x, y, label, and look() of colour and dash; `marks` are single points beside them.
     // Returns { caption, destroy, reset }.
-    page.draw = (plot, curves, { name, marks = [], what = "epoch", zoom = null }) => {
+    page.draw = (plot, curves, { name, marks = [], level = "epoch", zoom = null }) => {
+        const what = page.AXES[level] ?? "epoch", isClock = level === "clock";
         let below = 0;
         const clean = values => values.map(value => {
             if (value === null || !state.log || value > 0) return value;
@@ -91,7 +92,7 @@
             return element;
         };
         const steps = [];
-        for (let power = what === "epoch" && allWhole(curves) ? 0 : -3; power < 15; power++) for (const digit of [1, 2, 5]) steps.push(digit * 10 ** power);
+        for (let power = allWhole(curves) ? 0 : -3; power < 15; power++) for (const digit of [1, 2, 5]) steps.push(digit * 10 ** power);
         const tip = el("div", { className: "tip", hidden: true, role: "status" });
         let focused = null;
         const show = u => {
@@ -109,11 +110,11 @@
             found.sort((a, b) => a.px - b.px);
             const rest = found.length - LINES;
             const chosen = found.slice(0, LINES).sort((a, b) => (b.value ?? -Infinity) - (a.value ?? -Infinity));
-            tip.replaceChildren(el("div", {}, el("b", {}, `${what} ${page.short(x)}`)), ...chosen.map(({ curve, at, i, value }) => {
+            tip.replaceChildren(el("div", {}, el("b", {}, `${isClock ? "" : what === page.AXES.elapsed ? "second " : what + " "}${page.at(level, x)}`)), ...chosen.map(({ curve, at, i, value }) => {
                 const look = curve.look();
-                const text = value === null ? "no finite number" : (at === focused ? page.exact(value) : String(Number(value.toPrecision(7)))) + (curve.x[i] === x ? "" : ` at ${page.short(curve.x[i])}`);
+                const text = value === null ? "no finite number" : (at === focused ? page.exact(value) : String(Number(value.toPrecision(7)))) + (curve.x[i] === x ? "" : ` at ${page.at(level, curve.x[i])}`);
                 return el("div", { className: at === focused ? "near" : "" }, page.swatch(look.colour, look.dash ?? []), el("span", {}, curve.label), el("span", {}, text));
-            }), rest > 0 ? el("div", { className: "quiet" }, `and ${rest} more`) : null);
+            }), rest > 0 ? el("div", { className: "quiet" }, `and ${rest} more`) : "");
             tip.hidden = false;
             const left = u.bbox.left / devicePixelRatio + u.cursor.left, width = tip.offsetWidth, room = plot.clientWidth;
             tip.style.left = `${Math.max(0, left + 14 + width > room ? left - width - 14 : left + 14)}px`;
@@ -121,8 +122,9 @@
         };
         const options = {
             width: Math.max(200, plot.clientWidth), height: HEIGHT, legend: { show: false }, series,
-            scales: { x: { time: false, range: edge }, y: state.log ? { distr: 3 } : {} },
-            axes: [{ ...axis, label: what, labelSize: 20, labelFont: "12px system-ui, sans-serif", incrs: steps, values: (u, ticks) => ticks.map(page.tick) }, { ...axis, size: 64, values: (u, ticks) => ticks.map(page.tick) }],
+            ...(isClock ? { tzDate: seconds => uPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC") } : {}),
+            scales: { x: { time: isClock, range: edge }, y: state.log ? { distr: 3 } : {} },
+            axes: [{ ...axis, label: what, labelSize: 20, labelFont: "12px system-ui, sans-serif", ...(isClock ? {} : { incrs: steps, values: (u, ticks) => ticks.map(page.tick) }) }, { ...axis, size: 64, values: (u, ticks) => ticks.map(page.tick) }],
             cursor: { y: false, drag: { x: true, y: false }, points: { show: dot } },
             hooks: { setCursor: [show] },
         };

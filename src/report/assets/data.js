@@ -4,7 +4,12 @@ const page = {};
 (() => {
     const data = JSON.parse(document.getElementById("data").textContent);
     page.data = data;
-    page.LEVELS = { epoch: "epochs", batch: "batches", result: "results" };
+    page.LEVELS = { epoch: "epochs", batch: "batches", step: "steps", elapsed: "seconds", clock: "time (UTC)", result: "results" };
+    // What a picture's positions are called.
+    page.AXES = { step: "step", elapsed: "seconds since the run's first value", clock: "time (UTC)" };
+    page.isNested = data.experiments.some(experiment => experiment.nodes.some(nodes => nodes.nested));
+    page.groupNoun = page.isNested ? "parent run" : "trial";
+    page.at = (level, x) => level === "clock" ? new Date(x * 1000).toISOString().replace("T", " ").replace("Z", "") : page.short(x);
 
     // An element with properties and children; a text stays text, whatever is in it.
     page.el = (tag, properties = {}, ...children) => {
@@ -41,14 +46,18 @@ const page = {};
         experiment.place = `${experiment.database}#${experiment.id}`;
         const nodes = experiment.nodes, runs = nodes[nodes.length - 1], above = nodes[nodes.length - 2];
         const name = above.columns.findIndex(column => /^(name|title)$/i.test(column));
+        const own = runs.columns.findIndex(column => /^name$/i.test(column)), names = new Map();
+        if (runs.nested) for (const row of runs.rows) names.set(row[own + 2], (names.get(row[own + 2]) ?? 0) + 1);
+        // Runs with long keys of their own go by their name, with a part of the key where others have the same.
+        const nameOf = row => runs.nested ? row[own + 2] ? `${row[own + 2]}${names.get(row[own + 2]) > 1 ? ` (${String(row[0]).slice(0, 8)})` : ""}` : `run ${String(row[0]).slice(0, 8)}` : `run ${row[0]}`;
         runs.rows.forEach(([id, parent, ...cells], at) => {
-            const trial = above === nodes[0] ? null : above.rows[parent];
-            const trialName = trial ? trial[name + 2] ?? `trial ${trial[0]}` : "";
+            const trial = runs.nested ? parent === null ? null : runs.rows[parent] : above === nodes[0] ? null : above.rows[parent];
+            const trialName = !trial ? "" : runs.nested ? nameOf(trial) : trial[name + 2] ?? `trial ${trial[0]}`;
             const values = Object.fromEntries(runs.columns.map((column, i) => [column, cells[i]]));
             places.set(`${e}/${at}`, page.runs.length);
             page.runs.push({
                 index: page.runs.length, e, at, id, trialId: trial ? trial[0] : null, trialName, values, experiment,
-                letter: experiment.letter, label: `${several ? experiment.letter + " · " : ""}${trialName ? trialName + " · " : ""}run ${id}`, anchor: page.anchor(e, runs.noun, id), metrics: new Map(),
+                letter: experiment.letter, name: nameOf(runs.rows[at]), label: `${several ? experiment.letter + " · " : ""}${trialName ? trialName + " · " : ""}${nameOf(runs.rows[at])}`, anchor: page.anchor(e, runs.noun, id), metrics: new Map(),
             });
         });
     });
@@ -58,7 +67,7 @@ const page = {};
     const metrics = data.metrics.map((name, index) => ({ name, index, levels: {} }));
     const prepare = raw => {
         const run = page.runs[places.get(`${raw.e}/${raw.r}`)];
-        const curve = { run, level: raw.l, count: raw.n, odd: raw.odd, x: raw.b ? raw.x.map(x => x / raw.b) : raw.x, y: raw.y, last: raw.last };
+        const curve = { run, level: raw.l, count: raw.n, odd: raw.odd, x: raw.b ? raw.x.map(x => x / raw.b) : raw.x, y: raw.y, last: raw.last, end: raw.end };
         // Two values in one place stand beside each other, for a picture has one value in a place.
         for (let i = 1; i < curve.x.length; i++) if (curve.x[i] <= curve.x[i - 1]) curve.x[i] = curve.x[i - 1] + 1e-6 * Math.max(1, Math.abs(curve.x[i - 1]));
         curve.low = Infinity;
@@ -71,14 +80,26 @@ const page = {};
         if (curve.low > curve.high) curve.low = curve.high = null;
         return curve;
     };
-    for (const raw of data.curves) {
-        const curve = prepare(raw), metric = metrics[raw.m];
-        (metric.levels[raw.l] ??= []).push(curve);
+    const take = (raw, level) => {
+        const curve = prepare({ ...raw, l: level }), metric = metrics[raw.m];
+        (metric.levels[level] ??= []).push(curve);
         if (!curve.run.metrics.has(raw.m)) curve.run.metrics.set(raw.m, {});
-        curve.run.metrics.get(raw.m)[raw.l] = curve;
+        curve.run.metrics.get(raw.m)[level] = curve;
+    };
+    for (const raw of data.curves) take(raw, raw.l);
+    // Milliseconds since the curve's first one; and since when a run has values at all.
+    const began = new Map();
+    for (const raw of data.time_curves) {
+        const run = `${raw.e}/${raw.r}`;
+        began.set(run, Math.min(began.get(run) ?? Infinity, raw.from));
+    }
+    for (const raw of data.time_curves) {
+        const start = began.get(`${raw.e}/${raw.r}`);
+        take({ ...raw, x: raw.x.map(x => (raw.from - start + x) / 1000) }, "elapsed");
+        take({ ...raw, x: raw.x.map(x => (raw.from + x) / 1000) }, "clock");
     }
     // Those with curves first.
-    const isCurve = metric => metric.levels.epoch || metric.levels.batch ? 0 : 1;
+    const isCurve = metric => metric.levels.epoch || metric.levels.batch || metric.levels.step ? 0 : 1;
     page.metrics = [...metrics].sort((a, b) => isCurve(a) - isCurve(b) || a.name.localeCompare(b.name, "en"));
     page.metric = index => metrics[index];
     page.labelled = new Map();
@@ -144,7 +165,7 @@ const page = {};
         for (const run of page.runs) {
             if (!page.state.drawn.has(run.index)) continue;
             const { colour, dash } = page.look(run);
-            const text = page.state.colour === "experiment" ? run.experiment.name : page.state.colour === "run" ? run.label : `${several ? run.letter + " · " : ""}${run.trialName}`;
+            const text = page.state.colour === "experiment" ? run.experiment.name : page.state.colour === "run" ? run.label : `${several ? run.letter + " · " : ""}${run.trialName || (page.isNested ? "no parent run" : "")}`;
             if (!groups.has(text)) groups.set(text, { text, colour, dash: page.state.colour === "trial" && !several ? [] : dash });
         }
         return [...groups.values()];

@@ -15,6 +15,7 @@
     page.comparison();
     page.curves();
     page.runTable();
+    page.textTable();
     page.labels();
     // Validation leads to the tree, which has to be there.
     const main = document.getElementById("main"), contents = document.getElementById("contents");

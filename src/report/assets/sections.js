@@ -10,17 +10,19 @@
     const link = (e, noun, id, text) => el("a", { href: `#${page.anchor(e, noun, id)}` }, text);
     const fields = pairs => el("dl", {}, pairs.filter(([, value]) => value !== null && value !== undefined && value !== "").flatMap(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
     const words = column => column.replace(/_/g, " ").replace(/^desc$/i, "description");
+    const lasted = run => seconds(run.values.start_time, run.values.end_time ?? run.values.update_time);
     const seconds = (from, to) => { const time = (Date.parse(to) - Date.parse(from)) / 1000; return Number.isFinite(time) ? time : null; };
 
     // What there is.
     page.overview = () => {
         const cards = data.experiments.map(experiment => {
             const [root] = experiment.nodes, found = experiment.findings;
-            const cells = root.columns.map((column, i) => [words(column), root.rows[0]?.[i + 2]]).filter(([name]) => name !== "title");
+            const cells = root.columns.map((column, i) => [words(column), root.rows[0]?.[i + 2]]).filter(([name]) => name !== "title" && name !== "name");
             const verdict = found.errors ? el("span", { className: "bad" }, `✗ ${page.many(found.errors, "error")}`) : el("span", { className: "good" }, "✓ sound");
             const counts = experiment.nodes.slice(1).map(nodes => page.many(nodes.count, nodes.noun)).join(", ");
+            const tags = experiment.texts.filter(texts => texts.noun === root.noun).flatMap(texts => texts.rows.map(([, key, text]) => [texts.keys[key], text]));
             return el("article", { className: "card" }, el("h3", {}, experiment.name),
-                fields([["stands in", el("code", {}, experiment.place)], ...cells, ["has", counts],
+                fields([["stands in", el("code", {}, experiment.place)], ...cells, ...tags, ["has", counts],
                     ["data", el("a", { href: "#findings" }, verdict, found.warnings ? `, ${page.many(found.warnings, "warning")}` : "")]]),
                 experiment.notes.length ? el("ul", { className: "warn" }, experiment.notes.map(note => el("li", {}, note))) : null);
         });
@@ -77,10 +79,18 @@
             if (!levels) return null;
             if (kind === "result") return levels.result?.last ?? null;
             if (kind === "final" && levels.result) return levels.result.last;
-            const curve = levels.epoch ?? levels.batch ?? levels.result;
+            const curve = levels.epoch ?? levels.batch ?? levels.step ?? levels.result;
             return curve ? curve[kind === "final" ? "last" : kind] : null;
         };
-        const OTHERS = /^(status|start_time|update_time)$/i;
+        // What the very last value is, where that is no finite number.
+        const odd = (run, metric) => {
+            const levels = run.metrics.get(metric.index) ?? {};
+            const curve = kind === "result" ? levels.result : kind === "final" && levels.result ? levels.result : kind === "final" || kind === "last" ? levels.epoch ?? levels.batch ?? levels.step ?? levels.result : null;
+            return curve?.end ?? "";
+        };
+        const OTHERS = /^(status|start_time|update_time|end_time)$/i;
+        // The params that are not the same in all runs tell these apart.
+        const params = page.texts().filter(one => one.table === "params").flatMap(one => one.keys.filter(key => one.differs(key, page.runs)).slice(0, 30).map(key => ({ name: key, value: run => one.of(run).get(key) ?? null })));
         const extra = [...new Set(page.runs.flatMap(run => Object.keys(run.values)))].filter(column => !OTHERS.test(column));
         const drawnBox = run => {
             const { colour, dash } = page.look(run);
@@ -90,15 +100,17 @@
         const columns = [
             { name: "drawn", cell: drawnBox, value: run => state.drawn.has(run.index) ? 0 : 1 },
             ...(page.several ? [{ name: "experiment", value: run => run.letter, cell: run => el("span", { title: run.experiment.name }, run.letter) }] : []),
-            { name: "trial", value: run => run.trialName },
-            { name: "run", value: run => run.id, cell: run => el("a", { href: `#${run.anchor}` }, `run ${run.id}`), number: true, search: true },
+            { name: page.groupNoun, value: run => run.trialName },
+            page.isNested ? { name: "run", value: run => run.name, cell: run => el("a", { href: `#${run.anchor}`, title: String(run.id) }, run.name) }
+                : { name: "run", value: run => run.id, cell: run => el("a", { href: `#${run.anchor}` }, `run ${run.id}`), number: true, search: true },
             { name: "status", value: run => run.values.status },
-            { name: "seconds", value: run => seconds(run.values.start_time, run.values.update_time), cell: run => page.short(seconds(run.values.start_time, run.values.update_time)), number: true },
+            { name: "seconds", value: run => lasted(run), cell: run => page.short(lasted(run)), number: true },
+            ...params,
             ...extra.map(column => ({ name: words(column), value: run => run.values[column] })),
-            ...page.metrics.slice(0, 40).map(metric => ({ name: metric.name, number: true, value: run => value(run, metric), cell: run => { const found = value(run, metric); return found === null ? "" : el("span", { title: page.exact(found) }, page.short(found)); } })),
+            ...page.metrics.slice(0, 40).map(metric => ({ name: metric.name, number: true, value: run => value(run, metric), cell: run => { const found = value(run, metric), end = odd(run, metric); return end ? el("b", { title: found === null ? "" : `the last finite value is ${page.exact(found)}` }, end) : found === null ? "" : el("span", { title: page.exact(found) }, page.short(found)); } })),
         ];
         const status = el("span", { className: "quiet", role: "status" });
-        const changed = () => { status.textContent = `${state.drawn.size} of ${page.many(page.runs.length, "run")} drawn`; page.relegend(); page.redraw(); };
+        const changed = () => { status.textContent = `${state.drawn.size} of ${page.many(page.runs.length, "run")} drawn`; page.relegend(); page.redraw(); page.refreshTexts?.(); };
         const choose = runs => { state.drawn = new Set(runs.map(run => run.index)); table.refresh(); changed(); };
         const kinds = el("select", { onchange: () => { kind = kinds.value; table.refresh(); } }, Object.entries(KINDS).map(([key, text]) => el("option", { value: key, selected: key === kind }, text)));
         const table = page.table({
@@ -119,7 +131,7 @@
             const bar = el("i");
             bar.style.background = page.look(curve.run).colour;
             bar.style.width = curve.last === null || most === least ? "0" : `${(100 * Math.abs(curve.last)) / (most - least)}%`;
-            return [el("span", { title: curve.run.label }, curve.run.label), bar, el("b", { title: curve.last === null ? "" : page.exact(curve.last) }, curve.last === null ? "no finite number" : page.short(curve.last))];
+            return [el("span", { title: curve.run.label }, curve.run.label), bar, el("b", { title: curve.last === null ? "" : page.exact(curve.last) }, curve.end ?? (curve.last === null ? "no finite number" : page.short(curve.last)))];
         });
         const list = el("div", { className: "bars", tabIndex: 0, role: "region", "aria-label": "Results" }, lines);
         box.append(list);
@@ -130,7 +142,7 @@
         const shown = el("output", { htmlFor: "smooth" }, "0.00");
         const log = el("input", { type: "checkbox", id: "log", onchange: () => { state.log = log.checked; page.redraw(); } });
         const results = el("input", { type: "checkbox", checked: true, onchange: () => { state.results = results.checked; page.redraw(); } });
-        const ways = [["run", "run"], ["trial", "trial"], ...(page.several ? [["experiment", "experiment"]] : [])];
+        const ways = [["run", "run"], ["trial", page.groupNoun], ...(page.several ? [["experiment", "experiment"]] : [])];
         const colour = el("select", { id: "colour", onchange: () => { state.colour = colour.value; page.refreshRuns(); page.relegend(); page.redraw(); } }, ways.map(([key, text]) => el("option", { value: key, selected: key === state.colour }, text)));
         const find = el("input", { type: "search", placeholder: "part of a name", oninput: () => figures.forEach(({ figure, name }) => { figure.hidden = !name.toLowerCase().includes(find.value.toLowerCase()); }) });
         const figures = page.metrics.filter(metric => Object.keys(metric.levels).length).map(metric => {
@@ -138,7 +150,9 @@
             const level = el("select", { onchange: () => figure.card.refresh(true) }, there.map(key => el("option", { value: key }, page.LEVELS[key])));
             const plot = el("div", { className: "plot" }), caption = el("figcaption", { className: "quiet" });
             const reset = el("button", { type: "button", onclick: () => figure.card.drawn?.reset?.() }, "Show all");
-            const figure = el("figure", { className: "card" }, el("header", {}, el("h3", {}, metric.name), el("span", {}, there.length > 1 ? el("label", {}, "of", level) : el("span", { className: "quiet" }, `of ${page.LEVELS[there[0]]}`), " ", reset)), plot, caption);
+            // A zoom is in the positions of one of them.
+            let shownLevel = level.value;
+            const figure = el("figure", { className: "card" }, el("header", {}, el("h3", {}, metric.name), el("span", {}, there.length > 1 ? el("label", {}, metric.levels.step ? "by" : "of", level) : el("span", { className: "quiet" }, `of ${page.LEVELS[there[0]]}`), " ", reset)), plot, caption);
             page.card(figure, zoom => {
                 const curves = drawn(metric.levels[level.value] ?? []);
                 plot.replaceChildren();
@@ -158,7 +172,8 @@
                         const end = curves.find(curve => curve.run === result.run)?.x.at(-1);
                         return end === undefined ? [] : [{ x: [end], y: [result.last], label: `${result.run.label} · result`, look: () => page.look(result.run) }];
                     });
-                    made = page.draw(plot, curves.map(withLook), { name: metric.name, marks, zoom });
+                    made = page.draw(plot, curves.map(withLook), { name: metric.name, marks, level: level.value, zoom: level.value === shownLevel ? zoom : null });
+                shownLevel = level.value;
                 }
                 caption.textContent = made.caption;
                 return made;
@@ -174,6 +189,50 @@
         };
         page.relegend();
         section("curves", "Curves", figures.length ? controls : el("p", {}, "There are no metrics."), legend, el("div", { className: "charts" }, figures.map(one => one.figure)));
+    };
+
+    // Params and tags, side by side for the runs that are drawn.
+    const kept = new Map();
+    page.texts = () => {
+        if (kept.size) return [...kept.values()];
+        data.experiments.forEach((experiment, e) => experiment.texts.filter(texts => texts.noun !== experiment.nodes[0].noun).forEach(texts => {
+            if (!kept.has(texts.table)) {
+                const values = new Map(), none = new Map();
+                const one = { table: texts.table, keys: [], values, of: run => values.get(run.index) ?? none };
+                one.differs = (key, runs) => runs.some(run => one.of(run).get(key) !== one.of(runs[0]).get(key));
+                kept.set(texts.table, one);
+            }
+            const one = kept.get(texts.table), runs = new Map(page.runs.filter(run => run.e === e).map(run => [run.at, run.index]));
+            for (const [at, key, text] of texts.rows) {
+                const index = runs.get(at);
+                if (!one.values.has(index)) one.values.set(index, new Map());
+                one.values.get(index).set(texts.keys[key], text);
+            }
+            one.keys = [...new Set([...one.keys, ...texts.keys])].sort((a, b) => a.localeCompare(b, "en", { numeric: true }));
+        }));
+        return [...kept.values()];
+    };
+    page.textTable = () => {
+        const all = page.texts().filter(one => one.keys.length), MOST = 30;
+        if (!all.length) return;
+        const table = el("select", { id: "texts-table", onchange: () => page.refreshTexts() }, all.map(one => el("option", { value: one.table }, one.table)));
+        const only = el("input", { type: "checkbox", id: "texts-differ", onchange: () => page.refreshTexts() });
+        const box = el("div"), note = el("p", { className: "quiet" });
+        page.refreshTexts = () => {
+            const one = all.find(found => found.table === table.value), drawn = page.runs.filter(run => state.drawn.has(run.index)), runs = drawn.slice(0, MOST);
+            const keys = only.checked ? one.keys.filter(key => one.differs(key, runs)) : one.keys;
+            const made = page.table({
+                caption: `${one.table} of the drawn runs`, id: "texts", free: true, filter: `Filter ${one.table}`, rows: keys,
+                columns: [{ name: "key", value: key => key }, ...runs.map(run => ({
+                    name: run.label, value: key => one.of(run).get(key) ?? null, mark: key => one.differs(key, runs) ? "differs" : "",
+                    cell: key => { const text = one.of(run).get(key); return text === undefined || text === null ? el("span", { className: "quiet" }, "—") : el("span", { title: text }, text); },
+                }))],
+            });
+            box.replaceChildren(made.element);
+            note.textContent = runs.length ? `Bold where runs differ.${drawn.length > MOST ? ` The first ${MOST} of ${drawn.length} drawn runs are shown.` : ""}` : "No run is drawn: the table of runs chooses some.";
+        };
+        section("texts", "Params and tags", el("div", { className: "controls" }, el("label", {}, "Show", table), el("label", {}, only, "Only what differs")), box, note);
+        page.refreshTexts();
     };
 
     // What is said of single labels.
@@ -250,31 +309,37 @@
                 if (!files.has(key)) files.set(key, []);
                 files.get(key).push(el("li", {}, `${kind ?? "artifact"}${place ? ` (${place})` : ""}: `, el("code", {}, location ?? "")));
             }
-            const children = levels.map(() => new Map());
+            // Below each row, those of the next level, and those of its own that hang on it.
+            const below = levels.map(nodes => nodes.rows.map(() => [])), loose = [];
             levels.forEach((nodes, depth) => nodes.rows.forEach((row, at) => {
-                const parent = depth ? row[1] : 0;
-                if (!children[depth].has(parent)) children[depth].set(parent, []);
-                children[depth].get(parent).push(at);
+                if (!depth) return;
+                const above = nodes.nested && row[1] !== null ? below[depth][row[1]] : nodes.nested ? below[depth - 1][0] : below[depth - 1][row[1]];
+                if (above) above.push([depth, at]); else loose.push([depth, at]);
             }));
+            const made = levels.map(() => []);
             const node = (depth, at) => {
                 const nodes = levels[depth], [id, , ...cells] = nodes.rows[at];
                 const named = nodes.columns.findIndex(column => /^(name|title)$/i.test(column)), status = nodes.columns.findIndex(column => /^status$/i.test(column));
-                const body = el("div"), below = depth + 1 < levels.length ? children[depth + 1].get(at) ?? [] : [];
+                const body = el("div"), children = below[depth][at];
                 // A run's own fields are made when they are asked for.
+                let filled = false;
                 const fill = () => {
-                    if (body.childElementCount) return;
-                    body.append(fields(nodes.columns.map((column, i) => [words(column), cells[i]])));
+                    if (filled) return;
+                    filled = true;
+                    body.prepend(fields(nodes.columns.map((column, i) => [words(column), cells[i]])));
                     const list = files.get(`${nodes.noun}/${at}`);
-                    if (list) body.append(el("ul", {}, list));
-                    body.append(...below.map(child => node(depth + 1, child)));
+                    if (list) body.firstElementChild.after(el("ul", {}, list));
                 };
-                const text = `${nodes.noun} ${id}${named >= 0 && cells[named] ? `: ${cells[named]}` : ""}${status >= 0 && cells[status] ? ` · ${cells[status]}` : ""}${below.length ? ` · ${page.many(below.length, levels[depth + 1].noun)}` : ""}`;
+                const text = `${nodes.noun} ${id}${named >= 0 && cells[named] ? `: ${cells[named]}` : ""}${status >= 0 && cells[status] ? ` · ${cells[status]}` : ""}${children.length ? ` · ${page.many(children.length, levels[children[0][0]].noun)}` : ""}`;
                 const details = el("details", { id: page.anchor(e, nodes.noun, id), open: depth === 0, ontoggle: fill }, el("summary", {}, text), body);
-                if (below.length) fill();
-                return details;
+                made[depth][at] = { details, body };
+                if (children.length) fill();
             };
-            const root = levels[0].rows.length ? node(0, 0) : null;
-            const stray = levels.slice(1).flatMap((nodes, i) => nodes.rows.map((row, at) => [row, at, i + 1])).filter(([row, , depth]) => !levels[depth - 1].rows[row[1]]).map(([, at, depth]) => node(depth, at));
+            // All of them, then each into what it hangs on: as deep as they are, without a call within a call.
+            levels.forEach((nodes, depth) => nodes.rows.forEach((row, at) => node(depth, at)));
+            below.forEach((rows, depth) => rows.forEach((children, at) => made[depth][at].body.append(...children.map(([level, child]) => made[level][child].details))));
+            const root = made[0][0]?.details ?? null;
+            const stray = loose.map(([depth, at]) => made[depth][at].details);
             const rest = experiment.artifacts.count - experiment.artifacts.first.length;
             return el("div", { className: "card" }, root, stray.length ? el("p", { className: "quiet" }, "Of trials that are not listed:") : null, ...stray, rest > 0 ? el("p", { className: "quiet" }, `${rest} more links to artifacts are not listed.`) : null);
         });
