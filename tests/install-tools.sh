@@ -33,6 +33,7 @@ test)
     need mariadb-install-db mariadb-server-core
     ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing="$missing postgresql"
     need psql postgresql-client
+    test -x /usr/sbin/pgbouncer || need pgbouncer pgbouncer
     need setpriv util-linux
     need python3 python3
     python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || missing="$missing python3-venv"

@@ -154,18 +154,21 @@ impl ColumnLayout {
     /// Whether whatever the other column holds is certainly stored here as it is.
     pub fn takes_all_of(&self, other: &ColumnLayout) -> bool {
         match (&self.storage, &other.storage) {
-            (Storage::Affinity(Affinity::Blob), _) => true,
             (Storage::Affinity(affinity), Storage::Own(kind)) => kind.is_kept_by(*affinity),
+            (Storage::Affinity(Affinity::Blob), _) => true,
             // What is of one type only, and converted by this affinity already.
             (Storage::Affinity(affinity), Storage::Strict(strict)) => affinity == strict || *strict == Affinity::Blob,
-            // NaN cannot have come into a column, whatever its type.
+            // What is in a column like it has come into one.
             (here, there) => here == there && self.holds(),
         }
     }
 
     /// Whether of all that the other column holds nothing but -0.0 and NaN could change here.
     pub fn takes_all_but_odd_reals_of(&self, other: &ColumnLayout) -> bool {
-        let numbers = matches!(self.storage, Storage::Affinity(Affinity::Real) | Storage::Strict(Affinity::Real));
+        let numbers = matches!(
+            self.storage,
+            Storage::Affinity(Affinity::Real | Affinity::Blob) | Storage::Strict(Affinity::Real)
+        );
         numbers && matches!(&other.storage, Storage::Own(kind) if kind.is_real())
     }
 

@@ -183,6 +183,11 @@ pub trait Writes {
     /// for rows that are in each other's way, it fails, where the engine lets a statement say so.
     fn opening(&self, write: Write, table: &TableLayout) -> Result<String>;
 
+    /// What stands between the columns and the rows of an `INSERT` whose ids are of the caller's choice.
+    fn with_ids_given(&self) -> &'static str {
+        ""
+    }
+
     /// Prepares writing rows into these columns of a table.
     fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>>;
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::column::ColumnLayout;
+use super::column::{ColumnLayout, Storage};
 use super::foreign_key::{ForeignKey, has_id_of};
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::schema::{Call, Entity, Family, Kind, Place, Role, Table, families, own_table, quote};
@@ -64,6 +64,11 @@ pub struct TableLayout {
 }
 
 impl TableLayout {
+    /// Whether it is one of a SQLite file, whose columns convert by their affinity.
+    pub fn is_of_a_file(&self) -> bool {
+        self.columns.iter().all(|column| !matches!(column.storage, Storage::Own(_)))
+    }
+
     /// The position of the column with this name, in any letter case.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column.name.eq_ignore_ascii_case(name))

@@ -128,44 +128,47 @@ fn is_usual(column: &Column, form: &[u8]) -> bool {
 pub fn encode_row(shape: &Shape<'_>, row: &dyn Row, stored: Option<Stored<'_>>, out: &mut Vec<u8>) -> Result<bool> {
     let mut usual = true;
     encode_bytes(shape.table.schema.name.as_bytes(), out);
-    let mut extra: Vec<(usize, &ColumnLayout)> = Vec::new();
+    let mut extra: Vec<(usize, &ColumnLayout, Option<Value>)> = Vec::new();
     for (at, column) in shape.columns.iter().enumerate() {
         let value = row.value(shape.first + at)?;
         if at >= shape.known {
             // What refers to another row is no content: see `links`.
             if value != ValueRef::Null && column.refers.is_none() {
-                extra.push((at, column));
+                let converted = convert(shape.table, column, value, stored)?;
+                // One that becomes NULL is as none.
+                if converted != Some(Value::Null) {
+                    extra.push((at, column, converted));
+                }
             }
             continue;
         }
         let start = out.len();
-        encode_cell(shape.table, column, value, stored, out)?;
+        let converted = convert(shape.table, column, value, stored)?;
+        encode_cell(column, converted.as_ref().map_or(value, Value::borrow), out);
         if let (Some(known), Some(form)) = (column.schema, out.get(start..)) {
             usual &= is_usual(known, form);
         }
     }
     out.extend_from_slice(&(extra.len() as u64).to_le_bytes());
-    for (at, column) in extra {
+    for (at, column, converted) in extra {
         encode_bytes(column.name.to_ascii_lowercase().as_bytes(), out);
-        encode_cell(shape.table, column, row.value(shape.first + at)?, stored, out)?;
+        let value = row.value(shape.first + at)?;
+        encode_cell(column, converted.as_ref().map_or(value, Value::borrow), out);
     }
     Ok(usual)
 }
 
-fn encode_cell(
+fn convert(
     table: &TableLayout,
     column: &ColumnLayout,
     value: ValueRef<'_>,
     stored: Option<Stored<'_>>,
-    out: &mut Vec<u8>,
-) -> Result<()> {
-    let kind = column.schema.map(|known| known.kind);
-    let converted = match stored {
-        Some(stored) => stored(table, column, value)?,
-        None => None,
-    };
-    encode_value(converted.as_ref().map_or(value, Value::borrow), kind, out);
-    Ok(())
+) -> Result<Option<Value>> {
+    stored.map_or(Ok(None), |stored| stored(table, column, value))
+}
+
+fn encode_cell(column: &ColumnLayout, value: ValueRef<'_>, out: &mut Vec<u8>) {
+    encode_value(value, column.schema.map(|known| known.kind), out);
 }
 
 #[cfg(test)]

@@ -119,6 +119,11 @@ impl TargetLayout {
                         return false;
                     }
                     if add_columns && !other.generates(&column.name) {
+                        // A column that is added keeps all that any column of the database can hold.
+                        let added = ColumnLayout::elsewhere(&column.name, "");
+                        if other.is_of_a_file() && !added.takes_all_of(column) {
+                            changes.entry(name).or_default().insert(column.name.clone(), Change::Converted(added));
+                        }
                         fit.added_columns.push((name, column.clone()));
                         return true;
                     }

@@ -361,9 +361,10 @@ fn copy_statement(connection: &dyn Connection, table: &TableLayout, changed: u8)
         .collect();
     let name = quote(&table.name);
     Ok(format!(
-        "{} ({}) SELECT {} FROM {name} WHERE {} = ?1",
+        "{} ({}) {}SELECT {} FROM {name} WHERE {} = ?1",
         connection.opening(Write::Insert, table)?,
         names.join(", "),
+        connection.with_ids_given(),
         selected.join(", "),
         table.quoted("id")
     ))

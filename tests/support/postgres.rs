@@ -121,6 +121,36 @@ impl Postgres {
         server
     }
 
+    /// A server that follows this one, and has come as far as it.
+    pub fn standby(&self) -> Postgres {
+        let folder = tempfile::Builder::new().prefix("expmig-pg-").tempdir().expect("a folder").keep();
+        if is_root() {
+            run(Command::new("chown").arg("postgres").arg(&folder));
+        }
+        run(command(&programs().join("pg_basebackup"))
+            .env("HOME", &folder)
+            .current_dir(&folder)
+            .args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync", "--username=postgres", "-h"])
+            .arg(&self.folder)
+            .args(["-p", &self.port.to_string(), "-D"])
+            .arg(folder.join("data")));
+        let mut standby = Postgres { folder, port: 0, keeper: None };
+        standby.launch(&[]);
+        standby.catch_up(self);
+        standby
+    }
+
+    /// Waits until it has come as far as the server that it follows.
+    pub fn catch_up(&self, primary: &Postgres) {
+        let end = primary.psql("postgres", "postgres", "\\t on\nSELECT pg_current_wal_flush_lsn()");
+        let come = format!("\\t on\nSELECT pg_last_wal_replay_lsn() >= '{}'", end.trim());
+        let since = Instant::now();
+        while self.psql("postgres", "postgres", &come).trim() != "t" {
+            assert!(since.elapsed() < START, "the standby does not come up");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     fn launch(&mut self, options: &[&str]) {
         self.port = free_port();
         let server = command(&programs().join("postgres"));

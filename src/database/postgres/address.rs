@@ -61,6 +61,8 @@ pub struct PostgresAddress {
     pub connect_timeout: Duration,
     /// How long the server may stay silent; `None` for as long as it likes.
     pub read_timeout: Option<Duration>,
+    /// A pooler between here and the server may be one that gives each connection a session of its own.
+    pub pooled: bool,
 }
 
 impl fmt::Display for PostgresAddress {
@@ -163,6 +165,7 @@ impl PostgresAddress {
             channel_binding: Wish::Prefer,
             connect_timeout: CONNECT_TIMEOUT,
             read_timeout: None,
+            pooled: false,
         };
         let mut port = parts.port.map(str::to_owned);
         let mut ssl_mode = None;
@@ -188,6 +191,13 @@ impl PostgresAddress {
                 // Text is never converted here: what it asks for holds anyway. The name is for the server's own lists.
                 "client_encoding" if value.eq_ignore_ascii_case("utf8") => {}
                 "application_name" | "fallback_application_name" => {}
+                "pooler" => {
+                    address.pooled = match value.as_str() {
+                        "none" => false,
+                        "session" => true,
+                        _ => return Err(invalid("pooler is none of none, session: a job needs a session of its own")),
+                    }
+                }
                 "connect_timeout" => {
                     let seconds = number(&value, "connect_timeout")?;
                     // As libpq has it: none is for as long as it takes, which nobody has to wait for here.
@@ -205,7 +215,7 @@ impl PostgresAddress {
                 _ => {
                     return Err(invalid("the URL has a parameter that is not known, or not one that is done without").detail(
                         "known",
-                        "schema, host, port, user, sslmode, sslrootcert, channel_binding, connect_timeout, connect-timeout-ms, read-timeout-ms",
+                        "schema, host, port, user, sslmode, sslrootcert, channel_binding, connect_timeout, connect-timeout-ms, read-timeout-ms, pooler",
                     ));
                 }
             }

@@ -10,7 +10,8 @@ use super::channel::Channel;
 use super::dropped_key::Key;
 use super::failure::Failure;
 use super::placeholders::numbered;
-use super::session::{Endpoint, Server};
+use super::session::{Endpoint, Server, through_pooler};
+use super::settings;
 use crate::database::connection::Reads;
 use crate::database::server::connection::ServerConnection;
 use crate::database::server::result_sets::Open;
@@ -36,6 +37,8 @@ pub struct PostgresConnection {
     pub(super) dropped: RefCell<Vec<Key>>,
     /// How many rows the tables have that nobody else changes until the transaction ends, by their names as SQL.
     pub(super) held: RefCell<HashMap<String, u64>>,
+    /// Another connection, for what the transaction must not hold or does not see.
+    beside: RefCell<Option<Box<PostgresConnection>>>,
 }
 
 impl PostgresConnection {
@@ -51,6 +54,7 @@ impl PostgresConnection {
             numbered: RefCell::default(),
             dropped: RefCell::default(),
             held: RefCell::default(),
+            beside: RefCell::default(),
         })
     }
 
@@ -117,8 +121,11 @@ impl PostgresConnection {
                 self.renew()?;
                 self.command(sql)?;
             }
-            begun => begun?,
+            begun => begun.map_err(|error| self.named_standby(error))?,
         }
+        self.channel.endpoint().address.pooled.then(|| self.check_session()).transpose().inspect_err(|_| {
+            self.channel.undo();
+        })?;
         self.open.set(true);
         self.channel.is_in_transaction(true);
         self.numbered.borrow_mut().clear();
@@ -127,8 +134,47 @@ impl PostgresConnection {
         Ok(())
     }
 
+    /// Fails unless the transaction that has begun is in the session that was made ready, and nobody else has changed that since: a pooler may
+    /// have lent it to somebody.
+    fn check_session(&self) -> Result<()> {
+        let wrong = || through_pooler("the pooler has changed the session").detail("database", self.place());
+        let process = self
+            .query_integer("SELECT pg_catalog.pg_backend_pid()", &[])
+            .map_err(|error| if self.channel.is_lost() { error } else { wrong().caused_by(error) })?;
+        if process != Some(self.server().process) {
+            return Err(wrong());
+        }
+        let endpoint = self.channel.endpoint();
+        self.command(&settings::statement(&endpoint.address.schema, endpoint.busy_timeout))
+    }
+
+    /// The error of a transaction that writes, from a server that follows another: it says of that what it says of much else.
+    fn named_standby(&self, error: Error) -> Error {
+        let follows = "SELECT pg_catalog.pg_is_in_recovery()::int";
+        if self.channel.is_lost() || !matches!(self.query_integer(follows, &[]), Ok(Some(1))) {
+            return error;
+        }
+        Error::new(Status::Io, Domain::Database, "the server is a standby, which takes no writes; nothing was changed")
+            .detail("database", self.place())
+            .hint("use the server that it follows, or promote it")
+            .caused_by(error)
+    }
+
+    /// Does something on another connection, which stays until the transaction ends.
+    pub(super) fn beside<T>(&self, act: impl FnOnce(&PostgresConnection) -> Result<T>) -> Result<T> {
+        let open = self.beside.take().filter(|beside| !beside.channel.is_lost());
+        let beside = match open {
+            Some(open) => open,
+            None => Box::new(PostgresConnection::open(self.channel.endpoint(), self.channel.watched.job())?),
+        };
+        let done = act(&beside);
+        self.beside.replace(Some(beside));
+        done
+    }
+
     /// The transaction is over.
     pub(super) fn ended(&self) {
+        self.beside.take();
         self.open.set(false);
         self.channel.is_in_transaction(false);
     }
@@ -218,6 +264,9 @@ impl ServerConnection for PostgresConnection {
 
     fn leave(self) {
         self.channel.let_go();
+        if let Some(beside) = self.beside.take() {
+            beside.leave();
+        }
         process::keep(self);
     }
 }

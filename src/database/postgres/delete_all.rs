@@ -18,9 +18,8 @@ impl PostgresConnection {
             return Ok(*rows);
         }
         self.command(&format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE"))?;
-        let beside = PostgresConnection::open(self.channel.endpoint(), self.channel.watched.job())?;
         let count = format!("SELECT count(*) FROM {table}");
-        let rows = match beside.query_integer(&count, &[]) {
+        let rows = match self.beside(|beside| beside.query_integer(&count, &[])) {
             // It was made in this transaction.
             Err(error) if error.sqlstate() == Some(NO_SUCH_TABLE) => self.query_integer(&count, &[]),
             counted => counted,

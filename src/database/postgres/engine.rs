@@ -119,6 +119,10 @@ impl Writes for PostgresConnection {
         Ok(opening(write, table))
     }
 
+    fn with_ids_given(&self) -> &'static str {
+        "OVERRIDING SYSTEM VALUE "
+    }
+
     fn inserter<'c>(&'c self, table: &TableLayout, columns: &[&str]) -> Result<Box<dyn Inserter + 'c>> {
         Ok(Box::new(PostgresInserter::new(self, table, columns)?))
     }

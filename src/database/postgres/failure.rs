@@ -121,6 +121,11 @@ fn classify(said: &Said) -> (Status, &'static str, &'static str) {
             "another transaction holds a lock; nothing was changed",
             "try again, or raise busy_timeout_ms",
         ),
+        "40001" if said.message.contains("recovery") => (
+            Status::Busy,
+            "the standby had to end the statement, for the server that it follows has removed what it reads; nothing was changed",
+            "try again, or set hot_standby_feedback or a longer max_standby_streaming_delay",
+        ),
         "40001" => (Status::Busy, "another transaction changed a row meanwhile; nothing was changed", "try again"),
         "0A000" if said.message.contains("cached plan") => {
             (Status::Busy, "another connection changed the schema", "try again")

@@ -20,21 +20,25 @@ use crate::values::{Value, ValueRef};
 /// What can be read as a table, and sequences, whose names are in the way of tables.
 const TABLES: &str = "SELECT c.oid, c.relname, c.relkind::text, \
     pg_catalog.row_security_active(c.oid), \
-    EXISTS (SELECT 1 FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = c.oid) \
+    EXISTS (SELECT 1 FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = c.oid), \
+    c.relpersistence = 't', c.relkind = 'p' AND EXISTS (SELECT 1 FROM pg_catalog.pg_partition_tree(c.oid) AS t \
+        JOIN pg_catalog.pg_class AS part ON part.oid = t.relid WHERE part.relkind = 'f') \
     FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
     WHERE n.nspname = ?1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') ORDER BY c.relname";
-/// Of a domain the type below is what matters; rows that break its rules are refused when they come.
+/// Of a domain, which may be one of another, the type below is what matters; rows that break its rules are refused when they come.
 const COLUMNS: &str = "SELECT a.attrelid, a.attnum, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), \
-    CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END, \
-    CASE WHEN t.typtype = 'd' THEN t.typtypmod ELSE a.atttypmod END, \
-    a.attnotnull, a.attidentity::text, a.attgenerated::text, \
+    b.oid, b.modifier, a.attnotnull OR b.required, a.attidentity::text, a.attgenerated::text, \
     coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid), ''), a.atthasdef, \
     pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT'), \
     (SELECT pg_catalog.json_agg(e.enumlabel ORDER BY e.enumsortorder)::text FROM pg_catalog.pg_enum AS e \
-        WHERE e.enumtypid = CASE WHEN t.typtype = 'd' THEN t.typbasetype ELSE t.oid END) \
+        WHERE e.enumtypid = b.oid) \
     FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid \
     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
-    JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid \
+    CROSS JOIN LATERAL (WITH RECURSIVE below (oid, modifier, required, depth) AS ( \
+            SELECT a.atttypid, a.atttypmod, false, 0 \
+            UNION ALL SELECT t.typbasetype, t.typtypmod, below.required OR t.typnotnull, below.depth + 1 \
+                FROM below JOIN pg_catalog.pg_type AS t ON t.oid = below.oid WHERE t.typtype = 'd') \
+        SELECT below.oid, below.modifier, below.required FROM below ORDER BY below.depth DESC LIMIT 1) AS b \
     LEFT JOIN pg_catalog.pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum \
     WHERE n.nspname = ?1 AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attrelid, a.attnum";
 /// Unique indexes of one column, by table.
@@ -143,6 +147,8 @@ fn tables(connection: &PostgresConnection, schema: &[Value]) -> Result<Vec<Found
             "m" => Some("a materialized view"),
             "f" => Some("a table of another server"),
             "S" => Some("a sequence"),
+            _ if is_true(row, 5)? => Some("a temporary table"),
+            "p" if is_true(row, 6)? => Some("a table with a part that is of another server"),
             _ if is_true(row, 3)? => Some("a table with a policy that hides rows from this account"),
             // Its rows would be read along, and not all of them have a place there.
             "r" if is_true(row, 4)? => Some("a table that others inherit from"),

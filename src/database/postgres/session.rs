@@ -37,8 +37,12 @@ pub struct Server {
     pub identity: String,
     /// What it calls itself, if the account may know.
     pub unique_name: Option<String>,
-    /// A commit is answered before it is on the disk.
+    /// Others' commits are answered before they are on the disk.
     pub commits_early: bool,
+    /// The server does not wait for the disk at all.
+    pub never_waits: bool,
+    /// The number of the server's process that serves the session.
+    pub process: i64,
 }
 
 /// How to get to a schema.
@@ -221,14 +225,28 @@ impl Endpoint {
         let encoding = handshake.run(look)?;
         let (mut wire, key) = (handshake.wire, handshake.key);
         refuse_encoding(&encoding).map_err(|error| error.detail("database", &place))?;
-        let server = self.make_ready(&mut wire, look)?;
+        let server = self.make_ready(&mut wire, key, look)?;
         wire.limit(self.address.read_timeout);
         Ok(Session { wire, key, server })
     }
 
-    /// Gives every setting our value, and reads what is to be known of the server.
-    fn make_ready(&self, wire: &mut Wire, look: Look<'_>) -> Result<Server> {
+    /// Reads what is to be known of the server, and gives every setting our value.
+    fn make_ready(&self, wire: &mut Wire, key: Key, look: Look<'_>) -> Result<Server> {
         let place = self.place();
+        let rows = ask(wire, FACTS, &place, look)?;
+        let Some([version, number, port, folder, name, commit, sync, process]) = rows.first().map(Vec::as_slice) else {
+            return Err(not_understood("it does not say what it is").detail("database", &place));
+        };
+        if number.parse::<u32>().unwrap_or(0) / 10_000 < OLDEST {
+            return Err(Error::new(Status::Unsupported, Domain::Database, format!("the server is too old: {version}"))
+                .detail("database", &place)
+                .hint(format!("expmig needs PostgreSQL {OLDEST} or newer")));
+        }
+        let process = process.parse::<i64>().unwrap_or_default();
+        // Settings that are given to a session of a pool stay when it is somebody else's: first of all it has to be known whose it is.
+        if process != i64::from(key.process) && !self.address.pooled {
+            return Err(through_pooler("there is a pooler between here and the server").detail("database", &place));
+        }
         for row in ask(wire, &settings::statement(&self.address.schema, self.busy_timeout), &place, look)? {
             let [name, wanted, shown] = row.as_slice() else { continue };
             if !settings::is_as_wanted(name, wanted, shown) {
@@ -240,18 +258,16 @@ impl Endpoint {
                     .hint("what is read and written depends on it; a pooler in between, or the server's configuration, may hold it"));
             }
         }
-        let rows = ask(wire, FACTS, &place, look)?;
-        let Some([version, number, port, folder, name, commit]) = rows.first().map(Vec::as_slice) else {
-            return Err(not_understood("it does not say what it is").detail("database", &place));
-        };
-        if number.parse::<u32>().unwrap_or(0) / 10_000 < OLDEST {
-            return Err(Error::new(Status::Unsupported, Domain::Database, format!("the server is too old: {version}"))
-                .detail("database", &place)
-                .hint(format!("expmig needs PostgreSQL {OLDEST} or newer")));
-        }
         let identity = format!("{port}:{folder}");
         let unique_name = (!name.is_empty()).then(|| format!("{name}@{identity}"));
-        Ok(Server { version: version.clone(), identity, unique_name, commits_early: commit == "off" })
+        Ok(Server {
+            version: version.clone(),
+            identity,
+            unique_name,
+            commits_early: commit == "off",
+            never_waits: sync == "off",
+            process,
+        })
     }
 
     /// Asks the server, over another connection, to stop what the session with this key is doing. Returns when the server has been told.
@@ -266,13 +282,23 @@ impl Endpoint {
     }
 }
 
-/// What is asked of every server. The folder of its data is for some accounts only.
-const FACTS: &str = "SELECT pg_catalog.current_setting('server_version'), pg_catalog.current_setting('server_version_num'), \
+/// The refusal of a session that may be another's from one transaction to the next.
+pub fn through_pooler(what: &str) -> Error {
+    let message = format!("{what}: settings, locks and prepared statements need a session of our own");
+    Error::new(Status::Unsupported, Domain::Database, message).hint(
+        "connect to the server itself; or, if the pooler gives each connection a session for as long as it lasts (pool_mode = session), \
+         add pooler=session to the URL",
+    )
+}
+
+/// What is asked of every server, in whatever time the account is given. The folder of its data is for some accounts only.
+const FACTS: &str = "SET LOCAL statement_timeout = 0; SELECT pg_catalog.current_setting('server_version'), pg_catalog.current_setting('server_version_num'), \
     pg_catalog.current_setting('port'), \
     CASE WHEN pg_catalog.pg_has_role('pg_read_all_settings', 'USAGE') THEN pg_catalog.current_setting('data_directory') ELSE '' END, \
     CASE WHEN pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE') \
         THEN (SELECT system_identifier::text FROM pg_catalog.pg_control_system()) ELSE '' END, \
-    pg_catalog.current_setting('synchronous_commit')";
+    (SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'synchronous_commit'), pg_catalog.current_setting('fsync'), \
+    pg_catalog.pg_backend_pid()";
 
 /// Text goes to and fro as UTF-8, and no server has to convert it.
 fn refuse_encoding(encoding: &str) -> Result<()> {

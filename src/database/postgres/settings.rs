@@ -37,6 +37,10 @@ const SETTINGS: &[(&str, &str)] = &[
     ("jit", "off"),
 ];
 
+/// A commit is on this server's disk when it is answered, whatever it waits for beside that.
+const ON_DISK: &str = "CASE pg_catalog.current_setting('synchronous_commit') WHEN 'off' THEN 'local' \
+    ELSE pg_catalog.current_setting('synchronous_commit') END";
+
 /// The longest time that the server takes for a limit.
 const LONGEST: Duration = Duration::from_millis(i32::MAX as u64);
 
@@ -45,7 +49,7 @@ pub fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-/// The statement that gives every setting its value, where it has another: it shows for each its name, the value wanted and what it is now.
+/// The statement that gives every setting its value, where it has another (before that it is given the time for it): it shows for each its name, the value wanted and what it is now.
 /// Names stand for what the schema has, and for nothing of temporary tables that have the same.
 pub fn statement(schema: &str, busy_timeout: Duration) -> String {
     // Nothing at all would be for ever.
@@ -53,9 +57,10 @@ pub fn statement(schema: &str, busy_timeout: Duration) -> String {
     let path = format!("{}, pg_temp", quote(schema));
     let own = [("lock_timeout", format!("{lock_timeout}ms")), ("search_path", path)];
     let rows = SETTINGS.iter().map(|(name, value)| (*name, (*value).to_owned())).chain(own);
-    let rows: Vec<String> = rows.map(|(name, value)| format!("({}, {})", literal(name), literal(&value))).collect();
+    let mut rows: Vec<String> = rows.map(|(name, value)| format!("({}, {})", literal(name), literal(&value))).collect();
+    rows.push(format!("('synchronous_commit', {ON_DISK})"));
     format!(
-        "SELECT w.name, w.value, CASE WHEN pg_catalog.current_setting(s.name) = w.value THEN w.value \
+        "SET statement_timeout = 0; SELECT w.name, w.value, CASE WHEN pg_catalog.current_setting(s.name) = w.value THEN w.value \
          ELSE pg_catalog.set_config(s.name, w.value, false) END \
          FROM (VALUES {}) AS w (name, value) JOIN pg_catalog.pg_settings AS s ON pg_catalog.lower(s.name) = pg_catalog.lower(w.name)",
         rows.join(", ")

@@ -89,11 +89,12 @@ impl ServerEndpoint for Endpoint {
     fn describe(connection: &PostgresConnection) -> Result<Map<String, Json>> {
         let server = connection.server();
         let mut about = json!({"kind": "PostgreSQL", "version": server.version});
-        if server.commits_early
-            && let Some(about) = about.as_object_mut()
-        {
-            // What is committed is on the disk a moment later.
-            about.insert("synchronous_commit".to_owned(), json!("off"));
+        // What others commit is on the disk a moment later, or when the system likes; the second is true of our commits, too.
+        let early = [("synchronous_commit", server.commits_early), ("fsync", server.never_waits)];
+        for (setting, _) in early.iter().filter(|(_, is_off)| *is_off) {
+            if let Some(about) = about.as_object_mut() {
+                about.insert((*setting).to_owned(), json!("off"));
+            }
         }
         Ok(Map::from_iter([("server".to_owned(), about)]))
     }

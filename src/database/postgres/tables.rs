@@ -2,12 +2,13 @@
 
 use super::column_type::ColumnType;
 use super::connection::PostgresConnection;
+use crate::database::connection::Reads;
 use crate::database::layout::TableLayout;
+use crate::database::rows::Next;
 use crate::database::server::any_cell;
 use crate::database::server::connection::first;
 use crate::database::server::decimals::{plain, read_decimal};
 use crate::error::{Domain, Error, Result, Status};
-use crate::schema::quote;
 use crate::values::{Value, ValueRef};
 
 /// How a value is sent that the server would not understand as it is read; `None` for as it is.
@@ -32,15 +33,22 @@ impl PostgresConnection {
     /// Fails if what is written into the table would be gone after a crash of the server.
     pub fn refuse_unlogged(&self, table: &TableLayout) -> Result<()> {
         let names = [self.schema(), &table.name].map(|name| Value::Text(name.as_bytes().to_vec()));
-        let sql = "SELECT c.relpersistence = 'u' FROM pg_catalog.pg_class AS c \
-            JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE n.nspname = ?1 AND c.relname = ?2";
-        if first(self, sql, &names)? != Value::Integer(1) {
-            return Ok(());
-        }
-        let mend = format!("ALTER TABLE {}.{} SET LOGGED", quote(self.schema()), quote(&table.name));
-        let message = format!("the table {} is UNLOGGED: after a crash the server would empty it", table.name);
+        // Rows of a partitioned table are in its parts.
+        let sql = "SELECT part.relname, pg_catalog.format('ALTER TABLE %s SET LOGGED', part.oid::pg_catalog.regclass) FROM pg_catalog.pg_class AS c \
+            JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
+            JOIN pg_catalog.pg_class AS part ON part.oid = c.oid \
+                OR c.relkind = 'p' AND part.oid IN (SELECT t.relid FROM pg_catalog.pg_partition_tree(c.oid) AS t) \
+            WHERE n.nspname = ?1 AND c.relname = ?2 AND part.relkind = 'r' AND part.relpersistence = 'u' LIMIT 1";
+        let mut unlogged = None;
+        self.query(sql, &names, &mut |row| {
+            unlogged = row.value(0)?.readable().zip(row.value(1)?.readable());
+            Ok(Next::Stop)
+        })?;
+        let Some((name, mend)) = unlogged else { return Ok(()) };
+        let message = format!("the table {name} is UNLOGGED: after a crash the server would empty it");
         Err(Error::new(Status::Unsupported, Domain::Database, message)
             .detail("table", &table.name)
+            .detail("unlogged", &name)
             .detail("database", self.place())
             .detail("statement", &mend)
             .hint(format!("run this, and call again: {mend}")))

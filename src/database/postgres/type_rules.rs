@@ -35,9 +35,9 @@ impl EngineType for ColumnType {
             | ColumnType::Date
             | ColumnType::Formed(_)
             | ColumnType::Choice(_) => matches!(affinity, Affinity::Blob | Affinity::Text),
-            ColumnType::Float | ColumnType::Double | ColumnType::Numeric(_) | ColumnType::Cell => {
-                affinity == Affinity::Blob
-            }
+            // There is no NaN in a file.
+            ColumnType::Float | ColumnType::Double => false,
+            ColumnType::Numeric(_) | ColumnType::Cell => affinity == Affinity::Blob,
         }
     }
 

@@ -15,7 +15,6 @@ pub fn stored_as(connection: &SqliteConnection, column: &ColumnLayout, value: Va
     // Asking SQLite itself is the one sure way to know how it converts. The declared type is somebody else's text, so
     // only what it means goes into the statement.
     let (affinity, table, strict) = match &column.storage {
-        Storage::Affinity(Affinity::Blob) => return Ok(Some(value.to_owned())),
         Storage::Strict(affinity) => (*affinity, "strict_probe", " STRICT"),
         Storage::Affinity(affinity) => (*affinity, "probe", ""),
         Storage::Own(_) => return Err(Error::internal(Domain::Database, "a column of another engine")),

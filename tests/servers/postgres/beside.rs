@@ -201,3 +201,131 @@ fn with_snapshots(url: &str, folder: &std::path::Path) -> Manager {
     let options = expmig::ManagerOptions { snapshot_dir: Some(folder.to_owned()), ..Default::default() };
     Manager::new(database, options)
 }
+
+/// What the sequence of the metrics gives, one after another, in a client of its own: it ends with the first that is not above all before it.
+fn counter(server: &Postgres, schema: &str, at_once: u32) -> Child {
+    let round = format!(
+        "DO $$ DECLARE last bigint := 0; low bigint; high bigint; BEGIN \
+         WHILE pg_stat_file('{}', true) IS NULL LOOP \
+           SELECT min(n), max(n) INTO low, high FROM (SELECT nextval(pg_get_serial_sequence('{schema}.\"METRIC\"', 'id')) AS n FROM generate_series(1, {at_once})) AS t; \
+           COMMIT; \
+           IF low <= last THEN RAISE 'given twice: % after %', low, last; END IF; last := high; \
+         END LOOP; END $$",
+        server.folder.join("stop").display()
+    );
+    Command::new("psql")
+        .args(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-U", USER, "-d", DATABASE, "-p", &server.port.to_string(), "-h"])
+        .arg(&server.folder)
+        .args(["-c", &round])
+        .spawn()
+        .expect("psql: run `sh tests/install-tools.sh test`")
+}
+
+/// However long the server stops in the middle of anything, and however many numbers others take meanwhile, nobody is given one twice.
+#[test]
+fn a_sequence_only_ever_goes_on_however_long_a_session_of_the_server_stands_still() {
+    let server = Postgres::start(&[]);
+    let folder = Folder::new();
+    let source = support::open(&with_metrics(&folder, 3000));
+    let (schema, target) = created(&server);
+    let counting: Vec<Child> = [1, 20_000].into_iter().map(|at_once| counter(&server, &schema, at_once)).collect();
+    let stop = server.folder.join("stop");
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let stopping = scope.spawn(|| {
+            let mut random = crate::support::random::Random::new(crate::support::random::seed_or(1));
+            while !over.load(std::sync::atomic::Ordering::Relaxed) {
+                let pids = "SELECT pid FROM pg_stat_activity WHERE application_name = 'expmig'";
+                for row in server.rows(&schema, pids) {
+                    let pid = row[0].trim_start_matches("Integer(").trim_end_matches(')').to_owned();
+                    let signal = |name: &str| {
+                        // It may be gone.
+                        let _sent =
+                            Command::new("kill").args([name, &pid]).stderr(std::process::Stdio::null()).status();
+                    };
+                    signal("-STOP");
+                    std::thread::sleep(Duration::from_millis(random.below(20) as u64));
+                    signal("-CONT");
+                }
+            }
+        });
+        for _ in 0..6 {
+            // Others are so fast that there may be none in a row: then nothing is done, and that is said.
+            match source.migrate_experiment(1, Some(&target), MigrateOptions::default()) {
+                Ok(copied) => assert_eq!(copied.source_digest, copied.target_digest),
+                Err(error) => assert_eq!(error.status(), Status::Busy, "{}", error.to_json()),
+            }
+        }
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        stopping.join().expect("a thread");
+    });
+    std::fs::write(&stop, "").expect("a file");
+    for mut client in counting {
+        assert!(client.wait().expect("psql ends").success(), "a number was given twice");
+    }
+}
+
+#[test]
+fn whoever_has_used_a_sequence_in_an_open_transaction_keeps_nobody_waiting() {
+    let server = Postgres::shared();
+    let folder = Folder::new();
+    let source = support::open(&with_metrics(&folder, 1500));
+    let digest = done(source.experiment_digest(1, JobOptions::default()));
+    for step in ["", "INCREMENT BY 7"] {
+        let (schema, target) = created(server);
+        if !step.is_empty() {
+            server.execute(&schema, &format!("ALTER TABLE METRIC ALTER COLUMN id SET {step}"));
+        }
+        let mut holding = server.holding(&schema, "INSERT INTO METRIC (type, total_val) VALUES ('open', 1)");
+        let copied = done(source.migrate_experiment(1, Some(&target), MigrateOptions::default()));
+        assert_eq!(copied.target_digest, Some(digest));
+        holding.end();
+        server.execute(&schema, "INSERT INTO METRIC (type, total_val) VALUES ('next', 1)");
+        assert_eq!(server.rows(&schema, "SELECT count(*) FROM METRIC"), [["Integer(1502)"]]);
+    }
+}
+
+/// More than are taken one by one: the sequence is held for a moment, by who owns it.
+#[test]
+fn many_ids_are_reserved_at_once_by_the_owner_and_one_by_one_by_others() {
+    let server = Postgres::shared();
+    let (schema, _) = created(server);
+    let user = format!("{schema}_limited");
+    server.psql(
+        "postgres",
+        DATABASE,
+        &format!(
+            "CREATE ROLE {user} LOGIN PASSWORD 'p'; GRANT USAGE ON SCHEMA {schema} TO {user}; \
+             GRANT ALL ON ALL TABLES IN SCHEMA {schema} TO {user}; GRANT USAGE ON ALL SEQUENCES IN SCHEMA {schema} TO {user}"
+        ),
+    );
+    let folder = Folder::new();
+    let path = folder.small("few.db", "");
+    // Rows whose ids are far beyond what the sequence has given.
+    let source = support::open(&path);
+    let digest = done(source.experiment_digest(1, JobOptions::default()));
+    let mut highest = 0;
+    for (url, far) in [
+        (server.url(&schema), 20_000_000_i64),
+        (server.url_as(&user, "p", &schema), 20_100_000),
+        (server.url(&schema), 9_000_000_000_000_000),
+    ] {
+        server.execute(&schema, &format!("INSERT INTO METRIC (id, type, total_val) VALUES ({far}, 'far', 1)"));
+        let target = done(super::open(&url, None, false));
+        let copied = done(source.migrate_experiment(1, Some(&target), MigrateOptions::default()));
+        assert_eq!(copied.target_digest, Some(digest));
+        server.execute(&schema, "INSERT INTO METRIC (type, total_val) VALUES ('next', 1)");
+        let now = server.rows(&schema, "SELECT max(id), count(*) FROM METRIC WHERE type = 'next'").remove(0);
+        let id: i64 = now[0].trim_start_matches("Integer(").trim_end_matches(')').parse().expect("a number");
+        assert!(id > far && id > highest && id < far + 100, "{now:?} beyond {far}");
+        highest = id;
+    }
+    // Who does not own it cannot go that far.
+    server.execute(&schema, "INSERT INTO METRIC (id, type, total_val) VALUES (9100000000000000, 'far', 1)");
+    let before = server.dump(&schema);
+    let target = done(super::open(&server.url_as(&user, "p", &schema), None, false));
+    let error = source.migrate_experiment(1, Some(&target), MigrateOptions::default()).map(drop).unwrap_err();
+    assert_eq!(error.status(), Status::Busy, "{}", error.to_json());
+    assert!(error.to_json().to_string().contains("owner of the sequence"), "{}", error.to_json());
+    assert!(server.dump(&schema) == before);
+}

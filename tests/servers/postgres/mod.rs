@@ -7,6 +7,8 @@ mod cancelling;
 mod chain;
 mod entering;
 mod faults;
+mod hidden;
+mod standing;
 mod tls;
 mod types;
 mod widening;

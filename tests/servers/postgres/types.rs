@@ -62,6 +62,8 @@ const TYPES: &[(&str, &[&str])] = &[
     ("mood[]", &["'{sad,\"so so\"}'"]),
     ("pair", &["ROW(1, 'a,b')"]),
     ("positive", &["7"]),
+    ("few", &["7"]),
+    ("named", &["'a  '"]),
     ("int4range", &["'[1,5)'", "'empty'"]),
     ("tstzrange", &["'[2023-12-01 10:00:00+00,)'"]),
     ("int4multirange", &["'{[1,3),[5,7)}'"]),
@@ -82,6 +84,7 @@ fn with_every_type(server: &Postgres) -> (String, Manager) {
         &schema,
         &format!(
             "CREATE TYPE mood AS ENUM ('sad', 'so so'); CREATE TYPE pair AS (a int, b text); CREATE DOMAIN positive AS integer CHECK (value > 0); \
+             CREATE DOMAIN few AS positive CHECK (value < 10); CREATE DOMAIN short AS varchar(5); CREATE DOMAIN named AS short; \
              ALTER TABLE METRIC {}",
             columns.join(", ")
         ),
@@ -211,6 +214,11 @@ const FATES: &[(&str, &str, Fate)] = &[
     ("uuid", "'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'", Listed),
     ("positive", "7", Kept),
     ("positive", "-7", Refused),
+    ("few", "7", Kept),
+    ("few", "-7", Refused),
+    ("few", "11", Refused),
+    ("short", "'abcde'", Kept),
+    ("short", "'abcdef'", Refused),
     ("integer CHECK (x < 10)", "7", Kept),
     ("integer CHECK (x < 10)", "11", Refused),
     ("text COLLATE folds UNIQUE", "CASE id % 2 WHEN 0 THEN 'a' ELSE 'A' END", Refused),
@@ -226,6 +234,7 @@ fn what_a_column_does_not_hold_is_listed_or_refused_and_nothing_is_written() {
     server.execute(
         &schema,
         "CREATE TYPE mood AS ENUM ('sad', 'so so'); CREATE DOMAIN positive AS integer CHECK (value > 0); \
+         CREATE DOMAIN few AS positive CHECK (value < 10); CREATE DOMAIN short AS varchar(5); \
          CREATE COLLATION folds (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
     );
     let folder = Folder::new();
@@ -259,5 +268,72 @@ fn what_a_column_does_not_hold_is_listed_or_refused_and_nothing_is_written() {
         };
         assert_eq!(found, *fate, "{declared} {value}: {:?}", done.err().map(|error| error.to_json()));
         assert!(*fate == Kept || server.dump(&schema) == before, "{declared} {value}");
+    }
+}
+
+/// No file has a place for NaN, whatever a column of it is declared as.
+#[test]
+fn nan_that_comes_into_a_file_is_named_before_anything_is_written() {
+    let server = Postgres::shared();
+    let folder = Folder::new();
+    let first = support::open(&folder.small("first.db", ""));
+    for (at, declared) in ["double precision", "real"].into_iter().enumerate() {
+        let (schema, source) = created(server);
+        done(first.migrate_experiment(1, Some(&source), MigrateOptions::default()));
+        server.execute(
+            &schema,
+            &format!("ALTER TABLE METRIC ADD COLUMN extra {declared}; UPDATE METRIC SET extra = CASE WHEN type = 'loss' THEN 'NaN' ELSE 0.5 END"),
+        );
+        // Added, added to a STRICT table, and there already, as real numbers and as whatever comes.
+        for (kind, there) in [
+            ("added", ""),
+            ("real", "ALTER TABLE METRIC ADD COLUMN extra REAL"),
+            ("any", "ALTER TABLE METRIC ADD COLUMN extra"),
+        ] {
+            let name = format!("{at}-{kind}.db");
+            let path = folder.empty(&name, there);
+            let (target, before) = (support::open(&path), support::database::dump(&path));
+            let options = || MigrateOptions { add_columns: true, ..MigrateOptions::default() };
+            let error = source.migrate_experiment(1, Some(&target), options()).map(drop).unwrap_err();
+            let told = error.to_json().to_string();
+            assert!(matches!(error.status(), Status::Lossy | Status::Constraint), "{kind}: {told}");
+            assert!(told.contains("METRIC") && told.contains("extra") && told.contains("NaN"), "{kind}: {told}");
+            assert!(support::database::dump(&path) == before, "{kind}");
+            let document = done(source.export_to_string(1, ExportOptions::default()));
+            let imported = target.import_from_string(
+                document.as_bytes(),
+                ImportOptions { add_columns: true, ..ImportOptions::default() },
+            );
+            let error = imported.map(drop).unwrap_err();
+            let told = error.to_json().to_string();
+            assert!(
+                matches!(error.status(), Status::Lossy | Status::Constraint | Status::Validation),
+                "{kind}: {told}"
+            );
+            assert!(support::database::dump(&path) == before, "{kind}");
+            if error.status() == Status::Lossy {
+                let copied = done(source.migrate_experiment(
+                    1,
+                    Some(&target),
+                    MigrateOptions { allow_lossy: true, ..options() },
+                ));
+                assert_eq!(
+                    (copied.to_json()["lossy"]["count"].as_u64(), copied.target_digest),
+                    (Some(3), copied.expected_digest)
+                );
+            }
+        }
+        // Without any, all is well.
+        server.execute(&schema, "UPDATE METRIC SET extra = '-0' WHERE extra = 'NaN'");
+        let target = support::open(&folder.empty(&format!("{at}-fine.db"), ""));
+        let copied = done(source.migrate_experiment(
+            1,
+            Some(&target),
+            MigrateOptions { add_columns: true, ..MigrateOptions::default() },
+        ));
+        assert_eq!(
+            (copied.to_json()["lossy"]["count"].as_u64(), copied.target_digest),
+            (Some(0), copied.source_digest)
+        );
     }
 }
