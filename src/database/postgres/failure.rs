@@ -142,6 +142,11 @@ fn classify(said: &Said) -> (Status, &'static str, &'static str) {
         QUERY_CANCELED => {
             (Status::Cancelled, "the statement was interrupted", "somebody ended it with pg_cancel_backend")
         }
+        "26000" | "42P05" => (
+            Status::Unsupported,
+            "the session is not the one that was made ready",
+            "a pooler in between has to give each connection a session of its own (pool_mode = session)",
+        ),
         READ_ONLY => (
             Status::Io,
             "the server takes no writes now",
@@ -185,7 +190,7 @@ fn classify(said: &Said) -> (Status, &'static str, &'static str) {
             Some("53" | "54") => (Status::Limit, "", "the server's manual says more"),
             Some("57" | "58") => (Status::Io, "", "look into the server's log"),
             // Statements that the server does not understand are ours.
-            Some("42" | "26" | "34") => (Status::Internal, "", ""),
+            Some("42" | "34") => (Status::Internal, "", ""),
             _ => (
                 Status::Unsupported,
                 "the server refuses what was asked of it",
