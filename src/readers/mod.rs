@@ -5,7 +5,8 @@
 //! counted in the `account`. [`bring_in`] then finds out where everything goes (`placing`) and what of it the target has already (`only_new`), and
 //! writes the rest in one transaction, which it proves before it commits (`writing`). The manager calls it.
 //!
-//! A reader is a file or folder here, and a line in `formats`. It knows its format and the sink, and nothing of databases. `keys` has the rule for names
+//! A reader is a file or folder here, and a line in `formats`. It knows its format and the sink, and nothing of databases. `new_rows` has what a run and an experiment are there,
+//! `keys` the rule for names
 //! that the target refuses, `identity` makes keys for what has none, `wire` reads protocol buffers.
 
 mod account;
@@ -16,6 +17,7 @@ mod formats;
 mod identity;
 mod keys;
 mod mlflow_files;
+mod new_rows;
 mod only_new;
 mod options;
 mod placing;

@@ -22,6 +22,7 @@ const MOST_ROWS: &str = "wsrep_max_ws_rows";
 const FRAGMENT: &str = "wsrep_trx_fragment_size";
 const SINGLE_PRIMARY: &str = "group_replication_single_primary_mode";
 const READ_ONLY: &str = "super_read_only";
+const NO_SUCH_TABLE: i32 = 1146;
 
 /// A cluster, and this server's place in it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -190,13 +191,13 @@ impl MysqlConnection {
     /// Makes the table that every writing transaction changes, and its row. It stays.
     fn make_writer_table(&self) -> Result<()> {
         let name = quote(WRITER.name);
-        let there = match self.layout()?.own_table(&WRITER)? {
-            Some(_) => self.query_integer(&format!("SELECT COUNT(*) FROM {name} WHERE id = 1"), &[])? == Some(1),
-            None => false,
-        };
-        if there {
-            return Ok(());
+        match self.query_integer(&format!("SELECT jobs FROM {name} WHERE id = 1"), &[]) {
+            Ok(Some(_)) => return Ok(()),
+            Ok(None) => {}
+            Err(error) if error.vendor_code() == Some(NO_SUCH_TABLE) => {}
+            Err(error) => return Err(error),
         }
+        self.layout()?.own_table(&WRITER)?;
         let statement = create_statement(&WRITER);
         self.make_table(&WRITER).map_err(|error| match error.status() {
             Status::Auth => error.detail("statement", &statement).hint(

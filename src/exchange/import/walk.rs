@@ -1,9 +1,14 @@
 //! Reads a document from its beginning to its end, once. Each row is written as soon as it is read; only ids are remembered.
 
+mod columns;
+mod ids;
+mod keys;
 mod links;
 mod older;
 
 use smallvec::{SmallVec, smallvec};
+
+use ids::{new_ids, next_id};
 
 use super::extra_link_ids::ExtraLinkIds;
 use super::leaves::Leaves;
@@ -12,19 +17,18 @@ use super::new_ids::{NewIds, Taken};
 use super::objects::{Member, Object, below};
 use super::options::ImportOptions;
 use super::read_value::ValueReader;
-use super::reader::{Number, Reader};
+use super::reader::Reader;
 use super::row::Row;
 use super::seen_keys::SeenKeys;
 use super::target::Target;
 use super::value_checks::ValueChecker;
-use crate::database::Mentioned;
 use crate::digest::OnDuplicate;
 use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::names::{FORMAT, METADATA, table_key};
-use crate::hierarchy::{IdSet, id_in};
+use crate::hierarchy::IdSet;
 use crate::progress::Job;
 use crate::schema::{ByEntity, Entity, Family};
-use crate::values::{Value, ValueRef};
+use crate::values::Value;
 
 /// Parts that stand before the key of what they belong to have to be kept until it is known: so many bytes at most at once.
 const MOST_KEPT: usize = 8 << 20;
@@ -352,131 +356,6 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
         Ok(())
     }
 
-    /// The id or index that tells a row from the others.
-    fn own_key(
-        &mut self,
-        (object, column): (&'static Object, usize),
-        row: &mut Row,
-        frame: &mut Frame,
-        owner: Option<&Frame>,
-        once: &mut SeenKeys,
-    ) -> Result<()> {
-        if let Some(entity) = object.entity {
-            let id = self.id()?;
-            frame.document_id = Some(id);
-            if frame.claimed.is_some_and(|claimed| claimed != id) {
-                return self.reader.invalid(format!("the id is {id}, but rows below say that it is another"));
-            }
-            let new = entity == Entity::ROOT || self.seen.get_mut(entity).insert(id)?;
-            if !new {
-                return self.reader.invalid(format!("the id {id} occurs twice"));
-            }
-            let preserved = self.is_preserved(entity, id)?;
-            if preserved || frame.key.is_none() {
-                frame.key = Some(smallvec![Value::Integer(self.id_of_row(entity, id, preserved)?)]);
-            }
-            return Ok(());
-        }
-        self.column(object, column, row)?;
-        let value = row.get(column);
-        if value == ValueRef::Null {
-            return self.reader.invalid("it must not be null");
-        }
-        if let Some(index) = value.as_integer()
-            && !once.insert(index)?
-        {
-            return self.reader.invalid(format!("the index {index} occurs twice"));
-        }
-        let mut key: Key = smallvec![value.to_owned()];
-        key.extend(owner.and_then(|owner| owner.key.as_deref()).unwrap_or_default().iter().cloned());
-        frame.key = Some(key);
-        Ok(())
-    }
-
-    /// Whether rows keep their ids; looks if this one is free.
-    fn is_preserved(&mut self, entity: Entity, id: i64) -> Result<bool> {
-        let Some(taken) = &mut self.taken else { return Ok(false) };
-        let is_taken = taken.check((self.target.connection, &self.target.layout), entity, id, self.job)?;
-        if is_taken && !self.apart {
-            if entity == Entity::ROOT && self.compares && self.target.is_untouched() {
-                // It may be the same one: only its content says so, whatever the document says of itself.
-                self.ids = new_ids(self.target)?;
-                self.apart = true;
-            } else {
-                self.target.block();
-            }
-        }
-        Ok(!self.apart)
-    }
-
-    /// What a row says it hangs on has to be what it stands below.
-    fn claim(&mut self, owner: &mut Frame, id: i64) -> Result<()> {
-        match owner.document_id.or(owner.claimed) {
-            Some(known) if known != id => {
-                let what = format!("the row stands below {known}, but says that it belongs to {id}");
-                self.reader.invalid(what)
-            }
-            _ => {
-                owner.claimed = Some(id);
-                Ok(())
-            }
-        }
-    }
-
-    fn id(&mut self) -> Result<i64> {
-        match self.reader.number()? {
-            Number::Integer(id) => Ok(id),
-            Number::Real(_) => self.reader.invalid("an id is an integer"),
-        }
-    }
-
-    /// The value of a column.
-    fn column(&mut self, object: &Object, at: usize, row: &mut Row) -> Result<()> {
-        let column = object.column(at)?;
-        self.values.read(&mut self.reader, Some(column.kind), row.values())?;
-        row.set(at);
-        let value = row.get(at);
-        self.target.check(object, at, value, &self.reader)?;
-        if let Some(judge) = &mut self.judge
-            && !self.values.is_usual()
-        {
-            judge.look(object.table, column, value, &self.reader);
-        }
-        Ok(())
-    }
-
-    fn extra_columns(&mut self, object: &Object, row: &mut Row) -> Result<()> {
-        let mut members = self.reader.begin_object()?;
-        while let Some(name) = self.reader.next_key(&mut members)? {
-            self.extra_column(object, &name, row)?;
-        }
-        Ok(())
-    }
-
-    /// The value of an extra column.
-    fn extra_column(&mut self, object: &Object, name: &str, row: &mut Row) -> Result<()> {
-        // A column that is NULL is as good as none.
-        if self.reader.take_null()? {
-            return Ok(());
-        }
-        let Some(at) = self.target.extra_column(object, name, &self.reader)? else {
-            let mut left_out = Row::default();
-            self.values.read(&mut self.reader, None, left_out.values())?;
-            left_out.set(0);
-            return self.target.leave_out(object, name, left_out.get(0), &self.reader);
-        };
-        if row.get(at) != ValueRef::Null {
-            return self.reader.invalid(format!("the column {name:?} occurs twice"));
-        }
-        self.values.read(&mut self.reader, None, row.values())?;
-        row.set(at);
-        if self.target.links(object.at).iter().any(|(link, _)| *link == at) {
-            // It gets another id.
-            return Ok(());
-        }
-        self.target.check(object, at, row.get(at), &self.reader)
-    }
-
     /// Writes a row, whose keys are known by now.
     fn store(&mut self, object: &'static Object, row: &mut Row, frame: &Frame, owner: Option<&Frame>) -> Result<()> {
         if let (Some(_), Some(column), Some([own])) = (object.entity, object.own_key, frame.key.as_deref()) {
@@ -505,64 +384,6 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
         self.target.write(object, row, &self.reader)
     }
 
-    /// The new id of a trial or a run that comes.
-    fn id_of_row(&mut self, entity: Entity, id: i64, preserved: bool) -> Result<i64> {
-        let Walk { ties, ids, target, .. } = self;
-        let target = &**target;
-        let mut next = || if preserved { Ok(id) } else { next_id(ids, entity, target) };
-        if target.has_links() && entity != Entity::ROOT { ties.appear(entity, id, next) } else { next() }
-    }
-
-    /// The new id of a row that is named.
-    fn id_of_named(&mut self, (entity, id): (Entity, i64), column: &str) -> Result<i64> {
-        let preserved = self.preserves();
-        let Walk { ties, ids, reader, target, leaves, .. } = self;
-        if let Some(new) = leaves.get_mut(entity).new_id(id)? {
-            return Ok(new);
-        }
-        ties.mention((entity, id), column, reader, || if preserved { Ok(id) } else { next_id(ids, entity, target) })
-    }
-
-    /// Gives the extra columns that name other rows the new ids of these.
-    fn tie(&mut self, object: &Object, row: &mut Row) -> Result<()> {
-        for nth in 0..self.target.links(object.at).len() {
-            let Some((at, entity)) = self.target.links(object.at).get(nth).copied() else { break };
-            let value = row.get(at);
-            if value == ValueRef::Null {
-                if entity != Entity::ROOT && self.target.may_lose() && self.target.refuses_null(object.at, at) {
-                    // Until all was read, and it can be left out with all that hangs on it.
-                    let nobody = if self.preserves() { 0 } else { self.next_id(entity)? };
-                    row.put(at, ValueRef::Integer(nobody));
-                }
-                continue;
-            }
-            let column = format!("{}.{}", object.table.name, self.target.column_name(object.at, at));
-            let Some(id) = id_in(value) else {
-                let what = format!("{column} has ids, and {} is none", value.describe());
-                return self.reader.invalid(what);
-            };
-            let new = match entity {
-                Entity::ROOT => {
-                    self.ties.mention_experiment(id, &column, &self.reader)?;
-                    let own = self.ids.iter().find(|ids| ids.entity() == entity);
-                    own.and_then(|ids| ids.blocks.first()).map_or(id, |(first, _)| *first)
-                }
-                _ => self.id_of_named((entity, id), &column)?,
-            };
-            row.put(at, ValueRef::Integer(new));
-        }
-        Ok(())
-    }
-
-    /// Says what a row hangs on.
-    fn hang(&mut self, object: &Object, row: &mut Row, key: &[Value]) -> Result<()> {
-        for (at, value) in object.owner_columns.iter().zip(key) {
-            self.target.check_key(object, *at, value, &self.reader)?;
-            row.put(*at, value.borrow());
-        }
-        Ok(())
-    }
-
     /// An empty row of a table.
     fn take_row(&mut self, at: usize) -> Row {
         let mut row = self.rows.get_mut(at).map(std::mem::take).unwrap_or_default();
@@ -574,19 +395,5 @@ impl<'w, 'r, 'c> Walk<'w, 'r, 'c> {
         if let Some(place) = self.rows.get_mut(at) {
             *place = row;
         }
-    }
-}
-
-/// Gets ids for every entity, when they are needed.
-fn new_ids(target: &Target<'_>) -> Result<Vec<NewIds>> {
-    let mentioned = Mentioned::read(target.connection, &target.layout, |_| true)?;
-    let above = |entity| Ok(mentioned.of(target.layout.entity(entity)?.schema.name));
-    target.layout.family.all().map(|entity| Ok(NewIds::new(entity, above(entity)?))).collect()
-}
-
-fn next_id(ids: &mut [NewIds], entity: Entity, target: &Target<'_>) -> Result<i64> {
-    match ids.iter_mut().find(|ids| ids.entity() == entity) {
-        Some(ids) => ids.next(target.connection, &target.layout),
-        None => Err(Error::internal(Domain::ImportExport, format!("no ids were reserved for {entity:?}"))),
     }
 }

@@ -12,8 +12,9 @@ use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
 use crate::readers::account::Clock;
 use crate::readers::identity::uuid_of;
+use crate::readers::new_rows::NewExperiment;
 use crate::readers::reader::{Reader, Recognised};
-use crate::readers::sink::{NewExperiment, Sink};
+use crate::readers::sink::Sink;
 use crate::values::ValueRef;
 
 /// Folders of an experiment that are no runs.

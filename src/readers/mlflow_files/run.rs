@@ -11,7 +11,8 @@ use super::{points, values};
 use crate::error::Result;
 use crate::progress::Job;
 use crate::readers::identity::uuid_of;
-use crate::readers::sink::{NewRun, RunStatus, Sink};
+use crate::readers::new_rows::{NewRun, RunStatus};
+use crate::readers::sink::Sink;
 use crate::values::ValueRef;
 
 /// What a description of a run can have.

@@ -8,8 +8,9 @@ use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
 use crate::readers::account::Clock;
 use crate::readers::identity::run_id_of;
+use crate::readers::new_rows::NewExperiment;
 use crate::readers::reader::{Reader, Recognised};
-use crate::readers::sink::{NewExperiment, Sink};
+use crate::readers::sink::Sink;
 
 /// Part of the name of every event file.
 const MARK: &str = "tfevents";

@@ -16,7 +16,8 @@ use super::scalar::{Number, of_tensor};
 use crate::error::{Domain, Error, Result};
 use crate::progress::Job;
 use crate::readers::account::note;
-use crate::readers::sink::{NewRun, RunStatus, Sink};
+use crate::readers::new_rows::{NewRun, RunStatus};
+use crate::readers::sink::Sink;
 
 fn cannot(path: &Path, error: &std::io::Error) -> Error {
     Error::from_io(Domain::ImportExport, "the event file cannot be read", path, error)
@@ -71,23 +72,7 @@ pub fn read(
     sink: &mut Sink<'_>,
     job: &Job,
 ) -> Result<()> {
-    sink.begin_run(&NewRun {
-        id,
-        experiment,
-        name: shown,
-        user: None,
-        // Nothing in a file says that a run has ended.
-        status: RunStatus::Running,
-        start_time: 0,
-        end_time: None,
-        deleted: false,
-        deleted_time: None,
-        artifact_uri: None,
-        source_type: "LOCAL",
-        source_name: "",
-        entry_point: "",
-        source_version: "",
-    })?;
+    sink.begin_run(&NewRun::begun(id, experiment, shown, 0))?;
     let (mut tags, mut times) = (Tags::new(), Times::default());
     // The name of a file has the host and the process in it.
     sink.begin_source(if folder.is_empty() { "." } else { folder });

@@ -7,8 +7,9 @@ use super::session;
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
 use crate::readers::account::Clock;
+use crate::readers::new_rows::NewExperiment;
 use crate::readers::reader::{Reader, Recognised};
-use crate::readers::sink::{NewExperiment, Sink};
+use crate::readers::sink::Sink;
 
 const EXTENSION: &str = "wandb";
 /// A file is at most so many folders below the one that is given: in a run's, in the folder `wandb` of a project.

@@ -5,6 +5,7 @@
 mod blocks;
 mod files;
 mod item;
+mod records;
 mod session;
 mod summary;
 

@@ -1,4 +1,4 @@
-//! One file: a session of a run.
+//! One file: a session of a run, put together from its records.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
@@ -11,38 +11,19 @@ use serde_json::json;
 
 use super::blocks::{Blocks, Next};
 use super::item::{Content, Item, flattened};
+use super::records::{History, RunRecord, Start, exit_code, record, run_record, shown_as, stats};
 use super::summary::{Summary, is_internal, shown};
 use crate::error::{Domain, Error, Result};
 use crate::progress::Job;
 use crate::readers::account::note;
 use crate::readers::identity::run_id_of;
-use crate::readers::sink::{NewRun, RunStatus, Sink};
-use crate::readers::wire::{Fields, Malformed, Wire};
+use crate::readers::new_rows::{NewRun, RunStatus};
+use crate::readers::sink::Sink;
+use crate::readers::wire::{Fields, Malformed};
 use crate::values::Value;
 
 /// Names of files are kept in one tag, up to so many bytes.
 const MOST_NAMES: usize = 7000;
-
-/// What a file says of its run at the beginning.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Start {
-    pub run_id: String,
-    pub project: Option<String>,
-    /// Milliseconds since 1970.
-    pub start_time: i64,
-}
-
-/// What the record of a run has.
-#[derive(Default)]
-struct RunRecord {
-    start: Start,
-    display_name: Option<String>,
-    /// What becomes a tag: its name and value.
-    tags: Vec<(&'static str, String)>,
-    words: Vec<String>,
-    config: Vec<Item>,
-    internal: u64,
-}
 
 fn open(path: &Path) -> Result<Blocks<BufReader<File>>> {
     let file = File::open(path).map_err(|error| cannot(path, &error))?;
@@ -51,65 +32,6 @@ fn open(path: &Path) -> Result<Blocks<BufReader<File>>> {
 
 fn cannot(path: &Path, error: &std::io::Error) -> Error {
     Error::from_io(Domain::ImportExport, "the file cannot be read", path, error)
-}
-
-/// Seconds and billionths of them, as milliseconds.
-fn timestamp(bytes: &[u8]) -> std::result::Result<i64, Malformed> {
-    let (mut seconds, mut nanos) = (0_i64, 0_i64);
-    for field in Fields::of(bytes) {
-        match field? {
-            (1, wire) => seconds = wire.int().ok_or(Malformed)?,
-            (2, wire) => nanos = wire.int().ok_or(Malformed)?,
-            _ => {}
-        }
-    }
-    Ok(seconds.saturating_mul(1000).saturating_add(nanos / 1_000_000))
-}
-
-fn run_record(bytes: &[u8]) -> std::result::Result<RunRecord, Malformed> {
-    let mut run = RunRecord::default();
-    let text = |wire: Wire<'_>| wire.text().map(str::to_owned).ok_or(Malformed);
-    for field in Fields::of(bytes) {
-        let (number, wire) = field?;
-        match number {
-            1 => run.start.run_id = text(wire)?,
-            3 => run.start.project = Some(text(wire)?).filter(|name| !name.is_empty()),
-            4 => {
-                for field in Fields::of(wire.bytes().ok_or(Malformed)?) {
-                    if let (1, item) = field? {
-                        run.config.push(Item::parse(item.bytes().ok_or(Malformed)?)?);
-                    }
-                }
-            }
-            6 => run.tags.push(("wandb.group", text(wire)?)),
-            7 => run.tags.push(("wandb.job_type", text(wire)?)),
-            8 => run.display_name = Some(text(wire)?).filter(|name| !name.is_empty()),
-            9 => run.tags.push(("mlflow.note.content", text(wire)?)),
-            10 => run.words.push(text(wire)?),
-            12 => run.tags.push(("wandb.sweep_id", text(wire)?)),
-            // The team, the host, and where the code came from.
-            2 | 13 | 21 => run.internal += 1,
-            17 => run.start.start_time = timestamp(wire.bytes().ok_or(Malformed)?)?,
-            23 => run.tags.push(("wandb.branch_point", STANDARD.encode(wire.bytes().ok_or(Malformed)?))),
-            _ => {}
-        }
-    }
-    run.tags.retain(|(_, value)| !value.is_empty());
-    Ok(run)
-}
-
-/// A record: its number, which field it is, and its bytes.
-fn record(bytes: &[u8]) -> std::result::Result<(i64, u32, &[u8]), Malformed> {
-    let (mut number, mut kind, mut content) = (0, 0, &[][..]);
-    for field in Fields::of(bytes) {
-        match field? {
-            (1, wire) => number = wire.int().ok_or(Malformed)?,
-            (16 | 19 | 200, _) => {}
-            (field, Wire::Bytes(bytes)) => (kind, content) = (field, bytes),
-            _ => {}
-        }
-    }
-    Ok((number, kind, content))
 }
 
 /// Finds the record of the run; `None` if the file has none.
@@ -174,22 +96,7 @@ struct Session {
 pub fn read(path: &Path, start: &Start, experiment: i64, sink: &mut Sink<'_>, job: &Job) -> Result<()> {
     let project = start.project.as_deref().unwrap_or_default();
     let id = run_id_of(&["wandb", project, &start.run_id, &start.start_time.to_string()]);
-    sink.begin_run(&NewRun {
-        id: &id,
-        experiment,
-        name: &start.run_id,
-        user: None,
-        status: RunStatus::Running,
-        start_time: start.start_time,
-        end_time: None,
-        deleted: false,
-        deleted_time: None,
-        artifact_uri: None,
-        source_type: "LOCAL",
-        source_name: "",
-        entry_point: "",
-        source_version: "",
-    })?;
+    sink.begin_run(&NewRun::begun(&id, experiment, &start.run_id, start.start_time))?;
     let mut session = Session::default();
     let mut blocks = open(path)?;
     loop {
@@ -267,12 +174,7 @@ impl Session {
                 self.run = Some(run);
             }
             18 => {
-                let mut code = 0;
-                for field in Fields::of(content) {
-                    if let (1, wire) = understood!(field) {
-                        code = understood!(wire.int().ok_or(Malformed));
-                    }
-                }
+                let code = understood!(exit_code(content));
                 self.exit = Some(code);
                 fold("control_record", 1, sink);
             }
@@ -300,21 +202,8 @@ impl Session {
 
     /// A row of the history: its step, its time, and the values of its keys.
     fn row(&mut self, content: &[u8], sink: &mut Sink<'_>) -> Taken {
-        let (mut step, mut time) = (0, None);
-        let mut items = Vec::new();
-        for field in Fields::of(content) {
-            match understood!(field) {
-                (1, wire) => items.push(understood!(wire.bytes().ok_or(Malformed).and_then(Item::parse))),
-                (2, wire) => {
-                    for field in Fields::of(understood!(wire.bytes().ok_or(Malformed))) {
-                        if let (1, number) = understood!(field) {
-                            step = understood!(number.int().ok_or(Malformed));
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
+        let History { step, items } = understood!(History::parse(content));
+        let mut time = None;
         let media: HashSet<String> = items
             .iter()
             .filter(|item| item.path.len() > 1 && item.path.last().is_some_and(|last| last == "_type"))
@@ -364,14 +253,7 @@ impl Session {
 
     /// What the machine was doing: numbers with a counter of their own.
     fn system(&mut self, content: &[u8], sink: &mut Sink<'_>) -> Taken {
-        let (mut time, mut items) = (0, Vec::new());
-        for field in Fields::of(content) {
-            match understood!(field) {
-                (2, wire) => time = understood!(wire.bytes().ok_or(Malformed).and_then(timestamp)),
-                (3, wire) => items.push(understood!(wire.bytes().ok_or(Malformed).and_then(Item::parse))),
-                _ => {}
-            }
-        }
+        let (time, items) = understood!(stats(content));
         for item in items {
             let name = format!("system/{}", item.name());
             match item.content {
@@ -507,25 +389,9 @@ impl Session {
 
 /// How a metric is to be shown: a tag of its name.
 fn definition(content: &[u8], sink: &mut Sink<'_>) -> std::result::Result<(), Malformed> {
-    let (mut name, mut said) = (String::new(), serde_json::Map::new());
-    for field in Fields::of(content) {
-        let (number, wire) = field?;
-        match number {
-            1 | 2 => name = wire.text().ok_or(Malformed)?.to_owned(),
-            4 => drop(said.insert("step_metric".to_owned(), json!(wire.text().ok_or(Malformed)?))),
-            8 => drop(said.insert("goal".to_owned(), json!(wire.int().ok_or(Malformed)?))),
-            6 | 7 => {
-                let what = if number == 6 { "options" } else { "summary" };
-                let fields: Vec<u32> = Fields::of(wire.bytes().ok_or(Malformed)?)
-                    .map(|field| field.map(|(number, _)| number))
-                    .collect::<std::result::Result<_, _>>()?;
-                said.insert(what.to_owned(), json!(fields));
-            }
-            _ => {}
-        }
-    }
+    let (name, said) = shown_as(content)?;
     sink.source.values.read += 1;
-    let text = json!(said).to_string();
+    let text = said.to_string();
     let stored = sink.key(&format!("wandb.metric/{name}")).and_then(|key| sink.tag(&key, &text));
     stored.map_err(|_| Malformed)
 }

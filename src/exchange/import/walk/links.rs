@@ -1,6 +1,7 @@
 //! Lists of metrics and artifacts: writes the new ones, and all links to them.
 
-use super::{Frame, Walk, next_id};
+use super::ids::next_id;
+use super::{Frame, Walk};
 use crate::error::{Domain, Error, Result};
 use crate::exchange::import::leaves::Appearance;
 use crate::exchange::import::objects::{Member, Object};
