@@ -403,17 +403,6 @@ struct ArrowArrayStream {
 #define EXPMIG_IMPORT_ALLOW_LOSSY 16
 
 /**
- * Put runs into the experiment of the same name, if the database has one. Without this flag they get an experiment of their own, with " (2)" behind its
- * name.
- */
-#define EXPMIG_BRING_IN_APPEND 1
-
-/**
- * Leave a run out if the database has another run of the same id. Without this flag that is EXPMIG_ALREADY_EXISTS.
- */
-#define EXPMIG_BRING_IN_SKIP_TAKEN 2
-
-/**
  * Leave out what the database has no place for, if no file is given for it. Without this flag that is EXPMIG_LOSSY.
  */
 #define EXPMIG_BRING_IN_LEAVE_OUT 4
@@ -1212,9 +1201,18 @@ typedef struct expmig_bring_in_options {
      */
     uint32_t struct_size;
     /**
-     * EXPMIG_BRING_IN_APPEND and so on, or'ed; default 0.
+     * EXPMIG_BRING_IN_LEAVE_OUT and so on, or'ed; default 0.
      */
     uint32_t flags;
+    /**
+     * What becomes of a run whose id another run of the database has: EXPMIG_CONFLICT_ERROR (the default), or EXPMIG_CONFLICT_SKIP, which leaves it
+     * out and counts it. EXPMIG_CONFLICT_NEW is refused: ids are kept.
+     */
+    int32_t on_conflict;
+    /**
+     * What becomes of the name of an experiment that another one of the database has. EXPMIG_NAME_SUFFIX (the default) and so on.
+     */
+    int32_t on_name;
     /**
      * The reader (docs/bring-in.md): "mlflow-files", "tensorboard", "wandb"; NULL to find out from the files.
      */

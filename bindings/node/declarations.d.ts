@@ -64,8 +64,6 @@ export const constants: {
     readonly EXPMIG_IMPORT_ADD_COLUMNS: 4;
     readonly EXPMIG_IMPORT_ALLOW_UNLINKED: 8;
     readonly EXPMIG_IMPORT_ALLOW_LOSSY: 16;
-    readonly EXPMIG_BRING_IN_APPEND: 1;
-    readonly EXPMIG_BRING_IN_SKIP_TAKEN: 2;
     readonly EXPMIG_BRING_IN_LEAVE_OUT: 4;
     readonly EXPMIG_BRING_IN_MACHINE: 8;
     readonly EXPMIG_BRING_IN_SERVER_VIEW: 16;

@@ -69,8 +69,6 @@ const constants = Object.freeze({
     EXPMIG_IMPORT_ADD_COLUMNS: 4,
     EXPMIG_IMPORT_ALLOW_UNLINKED: 8,
     EXPMIG_IMPORT_ALLOW_LOSSY: 16,
-    EXPMIG_BRING_IN_APPEND: 1,
-    EXPMIG_BRING_IN_SKIP_TAKEN: 2,
     EXPMIG_BRING_IN_LEAVE_OUT: 4,
     EXPMIG_BRING_IN_MACHINE: 8,
     EXPMIG_BRING_IN_SERVER_VIEW: 16,
@@ -592,6 +590,8 @@ function declare(koffi, library) {
     koffi.struct('expmig_bring_in_options', {
         struct_size: 'uint32_t',
         flags: 'uint32_t',
+        on_conflict: 'int32_t',
+        on_name: 'int32_t',
         kind: 'const char *',
         experiment: 'const char *',
         user: 'const char *',

@@ -227,7 +227,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__bring__subcmd__in)
-            opts="-q -y -h --kind --experiment-name --append --skip-taken --user --sidecar --leave-out --with-machine --server-view --ended --dry-run --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
+            opts="-q -y -h --kind --experiment-name --on-conflict --on-name --user --sidecar --leave-out --with-machine --server-view --ended --dry-run --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -239,6 +239,14 @@ _expmig() {
                     ;;
                 --experiment-name)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --on-conflict)
+                    COMPREPLY=($(compgen -W "error skip" -- "${cur}"))
+                    return 0
+                    ;;
+                --on-name)
+                    COMPREPLY=($(compgen -W "suffix error append" -- "${cur}"))
                     return 0
                     ;;
                 --user)

@@ -120,9 +120,9 @@ complete -c expmig -n "__fish_expmig_using_subcommand plan" -l title-prefix -d '
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -l on-conflict -d 'MLflow: what to do with a run, model, trace, ... whose id the target has already' -r -f -a "error\t'Fail'
 skip\t'Leave what has the same content in the experiment that is appended to'
 new\t'Give the copy a new id'"
-complete -c expmig -n "__fish_expmig_using_subcommand plan" -l on-name -d 'MLflow: what to do if the target has an experiment of the name already' -r -f -a "suffix\t'Put " (2)" and so on behind that of the copy'
+complete -c expmig -n "__fish_expmig_using_subcommand plan" -l on-name -d 'MLflow: what to do if the target has an experiment of the name already' -r -f -a "suffix\t'Put " (2)" and so on behind that of the new one'
 error\t'Fail'
-append\t'Add the rows to that experiment'"
+append\t'Add to that experiment'"
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -l workspace -d 'MLflow: the workspace of the copies [default: that of the source]' -r
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -l artifacts-from -d 'MLflow: locations of artifacts that begin so ...' -r
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -l artifacts-to -d '... begin so in the copies; the files are not moved' -r
@@ -153,9 +153,9 @@ complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l title-prefix -
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l on-conflict -d 'MLflow: what to do with a run, model, trace, ... whose id the target has already' -r -f -a "error\t'Fail'
 skip\t'Leave what has the same content in the experiment that is appended to'
 new\t'Give the copy a new id'"
-complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l on-name -d 'MLflow: what to do if the target has an experiment of the name already' -r -f -a "suffix\t'Put " (2)" and so on behind that of the copy'
+complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l on-name -d 'MLflow: what to do if the target has an experiment of the name already' -r -f -a "suffix\t'Put " (2)" and so on behind that of the new one'
 error\t'Fail'
-append\t'Add the rows to that experiment'"
+append\t'Add to that experiment'"
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l workspace -d 'MLflow: the workspace of the copies [default: that of the source]' -r
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l artifacts-from -d 'MLflow: locations of artifacts that begin so ...' -r
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l artifacts-to -d '... begin so in the copies; the files are not moved' -r
@@ -304,14 +304,17 @@ complete -c expmig -n "__fish_expmig_using_subcommand import" -s y -l yes -d 'Do
 complete -c expmig -n "__fish_expmig_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l kind -d 'The reader: mlflow-files, tensorboard or wandb; by default the files tell' -r
 complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l experiment-name -d 'Name the experiment so' -r
+complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l on-conflict -d 'What to do with a run whose id another run of the store has' -r -f -a "error\t'Fail'
+skip\t'Leave the run out, and count it'"
+complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l on-name -d 'What to do if the store has another experiment of the name' -r -f -a "suffix\t'Put " (2)" and so on behind that of the new one'
+error\t'Fail'
+append\t'Add to that experiment'"
 complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l user -d 'The user of runs that do not say one' -r
 complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l sidecar -d 'Write what the store has no place for to this new file, as JSON lines' -r -F
 complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l password-file -d 'The first line of this file is the password for servers' -r -F
 complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r
 complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l snapshot-dir -d 'The folder for snapshots [default: snapshots]' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l append -d 'Put runs into an experiment of the same name, if the store has one; otherwise " (2)" is put behind the name'
-complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l skip-taken -d 'Leave a run out if the store has another run of its id; otherwise that is an error'
 complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l leave-out -d 'Leave out what the store has no place for, if no file is given for it; otherwise that is an error'
 complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l with-machine -d 'Bring along the names of hosts, users and programs, and console lines'
 complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l server-view -d 'Of a TensorBoard log, bring in only the points that TensorBoard\'s server shows after a restart'
@@ -320,7 +323,7 @@ complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l dry-run -d 'S
 complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l json -d 'Print the library\'s JSON documents (docs/json-documents.md), also for errors'
 complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -s q -l quiet -d 'Print only results and errors: no progress, no warnings'
 complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -s y -l yes -d 'Do not ask before destroying something'
-complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -s h -l help -d 'Print help'
+complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c expmig -n "__fish_expmig_using_subcommand report" -s e -l experiment -d 'Of the databases without #ID only this experiment; may be given more than once' -r
 complete -c expmig -n "__fish_expmig_using_subcommand report" -s o -l output -d 'The file to write; it appears when it is complete. - for standard output' -r -F
 complete -c expmig -n "__fish_expmig_using_subcommand report" -l title -d 'What stands above the page [default: the titles of the experiments]' -r

@@ -10,6 +10,7 @@ use super::cancel::expmig_cancel;
 use super::error::expmig_error;
 use super::guard::guard;
 use super::manager::expmig_manager;
+use super::migration::{EXPMIG_CONFLICT_ERROR, EXPMIG_NAME_SUFFIX, on_conflict, on_name};
 use super::object::owned;
 use super::options::{SizedOptions, init, known_flags, read};
 use super::progress::{expmig_progress_fn, sink, token};
@@ -17,13 +18,8 @@ use super::status::expmig_status;
 use crate::database::Database;
 use crate::error::{Domain, Result};
 use crate::manager::Manager;
-use crate::readers::{BringInOptions, BringInResult, IdTaken, NameTaken, View};
+use crate::readers::{BringInOptions, BringInResult, View};
 
-/// Put runs into the experiment of the same name, if the database has one. Without this flag they get an experiment of their own, with " (2)" behind its
-/// name.
-pub const EXPMIG_BRING_IN_APPEND: u32 = 0x1;
-/// Leave a run out if the database has another run of the same id. Without this flag that is EXPMIG_ALREADY_EXISTS.
-pub const EXPMIG_BRING_IN_SKIP_TAKEN: u32 = 0x2;
 /// Leave out what the database has no place for, if no file is given for it. Without this flag that is EXPMIG_LOSSY.
 pub const EXPMIG_BRING_IN_LEAVE_OUT: u32 = 0x4;
 /// Bring along the names of hosts, users and programs, and console lines.
@@ -39,8 +35,13 @@ pub const EXPMIG_BRING_IN_ENDED: u32 = 0x20;
 pub struct expmig_bring_in_options {
     /// Size of this struct in bytes.
     pub struct_size: u32,
-    /// EXPMIG_BRING_IN_APPEND and so on, or'ed; default 0.
+    /// EXPMIG_BRING_IN_LEAVE_OUT and so on, or'ed; default 0.
     pub flags: u32,
+    /// What becomes of a run whose id another run of the database has: EXPMIG_CONFLICT_ERROR (the default), or EXPMIG_CONFLICT_SKIP, which leaves it
+    /// out and counts it. EXPMIG_CONFLICT_NEW is refused: ids are kept.
+    pub on_conflict: i32,
+    /// What becomes of the name of an experiment that another one of the database has. EXPMIG_NAME_SUFFIX (the default) and so on.
+    pub on_name: i32,
     /// The reader (docs/bring-in.md): "mlflow-files", "tensorboard", "wandb"; NULL to find out from the files.
     pub kind: *const c_char,
     /// The name of the experiment; NULL for the one that the source gives.
@@ -67,6 +68,8 @@ unsafe impl SizedOptions for expmig_bring_in_options {
         expmig_bring_in_options {
             struct_size: size_of::<expmig_bring_in_options>() as u32,
             flags: 0,
+            on_conflict: EXPMIG_CONFLICT_ERROR,
+            on_name: EXPMIG_NAME_SUFFIX,
             kind: std::ptr::null(),
             experiment: std::ptr::null(),
             user: std::ptr::null(),
@@ -82,12 +85,8 @@ unsafe impl SizedOptions for expmig_bring_in_options {
 /// # Safety
 /// `options` is NULL or initialised; its pointers are live.
 unsafe fn bring_in_options(options: *const expmig_bring_in_options) -> Result<BringInOptions> {
-    const KNOWN: u32 = EXPMIG_BRING_IN_APPEND
-        | EXPMIG_BRING_IN_SKIP_TAKEN
-        | EXPMIG_BRING_IN_LEAVE_OUT
-        | EXPMIG_BRING_IN_MACHINE
-        | EXPMIG_BRING_IN_SERVER_VIEW
-        | EXPMIG_BRING_IN_ENDED;
+    const KNOWN: u32 =
+        EXPMIG_BRING_IN_LEAVE_OUT | EXPMIG_BRING_IN_MACHINE | EXPMIG_BRING_IN_SERVER_VIEW | EXPMIG_BRING_IN_ENDED;
     let domain = Domain::ImportExport;
     // SAFETY: as the caller promises; so below.
     let options = unsafe { read(options, domain) }?;
@@ -99,8 +98,8 @@ unsafe fn bring_in_options(options: *const expmig_bring_in_options) -> Result<Br
     Ok(BringInOptions {
         kind: given(options.kind, "kind")?,
         experiment: given(options.experiment, "experiment")?,
-        name_taken: if has(EXPMIG_BRING_IN_APPEND) { NameTaken::Append } else { NameTaken::Suffix },
-        id_taken: if has(EXPMIG_BRING_IN_SKIP_TAKEN) { IdTaken::Skip } else { IdTaken::Error },
+        on_conflict: on_conflict(options.on_conflict, domain)?,
+        on_name: on_name(options.on_name, domain)?,
         user: given(options.user, "user")?,
         with_machine: has(EXPMIG_BRING_IN_MACHINE),
         sidecar: given(options.sidecar, "sidecar")?.map(PathBuf::from),

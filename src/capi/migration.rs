@@ -143,6 +143,26 @@ pub fn on_duplicate(code: i32, domain: Domain) -> Result<OnDuplicate> {
     }
 }
 
+/// What to do with a key that is taken.
+pub fn on_conflict(code: i32, domain: Domain) -> Result<OnConflict> {
+    match code {
+        EXPMIG_CONFLICT_ERROR => Ok(OnConflict::Error),
+        EXPMIG_CONFLICT_SKIP => Ok(OnConflict::Skip),
+        EXPMIG_CONFLICT_NEW => Ok(OnConflict::New),
+        other => Err(Error::argument(domain, "on_conflict", format!("{other} is not a way to treat conflicts"))),
+    }
+}
+
+/// What to do with a name that is taken.
+pub fn on_name(code: i32, domain: Domain) -> Result<OnName> {
+    match code {
+        EXPMIG_NAME_SUFFIX => Ok(OnName::Suffix),
+        EXPMIG_NAME_ERROR => Ok(OnName::Error),
+        EXPMIG_NAME_APPEND => Ok(OnName::Append),
+        other => Err(Error::argument(domain, "on_name", format!("{other} is not a way to treat names"))),
+    }
+}
+
 /// # Safety
 /// `options` is NULL or initialised; its pointers are live.
 pub(super) unsafe fn migrate_options(options: *const expmig_migrate_options) -> Result<MigrateOptions> {
@@ -161,20 +181,8 @@ pub(super) unsafe fn migrate_options(options: *const expmig_migrate_options) -> 
     let Ok(batch_size) = usize::try_from(options.batch_size) else {
         return Err(Error::argument(domain, "batch_size", "batch_size must be at least 1"));
     };
-    let on_conflict = match options.on_conflict {
-        EXPMIG_CONFLICT_ERROR => OnConflict::Error,
-        EXPMIG_CONFLICT_SKIP => OnConflict::Skip,
-        EXPMIG_CONFLICT_NEW => OnConflict::New,
-        other => {
-            return Err(Error::argument(domain, "on_conflict", format!("{other} is not a way to treat conflicts")));
-        }
-    };
-    let on_name = match options.on_name {
-        EXPMIG_NAME_SUFFIX => OnName::Suffix,
-        EXPMIG_NAME_ERROR => OnName::Error,
-        EXPMIG_NAME_APPEND => OnName::Append,
-        other => return Err(Error::argument(domain, "on_name", format!("{other} is not a way to treat names"))),
-    };
+    let on_conflict = on_conflict(options.on_conflict, domain)?;
+    let on_name = on_name(options.on_name, domain)?;
     let text = |pointer: *const c_char, name: &'static str| -> Result<Option<String>> {
         // SAFETY: as the caller promises.
         Ok(unsafe { optional_text(pointer, name, domain) }?.map(str::to_owned))

@@ -2,7 +2,7 @@
 //!
 //! Users hold a [`Database`]: the address of the data and how it may be used. Everything above this room works through a
 //! [`Connection`] and a [`Layout`], so it does not know which engine it uses; it may ask only for the [`Capabilities`] of the engine.
-//! The code for an engine is in its folder, and `drivers` is the one table that names the engines.
+//! The code for an engine is in its folder, and `drivers` is the one table that names the engines. `server` is what the engines on servers share.
 //!
 //! An engine is a folder, which has the same files for the same jobs as the others, and a line in that table:
 //!
@@ -14,11 +14,11 @@
 //! | `connection.rs` | one connection: opening it, running statements on it |
 //! | `engine.rs` | the one implementation of a [`Connection`]: [`Reads`], [`Writes`], [`Catalog`], [`Dialect`] |
 //! | `layout.rs`, `references.rs`, `triggers.rs` | the tables and columns of the database, the foreign keys to our tables, whether triggers fire |
-//! | `cell.rs`, `cursors.rs` | converting values, and reading several queries at once |
+//! | `cell.rs`, `cursors.rs` | converting values, and reading several queries at once (on servers: `server/result_sets.rs`) |
 //! | `insert.rs`, `change.rs`, `add_column.rs` | writing rows, statements that run often, adding missing columns |
 //! | `coercion.rs` | how a column converts a value; a type with rules of its own is an [`EngineType`] |
 //! | `read.rs` | SQL from callers, restricted to reading |
-//! | `waits.rs` | waiting for the locks of others |
+//! | `waits.rs` | waiting for the locks of others, where the server does not |
 //! | `failure.rs` | converts the engine's errors to ours |
 
 mod affinity;
@@ -33,7 +33,6 @@ mod drivers;
 mod file_id;
 mod foreign_key;
 mod glob;
-mod guard;
 mod handle;
 mod identity;
 mod layout;
@@ -43,7 +42,6 @@ mod mentions;
 mod missing_column;
 #[cfg(feature = "mysql")]
 mod mysql;
-mod one_file;
 mod options;
 #[cfg(feature = "postgres")]
 mod postgres;
@@ -56,7 +54,6 @@ mod secret;
 mod server;
 mod sqlite;
 mod state;
-mod still;
 mod store;
 mod transaction;
 mod transaction_size;
@@ -66,10 +63,8 @@ mod version;
 mod watched;
 mod widening;
 
-/// For the C API, which knows what goes on in the process.
 pub(crate) use descriptors::{Lent, lend};
 pub(crate) use file_id::FileId;
-pub(crate) use guard::{Held, hold};
 
 pub use affinity::{Affinity, utf16_holds};
 pub use cannot_add::cannot_add;
@@ -95,6 +90,7 @@ pub use secret::{Password, Secret};
 #[cfg(fuzzing)]
 pub(crate) use sqlite::any_damage;
 pub use sqlite::{CHANGED, Scratch, THERE, create_copy, open_copy, sqlite_version};
+pub(crate) use sqlite::{Held, hold};
 pub use state::State;
 pub use transaction::{Transaction, Watches};
 pub use transaction_size::{Planned, TransactionSize};

@@ -34,10 +34,11 @@ impl Strategy {
 /// What becomes of a row whose key, chosen by the tracker, the target has already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OnConflict {
-    /// The migration fails, and names the first few.
+    /// The call fails, and names the first few.
     #[default]
     Error,
-    /// It is left as it is there, if it has the same content and is in the experiment that is appended to; else the migration fails.
+    /// It is left as it is there, if it has the same content and is in the experiment that is appended to; else the migration fails. Of runs that are
+    /// brought in: it is left as it is there, and the run of the source is left out.
     Skip,
     /// Its copy gets a new key.
     New,
@@ -49,7 +50,7 @@ pub enum OnName {
     /// The copy gets the first free one of "name (2)" and so on.
     #[default]
     Suffix,
-    /// The migration fails.
+    /// The call fails.
     Error,
     /// The rows become that experiment's.
     Append,

@@ -44,6 +44,7 @@ pub fn bring_in_plan(target: &Database, path: &Path, options: BringInOptions) ->
 fn run(target: &Database, path: &Path, mut options: BringInOptions, planned: bool) -> Result<BringInResult> {
     let job = Job::new(Domain::ImportExport, options.progress.take(), options.cancel.take());
     job.begin("opening")?;
+    options.check()?;
     if !planned {
         target.refuse_read_only(Domain::ImportExport)?;
     }

@@ -33,5 +33,5 @@ mod writing;
 pub use account::{Account, Clock, Rules, Source, Tally};
 pub use bring_in::{bring_in, bring_in_plan};
 pub use only_new::Found;
-pub use options::{BringInOptions, IdTaken, NameTaken, View};
+pub use options::{BringInOptions, View};
 pub use result::{BringInResult, BroughtExperiment, BroughtTable};

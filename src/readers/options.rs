@@ -2,27 +2,9 @@
 
 use std::path::PathBuf;
 
+use crate::error::{Domain, Error, Result};
+use crate::migration::{OnConflict, OnName};
 use crate::progress::{CancelToken, ProgressSink};
-
-/// What to do if the target has an experiment of that name, which is another one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum NameTaken {
-    /// Put " (2)" and so on behind the name.
-    #[default]
-    Suffix,
-    /// Put the runs into the experiment that is there.
-    Append,
-}
-
-/// What to do if the target has a run of that id, which is another one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum IdTaken {
-    /// Fail; nothing is written.
-    #[default]
-    Error,
-    /// Leave the run of the source out, and count it.
-    Skip,
-}
 
 /// Which points of a TensorBoard log are brought in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,8 +23,10 @@ pub struct BringInOptions {
     pub kind: Option<String>,
     /// The name of the experiment, where the source has none of its own or another one is wanted.
     pub experiment: Option<String>,
-    pub name_taken: NameTaken,
-    pub id_taken: IdTaken,
+    /// What becomes of a run whose id another run of the target has: an error, or it is left out and counted. A new id is refused: ids are kept.
+    pub on_conflict: OnConflict,
+    /// What becomes of the name of an experiment that another one of the target has.
+    pub on_name: OnName,
     /// The user of runs that do not say one.
     pub user: Option<String>,
     /// Bring along the names of hosts, users, programs and paths, and console lines.
@@ -58,6 +42,19 @@ pub struct BringInOptions {
     pub temp_dir: Option<PathBuf>,
     pub progress: Option<ProgressSink>,
     pub cancel: Option<CancelToken>,
+}
+
+impl BringInOptions {
+    /// Fails if they ask for what is not done.
+    pub fn check(&self) -> Result<()> {
+        if self.on_conflict != OnConflict::New {
+            return Ok(());
+        }
+        let message =
+            "runs that are brought in keep their ids, so that what names them stays right: none gets a new one";
+        Err(Error::argument(Domain::ImportExport, "on_conflict", message)
+            .hint("on_conflict = skip leaves out the runs whose ids the target has"))
+    }
 }
 
 impl std::fmt::Debug for BringInOptions {

@@ -2,10 +2,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::options::{BringInOptions, IdTaken, NameTaken};
+use super::options::BringInOptions;
 use crate::database::{Connection, Layout, Next};
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::migration::next_id;
+use crate::migration::{OnConflict, OnName};
 use crate::progress::Job;
 use crate::schema::mlflow::RUN;
 use crate::schema::{Entity, Role, quote};
@@ -162,6 +163,13 @@ fn made_before(target: &dyn Connection, layout: &Layout, of: &StagedExperiment) 
 }
 
 /// The error of ids that others have.
+fn name_taken(name: &str) -> Error {
+    let message = format!("the target has another experiment {name:?}, or the source has two; nothing was changed");
+    Error::new(Status::AlreadyExists, Domain::ImportExport, message)
+        .detail("name", name)
+        .hint("give the name of the experiment, or on_name = suffix or append")
+}
+
 fn taken(ids: &[String]) -> Error {
     let message = format!("the target has other runs with {} ids of the source; nothing was changed", ids.len());
     let error = Error::new(Status::AlreadyExists, Domain::ImportExport, message)
@@ -242,7 +250,7 @@ impl Placing {
                 None => {}
             }
         }
-        if !placing.left_out.is_empty() && options.id_taken == IdTaken::Error {
+        if !placing.left_out.is_empty() && options.on_conflict == OnConflict::Error {
             return Err(taken(&placing.left_out));
         }
         let mut given = HashSet::new();
@@ -257,7 +265,7 @@ impl Placing {
                 }
                 None => made_before(target, layout, &experiment)?,
             };
-            if found.is_none() && options.name_taken == NameTaken::Append {
+            if found.is_none() && options.on_name == OnName::Append {
                 found = of_name(target, layout, &experiment.name)?;
                 let same = |placed: &&Placed| placed.source_name == experiment.name;
                 let earlier = placing.experiments.iter().find(same);
@@ -271,6 +279,9 @@ impl Placing {
                 Some((id, name)) => (id, name, true),
                 None => {
                     let name = free_name(target, layout, &experiment.name, &given)?;
+                    if name != experiment.name && options.on_name == OnName::Error {
+                        return Err(name_taken(&experiment.name));
+                    }
                     given.insert(name.clone());
                     next += 1;
                     (next - 1, name, false)

@@ -7,6 +7,7 @@ static void refused_calls_set_their_outputs(const expmig_manager *manager)
     expmig_brought *result = GARBAGE;
     CHECK(expmig_bring_in_options_init(&options, sizeof options) == EXPMIG_OK);
     CHECK(options.flags == 0 && options.kind == NULL && options.sidecar == NULL);
+    CHECK(options.on_conflict == EXPMIG_CONFLICT_ERROR && options.on_name == EXPMIG_NAME_SUFFIX);
     FAILS(EXPMIG_INVALID_ARGUMENT, expmig_bring_in(NULL, ".", &options, &result, &err));
     CHECK(result == NULL);
     FAILS(EXPMIG_INVALID_ARGUMENT, expmig_bring_in(manager, NULL, &options, &result, &err));
@@ -18,6 +19,12 @@ static void refused_calls_set_their_outputs(const expmig_manager *manager)
     options.flags = 0x40000000;
     FAILS(EXPMIG_INVALID_ARGUMENT, expmig_bring_in(manager, ".", &options, &result, &err));
     options.flags = EXPMIG_BRING_IN_LEAVE_OUT;
+    options.on_name = 9;
+    FAILS(EXPMIG_INVALID_ARGUMENT, expmig_bring_in(manager, ".", &options, &result, &err));
+    options.on_name = EXPMIG_NAME_APPEND;
+    options.on_conflict = EXPMIG_CONFLICT_NEW;
+    FAILS(EXPMIG_INVALID_ARGUMENT, expmig_bring_in(manager, ".", &options, &result, &err));
+    options.on_conflict = EXPMIG_CONFLICT_SKIP;
     options.kind = "sacred";
     FAILS(EXPMIG_INVALID_ARGUMENT, expmig_bring_in(manager, ".", &options, &result, &err));
     options.kind = "wandb";

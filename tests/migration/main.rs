@@ -3,6 +3,7 @@
 
 mod concurrency;
 mod crash_safety;
+mod digests;
 mod memory;
 mod odd_data;
 mod plan_and_compare;

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::migrate::empty;
 use crate::store::store;
 use crate::support::{Folder, crate_path, dump, execute, integer, leaves_alone, open, rows, sql, text};
-use expmig::readers::{IdTaken, NameTaken};
-use expmig::{BringInOptions, BringInResult, CancelToken, Flow, Result, Status};
+use expmig::{BringInOptions, BringInResult, CancelToken, Flow, OnConflict, OnName, Result, Status};
 use rusqlite::types::ValueRef;
 use serde_json::{Value as Json, json};
 
@@ -301,6 +300,10 @@ fn a_store_that_is_not_empty_keeps_what_it_has() {
     let (source, target) = (mlruns(&folder, "1.30.1"), store(&folder, "3.17.2"));
     let before = rows(&target, "SELECT * FROM runs ORDER BY run_uuid");
     // The store has "vision" and "abandoned", of others.
+    let refusing = BringInOptions { on_name: OnName::Error, ..leaving_out() };
+    let error = leaves_alone(&target, || bring(&source, &target, refusing)).unwrap_err();
+    assert_eq!(error.status(), Status::AlreadyExists);
+    assert!(error.hint_text().unwrap().contains("on_name"), "{}", error.to_json());
     let done = bring(&source, &target, leaving_out()).unwrap();
     let names: Vec<&str> = done.experiments.iter().map(|brought| brought.name.as_str()).collect();
     assert!(names.contains(&"vision (2)") && names.contains(&"abandoned (2)"), "{names:?}");
@@ -314,7 +317,7 @@ fn a_store_that_is_not_empty_keeps_what_it_has() {
     let other = store(&folder, "2.22.5-upgraded");
     let count = "SELECT count(*) FROM experiments";
     let experiments = integer(&other, count);
-    let options = || BringInOptions { name_taken: NameTaken::Append, ..leaving_out() };
+    let options = || BringInOptions { on_name: OnName::Append, ..leaving_out() };
     let appended = bring(&source, &other, options()).unwrap();
     assert!(appended.experiments.iter().all(|brought| brought.was_there && brought.name == brought.source_name));
     assert_eq!((integer(&other, count), appended.runs()), (experiments, (8, 8)));
@@ -332,8 +335,11 @@ fn another_run_with_the_id_is_in_the_way_or_stays() {
     let error = leaves_alone(&target, || bring(&source, &target, leaving_out())).unwrap_err();
     assert_eq!(error.status(), Status::AlreadyExists);
     assert!(error.details().iter().any(|detail| detail.key == "run_id"));
+    let new = BringInOptions { on_conflict: OnConflict::New, ..leaving_out() };
+    let refused = leaves_alone(&target, || bring(&source, &target, new)).unwrap_err();
+    assert_eq!((refused.status(), refused.details()[0].value.as_str()), (Status::InvalidArgument, "on_conflict"));
     let before = dump(&target);
-    let skipped = bring(&source, &target, BringInOptions { id_taken: IdTaken::Skip, ..leaving_out() }).unwrap();
+    let skipped = bring(&source, &target, BringInOptions { on_conflict: OnConflict::Skip, ..leaving_out() }).unwrap();
     assert_eq!((skipped.rows_new(), dump(&target)), (0, before));
     let runs = skipped.tables.iter().find(|table| table.table == "runs").unwrap();
     assert_eq!((runs.left_out, runs.found.equal, runs.read), (1, 7, 8));

@@ -46,7 +46,7 @@ class BringIn(binding.Case):
     def test_options_arrive(self):
         sidecar = self.folder / "beside.jsonl"
         manager = self.store()
-        done = manager.bring_in(READERS / "tensorboard" / "log", experiment="vision", append=True, sidecar=sidecar, view="server", ended=True, user="anna")
+        done = manager.bring_in(READERS / "tensorboard" / "log", experiment="vision", on_name="append", sidecar=sidecar, view="server", ended=True, user="anna")
         self.assertEqual([(each["name"], each["was_there"]) for each in done["experiments"]], [("vision", True)])
         with open(sidecar) as lines:
             self.assertEqual(len([json.loads(line) for line in lines]), sum(done["account"]["values"]["sidecar"].values()))

@@ -217,10 +217,10 @@ struct bring_in_options {
     /** A new file for what the database has no place for, as JSON lines. */
     std::optional<std::filesystem::path> sidecar{};
     std::optional<std::filesystem::path> temp_dir{};
-    /** Put runs into an experiment of the same name. */
-    bool append = false;
-    /** Leave out runs whose id another run has. */
-    bool skip_taken = false;
+    /** What becomes of a run whose id another run of the database has: error or skip. */
+    conflicts on_conflict = conflicts::error;
+    /** What becomes of the name of an experiment that the database has. */
+    taken_names on_name = taken_names::suffix;
     /** Leave out what the database has no place for, if no file is given for it. */
     bool leave_out = false;
     /** Bring along the names of hosts and users, and console lines. */
@@ -438,8 +438,9 @@ public:
     bring_in_arguments(const bring_in_options &from, call &call)
         : kind_(from.kind), experiment_(from.experiment), user_(from.user), sidecar_(path_of(from.sidecar)),
           temp_dir_(path_of(from.temp_dir)) {
-        options_.flags = flag(from.append, EXPMIG_BRING_IN_APPEND) | flag(from.skip_taken, EXPMIG_BRING_IN_SKIP_TAKEN) |
-                         flag(from.leave_out, EXPMIG_BRING_IN_LEAVE_OUT) |
+        options_.on_conflict = static_cast<std::int32_t>(from.on_conflict);
+        options_.on_name = static_cast<std::int32_t>(from.on_name);
+        options_.flags = flag(from.leave_out, EXPMIG_BRING_IN_LEAVE_OUT) |
                          flag(from.with_machine, EXPMIG_BRING_IN_MACHINE) |
                          flag(from.server_view, EXPMIG_BRING_IN_SERVER_VIEW) | flag(from.ended, EXPMIG_BRING_IN_ENDED);
         options_.kind = kind_.get();

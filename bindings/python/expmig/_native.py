@@ -330,8 +330,8 @@ class Manager:
             return parsed(taken(result))
 
     def bring_in(
-        self, path: str, plan: bool, job: Job, *, kind: str | None, experiment: str | None, user: str | None, sidecar: str | None, append: bool,
-        skip_taken: bool, leave_out: bool, with_machine: bool, view: str, ended: bool,
+        self, path: str, plan: bool, job: Job, *, kind: str | None, experiment: str | None, user: str | None, sidecar: str | None, on_conflict: str,
+        on_name: str, leave_out: bool, with_machine: bool, view: str, ended: bool,
     ) -> dict[str, Any]:
         given = {"experiment": experiment, "user": user}
         texts = {name: None if value is None else text(value, name) for name, value in given.items()}
@@ -339,8 +339,9 @@ class Manager:
         with self.handle as manager, Call(job) as call:
             options = call.options(
                 c.expmig_bring_in_options, **texts, sidecar=None if sidecar is None else path_text(sidecar, "sidecar"),
+                on_conflict=chosen(CONFLICTS, on_conflict, "on_conflict"), on_name=chosen(NAMES, on_name, "on_name"),
                 flags=flags(
-                    (append, c.EXPMIG_BRING_IN_APPEND), (skip_taken, c.EXPMIG_BRING_IN_SKIP_TAKEN), (leave_out, c.EXPMIG_BRING_IN_LEAVE_OUT),
+                    (leave_out, c.EXPMIG_BRING_IN_LEAVE_OUT),
                     (with_machine, c.EXPMIG_BRING_IN_MACHINE), (chosen(VIEWS, view, "view") == 1, c.EXPMIG_BRING_IN_SERVER_VIEW),
                     (ended, c.EXPMIG_BRING_IN_ENDED),
                 ),

@@ -443,8 +443,8 @@ class DataMigrationManager:
         kind: Optional[str] = None,
         *,
         experiment: Optional[str] = None,
-        append: bool = False,
-        skip_taken: bool = False,
+        on_conflict: str = "error",
+        on_name: str = "suffix",
         user: Optional[str] = None,
         sidecar: Optional[Path] = None,
         leave_out: bool = False,
@@ -460,13 +460,13 @@ class DataMigrationManager:
         new is written.
 
         ``kind``: the reader, "mlflow-files", "tensorboard" or "wandb"; by default the files tell. ``experiment``: the name of the experiment.
-        ``append``: put runs into an experiment of that name that is there; else " (2)" is put behind it. ``skip_taken``: leave a run out whose id
-        another run has; else that is an error. ``user``: of runs that do not say one. ``sidecar``: a new file of JSON lines for what has no place
-        in the store. ``leave_out``: leave that out instead; with neither it is an error. ``with_machine``: bring along names of hosts and users, and
-        console lines. ``view="server"``: of a TensorBoard log only what its server would show after a restart. ``ended``: take runs for ended of
-        which the source does not say it. Raises ImportExportError; then nothing was changed."""
-        return self._bring_in(False, path, progress_callback, cancel, progress, kind=kind, experiment=experiment, append=append, skip_taken=skip_taken, user=user,
-                              sidecar=sidecar, leave_out=leave_out, with_machine=with_machine, view=view, ended=ended)
+        ``on_conflict``: a run whose id another run of the store has is an "error", or left out ("skip"). ``on_name``: if the store has another
+        experiment of the name, " (2)" is put behind it ("suffix"), or the call raises an "error", or the runs go into that one ("append").
+        ``user``: of runs that do not say one. ``sidecar``: a new file of JSON lines for what has no place in the store. ``leave_out``: leave that
+        out instead; with neither it is an error. ``with_machine``: bring along names of hosts and users, and console lines. ``view="server"``: of a
+        TensorBoard log only what its server would show after a restart. ``ended``: take runs for ended of which the source does not say it. Raises ImportExportError; then nothing was changed."""
+        return self._bring_in(False, path, progress_callback, cancel, progress, kind=kind, experiment=experiment, on_conflict=on_conflict, on_name=on_name,
+                              user=user, sidecar=sidecar, leave_out=leave_out, with_machine=with_machine, view=view, ended=ended)
 
     def bring_in_plan(
         self,
@@ -474,8 +474,8 @@ class DataMigrationManager:
         kind: Optional[str] = None,
         *,
         experiment: Optional[str] = None,
-        append: bool = False,
-        skip_taken: bool = False,
+        on_conflict: str = "error",
+        on_name: str = "suffix",
         user: Optional[str] = None,
         with_machine: bool = False,
         view: str = "all",
@@ -485,8 +485,8 @@ class DataMigrationManager:
         progress: bool = False,
     ) -> Dict[str, Any]:
         """What bring_in would do. Writes nothing; what has no place is counted."""
-        return self._bring_in(True, path, progress_callback, cancel, progress, kind=kind, experiment=experiment, append=append, skip_taken=skip_taken, user=user,
-                              sidecar=None, leave_out=True, with_machine=with_machine, view=view, ended=ended)
+        return self._bring_in(True, path, progress_callback, cancel, progress, kind=kind, experiment=experiment, on_conflict=on_conflict, on_name=on_name,
+                              user=user, sidecar=None, leave_out=True, with_machine=with_machine, view=view, ended=ended)
 
     # What several of them need
 

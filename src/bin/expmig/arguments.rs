@@ -403,12 +403,12 @@ pub struct BringIn {
     /// Name the experiment so
     #[arg(long, value_name = "NAME")]
     pub experiment_name: Option<String>,
-    /// Put runs into an experiment of the same name, if the store has one; otherwise " (2)" is put behind the name
-    #[arg(long)]
-    pub append: bool,
-    /// Leave a run out if the store has another run of its id; otherwise that is an error
-    #[arg(long)]
-    pub skip_taken: bool,
+    /// What to do with a run whose id another run of the store has
+    #[arg(long, value_name = "WHAT", default_value = "error")]
+    pub on_conflict: RunConflict,
+    /// What to do if the store has another experiment of the name
+    #[arg(long, value_name = "WHAT", default_value = "suffix")]
+    pub on_name: NameTaken,
     /// The user of runs that do not say one
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
@@ -506,13 +506,31 @@ impl From<Conflict> for OnConflict {
     }
 }
 
+/// Of runs that are brought in, which keep their ids.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum RunConflict {
+    /// Fail
+    Error,
+    /// Leave the run out, and count it
+    Skip,
+}
+
+impl From<RunConflict> for OnConflict {
+    fn from(name: RunConflict) -> OnConflict {
+        match name {
+            RunConflict::Error => OnConflict::Error,
+            RunConflict::Skip => OnConflict::Skip,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum NameTaken {
-    /// Put " (2)" and so on behind that of the copy
+    /// Put " (2)" and so on behind that of the new one
     Suffix,
     /// Fail
     Error,
-    /// Add the rows to that experiment
+    /// Add to that experiment
     Append,
 }
 

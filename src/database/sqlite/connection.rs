@@ -10,11 +10,11 @@ use rusqlite::OpenFlags;
 
 use super::cell::{Cell, from_sqlite};
 use super::failure::{locked, may_be_of_a_rule, missing_name, of_rule, translate};
+use super::one_file::{OneFile, replaced};
+use super::process_guard;
 use super::read_guard::{self, ReadGuard};
 use super::waits::Waits;
 use crate::database::connection::Reads;
-use crate::database::guard;
-use crate::database::one_file::{OneFile, replaced};
 use crate::database::watched::Watched;
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::process::Process;
@@ -54,7 +54,7 @@ pub struct SqliteConnection {
     pub(super) reads: Option<Arc<ReadGuard>>,
     pub(super) probe: RefCell<Option<rusqlite::Connection>>,
     /// Dropped after `inner`, being declared after it.
-    registration: guard::Registration,
+    registration: process_guard::Registration,
 }
 
 impl SqliteConnection {
@@ -78,8 +78,8 @@ impl SqliteConnection {
         let name = if access == Access::Immutable { immutable(path) } else { path.to_owned() };
         let watched = Arc::new(Watched::new(job));
         let handler = Arc::clone(&watched);
-        let way = if access == Access::Immutable { guard::Use::Immutable } else { guard::Use::Shared };
-        let (inner, registration) = guard::open(path, check, way, || {
+        let way = if access == Access::Immutable { process_guard::Use::Immutable } else { process_guard::Use::Shared };
+        let (inner, registration) = process_guard::open(path, check, way, || {
             let mut inner = rusqlite::Connection::open_with_flags(&name, flags).map_err(wrap)?;
             let_tick(&mut inner, handler).map_err(wrap)?;
             Ok(inner)
@@ -118,7 +118,7 @@ impl SqliteConnection {
         let waits = Waits { path, busy_timeout, watched: watching, process, file, read_limit: None };
         let_tick(&mut inner, watched).map_err(|error| waits.wrap(error))?;
         let (immutable, recovers, reads, probe) = (false, false, None, RefCell::new(None));
-        let registration = guard::Registration::of_none();
+        let registration = process_guard::Registration::of_none();
         let mut connection = SqliteConnection { inner, waits, immutable, recovers, reads, probe, registration };
         connection.configure(false)?;
         Ok(connection)

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::ErrorCode;
 
-use crate::database::one_file::replaced;
+use super::one_file::replaced;
 use crate::error::{Domain, Error, Status};
 use crate::files::out_of_descriptors;
 use crate::spill::temporary;

@@ -12,6 +12,7 @@ use super::connection::{Access, SqliteConnection};
 use super::copy::{self, in_wal_mode};
 use super::copy_file::open_immutable;
 use super::failure::needs_recovery;
+use super::one_file::OneFile;
 use super::path_check::check_path;
 use super::private_copy::{Spare, free_bytes, is_needed, size_of};
 use super::state::{Copying, SqliteState};
@@ -22,7 +23,6 @@ use crate::database::connection::{Catalog, Connection, Copied, Reading, Reads, W
 use crate::database::creating::has_no_experiment;
 use crate::database::file_id::file_id;
 use crate::database::identity::Identity;
-use crate::database::one_file::OneFile;
 use crate::database::options::OpenOptions;
 use crate::database::read::{EachRow, QueryRow};
 use crate::database::rows::Next;

@@ -14,8 +14,8 @@ use rustix::fs::Access;
 
 use super::failure::translate;
 use super::private_copy::{free_bytes, no_room};
-use crate::database::guard;
-use crate::database::still::{Still, TICK, beside};
+use super::process_guard;
+use super::still::{Still, TICK, beside};
 use crate::error::{Domain, Error, Result, Status};
 use crate::files::{NewFile, hidden_name, remove};
 
@@ -57,7 +57,7 @@ fn ways_out(path: &Path) -> String {
 fn is_in_wal_mode(path: &Path) -> bool {
     let (offset, versions) = LOG_VERSIONS;
     let mut found = [0; 2];
-    !guard::is_open_here(path)
+    !process_guard::is_open_here(path)
         && File::open(path).is_ok_and(|file| file.read_exact_at(&mut found, offset).is_ok())
         && found == versions
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::failure::translate;
-use crate::database::one_file::OneFile;
+use super::one_file::OneFile;
 use crate::database::watched::Watched;
 use crate::error::{Domain, Error, Result, Status};
 use crate::process::Process;

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::connection::{Access, SqliteConnection};
-use crate::database::guard;
-use crate::database::one_file::OneFile;
-use crate::database::still::beside;
+use super::one_file::OneFile;
+use super::process_guard;
+use super::still::beside;
 use crate::database::transaction::Transaction;
 use crate::error::Result;
 
@@ -21,7 +21,7 @@ pub fn remembering<T>(path: &Path, file: Option<&OneFile>, open: impl FnOnce() -
         && log.exists()
         && let Some(file) = file
     {
-        guard::note_log(file.id(), true);
+        process_guard::note_log(file.id(), true);
     }
     opened
 }
@@ -29,7 +29,7 @@ pub fn remembering<T>(path: &Path, file: Option<&OneFile>, open: impl FnOnce() -
 /// Removes what was made, if nobody has the database open and nobody has written anything into the log. Called when a handle has closed
 /// its connections. `check` looks for another copy of SQLite in this process first.
 pub fn tidy(path: &Path, file: &OneFile, check: bool) {
-    if !guard::made_log(file.id()) || file.check().is_err() {
+    if !process_guard::made_log(file.id()) || file.check().is_err() {
         return;
     }
     let log = beside(path, "-wal");
@@ -44,6 +44,6 @@ pub fn tidy(path: &Path, file: &OneFile, check: bool) {
         let _stay = close();
     }
     if !log.exists() {
-        guard::note_log(file.id(), false);
+        process_guard::note_log(file.id(), false);
     }
 }

@@ -1,7 +1,7 @@
 //! The command `bring-in`.
 
 use expmig::BringInOptions;
-use expmig::readers::{IdTaken, NameTaken, Tally, View};
+use expmig::readers::{Tally, View};
 
 use crate::arguments::BringIn;
 use crate::failure::Outcome;
@@ -13,8 +13,8 @@ pub fn bring_in(session: &Session, arguments: &BringIn) -> Outcome<()> {
     let options = BringInOptions {
         kind: arguments.kind.clone(),
         experiment: arguments.experiment_name.clone(),
-        name_taken: if arguments.append { NameTaken::Append } else { NameTaken::Suffix },
-        id_taken: if arguments.skip_taken { IdTaken::Skip } else { IdTaken::Error },
+        on_conflict: arguments.on_conflict.into(),
+        on_name: arguments.on_name.into(),
         user: arguments.user.clone(),
         with_machine: arguments.with_machine,
         sidecar: arguments.sidecar.clone(),

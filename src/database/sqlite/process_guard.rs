@@ -13,8 +13,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use super::descriptors;
-use super::file_id::{FileId, file_id};
+use crate::database::descriptors;
+use crate::database::file_id::{FileId, file_id};
 use crate::error::{Domain, Error, Result, Status};
 use crate::process::{Process, WAYS_OUT};
 

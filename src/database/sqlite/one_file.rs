@@ -8,8 +8,8 @@ use std::fs::Metadata;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::file_id::{FileId, id_of};
 use super::still::Still;
+use crate::database::file_id::{FileId, id_of};
 use crate::error::{Domain, Error, Result, Status};
 
 /// The file that a path named when it was opened.
