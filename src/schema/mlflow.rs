@@ -1,7 +1,7 @@
 //! The family of MLflow's tracking store, heads 1.20 to 3.17.2: experiments, runs, logged models, datasets, traces, and what ties them.
 //!
 //! Source of the facts: stores that MLflow 1.20.2 to 3.17.2 wrote. This folder is the one place that knows their tables and columns:
-//! [`tables`] has them, [`entities`] the kinds of rows with keys, [`rules`] what values mean, [`heads`] the versions. Which of
+//! `tables` has them, `entities` the kinds of rows with keys, `rules` what values mean, `heads` the versions. Which of
 //! these a store has is asked of the store, table by table and column by column: the head says neither who wrote the rows, nor, after
 //! an upgrade that was cut off, what is there. The model registry, jobs, gateways and users are none of an experiment's, and stand in no
 //! list here: they are extra tables, which are left alone.
