@@ -6,11 +6,13 @@
 SQLite -> PostgreSQL is beside psql's \\copy of ready-made files into the same empty tables, with keys and constraints, in one transaction, and
 beside pgloader if its command is given. PostgreSQL -> SQLite is beside our own migration from SQLite to SQLite, which reads, writes and proves
 the same. All of one experiment, alone in its database, with half of the N metrics. Rounds are interleaved; the medians of wall times and of the
-ratios within a round; the peak memory of our process.
+ratios within a round, the same of processor time (of the client and of all the server's processes together: on a busy machine that tells more),
+and of the client's and the server's part of it; the peak memory of our process.
 """
 import argparse
 import os
 import pathlib
+import resource
 import shutil
 import socket
 import statistics
@@ -66,6 +68,21 @@ class Server:
         file.write_text(text)
         return timed(self.client("-f", file))[0]
 
+    def processor(self):
+        """The seconds of processor time that the server's processes have used, those that have ended too."""
+        ticks = os.sysconf("SC_CLK_TCK")
+        spent = 0
+        for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rsplit(")", 1)[1].split()
+            except OSError:
+                continue
+            if int(stat.parent.name) == self.process.pid:
+                spent += sum(map(int, fields[11:15]))
+            elif int(fields[1]) == self.process.pid:
+                spent += sum(map(int, fields[11:13]))
+        return spent / ticks
+
     def url(self, schema):
         return f"postgresql://postgres@/postgres?host={self.folder}&port={self.port}&schema={schema}"
 
@@ -108,21 +125,34 @@ class Bench:
         self.server.sql(f"SET client_min_messages = error; DROP SCHEMA IF EXISTS {schema} CASCADE")
         self.server.sql("CHECKPOINT")
 
-    def complete(self, schema, seconds):
+    def complete(self, schema, spent):
         if (found := self.count(schema)) != self.rows:
             sys.exit(f"{schema} has {found} rows, not {self.rows}")
-        return seconds
+        return spent
+
+    def spent(self, act):
+        """Wall seconds, and the seconds of processor time of the client and of the server."""
+        def client():
+            usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+            return usage.ru_utime + usage.ru_stime
+        before = client(), self.server.processor()
+        wall = act()
+        # The server learns of the client's end a moment later.
+        time.sleep(0.3)
+        return wall, client() - before[0], self.server.processor() - before[1]
 
     def ours(self, source, target):
-        seconds, mib = peak([*self.job, str(source), "1", "--target", str(target)])
-        self.memory = max(self.memory, mib)
-        return seconds
+        def act():
+            seconds, mib = peak([*self.job, str(source), "1", "--target", str(target)])
+            self.memory = max(self.memory, mib)
+            return seconds
+        return self.spent(act)
 
     def copy(self):
         self.empty("loaded")
         self.server.script(self.ddl)
         load = "".join(f"\\copy loaded.\"{table}\" FROM '{self.files / table}'\n" for table in self.tables)
-        return self.complete("loaded", self.server.script(f"BEGIN;\n{load}COMMIT;\n"))
+        return self.complete("loaded", self.spent(lambda: self.server.script(f"BEGIN;\n{load}COMMIT;\n")))
 
     def to_server(self):
         self.empty("ours")
@@ -140,7 +170,7 @@ class Bench:
         self.server.sql("DROP SCHEMA public CASCADE")
         self.server.sql("CREATE SCHEMA public")
         target = f"postgresql://postgres@unix:{self.server.folder}:{self.server.port}/postgres"
-        return self.complete("public", timed([self.pgloader, "--quiet", f"sqlite://{self.source}", target])[0])
+        return self.complete("public", self.spent(lambda: timed([self.pgloader, "--quiet", f"sqlite://{self.source}", target])[0]))
 
 
 def main():
@@ -182,11 +212,16 @@ def run(options, bench):
     for name, ours, other, target in lines:
         if not times[other]:
             continue
-        ratios = [here / there for here, there in zip(times[ours], times[other])]
-        ratio = statistics.median(ratios)
-        here, there = statistics.median(times[ours]), statistics.median(times[other])
-        verdict = "met" if ratio <= target else "NOT MET"
-        print(f"{name:<46} {here:7.2f} {there:8.2f} {ratio:6.2f}  ({min(ratios):.2f}..{max(ratios):.2f})   target {target:.2f}  {verdict}")
+        def line(name, of, verdict=""):
+            ratios = [of(here) / max(of(there), 0.01) for here, there in zip(times[ours], times[other])]
+            ratio = statistics.median(ratios)
+            here, there = statistics.median(map(of, times[ours])), statistics.median(map(of, times[other]))
+            said = verdict and f"   target {target:.2f}  {'met' if ratio <= target else verdict}"
+            print(f"{name:<46} {here:7.2f} {there:8.2f} {ratio:6.2f}  ({min(ratios):.2f}..{max(ratios):.2f}){said}")
+        line(name, lambda spent: spent[0], "NOT MET")
+        line("  processor time", lambda spent: spent[1] + spent[2])
+        line("    the client's", lambda spent: spent[1])
+        line("    the server's", lambda spent: spent[2])
     verdict = "met" if bench.memory <= TARGETS["memory"] else "NOT MET"
     print(f"{'peak memory, MiB':<46} {bench.memory:7.0f}   target {TARGETS['memory']}  {verdict}")
 

@@ -8,6 +8,7 @@ mod chain;
 mod entering;
 mod faults;
 mod hidden;
+mod pairs;
 mod standing;
 mod tls;
 mod types;
