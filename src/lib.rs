@@ -73,10 +73,11 @@ pub use database::{Database, Next, OpenOptions, Password, QueryRow, Secret};
 pub use digest::OnDuplicate;
 pub use error::{Domain, Error, Result, Status};
 pub use exchange::{ExportOptions, ExportResult, ImportOptions, ImportResult};
+pub use hierarchy::{OnConflict, OnName, TextKeyOptions};
 pub use manager::{
     FileOptions, JobOptions, LogLevel, Manager, ManagerOptions, RestoreOptions, Settings, SnapshotOptions,
 };
-pub use migration::{MigrateOptions, MigrationResult, OnConflict, OnName, Strategy, TextKeyOptions};
+pub use migration::{MigrateOptions, MigrationResult, Strategy};
 pub use progress::{CancelToken, Flow, Progress};
 pub use readers::{BringInOptions, BringInResult};
 pub use report::{ReportOptions, ReportResult, ReportedExperiment};

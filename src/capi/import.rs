@@ -17,6 +17,7 @@ use super::status::expmig_status;
 use super::text::give;
 use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::{ImportOptions, ImportResult};
+use crate::hierarchy::TextKeyOptions;
 
 /// Give every row the id that it has in the document. Fails with EXPMIG_ALREADY_EXISTS if one of these ids is taken.
 pub const EXPMIG_IMPORT_PRESERVE_IDS: u32 = 0x1;
@@ -110,6 +111,8 @@ pub(super) unsafe fn import_options(options: *const expmig_import_options) -> Re
         add_columns: options.flags & EXPMIG_IMPORT_ADD_COLUMNS != 0,
         allow_lossy: options.flags & EXPMIG_IMPORT_ALLOW_LOSSY != 0,
         allow_unlinked: options.flags & EXPMIG_IMPORT_ALLOW_UNLINKED != 0,
+        text_keys: TextKeyOptions::default(),
+        target_experiment: None,
         max_value_bytes,
         progress: sink(options.progress_fn, options.progress_user_data),
         cancel: unsafe { token(options.cancel) },

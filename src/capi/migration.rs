@@ -17,7 +17,8 @@ use super::status::expmig_status;
 use super::text::{c_string, give, owned_c_string};
 use crate::digest::OnDuplicate;
 use crate::error::{Domain, Error, Result, Status};
-use crate::migration::{MigrateOptions, MigrationResult, OnConflict, OnName, Strategy, TextKeyOptions};
+use crate::hierarchy::{OnConflict, OnName, TextKeyOptions};
+use crate::migration::{MigrateOptions, MigrationResult, Strategy};
 
 /// Source and copy must have the same digest; unsound rows (docs/validation.md) stop the migration; odd values are copied with a
 /// warning. The default.

@@ -14,7 +14,7 @@ mod sum;
 mod table_totals;
 
 pub use conversion::Conversion;
-pub use encode::{Stored, encode_apart, encode_value};
+pub use encode::{Stored, encode_apart, encode_bytes, encode_value};
 pub use equal_experiments::{OnDuplicate, equal_experiment, experiments_with_row};
 pub use experiment::{
     ALGORITHM, ALGORITHM_WITH_LINKS, Digester, Ended, ExperimentDigest, NodeDigests, digest, digest_as, digest_nodes,
@@ -22,8 +22,7 @@ pub use experiment::{
 };
 pub use extra_links::Bare;
 pub use named::{
-    ALGORITHM_NAMED, NamedDigest, NamedDigester, NamedTable, digest_changed, digest_named, digested, in_base64,
-    replace, root_row, whole,
+    NamedDigest, NamedDigester, NamedTable, digest_changed, digest_named, digested, in_base64, replace, root_row, whole,
 };
 pub use sum::{Hash, Sum, hex, parse_hex};
 pub use table_totals::{TableTotals, grown_by};

@@ -16,9 +16,6 @@ use crate::progress::Job;
 use crate::schema::{ByEntity, Column, Entity, Family, Meaning, Place, Role, quote};
 use crate::values::{Value, ValueRef};
 
-/// The definition and its version, which is also a prefix of what is hashed.
-pub const ALGORITHM_NAMED: &str = "expmig.digest.mlflow/1";
-
 /// Stands for a value that names a row of the experiment.
 const LINK: u8 = 7;
 /// Stands in a text for the key of what its row hangs on.
@@ -89,6 +86,13 @@ impl<'l> NamedTable<'l> {
         plain.map(|(column, ..)| column.name).collect()
     }
 
+    /// Whether the digest of a row, and which row it hangs on, tell every cell of it.
+    pub fn tells_all(&self) -> bool {
+        let Place::Below(owner) = self.table.schema.place else { return false };
+        let told = |column: &Column, part: &Part| *part == Part::Content || column.role == Role::Parent(owner);
+        self.aside.is_none() && self.known.iter().all(|(column, part, at)| at.is_none() || told(column, part))
+    }
+
     /// What a column has in a row in which the columns of the table begin at `first`.
     fn value<'r>(&self, name: &str, row: &'r dyn Row, first: usize) -> Result<ValueRef<'r>> {
         match self.table.position(name) {
@@ -136,9 +140,9 @@ pub struct NamedDigest {
 }
 
 /// The digest of everything, of those of the experiment's own row and of the rest.
-pub fn whole(row: &Hash, body: &Hash) -> Hash {
+pub fn whole(family: &Family, row: &Hash, body: &Hash) -> Hash {
     let mut bytes = Vec::new();
-    encode_bytes(ALGORITHM_NAMED.as_bytes(), &mut bytes);
+    encode_bytes(family.digest.unwrap_or_default().as_bytes(), &mut bytes);
     bytes.extend_from_slice(row);
     bytes.extend_from_slice(body);
     *blake3::hash(&bytes).as_bytes()
@@ -195,20 +199,23 @@ impl<'r> NamedDigester<'r> {
         NamedDigester { rows, root: None, own: Sum::default(), nodes, ties: Vec::new(), buffer: Vec::new() }
     }
 
-    /// A row in which the columns of the table begin at `first`; with these values in place of its own.
+    /// A row in which the columns of the table begin at `first`; with these values in place of its own. Answers the digest of the row by itself.
     pub fn row(
         &mut self,
         table: &NamedTable<'_>,
         (named, row, first): (Named, &dyn Row, usize),
         instead: &[(&'static str, Value)],
-    ) -> Result<()> {
+    ) -> Result<Hash> {
         if table.is_aside(row, first)? {
-            return Ok(());
+            return Ok(Hash::default());
         }
         let from = self.ties.len();
         self.buffer.clear();
         encode_bytes(table.table.schema.name.as_bytes(), &mut self.buffer);
         for (index, (column, part, at)) in table.known.iter().enumerate() {
+            if *part == Part::Nothing {
+                continue;
+            }
             let value = match at {
                 Some(at) => row.value(first + at)?,
                 None => absent(table, column),
@@ -253,7 +260,7 @@ impl<'r> NamedDigester<'r> {
             (_, Entity::ROOT) => self.own.add(&hash),
             (_, entity) => self.change(entity, named.at, |node| node.below.add(&hash)),
         }
-        Ok(())
+        Ok(hash)
     }
 
     fn change(&mut self, entity: Entity, at: usize, change: impl FnOnce(&mut Node)) {
@@ -286,7 +293,7 @@ impl<'r> NamedDigester<'r> {
         }
         let body = *blake3::hash(&body.encoded()).as_bytes();
         let own_rows = ByEntity::of(rows.family, |entity| nodes.get(entity).iter().map(|node| node.row).collect());
-        Ok(NamedDigest { experiment: whole(&row, &body), body, row, nodes: whole_nodes, rows: own_rows })
+        Ok(NamedDigest { experiment: whole(rows.family, &row, &body), body, row, nodes: whole_nodes, rows: own_rows })
     }
 }
 

@@ -11,4 +11,5 @@ mod value;
 
 pub(crate) use export::{CallbackSink, FileSink, Output, Sink, WriteSink, export};
 pub use export::{ExportOptions, ExportResult};
+pub(crate) use import::stage;
 pub use import::{ImportOptions, ImportResult, import, read_file};

@@ -13,6 +13,11 @@ pub const FORMAT: &str = "format";
 pub const METADATA: &str = "metadata";
 pub const EXTRA_COLUMNS: &str = "extra_columns";
 pub const LINK_EXTRA_COLUMNS: &str = "link_extra_columns";
+/// Of a document whose tables stand one after the other: the version of the schema, how many rows will come, the tables, and of one of them its columns.
+pub const VERSION: &str = "version";
+pub const ROWS: &str = "rows";
+pub const TABLES: &str = "tables";
+pub const COLUMNS: &str = "columns";
 /// Of an extra column in the head: the table whose ids it has.
 pub const REFERENCES: &str = "references";
 

@@ -52,6 +52,13 @@ pub struct NamedRows {
     pub astray: Vec<Astray>,
 }
 
+/// The tables whose rows are of experiments: those of the hierarchy, what hangs on it, and those that say again what these say.
+pub fn of_experiments(layout: &Layout) -> impl Iterator<Item = &TableLayout> {
+    let takes_part =
+        |table: &&TableLayout| matches!(table.schema.place, Place::Node(_) | Place::Below(_) | Place::Derived(_));
+    layout.tables.iter().filter(takes_part)
+}
+
 /// The condition under which a row, called `alias`, is of the experiment ?1; `None` where the database lacks a table for that.
 fn condition(layout: &Layout, entity: Entity, alias: &str, depth: usize) -> Result<Option<String>> {
     let Some(table) = entity_table(layout, entity) else { return Ok(None) };
@@ -231,12 +238,17 @@ impl NamedRows {
     pub fn derived(&self, connection: &dyn Connection, layout: &Layout) -> Result<u64> {
         let mut total = 0;
         for table in layout.tables.iter().filter(|table| matches!(table.schema.place, Place::Derived(_))) {
-            let Some(condition) = NamedRows::of_table(layout, table)? else { continue };
-            let sql = format!("SELECT count(*) FROM {} AS t WHERE {condition}", quote(&table.name));
-            let rows = connection.query_integer(&sql, &[Value::Integer(self.experiment)])?;
-            total += rows.and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0);
+            total += self.derived_of(connection, layout, table)?;
         }
         Ok(total)
+    }
+
+    /// How many of them one table has.
+    pub fn derived_of(&self, connection: &dyn Connection, layout: &Layout, table: &TableLayout) -> Result<u64> {
+        let Some(condition) = NamedRows::of_table(layout, table)? else { return Ok(0) };
+        let sql = format!("SELECT count(*) FROM {} AS t WHERE {condition}", quote(&table.name));
+        let rows = connection.query_integer(&sql, &[Value::Integer(self.experiment)])?;
+        Ok(rows.and_then(|rows| u64::try_from(rows).ok()).unwrap_or(0))
     }
 
     /// The keys of an entity's rows.

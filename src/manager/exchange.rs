@@ -3,14 +3,16 @@
 use std::borrow::Borrow;
 use std::io::{Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::{LogLevel, Manager};
-use crate::database::Database;
+use crate::database::{Database, Losses};
 use crate::error::{Domain, Error, Result};
 use crate::exchange::{
     self, CallbackSink, ExportOptions, ExportResult, FileSink, ImportOptions, ImportResult, Sink, WriteSink,
 };
-use crate::progress::Flow;
+use crate::migration::{self, ManagerServices, MigrateOptions};
+use crate::progress::{Flow, Job};
 
 /// Options of a new file.
 #[derive(Clone, Copy, Debug)]
@@ -84,10 +86,56 @@ impl<D: Borrow<Database>> Manager<D> {
         String::from_utf8(bytes).map_err(|_| Error::internal(Domain::ImportExport, "the document is not UTF-8"))
     }
 
+    /// Imports a document whose rows are put together in a scratch database, from which they are copied as any experiment is.
+    fn import_staged(&self, document: &mut dyn Read, mut options: ImportOptions) -> Result<ImportResult> {
+        let job = Job::new(Domain::ImportExport, options.progress.take(), options.cancel.take());
+        let staged = exchange::stage(self.database(), document, &options, &job)?;
+        let copying = MigrateOptions {
+            target_experiment: options.target_experiment,
+            on_duplicate: options.on_duplicate,
+            text_keys: options.text_keys.clone(),
+            ..MigrateOptions::default()
+        };
+        let mut none = |_: &Arc<Job>| Err(Error::internal(Domain::ImportExport, "an import takes no snapshot"));
+        let helpers = ManagerServices {
+            checks: &mut self.run_checks(),
+            transformations: &self.settings.transformations,
+            snapshot: &mut none,
+        };
+        let ends = (staged.database()?, Some(self.database()));
+        let copied = migration::migrate_in(ends, staged.experiment, &copying, helpers, &job)
+            .map_err(|error| error.in_domain(Domain::ImportExport))?;
+        let mut warnings = staged.warnings;
+        warnings.extend(copied.warnings);
+        let digest = copied.target_digest.or(copied.source_digest).or(staged.document_digest).unwrap_or_default();
+        Ok(ImportResult {
+            document_experiment_id: staged.experiment,
+            experiment_id: copied.new_experiment_id,
+            skipped: copied.skipped,
+            preserved_ids: false,
+            items_processed: copied.items_processed,
+            tables: copied.tables.iter().map(|table| (table.table, table.copied)).collect(),
+            unlinked_metrics: 0,
+            id_map: None,
+            keys: copied.id_map.keys,
+            source_database: staged.source_database,
+            document_digest: staged.document_digest,
+            digest,
+            digest_algorithm: copied.digest_algorithm,
+            added_columns: Vec::new(),
+            lossy: Losses::default(),
+            warnings,
+            duration: job.elapsed(),
+        })
+    }
+
     /// Imports the experiment of a document (docs/export-format.md), in one transaction.
     pub fn import_experiment(&self, document: &mut dyn Read, options: ImportOptions) -> Result<ImportResult> {
         self.log(LogLevel::Info, &|| "importing an experiment".to_owned());
-        let result = exchange::import(self.database(), document, options);
+        let result = match self.database().family().document.flat {
+            Some(_) => self.import_staged(document, options),
+            None => exchange::import(self.database(), document, options),
+        };
         if let Ok(done) = &result {
             for warning in &done.warnings {
                 self.log(LogLevel::Warning, &|| warning.clone());

@@ -6,6 +6,9 @@
 //! In order: `endpoints` is source and target; `prepare` finds and checks the rows to copy, `preflight` finds what the target cannot hold
 //! (`leaving_links` the links that would lead nowhere there),
 //! `duplicates` finds equal experiments in the target; `copy` writes; `prove` reads the copy back; `run` puts it together.
+//!
+//! Of families whose keys are texts that the tracker chose the same in the files `named_*`: `ends`, `known` (what is refused before anything is written),
+//! `place` (where the copy goes), `conflicts`, `ids`, `keys` and `map` (what becomes of keys), `copy`, `cells` (the proof), `plan`; `named` puts it together.
 
 mod compare;
 mod compare_named;
@@ -17,11 +20,16 @@ mod endpoints;
 mod leaving_links;
 mod migration_plan;
 mod named;
+mod named_cells;
 mod named_conflicts;
 mod named_copy;
+mod named_ends;
 mod named_ids;
 mod named_keys;
+mod named_known;
 mod named_map;
+mod named_place;
+mod named_plan;
 mod named_target;
 mod options;
 mod plan;
@@ -37,9 +45,10 @@ pub use comparison::{Compared, Comparison, Difference, RowKey, RowKeys, Shown};
 pub use migration_plan::{
     ExtraColumn, FilledColumn, MigrationPlan, OddValues, PlannedDuplicate, PlannedTable, Stopping,
 };
+pub use named::migrate_in;
 pub use named_copy::mismatch;
 pub use named_target::next_id;
-pub use options::{ManagerServices, MigrateOptions, OnConflict, OnName, Strategy, TextKeyOptions};
+pub use options::{ManagerServices, MigrateOptions, Strategy};
 
 pub use plan::plan;
 pub use result::{MigrationResult, TableCount};

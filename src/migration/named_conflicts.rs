@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use super::named_copy::{Destination, Ends, Found, copied, source_cells};
+use super::named_cells::{Found, source_cells};
+use super::named_ends::{Destination, Ends};
 use super::named_ids::{KeyMaker, NewKeys};
 use super::named_map::{Changes, RowMap};
 use super::named_target::Taken;
-use super::options::OnConflict;
 use crate::database::TableLayout;
 use crate::error::{Domain, Error, NAMED, Result, Status};
-use crate::hierarchy::{Named, NamedRows};
+use crate::hierarchy::{Named, NamedRows, OnConflict, of_experiments};
 use crate::progress::Job;
 use crate::schema::{Entity, Role, quote};
 use crate::values::{Value, ValueRef};
@@ -99,7 +99,7 @@ fn natural(
     (keys, alike): (&mut NewKeys, &mut Vec<(Named, Named)>),
     job: &Job,
 ) -> Result<()> {
-    for table in copied(ends.from) {
+    for table in of_experiments(ends.from) {
         let (Some(entity), Some(there)) = (table.schema.entity(), ends.to.table(table.schema.name)) else { continue };
         let (here_key, there_key) = (natural_key(table), natural_key(there));
         if here_key.is_empty() || here_key.len() != there_key.len() {

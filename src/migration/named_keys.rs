@@ -3,11 +3,11 @@
 
 use std::collections::HashMap;
 
-use super::named_copy::{Ends, copied};
+use super::named_ends::Ends;
 use super::preflight::Preflight;
 use crate::database::{Connection, Loss, TableLayout};
 use crate::error::Result;
-use crate::hierarchy::{Named, NamedRows};
+use crate::hierarchy::{Named, NamedRows, of_experiments};
 use crate::progress::Job;
 use crate::schema::{Column, Kind, Role, quote};
 use crate::values::{Value, ValueRef};
@@ -56,7 +56,7 @@ impl Asked<'_> {
 
 /// Notes the keys that would be in each other's way in the target.
 pub fn find_folded(ends: &Ends<'_>, rows: &NamedRows, job: &Job, fit: &mut Preflight) -> Result<()> {
-    for table in copied(ends.from) {
+    for table in of_experiments(ends.from) {
         let (Some(column), Some(there)) = (telling(table), ends.to.table(table.schema.name)) else { continue };
         let (name, key) = (quote(&there.name), there.quoted(column.name));
         // What the query is of has the collation of the column.

@@ -10,8 +10,6 @@ use crate::values::{Value, ValueRef};
 
 /// Keys that are looked up with one statement.
 const AT_ONCE: usize = 200;
-/// The column with the part of a store that an experiment is in.
-pub const WORKSPACE: &str = "workspace";
 /// So many numbers are tried behind a name.
 const NUMBERS: u32 = 10_000;
 
@@ -57,8 +55,9 @@ pub fn named(target: &dyn Connection, layout: &Layout, (name, workspace): (&Valu
     let (of_table, id) = (quote(&table.name), table.id());
     let mut sql = format!("SELECT {id} FROM {of_table} WHERE {title} = ?1");
     let mut params = vec![name.clone()];
-    if table.position(WORKSPACE).is_some() && *workspace != Value::Null {
-        sql.push_str(&format!(" AND {} = ?2", table.quoted(WORKSPACE)));
+    let division = layout.family.division.as_ref().filter(|division| table.position(division.column).is_some());
+    if let Some(division) = division.filter(|_| *workspace != Value::Null) {
+        sql.push_str(&format!(" AND {} = ?2", table.quoted(division.column)));
         params.push(workspace.clone());
     }
     target.query_integer(&sql, &params)
@@ -254,12 +253,12 @@ pub fn with_values(
 
 /// Fails if the target has workspaces, and none of this name.
 pub fn check_workspace(target: &dyn Connection, layout: &Layout, workspace: &Value) -> Result<()> {
-    const TABLE: &str = "workspaces";
-    let Value::Text(name) = workspace else { return Ok(()) };
-    if !layout.extra_tables.iter().any(|table| table == TABLE) {
+    let (Value::Text(name), Some(division)) = (workspace, &layout.family.division) else { return Ok(()) };
+    if !layout.extra_tables.iter().any(|table| table == division.table) {
         return Ok(());
     }
-    let sql = format!("SELECT count(*) FROM {} WHERE name = ?1", quote(TABLE));
+    let (table, key) = (quote(division.table), quote(division.key));
+    let sql = format!("SELECT count(*) FROM {table} WHERE {key} = ?1");
     if target.query_integer(&sql, std::slice::from_ref(workspace))? != Some(0) {
         return Ok(());
     }

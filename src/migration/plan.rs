@@ -10,7 +10,7 @@ use super::endpoints::Endpoints;
 use super::migration_plan::{
     ExtraColumn, FilledColumn, MigrationPlan, OddValues, PlannedDuplicate, PlannedTable, Stopping,
 };
-use super::named::plan_named;
+use super::named_plan::plan_named;
 use super::options::{MigrateOptions, Strategy};
 use super::prepare::Prepared;
 use super::run::{algorithm, left_behind, warnings};
@@ -51,7 +51,7 @@ pub fn plan(
         return plan_named((source, target), experiment, options, checks, row_bytes);
     }
     options.check()?;
-    options.refuse_text_keys(source.family().tracker)?;
+    options.text_keys.refuse(source.family().tracker, Domain::Migration)?;
     let transformation = options.transformation(transformations)?;
     let job = Job::new(Domain::Migration, options.progress.take(), options.cancel.take());
     let target_database = target.unwrap_or(source);

@@ -36,7 +36,7 @@ pub fn migrate(
         return migrate_named(source, target, experiment, options, helpers);
     }
     options.check()?;
-    options.refuse_text_keys(source.family().tracker)?;
+    options.text_keys.refuse(source.family().tracker, Domain::Migration)?;
     let transformation = options.transformation(helpers.transformations)?;
     let job = Job::new(Domain::Migration, options.progress.take(), options.cancel.take());
     let target_database = target.unwrap_or(source);

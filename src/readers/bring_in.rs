@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::account::Account;
 use super::formats::find;
-use super::only_new::{Found, compare, load, written};
+use super::only_new::{Found, compare, load};
 use super::options::BringInOptions;
 use super::placing::Placing;
 use super::reader::Reader;
@@ -16,6 +16,7 @@ use super::sink::{POINTS, Sink};
 use super::writing::{Cells, find_losses, judge, prove, read_cells, write};
 use crate::database::{Connection, Database, Layout, Reading, Scratch, Transaction, Version, Watches};
 use crate::error::{Domain, Error, Result, Status};
+use crate::hierarchy::of_experiments;
 use crate::progress::Job;
 use crate::schema::{Call, quote};
 
@@ -100,7 +101,7 @@ fn read_all(
     writing.commit()?;
     drop(watches);
     let mut rows = BTreeMap::new();
-    for table in written(staged) {
+    for table in of_experiments(staged) {
         let count = staging.query_integer(&format!("SELECT count(*) FROM {}", quote(&table.name)), &[])?;
         rows.insert(table.schema.name, count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0));
     }
@@ -141,7 +142,7 @@ fn plan(
     let prepared = prepare((staging, staged), (connection, &layout), options, job)?;
     let (losses, _) = find_losses((staging, staged), (connection, &layout), job)?;
     let mut new = Vec::new();
-    for table in written(staged) {
+    for table in of_experiments(staged) {
         let count = staging.query_integer(&format!("SELECT count(*) FROM {}", quote(&table.name)), &[])?;
         new.push((table.schema.name, count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0)));
     }
@@ -199,7 +200,7 @@ fn into_target(
         )
         .hint("repeat the call when its upgrade is done"));
     }
-    for table in written(&layout) {
+    for table in of_experiments(&layout) {
         if writer.has_triggers(table)? {
             let message = format!("{} of the target has triggers; nothing was changed", table.name);
             return Err(Error::new(Status::Unsupported, Domain::ImportExport, message)

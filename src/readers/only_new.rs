@@ -8,7 +8,7 @@ use super::placing::{Placed, owned};
 use crate::database::{CHANGED, Chunk, Connection, Layout, Next, THERE, TableLayout};
 use crate::digest::NamedTable;
 use crate::error::Result;
-use crate::hierarchy::NamedRows;
+use crate::hierarchy::{NamedRows, of_experiments};
 use crate::progress::Job;
 use crate::schema::mlflow::RUN;
 use crate::schema::{Place, quote};
@@ -23,13 +23,6 @@ pub struct Found {
     pub changed: u64,
     /// The target has something else in their place, which stays.
     pub kept: u64,
-}
-
-/// The tables that take part, in the order in which they are written.
-pub fn written(layout: &Layout) -> impl Iterator<Item = &TableLayout> {
-    let takes_part =
-        |table: &&TableLayout| matches!(table.schema.place, Place::Node(_) | Place::Below(_) | Place::Derived(_));
-    layout.tables.iter().filter(takes_part)
 }
 
 /// Where a row of the target may be replaced, as SQL about the new row `n` and the row that is there, `t`; `None` for nowhere.
@@ -71,7 +64,7 @@ pub fn load(
             continue;
         }
         let rows = NamedRows::read(target, layout, placed.id, job)?;
-        for here in written(staged) {
+        for here in of_experiments(staged) {
             let Some(table) = layout.table(here.schema.name) else { continue };
             if here.schema.place == Place::Node(crate::schema::Entity::ROOT) {
                 continue;
@@ -119,7 +112,7 @@ pub fn compare(staging: &dyn Connection, layout: &Layout) -> Result<Vec<(&'stati
     let mut found = Vec::new();
     // Runs come last: whether one has ended decides about what hangs on it.
     let (runs, others): (Vec<&TableLayout>, Vec<&TableLayout>) =
-        written(layout).partition(|table| table.schema.name == "runs");
+        of_experiments(layout).partition(|table| table.schema.name == "runs");
     for table in others.into_iter().chain(runs) {
         if table.schema.place != Place::Node(crate::schema::Entity::ROOT) {
             found.push((table.schema.name, compare_table(staging, table)?));
@@ -170,7 +163,7 @@ pub fn replace(
     (target, layout): (&dyn Connection, &Layout),
     each: Replaced<'_>,
 ) -> Result<()> {
-    for here in written(staged).filter(|table| may_change(table.schema.name).is_some()) {
+    for here in of_experiments(staged).filter(|table| may_change(table.schema.name).is_some()) {
         let Some(table) = layout.table(here.schema.name) else { continue };
         let names: Vec<&str> = here.columns.iter().map(|column| column.name.as_str()).collect();
         let is_key = |name: &str| here.schema.primary_key.contains(&name);

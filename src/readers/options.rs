@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use crate::error::{Domain, Error, Result};
-use crate::migration::{OnConflict, OnName};
+use crate::hierarchy::{OnConflict, OnName};
 use crate::progress::{CancelToken, ProgressSink};
 
 /// Which points of a TensorBoard log are brought in.

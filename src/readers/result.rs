@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use super::account::Account;
 use super::only_new::Found;
 use crate::database::Losses;
-use crate::digest::ALGORITHM_NAMED;
+use crate::schema::MLFLOW;
 
 /// One experiment of the source, and the one of the target that its runs are in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +106,7 @@ impl BringInResult {
             "account": self.account.to_json(),
             "without_place": self.without_place,
             "lossy": self.lossy.to_json(),
-            "digest_algorithm": ALGORITHM_NAMED,
+            "digest_algorithm": MLFLOW.digest,
             "warnings": self.warnings,
             "duration_ns": u64::try_from(self.duration.as_nanos()).unwrap_or(u64::MAX),
         })

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::only_new::{replace, written};
+use super::only_new::replace;
 use super::placing::Placed;
 use crate::database::{Chunk, ColumnLayout, Connection, Layout, Loss, Losses, Next, TableLayout};
 use crate::digest::{Conversion, NamedDigester, NamedTable, Sum, encode_value, hex};
 use crate::error::{Domain, Error, NAMED, Result, Status};
-use crate::hierarchy::NamedRows;
+use crate::hierarchy::{NamedRows, of_experiments};
 use crate::migration::mismatch;
 use crate::progress::Job;
 use crate::schema::{Place, quote};
@@ -37,7 +37,7 @@ pub fn find_losses(
     job: &Job,
 ) -> Result<(Losses, u64)> {
     let (mut losses, mut refused) = (Losses::default(), 0);
-    for here in written(staged) {
+    for here in of_experiments(staged) {
         let Some(table) = layout.table(here.schema.name) else { continue };
         let find = |name: &str| table.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name));
         let doubted: Vec<(&ColumnLayout, &ColumnLayout)> = here
@@ -114,7 +114,7 @@ pub fn read_cells(
         }
         let rows = NamedRows::read(target, layout, placed.id, job)?;
         let mut digester = NamedDigester::new(&rows);
-        for table in written(layout) {
+        for table in of_experiments(layout) {
             let plan = NamedTable::new(layout.family, table);
             let here = staged.table(table.schema.name);
             let columns: Vec<(usize, &ColumnLayout)> = here.map_or_else(Vec::new, |here| {
@@ -150,7 +150,7 @@ pub fn write(
 ) -> Result<Vec<(&'static str, u64)>> {
     let mut buffer = Vec::new();
     let mut inserted = Vec::new();
-    for here in written(staged) {
+    for here in of_experiments(staged) {
         let Some(table) = layout.table(here.schema.name) else { continue };
         let names = names(here);
         let columns: Vec<String> = names.iter().map(|name| quote(name)).collect();

@@ -52,6 +52,7 @@ pub static EXPERIMENT_MANAGER: Family = Family {
     tables: TABLES,
     rules: &[],
     document: Document {
+        flat: None,
         tables: &[
             ("EXPERIMENT", "experiment"),
             ("TRIAL", "trials"),
@@ -80,6 +81,8 @@ pub static EXPERIMENT_MANAGER: Family = Family {
         update: "update_time",
         identity: &["id", "title", "start_time"],
     },
+    division: None,
+    digest: None,
     metrics: None,
     lacks: &[Call::BringIn],
 };

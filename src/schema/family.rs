@@ -45,6 +45,8 @@ pub struct Rule {
 /// The names that stand in documents, where they are not those of the schema.
 #[derive(Debug)]
 pub struct Document {
+    /// The name and version of the format in which the tables stand one after the other; `None` for objects within objects, as below.
+    pub flat: Option<&'static str>,
     /// The key under which the objects of a table stand; those of a link have that of what it links.
     pub tables: &'static [(&'static str, &'static str)],
     /// Columns whose key is not their name.
@@ -111,6 +113,16 @@ impl Call {
     }
 }
 
+/// Parts of a database in which names are unique, each for itself.
+#[derive(Debug)]
+pub struct Division {
+    /// The column of the root that names the part.
+    pub column: &'static str,
+    /// The table that has all parts, where there are some, and its key.
+    pub table: &'static str,
+    pub key: &'static str,
+}
+
 /// A family of schemas.
 #[derive(Debug)]
 pub struct Family {
@@ -133,6 +145,10 @@ pub struct Family {
     /// The page that says what works on such databases.
     pub page: &'static str,
     pub listing: Listing,
+    /// The parts that such databases can be divided into.
+    pub division: Option<Division>,
+    /// The definition of the digest and its version, where keys are texts.
+    pub digest: Option<&'static str>,
     /// The table whose rows are metrics, where they hang on runs and are not linked.
     pub metrics: Option<&'static str>,
     /// What cannot be done with such databases.
@@ -397,11 +413,13 @@ mod tests {
             ),
         ],
         rules: &[Rule { table: "points", column: "value", meaning: Meaning::NanIn("is_nan") }],
-        document: Document { tables: &[], columns: &[], children: &[] },
+        document: Document { flat: None, tables: &[], columns: &[], children: &[] },
         marker: None,
         maker: None,
         page: "",
         listing: Listing { title: "space_id", description: None, start: "space_id", update: "space_id", identity: &[] },
+        division: None,
+        digest: Some("other"),
         metrics: Some("points"),
         lacks: &[],
     };

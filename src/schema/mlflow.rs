@@ -17,7 +17,7 @@ use rules::RULES;
 use tables::TABLES;
 
 use super::entity::{EntityData, Key, Keys, Level};
-use super::family::{Call, Document, Family, Listing, Marker};
+use super::family::{Call, Division, Document, Family, Listing, Marker};
 
 const fn entity(noun: &'static str, nouns: &'static str, level: Level, key: Key, keys: Keys) -> EntityData {
     EntityData { noun, nouns, level, key, keys, checking: "validating", leads_out: "which is none of the experiment's" }
@@ -45,7 +45,7 @@ pub static MLFLOW: Family = Family {
     ],
     tables: TABLES,
     rules: RULES,
-    document: Document { tables: &[], columns: &[], children: &[] },
+    document: Document { flat: Some("expmig.mlflow/1"), tables: &[], columns: &[], children: &[] },
     marker: Some(Marker { table: "alembic_version", column: "version_num", known: HEADS }),
     maker: Some("mlflow db upgrade URL"),
     page: "docs/mlflow.md",
@@ -56,6 +56,8 @@ pub static MLFLOW: Family = Family {
         update: "last_update_time",
         identity: &["experiment_id", "name", "creation_time"],
     },
+    division: Some(Division { column: "workspace", table: "workspaces", key: "name" }),
+    digest: Some("expmig.digest.mlflow/1"),
     metrics: Some("metrics"),
-    lacks: &[Call::Export, Call::Import, Call::Transform, Call::Widen, Call::SnapshotOnServer],
+    lacks: &[Call::Transform, Call::Widen, Call::SnapshotOnServer],
 };

@@ -4,6 +4,7 @@ mod columns;
 mod conflicts;
 mod crash;
 mod digest;
+mod documents;
 mod migrate;
 mod mlruns;
 mod other_trackers;

@@ -116,6 +116,23 @@ fn every_experiment_arrives_whole_and_the_source_stays_as_it_is() {
     }
 }
 
+/// MLflow 3.5.1 writes experiment 0 into logged_model_metrics, whatever experiment the model is of.
+#[test]
+fn metrics_of_a_model_go_with_it_and_name_its_experiment_in_the_copy() {
+    let wrong = "SELECT count(*) FROM logged_model_metrics AS m JOIN logged_models AS l ON l.model_id = m.model_id
+                 WHERE m.experiment_id <> l.experiment_id";
+    let all = "SELECT count(*) FROM logged_model_metrics";
+    let folder = Folder::new();
+    let (source, target) = (store(&folder, "3.5.1-upgraded"), empty(&folder));
+    assert_eq!((integer(&source, wrong), integer(&source, all)), (2, 2));
+    // The experiment that the rows name has none of them.
+    migrate(&source, 0, &target, MigrateOptions::default()).unwrap();
+    assert_eq!(integer(&target, all), 0);
+    let done = migrate(&source, 1, &target, MigrateOptions::default()).unwrap();
+    assert_eq!((integer(&target, wrong), integer(&target, all)), (0, 2));
+    assert_eq!(digest(&target, done.new_experiment_id), digest(&source, 1));
+}
+
 #[test]
 fn stores_of_several_people_are_merged_and_a_second_time_nothing_is_written() {
     let folder = Folder::new();

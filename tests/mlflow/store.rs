@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use crate::support::{Folder, crate_path, dump, execute, integer, leaves_alone, open, schema, url, with};
 use expmig::snapshot::Ownership;
 use expmig::{
-    Database, Domain, Error, ExportOptions, ImportOptions, JobOptions, Manager, ManagerOptions, MetricSelection,
-    OpenOptions, RestoreOptions, SnapshotOptions, Status, Strategy, TransformOptions,
+    Database, Domain, Error, JobOptions, Manager, ManagerOptions, MetricSelection, OpenOptions, RestoreOptions,
+    SnapshotOptions, Status, Strategy, TransformOptions,
 };
 use rusqlite::MAIN_DB;
 
@@ -191,10 +191,6 @@ fn what_cannot_be_done_with_a_store_is_refused_and_says_so() {
         let transformed = manager.transform_metrics(&selection, rules, TransformOptions::default());
         unsupported(transformed.unwrap_err(), Domain::Transformation);
         unsupported(manager.widen_schema(false, JobOptions::default()).unwrap_err(), Domain::Database);
-        let export = manager.export_to_string(1, ExportOptions::default());
-        unsupported(export.unwrap_err(), Domain::ImportExport);
-        let import = manager.import_from_string(b"{}", ImportOptions::default());
-        unsupported(import.unwrap_err(), Domain::ImportExport);
         // Of another family: the message says which command makes a store.
         let migrated = manager.migrate_experiment(1, Some(&target), with(Strategy::Balanced)).unwrap_err();
         assert!(migrated.hint_text().unwrap().contains("mlflow db upgrade"), "{migrated:?}");

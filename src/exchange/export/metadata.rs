@@ -5,7 +5,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::options::ExportOptions;
 use crate::database::{Database, TableLayout};
-use crate::digest::{ALGORITHM, ExperimentDigest, hex};
+use crate::digest::{Hash, hex};
 use crate::exchange::names::{FORMAT_JSON, FORMAT_NAME, FORMAT_VERSION, REFERENCES};
 use crate::hierarchy::OutsideReference;
 use crate::schema::family_of;
@@ -43,13 +43,22 @@ type OfColumns<'s> = &'s [(&'static str, String, u64)];
 /// Rows that are in the document; rows that are not, and links, computed values and those that are not told whole; and what hangs on the experiment beside.
 type Said<'s> = (&'s TableRows, &'s TableRows, [OfColumns<'s>; 3], &'s [OutsideReference]);
 
+/// What is said of the digest.
+pub struct Digested<'d> {
+    /// The definition that it follows.
+    pub algorithm: &'static str,
+    pub digest: Option<&'d Hash>,
+    /// The document has everything of the experiment.
+    pub complete: bool,
+}
+
 /// What stands last.
 pub fn metadata(
     database: &Database,
     generation: u8,
     options: &ExportOptions,
     (counts, left_out, of_columns, behind): Said<'_>,
-    digest: Option<&ExperimentDigest>,
+    digested: Digested<'_>,
 ) -> Json {
     let mut missing = object(left_out);
     missing.extend(behind.iter().map(|behind| (behind.table.clone(), Json::from(behind.rows))));
@@ -63,12 +72,12 @@ pub fn metadata(
         "format": FORMAT_JSON,
         "format_version": FORMAT_VERSION,
         "generation": generation,
-        "complete": digest.is_some(),
+        "complete": digested.complete,
         "left_out": missing,
         "counts": object(counts),
         "digest": {
-            "algorithm": digest.map_or(ALGORITHM, ExperimentDigest::algorithm),
-            "value": digest.map(|digest| hex(&digest.experiment)),
+            "algorithm": digested.algorithm,
+            "value": digested.digest.map(hex),
         },
         "expmig_version": env!("CARGO_PKG_VERSION"),
     })

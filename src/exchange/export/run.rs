@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use super::metadata::{TableRows, head, metadata};
+use super::metadata::{Digested, TableRows, head, metadata};
+use super::named::export_named;
 use super::nesting::Tree;
 use super::options::ExportOptions;
 use super::order::NodeOrder;
 use super::output::Output;
+use super::result::ExportResult;
 use super::sink::Sink;
 use super::stream::Stream;
-use crate::database::{ColumnLayout, Connection, Cursor, Database, Layout, Reading, TableLayout, Unsteady, Watches};
-use crate::digest::{Digester, Ended, ExperimentDigest, Hash};
+use crate::database::{ColumnLayout, Connection, Cursor, Database, Layout, Reading, TableLayout, Watches};
+use crate::digest::{ALGORITHM, Digester, Ended, ExperimentDigest};
 use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::names::{FORMAT, METADATA};
 use crate::hierarchy::{
@@ -21,29 +23,6 @@ use crate::schema::Call;
 use crate::schema::experiment_manager::{ARTIFACT, METRIC};
 use crate::schema::{Entity, Place, Table};
 
-/// The result of an export.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ExportResult {
-    /// The size of the document.
-    pub bytes: u64,
-    /// Rows per table that are in the document.
-    pub counts: TableRows,
-    /// Rows per table that are not in it, because they are unsound, or because a link that they must have leads out of the experiment.
-    pub left_out: TableRows,
-    /// Rows of other tables that refer to the experiment.
-    pub behind: Vec<OutsideReference>,
-    /// Links of extra columns that lead out of the document and are NULL in it: table, column, and how many.
-    pub cut_links: Vec<(&'static str, String, u64)>,
-    /// Generated columns, whose values are not in the document: table, column, and how many rows.
-    pub computed: Vec<(&'static str, String, u64)>,
-    /// Values of which the document has only the text, because the column holds more than that text: table, column, and how many.
-    pub untold: Vec<(&'static str, String, u64)>,
-    /// The digest in the document; `None` if it does not have everything of the experiment.
-    pub digest: Option<Hash>,
-    /// Tables that others could change while they were read.
-    pub unsteady: Vec<Unsteady>,
-}
-
 /// Writes the document of an experiment, of one consistent state.
 pub fn export(
     database: &Database,
@@ -52,6 +31,9 @@ pub fn export(
     sink: &mut dyn Sink,
 ) -> Result<ExportResult> {
     options.check()?;
+    if database.family().document.flat.is_some() {
+        return export_named(database, experiment, options, sink);
+    }
     let job = Job::new(Domain::ImportExport, options.progress.take(), options.cancel.take());
     job.begin("opening")?;
     let state = database.state(Reading::Beside, &job)?;
@@ -93,7 +75,12 @@ pub fn export(
     let mut computed = computed(&layout, &selection);
     computed.retain(|(name, ..)| whole.family.table(name).is_some_and(is_included));
     let said = (&counts, &left_out, [cut_links.as_slice(), computed.as_slice(), untold.as_slice()], behind.as_slice());
-    output.value(&metadata(database, whole.generation(), &options, said, digest.as_ref()))?;
+    let digested = Digested {
+        algorithm: digest.as_ref().map_or(ALGORITHM, ExperimentDigest::algorithm),
+        digest: digest.as_ref().map(|digest| &digest.experiment),
+        complete: digest.is_some(),
+    };
+    output.value(&metadata(database, whole.generation(), &options, said, digested))?;
     output.close(b'}');
     let bytes = output.end()?;
     drop(watches);

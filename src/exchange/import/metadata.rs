@@ -186,16 +186,17 @@ fn counts(reader: &mut Reader<'_>, family: &Family) -> Result<Vec<(&'static str,
     Ok(counts)
 }
 
-fn digest(reader: &mut Reader<'_>) -> Result<(Option<Hash>, Option<&'static str>)> {
+fn digest(reader: &mut Reader<'_>, family: &Family) -> Result<(Option<Hash>, Option<&'static str>)> {
     let (mut digest, mut algorithm) = (None, None);
     let mut members = reader.begin_object()?;
     while let Some(at) = reader.next_member(&mut members, &["algorithm", "value"])? {
         if at == 0 {
             let found = reader.short_string()?;
-            algorithm = [ALGORITHM, ALGORITHM_WITH_LINKS].into_iter().find(|known| *known == found);
+            let known = family.digest.map_or([ALGORITHM, ALGORITHM_WITH_LINKS], |named| [named; 2]);
+            algorithm = known.into_iter().find(|known| *known == found);
             if algorithm.is_none() {
-                let shown = ValueRef::Text(found.as_bytes()).describe();
-                return Err(reader.error(Status::Unsupported, format!("{ALGORITHM:?} is expected here, not {shown}")));
+                let (shown, wanted) = (ValueRef::Text(found.as_bytes()).describe(), known.first().unwrap_or(&""));
+                return Err(reader.error(Status::Unsupported, format!("{wanted:?} is expected here, not {shown}")));
             }
         } else if !reader.take_null()? {
             let text = reader.short_string()?;
@@ -242,7 +243,7 @@ pub fn read_metadata(reader: &mut Reader<'_>, family: &Family) -> Result<Metadat
             "complete" => metadata.complete = Some(reader.boolean()?),
             "left_out" => (metadata.left_out, metadata.columns, metadata.behind) = left_out(reader, family)?,
             "counts" => metadata.counts = Some(counts(reader, family)?),
-            "digest" => (metadata.digest, metadata.algorithm) = digest(reader)?,
+            "digest" => (metadata.digest, metadata.algorithm) = digest(reader, family)?,
             _ => {
                 reader.short_string()?;
             }

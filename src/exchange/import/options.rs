@@ -1,7 +1,8 @@
 //! The options of an import.
 
 use crate::digest::OnDuplicate;
-use crate::error::{Domain, Error, Result};
+use crate::error::{Domain, Error, Result, Status};
+use crate::hierarchy::TextKeyOptions;
 use crate::progress::{CancelToken, ProgressSink};
 
 /// What a caller can ask of an import.
@@ -21,6 +22,10 @@ pub struct ImportOptions {
     /// Import what a document of the older command-line tool has. Such a document does not say what its metrics belong to, so they are
     /// linked to nothing. By default it is refused.
     pub allow_unlinked: bool,
+    /// For a store whose tracker chooses the keys.
+    pub text_keys: TextKeyOptions,
+    /// The same: append to this experiment instead of making one.
+    pub target_experiment: Option<i64>,
     /// The maximum number of bytes of a single value, as it is written in the document. More than 0.
     pub max_value_bytes: usize,
     pub progress: Option<ProgressSink>,
@@ -36,6 +41,8 @@ impl Default for ImportOptions {
             add_columns: false,
             allow_lossy: false,
             allow_unlinked: false,
+            text_keys: TextKeyOptions::default(),
+            target_experiment: None,
             max_value_bytes: 64 << 20,
             progress: None,
             cancel: None,
@@ -61,5 +68,16 @@ impl ImportOptions {
                 .hint("leave it at its default of 64 MiB"));
         }
         Ok(())
+    }
+
+    /// Fails where an experiment to append to was given for a database of a family that cannot do that.
+    pub fn refuse_target(&self, tracker: &str) -> Result<()> {
+        if self.target_experiment.is_none() {
+            return Ok(());
+        }
+        let message = format!("a document cannot be appended to an experiment of {tracker}");
+        Err(Error::new(Status::Unsupported, Domain::ImportExport, message)
+            .detail("parameter", "target_experiment_id")
+            .hint("import it, and migrate the experiment into the other one"))
     }
 }

@@ -3,7 +3,7 @@
 use super::metadata::Metadata;
 use super::target::Target;
 use super::walk::Walked;
-use crate::digest::{ExperimentDigest, digest, hex};
+use crate::digest::{ExperimentDigest, Hash, digest, hex};
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::hierarchy::{Block, Blocks, Scope, Selection, Visitor, find_dangling};
 use crate::progress::Job;
@@ -13,6 +13,12 @@ use crate::validation::{Quality, Report};
 use crate::values::one_line;
 
 impl Walked {
+    /// Fails unless there are as many rows of each table as the document says.
+    pub fn check_counts(&self) -> Result<()> {
+        let read = |name: &str| self.rows.iter().find(|(table, _)| *table == name).map_or(0, |(_, rows)| *rows);
+        check_counts(self.metadata.counts.as_deref(), read)
+    }
+
     /// First new ids and how many follow each, in the order of their appearance; nothing of the kind if ids were preserved.
     pub fn blocks(&self, entity: Entity) -> Vec<Block> {
         let ids = self.ids.iter().flatten().find(|ids| ids.entity() == entity);
@@ -21,9 +27,8 @@ impl Walked {
 }
 
 /// Fails unless there are as many rows of each table as the document says.
-pub fn check_counts(walked: &Walked) -> Result<()> {
-    let Some(counts) = &walked.metadata.counts else { return Ok(()) };
-    let read = |name: &str| walked.rows.iter().find(|(table, _)| *table == name).map_or(0, |(_, rows)| *rows);
+pub fn check_counts(counts: Option<&[(&'static str, u64)]>, read: impl Fn(&str) -> u64) -> Result<()> {
+    let Some(counts) = counts else { return Ok(()) };
     let wrong: Vec<_> = counts.iter().filter(|(table, rows)| read(table) != *rows).collect();
     if wrong.is_empty() {
         return Ok(());
@@ -93,20 +98,25 @@ pub fn prove(
         }));
     }
     match expected {
-        Some(expected) if expected != found.experiment => Err(Error::new(
-            Status::Mismatch,
-            Domain::ImportExport,
-            "the imported experiment is not the one that was exported; nothing was changed",
-        )
-        .detail("json_path", "$.metadata.digest.value")
-        .detail("expected_digest", hex(&expected))
-        .detail("digest", hex(&found.experiment))
-        .hint(
-            "the document was changed after it was exported (take the digest out of its metadata if that is meant), or something \
-             else writes into the target's tables, a trigger for instance",
-        )),
+        Some(expected) if expected != found.experiment => Err(other_digest(&expected, &found.experiment)),
         _ => Ok((found, quality.map(|quality| quality.report(walked.experiment)))),
     }
+}
+
+/// The error of an experiment that is not the one of which the document has the digest.
+pub fn other_digest(expected: &Hash, found: &Hash) -> Error {
+    Error::new(
+        Status::Mismatch,
+        Domain::ImportExport,
+        "the imported experiment is not the one that was exported; nothing was changed",
+    )
+    .detail("json_path", "$.metadata.digest.value")
+    .detail("expected_digest", hex(expected))
+    .detail("digest", hex(found))
+    .hint(
+        "the document was changed after it was exported (take the digest out of its metadata if that is meant), or something \
+         else writes into the target's tables, a trigger for instance",
+    )
 }
 
 /// What the document leaves open.

@@ -27,6 +27,8 @@ pub struct ImportResult {
     /// in the document. There is more than one block only if another client of a server took ids in between. `None` if ids were preserved
     /// or nothing was written.
     pub id_map: Option<[Vec<(i64, u64)>; 4]>,
+    /// Where the tracker chooses the keys: old and new keys by table, of the rows that got a new one.
+    pub keys: Vec<(&'static str, Vec<(String, String)>)>,
     /// The file that the document says it was exported from.
     pub source_database: Option<String>,
     /// The digest in the document.
@@ -59,7 +61,9 @@ impl ImportResult {
         };
         let added: Json =
             self.added_columns.iter().map(|(table, column)| json!({"table": table, "column": column})).collect();
-        json!({
+        let keys: serde_json::Map<String, Json> =
+            self.keys.iter().map(|(table, pairs)| ((*table).to_owned(), json!(pairs))).collect();
+        let mut result = json!({
             "schema": "expmig.import/1",
             "document_experiment_id": self.document_experiment_id,
             "experiment_id": self.experiment_id,
@@ -84,6 +88,10 @@ impl ImportResult {
             "lossy": self.lossy.to_json(),
             "warnings": self.warnings,
             "duration_ns": u64::try_from(self.duration.as_nanos()).unwrap_or(u64::MAX),
-        })
+        });
+        if let Some(result) = result.as_object_mut().filter(|_| !keys.is_empty()) {
+            result.insert("keys".to_owned(), Json::Object(keys));
+        }
+        result
     }
 }

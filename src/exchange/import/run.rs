@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::dangling_links::cut_links;
 use super::options::ImportOptions;
-use super::prove::{check_counts, doubts, prove};
+use super::prove::{doubts, prove};
 use super::reader::Reader;
 use super::result::ImportResult;
 use super::target::{May, Target};
@@ -26,6 +26,8 @@ use crate::validation::{Issue, IssueKind, Report, Severity};
 /// Imports the experiment of a document.
 pub fn import(database: &Database, document: &mut dyn Read, mut options: ImportOptions) -> Result<ImportResult> {
     options.check()?;
+    options.text_keys.refuse(database.family().tracker, Domain::ImportExport)?;
+    options.refuse_target(database.family().tracker)?;
     database.refuse_read_only(Domain::ImportExport)?;
     let job = Job::new(Domain::ImportExport, options.progress.take(), options.cancel.take());
     job.begin("opening")?;
@@ -43,7 +45,7 @@ pub fn import(database: &Database, document: &mut dyn Read, mut options: ImportO
     let checks = connection.suspend_foreign_keys()?;
     let mut walked = Walk::new(reader, &mut target, &options, &job)?.read()?;
     if may.lose && !walked.apart && walked.taken.as_ref().is_none_or(|taken| taken.count == 0) {
-        check_counts(&walked)?;
+        walked.check_counts()?;
         cut_links(&mut target, &mut walked, &job)?;
     }
     let result = judge((&target, checks), walked, &options, &job)?;
@@ -72,7 +74,7 @@ fn judge(
         return Ok(existing);
     }
     if walked.left_out.is_empty() {
-        check_counts(&walked)?;
+        walked.check_counts()?;
     }
     let mut notes = Vec::new();
     doubts(&walked.metadata, &mut notes);
@@ -133,6 +135,7 @@ fn judge(
         items_processed: walked.rows.iter().map(|(_, rows)| rows).sum(),
         tables: walked.rows,
         id_map: (!options.preserve_ids).then_some(blocks),
+        keys: Vec::new(),
         source_database: walked.metadata.source_database,
         document_digest: walked.metadata.digest,
         digest: found.experiment,
@@ -175,7 +178,7 @@ fn refuse_taken(
     let Some(taken) = walked.taken.as_ref().filter(|taken| taken.count > 0) else { return Ok(None) };
     // A call that is repeated finds the ids taken by what it imported before.
     if walked.apart {
-        check_counts(walked)?;
+        walked.check_counts()?;
         job.begin("verifying the import")?;
         walked.check_unlinked(connection, layout)?;
         let (found, _) = prove((target, false), walked, false, job)?;
@@ -209,6 +212,7 @@ fn skipped(walked: &Walked, options: &ImportOptions, (existing, digest): (i64, H
         tables: Vec::new(),
         unlinked_metrics: 0,
         id_map: None,
+        keys: Vec::new(),
         source_database: walked.metadata.source_database.clone(),
         document_digest: walked.metadata.digest,
         digest,
