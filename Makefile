@@ -202,6 +202,7 @@ bench: dist
 	$(PYTHON) benches/snapshots.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench $(filter --full,$(BENCH))
 	$(PYTHON) benches/servers.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench --tool $(VENV)/bin/sqlite3mysql
 	$(PYTHON) benches/postgres.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench
+	$(PYTHON) benches/mlflow_store.py --job $(TARGET)/release/examples/bench_job --work $(TARGET)/bench --server $(if $(filter --full,$(BENCH)),--memory 10000000)
 
 # What CI checks beside the tests.
 check:
