@@ -21,6 +21,7 @@ expmig report experiments.db#3 team.db#1 -o page.html             # look at both
 
 An experiment is copied wholly or not at all. An exit status other than 0 says that the target is as before; only 3 says that nobody can tell, because the connection was lost
 at the very moment of the commit. A command with several experiments does them one after the other: those that it has reported stay. The same command again with `--on-duplicate skip` does the rest.
+A target file that does not exist is made when all sources are open and have the experiments; after a failure later on it may be there, without experiments.
 
 Ctrl-C asks the job to stop, which rolls it back (status 130). A second one ends the process at once. Once the commit has begun, both come too late: the change is made, and the result printed.
 

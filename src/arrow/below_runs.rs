@@ -1,6 +1,6 @@
 //! Metrics that are rows of their own below a run, with the run's own key, which can be a text.
 
-use super::batches::Subject;
+use super::builder::Subject;
 use super::field::{Field, Kind};
 use super::source::{Levels, MetricsOptions, Source, only};
 use crate::database::Layout;

@@ -25,6 +25,8 @@ pub struct Column {
     pub offsets: Vec<i32>,
     pub values: Values,
     pub children: Vec<Column>,
+    /// The last text with a time, and that. The rows of an epoch have the same.
+    last_time: (Vec<u8>, i64),
 }
 
 impl Column {
@@ -39,7 +41,21 @@ impl Column {
             Kind::Labels => (vec![0], Values::None),
         };
         let children = field.children.iter().map(Column::new).collect();
-        Column { kind: field.kind, rows: 0, nulls: 0, validity: Vec::new(), offsets, values, children }
+        Column {
+            kind: field.kind,
+            rows: 0,
+            nulls: 0,
+            validity: Vec::new(),
+            offsets,
+            values,
+            children,
+            last_time: Default::default(),
+        }
+    }
+
+    /// Lets go of what is remembered for further rows.
+    pub fn end(&mut self) {
+        self.last_time = Default::default();
     }
 
     /// Adds a value, or NULL; adds nothing and says why if it does not fit.
@@ -52,8 +68,11 @@ impl Column {
             }
             (Kind::Real, value) => self.push_real(real(value)?),
             (Kind::Time, ValueRef::Text(text)) => {
-                let time = parse_timestamp(text).ok_or_else(|| "it is no timestamp".to_owned())?;
-                self.push_integer(time);
+                if self.last_time.0 != text || text.is_empty() {
+                    let time = parse_timestamp(text).ok_or_else(|| "it is no timestamp".to_owned())?;
+                    self.last_time = (text.to_owned(), time);
+                }
+                self.push_integer(self.last_time.1);
             }
             (Kind::Time, _) => return Err("it is no text with a timestamp".to_owned()),
             (Kind::Milliseconds, ValueRef::Integer(time)) => {

@@ -81,12 +81,14 @@ pub(super) fn exact(value: i64) -> Option<f64> {
 
 /// The double that a number of JSON stands for: of a fraction the nearest, of an integer that one alone.
 fn double(spelt: &str) -> Option<f64> {
+    let finite = || spelt.parse::<f64>().ok().filter(|value| value.is_finite());
+    if spelt.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E')) {
+        return finite();
+    }
     match spelt.parse::<i64>() {
         Ok(integer) if spelt != "-0" => exact(integer),
-        _ => spelt.parse::<f64>().ok().filter(|value| value.is_finite()).filter(|value| {
-            // An integer beyond 64 bits is a double only if it is spelt as one.
-            !spelt.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-') || format!("{value:.0}") == spelt
-        }),
+        // An integer beyond 64 bits is a double only if it is spelt as one.
+        _ => finite().filter(|value| format!("{value:.0}") == spelt),
     }
 }
 

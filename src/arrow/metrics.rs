@@ -2,9 +2,11 @@
 
 use std::collections::HashSet;
 
-use super::batches::{Batches, Subject};
+use super::batches::Batches;
 use super::below_runs::metrics_below;
+use super::builder::{Builder, Subject};
 use super::field::{Field, Kind};
+use super::shelf::Shelf;
 use super::source::{Levels, MetricsOptions, Misfit, Source, only};
 use crate::database::{Connection, Layout, Next, TableLayout};
 use crate::error::{Domain, Error, Result};
@@ -12,7 +14,6 @@ use crate::hierarchy::experiment_exists;
 use crate::progress::Job;
 use crate::schema::experiment_manager::{METRIC, RUN, TRIAL};
 use crate::schema::{Call, Entity, Kind as Meaning, Place, Role, quote};
-use crate::spill::Spool;
 use crate::values::ValueRef;
 
 /// More than any source has.
@@ -47,15 +48,22 @@ pub fn metrics(connection: &dyn Connection, layout: &Layout, options: &MetricsOp
         Some(table) => metrics_below(layout, table, options)?,
         None => linked(layout, options)?,
     };
-    let rows = read(connection, &source, options, job)?;
     let misfit = options.misfit == Misfit::Column;
-    let columns = source.columns.into_iter().map(|(field, loose)| (field, misfit && loose)).collect();
-    Ok(Batches::new(columns, source.subject, rows))
+    let columns = source.columns.iter().map(|(field, loose)| (field.clone(), misfit && *loose)).collect();
+    let mut builder = Builder::new(columns, source.subject.clone());
+    let (batches, failure) = read(connection, &source, options, &mut builder, job)?;
+    Ok(Batches::of_batches(builder.fields().to_vec(), batches, failure))
 }
 
-/// Puts the rows aside that are wanted.
-fn read(connection: &dyn Connection, source: &Source, options: &MetricsOptions, job: &Job) -> Result<Spool> {
-    let mut rows = Spool::default();
+/// Makes batches of the rows that are wanted, up to the first that does not fit, whose error comes after them.
+fn read(
+    connection: &dyn Connection,
+    source: &Source,
+    options: &MetricsOptions,
+    builder: &mut Builder,
+    job: &Job,
+) -> Result<(Shelf, Option<Error>)> {
+    let (mut batches, mut failure) = (Shelf::default(), None);
     if job.is_watched() {
         job.begin("counting")?;
         let count = |table: &TableLayout| {
@@ -70,10 +78,9 @@ fn read(connection: &dyn Connection, source: &Source, options: &MetricsOptions, 
     let types: Option<HashSet<&[u8]>> =
         options.types.as_ref().map(|types| types.iter().map(String::as_bytes).collect());
     let nothing = [experiments.as_ref().map(HashSet::is_empty), types.as_ref().map(HashSet::is_empty)];
-    let count = source.columns.len();
-    let read = count + usize::from(source.nan.is_some());
+    let read = source.columns.len() + usize::from(source.nan.is_some());
     for (_, sql) in &source.statements {
-        if nothing.contains(&Some(true)) {
+        if nothing.contains(&Some(true)) || failure.is_some() {
             break;
         }
         connection.query(sql, &[], &mut |row| {
@@ -97,11 +104,20 @@ fn read(connection: &dyn Connection, source: &Source, options: &MetricsOptions, 
             {
                 *value = ValueRef::Real(f64::NAN);
             }
-            rows.push_values(cells.get(..count).unwrap_or_default())?;
+            if let Err(error) = builder.push(|at| cells.get(at).copied().unwrap_or(ValueRef::Null)) {
+                failure = Some(error);
+                return Ok(Next::Stop);
+            }
+            if builder.is_full() {
+                builder.take().into_iter().try_for_each(|batch| batches.push(batch))?;
+            }
             Ok(Next::Row)
         })?;
     }
-    Ok(rows)
+    if failure.is_none() {
+        builder.take().into_iter().try_for_each(|batch| batches.push(batch))?;
+    }
+    Ok((batches, failure))
 }
 
 /// Metrics that links lead to: a row for each link.

@@ -1,19 +1,21 @@
 //! Rows as columns, in the layout of Apache Arrow: for whoever takes a whole result without a loop over it. docs/arrow.md is the contract.
 //!
 //! [`query`] and [`metrics`] read all rows and put them aside, so that nothing of the database is kept waiting by who takes them, and so that
-//! what takes them can outlive every handle. [`Batches`] makes columns of them, a bounded number of rows at a time. The manager calls the
+//! what takes them can outlive every handle. [`Batches`] gives columns of them, a bounded number of rows at a time. The manager calls the
 //! first two; the C API hands the columns out, which is the one part that needs unsafe code.
 //!
-//! `field` says what a column is, `column` and `labels` build its buffers, `batches` fills them from the rows that were put aside. `source` says
-//! which metrics are wanted, `metrics` what is read where they are linked, `below_runs` where they are rows of a run.
+//! `field` says what a column is, `column` and `labels` build its buffers, `builder` fills them with rows. Where the types are known before, rows
+//! become batches as they are read, which `shelf` puts aside; else `batches` makes these of rows that were put aside. `source` says which metrics are wanted, `metrics` what is read where they are linked, `below_runs` where they are rows of a run.
 
 mod batches;
 mod below_runs;
+mod builder;
 mod column;
 mod field;
 mod labels;
 mod metrics;
 mod query;
+mod shelf;
 mod source;
 
 pub use batches::{Batch, Batches, MOST_ROWS};

@@ -1,6 +1,7 @@
 //! A query's result.
 
-use super::batches::{Batches, Subject};
+use super::batches::Batches;
+use super::builder::{Builder, Subject};
 use super::field::{Field, Kind};
 use super::labels::exact;
 use crate::database::{Connection, Database, Next};
@@ -76,7 +77,7 @@ fn collect(connection: &dyn Connection, sql: &str, params: &[Value]) -> Result<B
     })?;
     let field = |(name, seen): (String, Seen)| (Field::new(name, seen.kind.unwrap_or(Kind::Null)), false);
     let columns = names.into_iter().zip(seen).map(field).collect();
-    Ok(Batches::new(columns, Subject::Row, rows))
+    Ok(Batches::of_rows(Builder::new(columns, Subject::Row), rows))
 }
 
 /// Runs one SELECT with bound parameters, on one state of the database. Whatever the SQL, it can only read: anything else is MISUSE.

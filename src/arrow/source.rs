@@ -1,6 +1,6 @@
 //! Which metrics are wanted, and where they are read from.
 
-use super::batches::Subject;
+use super::builder::Subject;
 use super::field::Field;
 use crate::database::TableLayout;
 

@@ -100,6 +100,12 @@ class Command(unittest.TestCase):
         refused = self.run_it("query", self.db, "DELETE FROM METRIC", status=12)
         self.assertIn("expmig: error:", refused.stderr)
 
+    def test_a_target_is_not_made_for_what_cannot_be_found(self):
+        for sources in ((self.db, "-e", 2, "-e", 99), (self.db, "gone.db", "--all")):
+            refused = self.run_it("migrate", *sources, "--to", "new.db", status=NOT_FOUND)
+            self.assertNotIn("EXPMIG_", refused.stderr)
+            self.assertFalse((self.folder / "new.db").exists())
+
     def test_a_migration_is_proven_and_compare_agrees(self):
         line = self.out("migrate", self.db, "-e", 2, "--to", self.other)
         self.assertRegex(line, r"digits\.db#2 -> .*other\.db#1: \d+ rows; digest [0-9a-f]{64}\n")

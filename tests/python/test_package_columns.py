@@ -15,6 +15,7 @@ from binding import expmig
 REQUIRED = os.environ.get("EXPMIG_TEST_FRAMES") == "1"
 try:
     import duckdb
+    import nanoarrow
     import pandas
     import polars
     import pyarrow
@@ -23,7 +24,7 @@ except ImportError:
         raise
     pyarrow = None
 
-needs_packages = unittest.skipIf(pyarrow is None, "needs pyarrow, pandas, polars and duckdb: make test-frames")
+needs_packages = unittest.skipIf(pyarrow is None, "needs pyarrow, nanoarrow, pandas, polars and duckdb: make test-frames")
 
 JOINED = """
 SELECT t.experiment_id, r.trial_id, l.run, l.epoch, l.batch, m.id, m.type, m.total_val, m.per_label_val, l.time FROM (
@@ -131,6 +132,29 @@ class Columns(binding.Case):
         wanted.sort(key=lambda row: (row[5], row[2], row[3] or 0, row[4] or 0))
         self.assertGreater(len(wanted), 2000)
         self.assertEqual(rows, wanted)
+
+    @needs_packages
+    def test_nanoarrow_finds_nothing_wrong_with_any_array(self):
+        def leaves(schema, view):
+            """The arrays without children that one is made of, each made anew of its buffers, which nanoarrow checks completely then."""
+            if view.n_children:
+                return [leaf for one, below in zip(schema.children, view.children) for leaf in leaves(one, below)]
+            return [nanoarrow.c_array_from_buffers(schema, view.length, list(view.buffers), null_count=view.null_count, validation_level="full")]
+
+        self.sql("UPDATE METRIC SET total_val = 'much' WHERE id = (SELECT metric_id FROM RESULTS_METRIC LIMIT 1)")
+        db = self.open()
+        wide = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 150000) SELECT i, nullif(i % 3, 0) AS m, 'é' || i AS t, NULL AS n, x'00ff' AS b FROM n"
+        for columns, rows, arrays in (
+            (self.manager().metrics(misfit="column"), self.sql(f"SELECT count(*) FROM ({JOINED})")[0][0], 18),
+            (db.query_columns(wide), 150_000, 5), (db.query_columns("SELECT id, title FROM EXPERIMENT WHERE id = 99"), 0, 0),
+        ):
+            with self.subTest(names=columns.names), nanoarrow.c_array_stream(columns) as stream:
+                seen = 0
+                for array in stream:
+                    # Making a view checks the array with its children: the sizes of buffers, and what offsets lead to.
+                    self.assertEqual(len(leaves(array.schema, array.view())), arrays)
+                    seen += array.length
+                self.assertEqual(seen, rows)
 
     @needs_packages
     def test_who_takes_it_keeps_all_rows_after_the_database_is_closed(self):

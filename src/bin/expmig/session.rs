@@ -35,6 +35,9 @@ pub struct Session {
     interrupt: Interrupt,
 }
 
+/// What to do about a database that is not there.
+const NOT_THERE: &str = "check the path or the URL; `migrate --to`, `import --create` and `bring-in` make a database file that is not there";
+
 impl Session {
     pub fn new(common: Common) -> Session {
         Session { common, interrupt: Interrupt::listen() }
@@ -49,7 +52,11 @@ impl Session {
             password: self.password(url),
             ..OpenOptions::default()
         };
-        let database = Database::open(url, options)?;
+        let database = Database::open(url, options).map_err(|error| match error.status() {
+            // The library's hint names a flag of its own.
+            Status::NotFound => error.hint(NOT_THERE),
+            _ => error,
+        })?;
         let warn = |level: LogLevel, line: &str| {
             if level == LogLevel::Warning {
                 say("warning", line);

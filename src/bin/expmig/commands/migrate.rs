@@ -33,6 +33,24 @@ fn options(session: &Session, arguments: &Migrate, rules: Option<&String>) -> Mi
     }
 }
 
+/// Fails if a source cannot be opened or lacks what is to be copied: a target is not made for that.
+fn find_all(session: &Session, arguments: &Migrate) -> Outcome<()> {
+    for database in &arguments.databases {
+        let source = session.open(database, Use::Read)?;
+        if arguments.which.all {
+            continue;
+        }
+        let there = source.list_experiments()?;
+        for id in &arguments.which.experiment {
+            if there.iter().all(|one| one.id != *id) {
+                // It says which ones there are.
+                source.experiment_digest(*id, session.job())?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Opens the sources one after the other, and the target, and hands over each experiment.
 fn each(
     session: &Session,
@@ -52,6 +70,9 @@ fn each(
             if missing && !writes {
                 let hint = "a migration would make it; plan into a database that exists, or within the source";
                 return Err(unlikely(format!("{url} does not exist, so nothing is known of it"), hint));
+            }
+            if missing && writes {
+                find_all(session, arguments)?;
             }
             if missing && let Some(first) = arguments.databases.first() {
                 let family = session.open(first, Use::Read)?.database().family();
