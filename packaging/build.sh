@@ -14,6 +14,22 @@ home=${CARGO_HOME:-$HOME/.cargo}
 CARGO=${CARGO:-cargo}
 export CARGO
 
+# Cargo optimises a crate as a whole only where it is made for one type, and it compiles every crate again for what is made with other types or
+# features: so both are made of a package that has the same sources and one type. What the command alone needs is linked into the command alone.
+command=${EXPMIG_COMMAND:-yes}
+package=$target/dist-package
+mkdir -p "$package"
+for name in src benches include build.rs cbindgen.toml Cargo.lock; do
+    ln -sfn "$root/$name" "$package/$name"
+done
+sed 's/^crate-type = .*/crate-type = ["lib"]/' "$root/Cargo.toml" >"$package/Cargo.toml.new"
+cmp -s "$package/Cargo.toml.new" "$package/Cargo.toml" || cp "$package/Cargo.toml.new" "$package/Cargo.toml"
+# The flags below name the folders of sources. Where there are none yet, they have to come first: with other flags everything would be compiled
+# again the next time. What cannot be fetched, the build says.
+if [ ! -d "$home/registry/src" ]; then
+    "$CARGO" fetch --quiet --locked --manifest-path "$package/Cargo.toml" --target "$(${RUSTC:-rustc} -vV | sed -n 's/^host: //p')" || :
+fi
+
 # Source paths are in the messages of panics. Of this package they are relative already; later flags go before earlier ones.
 separator=$(printf '\037')
 flags=
@@ -30,16 +46,6 @@ for folder in "$home/registry/src"/*; do
     add "--remap-path-prefix=$folder=/cargo"
 done
 
-# Cargo optimises a crate as a whole only where it is made for one type, and it compiles every crate again for what is made with other types or
-# features: so both are made of a package that has the same sources and one type. What the command alone needs is linked into the command alone.
-command=${EXPMIG_COMMAND:-yes}
-package=$target/dist-package
-mkdir -p "$package"
-for name in src benches include build.rs cbindgen.toml Cargo.lock; do
-    ln -sfn "$root/$name" "$package/$name"
-done
-sed 's/^crate-type = .*/crate-type = ["lib"]/' "$root/Cargo.toml" >"$package/Cargo.toml.new"
-cmp -s "$package/Cargo.toml.new" "$package/Cargo.toml" || cp "$package/Cargo.toml.new" "$package/Cargo.toml"
 compile() { # compile VERB OPTION...: with what both are made with
     verb=$1
     shift

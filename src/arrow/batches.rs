@@ -101,7 +101,7 @@ impl Batches {
         match &mut self.source {
             Source::Rows(rows, builder) => {
                 let mut cells = CellBuffer::default();
-                while !builder.is_full() {
+                while !builder.is_full(MOST_ROWS) {
                     cells.clear(KEPT);
                     if !rows.pop(&mut cells)? {
                         break;

@@ -1,6 +1,6 @@
 //! Makes batches of rows: adds these to columns until there are enough.
 
-use super::batches::{Batch, MOST_ROWS};
+use super::batches::Batch;
 use super::column::Column;
 use super::field::{Field, Kind};
 use super::labels::Labels;
@@ -55,10 +55,10 @@ impl Builder {
         &self.fields
     }
 
-    /// Whether there are enough rows for a batch.
-    pub fn is_full(&self) -> bool {
+    /// Whether there are enough rows for a batch, which has at most so many.
+    pub fn is_full(&self, most: usize) -> bool {
         let looks = self.is_large || self.rows.is_multiple_of(LOOK);
-        self.rows >= MOST_ROWS || looks && self.columns.iter().map(Column::bytes).sum::<usize>() >= MOST_BYTES
+        self.rows >= most || looks && self.columns.iter().map(Column::bytes).sum::<usize>() >= MOST_BYTES
     }
 
     /// Adds a row, of which `cell` has the values.

@@ -19,6 +19,9 @@ use crate::values::ValueRef;
 /// More than any source has.
 const MOST_COLUMNS: usize = 16;
 
+/// Rows of a batch: fewer than there may be, for what is being made is in memory beside what is read.
+const ROWS: usize = 32_768;
+
 /// The place of the metric's id among the columns.
 const METRIC_ID: usize = 5;
 /// The place of the type.
@@ -108,7 +111,7 @@ fn read(
                 failure = Some(error);
                 return Ok(Next::Stop);
             }
-            if builder.is_full() {
+            if builder.is_full(ROWS) {
                 builder.take().into_iter().try_for_each(|batch| batches.push(batch))?;
             }
             Ok(Next::Row)

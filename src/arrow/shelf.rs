@@ -10,7 +10,7 @@ use crate::spill::{CellBuffer, Spool};
 use crate::values::ValueRef;
 
 /// What of batches is kept in memory.
-const KEPT: usize = 8 << 20;
+const KEPT: usize = 2 << 20;
 /// Bytes of a buffer that are put aside at once; a multiple of a number's.
 const PIECE: usize = 1 << 17;
 
@@ -195,7 +195,7 @@ mod tests {
             shelf.push(first.take().unwrap()).unwrap();
             all.push(format!("{:?}", second.take().unwrap()));
         }
-        assert!(bytes > KEPT && shelf.front.len() > 20 && shelf.further > 0, "{} {}", shelf.front.len(), shelf.further);
+        assert!(bytes > KEPT && shelf.front.len() > 3 && shelf.further > 3, "{} {}", shelf.front.len(), shelf.further);
         for (number, wanted) in all.into_iter().enumerate() {
             let found = format!("{:?}", shelf.pop(first.fields()).unwrap().unwrap());
             assert!(found == wanted, "batch {number}");

@@ -145,7 +145,7 @@ class Columns(binding.Case):
         db = self.open()
         wide = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 150000) SELECT i, nullif(i % 3, 0) AS m, 'é' || i AS t, NULL AS n, x'00ff' AS b FROM n"
         for columns, rows, arrays in (
-            (self.manager().metrics(misfit="column"), self.sql(f"SELECT count(*) FROM ({JOINED})")[0][0], 18),
+            (self.manager().metrics(misfit="column"), self.sql(f"SELECT count(*) FROM ({JOINED})")[0][0], 17),
             (db.query_columns(wide), 150_000, 5), (db.query_columns("SELECT id, title FROM EXPERIMENT WHERE id = 99"), 0, 0),
         ):
             with self.subTest(names=columns.names), nanoarrow.c_array_stream(columns) as stream:
