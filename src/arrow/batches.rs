@@ -1,7 +1,6 @@
 //! A result as columns, so many rows at a time.
 
-use super::builder::Builder;
-use super::column::Column;
+use super::builder::{Batch, Builder};
 use super::field::Field;
 use super::shelf::Shelf;
 use crate::error::{Domain, Error, Result, Status};
@@ -11,13 +10,6 @@ use crate::spill::{CellBuffer, Spool};
 pub const MOST_ROWS: usize = 131_072;
 /// What is kept of the memory that one huge row took.
 const KEPT: usize = 1 << 16;
-
-/// Some rows, as columns.
-#[derive(Debug)]
-pub struct Batch {
-    pub rows: usize,
-    pub columns: Vec<Column>,
-}
 
 /// Where batches come from.
 enum Source {

@@ -1,6 +1,5 @@
 //! Makes batches of rows: adds these to columns until there are enough.
 
-use super::batches::Batch;
 use super::column::Column;
 use super::field::{Field, Kind};
 use super::labels::Labels;
@@ -19,6 +18,13 @@ pub enum Subject {
     Row,
     /// By what is in these columns, of a metric in this table.
     Metric { table: &'static str, keys: Vec<(usize, &'static str)> },
+}
+
+/// Some rows, as columns.
+#[derive(Debug)]
+pub struct Batch {
+    pub rows: usize,
+    pub columns: Vec<Column>,
 }
 
 /// A batch that is being made.

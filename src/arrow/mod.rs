@@ -18,7 +18,8 @@ mod query;
 mod shelf;
 mod source;
 
-pub use batches::{Batch, Batches, MOST_ROWS};
+pub use batches::{Batches, MOST_ROWS};
+pub use builder::Batch;
 pub use column::{Column, Values};
 pub use field::{Field, Kind};
 pub use metrics::metrics;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::batches::Batch;
+use super::builder::Batch;
 use super::column::{Column, Values};
 use super::field::Field;
 use crate::error::{Domain, Error, Result};
