@@ -19,6 +19,7 @@ const SECTIONS: &[&str] = &[
     "snapshot",
     "snapshots",
     "migration",
+    "jobs",
     "report",
     "validation",
     "export",

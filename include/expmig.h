@@ -297,6 +297,13 @@ struct ArrowArrayStream {
 #define EXPMIG_MIGRATE_SNAPSHOT 4
 
 /**
+ * Write in several transactions, none of which is larger than a cluster takes (docs/clusters.md); only on servers, EXPMIG_UNSUPPORTED for files.
+ * Until the last of them the copy says in its title that it is being copied. If the call fails after the first, the error's detail `job_id` is
+ * the job for expmig_job_resume and expmig_job_abandon.
+ */
+#define EXPMIG_MIGRATE_STAGED 8
+
+/**
  * The exact digest of the source.
  */
 #define EXPMIG_DIGEST_SOURCE 0
@@ -1015,6 +1022,10 @@ typedef struct expmig_migrate_options {
      * See `artifacts_from`.
      */
     const char *artifacts_to;
+    /**
+     * With EXPMIG_MIGRATE_STAGED, the most rows of one transaction; 0 (the default) for what a cluster surely takes, 100,000 at the most.
+     */
+    uint64_t stage_rows;
 } expmig_migrate_options;
 
 /**
@@ -2689,6 +2700,66 @@ const char *expmig_migration_to_json(const struct expmig_migration *result);
  * Frees a result and all that was borrowed from it. NULL is fine. Since 0.1.0.
  */
 EXPMIG_API void expmig_migration_free(struct expmig_migration *result);
+
+/**
+ * Lists the jobs of a database that write in several transactions, in the order in which they began, as a JSON object, schema "expmig.jobs/1":
+ * {"jobs": [{"job_id", "kind", "state", "source", "source_experiment_id", "experiment_id", "title", "created_at", "touched_at", "tables"},
+ * ...]}. "state" is "copying", whether a call works on it or it stopped, "removing", or "published", which is remembered for a hundred jobs; times
+ * are UTC.
+ *
+ * `manager`: of the database that is copied into.
+ * `json`: receives a string that the caller frees with expmig_string_free.
+ *
+ * Returns EXPMIG_BUSY, EXPMIG_CORRUPT, EXPMIG_IO, EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT; on a server also EXPMIG_AUTH,
+ * EXPMIG_CONNECTION, EXPMIG_TIMEOUT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_job_list(const struct expmig_manager *manager,
+                              char **json,
+                              struct expmig_error **error);
+
+/**
+ * Goes on with a job that stopped: copies what is missing, proves the whole copy, and publishes it. The options are those that it began with.
+ *
+ * `source`: the manager of the database that it copies from, whose experiment must be as it was then.
+ * `job_id`: from expmig_job_list, or the detail `job_id` of the error with which the migration stopped.
+ * `target`: of the database that has the job; NULL for the source's own.
+ * `options`: progress and cancel; NULL for none.
+ * `result`: receives the result, as that of expmig_migrate_experiment; the caller frees it with expmig_migration_free. A job that was published
+ * before is skipped: expmig_migration_skipped returns 1, and the id of the copy is there.
+ *
+ * Returns EXPMIG_NOT_FOUND (there is no such job), EXPMIG_BUSY (another call works on it, or did on another server of a cluster less than ten
+ * seconds ago), EXPMIG_MISMATCH (the source has changed, or the copy is not what it must be), EXPMIG_MISUSE (it is being removed),
+ * EXPMIG_ALREADY_EXISTS (the same experiment came to the target meanwhile, and the job was not to copy it again), and what
+ * expmig_migrate_experiment returns. After each of them the job is where it can be resumed or abandoned. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_job_resume(const struct expmig_manager *source,
+                                int64_t job_id,
+                                const struct expmig_manager *target,
+                                const struct expmig_job_options *options,
+                                struct expmig_migration **result,
+                                struct expmig_error **error);
+
+/**
+ * Removes a job that was not published, and the rows that it copied; nothing else. Called again, it goes on where it stopped.
+ *
+ * `manager`: of the database that has the job.
+ * `options`: progress and cancel; NULL for none.
+ *
+ * Returns EXPMIG_NOT_FOUND (there is no such job), EXPMIG_MISUSE (it was published: its copy is an experiment like any other), EXPMIG_BUSY (another
+ * call works on it, or did on another server of a cluster less than ten seconds ago), EXPMIG_CONSTRAINT (rows that are not the job's hang on its
+ * rows; nothing was removed), EXPMIG_CANCELLED, EXPMIG_CALLBACK, EXPMIG_SCHEMA, EXPMIG_INVALID_ARGUMENT; on a server also EXPMIG_AUTH,
+ * EXPMIG_CONNECTION, EXPMIG_TIMEOUT. Since 0.1.0.
+ */
+EXPMIG_API
+EXPMIG_MUST_USE
+expmig_status expmig_job_abandon(const struct expmig_manager *manager,
+                                 int64_t job_id,
+                                 const struct expmig_job_options *options,
+                                 struct expmig_error **error);
 
 /**
  * Fills in an issue of severity EXPMIG_SEVERITY_ERROR without any text. `size` is sizeof(expmig_issue). Returns

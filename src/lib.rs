@@ -77,7 +77,7 @@ pub use hierarchy::{OnConflict, OnName, TextKeyOptions};
 pub use manager::{
     FileOptions, JobOptions, LogLevel, Manager, ManagerOptions, RestoreOptions, Settings, SnapshotOptions,
 };
-pub use migration::{MigrateOptions, MigrationResult, Strategy};
+pub use migration::{JobState, MigrateOptions, MigrationResult, StagedJob, Strategy, jobs_json};
 pub use progress::{CancelToken, Flow, Progress};
 pub use readers::{BringInOptions, BringInResult};
 pub use report::{ReportOptions, ReportResult, ReportedExperiment};

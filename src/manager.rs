@@ -3,6 +3,7 @@
 mod bring_in;
 mod columns;
 mod exchange;
+mod jobs;
 mod report;
 mod snapshots;
 mod transformations;
@@ -358,10 +359,24 @@ impl<D: Borrow<Database>> Manager<D> {
         options: MigrateOptions,
     ) -> Result<MigrationResult> {
         self.log(LogLevel::Info, &|| format!("migrating experiment {experiment}"));
-        let receiver = target.unwrap_or(self);
         let description = format!("before migrating experiment {experiment}");
+        let copy = if options.staged { migration::migrate_staged } else { migration::migrate };
+        let result = self.with_services(target, &description, |target, services| {
+            copy(self.database(), target, experiment, options, services)
+        });
+        self.logged("migrate experiment", self.noted(result))
+    }
+
+    /// Hands over what a migration needs of a manager, and the target's database.
+    fn with_services(
+        &self,
+        target: Option<&Manager<D>>,
+        description: &str,
+        migrate: impl FnOnce(Option<&Database>, ManagerServices<'_>) -> Result<MigrationResult>,
+    ) -> Result<MigrationResult> {
+        let receiver = target.unwrap_or(self);
         let mut snapshot = |job: &Arc<Job>| {
-            let request = snapshot::Request::new(&description, None)?;
+            let request = snapshot::Request::new(description, None)?;
             let folder = receiver.folder()?;
             Ok(snapshot::create(receiver.database(), &folder, &request, job, Counting::Nothing)?.id)
         };
@@ -370,17 +385,19 @@ impl<D: Borrow<Database>> Manager<D> {
             transformations: &self.settings.transformations,
             snapshot: &mut snapshot,
         };
-        let target = target.map(Manager::database);
-        let result = migration::migrate(self.database(), target, experiment, options, helpers);
-        if let Ok(done) = &result {
-            for warning in &done.warnings {
-                self.log(LogLevel::Warning, &|| warning.clone());
-            }
-            self.log(LogLevel::Info, &|| {
-                format!("experiment {experiment} is experiment {} of the target", done.new_experiment_id)
-            });
+        migrate(target.map(Manager::database), helpers)
+    }
+
+    /// Logs what a migration did.
+    fn noted(&self, result: Result<MigrationResult>) -> Result<MigrationResult> {
+        let done = result?;
+        for warning in &done.warnings {
+            self.log(LogLevel::Warning, &|| warning.clone());
         }
-        self.logged("migrate experiment", result)
+        self.log(LogLevel::Info, &|| {
+            format!("experiment {} is experiment {} of the target", done.source_experiment_id, done.new_experiment_id)
+        });
+        Ok(done)
     }
 
     /// What [`Manager::migrate_experiment`] would do; writes nothing.

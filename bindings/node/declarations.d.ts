@@ -44,6 +44,7 @@ export const constants: {
     readonly EXPMIG_MIGRATE_ALLOW_LOSSY: 1;
     readonly EXPMIG_MIGRATE_ADD_COLUMNS: 2;
     readonly EXPMIG_MIGRATE_SNAPSHOT: 4;
+    readonly EXPMIG_MIGRATE_STAGED: 8;
     readonly EXPMIG_DIGEST_SOURCE: 0;
     readonly EXPMIG_DIGEST_TARGET: 1;
     readonly EXPMIG_DIGEST_AS_STORED: 2;

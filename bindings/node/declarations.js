@@ -49,6 +49,7 @@ const constants = Object.freeze({
     EXPMIG_MIGRATE_ALLOW_LOSSY: 1,
     EXPMIG_MIGRATE_ADD_COLUMNS: 2,
     EXPMIG_MIGRATE_SNAPSHOT: 4,
+    EXPMIG_MIGRATE_STAGED: 8,
     EXPMIG_DIGEST_SOURCE: 0,
     EXPMIG_DIGEST_TARGET: 1,
     EXPMIG_DIGEST_AS_STORED: 2,
@@ -242,6 +243,9 @@ const prototypes = Object.freeze({
     expmig_migration_warning_at: 'const char * expmig_migration_warning_at(const expmig_migration *result, size_t index)',
     expmig_migration_to_json: 'const char * expmig_migration_to_json(const expmig_migration *result)',
     expmig_migration_free: 'void expmig_migration_free(expmig_migration *result)',
+    expmig_job_list: 'expmig_status expmig_job_list(const expmig_manager *manager, _Out_ expmig_given_string *json, _Out_ expmig_error **error)',
+    expmig_job_resume: 'expmig_status expmig_job_resume(const expmig_manager *source, int64_t job_id, const expmig_manager *target, const expmig_job_options *options, _Out_ expmig_migration **result, _Out_ expmig_error **error)',
+    expmig_job_abandon: 'expmig_status expmig_job_abandon(const expmig_manager *manager, int64_t job_id, const expmig_job_options *options, _Out_ expmig_error **error)',
     expmig_issue_init: 'expmig_status expmig_issue_init(_Inout_ expmig_issue *issue, size_t size)',
     expmig_report_passed: 'int32_t expmig_report_passed(const expmig_report *report)',
     expmig_report_issue_count: 'size_t expmig_report_issue_count(const expmig_report *report)',
@@ -543,6 +547,7 @@ function declare(koffi, library) {
         workspace: 'const char *',
         artifacts_from: 'const char *',
         artifacts_to: 'const char *',
+        stage_rows: 'uint64_t',
     });
     koffi.struct('expmig_issue', {
         struct_size: 'uint32_t',

@@ -40,6 +40,9 @@ _expmig() {
             expmig,info)
                 cmd="expmig__subcmd__info"
                 ;;
+            expmig,job)
+                cmd="expmig__subcmd__job"
+                ;;
             expmig,list)
                 cmd="expmig__subcmd__list"
                 ;;
@@ -97,6 +100,9 @@ _expmig() {
             expmig__subcmd__help,info)
                 cmd="expmig__subcmd__help__subcmd__info"
                 ;;
+            expmig__subcmd__help,job)
+                cmd="expmig__subcmd__help__subcmd__job"
+                ;;
             expmig__subcmd__help,list)
                 cmd="expmig__subcmd__help__subcmd__list"
                 ;;
@@ -130,6 +136,15 @@ _expmig() {
             expmig__subcmd__help,widen)
                 cmd="expmig__subcmd__help__subcmd__widen"
                 ;;
+            expmig__subcmd__help__subcmd__job,abandon)
+                cmd="expmig__subcmd__help__subcmd__job__subcmd__abandon"
+                ;;
+            expmig__subcmd__help__subcmd__job,list)
+                cmd="expmig__subcmd__help__subcmd__job__subcmd__list"
+                ;;
+            expmig__subcmd__help__subcmd__job,resume)
+                cmd="expmig__subcmd__help__subcmd__job__subcmd__resume"
+                ;;
             expmig__subcmd__help__subcmd__snapshot,cleanup)
                 cmd="expmig__subcmd__help__subcmd__snapshot__subcmd__cleanup"
                 ;;
@@ -147,6 +162,30 @@ _expmig() {
                 ;;
             expmig__subcmd__help__subcmd__snapshot,verify)
                 cmd="expmig__subcmd__help__subcmd__snapshot__subcmd__verify"
+                ;;
+            expmig__subcmd__job,abandon)
+                cmd="expmig__subcmd__job__subcmd__abandon"
+                ;;
+            expmig__subcmd__job,help)
+                cmd="expmig__subcmd__job__subcmd__help"
+                ;;
+            expmig__subcmd__job,list)
+                cmd="expmig__subcmd__job__subcmd__list"
+                ;;
+            expmig__subcmd__job,resume)
+                cmd="expmig__subcmd__job__subcmd__resume"
+                ;;
+            expmig__subcmd__job__subcmd__help,abandon)
+                cmd="expmig__subcmd__job__subcmd__help__subcmd__abandon"
+                ;;
+            expmig__subcmd__job__subcmd__help,help)
+                cmd="expmig__subcmd__job__subcmd__help__subcmd__help"
+                ;;
+            expmig__subcmd__job__subcmd__help,list)
+                cmd="expmig__subcmd__job__subcmd__help__subcmd__list"
+                ;;
+            expmig__subcmd__job__subcmd__help,resume)
+                cmd="expmig__subcmd__job__subcmd__help__subcmd__resume"
                 ;;
             expmig__subcmd__snapshot,cleanup)
                 cmd="expmig__subcmd__snapshot__subcmd__cleanup"
@@ -197,7 +236,7 @@ _expmig() {
 
     case "${cmd}" in
         expmig)
-            opts="-q -y -h -V --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help --version list info query validate digest compare plan migrate snapshot transform undo export import bring-in report widen completions manual help"
+            opts="-q -y -h -V --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help --version list info query validate digest compare plan migrate job snapshot transform undo export import bring-in report widen completions manual help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -429,7 +468,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__help)
-            opts="list info query validate digest compare plan migrate snapshot transform undo export import bring-in report widen completions manual help"
+            opts="list info query validate digest compare plan migrate job snapshot transform undo export import bring-in report widen completions manual help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -543,6 +582,62 @@ _expmig() {
         expmig__subcmd__help__subcmd__info)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        expmig__subcmd__help__subcmd__job)
+            opts="list resume abandon"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        expmig__subcmd__help__subcmd__job__subcmd__abandon)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        expmig__subcmd__help__subcmd__job__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        expmig__subcmd__help__subcmd__job__subcmd__resume)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
@@ -856,6 +951,200 @@ _expmig() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        expmig__subcmd__job)
+            opts="-q -y -h --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help list resume abandon help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --busy-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --snapshot-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        expmig__subcmd__job__subcmd__abandon)
+            opts="-q -y -h --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --busy-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --snapshot-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        expmig__subcmd__job__subcmd__help)
+            opts="list resume abandon help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        expmig__subcmd__job__subcmd__help__subcmd__abandon)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        expmig__subcmd__job__subcmd__help__subcmd__help)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        expmig__subcmd__job__subcmd__help__subcmd__list)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        expmig__subcmd__job__subcmd__help__subcmd__resume)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        expmig__subcmd__job__subcmd__list)
+            opts="-q -y -h --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --busy-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --snapshot-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        expmig__subcmd__job__subcmd__resume)
+            opts="-q -y -h --to --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --busy-timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --password-command)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --snapshot-dir)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         expmig__subcmd__list)
             opts="-q -y -h --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -917,7 +1206,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__migrate)
-            opts="-e -a -q -y -h --experiment --all --to --strategy --on-duplicate --into --title-prefix --on-conflict --on-name --workspace --artifacts-from --artifacts-to --add-columns --allow-lossy --snapshot --rules --dry-run --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
+            opts="-e -a -q -y -h --experiment --all --to --strategy --on-duplicate --into --title-prefix --on-conflict --on-name --workspace --artifacts-from --artifacts-to --add-columns --allow-lossy --snapshot --rules --staged --stage-rows --dry-run --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -972,6 +1261,10 @@ _expmig() {
                     return 0
                     ;;
                 --rules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stage-rows)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -999,7 +1292,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__plan)
-            opts="-e -a -q -y -h --experiment --all --to --strategy --on-duplicate --into --title-prefix --on-conflict --on-name --workspace --artifacts-from --artifacts-to --add-columns --allow-lossy --snapshot --rules --dry-run --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
+            opts="-e -a -q -y -h --experiment --all --to --strategy --on-duplicate --into --title-prefix --on-conflict --on-name --workspace --artifacts-from --artifacts-to --add-columns --allow-lossy --snapshot --rules --staged --stage-rows --dry-run --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1054,6 +1347,10 @@ _expmig() {
                     return 0
                     ;;
                 --rules)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --stage-rows)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -58,6 +58,10 @@ pub const EXPMIG_MIGRATE_ALLOW_LOSSY: u32 = 0x1;
 pub const EXPMIG_MIGRATE_ADD_COLUMNS: u32 = 0x2;
 /// Take a snapshot of the target, in its manager's snapshot folder, before the first write. EXPMIG_STRATEGY_CONSERVATIVE always does.
 pub const EXPMIG_MIGRATE_SNAPSHOT: u32 = 0x4;
+/// Write in several transactions, none of which is larger than a cluster takes (docs/clusters.md); only on servers, EXPMIG_UNSUPPORTED for files.
+/// Until the last of them the copy says in its title that it is being copied. If the call fails after the first, the error's detail `job_id` is
+/// the job for expmig_job_resume and expmig_job_abandon.
+pub const EXPMIG_MIGRATE_STAGED: u32 = 0x8;
 
 /// The exact digest of the source.
 pub const EXPMIG_DIGEST_SOURCE: i32 = 0;
@@ -106,6 +110,8 @@ pub struct expmig_migrate_options {
     pub artifacts_from: *const c_char,
     /// See `artifacts_from`.
     pub artifacts_to: *const c_char,
+    /// With EXPMIG_MIGRATE_STAGED, the most rows of one transaction; 0 (the default) for what a cluster surely takes, 100,000 at the most.
+    pub stage_rows: u64,
 }
 
 // SAFETY: repr(C), size first, integers, pointers and an optional function pointer.
@@ -130,6 +136,7 @@ unsafe impl SizedOptions for expmig_migrate_options {
             workspace: std::ptr::null(),
             artifacts_from: std::ptr::null(),
             artifacts_to: std::ptr::null(),
+            stage_rows: 0,
         }
     }
 }
@@ -167,7 +174,8 @@ pub fn on_name(code: i32, domain: Domain) -> Result<OnName> {
 /// # Safety
 /// `options` is NULL or initialised; its pointers are live.
 pub(super) unsafe fn migrate_options(options: *const expmig_migrate_options) -> Result<MigrateOptions> {
-    const KNOWN: u32 = EXPMIG_MIGRATE_ALLOW_LOSSY | EXPMIG_MIGRATE_ADD_COLUMNS | EXPMIG_MIGRATE_SNAPSHOT;
+    const KNOWN: u32 =
+        EXPMIG_MIGRATE_ALLOW_LOSSY | EXPMIG_MIGRATE_ADD_COLUMNS | EXPMIG_MIGRATE_SNAPSHOT | EXPMIG_MIGRATE_STAGED;
     let domain = Domain::Migration;
     // SAFETY: as the caller promises; so below.
     let options = unsafe { read(options, domain) }?;
@@ -209,6 +217,8 @@ pub(super) unsafe fn migrate_options(options: *const expmig_migrate_options) -> 
         add_columns: options.flags & EXPMIG_MIGRATE_ADD_COLUMNS != 0,
         batch_size,
         create_snapshot: options.flags & EXPMIG_MIGRATE_SNAPSHOT != 0,
+        staged: options.flags & EXPMIG_MIGRATE_STAGED != 0,
+        stage_rows: Some(options.stage_rows).filter(|rows| *rows > 0),
         title_prefix: unsafe { optional_text(options.title_prefix, "title_prefix", domain) }?.map(str::to_owned),
         transformation_rules: unsafe { optional_text(options.transformation_rules, "transformation_rules", domain) }?
             .map(str::to_owned),
@@ -228,7 +238,7 @@ pub struct expmig_migration {
 }
 
 impl expmig_migration {
-    fn new(result: MigrationResult) -> expmig_migration {
+    pub(super) fn new(result: MigrationResult) -> expmig_migration {
         let warnings = result.warnings.iter().map(|warning| c_string(warning)).collect();
         let snapshot_id = result.snapshot_id.as_deref().map(c_string);
         expmig_migration { result, warnings, snapshot_id, json: OnceLock::new() }

@@ -31,6 +31,7 @@ mod guard;
 mod host;
 pub mod import;
 pub mod import_result;
+pub mod jobs;
 pub mod library;
 pub mod manager;
 pub mod migration;

@@ -19,6 +19,12 @@ const ROWS_AT_ONCE: usize = 100;
 /// No table's primary key has more columns: 32 bits of each make a number to sort by.
 const KEY_COLUMNS: usize = 4;
 
+/// Hears what was written into one table, and may end the transaction and begin another.
+pub trait Stages {
+    /// The table has `all` rows now, those that were passed over included; the last `rows` of them have so many bytes of cells.
+    fn written(&self, table: &'static str, all: u64, rows: u64, bytes: u64) -> Result<()>;
+}
+
 /// Rows that were read and not yet written.
 pub struct Chunk<'a> {
     inserter: Box<dyn Inserter + 'a>,
@@ -29,13 +35,39 @@ pub struct Chunk<'a> {
     job: &'a Job,
     /// The columns, by position, in whose order the rows of a chunk are written; none for the order in which they came.
     order: SmallVec<[usize; KEY_COLUMNS]>,
+    /// So many of the next rows are there already.
+    passed_over: u64,
+    stages: Option<(&'a dyn Stages, &'static str)>,
+}
+
+/// Of the cell itself.
+fn bytes_of(value: &ValueRef<'_>) -> usize {
+    match value {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.len(),
+        _ => size_of::<i64>(),
+    }
 }
 
 impl<'a> Chunk<'a> {
     pub fn new(inserter: Box<dyn Inserter + 'a>, width: usize, most_rows: usize, job: &'a Job) -> Chunk<'a> {
         let width = width.max(1);
         let most_cells = most_rows.saturating_mul(width).min(FULL_CELLS);
-        Chunk { inserter, width, most_cells, cells: CellBuffer::default(), written: 0, job, order: SmallVec::new() }
+        Chunk {
+            inserter,
+            width,
+            most_cells,
+            cells: CellBuffer::default(),
+            written: 0,
+            job,
+            order: SmallVec::new(),
+            passed_over: 0,
+            stages: None,
+        }
+    }
+
+    /// In a table that has the first so many rows already; `stages` hears of each time that rows are written.
+    pub fn in_stages(self, table: &'static str, there: u64, stages: &'a dyn Stages) -> Chunk<'a> {
+        Chunk { passed_over: there, stages: Some((stages, table)), ..self }
     }
 
     /// As [`Chunk::new`], for rows that come in another order than that of the table's primary key, whose columns are `key`: each
@@ -52,6 +84,11 @@ impl<'a> Chunk<'a> {
     /// As [`Chunk::push`].
     #[inline]
     pub fn push_all<'v>(&mut self, values: impl Iterator<Item = ValueRef<'v>> + Clone) -> Result<()> {
+        if self.passed_over > 0 {
+            self.passed_over -= 1;
+            self.written += 1;
+            return self.job.advance_by(1);
+        }
         if values.clone().any(|value| value.is_huge()) {
             return self.write_through(values);
         }
@@ -68,8 +105,18 @@ impl<'a> Chunk<'a> {
         let mut row: Vec<ValueRef<'_>> = values.collect();
         row.resize(self.width, ValueRef::Null);
         self.inserter.insert(&row)?;
-        self.written += 1;
-        self.job.advance_by(1)
+        let bytes = row.iter().map(bytes_of).sum::<usize>();
+        self.note(1, bytes)
+    }
+
+    /// Counts rows that were written.
+    fn note(&mut self, rows: u64, bytes: usize) -> Result<()> {
+        self.written += rows;
+        self.job.advance_by(rows)?;
+        match self.stages {
+            Some((stages, table)) if rows > 0 => stages.written(table, self.written, rows, bytes as u64),
+            _ => Ok(()),
+        }
     }
 
     /// Writes the rows if there are enough of them.
@@ -95,8 +142,8 @@ impl<'a> Chunk<'a> {
             }
             self.inserter.insert(&values)?;
         }
-        self.written += rows as u64;
-        self.job.advance_by(rows as u64)?;
+        let bytes = self.cells.byte_len() + self.cells.len() * size_of::<i64>();
+        self.note(rows as u64, bytes)?;
         // One huge value must not keep its memory for the rest of the table.
         self.cells.clear(FULL_BYTES * 2);
         Ok(())

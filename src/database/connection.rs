@@ -163,6 +163,20 @@ pub trait Writes {
     /// else changes them, or adds one that the query would have found. Needs no right but to read.
     fn query_held(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()>;
 
+    /// Takes the lock of a job that writes in several transactions, until the connection ends or lets go of it: whether nobody else of
+    /// this server has it.
+    fn hold_job(&self, _id: i64) -> Result<bool> {
+        Ok(true)
+    }
+
+    /// Lets go of the lock of a job.
+    fn let_go_of_job(&self, _id: i64) {}
+
+    /// Whether other servers, which know nothing of the locks of this one, write into the same tables.
+    fn is_one_of_several_writers(&self) -> bool {
+        false
+    }
+
     /// Until the transaction ends, what this connection writes sets off no action of a foreign key, and none refuses it: the caller
     /// answers for them. Whether the database would have enforced them at all.
     fn suspend_foreign_keys(&self) -> Result<bool>;

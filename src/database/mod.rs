@@ -69,7 +69,7 @@ pub(crate) use file_id::FileId;
 pub use affinity::{Affinity, utf16_holds};
 pub use cannot_add::cannot_add;
 pub use capabilities::Capabilities;
-pub use chunk::{Chunk, FULL_BYTES};
+pub use chunk::{Chunk, FULL_BYTES, Stages};
 pub use column::{ColumnLayout, EngineType, Storage};
 pub use connection::{
     Catalog, Change, Connection, Copied, Depth, Dialect, Inserter, Reading, Reads, RowCounts, Whereabouts, Write,

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use super::endpoints::{Endpoints, prefixed_title};
 use super::options::MigrateOptions;
 use super::result::IdMap;
+use super::staged_copy::Stage;
 use crate::database::{Chunk, ColumnLayout, Connection, Layout, Mentioned, Next, Row, TableLayout, Unsteady};
 use crate::digest::Digester;
 use crate::error::{Domain, Error, Result};
@@ -64,6 +65,27 @@ impl NewIds {
         }
     }
 
+    /// As [`NewIds::allocate`] gave them before, in the order of the entities.
+    pub fn known(selection: &Selection, first: &[(i64, u64)]) -> NewIds {
+        let mut ids = NewIds { experiment: 0, first: ByEntity::new(selection.family), reused: false };
+        for (entity, (id, _)) in selection.family.all().zip(first) {
+            *ids.first.get_mut(entity) = *id;
+        }
+        ids.experiment = *ids.first.get(Entity::ROOT);
+        ids
+    }
+
+    /// For each entity the first id, and how many there are.
+    pub fn listed(&self, selection: &Selection) -> Vec<(i64, u64)> {
+        selection.family.all().map(|entity| (*self.first.get(entity), count(selection, entity))).collect()
+    }
+
+    /// The new id of the row of the hierarchy with this id in the source.
+    pub fn of_node(&self, selection: &Selection, entity: Entity, id: i64) -> Option<i64> {
+        let at = selection.ids(entity).position(id)?;
+        Some(self.nth((entity, at as u64)))
+    }
+
     /// The id map of the result.
     pub fn map(&self, selection: &Selection) -> IdMap {
         IdMap::new(selection, &self.first)
@@ -83,16 +105,18 @@ fn nth(first: i64, n: u64) -> i64 {
 }
 
 /// Copies one table after the other.
-pub struct Copier<'a, 's> {
+pub struct Copier<'a, 's, 't> {
     pub ends: &'a Endpoints<'s>,
     /// What of the source is copied.
     pub layout: &'a Layout,
     pub options: &'a MigrateOptions,
     pub ids: &'a NewIds,
+    /// Where it is written in several transactions.
+    pub stage: Option<&'a Stage<'t>>,
     pub job: &'a Job,
 }
 
-impl Copier<'_, '_> {
+impl Copier<'_, '_, '_> {
     /// Copies every row of the selection; returns how many, by table in the layout's order. The digester sees what is read.
     pub fn copy(
         &self,
@@ -132,7 +156,12 @@ impl Copier<'_, '_> {
         let unknown = |other: &&ColumnLayout| !other.not_null && table.position(&other.name).is_none();
         names.extend(there.extra_columns().filter(unknown).map(|other| other.name.as_str()));
         let inserter = self.ends.target.inserter(there, &names)?;
-        Ok(Chunk::new(inserter, names.len(), self.options.batch_size, self.job))
+        let chunk = Chunk::new(inserter, names.len(), self.options.batch_size, self.job);
+        let name = table.schema.name;
+        Ok(match self.stage {
+            Some(stage) => chunk.in_stages(name, stage.there(name), stage),
+            None => chunk,
+        })
     }
 
     /// Copies the rows of a table that carry an id of what they hang on, or, in the hierarchy, their own.
@@ -157,7 +186,10 @@ impl Copier<'_, '_> {
             "SELECT {} FROM {} AS t WHERE {condition}{}",
             columns.join(", "),
             quote(&table.name),
-            link_order(self.ends.source, table)
+            match self.stage {
+                Some(_) => key_order(table),
+                None => link_order(self.ends.source, table),
+            }
         );
         let mut chunk = self.writer(table)?;
         let at = |name: &str| {
@@ -183,8 +215,8 @@ impl Copier<'_, '_> {
                 if let Some(digester) = digester.as_deref_mut() {
                     source.digest(row, selection, digester)?;
                 }
-                if place == Place::Node(Entity::ROOT) {
-                    self.push_experiment(table, &values, &mut chunk)?;
+                if place == Place::Node(Entity::ROOT) || self.stage.is_some_and(|stage| stage.hides(table)) {
+                    self.push_changed(table, &values, &mut chunk)?;
                 } else {
                     chunk.push(&values)?;
                 }
@@ -195,15 +227,15 @@ impl Copier<'_, '_> {
         chunk.finish()
     }
 
-    fn push_experiment(&self, table: &TableLayout, values: &[ValueRef<'_>], chunk: &mut Chunk<'_>) -> Result<()> {
-        let titled: Vec<Option<Value>> = table
-            .columns
-            .iter()
-            .zip(values)
-            .map(|(column, value)| prefixed_title(self.options, table, column, *value))
-            .collect();
+    /// Pushes a row of which some columns say something else than in the source.
+    fn push_changed(&self, table: &TableLayout, values: &[ValueRef<'_>], chunk: &mut Chunk<'_>) -> Result<()> {
+        let changed = |(column, value): (&ColumnLayout, &ValueRef<'_>)| {
+            let meanwhile = self.stage.and_then(|stage| stage.meanwhile(table, column, *value));
+            meanwhile.or_else(|| prefixed_title(self.options, table, column, *value))
+        };
+        let changed: Vec<Option<Value>> = table.columns.iter().zip(values).map(changed).collect();
         let values: Vec<ValueRef<'_>> =
-            titled.iter().zip(values).map(|(titled, value)| titled.as_ref().map_or(*value, Value::borrow)).collect();
+            changed.iter().zip(values).map(|(changed, value)| changed.as_ref().map_or(*value, Value::borrow)).collect();
         chunk.push(&values)
     }
 
@@ -300,6 +332,12 @@ impl Copier<'_, '_> {
         };
         chunk.finish()
     }
+}
+
+/// An order that is the same each time, whatever else is in the database.
+fn key_order(table: &TableLayout) -> String {
+    let key: Vec<String> = table.schema.primary_key.iter().map(|name| format!("t.{}", table.quoted(name))).collect();
+    format!(" ORDER BY {}", key.join(", "))
 }
 
 /// Receives a metric or an artifact by its rank, and the selection where the row may refer to others of it.

@@ -38,6 +38,10 @@ mod prepare;
 mod prove;
 mod result;
 mod run;
+mod staged;
+mod staged_copy;
+mod staged_removal;
+mod staged_row;
 
 pub use compare::{compare, compare_states};
 pub use compare_named::compare_named;
@@ -53,3 +57,6 @@ pub use options::{ManagerServices, MigrateOptions, Strategy};
 pub use plan::plan;
 pub use result::{MigrationResult, TableCount};
 pub use run::migrate;
+pub use staged::{migrate_staged, resume_staged};
+pub use staged_removal::abandon_staged;
+pub use staged_row::{JobState, StagedJob, jobs_json, staged_jobs};

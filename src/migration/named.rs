@@ -224,6 +224,7 @@ fn result(
         warnings,
         transformation: None,
         snapshot_id: None,
+        job_id: None,
         duration: job.elapsed(),
     }
 }

@@ -47,6 +47,11 @@ pub struct MigrateOptions {
     pub batch_size: usize,
     /// Take a snapshot of the target before the first write. CONSERVATIVE always does.
     pub create_snapshot: bool,
+    /// Write in several transactions, none of which is larger than a cluster takes; only on servers (docs/clusters.md). Until the last of
+    /// them the copy says in its title that it is being copied. What stops on the way is resumed, or abandoned.
+    pub staged: bool,
+    /// The most rows of one such transaction, more than 0; `None` for what a cluster surely takes, 100,000 at the most.
+    pub stage_rows: Option<u64>,
     /// Text to put before the title of the copy.
     pub title_prefix: Option<String>,
     /// A rules document (docs/transformations.md) for the metrics of the copy. The source stays as it is.
@@ -66,6 +71,8 @@ impl Default for MigrateOptions {
             add_columns: false,
             batch_size: 1000,
             create_snapshot: false,
+            staged: false,
+            stage_rows: None,
             title_prefix: None,
             transformation_rules: None,
             text_keys: TextKeyOptions::default(),
@@ -101,6 +108,14 @@ impl MigrateOptions {
         if self.batch_size == 0 {
             return Err(Error::argument(Domain::Migration, "batch_size", "batch_size must be at least 1")
                 .hint("leave batch_size out; it is the number of rows per chunk and never changes the result"));
+        }
+        if self.stage_rows == Some(0) || (self.stage_rows.is_some() && !self.staged) {
+            return Err(Error::argument(
+                Domain::Migration,
+                "stage_rows",
+                "stage_rows is the most rows of one transaction of a migration in stages, at least 1",
+            )
+            .hint("leave stage_rows out, or give staged too"));
         }
         if self.title_prefix.is_some() && self.target_experiment.is_some() {
             return Err(Error::argument(

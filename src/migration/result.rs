@@ -87,6 +87,8 @@ pub struct MigrationResult {
     pub transformation: Option<TransformationResult>,
     /// The snapshot of the target that was taken before the first write.
     pub snapshot_id: Option<String>,
+    /// The job of a copy in stages.
+    pub job_id: Option<i64>,
     pub duration: Duration,
 }
 
@@ -148,6 +150,7 @@ impl MigrationResult {
             transformation: self.transformation.as_ref().map(TransformationResult::to_json),
             warnings: &self.warnings,
             snapshot_id: self.snapshot_id.as_deref(),
+            job_id: self.job_id,
             duration_ns: u64::try_from(self.duration.as_nanos()).unwrap_or(u64::MAX),
         }
     }
@@ -175,6 +178,8 @@ struct Document<'r> {
     transformation: Option<Json>,
     warnings: &'r [String],
     snapshot_id: Option<&'r str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    job_id: Option<i64>,
     duration_ns: u64,
 }
 

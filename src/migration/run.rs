@@ -15,12 +15,12 @@ use crate::database::{
     Connection, Database, Filled, Kinds, MissingColumn, Planned, Reading, State, Transaction, Watches, Write,
     cannot_add,
 };
-use crate::digest::{ALGORITHM, Digester, ExperimentDigest, OnDuplicate, TableTotals, grown_by};
+use crate::digest::{ALGORITHM, Digester, ExperimentDigest, Hash, OnDuplicate, TableTotals, grown_by};
 use crate::error::{Domain, Error, NAMED, Result, Status};
-use crate::hierarchy::{OutsideReference, RowidRanges, left_out_message};
+use crate::hierarchy::{Counts, OutsideReference, RowidRanges, UnsoundRows, left_out_message};
 use crate::progress::Job;
 use crate::schema::{Entity, Place};
-
+use crate::transformation::TransformationResult;
 use crate::validation::Report;
 use crate::values::Value;
 
@@ -95,14 +95,14 @@ pub fn migrate(
 }
 
 /// Begins the transaction that writes. For its lock, and for all that comes after, nobody else is kept waiting.
-fn begin<'c>(job: &Job, (reader, writer): (&dyn Connection, &'c dyn Connection)) -> Result<Transaction<'c>> {
+pub fn begin<'c>(job: &Job, (reader, writer): (&dyn Connection, &'c dyn Connection)) -> Result<Transaction<'c>> {
     job.begin("waiting for the target")?;
     reader.let_go()?;
     Transaction::write(writer)
 }
 
 /// Refuses what the strategy refuses. A result if the experiment is there and shall be skipped.
-fn judge(
+pub fn judge(
     ends: &Endpoints<'_>,
     (prepared, duplicates): (&Prepared, &Duplicates),
     options: &MigrateOptions,
@@ -243,7 +243,7 @@ fn judge_fit(ends: &Endpoints<'_>, prepared: &Prepared, options: &MigrateOptions
     Err(error)
 }
 
-fn skipped(
+pub fn skipped(
     prepared: &Prepared,
     options: &MigrateOptions,
     job: &Job,
@@ -275,6 +275,7 @@ fn skipped(
         warnings,
         transformation: None,
         snapshot_id: None,
+        job_id: None,
         duration: job.elapsed(),
     }
 }
@@ -309,7 +310,7 @@ fn write(
     let ends = &*ends;
     let whole = prepared.selection.problems.count == 0 && prepared.fit.count == 0;
     let mut trimmed = if whole { None } else { Some(prepared.copied_selection(ends, job)?) };
-    let mut left_out = trimmed.as_ref().map_or_else(Vec::new, |kept| prepared.selection.left_out(kept));
+    let left_out = trimmed.as_ref().map_or_else(Vec::new, |kept| prepared.selection.left_out(kept));
     let problems = std::mem::take(&mut prepared.selection.problems);
     let source_counts = prepared.selection.counts.clone();
     let behind = left_behind(ends, &prepared);
@@ -323,7 +324,7 @@ fn write(
     // A link can lead to a row that comes later.
     let may_dangle = ends.target_layout.extra_keys().next().is_some();
     let enforced = may_dangle && ends.target.suspend_foreign_keys()?;
-    let copier = Copier { ends, layout: &prepared.effective.layout, options, ids: &ids, job };
+    let copier = Copier { ends, layout: &prepared.effective.layout, options, ids: &ids, stage: None, job };
     let mut quality = prepared.deferred.take();
     let mut digester =
         quality.as_mut().map(|quality| Digester::new(selection, &ends.source_layout, None, Some(quality)));
@@ -367,9 +368,26 @@ fn write(
     if ids.reused {
         warnings.push("the highest id was in use, so free ids below it were taken".to_owned());
     }
-    let tables = source_counts
+    let counts = (source_counts, copied, left_out);
+    let (new, rest) = ((ids.experiment, ids.map(selection)), (problems, warnings, transformation));
+    Ok(of_written((ends, &prepared, options, job), new, counts, target_digest, rest))
+}
+
+/// Rows of the tables: those of the source, those that were copied, and those that were left out.
+type Rows = (Vec<Counts>, Vec<(&'static str, u64)>, Vec<(&'static str, u64)>);
+
+/// The result of a copy that was written and proven.
+pub fn of_written(
+    (ends, prepared, options, job): (&Endpoints<'_>, &Prepared, &MigrateOptions, &Job),
+    (new_experiment_id, id_map): (i64, IdMap),
+    (source, copied, mut left_out): Rows,
+    target_digest: Option<Hash>,
+    (problems, warnings, transformation): (UnsoundRows, Vec<String>, Option<TransformationResult>),
+) -> MigrationResult {
+    let appended = options.target_experiment.is_some();
+    let tables = source
         .iter()
-        .filter(|counts| !(own_row == 1 && counts.table.place == Place::Node(Entity::ROOT)))
+        .filter(|counts| !(appended && counts.table.place == Place::Node(Entity::ROOT)))
         .map(|counts| TableCount {
             table: counts.table.name,
             source: counts.rows + counts.unsound,
@@ -377,28 +395,29 @@ fn write(
             failed: left_out.extract_if(.., |(name, _)| *name == counts.table.name).map(|(_, count)| count).sum(),
         })
         .collect();
-    Ok(MigrationResult {
+    MigrationResult {
         source_experiment_id: ends.experiment,
-        new_experiment_id: ids.experiment,
+        new_experiment_id,
         strategy: options.strategy,
         skipped: false,
         items_processed: 0,
         items_failed: 0,
         items_total: 0,
         tables,
-        id_map: ids.map(selection),
+        id_map,
         source_digest: prepared.source_digest.as_ref().map(|digest| digest.experiment),
         target_digest,
         expected_digest: prepared.expected.as_ref().map(|digest| of_copy(digest, options)),
-        digest_algorithm: algorithm(&prepared),
-        fit: prepared.fit,
+        digest_algorithm: algorithm(prepared),
+        fit: prepared.fit.clone(),
         problems,
         locations: None,
         warnings,
         transformation,
         snapshot_id: None,
+        job_id: None,
         duration: job.elapsed(),
-    })
+    }
 }
 
 /// What is worth knowing of the copy.

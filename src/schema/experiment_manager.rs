@@ -3,7 +3,7 @@
 //! Source of the facts: the tracking application's own DDL. This is the one place that knows its tables and their columns.
 
 use super::entity::{Entity, EntityData, Key, Keys, Level};
-use super::family::{Call, Document, Family, Listing};
+use super::family::{Call, Document, Family, Finished, Listing};
 use super::table::{Column, Kind, Place, Reference, Role, Table, id, text, time};
 
 pub const EXPERIMENT: Entity = Entity::at(0);
@@ -84,6 +84,7 @@ pub static EXPERIMENT_MANAGER: Family = Family {
     division: None,
     digest: None,
     metrics: None,
+    finished: Some(Finished { table: "TRIAL_RUN", column: "status", values: &["completed", "success"] }),
     lacks: &[Call::BringIn],
 };
 

@@ -76,6 +76,15 @@ pub struct Listing {
     pub identity: &'static [&'static str],
 }
 
+/// A column whose values say that all is there: what is still being written says something else meanwhile.
+#[derive(Debug)]
+pub struct Finished {
+    pub table: &'static str,
+    pub column: &'static str,
+    /// In lower case.
+    pub values: &'static [&'static str],
+}
+
 /// What takes rules that each family has to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Call {
@@ -91,6 +100,7 @@ pub enum Call {
     Report,
     SnapshotOnServer,
     BringIn,
+    Stage,
 }
 
 impl Call {
@@ -107,6 +117,7 @@ impl Call {
             Call::Widen => "widening columns",
             Call::Metrics => "reading metrics as columns",
             Call::Report => "a page of an experiment",
+            Call::Stage => "copying in stages",
             Call::BringIn => "bringing runs of other trackers in",
             Call::SnapshotOnServer => "making or restoring a snapshot of a server's schema",
         }
@@ -151,6 +162,7 @@ pub struct Family {
     pub digest: Option<&'static str>,
     /// The table whose rows are metrics, where they hang on runs and are not linked.
     pub metrics: Option<&'static str>,
+    pub finished: Option<Finished>,
     /// What cannot be done with such databases.
     pub lacks: &'static [Call],
 }
@@ -421,6 +433,7 @@ mod tests {
         division: None,
         digest: Some("other"),
         metrics: Some("points"),
+        finished: None,
         lacks: &[],
     };
 

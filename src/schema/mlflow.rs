@@ -59,5 +59,6 @@ pub static MLFLOW: Family = Family {
     division: Some(Division { column: "workspace", table: "workspaces", key: "name" }),
     digest: Some("expmig.digest.mlflow/1"),
     metrics: Some("metrics"),
-    lacks: &[Call::Transform, Call::Widen, Call::SnapshotOnServer],
+    finished: None,
+    lacks: &[Call::Transform, Call::Widen, Call::SnapshotOnServer, Call::Stage],
 };

@@ -15,7 +15,7 @@ pub use ddl::{create_statement, create_statement_as, create_statement_with, fore
 pub use entity::{Entity, EntityData, Key, Keys, Level};
 pub use experiment_manager::EXPERIMENT_MANAGER;
 pub use families::{default_family, families, family_of, recognise, table_of_any};
-pub use family::{ByEntity, Call, Division, Document, Family, Listing, Marker, Meaning, Rule};
+pub use family::{ByEntity, Call, Division, Document, Family, Finished, Listing, Marker, Meaning, Rule};
 pub use mlflow::MLFLOW;
-pub use own_tables::{OWN_TABLES, UNDO, UNDO_LINK, UNDO_TRANSFORM, WIDENING, WRITER, own_table};
+pub use own_tables::{JOB, OWN_TABLES, UNDO, UNDO_LINK, UNDO_TRANSFORM, WIDENING, WRITER, own_table};
 pub use table::{Column, Kind, Place, Reference, Role, Table};

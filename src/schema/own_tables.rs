@@ -4,7 +4,7 @@ use super::table::{Column, Kind, Place, Role, Table, id, text, time};
 
 /// The table of expmig's own with this name, in any letter case.
 pub fn own_table(name: &str) -> Option<&'static Table> {
-    OWN_TABLES.into_iter().chain([&WIDENING, &WRITER]).find(|table| table.name.eq_ignore_ascii_case(name))
+    OWN_TABLES.into_iter().chain([&WIDENING, &WRITER, &JOB]).find(|table| table.name.eq_ignore_ascii_case(name))
 }
 
 const fn own(name: &'static str, columns: &'static [Column]) -> Table {
@@ -90,3 +90,21 @@ pub static WIDENING: Table = own(
 
 /// One row, which every job that writes changes: in a cluster whose nodes all take writes, of two such transactions only one can be committed.
 pub static WRITER: Table = own("EXPMIG_WRITER", &[id(), number("jobs")]);
+
+/// One row for each job that writes in several transactions and is not done: what it does, and how far it is.
+pub static JOB: Table = own(
+    "EXPMIG_JOB",
+    &[
+        id(),
+        text("kind", "TEXT NOT NULL"),
+        text("state", "TEXT NOT NULL"),
+        // Counts the transactions: each begins by counting on from the last of its own job, and fails if another call did.
+        number("turn"),
+        time("created_at"),
+        time("touched_at"),
+        // What it does, as JSON; never changed.
+        text("document", "TEXT NOT NULL"),
+        // How many rows of each table are there, as JSON.
+        text("place", "TEXT NOT NULL"),
+    ],
+);

@@ -11,6 +11,7 @@ mod others;
 mod page;
 mod quirks;
 mod required;
+mod staged;
 #[path = "../support/mod.rs"]
 mod support;
 mod undo;
@@ -33,6 +34,7 @@ use others::*;
 use page::*;
 use quirks::{Engine, Quirks};
 use required::*;
+use staged::*;
 use support::server;
 use support::{Folder, SMALL_ROWS};
 use undo::*;
@@ -640,6 +642,13 @@ scenarios! {
     columns_that_the_target_fills_itself_stop_nothing,
     gives_metrics_as_the_columns_of_a_file,
     gives_a_query_as_columns_that_outlive_it,
+    a_copy_in_stages_is_the_copy_that_one_transaction_makes,
+    a_job_that_stopped_anywhere_goes_on_to_one_whole_copy,
+    a_job_that_is_abandoned_leaves_everything_as_it_was,
+    rows_of_others_under_what_a_job_copied_are_not_removed,
+    a_second_call_for_one_job_is_refused,
+    a_source_that_changed_is_not_mixed_with_what_was_copied,
+    what_cannot_be_done_in_stages_is_refused_before_the_first_row,
     lists_experiments,
     says_what_it_is,
     content_has_the_same_digest_everywhere,

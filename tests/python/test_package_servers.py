@@ -353,5 +353,47 @@ class Widening(Case):
         self.assertEqual((found["changes"], found["left"], found["statements"]), ([], [], []))
 
 
+class Stages(Case):
+    """Migrations in several transactions (docs/clusters.md)."""
+
+    def stopped(self, manager, target):
+        """A job that stopped before it was published: its id."""
+        reports = itertools.count()
+
+        def stop(progress):
+            # Longer than the time between two reports: every time that the call could report, it does.
+            time.sleep(0.11)
+            if progress.current_operation == "copying" and next(reports) == 4:
+                raise KeyError("enough")
+
+        with self.assertRaises(KeyError):
+            manager.migrate_experiment(1, target=target, staged=True, stage_rows=200, progress_callback=stop)
+        jobs = [job for job in expmig.DataMigrationManager(target).jobs() if job["state"] != "published"]
+        self.assertEqual([(job["state"], job["source_experiment_id"]) for job in jobs], [("copying", 1)])
+        return jobs[0]["job_id"]
+
+    def test_what_stopped_is_resumed_or_abandoned(self):
+        for isolation in (None, "process"):
+            with self.subTest(isolation=isolation):
+                self.schema = f"experiments_{next(NUMBERS)}"
+                source, target = self.manager(isolation=isolation), self.create(isolation=isolation)
+                there = expmig.DataMigrationManager(target)
+                job = self.stopped(source, target)
+                self.assertTrue(target.experiments()[0]["title"].startswith(f"[being copied by job {job}] "))
+                with self.assertRaises(expmig.DataMigrationError) as second:
+                    source.migrate_experiment(1, target=target, staged=True)
+                self.assertEqual(second.exception.status, "ALREADY_EXISTS")
+                there.abandon_job(job)
+                self.assertEqual((there.jobs(), target.experiments()), ([], []))
+                job = self.stopped(source, target)
+                done = source.resume_job(job, target)
+                self.assertEqual(there.experiment_digest(done.new_experiment_id), source.experiment_digest(1))
+                self.assertEqual(source.resume_job(job, target).skipped, True)
+                self.assertEqual([found["state"] for found in there.jobs()], ["published"])
+                with self.assertRaises(expmig.DataMigrationError) as published:
+                    there.abandon_job(job)
+                self.assertEqual(published.exception.status, "MISUSE")
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -125,13 +125,13 @@ fn a_secondary_names_the_primary_before_it_writes_anything() {
 }
 
 /// Another client of a node, which inserts metrics, and remembers those that were committed.
-struct Other {
+pub struct Other {
     stop: Arc<AtomicBool>,
     thread: std::thread::JoinHandle<Vec<u64>>,
 }
 
 impl Other {
-    fn start(server: &Server, schema: &str) -> Other {
+    pub fn start(server: &Server, schema: &str) -> Other {
         let mut client = server.connect_as(USER, PASSWORD, Some(schema));
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
@@ -141,7 +141,8 @@ impl Other {
                 // A node may have to undo it for what another committed, which clients of a cluster know.
                 match client.query_drop("INSERT INTO METRIC (type, total_val) VALUES ('other', 0.5)") {
                     Ok(()) => written.push(client.last_insert_id()),
-                    Err(mysql::Error::MySqlError(error)) if matches!(error.code, 1205 | 1213) => {}
+                    // Or has to wait for the others, whom it does not hear.
+                    Err(mysql::Error::MySqlError(error)) if matches!(error.code, 1047 | 1180 | 1205 | 1213) => {}
                     Err(error) => panic!("{error}"),
                 }
             }
@@ -150,7 +151,7 @@ impl Other {
         Other { stop, thread }
     }
 
-    fn stop(self) -> Vec<u64> {
+    pub fn stop(self) -> Vec<u64> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().expect("the other client")
     }

@@ -8,6 +8,7 @@ mod faults;
 mod passwords;
 mod postgres;
 mod settings;
+mod staged;
 #[path = "../support/mod.rs"]
 mod support;
 mod types;

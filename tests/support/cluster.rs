@@ -24,6 +24,14 @@ fn status(server: &Server, name: &str) -> Option<String> {
     row.map(|(_, value)| value)
 }
 
+/// Waits until a node of Galera is one of the others.
+fn synchronised(node: &Server) {
+    until("a synchronised node", || {
+        status(node, "wsrep_local_state_comment").as_deref() == Some("Synced")
+            && status(node, "wsrep_cluster_status").as_deref() == Some("Primary")
+    });
+}
+
 /// Waits, with patience.
 pub fn until(what: &str, mut come: impl FnMut() -> bool) {
     let since = Instant::now();
@@ -78,9 +86,6 @@ impl Cluster {
         let mut seed = Server::in_place(Kind::MariaDb, None, &environment)?;
         let mut begin = options[0].clone();
         begin.push("--wsrep-new-cluster".to_owned());
-        let synchronised = |node: &Server| {
-            until("a synchronised node", || status(node, "wsrep_local_state_comment").as_deref() == Some("Synced"));
-        };
         seed.launch_with(&begin);
         synchronised(&seed);
         seed.add_account();
@@ -161,6 +166,52 @@ impl Cluster {
             cluster.nodes.push(node);
         }
         Some(cluster)
+    }
+
+    /// Kills a node of Galera as a power cut would.
+    pub fn kill(&mut self, at: usize) {
+        self.nodes[at].kill();
+    }
+
+    /// Starts a node of Galera again that was killed; the others go on meanwhile. What it is set to is what its options say.
+    pub fn rejoin(&mut self, at: usize) {
+        let node = &mut self.nodes[at];
+        let mut options = self.options[at].clone();
+        let living = self.options[(at + 1) % self.options.len()].iter().find_map(|option| {
+            let (_, listens) = option.split_once("gmcast.listen_addr=tcp://")?;
+            listens.split(';').next().map(str::to_owned)
+        });
+        let address = format!("--wsrep-cluster-address=gcomm://{}", living.expect("an address"));
+        options.retain(|option| !option.starts_with("--wsrep-cluster-address"));
+        options.extend([address, format!("--wsrep-start-position={}", node.recovered(GALERA))]);
+        node.restart_with(&options);
+        synchronised(&self.nodes[at]);
+        // As the tests have set it on the others.
+        let other = &self.nodes[(at + 1) % self.nodes.len()];
+        let (name, value): (String, String) = other
+            .connect_as("root", "", None)
+            .query_first("SHOW GLOBAL VARIABLES LIKE 'wsrep_max_ws_size'")
+            .expect("a setting")
+            .expect("one");
+        let mut root = self.nodes[at].connect_as("root", "", None);
+        root.query_drop(format!("SET GLOBAL {name} = {value}")).expect("a setting");
+    }
+
+    /// Cuts the lines between a node of Galera and the others.
+    pub fn cut(&self, at: usize) {
+        self.isolate(at, 1);
+    }
+
+    /// Mends them, and waits for the node to be one of the others again.
+    pub fn join_again(&self, at: usize) {
+        self.isolate(at, 0);
+        synchronised(&self.nodes[at]);
+    }
+
+    fn isolate(&self, at: usize, isolated: u8) {
+        let sql = format!("SET GLOBAL wsrep_provider_options = 'gmcast.isolate={isolated}'");
+        let mut root = self.nodes[at].connect_as("root", "", None);
+        root.query_drop(sql).expect("a setting of Galera's");
     }
 
     /// Sets something on every node.

@@ -329,6 +329,35 @@ impl Server {
         }
     }
 
+    /// Where a node of Galera that was killed was, which its own server finds out.
+    pub fn recovered(&self, provider: &str) -> String {
+        let log = self.folder.join("recovered.log");
+        let mut command = Command::new(self.kind.binary().expect("the binary is asked for"));
+        command.arg("--no-defaults").arg(format!("--user={}", user()));
+        command.arg(format!("--datadir={}", self.folder.join("data").display()));
+        command.arg(format!("--log-error={}", log.display())).arg("--wsrep-recover");
+        command.arg(format!("--tmpdir={}", self.folder.display())).args([
+            "--wsrep-on=1",
+            "--binlog-format=ROW",
+            "--skip-networking",
+        ]);
+        command
+            .args(["--wsrep-cluster-address=gcomm://", "--wsrep-sst-method=share"])
+            .arg(format!("--wsrep-provider={provider}"))
+            .arg(format!("--socket={}", self.folder.join("recovering").display()));
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        command.status().expect("a server that recovers");
+        let text = std::fs::read_to_string(&log).expect("a log");
+        let position = text.lines().rev().find_map(|line| line.split_once("Recovered position: "));
+        position.expect("a position").1.trim().to_owned()
+    }
+
+    /// As [`Server::restart`].
+    pub fn restart_with(&mut self, options: &[String]) {
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        self.restart(&options);
+    }
+
     /// Starts it again, on another port.
     pub fn restart(&mut self, options: &[&str]) {
         self.let_keeper_go();

@@ -235,6 +235,30 @@ public:
         return migrate_into(target.get(), experiment_id, options);
     }
 
+    /** The jobs of this database that write in several transactions (docs/clusters.md), schema "expmig.jobs/1". */
+    std::string jobs_json() const {
+        detail::call call;
+        char *json = nullptr;
+        call.finish(expmig_job_list(get(), &json, call.error()));
+        return detail::take(json);
+    }
+
+    /** Goes on with a job of `target` that stopped; this database is what it copies from. */
+    migration resume_job(const manager &target, std::int64_t job_id, const job_options &options = {}) const {
+        detail::call call;
+        const auto settings = detail::to_c(options, call);
+        expmig_migration *made = nullptr;
+        call.finish(expmig_job_resume(get(), job_id, target.get(), &settings, &made, call.error()));
+        return migration(made);
+    }
+
+    /** Removes a job of this database that was not published, and what it copied. */
+    void abandon_job(std::int64_t job_id, const job_options &options = {}) const {
+        detail::call call;
+        const auto settings = detail::to_c(options, call);
+        call.finish(expmig_job_abandon(get(), job_id, &settings, call.error()));
+    }
+
     /** Reports what migrate would do. Writes nothing. */
     migration_plan plan(std::int64_t experiment_id, const migrate_options &options = {}) const {
         return plan_into(nullptr, experiment_id, options);

@@ -126,6 +126,10 @@ struct migrate_options {
     bool add_columns = false;
     /** Take a snapshot of the target before the first write. */
     bool snapshot = false;
+    /** Write in several transactions, none larger than a cluster takes (docs/clusters.md). Only on servers. */
+    bool staged = false;
+    /** The most rows of one of them; 0 for what a cluster surely takes. */
+    std::uint64_t stage_rows = 0;
     std::optional<std::int64_t> batch_size{};
     std::optional<std::string> title_prefix{};
     /** A rules document, which transforms the metrics of the copy. */
@@ -393,7 +397,9 @@ public:
         : title_prefix_(from.title_prefix), rules_(from.transformation_rules), workspace_(from.workspace),
           artifacts_from_(from.artifacts_from), artifacts_to_(from.artifacts_to) {
         options_.flags = flag(from.allow_lossy, EXPMIG_MIGRATE_ALLOW_LOSSY) |
-                         flag(from.add_columns, EXPMIG_MIGRATE_ADD_COLUMNS) | flag(from.snapshot, EXPMIG_MIGRATE_SNAPSHOT);
+                         flag(from.add_columns, EXPMIG_MIGRATE_ADD_COLUMNS) | flag(from.snapshot, EXPMIG_MIGRATE_SNAPSHOT) |
+                         flag(from.staged, EXPMIG_MIGRATE_STAGED);
+        options_.stage_rows = from.stage_rows;
         options_.strategy = static_cast<std::int32_t>(from.strategy);
         options_.on_duplicate = static_cast<std::int32_t>(from.on_duplicate);
         options_.target_experiment_id = from.target_experiment_id ? &*from.target_experiment_id : nullptr;

@@ -271,6 +271,25 @@ class Manager:
             finally:
                 lib.expmig_migration_free(result)
 
+    def jobs(self) -> dict[str, Any]:
+        return documented(lib.expmig_job_list, self.handle)
+
+    def resume_job(self, job_id: int, target: Manager | None, job: Job) -> dict[str, Any]:
+        result = null(c.expmig_migration)
+        with self.handle as source, (target or self).handle as into, Call(job) as call:
+            options = call.options(c.expmig_job_options)
+            number = integer(job_id, "job_id")
+            call.run(lib.expmig_job_resume, source, number, into if target else None, byref(options), byref(result))
+            try:
+                return parsed(lib.expmig_migration_to_json(result))
+            finally:
+                lib.expmig_migration_free(result)
+
+    def abandon_job(self, job_id: int, job: Job) -> None:
+        with self.handle as manager, Call(job) as call:
+            options = call.options(c.expmig_job_options)
+            call.run(lib.expmig_job_abandon, manager, integer(job_id, "job_id"), byref(options))
+
     # Export and import
 
     def export_text(self, experiment_id: int, job: Job, **asked: Any) -> bytes:
@@ -414,7 +433,7 @@ class Manager:
 def migrate_options(
     call: Call, *, target_experiment_id: int | None, strategy: str, on_duplicate: str, batch_size: int, title_prefix: str | None,
     transformation_rules: str | None, allow_lossy: bool, add_columns: bool, create_snapshot: bool, on_conflict: str, on_name: str,
-    workspace: str | None, artifacts_from: str | None, artifacts_to: str | None,
+    workspace: str | None, artifacts_from: str | None, artifacts_to: str | None, staged: bool = False, stage_rows: int | None = None,
 ) -> Any:
     into = None if target_experiment_id is None else pointer(c_int64(integer(target_experiment_id, "target_experiment_id")))
     return call.options(
@@ -432,8 +451,9 @@ def migrate_options(
         artifacts_to=optional_text(artifacts_to, "artifacts_to"),
         flags=flags(
             (allow_lossy, c.EXPMIG_MIGRATE_ALLOW_LOSSY), (add_columns, c.EXPMIG_MIGRATE_ADD_COLUMNS),
-            (create_snapshot, c.EXPMIG_MIGRATE_SNAPSHOT),
+            (create_snapshot, c.EXPMIG_MIGRATE_SNAPSHOT), (staged, c.EXPMIG_MIGRATE_STAGED),
         ),
+        stage_rows=None if stage_rows is None else integer(stage_rows, "stage_rows"),
     )
 
 

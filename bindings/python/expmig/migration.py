@@ -143,6 +143,8 @@ class DataMigrationManager:
         on_name: str = "suffix",
         workspace: Optional[str] = None,
         artifacts: Optional[Tuple[str, str]] = None,
+        staged: bool = False,
+        stage_rows: Optional[int] = None,
         cancel: Any = None,
         progress: bool = False,
     ) -> MigrationResult:
@@ -161,6 +163,9 @@ class DataMigrationManager:
         "suffix", the call raises an "error", or the rows "append" to it. ``workspace``: that of the copy. ``artifacts``: locations of artifacts
         that begin with the first text begin with the second in the copy.
 
+        On servers: ``staged``: write in several transactions, none larger than a cluster takes (docs/clusters.md), of ``stage_rows`` rows at the
+        most. What stops on the way is a job: the error's details have ``job_id``, for resume_job and abandon_job.
+
         Raises ValidationError if defects of the data stop the migration, and DataMigrationError for other failures. Then nothing was
         changed.
         """
@@ -168,7 +173,28 @@ class DataMigrationManager:
             source_experiment_id, source_id, target, target_experiment_id, strategy, transformation_rules, batch_size, on_duplicate,
             title_prefix, create_snapshot, allow_lossy, add_columns, on_conflict, on_name, workspace, artifacts,
         )
+        asked.update(staged=staged, stage_rows=stage_rows)
         return MigrationResult.of(self._engine.manager.migrate(source, into, self._job(progress_callback, cancel, progress), **asked))
+
+    def jobs(self) -> List[Dict[str, Any]]:
+        """The migrations into this database that write in several transactions, in the order in which they began: "job_id", "state" ("copying",
+        "removing", "published"), "source", "experiment_id", "tables" and more (docs/json-documents.md, "expmig.jobs/1")."""
+        return list(self._engine.manager.jobs()["jobs"])
+
+    def resume_job(
+        self, job_id: int, target: Union[DataMigrationManager, DatabaseManager, None] = None, *,
+        progress_callback: Optional[ProgressCallback] = None, cancel: Any = None, progress: bool = False,
+    ) -> MigrationResult:
+        """Goes on with a job of ``target`` (None is this database) that stopped. This database is what it copies from, and must be as it was. A job
+        that was published before is ``skipped`` in the result."""
+        job = self._job(progress_callback, cancel, progress)
+        return MigrationResult.of(self._engine.manager.resume_job(job_id, self._together(target), job))
+
+    def abandon_job(
+        self, job_id: int, *, progress_callback: Optional[ProgressCallback] = None, cancel: Any = None, progress: bool = False,
+    ) -> None:
+        """Removes a job of this database that was not published, and the rows that it copied; nothing else."""
+        self._engine.manager.abandon_job(job_id, self._job(progress_callback, cancel, progress))
 
     def plan(
         self,

@@ -106,6 +106,9 @@ pub enum Command {
     Plan(Migrate),
     /// Copy experiments, within a database or into another one, and prove the copies
     Migrate(Migrate),
+    /// List, resume and abandon migrations in several transactions (migrate --staged)
+    #[command(subcommand)]
+    Job(Job),
     /// Create, list, verify, restore and delete copies of whole databases
     #[command(subcommand)]
     Snapshot(Snapshot),
@@ -220,9 +223,38 @@ pub struct Migrate {
     /// A file with rules for the metrics of the copies (docs/transformations.md)
     #[arg(long, value_name = "FILE")]
     pub rules: Option<PathBuf>,
+    /// Servers: write in several transactions, none larger than a cluster takes; what stops is a `job` (docs/clusters.md)
+    #[arg(long)]
+    pub staged: bool,
+    /// The most rows of one such transaction [default: what a cluster surely takes, 100000 at the most]
+    #[arg(long, value_name = "COUNT", requires = "staged")]
+    pub stage_rows: Option<u64>,
     /// Report what would be done, as `plan` does, without writing anything
     #[arg(long)]
     pub dry_run: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Job {
+    /// List the jobs of a database
+    List(On),
+    /// Go on with a job that stopped
+    Resume {
+        /// The database that the job copies from
+        source: String,
+        /// The id of the job, as `job list` prints it
+        id: i64,
+        /// The database that has the job [default: the source]
+        #[arg(long, value_name = "DATABASE")]
+        to: Option<String>,
+    },
+    /// Remove a job that was not published, and what it copied
+    Abandon {
+        #[command(flatten)]
+        on: On,
+        /// The id of the job, as `job list` prints it
+        id: i64,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -242,9 +242,11 @@ impl Cluster {
     fn ways_out(&self, setting: &str) -> String {
         match self.kind {
             ClusterKind::Galera => format!(
-                "raise {setting} on every node, or give fragment-bytes in the URL, with which it is replicated in parts (docs/clusters.md)"
+                "copy in stages, raise {setting} on every node, or give fragment-bytes in the URL, with which it is replicated in parts (docs/clusters.md)"
             ),
-            ClusterKind::Group => format!("raise {setting} on every member (0 is no limit; docs/clusters.md)"),
+            ClusterKind::Group => {
+                format!("copy in stages, or raise {setting} on every member (0 is no limit; docs/clusters.md)")
+            }
         }
     }
 

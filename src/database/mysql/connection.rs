@@ -113,6 +113,11 @@ impl MysqlConnection {
         self.waiting(|| self.channel.settle())
     }
 
+    /// The name of the lock of a job that writes in several transactions.
+    pub(super) fn job_lock(&self, id: i64) -> Value {
+        Value::Text(format!("{}.{id}", self.lock_name).into_bytes())
+    }
+
     /// The name of the schema.
     pub fn schema(&self) -> &str {
         self.channel.schema()

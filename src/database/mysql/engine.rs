@@ -102,6 +102,19 @@ impl Writes for MysqlConnection {
         self.lock_and_read(&format!("{sql} LOCK IN SHARE MODE"), params, each)
     }
 
+    fn hold_job(&self, id: i64) -> Result<bool> {
+        Ok(self.query_integer("SELECT GET_LOCK(?1, 0)", &[self.job_lock(id)])? == Some(1))
+    }
+
+    fn let_go_of_job(&self, id: i64) {
+        // If this fails the lock ends with the connection.
+        let _ends_later = self.query_integer("SELECT RELEASE_LOCK(?1)", &[self.job_lock(id)]);
+    }
+
+    fn is_one_of_several_writers(&self) -> bool {
+        self.shares_writing()
+    }
+
     fn suspend_foreign_keys(&self) -> Result<bool> {
         self.suspended.set(true);
         self.waiting(|| self.channel.command("SET SESSION foreign_key_checks = 0")).map(|()| true)

@@ -75,11 +75,11 @@ fn one_line(text: &str) -> String {
 const TOO_LARGE_FOR_GALERA: [(&str, &str); 2] = [
     (
         "Maximum writeset size exceeded",
-        "raise wsrep_max_ws_size on every node (2 GiB is the most), or give fragment-bytes in the URL (docs/clusters.md)",
+        "copy in stages, raise wsrep_max_ws_size on every node (2 GiB is the most), or give fragment-bytes in the URL (docs/clusters.md)",
     ),
     (
         "wsrep_max_ws_rows exceeded",
-        "raise wsrep_max_ws_rows on every node (0 is no limit), or give fragment-bytes in the URL (docs/clusters.md)",
+        "copy in stages, raise wsrep_max_ws_rows on every node (0 is no limit), or give fragment-bytes in the URL (docs/clusters.md)",
     ),
 ];
 const ERROR_DURING_COMMIT: u16 = 1180;

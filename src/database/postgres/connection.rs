@@ -23,6 +23,15 @@ use crate::values::Value;
 
 /// The first of the two numbers of the lock that keeps two writers of expmig apart: nobody else's, with any luck.
 const LOCK: i64 = 0x45_58_4d_47;
+/// Ask for a lock once, and let go of it.
+pub const TRY_LOCK: &str = "SELECT pg_catalog.pg_try_advisory_lock(?1::int, ?2::int)";
+pub const UNLOCK: &str = "SELECT pg_catalog.pg_advisory_unlock(?1::int, ?2::int)";
+
+/// A number for a name.
+fn hashed(name: &str) -> Value {
+    let number = blake3::hash(name.as_bytes()).as_bytes().first_chunk().map_or(0, |bytes| i32::from_be_bytes(*bytes));
+    Value::Integer(i64::from(number))
+}
 
 /// One connection to a schema.
 pub struct PostgresConnection {
@@ -97,9 +106,12 @@ impl PostgresConnection {
     }
 
     fn lock_numbers(&self) -> [Value; 2] {
-        let hash = blake3::hash(self.schema().as_bytes());
-        let number = hash.as_bytes().first_chunk().map_or(0, |bytes| i32::from_be_bytes(*bytes));
-        [Value::Integer(LOCK), Value::Integer(i64::from(number))]
+        [Value::Integer(LOCK), hashed(self.schema())]
+    }
+
+    /// Those of the lock of a job that writes in several transactions.
+    pub(super) fn job_lock_numbers(&self, id: i64) -> [Value; 2] {
+        [Value::Integer(LOCK + 1), hashed(&format!("{} {id}", self.schema()))]
     }
 
     /// Another connection in the place of this one, which was lost.
@@ -253,13 +265,11 @@ impl ServerConnection for PostgresConnection {
     }
 
     fn try_lock(&self) -> Result<bool> {
-        let sql = "SELECT pg_catalog.pg_try_advisory_lock(?1::int, ?2::int)";
-        Ok(self.query_integer(sql, &self.lock_numbers())? == Some(1))
+        Ok(self.query_integer(TRY_LOCK, &self.lock_numbers())? == Some(1))
     }
 
     fn release_lock(&self) {
-        let sql = "SELECT pg_catalog.pg_advisory_unlock(?1::int, ?2::int)";
-        let _ends_later = self.query_integer(sql, &self.lock_numbers());
+        let _ends_later = self.query_integer(UNLOCK, &self.lock_numbers());
     }
 
     fn leave(self) {

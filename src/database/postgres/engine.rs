@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::capabilities::CAPABILITIES;
 use super::change::PostgresChange;
-use super::connection::PostgresConnection;
+use super::connection::{PostgresConnection, TRY_LOCK, UNLOCK};
 use super::insert::PostgresInserter;
 use super::placeholders::numbered;
 use super::tables::as_parameter;
@@ -101,6 +101,15 @@ impl Writes for PostgresConnection {
     fn query_held(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
         // What others add meanwhile the foreign keys look at, which are never off: at the latest with the commit.
         self.query(sql, params, each)
+    }
+
+    fn hold_job(&self, id: i64) -> Result<bool> {
+        Ok(self.query_integer(TRY_LOCK, &self.job_lock_numbers(id))? == Some(1))
+    }
+
+    fn let_go_of_job(&self, id: i64) {
+        // If this fails the lock ends with the connection.
+        let _ends_later = self.query_integer(UNLOCK, &self.job_lock_numbers(id));
     }
 
     fn suspend_foreign_keys(&self) -> Result<bool> {

@@ -19,6 +19,8 @@ fn options(session: &Session, arguments: &Migrate, rules: Option<&String>) -> Mi
         allow_lossy: arguments.allow_lossy,
         add_columns: arguments.add_columns,
         create_snapshot: arguments.snapshot,
+        staged: arguments.staged,
+        stage_rows: arguments.stage_rows,
         title_prefix: arguments.title_prefix.clone(),
         transformation_rules: rules.cloned(),
         text_keys: TextKeyOptions {

@@ -3,6 +3,7 @@
 mod bring_in;
 mod check;
 mod documents;
+mod jobs;
 mod look;
 mod migrate;
 mod report;
@@ -26,6 +27,7 @@ pub fn run(session: &Session, command: Command) -> Outcome<i32> {
         Command::Plan(arguments) => migrate::plan(session, &arguments)?,
         Command::Migrate(arguments) if arguments.dry_run => migrate::plan(session, &arguments)?,
         Command::Migrate(arguments) => migrate::migrate(session, &arguments)?,
+        Command::Job(command) => jobs::run(session, command)?,
         Command::Snapshot(command) => snapshots::run(session, command)?,
         Command::Transform(arguments) => transform::transform(session, &arguments)?,
         Command::Undo(arguments) => transform::undo(session, &arguments)?,
