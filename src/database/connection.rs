@@ -115,6 +115,16 @@ pub trait Reads {
         Ok(found)
     }
 
+    /// The first cells of the first row of a query, so many. Where the driver hands huge ones over there is no other copy of them.
+    fn first_row(&self, sql: &str, params: &[Value], width: usize) -> Result<Option<Vec<Value>>> {
+        let mut found = None;
+        self.query(sql, params, &mut |row| {
+            found = Some((0..width).map(|at| row.value(at).map(ValueRef::to_owned)).collect::<Result<_>>()?);
+            Ok(Next::Stop)
+        })?;
+        Ok(found)
+    }
+
     /// Between which rowids the rows of a table are in which a column is not less than one number, nor greater than another; without
     /// the other also those in which it is greater than every number. Only where the engine finds that sooner than the rows.
     fn whereabouts(&self, _: &TableLayout, _column: &str, _bounds: (i64, Option<i64>)) -> Result<Whereabouts> {
@@ -158,6 +168,16 @@ pub trait Writes {
     /// As [`Reads::query`] inside of a transaction that writes, of the rows as they are now: from the first row that is handed
     /// over until the transaction ends nobody else changes one of them.
     fn query_locked(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()>;
+
+    /// As [`Reads::first_row`], of the rows that [`Writes::query_locked`] finds.
+    fn first_row_locked(&self, sql: &str, params: &[Value], width: usize) -> Result<Option<Vec<Value>>> {
+        let mut found = None;
+        self.query_locked(sql, params, &mut |row| {
+            found = Some((0..width).map(|at| row.value(at).map(ValueRef::to_owned)).collect::<Result<_>>()?);
+            Ok(Next::Stop)
+        })?;
+        Ok(found)
+    }
 
     /// As [`Reads::query`] inside of a transaction that writes, of the rows as they are now: until the transaction ends nobody
     /// else changes them, or adds one that the query would have found. Needs no right but to read.

@@ -2,6 +2,7 @@
 
 use super::encode::{Stored, encode_bytes, encode_row};
 use super::extra_links::{Bare, Links, with_links};
+use super::row_bytes::RowBytes;
 use super::sum::{Hash, Sum};
 use crate::database::{Connection, Layout, Row};
 use crate::error::Result;
@@ -119,9 +120,9 @@ pub fn digest_as<'a>(
 
 /// The digest of one row by itself.
 pub fn row_digest(shape: &Shape<'_>, row: &dyn Row, stored: Option<Stored<'_>>) -> Result<Hash> {
-    let mut bytes = Vec::new();
+    let mut bytes = RowBytes::default();
     encode_row(shape, row, stored, &mut bytes)?;
-    Ok(*blake3::hash(&bytes).as_bytes())
+    Ok(bytes.hash())
 }
 
 /// The digest of a link and of what it links; `None` where that could be missing: it looks as a row of NULLs would.
@@ -134,10 +135,10 @@ pub fn link_digest((shape, leaf): (&Shape<'_>, &Shape<'_>), row: &dyn Row) -> Re
     if !known {
         return Ok(None);
     }
-    let mut bytes = Vec::new();
+    let mut bytes = RowBytes::default();
     encode_row(shape, row, None, &mut bytes)?;
-    bytes.extend_from_slice(&row_digest(leaf, row, None)?);
-    Ok(Some(*blake3::hash(&bytes).as_bytes()))
+    bytes.bytes.extend_from_slice(&row_digest(leaf, row, None)?);
+    Ok(Some(bytes.hash()))
 }
 
 /// The size of what is known of a node before everything below it was added: the digest of its row, and the sum of what is below.
@@ -219,19 +220,6 @@ impl Leaves {
     }
 }
 
-/// A buffer keeps this much memory: one huge value must not keep its own for the rest of the experiment.
-const KEPT: usize = 1 << 16;
-
-/// The digest of what stands in a buffer, which is done with.
-fn hash_of(buffer: &mut Vec<u8>) -> Hash {
-    let hash = *blake3::hash(buffer).as_bytes();
-    if buffer.capacity() > KEPT {
-        buffer.clear();
-        buffer.shrink_to(KEPT);
-    }
-    hash
-}
-
 /// Digests rows that are handed to it as [`walk`] does it, in any order, or as [`walk_separately`] does it, linked rows before their links.
 pub struct Digester<'a> {
     stored: Option<Stored<'a>>,
@@ -246,8 +234,8 @@ pub struct Digester<'a> {
     leaves: ByEntity<Leaves>,
     /// Links of extra columns will ask for the digests of linked rows.
     keeps_leaves: bool,
-    buffer: Vec<u8>,
-    leaf_buffer: Vec<u8>,
+    buffer: RowBytes,
+    leaf_buffer: RowBytes,
 }
 
 impl<'a> Digester<'a> {
@@ -268,8 +256,8 @@ impl<'a> Digester<'a> {
             nodes: None,
             leaves: ByEntity::of(selection.family, |entity| Leaves::new(selection.leaf_count(entity))),
             keeps_leaves: layout.has_links(),
-            buffer: Vec::new(),
-            leaf_buffer: Vec::new(),
+            buffer: RowBytes::default(),
+            leaf_buffer: RowBytes::default(),
         }
     }
 
@@ -297,8 +285,8 @@ impl<'a> Digester<'a> {
 
     /// Adds a link, whose row stands in the buffer, with the digest of what it links.
     fn add_link(&mut self, owner: Owner, (leaf, linked): (Entity, &Hash), row: &dyn Row) -> Result<()> {
-        self.buffer.extend_from_slice(linked);
-        let hash = hash_of(&mut self.buffer);
+        self.buffer.bytes.extend_from_slice(linked);
+        let hash = self.buffer.hash();
         if let (Owner::ROOT, Some(nodes)) = (owner, &mut self.nodes) {
             // The walk selects the linked row's id second.
             nodes.own.get_mut(leaf).extend(row.value(1)?.as_integer().map(|id| (hash, id)));
@@ -452,7 +440,7 @@ impl Visitor for Digester<'_> {
     fn node(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
         self.buffer.clear();
         encode_row(shape, row, self.stored, &mut self.buffer)?;
-        let hash = hash_of(&mut self.buffer);
+        let hash = self.buffer.hash();
         if let Some(also) = self.also.as_deref_mut() {
             also.node(owner, shape, row)?;
         }
@@ -471,7 +459,7 @@ impl Visitor for Digester<'_> {
     fn below(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
         self.buffer.clear();
         encode_row(shape, row, self.stored, &mut self.buffer)?;
-        let hash = hash_of(&mut self.buffer);
+        let hash = self.buffer.hash();
         if let Some(also) = self.also.as_deref_mut() {
             also.below(owner, shape, row)?;
         }
@@ -491,7 +479,7 @@ impl Visitor for Digester<'_> {
         if let Some(rank) = leaf {
             self.leaf_buffer.clear();
             usual = encode_row(leaf_shape.1, row, self.stored, &mut self.leaf_buffer)?;
-            linked = hash_of(&mut self.leaf_buffer);
+            linked = self.leaf_buffer.hash();
             self.leaves.get_mut(leaf_shape.0).link(rank, &linked);
             if self.keeps_leaves {
                 self.leaves.get_mut(leaf_shape.0).hashes.set(rank, &linked)?;
@@ -510,7 +498,7 @@ impl SeparateVisitor for Digester<'_> {
     fn leaf(&mut self, leaf: (Entity, u64), shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
         self.leaf_buffer.clear();
         let usual = encode_row(shape, row, self.stored, &mut self.leaf_buffer)?;
-        let hash = hash_of(&mut self.leaf_buffer);
+        let hash = self.leaf_buffer.hash();
         if let Some(also) = self.interested(usual) {
             also.odd_leaf(leaf, shape, row)?;
         }

@@ -1,6 +1,7 @@
 //! What the links of extra columns contribute to the digests of nodes (docs/digest.md, "Links of extra columns").
 
 use super::encode::{Stored, encode_bytes, encode_row};
+use super::row_bytes::RowBytes;
 use super::sum::{Hash, Sum};
 use crate::database::{Connection, Layout};
 use crate::error::Result;
@@ -52,7 +53,7 @@ impl Bare {
                 }
                 let row = match row {
                     Some(row) => row,
-                    None => *row.insert(self.row(linking, stored, &mut buffer)?),
+                    None => *row.insert(self.row(linking, stored)?),
                 };
                 buffer.clear();
                 encode_bytes(schema.name.as_bytes(), &mut buffer);
@@ -67,18 +68,18 @@ impl Bare {
     }
 
     /// The digest of a row by itself; of a link with what it links.
-    pub fn row(&mut self, linking: &Linking<'_>, stored: Option<Stored<'_>>, buffer: &mut Vec<u8>) -> Result<Hash> {
+    pub fn row(&mut self, linking: &Linking<'_>, stored: Option<Stored<'_>>) -> Result<Hash> {
         let place = linking.shape.table.schema.place;
         if let (Place::Leaf(_), Some(leaf)) = (place, linking.leaf) {
             return self.of(leaf);
         }
-        buffer.clear();
-        encode_row(linking.shape, linking.row, stored, buffer)?;
+        let mut row = RowBytes::default();
+        encode_row(linking.shape, linking.row, stored, &mut row)?;
         if matches!(place, Place::Link { .. }) {
             let linked = linking.leaf.map_or(Ok(Hash::default()), |leaf| self.of(leaf))?;
-            buffer.extend_from_slice(&linked);
+            row.bytes.extend_from_slice(&linked);
         }
-        Ok(*blake3::hash(buffer).as_bytes())
+        Ok(row.hash())
     }
 
     fn of(&mut self, (entity, at): Target) -> Result<Hash> {

@@ -1,6 +1,6 @@
 //! The content digest: 256 bits that are equal for equal experiments, whatever their ids, their engine and the order of rows.
 //!
-//! docs/digest.md is the definition. `encode` writes values and rows, `sum` adds digests up, `experiment` computes the digests of nodes,
+//! docs/digest.md is the definition. `encode` writes values and rows into `row_bytes`, `sum` adds digests up, `experiment` computes the digests of nodes,
 //! `extra_links` those of links of extra columns, and `named` all of that for families whose keys are texts. [`equal_experiment`] finds an experiment that a database already has. [`Conversion`]
 //! says whether a value has the same content in another column. Migration, comparison, import, snapshots and the manager call this room.
 
@@ -10,6 +10,7 @@ mod equal_experiments;
 mod experiment;
 mod extra_links;
 mod named;
+mod row_bytes;
 mod sum;
 mod table_totals;
 

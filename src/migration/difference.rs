@@ -95,10 +95,10 @@ impl Element {
         order: &[&str],
         (linking, column): (&Linking<'_>, &ColumnLayout),
         target: Option<Target>,
-        (bare, buffer): (&mut Bare, &mut Vec<u8>),
+        bare: &mut Bare,
     ) -> Result<Element> {
         let name = linking.shape.table.schema.name;
-        let row = hex(&bare.row(linking, None, buffer)?);
+        let row = hex(&bare.row(linking, None)?);
         let key = format!("{} {} {row}", linking.shape.index_key(linking.row)?, column.name.to_ascii_lowercase());
         let table = order.iter().position(|other| *other == name).unwrap_or(order.len());
         Ok(Element { table, key, form: bare.target(family_of(linking.shape.table.schema), target)?.to_vec() })
@@ -185,14 +185,14 @@ impl<'a> NodeRows<'a> {
 
     fn read_links(&mut self, order: &[&str], job: &Job, each: EachLink<'_>) -> Result<()> {
         let NodeRows { connection, layout, selection, owner, links } = self;
-        let (Some(bare), mut buffer) = (links, Vec::new()) else { return Ok(()) };
+        let Some(bare) = links else { return Ok(()) };
         scan_links(*connection, layout, selection, job, &mut |selection, linking| {
             if linking.owner != *owner {
                 return Ok(());
             }
             for (column, entity, value) in linking.links()? {
                 let target = selection.target(entity, value)?;
-                let element = Element::link(order, (linking, column), target, (&mut *bare, &mut buffer))?;
+                let element = Element::link(order, (linking, column), target, bare)?;
                 each(element, linking, (column, entity, value, target.is_some()))?;
             }
             Ok(())

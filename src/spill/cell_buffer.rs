@@ -1,6 +1,6 @@
 //! Values stored one after another in one piece of memory, so that a row needs no allocation; but for huge ones that are handed over.
 
-use crate::values::ValueRef;
+use crate::values::{Value, ValueRef};
 
 #[derive(Clone, Copy, Debug)]
 enum Cell {
@@ -83,6 +83,20 @@ impl CellBuffer {
         self.cells.iter().map(|cell| self.value(*cell))
     }
 
+    /// Every value, owned: huge ones that were handed over are not copied.
+    #[cfg_attr(not(feature = "servers"), allow(dead_code, reason = "only servers hand rows over"))]
+    pub fn into_values(mut self) -> Vec<Value> {
+        let cells = std::mem::take(&mut self.cells);
+        let mut take = |at: usize| self.huge.get_mut(at).map(std::mem::take).unwrap_or_default();
+        let mut huge = |cell: &Cell| match cell {
+            Cell::Huge(at, true) => Some(Value::Text(take(*at))),
+            Cell::Huge(at, false) => Some(Value::Blob(take(*at))),
+            _ => None,
+        };
+        let taken: Vec<Option<Value>> = cells.iter().map(&mut huge).collect();
+        taken.into_iter().zip(cells).map(|(taken, cell)| taken.unwrap_or_else(|| self.value(cell).to_owned())).collect()
+    }
+
     /// How many values there are.
     pub fn len(&self) -> usize {
         self.cells.len()
@@ -135,6 +149,13 @@ mod tests {
         let wanted = [ValueRef::Text(&huge), ValueRef::Text(b"small"), ValueRef::Blob(&huge), ValueRef::Blob(b"small")];
         assert_eq!(cells.iter().skip(7).collect::<Vec<_>>(), wanted);
         assert_eq!((cells.len(), cells.byte_len()), (11, 21 + 2 * huge.len()));
+        let owned: Vec<_> = cells.iter().map(ValueRef::to_owned).collect();
+        let mut same = CellBuffer::default();
+        cells.iter().for_each(|value| match value {
+            ValueRef::Text(bytes) if bytes.len() > 1000 => same.push_owned(bytes.to_vec(), true),
+            value => same.push(value),
+        });
+        assert_eq!(same.into_values(), owned);
         cells.clear(4);
         assert!(cells.len() == 0 && cells.byte_len() == 0 && cells.bytes.capacity() <= 4);
     }

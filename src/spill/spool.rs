@@ -65,6 +65,11 @@ impl Spool {
         let mut rest = self.front.get(self.read..).unwrap_or_default();
         decode_row(&mut rest, cells).ok_or_else(|| Error::internal(Domain::Database, "a row was put aside badly"))?;
         self.read = self.front.len() - rest.len();
+        if self.read >= self.front.len() {
+            // A huge value is not kept twice.
+            self.front = Vec::new();
+            self.read = 0;
+        }
         Ok(true)
     }
 

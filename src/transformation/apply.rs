@@ -13,9 +13,9 @@ use super::plan::Plan;
 use super::result::{Noted, Sample, TransformationResult};
 use super::selection::{Chosen, MetricLinks, MetricSelection, odd_metric};
 use super::steps::Steps;
-use super::undo_log::UndoLog;
-use super::write::{Writer, Written};
-use crate::database::{Connection, Database, Layout, Reading, Row, Transaction, Watches};
+use super::undo_log::{Fingerprint, UndoLog, fingerprint};
+use super::write::{Found, Writer, Written, changed_meanwhile, select_cells};
+use crate::database::{Connection, Database, Layout, Reading, Row, TableLayout, Transaction, Watches};
 use crate::digest::{TableTotals, grown_by};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{ForeignReferrers, scan_leaves};
@@ -23,7 +23,7 @@ use crate::progress::Job;
 use crate::schema::Call;
 use crate::schema::experiment_manager::METRIC;
 use crate::schema::{OWN_TABLES, Place, quote};
-use crate::values::ValueRef;
+use crate::values::{Value, ValueRef};
 
 /// Transforms the selected metrics in one transaction.
 pub fn transform(
@@ -145,8 +145,11 @@ fn run(
         writer,
         result: TransformationResult { dry_run: options.dry_run, ..TransformationResult::default() },
         job,
+        reads_alone: connection.capabilities().other_writers,
+        alone: Vec::new(),
     };
     read(connection, layout, &mut chosen, &mut pass)?;
+    pass.read_alone(connection, table)?;
     pass.flush()?;
     // By now it is known exactly.
     job.set_total(job.counts().0);
@@ -219,6 +222,10 @@ struct Pass<'a, 'r> {
     writer: Option<Writer<'a>>,
     result: TransformationResult,
     job: &'a Job,
+    /// Metrics with huge cells are read once more, each alone and when it is locked: the scan would keep a copy of them.
+    reads_alone: bool,
+    /// Those, each with the fingerprint of what it was.
+    alone: Vec<(i64, Fingerprint)>,
 }
 
 impl Pass<'_, '_> {
@@ -231,14 +238,54 @@ impl Pass<'_, '_> {
         }
         self.result.matched += 1;
         let (total, labels) = (row.value(2)?, row.value(3)?);
+        // Copies get their ids in the order of the metrics.
+        if self.reads_alone && !shared && (total.is_huge() || labels.is_huge()) {
+            self.alone.push((id, fingerprint([total, labels])));
+            return Ok(());
+        }
         let verdict = self.examiner.examine((&mut self.steps, &matching), id, [kind, total, labels])?;
+        self.judge(verdict, id, kind, [total, labels], if shared { Found::Shared } else { Found::Own })
+    }
+
+    /// Reads the metrics that are read alone.
+    fn read_alone(&mut self, connection: &dyn Connection, table: &TableLayout) -> Result<()> {
+        let sql = format!("{} WHERE {} = ?1", select_cells(table, "type"), table.quoted("id"));
+        for (id, seen) in std::mem::take(&mut self.alone) {
+            let params = [Value::Integer(id)];
+            let row = match &self.writer {
+                Some(_) => connection.first_row_locked(&sql, &params, 3)?,
+                None => connection.first_row(&sql, &params, 3)?,
+            };
+            let Some(Ok([total, labels, kind])) = row.map(<[Value; 3]>::try_from) else {
+                return Err(changed_meanwhile(id));
+            };
+            if fingerprint([total.borrow(), labels.borrow()]) != seen {
+                return Err(changed_meanwhile(id));
+            }
+            let matching = self.steps.matching(kind.borrow());
+            let rules = (&mut self.steps, &*matching);
+            let (verdict, old) = self.examiner.examine_owned(rules, (id, kind.borrow()), [total, labels])?;
+            self.judge(verdict, id, kind.borrow(), old.each_ref().map(Value::borrow), Found::Locked)?;
+        }
+        Ok(())
+    }
+
+    /// Does with a metric what the rules say; `old` are the cells that it has, at least those that change.
+    fn judge(
+        &mut self,
+        verdict: Verdict,
+        id: i64,
+        kind: ValueRef<'_>,
+        old: [ValueRef<'_>; 2],
+        found: Found,
+    ) -> Result<()> {
         match verdict {
             Verdict::Unchanged => self.result.unchanged += 1,
             Verdict::Skipped(by, reason) => self.result.skipped.add(|| Noted::new(id, kind, &by, &reason)),
             Verdict::Failed(by, reason) => {
                 return self.failed(Noted::new(id, kind, &by, &reason));
             }
-            Verdict::Changed(changed) => return self.changed(changed, kind, [total, labels], shared),
+            Verdict::Changed(changed) => return self.changed(changed, kind, old, found),
         }
         self.job.advance()
     }
@@ -255,20 +302,28 @@ impl Pass<'_, '_> {
         self.job.fail_row(message)
     }
 
-    fn changed(&mut self, changed: u8, kind: ValueRef<'_>, old: [ValueRef<'_>; 2], shared: bool) -> Result<()> {
+    fn changed(&mut self, changed: u8, kind: ValueRef<'_>, old: [ValueRef<'_>; 2], found: Found) -> Result<()> {
         let hopeless = self.all_or_nothing && self.result.failed.count > 0;
         match &mut self.writer {
             Some(writer) if !hopeless => {
-                let written = writer.push(self.examiner.metric_mut(), changed, old, shared)?;
+                let written = writer.push(self.examiner.metric_mut(), changed, old, found)?;
                 self.note(written)
             }
             _ => {
                 let metric = self.examiner.metric();
                 if self.result.wants_sample() {
+                    // Cells that stay may not have been kept apart.
+                    let mut old = old;
+                    let now = [metric.total_val.borrow(), metric.per_label_val.borrow()];
+                    for ((old, now), (_, bit)) in old.iter_mut().zip(now).zip(CELLS) {
+                        if changed & bit == 0 {
+                            *old = now;
+                        }
+                    }
                     self.result.samples.push(Sample::new(kind, old, metric));
                 }
                 self.result.updated += 1;
-                self.result.copied += u64::from(shared);
+                self.result.copied += u64::from(found == Found::Shared);
                 self.job.advance()
             }
         }

@@ -26,6 +26,14 @@ pub enum Verdict {
     Failed(String, String),
 }
 
+/// What the rules have made of a metric.
+enum Applied {
+    /// Each has had its turn; the first that skipped it, and why.
+    Done { skipped: Option<(String, String)> },
+    /// By which transformation, and why.
+    Failed(String, String),
+}
+
 /// What speaks of a row with values that cannot be read in full.
 const TELLING: &str = "database";
 const UNTOLD: &str = "has a value of a type that its text does not show (a date, a decimal or bytes within JSON), and would not come back as it is";
@@ -96,52 +104,97 @@ impl<'a> Examiner<'a> {
     /// Applies these rules to a metric with this id, type, total and per-label values.
     pub fn examine(
         &mut self,
-        (steps, matching): (&mut Steps<'_>, &[usize]),
+        rules: (&mut Steps<'_>, &[usize]),
         id: i64,
         [kind, total, labels]: [ValueRef<'_>; 3],
     ) -> Result<Verdict> {
+        self.begin(id, kind);
+        refill(&mut self.metric.total_val, total);
+        refill(&mut self.metric.per_label_val, labels);
+        let applied = self.apply(rules, &mut |_, _| {})?;
+        let old = [total, labels];
+        self.verdict(applied, self.changed(old), old)
+    }
+
+    /// As [`Examiner::examine`], of cells that nobody else has, and that are not copied. Answers those that change, the others as NULL.
+    pub fn examine_owned(
+        &mut self,
+        rules: (&mut Steps<'_>, &[usize]),
+        (id, kind): (i64, ValueRef<'_>),
+        [total, labels]: [Value; 2],
+    ) -> Result<(Verdict, [Value; 2])> {
+        self.begin(id, kind);
+        (self.metric.total_val, self.metric.per_label_val) = (total, labels);
+        let mut first = [None, None];
+        let applied = self.apply(rules, &mut |at, old| {
+            first.get_mut(at).map(|first: &mut Option<Value>| first.get_or_insert(old));
+        })?;
+        let is_changed =
+            |old: &Option<Value>, new: &Value| old.as_ref().is_some_and(|old| !same(old.borrow(), new.borrow()));
+        let now = [&self.metric.total_val, &self.metric.per_label_val];
+        let bits =
+            first.iter().zip(now).zip(CELLS).map(|((old, new), (_, bit))| if is_changed(old, new) { bit } else { 0 });
+        let changed = bits.sum();
+        let old = first.map(|old| old.unwrap_or(Value::Null));
+        let verdict = self.verdict(applied, changed, old.each_ref().map(Value::borrow))?;
+        Ok((verdict, old))
+    }
+
+    fn begin(&mut self, id: i64, kind: ValueRef<'_>) {
         self.metric.id = id;
         self.metric.kind.clear();
         match kind {
             ValueRef::Text(bytes) | ValueRef::Blob(bytes) => self.metric.kind.extend_from_slice(bytes),
             other => self.metric.kind.extend_from_slice(other.describe().as_bytes()),
         }
-        refill(&mut self.metric.total_val, total);
-        refill(&mut self.metric.per_label_val, labels);
+    }
+
+    /// Applies these rules to the metric. `replaced` gets each cell that another takes the place of, by its number.
+    fn apply(
+        &mut self,
+        (steps, matching): (&mut Steps<'_>, &[usize]),
+        replaced: &mut dyn FnMut(usize, Value),
+    ) -> Result<Applied> {
         let mut skipped = None;
         for at in matching {
             match steps.apply(*at, &self.metric)? {
                 Outcome::Unchanged => {}
                 Outcome::Changed { total_val, per_label_val } => {
-                    if self.take(total_val, per_label_val)? {
+                    if self.take(total_val, per_label_val, replaced)? {
                         steps.changed(*at);
                     }
                 }
                 Outcome::Skipped(reason) => skipped = skipped.or(Some((steps.name(*at).to_owned(), reason))),
-                Outcome::Failed(reason) => return Ok(Verdict::Failed(steps.name(*at).to_owned(), reason)),
+                Outcome::Failed(reason) => return Ok(Applied::Failed(steps.name(*at).to_owned(), reason)),
             }
         }
-        let mut changed = 0;
+        Ok(Applied::Done { skipped })
+    }
+
+    /// Which cells are others than these, as bits.
+    fn changed(&self, old: [ValueRef<'_>; 2]) -> u8 {
         let now = [&self.metric.total_val, &self.metric.per_label_val];
-        for ((old, new), (_, bit)) in [total, labels].into_iter().zip(now).zip(CELLS) {
-            if !same(old, new.borrow()) {
-                changed |= bit;
-            }
-        }
+        let cells = old.into_iter().zip(now).zip(CELLS);
+        cells.fold(0, |bits, ((old, new), (_, bit))| if same(old, new.borrow()) { bits } else { bits | bit })
+    }
+
+    /// What becomes of the metric when these of its cells have changed; `old` are those.
+    fn verdict(&mut self, applied: Applied, changed: u8, old: [ValueRef<'_>; 2]) -> Result<Verdict> {
+        let skipped = match applied {
+            Applied::Failed(by, reason) => return Ok(Verdict::Failed(by, reason)),
+            Applied::Done { skipped } => skipped,
+        };
         if changed == 0 {
-            return Ok(match skipped {
-                Some((name, reason)) => Verdict::Skipped(name, reason),
-                None => Verdict::Unchanged,
-            });
+            return Ok(skipped.map_or(Verdict::Unchanged, |(by, reason)| Verdict::Skipped(by, reason)));
         }
-        if let Some(column) = self.untold.first_of([total, labels], changed) {
+        if let Some(column) = self.untold.first_of(old, changed) {
             let problem = format!("{column} {UNTOLD}");
             return Ok(Verdict::Failed(TELLING.to_owned(), problem));
         }
         if let Some(problem) = self.invalid() {
             return Ok(Verdict::Failed(VALIDATION.to_owned(), problem));
         }
-        match self.not_restorable(changed, [total, labels])? {
+        match self.not_restorable(changed, old)? {
             Some(problem) => Ok(Verdict::Failed(BACKUP.to_owned(), problem)),
             None => Ok(Verdict::Changed(changed)),
         }
@@ -166,14 +219,19 @@ impl<'a> Examiner<'a> {
     }
 
     /// Takes new cells over, as the database will have them. Whether that changes anything.
-    fn take(&mut self, total: Option<Value>, labels: Option<Value>) -> Result<bool> {
+    fn take(
+        &mut self,
+        total: Option<Value>,
+        labels: Option<Value>,
+        replaced: &mut dyn FnMut(usize, Value),
+    ) -> Result<bool> {
         let mut changed = false;
         let cells = [&mut self.metric.total_val, &mut self.metric.per_label_val];
-        for ((cell, new), (column, _)) in cells.into_iter().zip([total, labels]).zip(&self.columns) {
+        for (at, ((cell, new), (column, _))) in cells.into_iter().zip([total, labels]).zip(&self.columns).enumerate() {
             let Some(new) = new else { continue };
             let new = stored(self.connection, column, new)?;
             if !same(cell.borrow(), new.borrow()) {
-                *cell = new;
+                replaced(at, std::mem::replace(cell, new));
                 changed = true;
             }
         }
@@ -199,6 +257,9 @@ impl<'a> Examiner<'a> {
 /// What a column will hold when this is stored in it. The usual cases are known without asking the database.
 fn stored(connection: &dyn Connection, column: &ColumnLayout, value: Value) -> Result<Value> {
     let Some(affinity) = column.affinity() else {
+        if column.certainly_keeps(value.borrow()) {
+            return Ok(value);
+        }
         let refused = || {
             let message = format!("the column {} cannot hold {}", column.name, value.borrow().describe());
             Error::new(Status::Constraint, Domain::Transformation, message)

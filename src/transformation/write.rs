@@ -35,6 +35,17 @@ struct Pending {
     seen: Option<Fingerprint>,
 }
 
+/// How a metric was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It belongs to the selection alone.
+    Own,
+    /// The same, and from now on nobody else changes it.
+    Locked,
+    /// Others are linked to it, so it is copied.
+    Shared,
+}
+
 /// What was written of a chunk.
 #[derive(Default)]
 pub struct Written {
@@ -101,10 +112,10 @@ impl<'c> Writer<'c> {
         })
     }
 
-    /// Takes a metric that changed, and its cells. `old` are the cells that it has, `shared` that it has to be copied. Writes the chunk
-    /// if it is full.
-    pub fn push(&mut self, metric: &mut Metric, changed: u8, old: [ValueRef<'_>; 2], shared: bool) -> Result<Written> {
-        let seen = self.has_other_writers.then(|| fingerprint(old));
+    /// Takes a metric that changed, and its cells. `old` are the cells that it has. Writes the chunk if it is full.
+    pub fn push(&mut self, metric: &mut Metric, changed: u8, old: [ValueRef<'_>; 2], found: Found) -> Result<Written> {
+        let is_mine = found == Found::Locked || !self.has_other_writers;
+        let seen = (!is_mine).then(|| fingerprint(old));
         let cells = [metric.total_val.borrow(), metric.per_label_val.borrow()];
         let keeps = |(cell, (name, bit)): (ValueRef<'_>, (&str, u8))| {
             changed & bit == 0 || certainly_keeps(&self.table, name, cell)
@@ -121,9 +132,10 @@ impl<'c> Writer<'c> {
         let [total, labels] = old;
         let kept = |at: usize, cell| if changes(at) { cell } else { ValueRef::Null };
         let old = self.log.is_some().then(|| [kept(0, total), kept(1, labels)]);
+        let shared = found == Found::Shared;
         let mut one = Pending { id: metric.id, shared, changed, new, old: None, written, uncertain, seen };
         let huge = one.new.iter().map(Value::borrow).chain(old.into_iter().flatten()).any(|cell| cell.is_huge());
-        if huge && !self.has_other_writers {
+        if huge && is_mine {
             let mut done = self.flush()?;
             self.write_through(one, old, &mut done)?;
             return Ok(done);
@@ -212,26 +224,19 @@ impl<'c> Writer<'c> {
     fn lock(&self, pending: &[Pending]) -> Result<()> {
         let places: Vec<String> = (1..=pending.len()).map(|at| format!("?{at}")).collect();
         let id = self.table.quoted("id");
-        let sql = format!("{} WHERE {id} IN ({}) ORDER BY {id}", select_cells(&self.table), places.join(", "));
+        let sql = format!("{} WHERE {id} IN ({}) ORDER BY {id}", select_cells(&self.table, "id"), places.join(", "));
         let ids: Vec<Value> = pending.iter().map(|one| Value::Integer(one.id)).collect();
         // Both are in the order of the ids.
         let mut wanted = pending.iter();
-        let changed = |id: i64| {
-            let message = format!("METRIC (id={id}) was changed by another connection meanwhile; nothing was changed");
-            Error::new(Status::Busy, Domain::Transformation, message)
-                .detail("table", "METRIC")
-                .detail("row", format!("id={id}"))
-                .hint("try again")
-        };
         self.connection.query_locked(&sql, &ids, &mut |row| {
             let Some(one) = wanted.next() else { return Ok(Next::Stop) };
             let same = one.seen == Some(fingerprint([row.value(0)?, row.value(1)?]));
             match same && row.value(2)?.as_integer() == Some(one.id) {
                 true => Ok(Next::Row),
-                false => Err(changed(one.id)),
+                false => Err(changed_meanwhile(one.id)),
             }
         })?;
-        wanted.next().map_or(Ok(()), |one| Err(changed(one.id)))
+        wanted.next().map_or(Ok(()), |one| Err(changed_meanwhile(one.id)))
     }
 
     fn refused(&self, id: i64, error: &Error) -> Result<Noted> {
@@ -286,11 +291,20 @@ impl<'c> Writer<'c> {
     }
 }
 
-/// `SELECT total_val, per_label_val, id FROM METRIC`
-fn select_cells(table: &TableLayout) -> String {
+/// The error for a metric that is another than it was when it was read.
+pub fn changed_meanwhile(id: i64) -> Error {
+    let message = format!("METRIC (id={id}) was changed by another connection meanwhile; nothing was changed");
+    Error::new(Status::Busy, Domain::Transformation, message)
+        .detail("table", "METRIC")
+        .detail("row", format!("id={id}"))
+        .hint("try again")
+}
+
+/// `SELECT total_val, per_label_val, id FROM METRIC`, with another column in the place of `id`.
+pub fn select_cells(table: &TableLayout, also: &str) -> String {
     let [(total, _), (labels, _)] = CELLS;
-    let [total, labels, id] = [total, labels, "id"].map(|column| table.quoted(column));
-    format!("SELECT {total}, {labels}, {id} FROM {}", quote(&table.name))
+    let [total, labels, also] = [total, labels, also].map(|column| table.quoted(column));
+    format!("SELECT {total}, {labels}, {also} FROM {}", quote(&table.name))
 }
 
 /// How a cell, with its column, is given to a statement; `None` for as it is.
@@ -307,7 +321,7 @@ pub fn certainly_keeps(table: &TableLayout, column: &str, cell: ValueRef<'_>) ->
 
 /// Fails unless the cells of a metric are as they were written.
 pub fn read_back(connection: &dyn Connection, table: &TableLayout, id: i64, written: &Fingerprint) -> Result<()> {
-    let sql = format!("{} WHERE {} = ?1", select_cells(table), table.quoted("id"));
+    let sql = format!("{} WHERE {} = ?1", select_cells(table, "id"), table.quoted("id"));
     let mut same = false;
     connection.query(&sql, &[Value::Integer(id)], &mut |row| {
         same = fingerprint([row.value(0)?, row.value(1)?]) == *written;

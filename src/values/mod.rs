@@ -11,4 +11,4 @@ mod timestamp;
 mod value;
 
 pub use timestamp::{format_timestamp, parse_timestamp};
-pub use value::{Value, ValueRef, one_line};
+pub use value::{HUGE, Value, ValueRef, one_line};

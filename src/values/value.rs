@@ -34,7 +34,7 @@ impl Value {
 }
 
 /// A text or a blob of so many bytes is not copied without need, and not kept when it was used.
-const HUGE: usize = 1 << 20;
+pub const HUGE: usize = 1 << 20;
 
 impl ValueRef<'_> {
     /// Whether every copy of the cell counts.

@@ -666,6 +666,7 @@ scenarios! {
     transforms_without_an_undo_log,
     an_undo_gives_back_every_byte,
     shared_metrics_are_copied_and_undone,
+    huge_cells_are_changed_and_given_back,
     a_copy_that_something_else_is_linked_to_stays,
     a_copy_is_not_undone_when_it_its_original_or_its_links_were_changed,
     changed_metrics_stop_an_undo_or_are_left_alone,

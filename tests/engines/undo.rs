@@ -132,6 +132,45 @@ pub fn shared_metrics_are_copied_and_undone(engine: Engine) {
     assert_eq!(content(&place), before);
 }
 
+/// More than a mebibyte of labels, of which the fourth is three.
+fn huge_labels() -> String {
+    let labels: Vec<String> = (0..80_000).map(|at| format!("\"k{at:06}\": {at}")).collect();
+    format!("{{{}}}", labels.join(", "))
+}
+
+pub fn huge_cells_are_changed_and_given_back(engine: Engine) {
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a");
+    place.execute(SHARED);
+    place.execute(&format!("UPDATE METRIC SET per_label_val = '{}' WHERE id IN (31, 36)", huge_labels()));
+    let (before, own, other) = (content(&place), digest(&place.open(), 1), digest(&place.open(), 2));
+    let scale = |options| {
+        let both = Some(r#"{"factor": 2}"#);
+        ok(place.open().transform_metrics_by(&of(&[1]), "scale", both, options))
+    };
+    let dry = untouched(&place, || scale(TransformOptions { dry_run: true, ..TransformOptions::default() }));
+    assert_eq!((dry.examined, dry.updated, dry.copied), (8, 8, 1));
+    let result = scale(TransformOptions::default());
+    assert_eq!((result.examined, result.updated, result.copied), (8, 8, 1));
+    assert_ne!(digest(&place.open(), 1), own);
+    assert_eq!((total(&place, 36), total(&place, 39)), (real(9.0), real(18.0)));
+    assert_eq!(digest(&place.open(), 2), other);
+    let undone = ok(undo(&place, result.transform_id.expect("an id")));
+    assert_eq!((undone.restored, undone.copies, undone.copies_kept, undone.skipped), (8, 1, 0, 0));
+    assert_eq!(content(&place), before);
+    // What was changed since is seen there too, in the cell itself and beside it.
+    let id = scale(TransformOptions::default()).transform_id.expect("an id");
+    place.execute(
+        "UPDATE METRIC SET per_label_val = '{}' WHERE id = 31;\nUPDATE METRIC SET total_val = 1 WHERE id = 39",
+    );
+    let error = untouched(&place, || failed(undo(&place, id), Status::Mismatch));
+    let mut rows = details(&error, "row");
+    rows.sort_unstable();
+    assert_eq!(rows, ["id=31", "id=39"]);
+    let result = undo_what_is_left(&place, id);
+    assert_eq!((result.restored, result.copies, result.skipped), (6, 0, 2));
+}
+
 pub fn a_copy_that_something_else_is_linked_to_stays(engine: Engine) {
     let folder = Folder::new();
     let place = engine.small(&folder, "a");

@@ -1,14 +1,14 @@
 //! Converts the server's values to values of the library.
 
 use mysql::consts::ColumnType as Wire;
-use mysql::{Column, Row, Value};
+use mysql::{Column, Row, Value as Sent};
 
 use crate::database::server::any_cell;
 use crate::database::server::decimals::read_decimal;
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::{Kind, Role, table_of_any};
 use crate::spill::CellBuffer;
-use crate::values::ValueRef;
+use crate::values::{Value, ValueRef};
 
 /// The character set of what is no text.
 const BINARY: u16 = 63;
@@ -94,24 +94,32 @@ impl Read {
         }
     }
 
-    fn push(&self, value: Value, cells: &mut CellBuffer) -> Result<()> {
+    fn push(&self, value: Sent, cells: &mut CellBuffer) -> Result<()> {
         let reading = self.reading;
         match (value, reading) {
-            (Value::NULL, _) => cells.push(ValueRef::Null),
-            (Value::Int(number), _) => cells.push(ValueRef::Integer(number)),
-            (Value::UInt(number), _) => self.push_unsigned(number, cells)?,
-            (Value::Float(number), _) => cells.push(ValueRef::Real(f64::from(number))),
-            (Value::Double(number), _) => cells.push(ValueRef::Real(number)),
-            (Value::Bytes(bytes), Reading::Cell) => cells.push(any_cell::decode(&bytes, &self.name)?),
-            (Value::Bytes(bytes), Reading::Text) => cells.push_owned(bytes, true),
-            (Value::Bytes(bytes), Reading::Decimal) => cells.push(read_decimal(false, &bytes)),
-            (Value::Bytes(bytes), Reading::Number) => cells.push(read_decimal(true, &bytes)),
-            (Value::Bytes(bytes), Reading::Bits) => {
+            (Sent::NULL, _) => cells.push(ValueRef::Null),
+            (Sent::Int(number), _) => cells.push(ValueRef::Integer(number)),
+            (Sent::UInt(number), _) => self.push_unsigned(number, cells)?,
+            (Sent::Float(number), _) => cells.push(ValueRef::Real(f64::from(number))),
+            (Sent::Double(number), _) => cells.push(ValueRef::Real(number)),
+            (Sent::Bytes(mut bytes), Reading::Cell) => match any_cell::decode(&bytes, &self.name)? {
+                value if value.is_huge() => {
+                    // The letter goes, and what is left is not copied.
+                    let is_text = matches!(value, ValueRef::Text(_));
+                    bytes.remove(0);
+                    cells.push_owned(bytes, is_text);
+                }
+                value => cells.push(value),
+            },
+            (Sent::Bytes(bytes), Reading::Text) => cells.push_owned(bytes, true),
+            (Sent::Bytes(bytes), Reading::Decimal) => cells.push(read_decimal(false, &bytes)),
+            (Sent::Bytes(bytes), Reading::Number) => cells.push(read_decimal(true, &bytes)),
+            (Sent::Bytes(bytes), Reading::Bits) => {
                 let number = bytes.iter().fold(0_u64, |number, byte| number << 8 | u64::from(*byte));
                 self.push_unsigned(number, cells)?;
             }
-            (Value::Bytes(bytes), _) => cells.push_owned(bytes, false),
-            (Value::Date(year, month, day, hour, minute, second, micros), _) => {
+            (Sent::Bytes(bytes), _) => cells.push_owned(bytes, false),
+            (Sent::Date(year, month, day, hour, minute, second, micros), _) => {
                 let date = (year, month, day);
                 let time = (reading != Reading::Date).then_some((hour, minute, second, micros));
                 cells.push_text(|out| {
@@ -119,7 +127,7 @@ impl Read {
                     Ok::<(), Error>(())
                 })?;
             }
-            (Value::Time(negative, days, hours, minutes, seconds, micros), _) => {
+            (Sent::Time(negative, days, hours, minutes, seconds, micros), _) => {
                 let sign = if negative { "-" } else { "" };
                 let hours = days.saturating_mul(24).saturating_add(u32::from(hours));
                 let mut text = format!("{sign}{hours:02}:{minutes:02}:{seconds:02}");
@@ -150,12 +158,20 @@ impl Read {
 }
 
 /// A value on its way to the server.
-pub fn wire(value: ValueRef<'_>) -> mysql::Value {
+pub fn wire(value: ValueRef<'_>) -> Sent {
     match value {
-        ValueRef::Null => mysql::Value::NULL,
-        ValueRef::Integer(number) => mysql::Value::Int(number),
-        ValueRef::Real(number) => mysql::Value::Double(number),
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => mysql::Value::Bytes(bytes.to_vec()),
+        ValueRef::Null => Sent::NULL,
+        ValueRef::Integer(number) => Sent::Int(number),
+        ValueRef::Real(number) => Sent::Double(number),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Sent::Bytes(bytes.to_vec()),
+    }
+}
+
+/// As [`wire`], of a value that is not needed any more.
+pub fn wire_owned(value: Value) -> Sent {
+    match value {
+        Value::Text(bytes) | Value::Blob(bytes) => Sent::Bytes(bytes),
+        other => wire(other.borrow()),
     }
 }
 

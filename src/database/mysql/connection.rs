@@ -100,6 +100,15 @@ impl MysqlConnection {
         self.waiting(|| self.channel.execute(sql, params.clone()))
     }
 
+    /// As [`MysqlConnection::change`], of a statement with huge values: they are not kept to be sent again, so the lock of somebody else is not
+    /// waited for longer than the server does.
+    pub fn change_at_once(&self, sql: &str, params: Vec<Wire>) -> Result<u64> {
+        self.channel.execute(sql, params).map_err(|failure| match failure {
+            Failure::Ours(error) => error,
+            Failure::Server(error) => self.wrap(error),
+        })
+    }
+
     /// Loads rows as text, some time before the next other statement: what is wrong with them may be said by that one.
     pub fn load(&self, sql: &Arc<str>, table: &'static str, text: &mut Vec<u8>, rows: usize) -> Result<()> {
         if self.channel.gather(sql, table, text, rows) {
@@ -204,13 +213,18 @@ impl MysqlConnection {
         params: &[Value],
         each: &mut dyn FnMut(&dyn Row) -> Result<Next>,
     ) -> Result<()> {
-        let since = Instant::now();
         // Another's lock can turn up at any row; the locks on those before it stay. So the rows are locked first, and then read.
+        self.lock_rows(sql, params)?;
+        self.query(sql, params, each)
+    }
+
+    /// Runs a query that locks its rows.
+    pub(super) fn lock_rows(&self, sql: &str, params: &[Value]) -> Result<()> {
+        let since = Instant::now();
         loop {
             match self.query(sql, params, &mut |_| Ok(Next::Row)) {
                 Err(error) if self.can_wait_for(&error) => pause(self, since, Duration::ZERO, || error)?,
-                Err(error) => return Err(error),
-                Ok(()) => return self.query(sql, params, each),
+                locked => return locked,
             }
         }
     }

@@ -59,6 +59,10 @@ impl Reads for MysqlConnection {
         self.open_rows(sql, params)?.each_row(each)
     }
 
+    fn first_row(&self, sql: &str, params: &[Value], _width: usize) -> Result<Option<Vec<Value>>> {
+        self.open_rows(sql, params)?.first_row()
+    }
+
     fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()> {
         read_together(queries, |query| self.open_rows(&query.sql, &query.params), body)
     }
@@ -96,6 +100,12 @@ impl Writes for MysqlConnection {
 
     fn query_locked(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
         self.lock_and_read(&format!("{sql} FOR UPDATE"), params, each)
+    }
+
+    fn first_row_locked(&self, sql: &str, params: &[Value], width: usize) -> Result<Option<Vec<Value>>> {
+        let sql = format!("{sql} FOR UPDATE");
+        self.lock_rows(&sql, params)?;
+        self.first_row(&sql, params, width)
     }
 
     fn query_held(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mysql::Value as Wire;
 
-use super::cell::wire;
+use super::cell::{wire, wire_owned};
 use super::column_type::ColumnType;
 use super::connection::MysqlConnection;
 use super::load_data;
@@ -92,7 +92,7 @@ impl<'c> MysqlInserter<'c> {
             bytes += size;
             for (column, value) in self.written.columns.iter().zip(row) {
                 let converted = self.written.converted(self.connection, column, *value)?;
-                pending.push(wire(converted.as_ref().map_or(*value, Value::borrow)));
+                pending.push(converted.map_or_else(|| wire(*value), wire_owned));
             }
         }
         if pending.is_empty() { Ok(()) } else { self.send(pending, width) }
@@ -126,6 +126,10 @@ impl<'c> MysqlInserter<'c> {
 
     fn send(&self, values: Vec<Wire>, width: usize) -> Result<()> {
         let rows = values.len() / width;
+        // The others go before it, so that a row with a huge value mostly stands alone.
+        if rows == 1 && values.iter().any(is_huge) {
+            return self.connection.change_at_once(&self.one, values).map(drop);
+        }
         if rows == self.rows {
             return self.connection.change(&self.many, values).map(drop);
         }
@@ -154,6 +158,10 @@ fn placeholder(kind: &ColumnType) -> &'static str {
         ColumnType::Vector { .. } => "CAST(? AS BINARY)",
         _ => "?",
     }
+}
+
+fn is_huge(value: &Wire) -> bool {
+    matches!(value, Wire::Bytes(bytes) if ValueRef::Blob(bytes).is_huge())
 }
 
 fn size_of(value: ValueRef<'_>) -> usize {

@@ -1,8 +1,8 @@
 //! Converts numbered parameters (`?1`), which MySQL does not have, to its own.
 
-use super::cell::wire;
+use super::cell::{wire, wire_owned};
 use crate::error::{Domain, Error, Result};
-use crate::values::ValueRef;
+use crate::values::{Value, ValueRef};
 
 /// A statement with plain `?` for every parameter.
 pub struct Plain {
@@ -73,6 +73,17 @@ const MOST_VALUES: usize = 65_535;
 pub fn arrange(order: &[usize], params: &[ValueRef<'_>]) -> Result<Vec<mysql::Value>> {
     let missing = || Error::internal(Domain::Database, "a statement has more parameters than values");
     order.iter().map(|at| params.get(*at).map(|value| wire(*value)).ok_or_else(missing)).collect()
+}
+
+/// As [`arrange`], of values that are not needed any more: one that stands once in the statement is not copied.
+pub fn arrange_owned(order: &[usize], mut params: Vec<Value>) -> Result<Vec<mysql::Value>> {
+    let missing = || Error::internal(Domain::Database, "a statement has more parameters than values");
+    let place = |(at, position): (usize, &usize)| {
+        let value = params.get_mut(*position).ok_or_else(missing)?;
+        let again = order.iter().skip(at + 1).any(|later| later == position);
+        Ok(if again { wire(value.borrow()) } else { wire_owned(std::mem::replace(value, Value::Null)) })
+    };
+    order.iter().enumerate().map(place).collect()
 }
 
 fn position_of(names: &[Option<String>], named: &str) -> usize {

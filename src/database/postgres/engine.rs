@@ -55,6 +55,10 @@ impl Reads for PostgresConnection {
         self.open_rows(sql, params)?.each_row(each)
     }
 
+    fn first_row(&self, sql: &str, params: &[Value], _width: usize) -> Result<Option<Vec<Value>>> {
+        self.open_rows(sql, params)?.first_row()
+    }
+
     fn read_together(&self, queries: &[Query], body: WithCursors<'_>) -> Result<()> {
         read_together(queries, |query| self.open_rows(&query.sql, &query.params), body)
     }
@@ -96,6 +100,10 @@ impl Writes for PostgresConnection {
     fn query_locked(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {
         // Who writes a row that somebody else has changed since the transaction began is refused: nothing is written on what it was.
         self.query(sql, params, each)
+    }
+
+    fn first_row_locked(&self, sql: &str, params: &[Value], width: usize) -> Result<Option<Vec<Value>>> {
+        self.first_row(sql, params, width)
     }
 
     fn query_held(&self, sql: &str, params: &[Value], each: &mut dyn FnMut(&dyn Row) -> Result<Next>) -> Result<()> {

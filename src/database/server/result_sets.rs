@@ -3,7 +3,7 @@
 use crate::database::rows::{Cursor, Next, Query, Row, WithCursors};
 use crate::error::{Domain, Error, Result};
 use crate::spill::CellBuffer;
-use crate::values::ValueRef;
+use crate::values::{Value, ValueRef};
 
 /// What result sets are read from, several of which can be open.
 pub trait ResultSets {
@@ -39,6 +39,12 @@ impl<C: ResultSets> Open<'_, C> {
             }
         }
         Ok(())
+    }
+
+    /// The cells of the first row, of which there is no other copy.
+    pub fn first_row(&self) -> Result<Option<Vec<Value>>> {
+        let mut cells = CellBuffer::default();
+        Ok(self.channel.next(&self.reading, &mut cells)?.then(|| cells.into_values()))
     }
 
     /// The same as [`Row`]s.

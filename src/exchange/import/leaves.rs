@@ -1,6 +1,6 @@
 //! The metrics, or the artifacts, that were read so far. Each becomes one row, however often it appears.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 use super::row::{KEPT_BYTES, Row};
 use crate::error::{Domain, Error, Result};
@@ -59,6 +59,7 @@ impl Leaves {
     /// Of every value but the id.
     fn fingerprint(&mut self, id_column: usize, row: &Row) -> Fingerprint {
         self.buffer.clear();
+        let mut huge = None;
         for (at, value) in row.iter().enumerate().filter(|(at, _)| *at != id_column) {
             let (tag, number, bytes): (u8, u64, &[u8]) = match value {
                 ValueRef::Null => continue,
@@ -73,9 +74,15 @@ impl Leaves {
                 1 | 2 => self.buffer.extend_from_slice(&number.to_le_bytes()),
                 _ => push_number(number, &mut self.buffer),
             }
-            self.buffer.extend_from_slice(bytes);
+            if value.is_huge() {
+                // Without a copy of it.
+                huge.get_or_insert_with(|| self.key.build_hasher()).write(bytes);
+            } else {
+                self.buffer.extend_from_slice(bytes);
+            }
         }
         let hash = self.key.hash_one(self.buffer.as_slice());
+        let hash = huge.map_or(hash, |huge| self.key.hash_one((hash, huge.finish())));
         if self.buffer.capacity() > KEPT_BYTES {
             self.buffer.clear();
             self.buffer.shrink_to(KEPT_BYTES);

@@ -1,9 +1,7 @@
 //! Restores the old values of metrics.
 
-use smallvec::{SmallVec, smallvec};
-
 use super::later_transformations::Later;
-use super::log_entry::Logged;
+use super::log_entry::{HugeLogged, Logged, Rows};
 use super::{ChangedSince, LISTED, UndoResult, Undoing};
 use crate::database::{Change, Connection, FULL_BYTES, Next, TableLayout};
 use crate::digest::TableTotals;
@@ -55,13 +53,13 @@ impl Restorer<'_> {
     fn flush(&mut self) -> Result<()> {
         self.bytes = 0;
         for (id, changed, old, wanted) in std::mem::take(&mut self.pending) {
-            self.write((id, changed), old.each_ref().map(Value::borrow), wanted)?;
+            self.write((id, changed), old, wanted)?;
         }
         Ok(())
     }
 
     /// Writes the old cells of a metric.
-    fn write(&mut self, (id, changed): (i64, u8), old: [ValueRef<'_>; 2], wanted: Option<Fingerprint>) -> Result<()> {
+    fn write(&mut self, (id, changed): (i64, u8), old: [Value; 2], wanted: Option<Fingerprint>) -> Result<()> {
         let Some(place) = self.statements.get_mut(usize::from(changed)).filter(|_| changed != 0) else {
             let message = format!("the undo log has no cells of metric {id}");
             let error = Error::new(Status::Corrupt, Domain::Transformation, message);
@@ -74,14 +72,13 @@ impl Restorer<'_> {
                 place.insert(self.connection.prepare_change(&sql)?)
             }
         };
-        let cells = old.into_iter().zip(CELLS).filter(|(_, (_, bit))| changed & bit != 0);
-        let sent = cells.map(|(cell, (name, _))| (cell, as_sent(self.connection, self.table, (cell, name))));
-        let sent: SmallVec<[(ValueRef<'_>, Option<Value>); 2]> = sent.collect();
-        let mut params: SmallVec<[ValueRef<'_>; 3]> = smallvec![ValueRef::Integer(id)];
-        params.extend(sent.iter().map(|(cell, sent)| sent.as_ref().map_or(*cell, Value::borrow)));
+        let mut params = vec![Value::Integer(id)];
+        for (value, (name, _)) in old.into_iter().zip(CELLS).filter(|(_, (_, bit))| changed & bit != 0) {
+            params.push(as_sent(self.connection, self.table, (value.borrow(), name)).unwrap_or(value));
+        }
         let own = [Value::Integer(id)];
         let own: (&str, &[Value]) = ("id = ?1", &own);
-        if self.census.around(self.table.schema.name, (own, own), || statement.run(&params))? != 1 {
+        if self.census.around(self.table.schema.name, (own, own), || statement.run_owned(params))? != 1 {
             return Err(changed_otherwise("the database did not change the row").detail("row", format!("id={id}")));
         }
         wanted.map_or(Ok(()), |wanted| read_back(self.connection, self.table, id, &wanted))
@@ -114,29 +111,56 @@ impl Undoing<'_> {
         let untold = Untold::find(self.connection, metrics)?;
         let params = [Value::Integer(self.entry.first_row), Value::Integer(self.entry.end_row())];
         let mut seen = 0;
-        self.connection.query_locked(&self.restore_query(metrics)?, &params, &mut |row| {
-            seen += 1;
-            let logged = Logged::read(row)?;
-            let is_later = later.metrics.rank(logged.metric)?.is_some();
-            let is_torn = torn.rank(logged.metric)?.is_some();
-            if let Some(problem) = logged.problem(is_later, is_torn, &untold) {
+        // Whether a row of the log is to be written back.
+        let mut count = |problem: Option<&'static str>, metric: i64, is_copy: bool| -> Result<bool> {
+            if let Some(problem) = problem {
                 result.skipped += 1;
                 if result.skipped_first.len() < LISTED {
-                    result.skipped_first.push(ChangedSince { metric_id: logged.metric, problem });
+                    result.skipped_first.push(ChangedSince { metric_id: metric, problem });
                 }
-                self.job.fail_row(format!("METRIC (id={}): {problem}", logged.metric))?;
-                return Ok(Next::Row);
+                self.job.fail_row(format!("METRIC (id={metric}): {problem}"))?;
+                return Ok(false);
             }
             result.restored += 1;
-            if logged.original.is_some() {
+            if is_copy {
                 result.copies += 1;
-                copies.insert(logged.metric)?;
-            } else if result.skipped == 0 || skip_changed {
+                copies.insert(metric)?;
+            }
+            Ok(!is_copy && (result.skipped == 0 || skip_changed))
+        };
+        let mut marks = |metric: i64| Ok((later.metrics.rank(metric)?.is_some(), torn.rank(metric)?.is_some()));
+        // A server sends all cells of a row at once.
+        let rows = if self.connection.capabilities().other_writers { Rows::WithoutHugeCells } else { Rows::All };
+        self.connection.query_locked(&self.restore_query(metrics, rows)?, &params, &mut |row| {
+            seen += 1;
+            let logged = Logged::read(row)?;
+            let (is_later, is_torn) = marks(logged.metric)?;
+            let problem = logged.problem(is_later, is_torn, &untold);
+            if count(problem, logged.metric, logged.original.is_some())? {
                 restorer.push(&logged)?;
             }
-            self.job.advance()?;
+            if problem.is_none() {
+                self.job.advance()?;
+            }
             Ok(Next::Row)
         })?;
+        let mut huge: Vec<HugeLogged> = Vec::new();
+        if rows == Rows::WithoutHugeCells {
+            self.connection.query_locked(&self.restore_query(metrics, Rows::HugeAlone)?, &params, &mut |row| {
+                huge.push(HugeLogged::read(row)?);
+                Ok(Next::Row)
+            })?;
+        }
+        for logged in huge {
+            seen += 1;
+            let (problem, before) = self.huge_problem(&logged, marks(logged.metric)?, &untold)?;
+            if count(problem, logged.metric, logged.original.is_some())? {
+                restorer.huge.push((logged.id, logged.metric, logged.changed, before));
+            }
+            if problem.is_none() {
+                self.job.advance()?;
+            }
+        }
         if seen != self.entry.metrics {
             let message = format!(
                 "the undo log has {seen} metrics of transformation {}, not {}",
@@ -149,10 +173,13 @@ impl Undoing<'_> {
         let huge = std::mem::take(&mut restorer.huge);
         let sql = self.old_query()?;
         for (row, metric, changed, wanted) in huge {
-            self.connection.query(&sql, &[Value::Integer(row)], &mut |row| {
-                restorer.write((metric, changed), [row.value(0)?, row.value(1)?], wanted)?;
-                Ok(Next::Stop)
-            })?;
+            let old = self.connection.first_row(&sql, &[Value::Integer(row)], 2)?.map(<[Value; 2]>::try_from);
+            let Some(Ok(old)) = old else {
+                let message = format!("the undo log has lost what metric {metric} was");
+                let error = Error::new(Status::Mismatch, Domain::Transformation, message);
+                return Err(somebody_changed(error, UNDO.name));
+            };
+            restorer.write((metric, changed), old, wanted)?;
         }
         copies.freeze()?;
         Ok(copies)

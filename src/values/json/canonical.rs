@@ -5,25 +5,114 @@ use super::{JsonError, MAX_DEPTH, Result};
 
 /// Appends the canonical form of a JSON document to `out`. On an error `out` holds a part of it: truncate it.
 pub fn canonicalize(text: &[u8], out: &mut Vec<u8>) -> Result<()> {
-    let mut lexer = match std::str::from_utf8(text) {
-        Ok(text) => Lexer::new(text),
-        Err(error) => return Err(JsonError { offset: error.valid_up_to(), reason: "the text is not UTF-8" }),
-    };
-    lexer.skip_space();
+    let mut lexer = lexer_of(text)?;
     canonical_value(&mut lexer, out, 0)?;
     lexer.end()
+}
+
+fn lexer_of(text: &[u8]) -> Result<Lexer<'_>> {
+    let reason = "the text is not UTF-8";
+    let text = std::str::from_utf8(text).map_err(|error| JsonError { offset: error.valid_up_to(), reason })?;
+    let mut lexer = Lexer::new(text);
+    lexer.skip_space();
+    Ok(lexer)
+}
+
+/// The canonical form of a huge document, of which there is never more than a piece in memory if it is an object.
+pub struct InPieces<'a> {
+    text: &'a [u8],
+    /// Where the members of an object stand, in the order of the form.
+    members: Vec<usize>,
+    is_object: bool,
+    /// How many bytes the form has.
+    pub length: u64,
+    /// As [`is_object_of_numbers`] says it.
+    pub is_object_of_numbers: bool,
+}
+
+impl<'a> InPieces<'a> {
+    /// Reads the document once, all of it.
+    pub fn read(text: &'a [u8]) -> Result<InPieces<'a>> {
+        let mut lexer = lexer_of(text)?;
+        let is_object = lexer.take(b'{');
+        let mut pieces = InPieces { text, members: Vec::new(), is_object, length: 0, is_object_of_numbers: is_object };
+        if is_object {
+            let (members, end) = sorted_members(&mut lexer, 1)?;
+            lexer.go_to(end);
+            lexer.end()?;
+            pieces.members = members;
+        }
+        let (mut length, mut numbers) = (0, is_object);
+        // The number of members, the first piece, is that of an object without any.
+        pieces.each(&mut |piece, is_first| {
+            length += piece.len() as u64;
+            numbers &= is_first || are_numbers(piece);
+        })?;
+        (pieces.length, pieces.is_object_of_numbers) = (length, numbers && !pieces.has_twins()?);
+        Ok(pieces)
+    }
+
+    /// Hands over the form.
+    pub fn hand_over(&self, take: &mut dyn FnMut(&[u8])) {
+        // It was read before, so that this cannot fail.
+        let read = self.each(&mut |piece, _| take(piece));
+        debug_assert!(read.is_ok());
+    }
+
+    /// Hands over the form, of an object its beginning and then each member; whether it is the beginning.
+    fn each(&self, take: &mut dyn FnMut(&[u8], bool)) -> Result<()> {
+        let mut out = Vec::new();
+        if !self.is_object {
+            canonicalize(self.text, &mut out)?;
+            take(&out, true);
+            return Ok(());
+        }
+        let mut lexer = lexer_of(self.text)?;
+        object_head(self.members.len(), &mut out);
+        take(&out, true);
+        for member in &self.members {
+            out.clear();
+            canonical_member(&mut lexer, *member, &mut out, 1)?;
+            take(&out, false);
+        }
+        Ok(())
+    }
+
+    /// Whether two members have one key.
+    fn has_twins(&self) -> Result<bool> {
+        let mut lexer = lexer_of(self.text)?;
+        let (mut before, mut key) = (Vec::new(), Vec::new());
+        for (at, member) in self.members.iter().enumerate() {
+            key.clear();
+            lexer.go_to(*member);
+            lexer.key(&mut key)?;
+            if at > 0 && before == key {
+                return Ok(true);
+            }
+            std::mem::swap(&mut before, &mut key);
+        }
+        Ok(false)
+    }
 }
 
 /// Whether the canonical form of a document is that of an object whose values are numbers, without a key twice. An object with
 /// reserved keys, which begin with `_`, is none: who cares has to look closer.
 pub fn is_object_of_numbers(canonical: &[u8]) -> bool {
+    match canonical.split_first_chunk::<9>() {
+        Some(([b'o', ..], members)) => are_numbers(members),
+        _ => false,
+    }
+}
+
+/// The same of the canonical form of some of its members.
+fn are_numbers(members: &[u8]) -> bool {
     fn part<'a>(form: &mut &'a [u8]) -> Option<&'a [u8]> {
         let (length, rest) = form.split_first_chunk::<8>()?;
         let (part, rest) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
         *form = rest;
         Some(part)
     }
-    let members = |mut form: &[u8]| -> Option<bool> {
+    let all = |mut form: &[u8]| -> Option<bool> {
         let mut before = None;
         while !form.is_empty() {
             let key = part(&mut form)?;
@@ -37,10 +126,7 @@ pub fn is_object_of_numbers(canonical: &[u8]) -> bool {
         }
         Some(true)
     };
-    match canonical.split_first_chunk::<9>() {
-        Some(([b'o', ..], form)) => members(form).unwrap_or(false),
-        _ => false,
-    }
+    all(members).unwrap_or(false)
 }
 
 impl Number<'_> {
@@ -222,17 +308,27 @@ fn canonical_huge_object(lexer: &mut Lexer<'_>, out: &mut Vec<u8>, depth: usize)
     let (members, end) = sorted_members(lexer, depth)?;
     // Growing step by step would leave holes where it was before.
     out.reserve(2 * end);
-    out.push(b'o');
-    out.extend_from_slice(&(members.len() as u64).to_le_bytes());
+    object_head(members.len(), out);
     for member in members {
-        lexer.go_to(member);
-        lexer.open_key()?;
-        canonical_bytes(lexer, out)?;
-        lexer.colon()?;
-        canonical_value(lexer, out, depth)?;
+        canonical_member(lexer, member, out, depth)?;
     }
     lexer.go_to(end);
     Ok(())
+}
+
+/// What comes before the members of an object that has so many.
+fn object_head(members: usize, out: &mut Vec<u8>) {
+    out.push(b'o');
+    out.extend_from_slice(&(members as u64).to_le_bytes());
+}
+
+/// The member of an object that stands there.
+fn canonical_member(lexer: &mut Lexer<'_>, at: usize, out: &mut Vec<u8>, depth: usize) -> Result<()> {
+    lexer.go_to(at);
+    lexer.open_key()?;
+    canonical_bytes(lexer, out)?;
+    lexer.colon()?;
+    canonical_value(lexer, out, depth)
 }
 
 /// Where a member stands in the output, and where its key ends.

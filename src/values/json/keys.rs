@@ -71,11 +71,39 @@ impl Keys {
             let twice = (first..count).find(|at| (first..*at).any(|before| self.get(before) == self.get(*at)));
             return twice.map(|at| self.get(at));
         }
+        /// More are sorted by their numbers, which takes a quarter of the memory.
+        const MANY: usize = 1 << 16;
+        if let (Ok(from), Ok(to), true) = (u32::try_from(first), u32::try_from(count), count > MANY) {
+            let get = |at: &u32| self.get(*at as usize);
+            let mut sorted: Vec<u32> = (from..to).collect();
+            sorted.sort_unstable_by(|a, b| get(a).cmp(get(b)));
+            return sorted.windows(2).find_map(|pair| match pair {
+                [a, b] if get(a) == get(b) => Some(get(a)),
+                _ => None,
+            });
+        }
         let mut sorted: Vec<&[u8]> = (first..count).map(|at| self.get(at)).collect();
         sorted.sort_unstable();
         sorted.windows(2).find_map(|pair| match pair {
             [a, b] if a == b => Some(*a),
             _ => None,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Keys;
+
+    #[test]
+    fn a_key_that_occurs_twice_is_found_among_few_and_many() {
+        for count in [2, 9, 1000, 70_000] {
+            let mut keys = Keys::default();
+            (0..count).for_each(|at| keys.push(format!("key {}", at * 7919 % count).as_bytes()));
+            assert_eq!(keys.duplicate(), None, "{count}");
+            keys.push(b"key 1");
+            assert_eq!(keys.duplicate(), Some(b"key 1".as_slice()), "{count}");
+            assert_eq!(keys.duplicate_from(count - 1).is_some(), (count - 1) * 7919 % count == 1, "{count}");
+        }
     }
 }

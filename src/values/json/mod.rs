@@ -8,7 +8,7 @@ mod lexer;
 
 use std::fmt;
 
-pub use canonical::{canonicalize, is_object_of_numbers};
+pub use canonical::{InPieces, canonicalize, is_object_of_numbers};
 pub(crate) use keys::Keys;
 pub(crate) use lexer::{Lexer, MAX_EXPONENT};
 
