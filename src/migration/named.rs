@@ -32,7 +32,7 @@ pub fn migrate_named(
     migrate_in((source, target), experiment, &options, helpers, &job)
 }
 
-/// As [`migrate_named`], as a part of a job.
+/// As `migrate_named`, as a part of a job.
 pub fn migrate_in(
     (source, target): (&Database, Option<&Database>),
     experiment: i64,
