@@ -15,7 +15,7 @@ use crate::digest::Conversion;
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::ForeignReferrers;
 use crate::progress::Job;
-use crate::schema::{Call, Column, Kind, OWN_TABLES, Role, create_statement_as, quote};
+use crate::schema::{Call, Column, Kind, OWN_TABLES, Role, Table, create_statement_as, quote};
 use crate::spill::CellBuffer;
 use crate::values::ValueRef;
 
@@ -117,7 +117,8 @@ pub fn replace(
     let mut layout = database.checked(writer.layout()?)?;
     layout.require(Call::SnapshotOnServer, Domain::Snapshot)?;
     let from = source.layout()?;
-    if has_log(source.as_ref(), &from)? && writer.make_tables(&OWN_TABLES).map_err(no_log)? {
+    let own = filled_own_tables(source.as_ref(), &from)?;
+    if !own.is_empty() && writer.make_tables(&own).map_err(no_log)? {
         layout = database.checked(writer.layout()?)?;
     }
     // What refers from our own tables comes from the snapshot, as it was.
@@ -176,14 +177,19 @@ fn named<'l>(layout: &'l Layout, table: &TableLayout) -> Option<&'l TableLayout>
     all(layout).find(|there| there.schema.name == table.schema.name)
 }
 
-/// Whether any transformation can be undone.
-fn has_log(connection: &dyn Connection, layout: &Layout) -> Result<bool> {
+/// The tables of expmig's own that have rows, and of the undo log all if one has any.
+fn filled_own_tables(connection: &dyn Connection, layout: &Layout) -> Result<Vec<&'static Table>> {
+    let mut filled: Vec<&'static Table> = Vec::new();
     for table in &layout.own_tables {
+        let is_of_log = OWN_TABLES.iter().any(|of_log| of_log.name == table.schema.name);
+        let tables = if is_of_log { OWN_TABLES.to_vec() } else { vec![table.schema] };
         if count(connection, table)? > 0 {
-            return Ok(true);
+            filled.extend(tables);
         }
     }
-    Ok(false)
+    filled.sort_by_key(|table| table.name);
+    filled.dedup_by_key(|table| table.name);
+    Ok(filled)
 }
 
 fn count(connection: &dyn Connection, table: &TableLayout) -> Result<u64> {
@@ -195,7 +201,7 @@ fn count(connection: &dyn Connection, table: &TableLayout) -> Result<u64> {
 fn no_log(error: Error) -> Error {
     match error.status() {
         Status::Auth => error.hint(
-            "grant CREATE on the schema: the snapshot has an undo log, and the schema no tables for it; or restore a snapshot of a \
+            "grant CREATE on the schema: the snapshot has an undo log or jobs, and the schema no tables for them; or restore a snapshot of a \
              database that has none",
         ),
         _ => error,

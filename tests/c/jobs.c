@@ -22,7 +22,7 @@ static void refused_calls_set_their_outputs(const expmig_manager *manager)
     char *json = GARBAGE;
     expmig_migration *result = GARBAGE;
     OK(expmig_job_list(manager, &json, &err));
-    CHECK_TEXT(json, "{\"jobs\":[],\"schema\":\"expmig.jobs/1\"}");
+    CHECK_TEXT(json, "{\"schema\":\"expmig.jobs/1\",\"jobs\":[]}");
     expmig_string_free(json);
     json = GARBAGE;
     FAILS(EXPMIG_INVALID_ARGUMENT, expmig_job_list(NULL, &json, &err));

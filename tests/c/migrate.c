@@ -206,7 +206,7 @@ static void refused_arguments(const expmig_manager *source, const expmig_manager
     options.on_duplicate = -1;
     REFUSED("on_duplicate");
     options = migrate_options();
-    options.flags = 8;
+    options.flags = 16;
     REFUSED("flags");
 }
 

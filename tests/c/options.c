@@ -166,7 +166,7 @@ int main(void)
     CHECK_READ(expmig_job_options, expmig_job_options_init,
                expmig_experiment_compare(manager, 1, manager, 1, options, &json, &err), expmig_string_free(json));
 #undef KNOWN_FLAGS
-#define KNOWN_FLAGS (EXPMIG_MIGRATE_ALLOW_LOSSY | EXPMIG_MIGRATE_ADD_COLUMNS | EXPMIG_MIGRATE_SNAPSHOT)
+#define KNOWN_FLAGS (EXPMIG_MIGRATE_ALLOW_LOSSY | EXPMIG_MIGRATE_ADD_COLUMNS | EXPMIG_MIGRATE_SNAPSHOT | EXPMIG_MIGRATE_STAGED)
 #undef FIRST_SIZE
 #define FIRST_SIZE(type) offsetof(type, transformation_rules)
     CHECK_READ(expmig_migrate_options, expmig_migrate_options_init,

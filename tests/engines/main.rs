@@ -647,6 +647,7 @@ scenarios! {
     a_job_that_is_abandoned_leaves_everything_as_it_was,
     rows_of_others_under_what_a_job_copied_are_not_removed,
     a_second_call_for_one_job_is_refused,
+    a_snapshot_of_a_job_that_stopped_brings_it_back,
     a_source_that_changed_is_not_mixed_with_what_was_copied,
     what_cannot_be_done_in_stages_is_refused_before_the_first_row,
     lists_experiments,

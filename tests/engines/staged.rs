@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use expmig::progress::ProgressSink;
-use expmig::{Flow, JobOptions, JobState, Manager, MigrateOptions, MigrationResult, OnDuplicate, Status, Strategy};
+use expmig::{
+    Flow, JobOptions, JobState, Manager, MigrateOptions, MigrationResult, OnDuplicate, RestoreOptions, SnapshotOptions,
+    Status, Strategy,
+};
 
 use super::support::random::{Random, seed_or};
 use super::support::{Folder, details, failed};
@@ -42,7 +45,7 @@ fn rows() -> String {
 
 /// A source in a file, and a target with something in it.
 struct Pair {
-    _folder: Folder,
+    folder: Folder,
     from: Place,
     source: Manager,
     place: Place,
@@ -56,7 +59,7 @@ impl Pair {
         from.execute(&rows());
         let place = engine.small(&folder, "target");
         let (source, target) = (from.open(), place.open());
-        Pair { _folder: folder, from, source, place, target }
+        Pair { folder, from, source, place, target }
     }
 
     fn migrate(&self, options: MigrateOptions) -> expmig::Result<MigrationResult> {
@@ -352,4 +355,21 @@ pub fn what_cannot_be_done_in_stages_is_refused_before_the_first_row(engine: Eng
     failed(pair.resume(99, JobOptions::default()), Status::NotFound);
     failed(pair.target.abandon_job(99, JobOptions::default()), Status::NotFound);
     assert_eq!(without_jobs(pair.place.dump()), before);
+}
+
+pub fn a_snapshot_of_a_job_that_stopped_brings_it_back(engine: Engine) {
+    if engine.server.is_none() {
+        return;
+    }
+    let pair = Pair::new(engine);
+    let job = pair.stopped_among_rows();
+    let snapshot = ok(pair.target.create_snapshot("a job", SnapshotOptions::default()));
+    // A schema that never had a job has no table for them.
+    let other = engine.place(&pair.folder, "other").create();
+    ok(other.restore_snapshot(&snapshot, RestoreOptions { force: true, ..RestoreOptions::default() }));
+    assert_eq!(ok(other.jobs()), ok(pair.target.jobs()));
+    for target in [&other, &pair.target] {
+        let done = ok(pair.source.resume_job(job, Some(target), JobOptions::default()));
+        assert_eq!(digest(target, done.new_experiment_id), digest(&pair.source, 1));
+    }
 }
