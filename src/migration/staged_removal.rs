@@ -75,10 +75,12 @@ fn condition(within: &[Within]) -> String {
 }
 
 impl<'a> Removal<'a> {
-    /// The ids that the job's rows of an entity have; `None` for none.
+    /// The ids that the job's rows of an entity have; `None` for none. They were written in the order of their ids: what somebody has put where
+    /// the job had not come yet is not the job's.
     fn block(&self, entity: Entity) -> Option<RangeInclusive<i64>> {
         let at = self.layout.family.all().position(|other| other == entity)?;
         let (first, count) = *self.job.document.ids.get(at)?;
+        let count = count.min(self.job.there(self.layout.family.table_name(entity)));
         (count > 0).then(|| first..=first.wrapping_add_unsigned(count).wrapping_sub(1))
     }
 
