@@ -387,7 +387,7 @@ class Stages(Case):
                 self.assertEqual((there.jobs(), target.experiments()), ([], []))
                 job = self.stopped(source, target)
                 done = source.resume_job(job, target)
-                self.assertEqual(there.experiment_digest(done.new_experiment_id), source.experiment_digest(1))
+                self.assertEqual(there.digest(done.new_experiment_id), source.digest(1))
                 self.assertEqual(source.resume_job(job, target).skipped, True)
                 self.assertEqual([found["state"] for found in there.jobs()], ["published"])
                 with self.assertRaises(expmig.DataMigrationError) as published:

@@ -442,6 +442,9 @@ class Manager:
     def migrate(self, experiment_id: int, target: Any, job: Job, **asked: Any) -> Any:
         return self._child.call(self._number, "migrate", experiment_id, self._known(target), job, **asked)
 
+    def resume_job(self, job_id: int, target: Any, job: Job) -> Any:
+        return self._child.call(self._number, "resume_job", job_id, self._known(target), job)
+
     def compare(self, experiment_id: int, other: Any, other_id: int, job: Job) -> Any:
         return self._child.call(self._number, "compare", experiment_id, self._known(other), other_id, job)
 
