@@ -1,6 +1,6 @@
 /*
  * What a host sees of a server that goes away: no SIGPIPE, whatever it has made of that signal. Run by tests/hosts/servers.rs, which cuts
- * all connections when a line "cut" comes, kills the server at "kill", and answers each with a line.
+ * all connections when a line "cut" comes, kills the server at "kill", does nothing at "on", and answers each with a line.
  *
  *   server_gone URL LAST ROUNDS FILE    LAST: what is said before the last round; FILE: a SQLite database whose experiment 1 is migrated
  */
@@ -158,6 +158,8 @@ int main(int argc, char **argv)
             take_one(round / 3 % 2);
             CHECK(pthread_sigmask(SIG_UNBLOCK, &pipe, NULL) == 0);
         }
+        /* What was asked for has happened: the next round's connections are not meant. */
+        say("on");
     }
     forget_error();
     printf("%d\n", migrated);
