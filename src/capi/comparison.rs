@@ -6,9 +6,8 @@ use std::sync::Arc;
 use super::args::{clear, handle, opened, required, store};
 use super::error::expmig_error;
 use super::experiment::{clear_digest, store_digest};
-use super::gate::enter_both;
 use super::guard::guard;
-use super::manager::expmig_manager;
+use super::manager::{expmig_manager, with_both};
 use super::object::{Document, NO_JSON, all_texts, lent, owned, read_of, release, some_text, text_at};
 use super::progress::{expmig_job_options, job_options};
 use super::status::expmig_status;
@@ -127,9 +126,8 @@ pub unsafe extern "C" fn expmig_comparison_make(
             let b = Arc::clone(&opened(manager_b, "manager_b", Domain::Migration)?.0);
             required(comparison, "comparison", Domain::Migration)?;
             let options = job_options(options, Domain::Migration)?;
-            let (of_a, of_b) = enter_both(&a.database, &b.database, Domain::Migration)?;
-            let other = of_b.as_ref().map(|entered| b.manager(entered));
-            let found = a.manager(&of_a).compare(experiment_a, other.as_ref(), experiment_b, options)?;
+            let found =
+                with_both((&a, &b), Domain::Migration, |a, b| a.compare(experiment_a, b, experiment_b, options))?;
             store(comparison, owned(expmig_comparison::new(found)));
             Ok(())
         })

@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use super::args::{clear, opened, required, store};
 use super::error::expmig_error;
-use super::gate::enter_both;
 use super::guard::guard;
-use super::manager::expmig_manager;
+use super::manager::{expmig_manager, with_both};
 use super::progress::{expmig_job_options, job_options};
 use super::status::expmig_status;
 use super::text::{give, give_owned};
@@ -121,9 +120,9 @@ pub unsafe extern "C" fn expmig_experiment_compare(
             let b = Arc::clone(&opened(manager_b, "manager_b", Domain::Migration)?.0);
             required(json, "json", Domain::Migration)?;
             let options = job_options(options, Domain::Migration)?;
-            let (of_a, of_b) = enter_both(&a.database, &b.database, Domain::Migration)?;
-            let other = of_b.as_ref().map(|entered| b.manager(entered));
-            let report = a.manager(&of_a).compare_experiments(experiment_a, other.as_ref(), experiment_b, options)?;
+            let report = with_both((&a, &b), Domain::Migration, |a, b| {
+                a.compare_experiments(experiment_a, b, experiment_b, options)
+            })?;
             store(json, give(&report.to_string()));
             Ok(())
         })

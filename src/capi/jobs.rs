@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use super::args::{clear, opened, required, store};
 use super::error::expmig_error;
-use super::gate::enter_both;
 use super::guard::guard;
-use super::manager::expmig_manager;
+use super::manager::{expmig_manager, with_both};
 use super::migration::{both, expmig_migration};
+use super::object::owned;
 use super::progress::{expmig_job_options, job_options};
 use super::status::expmig_status;
 use super::text::give;
@@ -75,10 +75,10 @@ pub unsafe extern "C" fn expmig_job_resume(
             let (source, target) = both(source, target)?;
             required(result, "result", Domain::Migration)?;
             let options = job_options(options, Domain::Migration)?;
-            let (of_source, of_target) = enter_both(&source.database, &target.database, Domain::Migration)?;
-            let other = of_target.as_ref().map(|entered| target.manager(entered));
-            let done = source.manager(&of_source).resume_job(job_id, other.as_ref(), options)?;
-            store(result, Box::into_raw(Box::new(expmig_migration::new(done))));
+            let done = with_both((&source, &target), Domain::Migration, |source, target| {
+                source.resume_job(job_id, target, options)
+            })?;
+            store(result, owned(expmig_migration::new(done)));
             Ok(())
         })
     }

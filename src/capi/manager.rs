@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::args::{Opened, clear, opened, optional_text, required, store};
 use super::database::expmig_database;
 use super::error::expmig_error;
-use super::gate::{Entered, Gate};
+use super::gate::{Entered, Gate, enter_both};
 use super::guard::guard;
 use super::options::{SizedOptions, init, known_flags, read_known};
 use super::panics::shielded;
@@ -100,6 +100,17 @@ impl Shared {
     pub fn manager<'e>(&self, entered: &'e Entered<'_, Database>) -> Manager<&'e Database> {
         Manager::sharing(&**entered, Arc::clone(&self.settings))
     }
+}
+
+/// Calls with the engine's managers of two handles while both databases are entered; the second manager is `None` if both are of one database.
+pub fn with_both<T>(
+    (first, second): (&Shared, &Shared),
+    domain: Domain,
+    act: impl FnOnce(&Manager<&Database>, Option<&Manager<&Database>>) -> Result<T>,
+) -> Result<T> {
+    let (of_first, of_second) = enter_both(&first.database, &second.database, domain)?;
+    let other = of_second.as_ref().map(|entered| second.manager(entered));
+    act(&first.manager(&of_first), other.as_ref())
 }
 
 /// Calls the caller's destroy function once, when it is dropped.

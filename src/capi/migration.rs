@@ -1,20 +1,19 @@
 //! Migrating experiments.
 
 use std::ffi::{CString, c_char, c_void};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::args::{clear, handle, opened, optional_text, required, store};
 use super::cancel::expmig_cancel;
 use super::error::expmig_error;
 use super::experiment::{clear_digest, store_digest};
-use super::gate::enter_both;
 use super::guard::guard;
-use super::manager::{Shared, expmig_manager};
-use super::object::{read_of, release};
+use super::manager::{Shared, expmig_manager, with_both};
+use super::object::{Document, NO_JSON, all_texts, lent, owned, read_of, release, some_text, text_at};
 use super::options::{SizedOptions, init, known_flags, read};
 use super::progress::{expmig_progress_fn, sink, token};
 use super::status::expmig_status;
-use super::text::{c_string, give, owned_c_string};
+use super::text::give;
 use crate::digest::OnDuplicate;
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{OnConflict, OnName, TextKeyOptions};
@@ -234,14 +233,13 @@ pub struct expmig_migration {
     warnings: Vec<CString>,
     snapshot_id: Option<CString>,
     /// Made when it is first asked for: the id map can be large.
-    json: OnceLock<CString>,
+    json: Document,
 }
 
 impl expmig_migration {
     pub(super) fn new(result: MigrationResult) -> expmig_migration {
-        let warnings = result.warnings.iter().map(|warning| c_string(warning)).collect();
-        let snapshot_id = result.snapshot_id.as_deref().map(c_string);
-        expmig_migration { result, warnings, snapshot_id, json: OnceLock::new() }
+        let (warnings, snapshot_id) = (all_texts(&result.warnings), some_text(&result.snapshot_id));
+        expmig_migration { result, warnings, snapshot_id, json: Document::default() }
     }
 }
 
@@ -306,9 +304,9 @@ pub unsafe extern "C" fn expmig_migrate_plan(
             let (source, target) = both(source, target)?;
             required(plan_json, "plan_json", Domain::Migration)?;
             let options = migrate_options(options)?;
-            let (of_source, of_target) = enter_both(&source.database, &target.database, Domain::Migration)?;
-            let other = of_target.as_ref().map(|entered| target.manager(entered));
-            let plan = source.manager(&of_source).plan_migration(experiment_id, other.as_ref(), options)?;
+            let plan = with_both((&source, &target), Domain::Migration, |source, target| {
+                source.plan_migration(experiment_id, target, options)
+            })?;
             store(plan_json, give(&plan.to_string()));
             Ok(())
         })
@@ -352,10 +350,10 @@ pub unsafe extern "C" fn expmig_migrate_experiment(
             let (source, target) = both(source, target)?;
             required(result, "result", Domain::Migration)?;
             let options = migrate_options(options)?;
-            let (of_source, of_target) = enter_both(&source.database, &target.database, Domain::Migration)?;
-            let other = of_target.as_ref().map(|entered| target.manager(entered));
-            let done = source.manager(&of_source).migrate_experiment(experiment_id, other.as_ref(), options)?;
-            store(result, Box::into_raw(Box::new(expmig_migration::new(done))));
+            let done = with_both((&source, &target), Domain::Migration, |source, target| {
+                source.migrate_experiment(experiment_id, target, options)
+            })?;
+            store(result, owned(expmig_migration::new(done)));
             Ok(())
         })
     }
@@ -446,7 +444,7 @@ pub unsafe extern "C" fn expmig_migration_digest(
 /// NULL if none was taken. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_migration_snapshot_id(result: *const expmig_migration) -> *const c_char {
-    unsafe { read_of(result, std::ptr::null(), |r| r.snapshot_id.as_ref().map_or(std::ptr::null(), |id| id.as_ptr())) }
+    unsafe { read_of(result, std::ptr::null(), |result| lent(result.snapshot_id.as_ref())) }
 }
 
 /// How many warnings there are. Since 0.1.0.
@@ -458,18 +456,14 @@ pub unsafe extern "C" fn expmig_migration_warning_count(result: *const expmig_mi
 /// A warning, one line, UTF-8. `index` counts from 0. Borrowed from the result; NULL if there is no such warning. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_migration_warning_at(result: *const expmig_migration, index: usize) -> *const c_char {
-    unsafe {
-        read_of(result, std::ptr::null(), |r| r.warnings.get(index).map_or(std::ptr::null(), |text| text.as_ptr()))
-    }
+    unsafe { read_of(result, std::ptr::null(), |result| text_at(&result.warnings, index)) }
 }
 
 /// The whole result as a JSON object, schema "expmig.migration/1": counts per table, id map, digests, what was lost or left out,
 /// warnings. Borrowed from the result. Never NULL. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_migration_to_json(result: *const expmig_migration) -> *const c_char {
-    unsafe {
-        read_of(result, c"null".as_ptr(), |r| r.json.get_or_init(|| owned_c_string(r.result.to_json_text())).as_ptr())
-    }
+    unsafe { read_of(result, NO_JSON, |result| result.json.text(|| result.result.to_json_text())) }
 }
 
 /// Frees a result and all that was borrowed from it. NULL is fine. Since 0.1.0.

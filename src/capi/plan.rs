@@ -6,9 +6,8 @@ use std::ffi::{CString, c_char};
 use super::args::{clear, handle, required, store};
 use super::error::expmig_error;
 use super::experiment::{clear_digest, store_digest};
-use super::gate::enter_both;
 use super::guard::guard;
-use super::manager::expmig_manager;
+use super::manager::{expmig_manager, with_both};
 use super::migration::{
     EXPMIG_DIGEST_AS_STORED, EXPMIG_DIGEST_SOURCE, EXPMIG_STRATEGY_AGGRESSIVE, EXPMIG_STRATEGY_BALANCED,
     EXPMIG_STRATEGY_CONSERVATIVE, both, expmig_migrate_options, migrate_options,
@@ -170,9 +169,9 @@ pub unsafe extern "C" fn expmig_plan_make(
             let (source, target) = both(source, target)?;
             required(plan, "plan", Domain::Migration)?;
             let options = migrate_options(options)?;
-            let (of_source, of_target) = enter_both(&source.database, &target.database, Domain::Migration)?;
-            let other = of_target.as_ref().map(|entered| target.manager(entered));
-            let made = source.manager(&of_source).plan(experiment_id, other.as_ref(), options)?;
+            let made = with_both((&source, &target), Domain::Migration, |source, target| {
+                source.plan(experiment_id, target, options)
+            })?;
             store(plan, owned(expmig_plan::new(made)));
             Ok(())
         })

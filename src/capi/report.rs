@@ -1,12 +1,11 @@
 //! Reports of validations.
 
 use std::ffi::{CStr, CString, c_char};
-use std::sync::OnceLock;
 
 use super::args::{handle, required};
 use super::error::expmig_error;
 use super::guard::guard;
-use super::object::{read_of, release};
+use super::object::{Document, NO_JSON, read_of, release, some_text};
 use super::options::{SizedOptions, init, write};
 use super::status::expmig_status;
 use super::text::c_string;
@@ -95,8 +94,8 @@ impl Texts {
             row: c_string(&issue.row),
             column: issue.column.as_deref().map(c_string),
             message: c_string(&issue.message),
-            value: issue.value.as_deref().map(c_string),
-            check: issue.check.as_deref().map(c_string),
+            value: some_text(&issue.value),
+            check: some_text(&issue.check),
         }
     }
 
@@ -123,13 +122,13 @@ pub struct expmig_report {
     report: Report,
     issues: Vec<Texts>,
     /// Made when it is first asked for.
-    json: OnceLock<CString>,
+    json: Document,
 }
 
 impl expmig_report {
     pub(crate) fn new(report: Report) -> expmig_report {
         let issues = report.issues().iter().map(Texts::new).collect();
-        expmig_report { report, issues, json: OnceLock::new() }
+        expmig_report { report, issues, json: Document::default() }
     }
 }
 
@@ -229,9 +228,7 @@ pub unsafe extern "C" fn expmig_report_count_of(report: *const expmig_report, ki
 /// Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_report_to_json(report: *const expmig_report) -> *const c_char {
-    unsafe {
-        read_of(report, c"null".as_ptr(), |r| r.json.get_or_init(|| c_string(&r.report.to_json().to_string())).as_ptr())
-    }
+    unsafe { read_of(report, NO_JSON, |report| report.json.text(|| report.report.to_json().to_string())) }
 }
 
 /// Frees a report and all that was borrowed from it. NULL is fine. Since 0.1.0.

@@ -8,6 +8,7 @@ use super::cancel::expmig_cancel;
 use super::error::expmig_error;
 use super::guard::guard;
 use super::manager::expmig_manager;
+use super::object::owned;
 use super::options::{SizedOptions, init, known_flags, read};
 use super::progress::{expmig_progress_fn, sink, token};
 use super::status::expmig_status;
@@ -191,7 +192,7 @@ pub unsafe extern "C" fn expmig_transform_metrics(
             let options = transform_options(options)?;
             let entered = shared.database.enter(Domain::Transformation)?;
             let done = shared.manager(&entered).transform_metrics(&selection, rules, options)?;
-            store(result, Box::into_raw(Box::new(expmig_transformation::new(done))));
+            store(result, owned(expmig_transformation::new(done)));
             Ok(())
         })
     }
@@ -225,7 +226,7 @@ pub unsafe extern "C" fn expmig_transform_metrics_by(
             let options = transform_options(options)?;
             let entered = shared.database.enter(Domain::Transformation)?;
             let done = shared.manager(&entered).transform_metrics_by(&selection, transformation, params, options)?;
-            store(result, Box::into_raw(Box::new(expmig_transformation::new(done))));
+            store(result, owned(expmig_transformation::new(done)));
             Ok(())
         })
     }

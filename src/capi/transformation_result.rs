@@ -1,12 +1,11 @@
 //! The functions that read the result of a transformation.
 
 use std::ffi::{CString, c_char};
-use std::sync::OnceLock;
 
 use super::args::{handle, required};
 use super::error::expmig_error;
 use super::guard::guard;
-use super::object::{read_of, release};
+use super::object::{Document, NO_JSON, all_texts, read_of, release, text_at};
 use super::options::{SizedOptions, init, write};
 use super::status::expmig_status;
 use super::text::c_string;
@@ -87,15 +86,15 @@ pub struct expmig_transformation {
     failures: Vec<Note>,
     skips: Vec<Note>,
     /// Made when it is first asked for.
-    json: OnceLock<CString>,
+    json: Document,
 }
 
 impl expmig_transformation {
     /// Takes a result over.
     pub(super) fn new(result: TransformationResult) -> expmig_transformation {
-        let warnings = result.warnings.iter().map(|warning| c_string(warning)).collect();
+        let warnings = all_texts(&result.warnings);
         let (failures, skips) = (Note::all(&result.failed), Note::all(&result.skipped));
-        expmig_transformation { result, warnings, failures, skips, json: OnceLock::new() }
+        expmig_transformation { result, warnings, failures, skips, json: Document::default() }
     }
 }
 
@@ -188,9 +187,7 @@ pub unsafe extern "C" fn expmig_transformation_warning_at(
     result: *const expmig_transformation,
     index: usize,
 ) -> *const c_char {
-    unsafe {
-        read_of(result, std::ptr::null(), |r| r.warnings.get(index).map_or(std::ptr::null(), |text| text.as_ptr()))
-    }
+    unsafe { read_of(result, std::ptr::null(), |result| text_at(&result.warnings, index)) }
 }
 
 /// How many of the failed metrics are listed: all, or the first hundred. Since 0.1.0.
@@ -264,9 +261,7 @@ pub unsafe extern "C" fn expmig_transformation_skip_at(
 /// warnings, and the examples of a dry run. Borrowed from the result. Never NULL. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_transformation_to_json(result: *const expmig_transformation) -> *const c_char {
-    unsafe {
-        read_of(result, c"null".as_ptr(), |r| r.json.get_or_init(|| c_string(&r.result.to_json().to_string())).as_ptr())
-    }
+    unsafe { read_of(result, NO_JSON, |result| result.json.text(|| result.result.to_json().to_string())) }
 }
 
 /// Frees a result and all that was borrowed from it. NULL is fine. Since 0.1.0.

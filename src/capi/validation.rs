@@ -10,6 +10,7 @@ use super::cancel::expmig_cancel;
 use super::error::expmig_error;
 use super::guard::guard;
 use super::manager::expmig_manager;
+use super::object::owned;
 use super::options::{SizedOptions, init, known_bits, read};
 use super::progress::{expmig_progress_fn, sink, token};
 use super::report::expmig_report;
@@ -135,7 +136,7 @@ pub unsafe extern "C" fn expmig_validate(
             let options = validate_options(options)?;
             let entered = shared.database.enter(Domain::Validation)?;
             let found = shared.manager(&entered).validate(options)?;
-            store(report, Box::into_raw(Box::new(expmig_report::new(found))));
+            store(report, owned(expmig_report::new(found)));
             Ok(())
         })
     }
