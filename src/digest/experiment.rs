@@ -7,7 +7,8 @@ use super::sum::{Hash, Sum};
 use crate::database::{Connection, Layout, Row};
 use crate::error::Result;
 use crate::hierarchy::{
-    Owner, Rewrite, Selection, SeparateVisitor, Shape, Through, Visitor, unknown_experiment, walk, walk_separately,
+    Owner, Rewrite, RewritingVisitor, Selection, SeparateVisitor, Shape, Visitor, unknown_experiment, walk,
+    walk_separately,
 };
 use crate::progress::Job;
 use crate::schema::{ByEntity, Entity, Family};
@@ -111,7 +112,7 @@ pub fn digest_as<'a>(
     digester.nodes = nodes.then(|| NodeDigests::new(selection.family));
     match rewrite {
         Some(rewrite) => {
-            walk(connection, layout, selection, job, &mut Through { rewrite, visitor: &mut digester })?;
+            walk(connection, layout, selection, job, &mut RewritingVisitor { rewrite, visitor: &mut digester })?;
         }
         None => walk(connection, layout, selection, job, &mut digester)?,
     }

@@ -4,7 +4,7 @@
 use super::run_keys::RunKeys;
 use crate::database::{Layout, Row};
 use crate::error::Result;
-use crate::schema::{ByEntity, Column, Kind, Place, Role, Table};
+use crate::schema::{ByEntity, Column, Place, Table};
 use crate::values::ValueRef;
 
 /// Where a row's index and outer index are among its keys; `None` for 0.
@@ -42,11 +42,9 @@ impl Presence {
         let at = |name: &str| keys.iter().position(|column| column.name == name);
         let mut needs = Needs { parents: Vec::new(), never: false, not_null: Vec::new(), own: None };
         let mut outer = 1;
-        let mut covered: Vec<&str> = Vec::new();
         let own = indices(schema);
         for reference in schema.references {
             let Some(parent) = layout.family.outer(reference) else { continue };
-            covered.extend(reference.columns);
             if layout.table(parent.name).is_none() {
                 needs.never = true;
                 continue;
@@ -69,10 +67,8 @@ impl Presence {
             }
             needs.parents.push((found, positions));
         }
-        for column in schema.columns.iter().filter(|column| column.kind == Kind::Integer) {
-            if column.role == Role::Index && !covered.contains(&column.name) {
-                needs.not_null.push(at(column.name)?);
-            }
+        for column in layout.family.needed_indices(schema) {
+            needs.not_null.push(at(column.name)?);
         }
         if let Place::Below(owner) = schema.place {
             let owners = *self.owners.get(owner);
@@ -131,7 +127,7 @@ impl Presence {
 
 /// The names of a table's indices.
 fn indices(schema: &'static Table) -> impl Iterator<Item = &'static str> + Clone {
-    schema.columns.iter().filter(|column| column.role == Role::Index).map(|column| column.name)
+    schema.indices().map(|column| column.name)
 }
 
 enum Key {

@@ -2,11 +2,11 @@
 
 use super::cut_links::without_cut;
 use super::row_query::RowQuery;
-use super::selection::{Selection, range};
+use super::selection::Selection;
 use super::shape::{Owner, Shape};
 use super::unsound_rows::{UnsoundKind, UnsoundRow, UnsoundRows};
 use super::walk::scan_owned;
-use crate::database::{ColumnLayout, Connection, ForeignKey, Layout, Next, Row, TableLayout};
+use crate::database::{ColumnLayout, Connection, ForeignKey, Layout, Next, Row, TableLayout, between};
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, family_of, quote};
@@ -99,7 +99,7 @@ fn scan_leaf(
     let Some(bounds) = selection.leaves(entity).bounds() else { return Ok(()) };
     let cutting = selection.cutting(&query.shape, 0);
     query.conditions.push_str(&format!(" ORDER BY t.{}", query.owner_column));
-    connection.query(&query.sql(), &range(bounds), &mut |row| {
+    connection.query(&query.sql(), &between(bounds), &mut |row| {
         job.pulse()?;
         let rank = match row.value(0)?.as_integer() {
             Some(id) => selection.leaves(entity).rank(id)?,
@@ -298,7 +298,7 @@ impl Selection {
                 (table.quoted(schema.parent_column(owner)?.name), self.owner_bounds(owner))
             }
         };
-        Some((column, range(bounds?)))
+        Some((column, between(bounds?)))
     }
 
     /// Whether a row with this in that column is one of the selection.

@@ -8,7 +8,7 @@ use super::rowid_ranges::{RowidRange, RowidRanges};
 use super::unsound_rows::{UnsoundKind, UnsoundRow};
 use crate::database::{Layout, Row, TableLayout};
 use crate::error::{Domain, Error, Result};
-use crate::schema::{Column, Entity, Kind, Place, Role, Table, family_of, quote};
+use crate::schema::{Column, Entity, Place, Role, Table, family_of, quote};
 use crate::values::ValueRef;
 
 /// A query for the key columns of a table, with a last column that is 1 for rows that can stand if there is a condition for that.
@@ -59,15 +59,12 @@ impl KeyQuery {
             family_of(schema).index_path(schema).iter().map(|index| keys.iter().position(|key| key == index)).collect()
         };
         let path = if order.is_empty() { None } else { path() };
+        let select = select.join(", ");
+        let conditions = rowid_ranges.condition(found);
         Ok(KeyQuery {
             table: schema,
-            whole: format!("SELECT {} FROM {} AS t", select.join(", "), quote(&found.name)),
-            sql: format!(
-                "SELECT {} FROM {} AS t WHERE t.{owner_name} BETWEEN ?1 AND ?2{}{order}",
-                select.join(", "),
-                quote(&found.name),
-                rowid_ranges.condition(found)
-            ),
+            whole: format!("SELECT {select} FROM {} AS t", quote(&found.name)),
+            sql: format!("{}{conditions}{order}", found.select_between(&select, &owner_name)),
             owner,
             owner_at,
             leaf: leaf_entity.and_then(|entity| at(entity).map(|position| (position, entity))),
@@ -171,12 +168,10 @@ pub fn soundness(
     doubted: &dyn Fn(&Table) -> bool,
 ) -> Option<String> {
     let mut conditions = Vec::new();
-    let mut covered: Vec<&str> = Vec::new();
     for reference in found.schema.references {
         if layout.family.outer(reference).is_none() {
             continue;
         }
-        covered.extend(reference.columns);
         let Some(parent) = layout.table(reference.table) else {
             conditions.push("0".to_owned());
             continue;
@@ -191,16 +186,9 @@ pub fn soundness(
         if doubted(parent.schema) {
             joined.extend(soundness(layout, parent, &inner, doubted));
         }
-        conditions.push(format!(
-            "EXISTS (SELECT 1 FROM {} AS {inner} WHERE {})",
-            quote(&parent.name),
-            joined.join(" AND ")
-        ));
+        conditions.push(parent.exists(&inner, &joined));
     }
-    for column in found.schema.columns {
-        if column.role == Role::Index && column.kind == Kind::Integer && !covered.contains(&column.name) {
-            conditions.push(format!("{alias}.{} IS NOT NULL", found.quoted(column.name)));
-        }
-    }
+    let needed = layout.family.needed_indices(found.schema);
+    conditions.extend(needed.map(|column| format!("{alias}.{} IS NOT NULL", found.quoted(column.name))));
     (!conditions.is_empty()).then(|| conditions.join(" AND "))
 }

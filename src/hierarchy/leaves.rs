@@ -1,7 +1,7 @@
 //! Reads METRIC and ARTIFACT rows by a set of ids.
 
 use super::ids::IdSet;
-use crate::database::{Connection, Next, Row, TableLayout};
+use crate::database::{Connection, Next, Row, TableLayout, between};
 use crate::error::Result;
 use crate::progress::Job;
 use crate::schema::quote;
@@ -11,6 +11,26 @@ use crate::values::Value;
 const RANGE_PER_ROW: u64 = 16;
 /// Otherwise so many are looked up with one statement.
 const IDS_AT_ONCE: usize = 100;
+
+/// Hands over the rows of a leaf table whose ids lie between these two, by id. `columns` is the select list after the id, which is column 0.
+pub fn scan_leaf_range(
+    connection: &dyn Connection,
+    table: &TableLayout,
+    bounds: (i64, i64),
+    columns: &str,
+    job: &Job,
+    each: &mut dyn FnMut(i64, &dyn Row) -> Result<()>,
+) -> Result<()> {
+    let id = table.id();
+    let sql = format!("{} ORDER BY {id}", table.select_between(&format!("{id}{columns}"), &id));
+    connection.query(&sql, &between(bounds), &mut |row| {
+        job.pulse()?;
+        if let Some(found) = row.value(0)?.as_integer() {
+            each(found, row)?;
+        }
+        Ok(Next::Row)
+    })
+}
 
 /// Hands over the rows of a leaf table whose ids are in the frozen set, in the order of ids. `columns` is the select list after
 /// the id, which is column 0; the rank of the id comes first.
@@ -25,19 +45,20 @@ pub fn scan_leaves(
     let Some((low, high)) = set.bounds() else {
         return Ok(());
     };
-    let (id, name) = (table.id(), quote(&table.name));
     if high.abs_diff(low) / set.len() <= RANGE_PER_ROW {
-        let sql = format!("SELECT {id}{columns} FROM {name} WHERE {id} BETWEEN ?1 AND ?2 ORDER BY {id}");
-        return connection.query(&sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
-            job.pulse()?;
-            if let Some(found) = row.value(0)?.as_integer()
-                && let Some(rank) = set.rank(found)?
-            {
-                each(rank, row)?;
-            }
-            Ok(Next::Row)
-        });
+        return scan_leaf_range(
+            connection,
+            table,
+            (low, high),
+            columns,
+            job,
+            &mut |found, row| match set.rank(found)? {
+                Some(rank) => each(rank, row),
+                None => Ok(()),
+            },
+        );
     }
+    let (id, name) = (table.id(), quote(&table.name));
     let places: Vec<String> = (1..=IDS_AT_ONCE).map(|place| format!("?{place}")).collect();
     let sql = format!("SELECT {id}{columns} FROM {name} WHERE {id} IN ({}) ORDER BY {id}", places.join(", "));
     let mut look_up = |wanted: &[i64], rank: u64| {

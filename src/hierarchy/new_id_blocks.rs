@@ -1,7 +1,8 @@
 //! The rows of a copy that was just written. They are known by the blocks of new ids that the copy was given, so their keys need not be read.
 
 use super::ids::IdSet;
-use super::selection::{Members, Scope, Selection};
+use super::scope::{Members, Scope};
+use super::selection::Selection;
 use crate::database::{Connection, Layout, TableLayout};
 use crate::error::{Domain, Error, Result};
 use crate::progress::Job;

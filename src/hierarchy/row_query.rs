@@ -3,7 +3,7 @@
 use super::barring::Barring;
 use super::selection::Selection;
 use super::shape::Shape;
-use crate::database::{Layout, TableLayout};
+use crate::database::{Layout, TableLayout, select_between};
 use crate::error::{Domain, Error, Result};
 use crate::schema::{Entity, Place, Role, quote};
 
@@ -95,8 +95,8 @@ impl<'l> RowQuery<'l> {
 
     /// The statement, without an order.
     pub fn sql(&self) -> String {
-        let (select, from, owner) = (self.select.join(", "), &self.from, &self.owner_column);
-        format!("SELECT {select} FROM {from} WHERE t.{owner} BETWEEN ?1 AND ?2{}", self.conditions)
+        let rows = select_between(&self.select.join(", "), &self.from, &self.owner_column);
+        format!("{rows}{}", self.conditions)
     }
 
     /// As [`Selection::barring`].

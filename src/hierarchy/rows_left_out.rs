@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::barring::{Keys, LeftOutRows, key};
 use super::extra_links::{EachLinking, Linking, scan_links};
-use super::selection::{Scope, Selection};
+use super::scope::Scope;
+use super::selection::Selection;
 use crate::database::{ColumnLayout, Connection, Layout, TableLayout};
 use crate::error::Result;
 use crate::progress::Job;

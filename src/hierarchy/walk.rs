@@ -5,12 +5,12 @@ use std::sync::Arc;
 use super::cut_links::{CutLinks, Cutting, without_cut};
 use super::order::row_order;
 use super::row_query::RowQuery;
-use super::selection::{Selection, range};
+use super::selection::Selection;
 use super::shape::{Owner, Shape};
-use crate::database::{ColumnLayout, Connection, Layout, Next, Row, TableLayout};
+use crate::database::{ColumnLayout, Connection, Layout, Next, Row, TableLayout, between};
 use crate::error::Result;
 use crate::progress::Job;
-use crate::schema::{Entity, Place, quote};
+use crate::schema::{Entity, Place};
 
 /// Receives the rows.
 pub trait Visitor {
@@ -73,12 +73,12 @@ pub trait Rewrite {
 }
 
 /// A visitor that sees linked rows rewritten.
-pub struct Through<'v> {
+pub struct RewritingVisitor<'v> {
     pub rewrite: &'v mut dyn Rewrite,
     pub visitor: &'v mut dyn Visitor,
 }
 
-impl Visitor for Through<'_> {
+impl Visitor for RewritingVisitor<'_> {
     fn node(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
         self.visitor.node(owner, shape, row)
     }
@@ -95,7 +95,7 @@ impl Visitor for Through<'_> {
         leaf: Option<u64>,
         (entity, leaf_shape): (Entity, &Shape<'_>),
     ) -> Result<()> {
-        let Through { rewrite, visitor } = self;
+        let RewritingVisitor { rewrite, visitor } = self;
         let mut see = |row: &dyn Row| visitor.link(owner, shape, row, leaf, (entity, leaf_shape));
         // The walk selects the leaf's id second.
         match (leaf, row.value(1)?.as_integer()) {
@@ -106,12 +106,12 @@ impl Visitor for Through<'_> {
 }
 
 /// A visitor that sees rows without the links that are cut.
-struct WithoutCut<'v> {
+struct CuttingVisitor<'v> {
     links: Arc<CutLinks>,
     visitor: &'v mut dyn Visitor,
 }
 
-impl Visitor for WithoutCut<'_> {
+impl Visitor for CuttingVisitor<'_> {
     fn node(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
         let cutting = Cutting::new(&self.links, shape, 0);
         without_cut(cutting.as_ref(), row, &mut |row| self.visitor.node(owner, shape, row))
@@ -150,7 +150,7 @@ pub fn walk(
     let mut cutting;
     let visitor = match &selection.scope.cut {
         Some(links) => {
-            cutting = WithoutCut { links: Arc::clone(links), visitor };
+            cutting = CuttingVisitor { links: Arc::clone(links), visitor };
             &mut cutting as &mut dyn Visitor
         }
         None => visitor,
@@ -202,12 +202,8 @@ pub fn scan_nodes(
     let id = table.id();
     let mut select = vec![format!("t.{id}")];
     select.extend(shape.select("t"));
-    let sql = format!(
-        "SELECT {} FROM {} AS t WHERE t.{id} BETWEEN ?1 AND ?2 ORDER BY t.{id}",
-        select.join(", "),
-        quote(&table.name)
-    );
-    connection.query(&sql, &range(bounds), &mut |row| {
+    let sql = format!("{} ORDER BY t.{id}", table.select_between(&select.join(", "), &id));
+    connection.query(&sql, &between(bounds), &mut |row| {
         job.pulse()?;
         if let Some(id) = row.value(0)?.as_integer() {
             each(id, row)?;
@@ -230,7 +226,7 @@ pub(super) fn scan_owned(
     let Some(bounds) = selection.owner_bounds(entity) else { return Ok(()) };
     let sql = format!("{}{}{order}", query.sql(), selection.rowid_ranges.condition(query.table));
     let barring = query.barring(selection);
-    connection.query(&sql, &range(bounds), &mut |row| {
+    connection.query(&sql, &between(bounds), &mut |row| {
         job.pulse()?;
         if let Some(barring) = &barring
             && barring.bars(row)?

@@ -6,12 +6,12 @@ use super::endpoints::{Endpoints, prefixed_title};
 use super::options::MigrateOptions;
 use super::result::IdMap;
 use super::staged_copy::Stage;
-use crate::database::{Chunk, ColumnLayout, Connection, Layout, Mentioned, Next, Row, TableLayout, Unsteady};
+use crate::database::{Chunk, ColumnLayout, Connection, Layout, Mentioned, Next, Row, TableLayout, Unsteady, between};
 use crate::digest::Digester;
 use crate::error::{Domain, Error, Result};
 use crate::hierarchy::{
-    Blocks, Owner, Rewrite, Selection, SeparateVisitor, Shape, Target, Visitor, link_order, scan_leaves, soundness,
-    without_cut,
+    Blocks, Owner, Rewrite, Selection, SeparateVisitor, Shape, Target, Visitor, link_order, scan_leaf_range,
+    scan_leaves, soundness, without_cut,
 };
 use crate::progress::Job;
 use crate::schema::{ByEntity, Entity, Place, Role, quote};
@@ -174,23 +174,19 @@ impl Copier<'_, '_, '_> {
         let place = table.schema.place;
         let bounds = table.schema.owner().and_then(|owner| selection.owner_bounds(owner));
         let source = Source::new(table);
-        let (Some((low, high)), Some(key)) = (bounds, source.names.first()) else { return Ok(0) };
-        let mut condition = format!("t.{key} BETWEEN ?1 AND ?2{}", selection.rowid_ranges.condition(table));
+        let (Some(bounds), Some(key)) = (bounds, source.names.first()) else { return Ok(0) };
+        let mut conditions = selection.rowid_ranges.condition(table);
         if selection.has_unsound(table.schema)
             && let Some(sound) = soundness(self.layout, table, "t", &|parent| selection.has_unsound(parent))
         {
-            condition = format!("{condition} AND {sound}");
+            conditions.push_str(&format!(" AND {sound}"));
         }
         let columns: Vec<String> = source.names.iter().map(|name| format!("t.{name}")).collect();
-        let sql = format!(
-            "SELECT {} FROM {} AS t WHERE {condition}{}",
-            columns.join(", "),
-            quote(&table.name),
-            match self.stage {
-                Some(_) => key_order(table),
-                None => link_order(self.ends.source, table),
-            }
-        );
+        let order = match self.stage {
+            Some(_) => key_order(table),
+            None => link_order(self.ends.source, table),
+        };
+        let sql = format!("{}{conditions}{order}", table.select_between(&columns.join(", "), key));
         let mut chunk = self.writer(table)?;
         let at = |name: &str| {
             let found = table.columns.iter().position(|column| column.schema.is_some_and(|known| known.name == name));
@@ -198,7 +194,7 @@ impl Copier<'_, '_, '_> {
         };
         let barring = selection.barring(table.schema, &at);
         let cutting = selection.cutting(&source.shape, 0);
-        self.ends.source.query(&sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
+        self.ends.source.query(&sql, &between(bounds), &mut |row| {
             if let Some(barring) = &barring
                 && barring.bars(row)?
             {
@@ -352,19 +348,13 @@ fn scan_linking_leaves(
     job: &Job,
     each: EachLeaf<'_>,
 ) -> Result<()> {
-    let Some((low, high)) = selection.leaves(entity).bounds() else { return Ok(()) };
-    let (id, name) = (table.id(), quote(&table.name));
-    let sql = format!("SELECT {id}{columns} FROM {name} WHERE {id} BETWEEN ?1 AND ?2 ORDER BY {id}");
-    connection.query(&sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
-        job.pulse()?;
-        let rank = match row.value(0)?.as_integer() {
-            Some(found) => selection.leaves(entity).rank(found)?,
-            None => None,
-        };
-        if let Some(rank) = rank {
-            each(rank, row, Some(selection))?;
-        }
-        Ok(Next::Row)
+    let Some(bounds) = selection.leaves(entity).bounds() else { return Ok(()) };
+    scan_leaf_range(connection, table, bounds, columns, job, &mut |found, row| match selection
+        .leaves(entity)
+        .rank(found)?
+    {
+        Some(rank) => each(rank, row, Some(selection)),
+        None => Ok(()),
     })
 }
 

@@ -3,9 +3,10 @@
 use std::cell::RefCell;
 
 use super::options::MigrateOptions;
-use crate::database::{ColumnLayout, Connection, Database, Layout, TableLayout, Unsteady};
+use crate::database::{ColumnLayout, Connection, Database, Layout, TableLayout, Transaction, Unsteady};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{Rewrite, experiment_exists};
+use crate::progress::Job;
 use crate::schema::{Call, Entity, Place};
 use crate::transformation::{Plan, Rewriter};
 use crate::values::{Value, ValueRef};
@@ -149,6 +150,13 @@ fn leave_to_fill(target: &mut Layout, source: &Layout) {
     target.leave_to_fill(|table, column| {
         source.table(table.name).is_some_and(|there| there.position(&column.name).is_some())
     });
+}
+
+/// Begins the transaction that writes. For its lock, and for all that comes after, nobody else is kept waiting.
+pub fn begin<'c>(job: &Job, (reader, writer): (&dyn Connection, &'c dyn Connection)) -> Result<Transaction<'c>> {
+    job.begin("waiting for the target")?;
+    reader.let_go()?;
+    Transaction::write(writer)
 }
 
 /// Fails if source and target are of two families: what one has the other has no tables for.

@@ -5,7 +5,11 @@
 //!
 //! In order: `endpoints` is source and target; `prepare` finds and checks the rows to copy, `preflight` finds what the target cannot hold
 //! (`leaving_links` the links that would lead nowhere there),
-//! `duplicates` finds equal experiments in the target; `copy` writes; `prove` reads the copy back; `run` puts it together.
+//! `duplicates` finds equal experiments in the target; `refusals` stops what the strategy refuses; `copy` writes; `prove` reads the copy back;
+//! `warnings` and `outcome` make the result; `run` puts it together.
+//!
+//! A migration in several transactions is `staged`: `staged_row` is the row of its job, `staged_hold` keeps other calls away from it, `staged_copy`
+//! divides the copy into transactions, `staged_removal` removes what will not be published.
 //!
 //! Of families whose keys are texts that the tracker chose the same in the files `named_*`: `ends`, `known` (what is refused before anything is written),
 //! `place` (where the copy goes), `conflicts`, `ids`, `keys` and `map` (what becomes of keys), `copy`, `cells` (the proof), `plan`; `named` puts it together.
@@ -32,16 +36,20 @@ mod named_place;
 mod named_plan;
 mod named_target;
 mod options;
+mod outcome;
 mod plan;
 mod preflight;
 mod prepare;
 mod prove;
+mod refusals;
 mod result;
 mod run;
 mod staged;
 mod staged_copy;
+mod staged_hold;
 mod staged_removal;
 mod staged_row;
+mod warnings;
 
 pub use compare::{compare, compare_states};
 pub use compare_named::compare_named;

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::endpoints::refuse_other_family;
+use super::endpoints::{begin, refuse_other_family};
 use super::named_copy::{Done, check_digest, copy, read_back};
 use super::named_ends::{Ends, looking};
 use super::named_known::{Known, check_options, judge_fit, refuse_triggers};
@@ -12,6 +12,7 @@ use super::named_place::{Decided, There, decided, look, own_row};
 use super::named_plan::planned;
 use super::named_target::{check_versions, next_id};
 use super::options::{ManagerServices, MigrateOptions};
+use super::refusals::already_there;
 use super::result::{IdMap, MigrationResult, TableCount};
 use crate::database::{Database, Planned, Reading, State, Transaction, Unsteady, Watches};
 use crate::digest::{Hash, NamedDigest, OnDuplicate, whole};
@@ -67,11 +68,7 @@ pub fn migrate_in(
     judge_fit(&known.fit, experiment)?;
     let writing = match begun {
         Some(begun) => begun,
-        None => {
-            job.begin("waiting for the target")?;
-            reader.let_go()?;
-            Transaction::write(writer)?
-        }
+        None => begin(job, (reader, writer))?,
     };
     // Tables of expmig's own may have been made.
     if target_database.checked(writer.layout()?)?.tables != to.tables {
@@ -92,11 +89,7 @@ pub fn migrate_in(
             return Ok(result(&known, digest.as_ref(), (experiment, existing), None, options, job));
         }
         (Some(existing), OnDuplicate::Error) => {
-            let message = format!("the target has experiment {experiment} already, as experiment {existing}");
-            return Err(Error::new(Status::AlreadyExists, Domain::Migration, message)
-                .detail("experiment_id", experiment)
-                .detail("duplicate_experiment_id", existing)
-                .hint("on_duplicate = skip returns its id instead"));
+            return Err(already_there(experiment, existing));
         }
         _ => {}
     }

@@ -1,4 +1,4 @@
-//! What is known of an experiment of a family whose keys are texts before a copy of it is written, and what is refused then.
+//! Collects what must be known of an experiment whose keys are texts before its copy is written, and refuses what cannot be copied.
 
 use std::sync::Arc;
 
@@ -136,22 +136,11 @@ pub fn judge_fit(fit: &Preflight, experiment: i64) -> Result<()> {
     }
     let status = if fit.refused > 0 { Status::Constraint } else { Status::Lossy };
     let message = format!("{} values of experiment {experiment} do not fit the target; nothing was changed", fit.count);
-    let mut error = Error::new(status, Domain::Migration, message)
+    let error = Error::new(status, Domain::Migration, message)
         .detail("experiment_id", experiment)
         .detail("count", fit.count)
         .hint("change the values in the source, or copy into a store that holds them");
-    for loss in fit.first.iter().take(NAMED) {
-        error = error.detail("table", loss.table);
-        for (key, value) in
-            [("row", &loss.row), ("column", &loss.column), ("value", &loss.value), ("stored_as", &loss.stored_as)]
-        {
-            if let Some(value) = value {
-                error = error.detail(key, value);
-            }
-        }
-        error = error.detail("problem", loss.reason);
-    }
-    Err(error)
+    Err(fit.name_in(error))
 }
 
 /// Fails where writing into one of the tables sets something off: rows could be changed beside those that are written. MLflow has a trigger of its

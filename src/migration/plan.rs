@@ -12,8 +12,9 @@ use super::migration_plan::{
 };
 use super::named_plan::plan_named;
 use super::options::{MigrateOptions, Strategy};
+use super::outcome::algorithm;
 use super::prepare::Prepared;
-use super::run::{algorithm, left_behind, warnings};
+use super::warnings::{known_before, left_behind};
 use crate::database::{Connection, Database, Next, Planned, Reading, State, TableLayout, Watches};
 use crate::error::{Domain, Result};
 use crate::progress::Job;
@@ -165,7 +166,7 @@ fn describe(
         .map(|duplicate| PlannedDuplicate { experiment_id: duplicate.experiment, proven: duplicate.proven })
         .collect();
     let problems = &prepared.selection.problems;
-    let mut said = warnings(found, (prepared.quality.as_ref(), &prepared.fit), options, problems.count);
+    let mut said = known_before(found, (prepared.quality.as_ref(), &prepared.fit), options, problems.count);
     said.extend(ends.warnings());
     said.extend(left_behind(ends, prepared));
     let quality = prepared.quality.as_ref();

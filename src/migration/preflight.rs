@@ -10,8 +10,10 @@ use crate::database::{
     CONVERTED, ColumnLayout, Connection, KEPT, Layout, Loss, NO_COLUMN, Next, Row, TableLayout, utf16_holds,
 };
 use crate::digest::{Conversion, ExperimentDigest, digest};
-use crate::error::Result;
-use crate::hierarchy::{CutLinks, LeftOutRows, Look, Owner, RowsOnce, Selection, Shape, Through, Visitor, mark, walk};
+use crate::error::{Error, NAMED, Result};
+use crate::hierarchy::{
+    CutLinks, LeftOutRows, Look, Owner, RewritingVisitor, RowsOnce, Selection, Shape, Visitor, mark, walk,
+};
 use crate::progress::Job;
 use crate::schema::{Entity, Place, quote};
 use crate::validation::Quality;
@@ -62,6 +64,21 @@ impl Preflight {
         if self.first.len() < KEPT {
             self.first.push(loss);
         }
+    }
+
+    /// Adds the first of them to an error, as details.
+    pub fn name_in(&self, error: Error) -> Error {
+        self.first.iter().take(NAMED).fold(error, |mut error, loss| {
+            error = error.detail("table", loss.table);
+            for (key, value) in
+                [("row", &loss.row), ("column", &loss.column), ("value", &loss.value), ("stored_as", &loss.stored_as)]
+            {
+                if let Some(value) = value {
+                    error = error.detail(key, value);
+                }
+            }
+            error.detail("problem", loss.reason)
+        })
     }
 
     /// The list as JSON.
@@ -271,16 +288,16 @@ impl TargetLayout {
             return Ok(None);
         }
         job.begin("looking for values that do not fit")?;
-        let mut finder = RowsOnce::new(Finder { effective: self, target: ends.target, fit }, selection);
+        let mut finder = RowsOnce::new(LossFinder { effective: self, target: ends.target, fit }, selection);
         // What the transformation makes of a metric has to fit.
         ends.rewriting(|rewrite| match (rewrite, quality) {
             (Some(rewrite), _) => {
                 let visitor = &mut finder;
-                walk(ends.source, &ends.source_layout, selection, job, &mut Through { rewrite, visitor })?;
+                walk(ends.source, &ends.source_layout, selection, job, &mut RewritingVisitor { rewrite, visitor })?;
                 Ok(None)
             }
             (None, Some(quality)) => {
-                let mut both = Both(&mut finder, quality);
+                let mut both = TwoVisitors(&mut finder, quality);
                 digest(ends.source, &ends.source_layout, selection, None, job, Some(&mut both)).map(Some)
             }
             (None, None) => {
@@ -292,9 +309,9 @@ impl TargetLayout {
 }
 
 /// Two that see the same rows.
-struct Both<'b, 'f>(&'b mut RowsOnce<Finder<'f>>, &'b mut Quality);
+struct TwoVisitors<'b, 'f>(&'b mut RowsOnce<LossFinder<'f>>, &'b mut Quality);
 
-impl Visitor for Both<'_, '_> {
+impl Visitor for TwoVisitors<'_, '_> {
     fn node(&mut self, owner: Owner, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
         self.0.node(owner, shape, row)?;
         self.1.node(owner, shape, row)
@@ -318,13 +335,13 @@ impl Visitor for Both<'_, '_> {
     }
 }
 
-struct Finder<'a> {
+struct LossFinder<'a> {
     effective: &'a TargetLayout,
     target: &'a dyn Connection,
     fit: &'a mut Preflight,
 }
 
-impl Look for Finder<'_> {
+impl Look for LossFinder<'_> {
     fn look(&mut self, shape: &Shape<'_>, row: &dyn Row) -> Result<()> {
         let table = shape.table.schema.name;
         let not_copied = self.effective.appended && is_own_row(shape.table);

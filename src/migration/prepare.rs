@@ -164,6 +164,12 @@ impl Prepared {
         Selection::read(ends.source, &self.effective.layout, ends.experiment, scope, job)
     }
 
+    /// The same, where they are not all rows of the experiment.
+    pub fn trimmed_selection(&self, ends: &Endpoints<'_>, job: &Job) -> Result<Option<Selection>> {
+        let whole = self.selection.problems.count == 0 && self.fit.count == 0;
+        if whole { Ok(None) } else { self.copied_selection(ends, job).map(Some) }
+    }
+
     /// What values become in the target.
     pub fn stored<'s>(
         &'s self,

@@ -8,24 +8,24 @@ use std::sync::Arc;
 
 use super::copy::{Copier, NewIds};
 use super::duplicates::Duplicates;
-use super::endpoints::{Endpoints, prefixed_title};
+use super::endpoints::{Endpoints, begin, prefixed_title};
 use super::options::{ManagerServices, MigrateOptions, Strategy};
+use super::outcome::{of_written, skipped};
 use super::prepare::Prepared;
 use super::prove::{of_copy, prove};
+use super::refusals::refuse_or_skip;
 use super::result::MigrationResult;
-use super::run::{begin, judge, left_behind, of_written, skipped, warnings};
 use super::staged_copy::{Stage, is_finished};
+use super::staged_hold::{refuse_at_work, while_held};
 use super::staged_row::{JobDocument, JobState, StagedJob, StoredOptions, staged_job, staged_jobs};
-use crate::database::{Change, ColumnLayout, Connection, Database, Filled, Next, Reading, Watches, Write};
+use super::warnings::{Written, left_behind};
+use crate::database::{Change, ColumnLayout, Connection, Database, Next, Reading, Watches, Write, between};
 use crate::digest::{ExperimentDigest, hex};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{RowidRanges, Selection};
 use crate::progress::Job;
 use crate::schema::{Call, JOB, Place, quote};
 use crate::values::{Value, ValueRef};
-
-/// Where other servers write too, a job that was heard of so lately may still be worked on elsewhere.
-const LIVELY_SECONDS: u64 = 10;
 
 /// Copies an experiment in several transactions; `None` as the target is the source's own database.
 pub fn migrate_staged(
@@ -156,7 +156,7 @@ fn run(
         job.finish();
         return published(&ends, &prepared, &options, (known, &job));
     }
-    if let Some(done) = judge(&ends, (&prepared, &duplicates), &options, &job)? {
+    if let Some(done) = refuse_or_skip(&ends, (&prepared, &duplicates), &options, &job)? {
         if let Some(known) = &known {
             return Err(came_meanwhile(known, done.new_experiment_id));
         }
@@ -188,13 +188,7 @@ fn run(
         }
     };
     let id = staged.id;
-    let done = if writer.hold_job(id)? {
-        let done = write(&ends, (prepared, duplicates), (&options, source), staged, &job);
-        writer.let_go_of_job(id);
-        done
-    } else {
-        Err(at_work(id))
-    };
+    let done = while_held(writer, id, || write(&ends, (prepared, duplicates), (&options, source), staged, &job));
     drop(watches);
     let (processed, failed, total) = job.counts();
     let result = done.map_err(|error| {
@@ -231,29 +225,6 @@ fn stopped(error: Error, id: i64) -> Error {
             .hint("resume the job, or abandon it, which removes what it copied")
     };
     outer.detail("job_id", id).caused_by(error)
-}
-
-fn at_work(id: i64) -> Error {
-    Error::new(Status::Busy, Domain::Migration, format!("another call works on job {id}"))
-        .detail("job_id", id)
-        .hint("let it go on; when it has stopped, the job can be resumed or abandoned")
-}
-
-/// Fails if another call seems to work on the job, on this server or on another of its cluster.
-pub fn refuse_at_work(connection: &dyn Connection, job: &StagedJob) -> Result<()> {
-    if !connection.hold_job(job.id)? {
-        return Err(at_work(job.id));
-    }
-    connection.let_go_of_job(job.id);
-    let lively = job.seconds_idle().is_some_and(|seconds| seconds < LIVELY_SECONDS);
-    if lively && job.state != JobState::Published && connection.is_one_of_several_writers() {
-        let message =
-            format!("job {} went on less than {LIVELY_SECONDS} seconds ago, perhaps on another server", job.id);
-        return Err(Error::new(Status::Busy, Domain::Migration, message)
-            .detail("job_id", job.id)
-            .hint("try again when it has been silent for that long"));
-    }
-    Ok(())
 }
 
 /// Fails if the source is not what it was when the job began.
@@ -321,8 +292,7 @@ fn document(
     (options, expected): (&MigrateOptions, &ExperimentDigest),
     job: &Job,
 ) -> Result<JobDocument> {
-    let whole = prepared.selection.problems.count == 0 && prepared.fit.count == 0;
-    let trimmed = if whole { None } else { Some(prepared.copied_selection(ends, job)?) };
+    let trimmed = prepared.trimmed_selection(ends, job)?;
     let selection = trimmed.as_ref().unwrap_or(&prepared.selection);
     let ids = NewIds::allocate(ends, selection, None)?;
     if ids.reused {
@@ -373,10 +343,9 @@ fn write(
 ) -> Result<MigrationResult> {
     let left_behind = left_behind(ends, &prepared);
     let source_counts = prepared.selection.counts.clone();
-    let problems = std::mem::take(&mut prepared.selection.problems);
-    let whole = problems.count == 0 && prepared.fit.count == 0;
-    let mut trimmed = if whole { None } else { Some(prepared.copied_selection(ends, job)?) };
+    let mut trimmed = prepared.trimmed_selection(ends, job)?;
     let left_out = trimmed.as_ref().map_or_else(Vec::new, |kept| prepared.selection.left_out(kept));
+    let problems = std::mem::take(&mut prepared.selection.problems);
     let selection = trimmed.as_mut().unwrap_or(&mut prepared.selection);
 
     job.set_total(selection.total() + left_out.iter().map(|(_, count)| count).sum::<u64>());
@@ -397,13 +366,17 @@ fn write(
     transaction.commit()?;
 
     let transformation = ends.rewriter.as_ref().map(|rewriter| rewriter.borrow().result());
-    let mut warnings = warnings(&duplicates, (prepared.quality.as_ref(), &prepared.fit), options, problems.count);
-    warnings.extend(ends.warnings());
-    warnings.extend(left_behind);
-    let written =
-        |filled: &&Filled| source_counts.iter().any(|counts| counts.table.name == filled.table.name && counts.rows > 0);
-    warnings.extend(ends.target_layout.filled.iter().filter(written).map(Filled::warning));
-    warnings.extend(transformation.iter().flat_map(|done| done.warnings.iter().cloned()));
+    let written = Written {
+        duplicates: &duplicates,
+        quality: prepared.quality.as_ref(),
+        fit: &prepared.fit,
+        source_counts: &source_counts,
+        unsound: problems.count,
+        left_behind,
+        dangling: Vec::new(),
+        transformation: transformation.as_ref(),
+    };
+    let warnings = written.warnings(ends, options);
     let counts = (source_counts, copied, left_out);
     let (new, rest) = ((ids.experiment, ids.map(selection)), (problems, warnings, transformation));
     Ok(of_written((ends, &prepared, options, job), new, counts, proven, rest))
@@ -422,7 +395,7 @@ fn finish_rows(
         return Ok(());
     };
     let Place::Node(entity) = from.schema.place else { return Ok(()) };
-    let Some((low, high)) = selection.owner_bounds(entity) else { return Ok(()) };
+    let Some(bounds) = selection.owner_bounds(entity) else { return Ok(()) };
     let column = to.columns.iter().find(|column| column.schema.is_some_and(|known| known.name == finished.column));
     let Some(column) = column else { return Ok(()) };
     let update = ends.target.opening(Write::Update, to)?;
@@ -430,8 +403,8 @@ fn finish_rows(
         format!("{update} SET {} = ?1{} WHERE {} = ?2", quote(&column.name), to.unstamped(&[&column.name]), to.id());
     let mut change = ends.target.prepare_change(&sql)?;
     let (id, status) = (from.id(), from.quoted(finished.column));
-    let sql = format!("SELECT {id}, {status} FROM {} WHERE {id} BETWEEN ?1 AND ?2 ORDER BY {id}", quote(&from.name));
-    ends.source.query(&sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
+    let sql = format!("{} ORDER BY {id}", from.select_between(&format!("{id}, {status}"), &id));
+    ends.source.query(&sql, &between(bounds), &mut |row| {
         job.pulse()?;
         let value = row.value(1)?;
         let new = row.value(0)?.as_integer().and_then(|id| ids.of_node(selection, entity, id));

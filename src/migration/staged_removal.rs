@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
-use super::staged::refuse_at_work;
 use super::staged_copy::{Stage, unfinished};
+use super::staged_hold::{refuse_at_work, while_held};
 use super::staged_row::{JobState, StagedJob, staged_job};
 use crate::database::{Connection, Database, Layout, Next, TableLayout, Transaction, Watches, Write};
 use crate::error::{Domain, Error, Result, Status};
@@ -38,22 +38,19 @@ pub fn abandon_staged(
     let removal = Removal { target: writer, layout: &layout, job: &known, watch: &job };
     removal.refuse_strangers()?;
     drop(writing);
-    if !writer.hold_job(id)? {
-        let message = format!("another call works on job {id}; nothing was changed");
-        return Err(Error::new(Status::Busy, Domain::Migration, message).detail("job_id", id));
-    }
-    let done = removal.run();
-    writer.let_go_of_job(id);
+    while_held(writer, id, || removal.run().map_err(|error| stopped(error, id)))?;
     drop(watches);
-    done.map_err(|error| {
-        let message = format!("removing what job {id} copied stopped on the way: {}", error.message());
-        Error::new(error.status(), Domain::Migration, message)
-            .detail("job_id", id)
-            .hint("call again, which goes on removing it")
-            .caused_by(error)
-    })?;
     job.finish();
     Ok(known.turned(JobState::Removing))
+}
+
+/// The error of a removal that can go on.
+fn stopped(error: Error, id: i64) -> Error {
+    let message = format!("removing what job {id} copied stopped on the way: {}", error.message());
+    Error::new(error.status(), Domain::Migration, message)
+        .detail("job_id", id)
+        .hint("call again, which goes on removing it")
+        .caused_by(error)
 }
 
 /// Into so many parts a transaction is divided at the most.

@@ -144,14 +144,34 @@ fn unknown(id: i64) -> Error {
         .hint("list the jobs of the database: one that was removed, or published long ago, is not among them")
 }
 
+/// The error of a job that another call works on.
+pub fn at_work(id: i64) -> Error {
+    Error::new(Status::Busy, Domain::Migration, format!("another call works on job {id}"))
+        .detail("job_id", id)
+        .hint("let that call go on; when it has stopped, the job can be resumed or abandoned")
+}
+
 /// All jobs of a database, in the order in which they were begun.
 pub fn staged_jobs(connection: &dyn Connection, layout: &Layout) -> Result<Vec<StagedJob>> {
+    read_jobs(connection, layout, None)
+}
+
+/// The job with this id.
+pub fn staged_job(connection: &dyn Connection, layout: &Layout, id: i64) -> Result<StagedJob> {
+    read_jobs(connection, layout, Some(id))?.pop().ok_or_else(|| unknown(id))
+}
+
+/// All jobs, or the one with this id.
+fn read_jobs(connection: &dyn Connection, layout: &Layout, only: Option<i64>) -> Result<Vec<StagedJob>> {
     let Some(table) = layout.own_table(&JOB)? else { return Ok(Vec::new()) };
     let columns = ["id", "state", "turn", "created_at", "touched_at", "document", "place"];
     let columns: Vec<String> = columns.iter().map(|name| table.quoted(name)).collect();
-    let sql = format!("SELECT {} FROM {} ORDER BY {}", columns.join(", "), quote(&table.name), table.id());
+    let (id, name) = (table.id(), quote(&table.name));
+    let which = if only.is_some() { format!(" WHERE {id} = ?1") } else { String::new() };
+    let sql = format!("SELECT {} FROM {name}{which} ORDER BY {id}", columns.join(", "));
+    let params: Vec<Value> = only.into_iter().map(Value::Integer).collect();
     let mut jobs = Vec::new();
-    connection.query(&sql, &[], &mut |row| {
+    connection.query(&sql, &params, &mut |row| {
         let id = row.value(0)?.as_integer().unwrap_or(0);
         let word = |at: usize| -> Result<String> { Ok(row.value(at)?.readable().unwrap_or_default()) };
         let state = word(1)?;
@@ -172,11 +192,6 @@ pub fn staged_jobs(connection: &dyn Connection, layout: &Layout) -> Result<Vec<S
 /// Jobs as a document, schema `expmig.jobs/1`.
 pub fn jobs_json(jobs: &[StagedJob]) -> Json {
     json!({"schema": "expmig.jobs/1", "jobs": jobs.iter().map(StagedJob::to_json).collect::<Vec<_>>()})
-}
-
-/// The job with this id.
-pub fn staged_job(connection: &dyn Connection, layout: &Layout, id: i64) -> Result<StagedJob> {
-    staged_jobs(connection, layout)?.into_iter().find(|job| job.id == id).ok_or_else(|| unknown(id))
 }
 
 impl StagedJob {
@@ -229,13 +244,7 @@ impl StagedJob {
             return Ok(());
         }
         let there = staged_job(connection, layout, self.id)?;
-        Err(Error::new(
-            Status::Busy,
-            Domain::Migration,
-            format!("another call works on job {}, which is {}", self.id, there.state.name()),
-        )
-        .detail("job_id", self.id)
-        .hint("let that call go on; when it has stopped, the job can be resumed or abandoned"))
+        Err(at_work(self.id).detail("state", there.state.name()))
     }
 
     /// Writes down how far it is, in the transaction that is running and has the turn.

@@ -2,8 +2,9 @@
 //!
 //! Source of the facts: the tracking application's own DDL. This is the one place that knows its tables and their columns.
 
+use super::call::Call;
 use super::entity::{Entity, EntityData, Key, Keys, Level};
-use super::family::{Call, Document, Family, Finished, Listing};
+use super::family::{Document, Family, Finished, Listing};
 use super::table::{Column, Kind, Place, Reference, Role, Table, id, text, time};
 
 pub const EXPERIMENT: Entity = Entity::at(0);

@@ -1,46 +1,9 @@
 //! The definition of a family of schemas, as data: the tracker that writes such databases, how they are recognised, their entities and tables.
 
+use super::call::Call;
 use super::entity::{Entity, EntityData, Key, Level, UNKNOWN};
-use super::table::{Column, Place, Reference, Role, Table};
-
-/// What the values of a column mean where their type does not say it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Meaning {
-    /// A time as milliseconds since 1970. ([`super::Kind::Time`] is a text, or a server's DATETIME.)
-    Milliseconds,
-    /// A number that is NaN where this column of the row says so.
-    NanIn(&'static str),
-    /// An infinite number stands as the greatest that is finite.
-    InfinityAsGreatest,
-    /// The key of a row of this entity.
-    Names(Entity),
-    /// The same in rows in which another column is this text.
-    NamesWhere(&'static str, &'static str, Entity),
-    /// The key of a row of the entity for which the text in another column stands.
-    NamesBy(&'static str, &'static [(&'static str, Entity)]),
-    /// A text with the key of what the row hangs on somewhere in it.
-    MentionsOwner,
-    /// Where files are.
-    Location,
-    /// The same in rows in which another column is this text.
-    LocationWhere(&'static str, &'static str),
-    /// Databases of earlier versions lack the column.
-    Later,
-    /// What it is where they lack it, if that is not NULL.
-    AbsentIs(i64),
-    /// No part of what an experiment is: left out of the digest.
-    Aside,
-    /// The same of rows in which another column is one of these texts.
-    AsideWhere(&'static str, &'static [&'static str]),
-}
-
-/// A column whose meaning needs a rule.
-#[derive(Debug)]
-pub struct Rule {
-    pub table: &'static str,
-    pub column: &'static str,
-    pub meaning: Meaning,
-}
+use super::meaning::{Meaning, Rule};
+use super::table::{Column, Kind, Place, Reference, Role, Table};
 
 /// The names that stand in documents, where they are not those of the schema.
 #[derive(Debug)]
@@ -83,45 +46,6 @@ pub struct Finished {
     pub column: &'static str,
     /// In lower case.
     pub values: &'static [&'static str],
-}
-
-/// What takes rules that each family has to have.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Call {
-    Digest,
-    Compare,
-    Validate,
-    Migrate,
-    Export,
-    Import,
-    Transform,
-    Widen,
-    Metrics,
-    Report,
-    SnapshotOnServer,
-    BringIn,
-    Stage,
-}
-
-impl Call {
-    /// What a message calls it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Call::Digest => "digesting an experiment",
-            Call::Compare => "comparing experiments",
-            Call::Validate => "validating",
-            Call::Migrate => "migrating an experiment",
-            Call::Export => "exporting an experiment",
-            Call::Import => "importing an experiment",
-            Call::Transform => "transforming metrics",
-            Call::Widen => "widening columns",
-            Call::Metrics => "reading metrics as columns",
-            Call::Report => "a page of an experiment",
-            Call::Stage => "copying in stages",
-            Call::BringIn => "bringing runs of other trackers in",
-            Call::SnapshotOnServer => "making or restoring a snapshot of a server's schema",
-        }
-    }
 }
 
 /// Parts of a database in which names are unique, each for itself.
@@ -280,9 +204,19 @@ impl Family {
         column.role == Role::Index && table.references.iter().any(leads)
     }
 
-    /// The index that a row below an entity's row has of its own.
+    /// The indices of a table's rows that are not those of rows on which they hang.
+    pub fn own_indices(&self, table: &Table) -> impl Iterator<Item = &'static Column> {
+        table.indices().filter(|column| !self.is_outer_index(table, column))
+    }
+
+    /// The first of them.
     pub fn own_index(&self, table: &Table) -> Option<&'static Column> {
-        table.columns.iter().find(|column| column.role == Role::Index && !self.is_outer_index(table, column))
+        self.own_indices(table).next()
+    }
+
+    /// The indices that a row needs to be sound.
+    pub fn needed_indices(&self, table: &Table) -> impl Iterator<Item = &'static Column> {
+        self.own_indices(table).filter(|column| column.kind == Kind::Integer)
     }
 
     /// The indices that lead from an entity's row to one that hangs on it, outermost first: those of the rows between, then its own.
@@ -300,64 +234,13 @@ impl Family {
     }
 }
 
-/// Something of each entity of a family.
-#[derive(Clone, Debug)]
-pub struct ByEntity<T> {
-    items: Vec<T>,
-    /// Of an entity of another family: what nobody gets to see.
-    none: T,
-}
-
-impl<T: Default> ByEntity<T> {
-    /// The same of all.
-    pub fn new(family: &Family) -> ByEntity<T> {
-        ByEntity { items: family.all().map(|_| T::default()).collect(), none: T::default() }
-    }
-}
-
-impl<T: Default> ByEntity<T> {
-    /// What each has.
-    pub fn of(family: &Family, each: impl FnMut(Entity) -> T) -> ByEntity<T> {
-        ByEntity { items: family.all().map(each).collect(), none: T::default() }
-    }
-}
-
-impl<T: Default> Default for ByEntity<T> {
-    fn default() -> ByEntity<T> {
-        ByEntity { items: Vec::new(), none: T::default() }
-    }
-}
-
-impl<T> ByEntity<T> {
-    /// What one has.
-    #[inline]
-    pub fn get(&self, entity: Entity) -> &T {
-        self.items.get(entity.index()).unwrap_or(&self.none)
-    }
-
-    /// What one has, to change it.
-    #[inline]
-    pub fn get_mut(&mut self, entity: Entity) -> &mut T {
-        self.items.get_mut(entity.index()).unwrap_or(&mut self.none)
-    }
-
-    /// What each has.
-    pub fn iter(&self) -> impl Iterator<Item = (Entity, &T)> {
-        self.items.iter().enumerate().map(|(at, item)| (Entity::at(at as u8), item))
-    }
-
-    /// What each has, to change it.
-    pub fn iter_mut(&mut self) -> impl Iterator<Item = (Entity, &mut T)> {
-        self.items.iter_mut().enumerate().map(|(at, item)| (Entity::at(at as u8), item))
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{ByEntity, Document, Family, Listing, Meaning, Rule};
+    use super::{Document, Family, Listing, Meaning, Rule};
     use crate::schema::table::text;
     use crate::schema::{
-        Column, Entity, EntityData, Key, Keys, Kind, Level, Place, Reference, Role, Table, families, table_of_any,
+        ByEntity, Column, Entity, EntityData, Key, Keys, Kind, Level, Place, Reference, Role, Table, families,
+        table_of_any,
     };
 
     const fn entity(noun: &'static str, level: Level, key: Key, keys: Keys) -> EntityData {

@@ -16,8 +16,9 @@ use heads::HEADS;
 use rules::RULES;
 use tables::TABLES;
 
+use super::call::Call;
 use super::entity::{EntityData, Key, Keys, Level};
-use super::family::{Call, Division, Document, Family, Listing, Marker};
+use super::family::{Division, Document, Family, Listing, Marker};
 
 const fn entity(noun: &'static str, nouns: &'static str, level: Level, key: Key, keys: Keys) -> EntityData {
     EntityData { noun, nouns, level, key, keys, checking: "validating", leads_out: "which is none of the experiment's" }

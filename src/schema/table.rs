@@ -106,6 +106,11 @@ impl Table {
         self.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name))
     }
 
+    /// The columns that number rows below the rows of an entity, in their order.
+    pub fn indices(&self) -> impl Iterator<Item = &'static Column> + Clone + use<> {
+        self.columns.iter().filter(|column| column.role == Role::Index)
+    }
+
     /// The column that has the id of this entity.
     pub fn parent_column(&self, entity: Entity) -> Option<&'static Column> {
         self.columns.iter().find(|column| column.role == Role::Parent(entity))

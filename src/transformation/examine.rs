@@ -333,18 +333,7 @@ mod tests {
         ];
         for declared in ["FLOAT", "TEXT", "JSON", "INT", "", "BLOB", "VARCHAR(50)"] {
             let storage = Storage::Affinity(Affinity::of(declared));
-            let column = ColumnLayout {
-                name: "v".into(),
-                schema: None,
-                declared: declared.into(),
-                storage,
-                not_null: false,
-                refers: None,
-                torn: false,
-                counter: false,
-                has_default: false,
-                is_stamped: false,
-            };
+            let column = ColumnLayout::new("v".into(), None, declared.into(), storage);
             for value in &values {
                 let asked = connection.stored_as(&column, value.borrow()).unwrap().unwrap();
                 let known = stored(connection, &column, value.clone()).unwrap();

@@ -2,13 +2,13 @@
 
 use super::selection::{MetricLinks, Owners};
 use super::undo_log::{MovedLink, UndoLog};
-use crate::database::{Change, ColumnLayout, Connection, Layout, Next, Write};
+use crate::database::{Change, ColumnLayout, Connection, Layout, Next, Write, between};
 use crate::digest::TableTotals;
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{IdSet, Scope, Selection, id_in, scan_links};
 use crate::progress::Job;
 use crate::schema::experiment_manager::METRIC;
-use crate::schema::{Column, Entity, Role, quote};
+use crate::schema::{Column, Entity, Role};
 use crate::values::{Value, ValueRef};
 
 /// How many links are read before they are moved.
@@ -56,14 +56,13 @@ pub fn move_links(
 ) -> Result<()> {
     for links in MetricLinks::all(layout)? {
         let selected = owners.of(links.owner);
-        let Some((low, high)) = selected.bounds() else { continue };
+        let Some(bounds) = selected.bounds() else { continue };
         let keys = link_keys(&links);
         let metric = links.table.quoted(links.metric_column.name);
         let owner = links.table.quoted(links.owner_column.name);
         let row = links.table.rowid.unwrap_or("NULL");
         let columns: String = keys.iter().map(|key| format!(", {}", links.table.quoted(key.name))).collect();
-        let name = quote(&links.table.name);
-        let sql = format!("SELECT {row}, {owner}, {metric}{columns} FROM {name} WHERE {owner} BETWEEN ?1 AND ?2");
+        let sql = links.table.select_between(&format!("{row}, {owner}, {metric}{columns}"), &owner);
         let move_one = match links.table.rowid {
             Some(rowid) => format!("{} WHERE {rowid} = ?2", moving(connection, &links)?),
             None => move_statement(connection, &links)?,
@@ -75,7 +74,7 @@ pub fn move_links(
             which: link_condition(connection, &links),
         };
         let mut found: Vec<Found> = Vec::new();
-        connection.query(&sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
+        connection.query(&sql, &between(bounds), &mut |row| {
             job.pulse()?;
             let owned = row.value(1)?.as_integer().is_some_and(|owner| selected.position(owner).is_some());
             let Some(original) = row.value(2)?.as_integer().filter(|_| owned) else { return Ok(Next::Row) };

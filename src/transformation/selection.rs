@@ -1,12 +1,12 @@
 //! Which metrics a transformation examines, and which of them are also linked from elsewhere.
 
-use crate::database::{Connection, Layout, Next, TableLayout};
+use crate::database::{Connection, Layout, Next, TableLayout, between};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{IdSet, Ids, Scope, Selection, experiment_exists, has_loose_keys, mend_keys, scan_leaves};
 use crate::progress::Job;
 use crate::schema::experiment_manager::METRIC;
 use crate::schema::{ByEntity, Column, Entity, Place, quote};
-use crate::values::{Value, ValueRef};
+use crate::values::ValueRef;
 
 /// How many unknown ids an error names.
 const NAMED: usize = 20;
@@ -249,13 +249,12 @@ pub fn odd_metric(table: &TableLayout, column: &str, id: ValueRef<'_>) -> Error 
 /// The rows of a table that hang on these.
 fn below(connection: &dyn Connection, table: &TableLayout, parent: Entity, parents: &Ids, job: &Job) -> Result<Ids> {
     let mut found = Ids::default();
-    let (Some((low, high)), Some(column)) = (parents.bounds(), table.schema.parent_column(parent)) else {
+    let (Some(bounds), Some(column)) = (parents.bounds(), table.schema.parent_column(parent)) else {
         return Ok(found);
     };
     let (id, column) = (table.id(), table.quoted(column.name));
-    let sql =
-        format!("SELECT {id}, {column} FROM {} WHERE {column} BETWEEN ?1 AND ?2 ORDER BY {id}", quote(&table.name));
-    connection.query(&sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
+    let sql = format!("{} ORDER BY {id}", table.select_between(&format!("{id}, {column}"), &column));
+    connection.query(&sql, &between(bounds), &mut |row| {
         job.pulse()?;
         let hangs = row.value(1)?.as_integer().is_some_and(|parent| parents.position(parent).is_some());
         match row.value(0)?.as_integer() {

@@ -4,7 +4,7 @@
 use super::seen_rows::SeenRows;
 use super::table_scan::{Cells, Pass, TableScan, cell};
 use crate::error::{Domain, Error, Result};
-use crate::schema::{Column, Entity, Place, Reference, Role, Table, quote};
+use crate::schema::{Column, Entity, Place, Reference};
 use crate::values::{Value, ValueRef};
 
 /// What became of a foreign key.
@@ -37,11 +37,6 @@ pub struct ParentRef {
     sql: String,
 }
 
-/// The indices among the columns of a table of rows that hang on those of the hierarchy.
-fn indices(schema: &'static Table) -> impl Iterator<Item = &'static Column> {
-    schema.columns.iter().filter(|column| column.role == Role::Index)
-}
-
 impl ParentRef {
     /// All foreign keys of a table.
     pub fn all(pass: Pass<'_>, known: &SeenRows, scan: &TableScan<'_>) -> Result<Vec<ParentRef>> {
@@ -68,7 +63,7 @@ impl ParentRef {
                 let at = known.below.iter().position(|(name, _)| *name == schema.name).ok_or_else(unknown)?;
                 let key = child(schema.parent_column(owner).ok_or_else(unknown)?)?;
                 let mut index_places = [None, None];
-                for (place, column) in index_places.iter_mut().zip(indices(schema)) {
+                for (place, column) in index_places.iter_mut().zip(schema.indices()) {
                     *place = Some(child(column)?);
                 }
                 Parent::Below(at, owner, key, index_places)
@@ -81,8 +76,7 @@ impl ParentRef {
             .enumerate()
             .map(|(at, name)| format!("p.{} = ?{}", found.quoted(name), at + 1))
             .collect();
-        let sql =
-            format!("SELECT EXISTS (SELECT 1 FROM {} AS p WHERE {})", quote(&found.name), conditions.join(" AND "));
+        let sql = format!("SELECT {}", found.exists("p", &conditions));
         Ok(ParentRef { reference, parent, places, sql })
     }
 

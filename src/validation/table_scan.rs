@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use super::issue::{Issue, IssueKind};
 use super::options::Scope;
 use super::report::Collector;
-use crate::database::{Connection, Layout, Next, Row, TableLayout};
+use crate::database::{Connection, Layout, Next, Row, TableLayout, between};
 use crate::error::{Domain, Error, Result};
 use crate::progress::Job;
 use crate::schema::{Column, Role, quote};
-use crate::values::{Value, ValueRef};
+use crate::values::ValueRef;
 
 /// The cells of the columns that a scan reads, in their order. Each is asked of the database once.
 pub type Cells<'r> = [ValueRef<'r>];
@@ -104,13 +104,14 @@ impl<'l> TableScan<'l> {
     ) -> Result<()> {
         let names: Vec<String> =
             self.columns.iter().map(|column| format!("t.{}", self.table.quoted(column.name))).collect();
-        let mut sql = format!("SELECT {} FROM {} AS t", names.join(", "), quote(&self.table.name));
-        let mut params = Vec::new();
-        if let Some((column, (low, high))) = bounds {
-            sql.push_str(&format!(" WHERE t.{} BETWEEN ?1 AND ?2", self.table.quoted(column.name)));
-            params.extend([Value::Integer(low), Value::Integer(high)]);
-        }
-        sql.push_str(order);
+        let names = names.join(", ");
+        let (rows, params) = match bounds {
+            Some((column, bounds)) => {
+                (self.table.select_between(&names, &self.table.quoted(column.name)), between(bounds).to_vec())
+            }
+            None => (format!("SELECT {names} FROM {} AS t", quote(&self.table.name)), Vec::new()),
+        };
+        let sql = format!("{rows}{order}");
         pass.connection.query(&sql, &params, &mut |row| {
             with_cells(row, self.columns.len(), &mut each)?;
             Ok(Next::Row)

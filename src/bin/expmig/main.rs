@@ -1,11 +1,12 @@
 //! The command `expmig`: the library for people at a terminal, and for scripts.
 //!
-//! `arguments` defines the command line, `session` opens databases and starts jobs, `progress` shows the progress of jobs, `interrupt` handles
+//! `arguments` and `choices` define the command line, `session` opens databases and starts jobs, `progress` shows the progress of jobs, `interrupt` handles
 //! Ctrl-C, `output` prints. `commands` has one function for each command. Nothing here knows how a job is done.
 #![deny(unsafe_code)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::todo)]
 
 mod arguments;
+mod choices;
 mod commands;
 mod failure;
 mod interrupt;

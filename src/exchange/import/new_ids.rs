@@ -1,11 +1,10 @@
 //! Assigns the new ids of imported rows.
 
-use crate::database::{Connection, Layout};
+use crate::database::{Connection, Layout, TableLayout, between};
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::hierarchy::{Block, IdSet};
 use crate::progress::Job;
 use crate::schema::{Entity, quote};
-use crate::values::Value;
 
 /// How many rows there are is not known before they were read. Where nobody else writes meanwhile, so many ids in a row are taken at
 /// once: no document is so large, and those that get no row stay free.
@@ -86,7 +85,7 @@ impl NewIds {
 }
 
 /// The ids that the target has of an entity.
-struct Known {
+struct IdsInTarget {
     entity: Entity,
     bounds: Option<(i64, i64)>,
     /// Read when an id within the bounds is first met.
@@ -96,7 +95,7 @@ struct Known {
 /// Which of a document's ids are taken in the target.
 #[derive(Default)]
 pub struct Taken {
-    known: Vec<Known>,
+    known: Vec<IdsInTarget>,
     pub count: u64,
     /// The first ones: table and id.
     pub first: Vec<(&'static str, i64)>,
@@ -110,7 +109,7 @@ impl Taken {
             let table = layout.entity(entity)?;
             let (id, name) = (table.id(), quote(&table.name));
             let end = |which: &str| connection.query_integer(&format!("SELECT {which}({id}) FROM {name}"), &[]);
-            taken.known.push(Known { entity, bounds: end("min")?.zip(end("max")?), ids: None });
+            taken.known.push(IdsInTarget { entity, bounds: end("min")?.zip(end("max")?), ids: None });
         }
         Ok(taken)
     }
@@ -131,7 +130,7 @@ impl Taken {
         let table = layout.entity(entity)?;
         let set = match &mut known.ids {
             Some(set) => set,
-            None => known.ids.insert(read_ids(connection, &table.id(), &quote(&table.name), (low, high), job)?),
+            None => known.ids.insert(read_ids(connection, table, (low, high), job)?),
         };
         let taken = set.rank(id)?.is_some();
         if taken {
@@ -145,10 +144,10 @@ impl Taken {
 }
 
 /// The ids of a table that had these bounds before anything was written.
-fn read_ids(connection: &dyn Connection, id: &str, name: &str, (low, high): (i64, i64), job: &Job) -> Result<IdSet> {
+fn read_ids(connection: &dyn Connection, table: &TableLayout, bounds: (i64, i64), job: &Job) -> Result<IdSet> {
     let mut set = IdSet::default();
-    let sql = format!("SELECT {id} FROM {name} WHERE {id} BETWEEN ?1 AND ?2");
-    connection.query(&sql, &[Value::Integer(low), Value::Integer(high)], &mut |row| {
+    let id = table.id();
+    connection.query(&table.select_between(&id, &id), &between(bounds), &mut |row| {
         job.pulse()?;
         if let Some(id) = row.value(0)?.as_integer() {
             set.insert(id)?;

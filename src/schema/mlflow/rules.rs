@@ -2,7 +2,7 @@
 
 use super::entities::{ASSESSMENT, DATASET, MODEL, RUN, TRACE};
 use crate::schema::entity::Entity;
-use crate::schema::family::{Meaning, Rule};
+use crate::schema::meaning::{Meaning, Rule};
 
 const fn rule(table: &'static str, column: &'static str, meaning: Meaning) -> Rule {
     Rule { table, column, meaning }

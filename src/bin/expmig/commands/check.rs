@@ -5,7 +5,8 @@ use expmig::{Severity, ValidateOptions};
 use serde_json::Value as Json;
 
 use super::look::warnings;
-use crate::arguments::{Place, SectionName, Validate};
+use crate::arguments::Validate;
+use crate::choices::{Place, SectionName};
 use crate::failure::{FOUND, Outcome};
 use crate::output::count;
 use crate::session::{Session, Use};
