@@ -1,4 +1,4 @@
-//! Metrics that are rows of their own below a run, with the run's own key, which can be a text.
+//! Reads metrics that are rows of the runs themselves, as MLflow's are.
 
 use super::builder::Subject;
 use super::field::{Field, Kind};

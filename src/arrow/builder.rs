@@ -1,4 +1,4 @@
-//! Makes batches of rows: adds these to columns until there are enough.
+//! Collects rows into batches of columns.
 
 use super::column::Column;
 use super::field::{Field, Kind};

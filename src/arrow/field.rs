@@ -1,4 +1,4 @@
-//! What a column is.
+//! The name and the type of a column.
 
 /// The type of a column. The names in comments are Arrow's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

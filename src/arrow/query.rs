@@ -1,4 +1,4 @@
-//! A query's result.
+//! The result of a query as columns.
 
 use super::batches::Batches;
 use super::builder::{Builder, Subject};

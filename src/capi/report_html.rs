@@ -1,4 +1,4 @@
-//! Pages to look at.
+//! Making HTML pages of experiments.
 
 use std::ffi::{c_char, c_void};
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What of the rows below an experiment only the family of Experiment Manager has.
+//! The query that lists the experiments of Experiment Manager's databases.
 
 use crate::database::Layout;
 use crate::error::Result;

@@ -1,4 +1,4 @@
-//! What of the rows below an experiment only the family of MLflow has.
+//! The query that lists the experiments of MLflow's stores.
 
 use crate::database::Layout;
 use crate::error::Result;

@@ -1,4 +1,4 @@
-//! What a caller can ask of a copy of an experiment whose rows have keys that the tracker chose.
+//! The options of a copy whose rows have keys that the tracker chose.
 
 use crate::error::{Domain, Error, Result, Status};
 

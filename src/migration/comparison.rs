@@ -1,4 +1,4 @@
-//! What a comparison found.
+//! The result of a comparison: whether two experiments are equal, and where they first differ.
 
 use serde::Serialize;
 use serde_json::{Map, Value as Json, json};

@@ -1,4 +1,4 @@
-//! What a plan says.
+//! The plan of a migration as data, and as a document.
 
 use serde::Serialize;
 use serde_json::{Value as Json, json};

@@ -1,4 +1,4 @@
-//! What tells the cells of a copy of a family whose keys are texts: of the source as they have to be in the target, and of the target as they are there.
+//! Digests the cells of a copy whose keys are texts, as they must be in the target and as they are there, so that both can be compared.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! What becomes of rows that a target of a family with text keys has already: new keys, or the rows that are there.
+//! Decides what becomes of a row whose key the target has already: it gets a new key, or the row that is there is kept.
 
 use std::collections::HashMap;
 

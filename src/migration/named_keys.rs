@@ -1,4 +1,4 @@
-//! Keys of one row that are several in the source, and one to the target: a server compares texts by its collation, which mostly ignores letter case,
+//! Finds keys that differ in the source and are equal in the target. A server compares texts by its collation, which mostly ignores letter case,
 //! accents, and sometimes blanks at the end.
 
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! What each cell of a row is in the target: keys that are others there, and what names them, and where artifacts are.
+//! Computes the value of each cell in the target: new keys, cells that name such keys, and locations of artifacts.
 
 use serde_json::{Value as Json, json};
 

@@ -1,4 +1,4 @@
-//! Whatever stands in a file: a reader accounts for it, or says what is wrong. For the tests, and for the targets in fuzz/.
+//! What must hold for any input: a reader accounts for all of it, or says what is wrong. Tests and the targets in fuzz/ use this.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! Keys for what has none of its own: the same every time that it is read, and no two alike.
+//! Makes keys for what has none of its own: the same key each time it is read, and never the same key for two things.
 
 /// A hash of some parts, each with its length before it.
 fn hash(parts: &[&str]) -> String {

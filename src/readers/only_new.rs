@@ -1,4 +1,4 @@
-//! What of that which was read the target has already. It is taken out of the scratch database, so that only what is new is written.
+//! Removes from the scratch database what the target has already, so that only what is new is written.
 //!
 //! The rows of the experiments that are there are read into tables beside those of the scratch database, and compared there.
 

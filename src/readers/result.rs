@@ -1,4 +1,4 @@
-//! What became of an import.
+//! The result of bringing runs in.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a metric says of single labels.
+//! Reads the per-label values of a metric.
 
 use serde::de::{Deserializer, MapAccess, Visitor};
 

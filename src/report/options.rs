@@ -1,4 +1,4 @@
-//! What a caller can ask of a page, and what it learns of it.
+//! The options and the result of making a page.
 
 use std::fmt;
 

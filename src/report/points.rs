@@ -1,4 +1,4 @@
-//! Where in the rows of a family a value of a curve is, and its position.
+//! Where the value and the position of a point of a curve are in the rows of a family.
 
 use super::curves::Level;
 use crate::database::Row;

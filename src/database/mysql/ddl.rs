@@ -1,4 +1,4 @@
-//! The tables that are made here.
+//! The statements that create tables.
 
 use crate::database::server::ddl::{Types, body, is_required};
 use crate::schema::{Role, Table, foreign_keys, quote};

@@ -1,4 +1,4 @@
-//! Extra columns that a schema lacks: added within the transaction that is running.
+//! Adds missing extra columns to a table, within the transaction that is running.
 
 use super::column_type::ColumnType;
 use super::connection::PostgresConnection;

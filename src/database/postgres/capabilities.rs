@@ -1,4 +1,4 @@
-//! What PostgreSQL can do, as far as the code above has to know.
+//! The capabilities of PostgreSQL.
 
 use crate::database::capabilities::Capabilities;
 

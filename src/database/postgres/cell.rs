@@ -1,4 +1,4 @@
-//! Values as the server sends them, as ours.
+//! Converts the server's values to values of the library.
 
 use std::collections::HashMap;
 

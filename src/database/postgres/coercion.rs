@@ -1,4 +1,4 @@
-//! What a column makes of a value. Decided here, not by the server, wherever that can be: what is sent is what comes back.
+//! How a column converts a value. The library decides this, not the server, wherever it can: what is sent is what comes back.
 
 use super::column_type::{ColumnType, Numeric};
 use crate::database::server::decimals::{plain, read_decimal};

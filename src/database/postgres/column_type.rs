@@ -1,4 +1,4 @@
-//! The types of columns, as far as it matters what they do to a value.
+//! The types of columns, as far as they affect values.
 
 use postgres_protocol::Oid;
 

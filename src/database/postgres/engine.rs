@@ -1,4 +1,4 @@
-//! What the code above asks of a connection, put together.
+//! The one implementation of the interface of a connection, from the parts in this folder.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! From the errors of the server and of the connection to ours.
+//! Converts the errors of the server and of the connection to errors of the library.
 
 use std::io::{self, ErrorKind};
 

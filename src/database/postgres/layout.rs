@@ -1,4 +1,4 @@
-//! Reading what a schema has, from the system's own catalog: that shows everything that is there, whatever the account may read.
+//! Reads which tables and columns a schema has, from the system's catalog, which shows everything whatever the account may read.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! Ids that the server gives to nobody else: others write while a job does. What numbers rows (a sequence) counts apart from transactions:
-//! what it gave stays given.
+//! Reserves ids, so that the server gives them to no other connection while a job writes. The sequence that numbers the rows does not take part in
+//! transactions: a number that it gave is never given again.
 //!
 //! A sequence is only ever moved on. Taking its numbers (`nextval`) cannot move it back, whatever others do. Setting it (`setval`) could, if others
 //! took numbers in between: that is done only while nobody can, or where nobody sees it yet. Whoever takes a number holds a lock on the sequence

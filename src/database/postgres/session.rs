@@ -1,4 +1,4 @@
-//! A connection as we want it, whatever the server's settings are.
+//! Opens a session that behaves the same whatever the server's settings are.
 
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};

@@ -1,4 +1,4 @@
-//! What a connection knows of its tables: whether they last, what their columns make of a value where only the server knows.
+//! What a connection has found out about its tables: whether they are durable, and how their columns convert values where only the server knows.
 
 use super::column_type::ColumnType;
 use super::connection::PostgresConnection;

@@ -1,4 +1,4 @@
-//! Whether writing sets off more than that: triggers and rules. The catalog shows all of them to everybody.
+//! Whether writing to a table fires triggers or rules. The catalog shows all of them to every account.
 
 use super::connection::PostgresConnection;
 use crate::database::connection::Reads;

@@ -1,4 +1,4 @@
-//! What a type of the server's means to whoever does not know it.
+//! The rules of a server's column type, as code above the engine needs them.
 
 use std::any::Any;
 

@@ -1,4 +1,4 @@
-//! `report`.
+//! The command `report`.
 
 use std::io::Write;
 use std::path::Path;
@@ -6,7 +6,8 @@ use std::path::Path;
 use expmig::{Domain, Error, FileOptions, Manager, ReportOptions, ReportResult, Status};
 
 use super::documents::Watching;
-use crate::arguments::{Place, Report};
+use crate::arguments::Report;
+use crate::choices::Place;
 use crate::failure::{Failure, Outcome};
 use crate::output::{after_change, count, written};
 use crate::session::{Session, Use};
