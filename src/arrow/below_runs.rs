@@ -2,7 +2,7 @@
 
 use super::builder::Subject;
 use super::field::{Field, Kind};
-use super::source::{Levels, MetricsOptions, Source, only};
+use super::source::{Levels, MetricsOptions, Source, Statement, only};
 use crate::database::Layout;
 use crate::error::{Domain, Error, Result, Status};
 use crate::schema::{Column, Entity, Kind as Stored, Meaning, Place, Role, quote};
@@ -71,7 +71,8 @@ pub(super) fn metrics_below<'a>(layout: &'a Layout, name: &str, options: &Metric
         only(&experiment, options)
     );
     Ok(Source {
-        statements: vec![(table, sql)],
+        statements: vec![Statement { table, sql, owners: None }],
+        runs: None,
         columns,
         kind: kind.ok_or_else(|| missing("type"))?,
         nan,

@@ -5,7 +5,8 @@
 //! first two; the C API hands the columns out, which is the one part that needs unsafe code.
 //!
 //! `field` says what a column is, `column` and `labels` build its buffers, `builder` fills them with rows. Where the types are known before, rows
-//! become batches as they are read, which `shelf` puts aside; else `batches` makes these of rows that were put aside. `source` says which metrics are wanted, `metrics` what is read where they are linked, `below_runs` where they are rows of a run.
+//! become batches as they are read, which `shelf` puts aside; else `batches` makes these of rows that were put aside. `source` says which metrics are wanted, `metrics` what is read where they are linked, `owners` what they hang on,
+//! `below_runs` what is read where they are rows of a run.
 
 mod batches;
 mod below_runs;
@@ -14,6 +15,7 @@ mod column;
 mod field;
 mod labels;
 mod metrics;
+mod owners;
 mod query;
 mod shelf;
 mod source;

@@ -2,6 +2,7 @@
 
 use super::builder::Subject;
 use super::field::Field;
+use super::owners::Owners;
 use crate::database::TableLayout;
 
 /// So many experiments are named in a statement; more are looked for among its rows.
@@ -55,10 +56,20 @@ impl Default for MetricsOptions {
     }
 }
 
+/// What reads the metrics of one table, or the links of one to metrics.
+pub(super) struct Statement<'a> {
+    pub table: &'a TableLayout,
+    pub sql: String,
+    /// What was read before, to fill cells of the rows.
+    pub owners: Option<Owners>,
+}
+
 /// Where metrics are read from, and what each row has: the experiment, what else, and the type.
 pub(super) struct Source<'a> {
-    /// The tables to read, and the statement for each.
-    pub statements: Vec<(&'a TableLayout, String)>,
+    /// What is read, one after another.
+    pub statements: Vec<Statement<'a>>,
+    /// What was read before, to fill cells of all statements' rows.
+    pub runs: Option<Owners>,
     /// The columns of the result, each with whether a database can hold something else there.
     pub columns: Vec<(Field, bool)>,
     /// The place of the type.

@@ -96,6 +96,9 @@ pub trait Reads {
         Ok(())
     }
 
+    /// Gives back memory that only further reading would make use of.
+    fn release_memory(&self) {}
+
     /// Begins a transaction that reads one consistent state.
     fn begin_read(&self) -> Result<()>;
 

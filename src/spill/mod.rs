@@ -1,6 +1,6 @@
 //! Sets, maps and lists that are small in memory and overflow to disk: what a job must remember about millions of rows.
 //!
-//! Data that does not fit into memory goes into private temporary databases ([`temporary`]) that disappear with the process. All rooms above may use
+//! Data that does not fit into memory goes into private temporary databases and files ([`temporary`]) that disappear with the process. All rooms above may use
 //! these collections, which know nothing of databases, tables or jobs.
 //!
 //! - [`CellBuffer`]: values one after another, in memory; `Spool`: a queue of rows, first in first out.

@@ -1,9 +1,7 @@
 //! Stores rows while their connection does something else: the first ones in memory, the others on disk.
 
-use rusqlite::Connection;
-
 use super::cell_buffer::CellBuffer;
-use super::temporary::{failed, with_table};
+use super::temporary::Pieces;
 use crate::error::{Domain, Error, Result};
 use crate::values::ValueRef;
 
@@ -18,9 +16,8 @@ pub struct Spool {
     read: usize,
     /// Rows that were added last.
     back: Vec<u8>,
-    /// Pieces between the two: by number, the next to read and the next to write.
-    disk: Option<Connection>,
-    next: (i64, i64),
+    /// What is between the two.
+    disk: Option<Pieces>,
 }
 
 impl Spool {
@@ -46,13 +43,11 @@ impl Spool {
             self.front = std::mem::take(&mut self.back);
             return Ok(());
         }
-        let disk = match &self.disk {
+        let disk = match &mut self.disk {
             Some(open) => open,
-            None => self.disk.insert(with_table("pieces (id INTEGER PRIMARY KEY, rows BLOB)")?),
+            None => self.disk.insert(Pieces::new()?),
         };
-        let write = || disk.prepare_cached("INSERT INTO pieces VALUES (?1, ?2)")?.execute((self.next.1, &self.back));
-        write().map_err(failed)?;
-        self.next.1 += 1;
+        disk.push(&self.back)?;
         self.back.clear();
         Ok(())
     }
@@ -75,20 +70,13 @@ impl Spool {
 
     fn refill(&mut self) -> Result<bool> {
         self.read = 0;
-        match &self.disk {
-            Some(disk) if self.next.0 < self.next.1 => {
-                let read = || {
-                    disk.prepare_cached("SELECT rows FROM pieces WHERE id = ?1")?
-                        .query_row([self.next.0], |row| row.get::<_, Vec<u8>>(0))
-                };
-                self.front = read().map_err(failed)?;
-                self.next.0 += 1;
-            }
-            _ => {
-                self.front = std::mem::take(&mut self.back);
+        self.front = match self.disk.as_mut().map_or(Ok(None), Pieces::pop)? {
+            Some(piece) => piece,
+            None => {
                 self.disk = None;
+                std::mem::take(&mut self.back)
             }
-        }
+        };
         Ok(!self.front.is_empty())
     }
 }

@@ -1,6 +1,9 @@
-//! Private databases in SQLite's folder for temporary files. They have no name, and disappear when they are closed. Also the errors about
-//! that folder.
+//! Private databases and files in SQLite's folder for temporary files. They have no name, and disappear when they are closed. Also the errors
+//! about that folder.
 
+use std::collections::VecDeque;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ffi};
@@ -36,13 +39,22 @@ pub fn folder(named: Option<&Path>) -> PathBuf {
 pub fn failed(error: rusqlite::Error) -> Error {
     let code = error.sqlite_error().map(|failure| failure.extended_code);
     let needs_one = error.sqlite_error_code() == Some(rusqlite::ErrorCode::CannotOpen);
+    let has_no_folder = code == Some(ffi::SQLITE_IOERR_GETTEMPPATH);
+    code.into_iter().fold(named(&error, needs_one, has_no_folder), Error::vendor)
+}
+
+/// The same of a file that is no database.
+fn file_failed(error: &std::io::Error, needs_one: bool) -> Error {
+    named(error, needs_one, false)
+}
+
+fn named(error: &dyn std::fmt::Display, needs_one: bool, has_no_folder: bool) -> Error {
     if let Some(cause) = out_of_descriptors().filter(|_| needs_one)
         && let Some(named) = Error::of_descriptors(Domain::Database, "a temporary file cannot be opened", &cause)
     {
-        return code.into_iter().fold(named, Error::vendor);
+        return named;
     }
-    let chosen =
-        candidates().find(|folder| is_writable(folder)).filter(|_| code != Some(ffi::SQLITE_IOERR_GETTEMPPATH));
+    let chosen = candidates().find(|folder| is_writable(folder)).filter(|_| !has_no_folder);
     let (message, hint) = match &chosen {
         Some(folder) => (format!("a temporary file in {} failed ({error})", folder.display()), MEND),
         None => {
@@ -51,8 +63,41 @@ pub fn failed(error: rusqlite::Error) -> Error {
         }
     };
     let built = Error::new(Status::Io, Domain::Database, message).hint(hint);
-    let built = chosen.iter().fold(built, |error, folder| error.detail("temporary_folder", folder.display()));
-    code.into_iter().fold(built, Error::vendor)
+    chosen.iter().fold(built, |error, folder| error.detail("temporary_folder", folder.display()))
+}
+
+/// Bytes that are put aside one piece after another, and come back in that order, in a file without a name.
+pub struct Pieces {
+    file: File,
+    /// What is there and was not taken back, by its size; and where it begins and ends.
+    sizes: VecDeque<usize>,
+    begin: u64,
+    end: u64,
+}
+
+impl Pieces {
+    /// None yet.
+    pub fn new() -> Result<Pieces> {
+        let file = tempfile::tempfile_in(folder(None)).map_err(|error| file_failed(&error, true))?;
+        Ok(Pieces { file, sizes: VecDeque::new(), begin: 0, end: 0 })
+    }
+
+    /// Adds a piece.
+    pub fn push(&mut self, piece: &[u8]) -> Result<()> {
+        self.file.write_all_at(piece, self.end).map_err(|error| file_failed(&error, false))?;
+        self.end += piece.len() as u64;
+        self.sizes.push_back(piece.len());
+        Ok(())
+    }
+
+    /// Takes the next piece; `None` if there is none.
+    pub fn pop(&mut self) -> Result<Option<Vec<u8>>> {
+        let Some(size) = self.sizes.pop_front() else { return Ok(None) };
+        let mut piece = vec![0; size];
+        self.file.read_exact_at(&mut piece, self.begin).map_err(|error| file_failed(&error, false))?;
+        self.begin += size as u64;
+        Ok(Some(piece))
+    }
 }
 
 /// An empty database.

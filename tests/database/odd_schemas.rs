@@ -4,7 +4,9 @@
 use crate::support;
 use std::path::Path;
 
+use crate::support::columns::{Cell, rows};
 use crate::support::{Folder, STRATEGIES, create, dump, execute, integer, open, sql, with};
+use expmig::arrow::{MetricsOptions, Misfit};
 use expmig::{
     Error, ExportOptions, ImportOptions, JobOptions, MetricSelection, MigrateOptions, SnapshotOptions, Status,
     Strategy, TransformOptions, ValidateOptions,
@@ -651,4 +653,47 @@ fn an_undo_log_that_somebody_changed_is_named() {
         assert!(details(&error, "table").contains(&table), "{change}: {}", error.to_json());
         assert_eq!(dump(&path), before, "{change}");
     }
+}
+
+/// What links hang on is found as a join finds it, whatever the keys are: kept in memory or not.
+#[test]
+fn metrics_hang_on_what_a_join_finds() {
+    let folder = Folder::new();
+    let read = |path: &Path| {
+        let columns = open(path).metrics(&MetricsOptions::default(), job());
+        rows(columns.unwrap_or_else(|error| panic!("{}", error.to_json())))
+    };
+    let time = |rows: &[Vec<Cell>], metric: i64, run: Cell| -> Vec<[Cell; 2]> {
+        let of = |row: &&Vec<Cell>| row[5] == Cell::Integer(metric) && row[2] == run;
+        rows.iter().filter(of).map(|row| [row[0].clone(), row[9].clone()]).collect()
+    };
+    let (one, first) = (Cell::Integer(1), Cell::Integer(1_701_424_860_000_000));
+    let typed = read(&folder.small("a.db", ""));
+    assert_eq!(time(&typed, 32, Cell::Integer(21)), [[one.clone(), first.clone()]]);
+    assert_eq!(read(&untyped(&folder, "b.db", "")), typed);
+    // A join takes a text for the number that it is only where a column has a type.
+    let text = "UPDATE EPOCH_METRIC SET epoch_idx = '0' WHERE metric_id = 32";
+    let misfit = MetricsOptions { misfit: Misfit::Column, ..MetricsOptions::default() };
+    let found = rows(open(&untyped(&folder, "c.db", text)).metrics(&misfit, job()).expect("the columns"));
+    let odd: Vec<&Vec<Cell>> = found.iter().filter(|row| row[4] == Cell::Text("0".to_owned())).collect();
+    assert!(odd.len() == 1 && (&odd[0][7], &odd[0][14]) == (&Cell::Integer(32), &Cell::Null), "{odd:?}");
+    let real = "UPDATE EPOCH_METRIC SET epoch_idx = 0.0 WHERE metric_id = 32";
+    assert_eq!(read(&untyped(&folder, "d.db", real)), typed);
+    // Owners, runs and trials that are not there.
+    let gone = "DELETE FROM EPOCH WHERE trial_run_id = 21; DELETE FROM TRIAL WHERE id = 13; DELETE FROM TRIAL_RUN WHERE id = 22";
+    for path in [folder.small("e.db", gone), untyped(&folder, "f.db", gone)] {
+        let found = read(&path);
+        assert_eq!(found.len(), typed.len());
+        assert_eq!(time(&found, 32, Cell::Integer(21)), [[one.clone(), Cell::Null]]);
+        assert_eq!(time(&found, 34, Cell::Integer(22))[0][0], Cell::Null);
+        let others: Vec<&Vec<Cell>> = found.iter().filter(|row| row[2] == Cell::Integer(24)).collect();
+        assert!(others.len() == 3 && others.iter().all(|row| row[0] == Cell::Null && row[1] == Cell::Integer(13)));
+    }
+    // Two owners of one key are two rows.
+    let twice = "ALTER TABLE EPOCH RENAME TO OLD; CREATE TABLE EPOCH (idx INT, trial_run_id INT, time TEXT);
+                 INSERT INTO EPOCH SELECT * FROM OLD; DROP TABLE OLD;
+                 INSERT INTO EPOCH VALUES (0, 21, '2023-12-01T10:01:00')";
+    let found = read(&folder.small("g.db", twice));
+    assert_eq!(time(&found, 32, Cell::Integer(21)), [[one.clone(), first.clone()], [one, first]]);
+    assert_eq!(found.len(), typed.len() + 1);
 }

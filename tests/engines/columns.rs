@@ -29,6 +29,29 @@ pub fn gives_metrics_as_the_columns_of_a_file(engine: Engine) {
     assert_eq!(manager.metrics(&nobody, JobOptions::default()).unwrap_err().status(), Status::NotFound);
 }
 
+pub fn finds_what_metrics_hang_on_among_few_and_many(engine: Engine) {
+    let folder = Folder::new();
+    let place = engine.small(&folder, "a");
+    let read = |options: &MetricsOptions| {
+        let read = place.open().metrics(options, JobOptions::default());
+        rows(read.unwrap_or_else(|error| panic!("{}", error.to_json())))
+    };
+    let both = MetricsOptions { experiments: Some(vec![1, 2]), ..MetricsOptions::default() };
+    let few = read(&MetricsOptions::default());
+    // In microseconds: each link's own.
+    let times: std::collections::BTreeSet<String> = few.iter().map(|row| format!("{:?}", row[9])).collect();
+    assert_eq!((few.len(), times.len()), (11, 11));
+    assert_eq!(read(&both), few);
+    // More than are kept in memory.
+    for from in (0..33_000).step_by(3_000) {
+        let row = |at: i32| format!("({at}, 22, '2024-01-01T00:00:00')");
+        let rows: Vec<String> = (from..from + 3_000).map(|at| row(100 + at)).collect();
+        place.execute(&format!("INSERT INTO EPOCH VALUES {}", rows.join(", ")));
+    }
+    assert_eq!(read(&MetricsOptions::default()), few);
+    assert_eq!(read(&both), few);
+}
+
 pub fn gives_a_query_as_columns_that_outlive_it(engine: Engine) {
     let folder = Folder::new();
     let manager = engine.small(&folder, "a").open();

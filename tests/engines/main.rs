@@ -641,6 +641,7 @@ scenarios! {
     makes_the_page_that_a_file_makes,
     columns_that_the_target_fills_itself_stop_nothing,
     gives_metrics_as_the_columns_of_a_file,
+    finds_what_metrics_hang_on_among_few_and_many,
     gives_a_query_as_columns_that_outlive_it,
     a_copy_in_stages_is_the_copy_that_one_transaction_makes,
     a_job_that_stopped_anywhere_goes_on_to_one_whole_copy,

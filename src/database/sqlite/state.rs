@@ -230,6 +230,10 @@ impl Reads for SqliteState<'_> {
         self.settle()
     }
 
+    fn release_memory(&self) {
+        self.copy.get().unwrap_or(self.place).shrink();
+    }
+
     fn begin_read(&self) -> Result<()> {
         Err(Error::internal(Domain::Database, "a state has one transaction"))
     }
