@@ -315,10 +315,11 @@ pub unsafe extern "C" fn expmig_migrate_plan(
 
 /// Copies an experiment and everything below it: trials, runs, results, epochs, batches, metrics, artifacts, their links and extra
 /// columns, every value unchanged. Metrics and artifacts that are shared within the experiment are shared in the copy; the copy shares
-/// nothing with the source. The call is one transaction of the target: a failure, a cancel or a crash leaves the target as it was.
+/// nothing with the source. The call is one transaction of the target: a failure, a cancel or a crash leaves the target as it was. With
+/// EXPMIG_MIGRATE_STAGED it is several, and the copy is published by the last of them (docs/clusters.md).
 ///
-/// An experiment of a store of MLflow's is copied into another SQLite store at the same version, with its runs, models, datasets and traces under the
-/// ids that they have (docs/mlflow.md); what is not available there is EXPMIG_UNSUPPORTED.
+/// An experiment of a store of MLflow's is copied into another store at the same version, with its runs, models, datasets and traces under the
+/// ids that they have (docs/mlflow.md). Options that this does not support are refused with EXPMIG_UNSUPPORTED.
 ///
 /// `source`, `experiment_id`: what to copy.
 /// `target`: where to; NULL for the source's own database.
@@ -333,7 +334,8 @@ pub unsafe extern "C" fn expmig_migrate_plan(
 /// EXPMIG_SCHEMA, EXPMIG_MISUSE, EXPMIG_INVALID_ARGUMENT (in EXPMIG_DOMAIN_TRANSFORMATION for the rules).
 ///
 /// If a snapshot cannot be taken, the error is in EXPMIG_DOMAIN_SNAPSHOT. After each error nothing was changed; a snapshot that was taken
-/// stays, and the detail "snapshot_id" names it. Since 0.1.0.
+/// stays, and the detail "snapshot_id" names it. With EXPMIG_MIGRATE_STAGED, what was copied before the error stays, too, and the detail
+/// "job_id" names the job. Since 0.1.0.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_migrate_experiment(
