@@ -114,7 +114,7 @@
         const choose = runs => { state.drawn = new Set(runs.map(run => run.index)); table.refresh(); changed(); };
         const kinds = el("select", { onchange: () => { kind = kinds.value; table.refresh(); } }, Object.entries(KINDS).map(([key, text]) => el("option", { value: key, selected: key === kind }, text)));
         const table = page.table({
-            caption: "Runs", id: "runs", columns, rows: page.runs, free: true, filter: "Filter runs",
+            caption: "Runs", id: "runs", columns, rows: page.runs, kind: "free", filter: "Filter runs",
             tools: [el("label", {}, "Values", kinds), el("button", { type: "button", onclick: () => choose(table.visible()) }, "Draw these"), el("button", { type: "button", onclick: () => choose([]) }, "Draw none"), status],
         });
         page.refreshRuns = () => table.refresh();
@@ -222,7 +222,7 @@
             const one = all.find(found => found.table === table.value), drawn = page.runs.filter(run => state.drawn.has(run.index)), runs = drawn.slice(0, MOST);
             const keys = only.checked ? one.keys.filter(key => one.differs(key, runs)) : one.keys;
             const made = page.table({
-                caption: `${one.table} of the drawn runs`, id: "texts", free: true, filter: `Filter ${one.table}`, rows: keys,
+                caption: `${one.table} of the drawn runs`, id: "texts", kind: "free", filter: `Filter ${one.table}`, rows: keys,
                 columns: [{ name: "key", value: key => key }, ...runs.map(run => ({
                     name: run.label, value: key => one.of(run).get(key) ?? null, mark: key => one.differs(key, runs) ? "differs" : "",
                     cell: key => { const text = one.of(run).get(key); return text === undefined || text === null ? el("span", { className: "quiet" }, "—") : el("span", { title: text }, text); },
@@ -263,7 +263,7 @@
             const numbers = all.map(curve => curve.last).filter(value => value !== null), low = Math.min(...numbers), high = Math.max(...numbers);
             const shade = curve => curve.last === null ? "no finite number" : el("span", { title: page.exact(curve.last) }, page.short(curve.last));
             const made = page.table({
-                caption: `${page.metric(metric.value).name} of each label`, id: "labels", free: true, filter: "Filter runs", rows: [...rows.keys()],
+                caption: `${page.metric(metric.value).name} of each label`, id: "labels", kind: "free", filter: "Filter runs", rows: [...rows.keys()],
                 columns: [{ name: "run", value: one => one.label, cell: one => el("a", { href: `#${one.anchor}` }, one.label) }, ...labels.slice(0, 100).map(label => ({
                     name: label, number: true, value: one => rows.get(one).get(label)?.last ?? null, cell: one => { const curve = rows.get(one).get(label); return curve ? shade(curve) : ""; },
                     mark: one => { const value = rows.get(one).get(label)?.last; return value === null || value === undefined || low === high ? "" : `heat${Math.round((9 * (value - low)) / (high - low))}`; },
@@ -292,7 +292,7 @@
         };
         const severities = { error: "✗ error", warning: "! warning", info: "· note" };
         const table = rows.length ? page.table({
-            caption: "Issues", id: "issues", rows, filter: "Filter issues",
+            caption: "Issues", id: "issues", rows, kind: "wide", filter: "Filter issues",
             columns: [{ name: "severity", value: row => ["error", "warning", "info"].indexOf(row.severity), cell: row => el("span", { className: { error: "bad", warning: "warn" }[row.severity] ?? "quiet" }, severities[row.severity]) },
                 ...(page.several ? [{ name: "experiment", value: row => row.experiment.letter }] : []), { name: "kind", value: row => row.check ?? row.kind },
                 { name: "where", value: row => `${row.table} ${row.row} ${row.column ?? ""}`, cell: where }, { name: "what", value: row => row.message, cell: row => row.message + (row.value ? ` [${row.value}]` : "") }],

@@ -4,8 +4,9 @@
     const { el } = page;
     const FIRST = 200;
 
-    // columns: { name, value(row): to sort and filter by, cell(row): what is shown, number: which is not filtered by unless search }. Returns { element, refresh, visible }.
-    page.table = ({ caption, columns, rows, id, filter = "Filter", free = false, onfilter, tools = [] }) => {
+    // columns: { name, value(row): to sort and filter by, cell(row): what is shown, number: which is not filtered by unless search }.
+    // kind: free: each row is one line, wide: the table scrolls in its box where it is narrower than texts need. Returns { element, refresh, visible }.
+    page.table = ({ caption, columns, rows, id, filter = "Filter", kind = "", onfilter, tools = [] }) => {
         let sort = null, down = false, text = "", all = false, visible = rows;
         const body = el("tbody"), count = el("span", { className: "quiet", role: "status" });
         const more = el("button", { type: "button", hidden: true, onclick: () => { all = true; fill(); } });
@@ -45,7 +46,7 @@
         };
         fill();
         const controls = el("div", { className: "controls" }, el("label", {}, filter, input), ...tools, count, more);
-        const box = el("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": caption }, el("table", { className: free ? "free" : "" }, el("caption", {}, caption), el("thead", {}, el("tr", {}, heads)), body));
+        const box = el("div", { className: "scroll", tabIndex: 0, role: "region", "aria-label": caption }, el("table", { className: kind }, el("caption", {}, caption), el("thead", {}, el("tr", {}, heads)), body));
         return { element: el("div", {}, controls, box), refresh: fill, visible: () => visible };
     };
 })();
