@@ -101,10 +101,11 @@ impl ValueRef<'_> {
     }
 }
 
-/// One line of at most so many characters, for messages.
+/// One line of at most so many characters, for messages: without what ends a line, or turns round the order of the letters after it.
 pub fn one_line(text: &str, longest: usize) -> String {
-    let mut line: String =
-        text.chars().take(longest).map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
+    let unseen =
+        |letter: char| letter.is_control() || matches!(letter, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let mut line: String = text.chars().take(longest).map(|letter| if unseen(letter) { ' ' } else { letter }).collect();
     if text.chars().nth(longest).is_some() {
         line.push('…');
     }

@@ -42,7 +42,8 @@ def setUpModule():
     with sqlite3.connect(folder / "b.db") as db:
         db.executescript(f"""
             UPDATE METRIC SET total_val = total_val * 1.1 WHERE id IN (SELECT metric_id FROM EPOCH_METRIC WHERE epoch_trial_run_id = 7);
-            UPDATE EXPERIMENT SET title = '{EVIL.replace("'", "''")}' WHERE id = 1; UPDATE TRIAL SET name = '{EVIL.replace("'", "''")}' WHERE id = 2;
+            UPDATE EXPERIMENT SET title = '{EVIL.replace("'", "''")}{'é' * 300}' WHERE id = 1; UPDATE TRIAL SET name = '{EVIL.replace("'", "''")}' WHERE id = 2;
+            UPDATE TRIAL SET name = '\u202e' || name WHERE id = 3;
             UPDATE METRIC SET total_val = 9e999 WHERE id IN (SELECT metric_id FROM EPOCH_METRIC WHERE epoch_trial_run_id = 1 AND epoch_idx IN (3, 5));
             UPDATE METRIC SET per_label_val = '{{bad' WHERE id = (SELECT min(metric_id) FROM EPOCH_METRIC WHERE epoch_trial_run_id = 3);""")
     db.close()
@@ -136,6 +137,22 @@ class Page(unittest.TestCase):
         self.assertNotEqual(browser.js(picture), smooth)
         self.assertEqual(browser.js("document.querySelector('#curves figure').card.drawn.chart.scales.y.distr"), 3)
 
+    def test_an_axis_has_numbers_however_large_or_far_apart_the_values_are(self):
+        for name, change in (("far", "total_val = total_val * CASE id % 3 WHEN 0 THEN 1e300 WHEN 1 THEN 1e-300 ELSE -1 END"), ("huge", "total_val = total_val * 1e300")):
+            with self.subTest(name):
+                shutil.copy(DIGITS, folder / f"{name}.db")
+                with sqlite3.connect(folder / f"{name}.db") as db:
+                    db.execute(f"UPDATE METRIC SET {change}")
+                db.close()
+                subprocess.run([COMMAND, "report", "--quiet", f"{name}.db#1", "-o", f"{name}.html"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+                self.open(name)
+                browser.scroll_to("#curves")
+                for _ in range(2):
+                    numbers = browser.js("document.querySelector('#curves figure').card.drawn.chart.axes[1]._values")
+                    self.assertGreater(len(list(filter(None, numbers or []))), 1, numbers)
+                    browser.js("document.querySelector('#log').click()")
+                    browser.settle()
+
     def test_the_table_filters_sorts_and_chooses_what_is_drawn(self):
         self.open("one")
         self.assertEqual(self.count("#runs tbody tr"), 15)
@@ -168,6 +185,7 @@ class Page(unittest.TestCase):
         self.assertEqual(self.count("img"), 0)
         self.assertIn(EVIL, self.text("#overview"))
         self.assertIn(EVIL, browser.js("document.title"))
+        self.assertFalse(browser.js("/[\\u202a-\\u202e\\u2066-\\u2069]/.test(document.querySelector('main').innerText)"))
 
     def test_what_validation_found_leads_into_the_tree(self):
         self.open("two")

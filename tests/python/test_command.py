@@ -271,9 +271,41 @@ class Command(unittest.TestCase):
         self.assertEqual(status, 2, text)
         self.out("snapshot", "verify", self.db, made)
         answered.clear()
+        status, text = self.in_terminal("snapshot", "delete", self.db, made, act=answer(b"\x03"))
+        self.assertEqual(status, 130, text)
+        self.assertIn("nothing was changed", text)
+        self.out("snapshot", "verify", self.db, made)
+        answered.clear()
         status, text = self.in_terminal("snapshot", "delete", self.db, made, act=answer(b"y\n"))
         self.assertEqual(status, 0, text)
         self.run_it("snapshot", "verify", self.db, made, status=NOT_FOUND)
+
+    def test_a_password_is_asked_for_without_showing_it_and_ctrl_c_ends_the_question(self):
+        for typed, expected in ((b"s3cret\n", 19), (b"\x03", 130)):
+            answered = []
+
+            def answer(_child, descriptor, text):
+                if b"empty for none" in text and not answered:
+                    answered.append(os.write(descriptor, typed))
+
+            status, text = self.in_terminal("list", "mysql://nobody@127.0.0.1:1/none", act=answer)
+            self.assertEqual(status, expected, text)
+            self.assertNotIn("s3cret", text)
+
+    def test_a_command_line_that_is_wrong_is_a_document_too(self):
+        made = self.out("snapshot", "create", self.db).split()[0]
+        for arguments in (["lst"], ["migrate", self.db], ["snapshot", "delete", self.db, made]):
+            done = self.run_it("--json", *arguments, status=2)
+            self.assertEqual(json.loads(done.stdout)["status"], "INVALID_ARGUMENT", done)
+            self.assertIn("error: ", done.stderr)
+        self.out("snapshot", "verify", self.db, made)
+
+    def test_standard_error_that_nobody_reads_changes_nothing(self):
+        inbox, outbox = os.pipe()
+        os.close(inbox)
+        done = subprocess.run([COMMAND, "list", "none.db"], cwd=self.folder, stdout=subprocess.DEVNULL, stderr=outbox)
+        os.close(outbox)
+        self.assertEqual(done.returncode, NOT_FOUND)
 
     def test_ctrl_c_at_any_moment_leaves_the_target_as_it_was_or_everything_done(self):
         many_metrics(self.db, 20_000)

@@ -1,11 +1,16 @@
-//! Ctrl-C: the first asks the job to stop, and the job rolls back. The second ends the process, unless a commit has begun.
+//! Ctrl-C: the first asks the job to stop, and the job rolls back. The second ends the process, unless a commit has begun. At a question the first does.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use expmig::CancelToken;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+
+use crate::output::tell;
+
+/// What puts the terminal right again if the process ends at a question.
+type Restore = Box<dyn Fn() + Send>;
 
 /// Which signals came.
 #[derive(Clone, Default)]
@@ -13,6 +18,7 @@ pub struct Interrupt {
     pub token: CancelToken,
     came: Arc<AtomicBool>,
     patient: Arc<AtomicBool>,
+    asking: Arc<Mutex<Option<Restore>>>,
 }
 
 impl Interrupt {
@@ -34,18 +40,34 @@ impl Interrupt {
     fn hear(&self, signal: i32) {
         let in_time = self.token.trigger();
         let again = self.came.swap(true, Ordering::SeqCst);
+        let asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (true, Some(restore)) = (in_time, &*asking) {
+            restore();
+            tell("\nexpmig: ended; nothing was changed");
+            std::process::exit(128 + signal);
+        }
+        drop(asking);
         match (in_time, again) {
-            (true, true) if self.patient.load(Ordering::SeqCst) => eprintln!("expmig: still stopping"),
-            (false, false) => eprintln!("expmig: too late to stop: the changes are being committed"),
+            (true, true) if self.patient.load(Ordering::SeqCst) => tell("expmig: still stopping"),
+            (false, false) => tell("expmig: too late to stop: the changes are being committed"),
             // What a commit is under way for will be there; to end now would leave the user in doubt.
             (false, true) => {}
-            (true, false) => eprintln!("expmig: stopping; again to end at once"),
+            (true, false) => tell("expmig: stopping; again to end at once"),
             // Nothing is committed: a job that was asked to stop begins no commit.
             (true, true) => {
-                eprintln!("expmig: ended; nothing was changed");
+                tell("expmig: ended; nothing was changed");
                 std::process::exit(128 + signal);
             }
         }
+    }
+
+    /// Asks something. A signal that comes meanwhile ends the process, after `restore`.
+    pub fn while_asking<T>(&self, restore: impl Fn() + Send + 'static, ask: impl FnOnce() -> T) -> T {
+        let set = |restore| *self.asking.lock().unwrap_or_else(PoisonError::into_inner) = restore;
+        set(Some(Box::new(restore) as Restore));
+        let answer = ask();
+        set(None);
+        answer
     }
 
     /// For jobs of which only their end tells whether anything was changed: no signal ends the process at once.

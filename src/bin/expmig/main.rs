@@ -1,7 +1,7 @@
 //! The command `expmig`: the library for people at a terminal, and for scripts.
 //!
-//! `arguments` and `choices` define the command line, `session` opens databases and starts jobs, `progress` shows the progress of jobs, `interrupt` handles
-//! Ctrl-C, `output` prints. `commands` has one function for each command. Nothing here knows how a job is done.
+//! `arguments` and `choices` define the command line, `session` opens databases and starts jobs, `progress` shows the progress of jobs, `prompt` asks,
+//! `interrupt` handles Ctrl-C, `output` prints. `commands` has one function for each command. Nothing here knows how a job is done.
 #![deny(unsafe_code)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, clippy::todo)]
 
@@ -12,16 +12,20 @@ mod failure;
 mod interrupt;
 mod output;
 mod progress;
+mod prompt;
 mod session;
 
+use std::io::Write;
+
 use clap::Parser;
+use expmig::{Domain, Error, Status};
 
 use arguments::Arguments;
 use failure::Failure;
 use session::Session;
 
 fn main() {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::try_parse().unwrap_or_else(|error| refuse(&error));
     let session = Session::new(arguments.common);
     let status = match commands::run(&session, arguments.command) {
         Ok(status) => status,
@@ -31,24 +35,39 @@ fn main() {
     std::process::exit(status);
 }
 
+/// What to do about a command line that is wrong; help and version come this way, too.
+fn refuse(error: &clap::Error) -> ! {
+    if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") {
+        let message = error.to_string();
+        // Usage and tips follow an empty line.
+        let line = message.lines().take_while(|line| !line.is_empty()).map(str::trim).collect::<Vec<_>>().join(" ");
+        let document =
+            wrong(Status::InvalidArgument, line.trim_start_matches("error: "), "see `expmig --help`").to_json();
+        let _unread = output::written(writeln!(std::io::stdout().lock(), "{document:#}"));
+    }
+    error.exit()
+}
+
+/// An error of the command's own, as a document.
+fn wrong(status: Status, message: &str, hint: &str) -> Error {
+    Error::new(status, Domain::Database, message).hint(hint)
+}
+
 /// Tells the user: a line of what happened, one of what to do; with --json the document goes to standard output. Returns the status.
 fn report(failure: &Failure, session: &Session) -> i32 {
-    match failure {
-        Failure::Engine(error) => {
-            session.complain(error.message());
-            if let Some(hint) = error.hint_text() {
-                session.advise(hint);
-            }
-            if session.common.json {
-                // Whoever does not read it gets the status.
-                let _unread = session.document(&error.to_json());
-            }
-        }
-        Failure::Usage(message, hint) | Failure::Io(message, hint) => {
-            session.complain(message);
-            session.advise(hint);
-        }
-        Failure::Closed => {}
+    let error = match failure {
+        Failure::Engine(error) => error,
+        Failure::Usage(message, hint) => &wrong(Status::InvalidArgument, message, hint),
+        Failure::Io(message, hint) => &wrong(Status::Io, message, hint),
+        Failure::Closed => return failure.status(session.was_interrupted()),
+    };
+    session.complain(error.message());
+    if let Some(hint) = error.hint_text() {
+        session.advise(hint);
+    }
+    if session.common.json {
+        // Whoever does not read it gets the status.
+        let _unread = session.document(&error.to_json());
     }
     failure.status(session.was_interrupted())
 }

@@ -1,4 +1,4 @@
-//! Standard output: documents, and tables for people.
+//! Standard output: documents, and tables for people; and lines on standard error.
 
 use std::fmt::Display;
 use std::io::Write;
@@ -55,6 +55,11 @@ impl Session {
         self.line(aligned(head.to_vec()))?;
         rows.iter().try_for_each(|row| self.line(aligned(row.iter().map(String::as_str).collect())))
     }
+}
+
+/// A line for people, on standard error. Whether anybody reads it changes nothing.
+pub fn tell(line: impl Display) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
 }
 
 fn width(text: &str) -> usize {

@@ -5,25 +5,36 @@ use std::time::{Duration, Instant};
 
 use expmig::progress::ProgressSink;
 use expmig::{Flow, Progress};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressState, ProgressStyle};
+
+use crate::output::tell;
 
 /// In a log, a step that takes longer says how far it is this often.
 const LINE: Duration = Duration::from_secs(10);
 /// A job that is done by then shows nothing.
 const SHORT: Duration = Duration::from_millis(500);
 
-const COUNTED: &str = "{msg} [{bar:30}] {percent}% {human_pos}/{human_len} {per_sec} {eta} left";
+const COUNTED: &str = "{msg} [{bar:30}] {percent}% {human_pos}/{human_len} {rate}/s {eta} left";
 const UNCOUNTED: &str = "{msg} {spinner} {human_pos} {elapsed}";
 
 /// Shows a job to whoever is at the terminal, or reads the log.
 pub fn sink() -> ProgressSink {
-    if std::io::stderr().is_terminal() { bar() } else { lines() }
+    // A terminal that calls itself dumb cannot draw a line again.
+    let draws = std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|name| name != "dumb");
+    if draws { bar() } else { lines() }
+}
+
+/// Rows in each second, as a whole number.
+fn rate(state: &ProgressState, to: &mut dyn std::fmt::Write) {
+    // What cannot be written is not shown.
+    let _ = write!(to, "{}", HumanCount(state.per_sec().round() as u64));
 }
 
 fn bar() -> ProgressSink {
     // A template that does not parse would be a bug that the tests find; the default style is better than none.
     let style = |template: &str| {
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()).progress_chars("=> ")
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        style.with_key("rate", rate).progress_chars("=> ")
     };
     let (counted, uncounted) = (style(COUNTED), style(UNCOUNTED));
     let bar = ProgressBar::hidden();
@@ -60,13 +71,13 @@ fn lines() -> ProgressSink {
         if progress.elapsed >= SHORT && !progress.finished && (progress.operation != said.0 || due) {
             said = (progress.operation, Some(Instant::now()));
             match progress.total_items {
-                0 => eprintln!("expmig: {}", progress.operation),
-                total => eprintln!(
+                0 => tell(format_args!("expmig: {}", progress.operation)),
+                total => tell(format_args!(
                     "expmig: {} ({} of {total}, {:.0} %)",
                     progress.operation,
                     progress.processed_items,
                     progress.completion_percentage()
-                ),
+                )),
             }
         }
         Flow::Continue

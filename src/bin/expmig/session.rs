@@ -1,6 +1,6 @@
 //! One run of the command: its common options, and the helpers that every command needs.
 
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,8 @@ use expmig::{
 use crate::arguments::Common;
 use crate::failure::{Failure, Outcome};
 use crate::interrupt::Interrupt;
-use crate::progress;
+use crate::output::tell;
+use crate::{progress, prompt};
 
 /// Where passwords are looked for, beside the options: where all are, and where the clients of a server do, whose URLs begin like this.
 const VARIABLES: [(&str, &str); 4] =
@@ -79,6 +80,7 @@ impl Session {
         }
         let (file, command) = (self.common.password_file.clone(), self.common.password_command.clone());
         let shown = url.to_owned();
+        let interrupt = self.interrupt.clone();
         Some(Password::Ask(Arc::new(move || {
             if let Some(file) = &file {
                 return first_line(&read(file)?);
@@ -95,7 +97,7 @@ impl Session {
             if !std::io::stdin().is_terminal() {
                 return Ok(String::new());
             }
-            rpassword::prompt_password(format!("Password for {shown} (empty for none): "))
+            prompt::password(&interrupt, &format!("Password for {shown} (empty for none): "))
                 .map_err(|error| no_password(&format!("the password cannot be read from the terminal: {error}")))
         })))
     }
@@ -136,13 +138,10 @@ impl Session {
         if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
             return Err(refused(&format!("{what} Nobody is at a terminal who could agree to that; nothing was done")));
         }
-        eprint!("{what} Go on? [y/N] ");
         // If the question cannot be shown, no answer comes.
-        let _unseen = std::io::stderr().flush();
-        let mut answer = String::new();
-        let read = std::io::stdin().lock().read_line(&mut answer);
-        match (read, answer.trim()) {
-            (Ok(_), "y" | "Y" | "yes") => Ok(()),
+        let answer = prompt::line(&self.interrupt, &format!("{what} Go on? [y/N] "));
+        match answer.as_deref().map(str::trim) {
+            Ok("y" | "Y" | "yes") => Ok(()),
             _ => Err(refused("not agreed to; nothing was done")),
         }
     }
@@ -159,7 +158,7 @@ impl Session {
 }
 
 fn say(kind: &str, line: &str) {
-    eprintln!("expmig: {kind}: {line}");
+    tell(format_args!("expmig: {kind}: {line}"));
 }
 
 fn no_password(message: &str) -> Error {

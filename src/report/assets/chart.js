@@ -49,15 +49,35 @@
         return found;
     };
 
+    // Places of the numbers beside an axis whose values are too large, or on a logarithmic one too small or too far apart, for the library, which has none there:
+    // powers of ten, few enough to have room, on a logarithmic axis, and equal steps on the other.
+    const POWERS = 8;
+    const powers = (u, at, low, high) => {
+        const first = Math.ceil(Math.log10(low)), last = Math.floor(Math.log10(high)), step = Math.max(1, Math.ceil((last - first) / POWERS)), found = [];
+        for (let power = first; power <= last; power += step) found.push(Number(`1e${power}`));
+        return found.length > 1 ? found : [low, high];
+    };
+    const even = (u, at, low, high) => {
+        const step = Number(`1e${Math.floor(Math.log10(high - low))}`), first = Math.ceil(low / step), last = Math.floor(high / step), found = [];
+        for (let n = 0; n <= last - first && n < 20; n++) found.push((first + n) * step);
+        return found;
+    };
+
     // Draws curves into `plot`. Each has x, y, label, and look() of colour and dash; `marks` are single points beside them.
     // Returns { caption, destroy, reset }.
     page.draw = (plot, curves, { name, marks = [], level = "epoch", zoom = null }) => {
         const what = page.AXES[level] ?? "epoch", isClock = level === "clock";
-        let below = 0;
+        let below = 0, lowest = Infinity, highest = 0;
         const clean = values => values.map(value => {
-            if (value === null || !state.log || value > 0) return value;
-            below++;
-            return null;
+            if (value === null) return null;
+            if (state.log && value <= 0) {
+                below++;
+                return null;
+            }
+            const size = Math.abs(value);
+            if (size > 0 && size < lowest) lowest = size;
+            if (size > highest) highest = size;
+            return value;
         });
         const tables = [], series = [{}];
         const add = (x, y, options) => { tables.push([x, y]); series.push({ spanGaps: false, ...options }); };
@@ -120,11 +140,12 @@
             tip.style.left = `${Math.max(0, left + 14 + width > room ? left - width - 14 : left + 14)}px`;
             tip.style.top = `${Math.max(0, Math.min(u.cursor.top, HEIGHT - tip.offsetHeight))}px`;
         };
+        const far = highest > 1e30 || (state.log && (lowest < 1e-30 || highest / lowest > 10 ** POWERS));
         const options = {
             width: Math.max(200, plot.clientWidth), height: HEIGHT, legend: { show: false }, series,
             ...(isClock ? { tzDate: seconds => uPlot.tzDate(new Date(seconds * 1e3), "Etc/UTC") } : {}),
             scales: { x: { time: isClock, range: edge }, y: state.log ? { distr: 3 } : {} },
-            axes: [{ ...axis, label: what, labelSize: 20, labelFont: "12px system-ui, sans-serif", ...(isClock ? {} : { incrs: steps, values: (u, ticks) => ticks.map(page.tick) }) }, { ...axis, size: 64, values: (u, ticks) => ticks.map(page.tick) }],
+            axes: [{ ...axis, label: what, labelSize: 20, labelFont: "12px system-ui, sans-serif", ...(isClock ? {} : { incrs: steps, values: (u, ticks) => ticks.map(page.tick) }) }, { ...axis, size: 64, values: (u, ticks) => ticks.map(page.tick), ...(far ? { incrs: (u, at, low, high) => [high - low], splits: state.log ? powers : even, filter: (u, ticks) => ticks } : {}) }],
             cursor: { y: false, drag: { x: true, y: false }, points: { show: dot } },
             hooks: { setCursor: [show] },
         };

@@ -12,6 +12,9 @@ const page = {};
     page.at = (level, x) => level === "clock" ? new Date(x * 1000).toISOString().replace("T", " ").replace("Z", "") : page.short(x);
 
     // An element with properties and children; a text stays text, whatever is in it.
+    // A text without what would turn round the order of the letters around it.
+    page.inOrder = text => text.replace(/[\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
+
     page.el = (tag, properties = {}, ...children) => {
         const element = document.createElement(tag);
         for (const [name, value] of Object.entries(properties)) {
@@ -20,7 +23,7 @@ const page = {};
             else if (name in element && name !== "list") element[name] = value;
             else element.setAttribute(name, value === true ? "" : value);
         }
-        element.append(...children.flat().filter(child => child !== null && child !== undefined));
+        element.append(...children.flat().filter(child => child !== null && child !== undefined).map(child => typeof child === "string" ? page.inOrder(child) : child));
         return element;
     };
 

@@ -2,7 +2,7 @@
 "use strict";
 (() => {
     const { data } = page, root = document.documentElement;
-    document.getElementById("title").textContent = data.title;
+    document.getElementById("title").textContent = page.inOrder(data.title);
     document.getElementById("made").textContent = `Made ${data.made.replace("T", " ").replace("Z", " UTC")} by expmig ${data.version}`;
     const theme = document.getElementById("theme");
     theme.addEventListener("change", () => {
