@@ -1206,7 +1206,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__migrate)
-            opts="-e -a -q -y -h --experiment --all --to --strategy --on-duplicate --into --title-prefix --on-conflict --on-name --workspace --artifacts-from --artifacts-to --add-columns --allow-lossy --snapshot --rules --staged --stage-rows --dry-run --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
+            opts="-e -a -q -y -h --experiment --all --to --create --strategy --on-duplicate --into --title-prefix --on-conflict --on-name --workspace --artifacts-from --artifacts-to --add-columns --allow-lossy --snapshot --rules --staged --stage-rows --dry-run --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1292,7 +1292,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__plan)
-            opts="-e -a -q -y -h --experiment --all --to --strategy --on-duplicate --into --title-prefix --on-conflict --on-name --workspace --artifacts-from --artifacts-to --add-columns --allow-lossy --snapshot --rules --staged --stage-rows --dry-run --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
+            opts="-e -a -q -y -h --experiment --all --to --create --strategy --on-duplicate --into --title-prefix --on-conflict --on-name --workspace --artifacts-from --artifacts-to --add-columns --allow-lossy --snapshot --rules --staged --stage-rows --dry-run --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

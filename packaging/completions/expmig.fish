@@ -134,6 +134,7 @@ complete -c expmig -n "__fish_expmig_using_subcommand plan" -l password-file -d 
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -l snapshot-dir -d 'The folder for snapshots [default: snapshots]' -r -F
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -s a -l all -d 'All experiments'
+complete -c expmig -n "__fish_expmig_using_subcommand plan" -l create -d 'Make the tables in the schema of --to if it is empty, and the schema if it does not exist'
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -l add-columns -d 'Add the extra columns that the target\'s tables do not have'
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -l allow-lossy -d 'Allow values to be changed where the target cannot hold them; every change is counted and listed'
 complete -c expmig -n "__fish_expmig_using_subcommand plan" -l snapshot -d 'Take a snapshot of the target first'
@@ -169,6 +170,7 @@ complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l password-file 
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l snapshot-dir -d 'The folder for snapshots [default: snapshots]' -r -F
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -s a -l all -d 'All experiments'
+complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l create -d 'Make the tables in the schema of --to if it is empty, and the schema if it does not exist'
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l add-columns -d 'Add the extra columns that the target\'s tables do not have'
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l allow-lossy -d 'Allow values to be changed where the target cannot hold them; every change is counted and listed'
 complete -c expmig -n "__fish_expmig_using_subcommand migrate" -l snapshot -d 'Take a snapshot of the target first'
@@ -339,7 +341,7 @@ complete -c expmig -n "__fish_expmig_using_subcommand import" -l busy-timeout -d
 complete -c expmig -n "__fish_expmig_using_subcommand import" -l password-file -d 'The first line of this file is the password for servers' -r -F
 complete -c expmig -n "__fish_expmig_using_subcommand import" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r
 complete -c expmig -n "__fish_expmig_using_subcommand import" -l snapshot-dir -d 'The folder for snapshots [default: snapshots]' -r -F
-complete -c expmig -n "__fish_expmig_using_subcommand import" -l create -d 'Create the database file if it does not exist'
+complete -c expmig -n "__fish_expmig_using_subcommand import" -l create -d 'Make the database file, or the schema, if it does not exist, and the tables if it is empty'
 complete -c expmig -n "__fish_expmig_using_subcommand import" -l preserve-ids -d 'Keep the ids of the document; fail if one of them is taken'
 complete -c expmig -n "__fish_expmig_using_subcommand import" -l add-columns -d 'Add the extra columns that the tables do not have'
 complete -c expmig -n "__fish_expmig_using_subcommand import" -l allow-lossy -d 'Allow values to be changed where the database cannot hold them; every change is counted and listed'

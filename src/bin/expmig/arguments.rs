@@ -185,6 +185,9 @@ pub struct Migrate {
     /// The database to copy into; a file that does not exist is created [default: the source]
     #[arg(long, value_name = "DATABASE")]
     pub to: Option<String>,
+    /// Make the tables in the schema of --to if it is empty, and the schema if it does not exist
+    #[arg(long, requires = "to")]
+    pub create: bool,
     /// How strict the checks are
     #[arg(long, value_name = "STRATEGY", default_value = "balanced")]
     pub strategy: StrategyName,
@@ -403,7 +406,7 @@ pub struct Import {
     pub on: On,
     /// The document; - for standard input
     pub document: PathBuf,
-    /// Create the database file if it does not exist
+    /// Make the database file, or the schema, if it does not exist, and the tables if it is empty
     #[arg(long)]
     pub create: bool,
     /// Keep the ids of the document; fail if one of them is taken

@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use expmig::{Database, Manager, MigrateOptions, MigrationResult, TextKeyOptions};
+use expmig::{Database, Manager, MigrateOptions, MigrationResult, Status, TextKeyOptions};
 use serde_json::{Value as Json, json};
 
 use super::look::{experiments, unlikely, warnings};
 use crate::arguments::Migrate;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::output::{after_change, count};
 use crate::session::{Session, Use, read};
 
@@ -53,6 +53,18 @@ fn find_all(session: &Session, arguments: &Migrate) -> Outcome<()> {
     Ok(())
 }
 
+/// Of a schema of a server that is not a database of a tracker: that it may be empty, and what to do then.
+fn or_create(failure: Failure, url: &str) -> Failure {
+    match failure {
+        Failure::Engine(error) if error.status() == Status::Schema && Database::is_on_a_server(url) => {
+            let hint = error.hint_text().unwrap_or_default();
+            let hint = format!("{hint}; in a schema that is empty `migrate --create` makes the tables");
+            Failure::Engine(error.hint(hint))
+        }
+        other => other,
+    }
+}
+
 /// Opens the sources one after the other, and the target, and hands over each experiment.
 fn each(
     session: &Session,
@@ -73,30 +85,30 @@ fn each(
                 let hint = "a migration would make it; plan into a database that exists, or within the source";
                 return Err(unlikely(format!("{url} does not exist, so nothing is known of it"), hint));
             }
-            if missing && writes {
+            let made = writes && (missing || arguments.create);
+            if made {
                 find_all(session, arguments)?;
             }
-            if missing && let Some(first) = arguments.databases.first() {
+            if made && let Some(first) = arguments.databases.first() {
                 let family = session.open(first, Use::Read)?.database().family();
                 if let Some(maker) = family.maker {
                     let tracker = family.tracker;
+                    let why = if missing {
+                        format!("{url} does not exist")
+                    } else {
+                        "--create makes no such tables".to_owned()
+                    };
                     let hint = format!("make it first with {maker}, which only {tracker} itself can");
-                    return Err(unlikely(
-                        format!("{url} does not exist, and {first} is a database of {tracker}"),
-                        &hint,
-                    ));
+                    return Err(unlikely(format!("{why}, and {first} is a database of {tracker}"), &hint));
                 }
             }
-            Some(session.open(
-                url,
-                if !writes {
-                    Use::Read
-                } else if missing {
-                    Use::Create
-                } else {
-                    Use::Write
-                },
-            )?)
+            let usage = match (writes, made) {
+                (false, _) => Use::Read,
+                (true, true) => Use::Create,
+                (true, false) => Use::Write,
+            };
+            let opened = session.open(url, usage);
+            Some(if usage == Use::Write { opened.map_err(|failure| or_create(failure, url))? } else { opened? })
         }
         None => None,
     };
