@@ -32,7 +32,7 @@ fn the_digest_is_what_it_was() {
 #[test]
 fn an_upgrade_by_mlflow_changes_no_digest() {
     let folder = Folder::new();
-    for name in ["1.30.1", "2.22.5", "3.5.1"] {
+    for name in ["1.30.1", "2.22.5", "3.0.1", "3.5.1"] {
         let (before, after) = (store(&folder, name), store(&folder, &format!("{name}-upgraded")));
         assert_eq!(digests(&before), digests(&after), "{name}");
         for experiment in 0..4 {

@@ -35,7 +35,7 @@ fn refused(path: &Path, document: &str, options: ImportOptions, status: Status, 
 
 #[test]
 fn every_experiment_comes_back_from_its_document_cell_by_cell() {
-    for name in ["3.17.2", "3.5.1-upgraded", "2.22.5-upgraded", "1.30.1-upgraded"] {
+    for name in ["3.17.2", "3.5.1-upgraded", "3.0.1-upgraded", "2.22.5-upgraded", "1.30.1-upgraded"] {
         let folder = Folder::new();
         let (source, target) = (store(&folder, name), empty(&folder));
         for experiment in 0..4 {

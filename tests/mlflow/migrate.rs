@@ -78,7 +78,7 @@ pub fn content(path: &Path, experiment: i64) -> BTreeMap<&'static str, Vec<Vec<S
 
 #[test]
 fn every_experiment_arrives_whole_and_the_source_stays_as_it_is() {
-    for name in ["3.17.2", "3.5.1-upgraded", "2.22.5-upgraded", "1.30.1-upgraded"] {
+    for name in ["3.17.2", "3.5.1-upgraded", "3.0.1-upgraded", "2.22.5-upgraded", "1.30.1-upgraded"] {
         let folder = Folder::new();
         let (source, target) = (store(&folder, name), empty(&folder));
         for experiment in 0..4 {

@@ -98,7 +98,7 @@ fn experiments_come_back_from_postgresql_and_mariadb_as_they_were() {
 #[test]
 #[ignore = "for `make large`: dozens of stores, whose tables take servers seconds"]
 fn experiments_of_several_versions_come_back_from_every_server() {
-    for name in ["3.17.2", "3.5.1-upgraded", "2.22.5-upgraded", "1.30.1-upgraded"] {
+    for name in ["3.17.2", "3.5.1-upgraded", "3.0.1-upgraded", "2.22.5-upgraded", "1.30.1-upgraded"] {
         for engine in Engine::servers() {
             chain(name, &[engine, Engine::Sqlite]);
         }

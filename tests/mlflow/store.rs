@@ -11,11 +11,13 @@ use expmig::{
 use rusqlite::MAIN_DB;
 
 /// The stores, and the heads that they are at.
-pub const STORES: [(&str, &str); 7] = [
+pub const STORES: [(&str, &str); 9] = [
     ("1.30.1", "97727af70f4d"),
     ("1.30.1-upgraded", "dc11669786a5"),
     ("2.22.5", "0584bdc529eb"),
     ("2.22.5-upgraded", "dc11669786a5"),
+    ("3.0.1", "bda7b8c39065"),
+    ("3.0.1-upgraded", "dc11669786a5"),
     ("3.5.1", "bf29a5ff90ea"),
     ("3.5.1-upgraded", "dc11669786a5"),
     ("3.17.2", "dc11669786a5"),
@@ -84,6 +86,7 @@ fn a_store_is_kept_before_an_upgrade_and_comes_back_as_it_was() {
     for (name, upgraded) in [
         ("1.30.1", "1.30.1-upgraded"),
         ("2.22.5", "2.22.5-upgraded"),
+        ("3.0.1", "3.0.1-upgraded"),
         ("3.5.1", "3.5.1-upgraded"),
         ("3.17.2", "3.17.2"),
     ] {

@@ -6,6 +6,7 @@ Two processes log into source and target meanwhile. All of it with a SQLite file
 snapshot that was made before an upgrade has to bring the store back.
 """
 
+import json
 import math
 import os
 import shutil
@@ -142,6 +143,45 @@ def copied_into(store, url, laptop):
     expmig("validate", url)
 
 
+def beside_what_is_aside(laptop):
+    """The registry, scorers, label schemas, review queues and issues are none of a copy's: those that hang on the experiment are named, and none changes."""
+    from mlflow.genai.label_schemas.label_schemas import InputPassFail, LabelSchemaType
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    shutil.copy(laptop, "aside.db")
+    uri = "sqlite:///aside.db"
+    client, tracking = MlflowClient(uri, uri), SqlAlchemyStore(uri, "mlflow-artifacts:/")
+    trace, run_id = client.search_traces(locations=["1"])[0].info.trace_id, client.search_runs(["1"])[0].info.run_id
+    client.create_registered_model("net", tags={"a": "b"})
+    version = client.create_model_version("net", "mlflow-artifacts:/vision/net", run_id=run_id)
+    client.set_registered_model_alias("net", "champion", version.version)
+    client.set_model_version_tag("net", version.version, "c", "d")
+    tracking.register_scorer("1", "exact", '{"name": "exact", "builtin_scorer_class": "Safety", "builtin_scorer_pydantic_data": {}}')
+    schema = tracking.create_label_schema("1", name="right", type=LabelSchemaType.FEEDBACK, input=InputPassFail("Right", "Wrong"))
+    queue = tracking.create_review_queue("1", name="to look at", queue_type="custom", users=["anna"], schema_ids=[schema.schema_id])
+    tracking.add_items_to_review_queue(queue.queue_id, item_ids=[trace])
+    tracking.create_issue("1", "slow", "it is slow", source_run_id=run_id)
+    tracking.engine.dispose()
+
+    def others():
+        store = sqlite3.connect("aside.db")
+        tables = [row[0] for row in store.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]
+        info = json.loads(expmig("--json", "info", "aside.db"))
+        ours = set(info["tables"])
+        found = {table: store.execute('SELECT * FROM "%s"' % table).fetchall() for table in tables if table not in ours}
+        store.close()
+        return found
+
+    before = others()
+    filled = {table for table, rows in before.items() if rows}
+    wanted = {"registered_models", "model_versions", "scorers", "label_schemas", "review_queues", "review_queue_items", "issues"}
+    check(wanted <= filled, "rows of %s" % sorted(wanted - filled))
+    said = expmig("migrate", "aside.db", "--experiment", "1")
+    for table in ["scorers", "label_schemas", "review_queues", "issues"]:
+        check("1 rows of %s hang on the experiment" % table in said, "%s is named: %s" % (table, said))
+    check(others() == before, "what is aside stays as it is")
+
+
 LOGGER = """
 import os, sys, time
 from mlflow.tracking import MlflowClient
@@ -200,6 +240,7 @@ with whole:
         whole.execute("DELETE FROM %s WHERE typeof(step) = 'real' OR typeof(timestamp) = 'real'" % table)
 whole.close()
 copied_into("sqlite:///team.db", "team.db", "laptop.db")
+beside_what_is_aside("laptop.db")
 with_loggers("sqlite:///team.db", "team.db")
 for name, make in servers.SERVERS:
     with make(folder) as (store, url):
@@ -208,7 +249,7 @@ for name, make in servers.SERVERS:
         print("so it is on " + name)
 
 # A store of an earlier version, kept before an upgrade.
-for name in ["1.30.1", "2.22.5", "3.5.1"]:
+for name in ["1.30.1", "2.22.5", "3.0.1", "3.5.1"]:
     # MLflow remembers a store by its name.
     old = "old-%s.db" % name
     shutil.copy(os.path.join(here, "../data/mlflow/%s.db" % name), old)

@@ -3,6 +3,7 @@
 The committed stores were made so, each in an environment of its own, with pinned packages:
     pip install mlflow==3.17.2
     pip install mlflow==3.5.1 "sqlalchemy<2.1"
+    pip install mlflow==3.0.1 "sqlalchemy<2.1" "opentelemetry-api<1.34" "opentelemetry-sdk<1.34"
     pip install mlflow==2.22.5 "sqlalchemy<2.1"
     pip install mlflow==1.30.1 "sqlalchemy<2.1" "setuptools<70"
     MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true python make.py OUTPUT.db
