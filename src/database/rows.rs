@@ -36,6 +36,16 @@ impl<'r> Cells<'r> {
         row.values(&mut cells)?;
         Ok(Cells(cells))
     }
+
+    /// The first cells of a row, and before them once more the one at the place.
+    pub fn repeating(row: &'r dyn Row, width: usize, place: usize) -> Result<Cells<'r>> {
+        let mut cells: SmallVec<[ValueRef<'r>; 12]> = SmallVec::from_elem(ValueRef::Null, 1 + width);
+        if let Some((first, others)) = cells.split_first_mut() {
+            row.values(others)?;
+            *first = others.get(place).copied().unwrap_or(ValueRef::Null);
+        }
+        Ok(Cells(cells))
+    }
 }
 
 impl Row for Cells<'_> {

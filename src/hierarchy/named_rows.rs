@@ -5,7 +5,7 @@
 
 use super::selection::Counts;
 use super::text_ids::TextIds;
-use crate::database::{Connection, Layout, Next, Row, TableLayout};
+use crate::database::{Cells, Connection, Layout, Next, Row, TableLayout};
 use crate::error::{Domain, Error, Result, Status};
 use crate::progress::Job;
 use crate::schema::{ByEntity, Entity, Family, Level, Meaning, Place, Table, quote};
@@ -117,15 +117,21 @@ fn key_text(value: ValueRef<'_>) -> Option<&[u8]> {
 impl NamedRows {
     /// Finds the rows. The experiment's own row is not looked at.
     pub fn read(connection: &dyn Connection, layout: &Layout, experiment: i64, job: &Job) -> Result<NamedRows> {
-        let family = layout.family;
-        let mut rows = NamedRows { experiment, ..NamedRows::nothing(family) };
-        for entity in family.all().filter(|entity| *entity != Entity::ROOT) {
-            rows.read_keys(connection, layout, entity, job)?;
-        }
+        let mut rows = NamedRows::uncounted(connection, layout, experiment, job)?;
         for table in &layout.tables {
             if let Some(rows_of) = rows.count(connection, layout, table)? {
                 rows.counts.push(Counts { table: table.schema, rows: rows_of, unsound: 0, in_order: false });
             }
+        }
+        Ok(rows)
+    }
+
+    /// As [`NamedRows::read`], for who reads them all anyway: `counts` is empty.
+    pub fn uncounted(connection: &dyn Connection, layout: &Layout, experiment: i64, job: &Job) -> Result<NamedRows> {
+        let family = layout.family;
+        let mut rows = NamedRows { experiment, ..NamedRows::nothing(family) };
+        for entity in family.all().filter(|entity| *entity != Entity::ROOT) {
+            rows.read_keys(connection, layout, entity, job)?;
         }
         Ok(rows)
     }
@@ -276,15 +282,15 @@ impl NamedRows {
         Some(Named { entity, at })
     }
 
-    /// Reads the rows of a table with these columns, quoted, and for each the row of the hierarchy that it is or hangs on. `order` is what
-    /// to sort by, as SQL, or nothing.
+    /// Reads the rows of a table: the key of the row of the hierarchy that each is or hangs on, and these columns, quoted. `order` is what to sort by,
+    /// as SQL, or nothing.
     pub fn scan(
         &self,
         connection: &dyn Connection,
         (layout, table): (&Layout, &TableLayout),
         (columns, order): (&[String], &str),
         job: &Job,
-        each: &mut dyn FnMut(Named, &dyn Row) -> Result<()>,
+        each: &mut dyn FnMut(Named, &Cells<'_>) -> Result<()>,
     ) -> Result<()> {
         let Some(condition) = NamedRows::of_table(layout, table)? else { return Ok(()) };
         let (owner, key) = match (table.schema.place, table.schema.owner()) {
@@ -292,13 +298,19 @@ impl NamedRows {
             (_, Some(owner)) => (owner, table.parent(owner)?),
             (_, None) => return Ok(()),
         };
-        let mut select = vec![format!("t.{key}")];
-        select.extend(columns.iter().map(|column| format!("t.{column}")));
+        // Mostly the key is one of the columns, and there is nothing cheap about reading it twice.
+        let place = columns.iter().position(|column| *column == key);
+        let key = place.is_none().then_some(&key);
+        let select: Vec<String> = key.into_iter().chain(columns).map(|column| format!("t.{column}")).collect();
         let sql = format!("SELECT {} FROM {} AS t WHERE {condition}{order}", select.join(", "), quote(&table.name));
         // Rows of one owner mostly follow each other.
         let mut last: Option<(Vec<u8>, Named)> = None;
         connection.query(&sql, &[Value::Integer(self.experiment)], &mut |row| {
             job.pulse()?;
+            let row = match place {
+                Some(place) => Cells::repeating(row, columns.len(), place)?,
+                None => Cells::of(row, 1 + columns.len())?,
+            };
             let value = row.value(0)?;
             let named = match (&last, key_text(value)) {
                 (Some((known, named)), Some(key)) if known == key => *named,
@@ -308,7 +320,7 @@ impl NamedRows {
                     named
                 }
             };
-            each(named, row)?;
+            each(named, &row)?;
             Ok(Next::Row)
         })
     }

@@ -6,7 +6,7 @@ use smallvec::SmallVec;
 
 use super::named_ends::{Destination, Ends, Pair};
 use super::named_map::{Changes, RowMap};
-use crate::database::{Cells, Row, TableLayout};
+use crate::database::{Row, TableLayout};
 use crate::digest::{Hash, NamedDigest, NamedDigester, NamedTable, Sum, encode_bytes, encode_value};
 use crate::error::Result;
 use crate::hierarchy::{Named, NamedRows, of_experiments};
@@ -123,9 +123,8 @@ pub fn source_cells(ends: &Ends<'_>, changes: &Changes<'_>, to: &Destination, jo
         let map = RowMap::new(changes, table, |known| to.given(table, known));
         let mut teller = Teller::new(ends, table, &pair, rows);
         rows.scan(ends.source, (ends.from, table), (&columns, ""), job, &mut |named, row| {
-            let row = Cells::of(row, 1 + columns.len())?;
-            let digest = digester.row(&plan, (named, &row, 1), &[])?;
-            written_cells((&pair, &map), (named, &row), &mut |values| {
+            let digest = digester.row(&plan, (named, row, 1), &[])?;
+            written_cells((&pair, &map), (named, row), &mut |values| {
                 let told = teller.add((&pair, named.at), &digest, values);
                 if let Some(sum) = sums.get_mut(named.entity).get_mut(named.at) {
                     sum.add(&told);
@@ -159,8 +158,7 @@ pub fn target_cells(ends: &Ends<'_>, rows: &NamedRows, job: &Job) -> Result<Foun
         let mut teller = Teller::new(ends, table, &pair, rows);
         let columns = plan.columns();
         rows.scan(ends.target, (ends.to, pair.there), (&columns, ""), job, &mut |named, row| {
-            let row = Cells::of(row, 1 + columns.len())?;
-            let digest = if digests { digester.row(&plan, (named, &row, 1), &[])? } else { Hash::default() };
+            let digest = if digests { digester.row(&plan, (named, row, 1), &[])? } else { Hash::default() };
             let mut cells: SmallVec<[ValueRef<'_>; COLUMNS]> = SmallVec::new();
             for at in &positions {
                 cells.push(row.value(1 + at)?);

@@ -7,7 +7,7 @@ use super::named_ends::{Destination, Ends};
 use super::named_ids::{KeyMaker, NewKeys};
 use super::named_map::{Changes, RowMap};
 use super::named_target::Taken;
-use crate::database::TableLayout;
+use crate::database::{Row, TableLayout};
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::hierarchy::{Named, NamedRows, OnConflict, of_experiments};
 use crate::progress::Job;

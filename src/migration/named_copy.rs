@@ -6,7 +6,7 @@ use super::named_cells::{Found, TableCells, Teller, target_cells, written_cells}
 use super::named_ends::{Destination, Ends, Pair};
 use super::named_map::{Changes, Locations, RowMap};
 use super::preflight::Preflight;
-use crate::database::{Cells, Chunk, ColumnLayout, Loss, Row, TableLayout};
+use crate::database::{Chunk, ColumnLayout, Loss, Row, TableLayout};
 use crate::digest::{Conversion, Hash, NamedDigest, NamedDigester, NamedTable};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{Named, NamedRows, of_experiments};
@@ -124,8 +124,7 @@ pub fn copy(ends: &Ends<'_>, changes: &Changes<'_>, to: &Destination, batch_size
         let (there, telling) = (to.there.get(table.schema.name), telling_position(table));
         rows.scan(ends.source, (ends.from, table), (&columns, ""), job, &mut |named, row| {
             read += 1;
-            let row = Cells::of(row, 1 + columns.len())?;
-            let digest = if digests { digester.row(&plan, (named, &row, 1), &[])? } else { Hash::default() };
+            let digest = if digests { digester.row(&plan, (named, row, 1), &[])? } else { Hash::default() };
             let is_there = match (there, telling) {
                 (Some(there), Some(at)) => {
                     matches!(row.value(1 + at)?, ValueRef::Text(text) if there.contains(text))
@@ -144,12 +143,12 @@ pub fn copy(ends: &Ends<'_>, changes: &Changes<'_>, to: &Destination, batch_size
                 return job.advance();
             }
             if let Some(expected) = &mut expected {
-                let moved = map.locations((named, &row, 1), locations.as_mut())?;
+                let moved = map.locations((named, row, 1), locations.as_mut())?;
                 if digests {
-                    expected.row(&plan, (named, &row, 1), &moved)?;
+                    expected.row(&plan, (named, row, 1), &moved)?;
                 }
             }
-            written_cells((&pair, &map), (named, &row), &mut |values| {
+            written_cells((&pair, &map), (named, row), &mut |values| {
                 teller.add((&pair, named.at), &digest, values);
                 chunk.push(values)
             })?;
@@ -200,7 +199,7 @@ pub fn read_back(
     (written, before): (&[Written], Option<&Found>),
     job: &Job,
 ) -> Result<NamedDigest> {
-    let rows = NamedRows::read(ends.target, ends.to, id, job)?;
+    let rows = NamedRows::uncounted(ends.target, ends.to, id, job)?;
     let found = target_cells(ends, &rows, job)?;
     for wanted in written {
         let mut cells = wanted.cells;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::named_ends::Ends;
 use super::preflight::Preflight;
-use crate::database::{Connection, Loss, TableLayout};
+use crate::database::{Connection, Loss, Row, TableLayout};
 use crate::error::Result;
 use crate::hierarchy::{Named, NamedRows, of_experiments};
 use crate::progress::Job;

@@ -97,7 +97,7 @@ pub fn decided(
     match there.into {
         Some(into) => {
             job.begin("reading what is appended to")?;
-            let rows = NamedRows::read(ends.target, ends.to, into, job)?;
+            let rows = NamedRows::uncounted(ends.target, ends.to, into, job)?;
             let cells = target_cells(ends, &rows, job)?;
             to.there = there_already(ends, &rows, job)?;
             appended = Some(Appended { rows, cells });

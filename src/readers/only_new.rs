@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use super::placing::{Placed, owned};
-use crate::database::{CHANGED, Chunk, Connection, Layout, Next, THERE, TableLayout};
+use crate::database::{CHANGED, Chunk, Connection, Layout, Next, Row, THERE, TableLayout};
 use crate::digest::NamedTable;
 use crate::error::Result;
 use crate::hierarchy::{NamedRows, of_experiments};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::only_new::replace;
 use super::placing::Placed;
-use crate::database::{Chunk, ColumnLayout, Connection, Layout, Loss, Losses, Next, TableLayout};
+use crate::database::{Chunk, ColumnLayout, Connection, Layout, Loss, Losses, Next, Row, TableLayout};
 use crate::digest::{Conversion, NamedDigester, NamedTable, Sum, encode_value, hex};
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::hierarchy::{NamedRows, of_experiments};

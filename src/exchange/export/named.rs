@@ -8,7 +8,7 @@ use super::options::ExportOptions;
 use super::output::Output;
 use super::result::ExportResult;
 use super::sink::Sink;
-use crate::database::{Cells, Database, Reading, Row, TableLayout, Version, Watches};
+use crate::database::{Database, Reading, Row, TableLayout, Version, Watches};
 use crate::digest::{Hash, NamedDigester, NamedTable};
 use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::names::{COLUMNS, FORMAT, METADATA, ROWS, TABLES, VERSION};
@@ -79,9 +79,8 @@ pub fn export_named(
                 table.columns.iter().map(|column| Slot::of(column.schema.map(|known| known.kind))).collect();
             let digests = !matches!(table.schema.place, Place::Derived(_));
             rows.scan(reader, (&layout, table), (&plan.columns(), ""), &job, &mut |named, row| {
-                let row = Cells::of(row, 1 + slots.len())?;
                 if digests {
-                    digester.row(&plan, (named, &row, 1), &[])?;
+                    digester.row(&plan, (named, row, 1), &[])?;
                 }
                 output.item();
                 for (at, slot) in slots.iter().enumerate() {
