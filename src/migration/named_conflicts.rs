@@ -130,7 +130,9 @@ fn natural(
         })?;
         for (named, there) in found {
             let theirs = appended.rows.ids(entity).get(there.at).unwrap_or_default();
-            if rows.ids(entity).get(named.at) != Some(theirs) {
+            if rows.ids(entity).get(named.at) == Some(theirs) {
+                keys.keep(named);
+            } else {
                 keys.change(named, theirs.to_vec());
             }
             if !alike.contains(&(named, there)) {

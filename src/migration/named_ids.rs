@@ -80,6 +80,11 @@ impl NewKeys {
         self.changed.get_mut(named.entity).insert(named.at, key);
     }
 
+    /// A row has its own key in the target after all.
+    pub fn keep(&mut self, named: Named) {
+        self.changed.get_mut(named.entity).remove(&named.at);
+    }
+
     /// The target has the row.
     pub fn leave(&mut self, named: Named) {
         self.there.get_mut(named.entity).insert(named.at);

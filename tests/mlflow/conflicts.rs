@@ -240,6 +240,21 @@ fn appending_with_new_ids_shares_the_datasets_that_are_equal() {
     });
 }
 
+/// The target has the experiment itself, with the same keys: runs get new ones, datasets are shared under theirs.
+#[test]
+fn what_is_there_with_the_same_keys_is_appended_once_more_with_new_ones() {
+    let folder = Folder::new();
+    let (source, target) = (store(&folder, "3.17.2"), folder.copy_of(&store(&folder, "3.17.2"), "other.db"));
+    let count = |table: &str| integer(&target, &format!("SELECT count(*) FROM {table} WHERE experiment_id = 1"));
+    let before = (count("runs"), count("datasets"));
+    let done = migrate(&source, 1, &target, options(OnConflict::New, OnName::Append)).unwrap();
+    assert_eq!(done.new_experiment_id, 1);
+    assert_eq!((count("runs"), count("datasets")), (2 * before.0, before.1));
+    let keys = done.to_json()["id_map"]["keys"].clone();
+    assert_eq!((keys["runs"].as_array().unwrap().len(), keys["datasets"].is_null()), (9, true), "{keys}");
+    is_sound(&target);
+}
+
 #[test]
 fn names_workspaces_and_places_of_artifacts_are_what_is_asked_for() {
     let folder = Folder::new();

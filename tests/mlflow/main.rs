@@ -5,6 +5,7 @@ mod conflicts;
 mod crash;
 mod digest;
 mod documents;
+mod hostile;
 mod migrate;
 mod mlruns;
 mod other_trackers;
