@@ -1193,6 +1193,31 @@ typedef struct expmig_import_options {
      * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
      */
     const struct expmig_cancel *cancel;
+    /**
+     * Of MLflow's stores: what becomes of a run, model, trace, ... whose id the database has already. EXPMIG_CONFLICT_ERROR (the default) and so on.
+     */
+    int32_t on_conflict;
+    /**
+     * Of MLflow's stores: what becomes of a name that an experiment of the database has already. EXPMIG_NAME_SUFFIX (the default) and so on.
+     */
+    int32_t on_name;
+    /**
+     * Of MLflow's stores: the workspace of the experiment, which the database has to have, UTF-8; NULL for that of the document.
+     */
+    const char *workspace;
+    /**
+     * Of MLflow's stores: locations of artifacts that begin with `artifacts_from` begin with `artifacts_to` in the database, UTF-8; both NULL for as
+     * they are. The files are not moved. The result lists what was changed.
+     */
+    const char *artifacts_from;
+    /**
+     * See `artifacts_from`.
+     */
+    const char *artifacts_to;
+    /**
+     * Of MLflow's stores: points to the id of an experiment of the database, whose the rows become; NULL (the default) makes a new experiment.
+     */
+    const int64_t *target_experiment_id;
 } expmig_import_options;
 
 /**

@@ -590,6 +590,12 @@ function declare(koffi, library) {
         progress_fn: 'expmig_progress_fn',
         progress_user_data: 'void *',
         cancel: 'const expmig_cancel *',
+        on_conflict: 'int32_t',
+        on_name: 'int32_t',
+        workspace: 'const char *',
+        artifacts_from: 'const char *',
+        artifacts_to: 'const char *',
+        target_experiment_id: 'const int64_t *',
     });
     koffi.pointer('expmig_read_fn', koffi.proto('int32_t', ['void *', 'size_t', 'void *', 'void *']));
     koffi.struct('expmig_bring_in_options', {

@@ -888,7 +888,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__import)
-            opts="-q -y -h --create --preserve-ids --on-duplicate --add-columns --allow-lossy --no-validation --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
+            opts="-q -y -h --create --preserve-ids --on-duplicate --add-columns --allow-lossy --no-validation --on-conflict --on-name --workspace --artifacts-from --artifacts-to --into --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -896,6 +896,30 @@ _expmig() {
             case "${prev}" in
                 --on-duplicate)
                     COMPREPLY=($(compgen -W "copy skip error" -- "${cur}"))
+                    return 0
+                    ;;
+                --on-conflict)
+                    COMPREPLY=($(compgen -W "error skip new" -- "${cur}"))
+                    return 0
+                    ;;
+                --on-name)
+                    COMPREPLY=($(compgen -W "suffix error append" -- "${cur}"))
+                    return 0
+                    ;;
+                --workspace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --artifacts-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --artifacts-to)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --into)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --busy-timeout)

@@ -337,6 +337,16 @@ complete -c expmig -n "__fish_expmig_using_subcommand export" -s h -l help -d 'P
 complete -c expmig -n "__fish_expmig_using_subcommand import" -l on-duplicate -d 'What to do if the database already has an experiment with the same content' -r -f -a "copy\t'Copy it again, with a warning'
 skip\t'Write nothing, and print the id of that experiment'
 error\t'Fail'"
+complete -c expmig -n "__fish_expmig_using_subcommand import" -l on-conflict -d 'MLflow: what to do with a run, model, trace, ... whose id the target has already' -r -f -a "error\t'Fail'
+skip\t'Leave what has the same content in the experiment that is appended to'
+new\t'Give the copy a new id'"
+complete -c expmig -n "__fish_expmig_using_subcommand import" -l on-name -d 'MLflow: what to do if the target has an experiment of the name already' -r -f -a "suffix\t'Put " (2)" and so on behind that of the new one'
+error\t'Fail'
+append\t'Add to that experiment'"
+complete -c expmig -n "__fish_expmig_using_subcommand import" -l workspace -d 'MLflow: the workspace of the copies [default: that of the source]' -r
+complete -c expmig -n "__fish_expmig_using_subcommand import" -l artifacts-from -d 'MLflow: locations of artifacts that begin so ...' -r
+complete -c expmig -n "__fish_expmig_using_subcommand import" -l artifacts-to -d '... begin so in the copies; the files are not moved' -r
+complete -c expmig -n "__fish_expmig_using_subcommand import" -l into -d 'MLflow: make the rows those of this experiment of the store' -r
 complete -c expmig -n "__fish_expmig_using_subcommand import" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand import" -l password-file -d 'The first line of this file is the password for servers' -r -F
 complete -c expmig -n "__fish_expmig_using_subcommand import" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r

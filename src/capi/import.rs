@@ -10,14 +10,15 @@ use super::cancel::expmig_cancel;
 use super::error::expmig_error;
 use super::guard::guard;
 use super::manager::expmig_manager;
-use super::migration::{EXPMIG_DUPLICATE_COPY, on_duplicate};
+use super::migration::{
+    EXPMIG_CONFLICT_ERROR, EXPMIG_DUPLICATE_COPY, EXPMIG_NAME_SUFFIX, on_duplicate, text_key_options,
+};
 use super::options::{SizedOptions, init, known_flags, read};
 use super::progress::{UserData, expmig_progress_fn, flow, sink, token};
 use super::status::expmig_status;
 use super::text::give;
 use crate::error::{Domain, Error, Result, Status};
 use crate::exchange::{ImportOptions, ImportResult};
-use crate::hierarchy::TextKeyOptions;
 
 /// Give every row the id that it has in the document. Fails with EXPMIG_ALREADY_EXISTS if one of these ids is taken.
 pub const EXPMIG_IMPORT_PRESERVE_IDS: u32 = 0x1;
@@ -65,11 +66,24 @@ pub struct expmig_import_options {
     pub progress_user_data: *mut c_void,
     /// Stops the call when triggered; NULL for none. Needs to live until the call has begun.
     pub cancel: *const expmig_cancel,
+    /// Of MLflow's stores: what becomes of a run, model, trace, ... whose id the database has already. EXPMIG_CONFLICT_ERROR (the default) and so on.
+    pub on_conflict: i32,
+    /// Of MLflow's stores: what becomes of a name that an experiment of the database has already. EXPMIG_NAME_SUFFIX (the default) and so on.
+    pub on_name: i32,
+    /// Of MLflow's stores: the workspace of the experiment, which the database has to have, UTF-8; NULL for that of the document.
+    pub workspace: *const c_char,
+    /// Of MLflow's stores: locations of artifacts that begin with `artifacts_from` begin with `artifacts_to` in the database, UTF-8; both NULL for as
+    /// they are. The files are not moved. The result lists what was changed.
+    pub artifacts_from: *const c_char,
+    /// See `artifacts_from`.
+    pub artifacts_to: *const c_char,
+    /// Of MLflow's stores: points to the id of an experiment of the database, whose the rows become; NULL (the default) makes a new experiment.
+    pub target_experiment_id: *const i64,
 }
 
 // SAFETY: repr(C), size first, integers, pointers and an optional function pointer.
 unsafe impl SizedOptions for expmig_import_options {
-    const FIRST_SIZE: usize = size_of::<expmig_import_options>();
+    const FIRST_SIZE: usize = std::mem::offset_of!(expmig_import_options, on_conflict);
 
     fn defaults() -> expmig_import_options {
         expmig_import_options {
@@ -81,6 +95,12 @@ unsafe impl SizedOptions for expmig_import_options {
             progress_fn: None,
             progress_user_data: std::ptr::null_mut(),
             cancel: std::ptr::null(),
+            on_conflict: EXPMIG_CONFLICT_ERROR,
+            on_name: EXPMIG_NAME_SUFFIX,
+            workspace: std::ptr::null(),
+            artifacts_from: std::ptr::null(),
+            artifacts_to: std::ptr::null(),
+            target_experiment_id: std::ptr::null(),
         }
     }
 }
@@ -104,6 +124,8 @@ pub(super) unsafe fn import_options(options: *const expmig_import_options) -> Re
     let Ok(max_value_bytes) = usize::try_from(options.max_value_bytes) else {
         return Err(Error::argument(domain, "max_value_bytes", "max_value_bytes must be at least 1"));
     };
+    let ways = (options.on_conflict, options.on_name);
+    let texts = (options.workspace, options.artifacts_from, options.artifacts_to);
     Ok(ImportOptions {
         preserve_ids: options.flags & EXPMIG_IMPORT_PRESERVE_IDS != 0,
         validate_before_import: options.flags & EXPMIG_IMPORT_SKIP_VALIDATION == 0,
@@ -111,8 +133,8 @@ pub(super) unsafe fn import_options(options: *const expmig_import_options) -> Re
         add_columns: options.flags & EXPMIG_IMPORT_ADD_COLUMNS != 0,
         allow_lossy: options.flags & EXPMIG_IMPORT_ALLOW_LOSSY != 0,
         allow_unlinked: options.flags & EXPMIG_IMPORT_ALLOW_UNLINKED != 0,
-        text_keys: TextKeyOptions::default(),
-        target_experiment: None,
+        text_keys: unsafe { text_key_options(ways, texts, domain) }?,
+        target_experiment: unsafe { options.target_experiment_id.as_ref() }.copied(),
         max_value_bytes,
         progress: sink(options.progress_fn, options.progress_user_data),
         cancel: unsafe { token(options.cancel) },

@@ -170,6 +170,38 @@ pub fn on_name(code: i32, domain: Domain) -> Result<OnName> {
     }
 }
 
+/// What a caller asks of stores whose trackers choose the keys: `on_conflict` and `on_name`; `workspace`, `artifacts_from`, `artifacts_to`.
+///
+/// # Safety
+/// The texts are NULL or end with a NUL.
+pub(super) unsafe fn text_key_options(
+    (conflict, name): (i32, i32),
+    (workspace, from, to): (*const c_char, *const c_char, *const c_char),
+    domain: Domain,
+) -> Result<TextKeyOptions> {
+    let text = |pointer: *const c_char, name: &'static str| -> Result<Option<String>> {
+        // SAFETY: as the caller promises.
+        Ok(unsafe { optional_text(pointer, name, domain) }?.map(str::to_owned))
+    };
+    let artifacts = match (text(from, "artifacts_from")?, text(to, "artifacts_to")?) {
+        (Some(from), Some(to)) => Some((from, to)),
+        (None, None) => None,
+        _ => {
+            return Err(Error::argument(
+                domain,
+                "artifacts_to",
+                "artifacts_from and artifacts_to are given together, or neither",
+            ));
+        }
+    };
+    Ok(TextKeyOptions {
+        on_conflict: on_conflict(conflict, domain)?,
+        on_name: on_name(name, domain)?,
+        workspace: text(workspace, "workspace")?,
+        artifacts,
+    })
+}
+
 /// # Safety
 /// `options` is NULL or initialised; its pointers are live.
 pub(super) unsafe fn migrate_options(options: *const expmig_migrate_options) -> Result<MigrateOptions> {
@@ -189,25 +221,9 @@ pub(super) unsafe fn migrate_options(options: *const expmig_migrate_options) -> 
     let Ok(batch_size) = usize::try_from(options.batch_size) else {
         return Err(Error::argument(domain, "batch_size", "batch_size must be at least 1"));
     };
-    let on_conflict = on_conflict(options.on_conflict, domain)?;
-    let on_name = on_name(options.on_name, domain)?;
-    let text = |pointer: *const c_char, name: &'static str| -> Result<Option<String>> {
-        // SAFETY: as the caller promises.
-        Ok(unsafe { optional_text(pointer, name, domain) }?.map(str::to_owned))
-    };
-    let artifacts = match (text(options.artifacts_from, "artifacts_from")?, text(options.artifacts_to, "artifacts_to")?)
-    {
-        (Some(from), Some(to)) => Some((from, to)),
-        (None, None) => None,
-        _ => {
-            return Err(Error::argument(
-                domain,
-                "artifacts_to",
-                "artifacts_from and artifacts_to are given together, or neither",
-            ));
-        }
-    };
-    let workspace = text(options.workspace, "workspace")?;
+    let ways = (options.on_conflict, options.on_name);
+    let texts = (options.workspace, options.artifacts_from, options.artifacts_to);
+    let text_keys = unsafe { text_key_options(ways, texts, domain) }?;
     Ok(MigrateOptions {
         strategy,
         target_experiment: unsafe { options.target_experiment_id.as_ref() }.copied(),
@@ -221,7 +237,7 @@ pub(super) unsafe fn migrate_options(options: *const expmig_migrate_options) -> 
         title_prefix: unsafe { optional_text(options.title_prefix, "title_prefix", domain) }?.map(str::to_owned),
         transformation_rules: unsafe { optional_text(options.transformation_rules, "transformation_rules", domain) }?
             .map(str::to_owned),
-        text_keys: TextKeyOptions { on_conflict, on_name, workspace, artifacts },
+        text_keys,
         progress: sink(options.progress_fn, options.progress_user_data),
         cancel: unsafe { token(options.cancel) },
     })

@@ -117,6 +117,7 @@ impl<D: Borrow<Database>> Manager<D> {
             tables: copied.tables.iter().map(|table| (table.table, table.copied)).collect(),
             unlinked_metrics: 0,
             id_map: None,
+            locations: copied.locations.as_ref().map(|locations| locations.to_json()),
             keys: copied.id_map.keys,
             source_database: staged.source_database,
             document_digest: staged.document_digest,

@@ -1,6 +1,6 @@
 /*
- * What every C test uses. A test program runs in a folder of its own that holds two databases: digits.db (tests/data) and
- * small.db (the same three experiments, 82 rows each). It prints nothing and exits with 0, or says which line failed.
+ * What every C test uses. A test program runs in a folder of its own that holds databases: digits.db (tests/data),
+ * small.db (the same three experiments, 82 rows each), and twice the same store of MLflow's, mlflow.db and other.db. It prints nothing and exits with 0, or says which line failed.
  */
 #ifndef CHECK_H
 #define CHECK_H

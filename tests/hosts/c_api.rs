@@ -30,7 +30,7 @@ macro_rules! programs {
 programs! {
     library error cancel options database manager experiment snapshot migrate callbacks reentrancy threads free_order shared_process
     fork forks descriptors
-    query validate checks transform export import report objects arrow bring_in jobs
+    query validate checks transform export import report objects arrow bring_in jobs mlflow
     // Needs a function that release builds do not have.
     #[cfg(debug_assertions)] panic
 }

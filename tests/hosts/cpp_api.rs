@@ -30,7 +30,7 @@ macro_rules! programs {
     };
 }
 
-programs! { handles errors callbacks documents results }
+programs! { handles errors callbacks documents mlflow results }
 
 #[test]
 fn the_example_copies_and_shows_equal_digests() {

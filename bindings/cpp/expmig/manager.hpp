@@ -539,9 +539,9 @@ private:
 
     template <class Run>
     static import_result imported(const import_options &options, detail::call &call, Run run) {
-        const auto settings = detail::to_c(options, call);
+        const detail::import_arguments settings(options, call);
         const auto done = detail::made_by<expmig_import, expmig_import_free>(
-            call, [&](auto made, auto error) { return run(&settings, made, error); });
+            call, [&](auto made, auto error) { return run(settings.get(), made, error); });
         return detail::read_import(done.get());
     }
 

@@ -209,6 +209,17 @@ struct import_options {
     std::optional<std::int64_t> max_value_bytes{};
     progress_callback on_progress{};
     const cancel_token *cancel = nullptr;
+    /** Of MLflow's stores (docs/mlflow.md): ids that the store has already. */
+    conflicts on_conflict = conflicts::error;
+    /** Of MLflow's stores: a name that an experiment of the store has already. */
+    taken_names on_name = taken_names::suffix;
+    /** Of MLflow's stores: the workspace of the experiment. */
+    std::optional<std::string> workspace{};
+    /** Of MLflow's stores: locations of artifacts that begin with the first begin with the second. */
+    std::optional<std::string> artifacts_from{};
+    std::optional<std::string> artifacts_to{};
+    /** Of MLflow's stores: the experiment whose the rows become. */
+    std::optional<std::int64_t> target_experiment_id{};
 };
 
 struct bring_in_options {
@@ -365,18 +376,32 @@ inline expmig_undo_options to_c(const undo_options &from, call &call) {
     return to;
 }
 
-inline expmig_import_options to_c(const import_options &from, call &call) {
-    auto to = defaults<expmig_import_options, expmig_import_options_init>();
-    to.flags = flag(from.preserve_ids, EXPMIG_IMPORT_PRESERVE_IDS) | flag(!from.validate, EXPMIG_IMPORT_SKIP_VALIDATION) |
-               flag(from.add_columns, EXPMIG_IMPORT_ADD_COLUMNS) | flag(from.allow_unlinked, EXPMIG_IMPORT_ALLOW_UNLINKED) |
-               flag(from.allow_lossy, EXPMIG_IMPORT_ALLOW_LOSSY);
-    to.on_duplicate = static_cast<std::int32_t>(from.on_duplicate);
-    assign(to.max_value_bytes, from.max_value_bytes);
-    call.watch(to, from);
-    return to;
-}
-
 /** Options together with their text, which must live as long as they do. */
+class import_arguments {
+public:
+    import_arguments(const import_options &from, call &call)
+        : workspace_(from.workspace), artifacts_from_(from.artifacts_from), artifacts_to_(from.artifacts_to) {
+        options_.flags = flag(from.preserve_ids, EXPMIG_IMPORT_PRESERVE_IDS) | flag(!from.validate, EXPMIG_IMPORT_SKIP_VALIDATION) |
+                         flag(from.add_columns, EXPMIG_IMPORT_ADD_COLUMNS) | flag(from.allow_unlinked, EXPMIG_IMPORT_ALLOW_UNLINKED) |
+                         flag(from.allow_lossy, EXPMIG_IMPORT_ALLOW_LOSSY);
+        options_.on_duplicate = static_cast<std::int32_t>(from.on_duplicate);
+        assign(options_.max_value_bytes, from.max_value_bytes);
+        options_.on_conflict = static_cast<std::int32_t>(from.on_conflict);
+        options_.on_name = static_cast<std::int32_t>(from.on_name);
+        options_.workspace = workspace_.get();
+        options_.artifacts_from = artifacts_from_.get();
+        options_.artifacts_to = artifacts_to_.get();
+        options_.target_experiment_id = from.target_experiment_id ? &*from.target_experiment_id : nullptr;
+        call.watch(options_, from);
+    }
+
+    const expmig_import_options *get() const noexcept { return &options_; }
+
+private:
+    optional_c_text workspace_, artifacts_from_, artifacts_to_;
+    expmig_import_options options_ = defaults<expmig_import_options, expmig_import_options_init>();
+};
+
 class snapshot_arguments {
 public:
     snapshot_arguments(const snapshot_options &from, call &call) : metadata_(from.metadata_json) {

@@ -331,7 +331,8 @@ class Manager:
 
     def _import(
         self, function: Any, document: tuple[Any, ...], job: Job, *, on_duplicate: str, max_value_bytes: int | None, preserve_ids: bool,
-        validate_before_import: bool, add_columns: bool, allow_lossy: bool, allow_unlinked: bool,
+        validate_before_import: bool, add_columns: bool, allow_lossy: bool, allow_unlinked: bool, target_experiment_id: int | None, on_conflict: str,
+        on_name: str, workspace: str | None, artifacts_from: str | None, artifacts_to: str | None,
     ) -> dict[str, Any]:
         experiment_id, result = c_int64(), c_void_p()
         with self.handle as manager, Call(job) as call:
@@ -339,6 +340,7 @@ class Manager:
                 c.expmig_import_options,
                 on_duplicate=chosen(DUPLICATES, on_duplicate, "on_duplicate"),
                 max_value_bytes=None if max_value_bytes is None else integer(max_value_bytes, "max_value_bytes"),
+                **text_key_options(target_experiment_id, on_conflict, on_name, workspace, artifacts_from, artifacts_to),
                 flags=flags(
                     (preserve_ids, c.EXPMIG_IMPORT_PRESERVE_IDS), (not validate_before_import, c.EXPMIG_IMPORT_SKIP_VALIDATION),
                     (add_columns, c.EXPMIG_IMPORT_ADD_COLUMNS), (allow_unlinked, c.EXPMIG_IMPORT_ALLOW_UNLINKED),
@@ -430,25 +432,33 @@ class Manager:
             call.run(function, manager, encoded, callback, user_data, self._registered.destroy)
 
 
+def text_key_options(
+    target_experiment_id: int | None, on_conflict: str, on_name: str, workspace: str | None, artifacts_from: str | None, artifacts_to: str | None,
+) -> dict[str, Any]:
+    """What migrations and imports ask alike of where the rows go."""
+    return {
+        "target_experiment_id": None if target_experiment_id is None else pointer(c_int64(integer(target_experiment_id, "target_experiment_id"))),
+        "on_conflict": chosen(CONFLICTS, on_conflict, "on_conflict"),
+        "on_name": chosen(NAMES, on_name, "on_name"),
+        "workspace": optional_text(workspace, "workspace"),
+        "artifacts_from": optional_text(artifacts_from, "artifacts_from"),
+        "artifacts_to": optional_text(artifacts_to, "artifacts_to"),
+    }
+
+
 def migrate_options(
     call: Call, *, target_experiment_id: int | None, strategy: str, on_duplicate: str, batch_size: int, title_prefix: str | None,
     transformation_rules: str | None, allow_lossy: bool, add_columns: bool, create_snapshot: bool, on_conflict: str, on_name: str,
     workspace: str | None, artifacts_from: str | None, artifacts_to: str | None, staged: bool = False, stage_rows: int | None = None,
 ) -> Any:
-    into = None if target_experiment_id is None else pointer(c_int64(integer(target_experiment_id, "target_experiment_id")))
     return call.options(
         c.expmig_migrate_options,
         strategy=chosen(STRATEGIES, strategy, "strategy"),
         on_duplicate=chosen(DUPLICATES, on_duplicate, "on_duplicate"),
-        target_experiment_id=into,
         batch_size=integer(batch_size, "batch_size"),
         title_prefix=optional_text(title_prefix, "title_prefix"),
         transformation_rules=optional_text(transformation_rules, "transformation_rules"),
-        on_conflict=chosen(CONFLICTS, on_conflict, "on_conflict"),
-        on_name=chosen(NAMES, on_name, "on_name"),
-        workspace=optional_text(workspace, "workspace"),
-        artifacts_from=optional_text(artifacts_from, "artifacts_from"),
-        artifacts_to=optional_text(artifacts_to, "artifacts_to"),
+        **text_key_options(target_experiment_id, on_conflict, on_name, workspace, artifacts_from, artifacts_to),
         flags=flags(
             (allow_lossy, c.EXPMIG_MIGRATE_ALLOW_LOSSY), (add_columns, c.EXPMIG_MIGRATE_ADD_COLUMNS),
             (create_snapshot, c.EXPMIG_MIGRATE_SNAPSHOT), (staged, c.EXPMIG_MIGRATE_STAGED),

@@ -398,6 +398,11 @@ class DataMigrationManager:
         allow_lossy: bool = False,
         allow_unlinked: bool = False,
         max_value_bytes: Optional[int] = None,
+        target_experiment_id: Optional[int] = None,
+        on_conflict: str = "error",
+        on_name: str = "suffix",
+        workspace: Optional[str] = None,
+        artifacts: Optional[Tuple[str, str]] = None,
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
         progress: bool = False,
@@ -411,10 +416,15 @@ class DataMigrationManager:
         accept documents of the older command-line tool; their metrics are linked to nothing. ``max_value_bytes``: the maximum number of
         bytes of a single value. Raises ImportExportError, ValidationError; then nothing was changed. ``import_document`` returns more
         details.
+
+        Of MLflow's stores: ``on_conflict``, ``on_name``, ``workspace`` and ``artifacts`` as in migrate_experiment; ``target_experiment_id``: the
+        experiment of the store whose the rows become.
         """
         return int(self.import_document(
             experiment_data, preserve_ids, validate_before_import, on_duplicate=on_duplicate, add_columns=add_columns,
-            allow_lossy=allow_lossy, allow_unlinked=allow_unlinked, max_value_bytes=max_value_bytes, progress_callback=progress_callback, cancel=cancel, progress=progress,
+            allow_lossy=allow_lossy, allow_unlinked=allow_unlinked, max_value_bytes=max_value_bytes, target_experiment_id=target_experiment_id,
+            on_conflict=on_conflict, on_name=on_name, workspace=workspace, artifacts=artifacts, progress_callback=progress_callback, cancel=cancel,
+            progress=progress,
         )["experiment_id"])
 
     def import_experiment_from_file(
@@ -428,6 +438,11 @@ class DataMigrationManager:
         allow_lossy: bool = False,
         allow_unlinked: bool = False,
         max_value_bytes: Optional[int] = None,
+        target_experiment_id: Optional[int] = None,
+        on_conflict: str = "error",
+        on_name: str = "suffix",
+        workspace: Optional[str] = None,
+        artifacts: Optional[Tuple[str, str]] = None,
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
         progress: bool = False,
@@ -436,7 +451,8 @@ class DataMigrationManager:
         done = self._engine.manager.import_file(
             os.path.abspath(os.fsdecode(path)), self._job(progress_callback, cancel, progress), preserve_ids=preserve_ids,
             validate_before_import=validate_before_import, on_duplicate=on_duplicate, add_columns=add_columns,
-            allow_lossy=allow_lossy, allow_unlinked=allow_unlinked, max_value_bytes=max_value_bytes,
+            allow_lossy=allow_lossy, allow_unlinked=allow_unlinked, max_value_bytes=max_value_bytes, target_experiment_id=target_experiment_id,
+            on_conflict=on_conflict, on_name=on_name, workspace=workspace, **prefixes(artifacts),
         )
         return int(done["experiment_id"])
 
@@ -451,6 +467,11 @@ class DataMigrationManager:
         allow_lossy: bool = False,
         allow_unlinked: bool = False,
         max_value_bytes: Optional[int] = None,
+        target_experiment_id: Optional[int] = None,
+        on_conflict: str = "error",
+        on_name: str = "suffix",
+        workspace: Optional[str] = None,
+        artifacts: Optional[Tuple[str, str]] = None,
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
         progress: bool = False,
@@ -460,7 +481,8 @@ class DataMigrationManager:
         return Imported(self._engine.manager.import_text(
             document_bytes(experiment_data), self._job(progress_callback, cancel, progress), preserve_ids=preserve_ids,
             validate_before_import=validate_before_import, on_duplicate=on_duplicate, add_columns=add_columns,
-            allow_lossy=allow_lossy, allow_unlinked=allow_unlinked, max_value_bytes=max_value_bytes,
+            allow_lossy=allow_lossy, allow_unlinked=allow_unlinked, max_value_bytes=max_value_bytes, target_experiment_id=target_experiment_id,
+            on_conflict=on_conflict, on_name=on_name, workspace=workspace, **prefixes(artifacts),
         ))
 
     def bring_in(
@@ -542,8 +564,7 @@ class DataMigrationManager:
             "on_conflict": on_conflict,
             "on_name": on_name,
             "workspace": workspace,
-            "artifacts_from": None if artifacts is None else artifacts[0],
-            "artifacts_to": None if artifacts is None else artifacts[1],
+            **prefixes(artifacts),
         }
 
     def _together(self, other: Any) -> Any:
@@ -618,3 +639,9 @@ def document_bytes(document: Any) -> bytes:
             f"experiment_data cannot be written as JSON: {problem}", status="INVALID_ARGUMENT", domain="IMPORT_EXPORT",
             hint='numbers that are not finite are the texts "NaN", "Infinity" and "-Infinity" in a document',
         ) from None
+
+
+def prefixes(artifacts: Optional[Tuple[str, str]]) -> Dict[str, Optional[str]]:
+    """The two beginnings of locations of artifacts, as options."""
+    before, after = (None, None) if artifacts is None else artifacts
+    return {"artifacts_from": before, "artifacts_to": after}

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use expmig::TextKeyOptions;
 
 use crate::choices::{Conflict, Duplicate, NameTaken, Place, RunConflict, SectionName, StrategyName};
 
@@ -175,6 +176,26 @@ pub struct Validate {
     pub limit: usize,
 }
 
+/// Where an experiment of a store whose tracker chooses the keys is written.
+#[derive(Args, Debug)]
+pub struct TextKeys {
+    /// MLflow: what to do with a run, model, trace, ... whose id the target has already
+    #[arg(long, value_name = "WHAT", default_value = "error")]
+    pub on_conflict: Conflict,
+    /// MLflow: what to do if the target has an experiment of the name already
+    #[arg(long, value_name = "WHAT", default_value = "suffix")]
+    pub on_name: NameTaken,
+    /// MLflow: the workspace of the copies [default: that of the source]
+    #[arg(long, value_name = "NAME")]
+    pub workspace: Option<String>,
+    /// MLflow: locations of artifacts that begin so ...
+    #[arg(long, value_name = "PREFIX", requires = "artifacts_to")]
+    pub artifacts_from: Option<String>,
+    /// ... begin so in the copies; the files are not moved
+    #[arg(long, value_name = "PREFIX", requires = "artifacts_from")]
+    pub artifacts_to: Option<String>,
+}
+
 #[derive(Args, Debug)]
 pub struct Migrate {
     /// The databases to copy from; more than one needs --to
@@ -200,21 +221,8 @@ pub struct Migrate {
     /// Text to put before the titles of the copies
     #[arg(long, value_name = "TEXT")]
     pub title_prefix: Option<String>,
-    /// MLflow: what to do with a run, model, trace, ... whose id the target has already
-    #[arg(long, value_name = "WHAT", default_value = "error")]
-    pub on_conflict: Conflict,
-    /// MLflow: what to do if the target has an experiment of the name already
-    #[arg(long, value_name = "WHAT", default_value = "suffix")]
-    pub on_name: NameTaken,
-    /// MLflow: the workspace of the copies [default: that of the source]
-    #[arg(long, value_name = "NAME")]
-    pub workspace: Option<String>,
-    /// MLflow: locations of artifacts that begin so ...
-    #[arg(long, value_name = "PREFIX", requires = "artifacts_to")]
-    pub artifacts_from: Option<String>,
-    /// ... begin so in the copies; the files are not moved
-    #[arg(long, value_name = "PREFIX", requires = "artifacts_from")]
-    pub artifacts_to: Option<String>,
+    #[command(flatten)]
+    pub mlflow: TextKeys,
     /// Add the extra columns that the target's tables do not have
     #[arg(long)]
     pub add_columns: bool,
@@ -424,6 +432,11 @@ pub struct Import {
     /// Do not check the values and times of the document
     #[arg(long)]
     pub no_validation: bool,
+    #[command(flatten)]
+    pub mlflow: TextKeys,
+    /// MLflow: make the rows those of this experiment of the store
+    #[arg(long, value_name = "ID")]
+    pub into: Option<i64>,
 }
 
 #[derive(Args, Debug)]
@@ -466,4 +479,15 @@ pub struct BringIn {
     /// Say what would be done, and write nothing
     #[arg(long)]
     pub dry_run: bool,
+}
+
+impl From<&TextKeys> for TextKeyOptions {
+    fn from(given: &TextKeys) -> TextKeyOptions {
+        TextKeyOptions {
+            on_conflict: given.on_conflict.into(),
+            on_name: given.on_name.into(),
+            workspace: given.workspace.clone(),
+            artifacts: given.artifacts_from.clone().zip(given.artifacts_to.clone()),
+        }
+    }
 }

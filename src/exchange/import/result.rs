@@ -29,6 +29,8 @@ pub struct ImportResult {
     pub id_map: Option<[Vec<(i64, u64)>; 4]>,
     /// Where the tracker chooses the keys: old and new keys by table, of the rows that got a new one.
     pub keys: Vec<(&'static str, Vec<(String, String)>)>,
+    /// Where artifacts are that begin otherwise than in the document, if that was asked for: as in a migration's result.
+    pub locations: Option<Json>,
     /// The file that the document says it was exported from.
     pub source_database: Option<String>,
     /// The digest in the document.
@@ -89,8 +91,13 @@ impl ImportResult {
             "warnings": self.warnings,
             "duration_ns": u64::try_from(self.duration.as_nanos()).unwrap_or(u64::MAX),
         });
-        if let Some(result) = result.as_object_mut().filter(|_| !keys.is_empty()) {
-            result.insert("keys".to_owned(), Json::Object(keys));
+        if let Some(result) = result.as_object_mut() {
+            if !keys.is_empty() {
+                result.insert("keys".to_owned(), Json::Object(keys));
+            }
+            if let Some(locations) = &self.locations {
+                result.insert("locations".to_owned(), locations.clone());
+            }
         }
         result
     }

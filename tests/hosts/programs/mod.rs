@@ -39,7 +39,8 @@ pub fn printed(command: &mut Command, way: &str) -> String {
     String::from_utf8(succeed(command, way).stdout).unwrap()
 }
 
-/// Puts two databases into a folder: digits.db, which is tests/data's, and small.db, which is a part of it.
+/// Puts databases into a folder: digits.db, which is tests/data's, and small.db, which is a part of it; mlflow.db and other.db, which are the same store
+/// of MLflow's.
 pub fn with_databases(folder: &Path) {
     static SMALL: OnceLock<Vec<u8>> = OnceLock::new();
     let digits = Path::new(ROOT).join("tests/data/digits.db");
@@ -53,6 +54,9 @@ pub fn with_databases(folder: &Path) {
         fs::read(database).unwrap()
     });
     fs::write(folder.join("small.db"), small).unwrap();
+    for name in ["mlflow.db", "other.db"] {
+        fs::copy(Path::new(ROOT).join("tests/data/mlflow/3.17.2.db"), folder.join(name)).unwrap();
+    }
 }
 
 /// How to link with the shared library: through links in `folder`, one with the name by which the loader looks for it.

@@ -58,6 +58,8 @@ pub fn import(session: &Session, arguments: &Import) -> Outcome<()> {
         on_duplicate: arguments.on_duplicate.into(),
         add_columns: arguments.add_columns,
         allow_lossy: arguments.allow_lossy,
+        text_keys: (&arguments.mlflow).into(),
+        target_experiment: arguments.into,
         progress: session.progress(),
         cancel: Some(session.cancel()),
         ..ImportOptions::default()

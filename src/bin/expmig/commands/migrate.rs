@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use expmig::{Database, Manager, MigrateOptions, MigrationResult, Status, TextKeyOptions};
+use expmig::{Database, Manager, MigrateOptions, MigrationResult, Status};
 use serde_json::{Value as Json, json};
 
 use super::look::{experiments, unlikely, warnings};
@@ -23,12 +23,7 @@ fn options(session: &Session, arguments: &Migrate, rules: Option<&String>) -> Mi
         stage_rows: arguments.stage_rows,
         title_prefix: arguments.title_prefix.clone(),
         transformation_rules: rules.cloned(),
-        text_keys: TextKeyOptions {
-            on_conflict: arguments.on_conflict.into(),
-            on_name: arguments.on_name.into(),
-            workspace: arguments.workspace.clone(),
-            artifacts: arguments.artifacts_from.clone().zip(arguments.artifacts_to.clone()),
-        },
+        text_keys: (&arguments.mlflow).into(),
         progress: session.progress(),
         cancel: Some(session.cancel()),
         ..MigrateOptions::default()
