@@ -54,7 +54,7 @@ class Stores(binding.Case):
         done = store.migrate_experiment(VISION, target=other, on_conflict="new", on_name="append", artifacts=("mlflow-artifacts:/", "s3://bucket/"))
         self.assertEqual(done.new_experiment_id, VISION)
         self.assertEqual({each["id"]: each["runs"] for each in other.list_experiments()}[VISION], 18)
-        plan = store.plan_migration(VISION, target=other, on_conflict="skip", on_name="append")
+        plan = store.plan(VISION, target=other, on_conflict="skip", on_name="append")
         self.assertEqual(plan["target_experiment_id"], VISION)
 
     def test_other_databases_have_no_such_things(self):
