@@ -8,6 +8,7 @@
 # make test-guests  the packages for Go and Node (bindings/go, bindings/node) and their programs; installs Go, Node and koffi where they are missing
 # make test-frames  results as columns in pandas, Polars, DuckDB and pyarrow (docs/arrow.md), and the notebook of examples/; installs what they need in an environment of its own
 # make test-mlflow  what MLflow's own package makes of its stores afterwards (docs/mlflow.md); installs it, which takes minutes
+# make test-chain   SQLite to PostgreSQL to MariaDB to SQLite, with every row looked at by other clients (tests/python/chain.py)
 # make generated    makes anew what is made of include/expmig.h and of the command and kept here, for a test compares it: declarations for koffi, man pages, docs/cli.md, completions
 # make large   the tests that take minutes and gigabytes of disk: a document of 2 GiB in less than 64 MiB of memory, a training beside jobs on
 #              2,000,000 metrics, every setting of a server at its most hostile, 200 forks beside writers, 200 interrupts of the command, a page of 10,000,000 values, 200 connections of each kind that a server ends and a score of its restarts, twenty migrations beside a tracker that writes
@@ -37,7 +38,7 @@ CARGOFLAGS ?=
 FEATURES = --features cli
 CFLAGS_EXAMPLE = -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror -Iinclude
 
-.PHONY: all demo dist-libraries test test-all test-browser pictures test-clusters test-guests test-frames test-wheel test-mlflow wheel generated large fuzz sanitize tools bench check clean dist check-dist check-api install install-built uninstall notices
+.PHONY: all demo dist-libraries test test-all test-browser pictures test-clusters test-guests test-frames test-wheel test-mlflow test-chain wheel generated large fuzz sanitize tools bench check clean dist check-dist check-api install install-built uninstall notices
 
 # What is installed has to be built first, and the tools that build it before that. Cargo uses all cores by itself.
 .NOTPARALLEL:
@@ -108,6 +109,7 @@ test-all: test-browser
 test-all: test-wheel
 test-all: test-frames
 test-all: test-mlflow
+test-all: test-chain
 
 # With MLflow's own package (some 850 MB): its client reads what was copied, goes on in it, and its upgrades change no digest.
 MLFLOW = mlflow==3.17.2
@@ -116,6 +118,14 @@ test-mlflow:
 	$(TARGET)/mlflow/bin/python -m pip install --quiet "$(MLFLOW)" pymysql psycopg2-binary
 	$(CARGO) build --locked $(FEATURES)
 	$(TARGET)/mlflow/bin/python tests/mlflow/with_mlflow.py $(TARGET)/debug/expmig
+
+# Over two servers and back into a file, with every row looked at by psycopg, PyMySQL and sqlite3.
+test-chain:
+	sh tests/install-tools.sh test
+	$(PYTHON) -m venv $(TARGET)/chain
+	$(TARGET)/chain/bin/python -m pip install --quiet "psycopg[binary]==3.3.9" PyMySQL==1.2.4
+	$(CARGO) build --locked $(FEATURES)
+	$(TARGET)/chain/bin/python tests/python/chain.py $(TARGET)/debug/expmig
 
 test-clusters:
 	sh tests/install-tools.sh test

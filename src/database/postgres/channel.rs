@@ -5,100 +5,29 @@
 //! Rows that are loaded (`COPY`) occupy the connection in the same way: whatever comes next ends that.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::io::{self, ErrorKind};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::{BufMut, BytesMut};
-use fallible_iterator::FallibleIterator;
+use bytes::BytesMut;
 use postgres_protocol::message::backend::Message;
-use postgres_protocol::message::frontend::{self, BindError};
-use postgres_protocol::{IsNull, Oid};
+use postgres_protocol::message::frontend;
 
-use super::cell::{Columns, Known, types};
+use super::cell::Known;
+use super::channel_state::State;
 use super::failure::{Failure, Said, of_connection};
-use super::result_set::{Cursor, Step};
-use super::session::{Endpoint, Key, Server, Session};
-use super::wire::Wire;
+use super::result_set::Step;
+use super::session::{Endpoint, Server, Session};
 use crate::database::descriptors;
 use crate::database::file_id::FileId;
 use crate::database::watched::Watched;
 use crate::error::{Domain, Error, Result, Status};
 use crate::process::Process;
 use crate::spill::CellBuffer;
-use crate::values::{Value, ValueRef};
 
-/// Statements that the server keeps prepared.
-const STATEMENTS: usize = 64;
 /// How long a server that was asked to stop may take for it.
 pub(super) const GRACE: Duration = Duration::from_secs(30);
 /// How long it may take to end what is undone before it is asked to stop.
 const AT_ONCE: Duration = Duration::from_millis(100);
-
-/// A statement that the server knows.
-#[derive(Clone)]
-pub(super) struct Prepared {
-    pub(super) name: String,
-    pub(super) parameters: Vec<Oid>,
-    pub(super) columns: Arc<Columns>,
-}
-
-/// Rows that are being loaded.
-pub(super) struct Load {
-    pub(super) sql: Arc<str>,
-    /// For messages.
-    pub(super) table: &'static str,
-    pub(super) rows: u64,
-}
-
-pub(super) struct State {
-    pub(super) wire: Wire,
-    pub(super) key: Key,
-    pub(super) server: Server,
-    /// By the text and the types of the parameters.
-    pub(super) statements: HashMap<(String, Vec<Oid>), Prepared>,
-    pub(super) cursors: HashMap<u64, Cursor>,
-    /// The one whose rows are on their way.
-    pub(super) live: Option<u64>,
-    pub(super) load: Option<Load>,
-    pub(super) next: u64,
-    /// What the server may forget, statements (S) and portals (P): it is told before the next statement, as nothing else may come between rows
-    /// that are loaded.
-    pub(super) forgotten: Vec<(u8, String)>,
-    /// In a transaction: portals stay.
-    pub(super) open: bool,
-    /// The connection is lost: nothing works on it any more.
-    pub(super) lost: bool,
-}
-
-impl Drop for State {
-    fn drop(&mut self) {
-        if !self.lost {
-            frontend::terminate(self.wire.output());
-            // Who does not take the farewell finds out.
-            let _said = self.wire.flush(&mut || Err(ErrorKind::TimedOut.into()));
-        }
-    }
-}
-
-impl State {
-    fn new(session: Session) -> State {
-        State {
-            wire: session.wire,
-            key: session.key,
-            server: session.server,
-            statements: HashMap::new(),
-            cursors: HashMap::new(),
-            live: None,
-            load: None,
-            next: 0,
-            forgotten: Vec::new(),
-            open: false,
-            lost: false,
-        }
-    }
-}
 
 /// A connection.
 pub struct Channel {
@@ -312,60 +241,6 @@ impl Channel {
         Ok(())
     }
 
-    /// Prepares a statement for parameters of these types.
-    pub(super) fn prepare(
-        &self,
-        state: &mut State,
-        sql: &str,
-        given: Vec<Oid>,
-    ) -> std::result::Result<Prepared, Failure> {
-        let key = (sql.to_owned(), given);
-        if let Some(found) = state.statements.get(&key) {
-            return Ok(found.clone());
-        }
-        if state.statements.len() >= STATEMENTS {
-            self.forget(state);
-        }
-        state.next += 1;
-        let name = format!("s{}", state.next);
-        self.write(state, |out| {
-            frontend::parse(&name, sql, key.1.iter().copied(), out)?;
-            frontend::describe(b'S', &name, out)?;
-            frontend::sync(out);
-            Ok(())
-        })?;
-        let (mut parameters, mut columns) = (Vec::new(), Columns::default());
-        self.answers(state, &Waited::Answer, &mut |message| {
-            match message {
-                Message::ParameterDescription(body) => parameters = body.parameters().collect()?,
-                Message::RowDescription(body) => {
-                    let mut fields = body.fields();
-                    while let Some(field) = fields.next()? {
-                        let from = (field.table_oid(), field.column_id());
-                        columns.push(field.name(), field.type_oid(), from, &self.known.borrow());
-                    }
-                }
-                _ => {}
-            }
-            Ok(())
-        })?;
-        let prepared = Prepared { name, parameters, columns: Arc::new(columns) };
-        state.statements.insert(key, prepared.clone());
-        Ok(prepared)
-    }
-
-    /// Has the server forget what it has prepared.
-    fn forget(&self, state: &mut State) {
-        state.forgotten.extend(state.statements.drain().map(|(_, prepared)| (b'S', prepared.name)));
-    }
-
-    /// Prepared statements are of tables as they were.
-    pub fn forget_statements(&self) {
-        if let Ok(mut state) = self.borrow() {
-            self.forget(&mut state);
-        }
-    }
-
     pub(super) fn write(&self, state: &mut State, write: impl FnOnce(&mut BytesMut) -> io::Result<()>) -> Result<()> {
         let before = state.wire.output().len();
         write(state.wire.output()).map_err(|error| {
@@ -373,28 +248,6 @@ impl Channel {
             Error::new(Status::Limit, Domain::Database, format!("a statement cannot be sent ({error})"))
                 .detail("database", self.place())
                 .hint("a statement may have 1 GiB, and no NUL in its text; nothing was changed")
-        })
-    }
-
-    pub(super) fn bind(&self, state: &mut State, portal: &str, to: &Prepared, params: &[Value]) -> Result<()> {
-        if params.len() != to.parameters.len() {
-            return Err(Error::internal(Domain::Database, "a statement has other parameters than values"));
-        }
-        let formats: Vec<i16> = params.iter().map(|value| i16::from(matches!(value, Value::Blob(_)))).collect();
-        self.write(state, |out| {
-            let bound = frontend::bind(
-                portal,
-                &to.name,
-                formats,
-                params.iter().map(Value::borrow),
-                |value, out| Ok(encode(value, out)),
-                to.columns.formats(),
-                out,
-            );
-            bound.map_err(|error| match error {
-                BindError::Conversion(error) => io::Error::other(error),
-                BindError::Serialization(error) => error,
-            })
         })
     }
 
@@ -432,29 +285,6 @@ impl Channel {
         }
     }
 
-    /// Runs a statement that changes something; how many rows it did.
-    pub fn execute(&self, sql: &str, params: &[Value]) -> std::result::Result<u64, Failure> {
-        let state = &mut *self.ready()?;
-        self.free(state)?;
-        let prepared = self.prepare(state, sql, params.iter().map(given_type).collect())?;
-        self.bind(state, "", &prepared, params)?;
-        self.write(state, |out| {
-            frontend::execute("", 0, out)?;
-            frontend::sync(out);
-            Ok(())
-        })?;
-        let tag = self.tag(state, &Waited::Answer)?;
-        Ok(tag.rsplit(' ').next().and_then(|count| count.parse().ok()).unwrap_or(0))
-    }
-
-    /// Has the server look at a statement without running it; how many parameters it has, and the names of its columns.
-    pub fn look_at(&self, sql: &str, params: Vec<Oid>) -> std::result::Result<(usize, Vec<String>), Failure> {
-        let state = &mut *self.ready()?;
-        self.free(state)?;
-        let prepared = self.prepare(state, sql, params)?;
-        Ok((prepared.parameters.len(), prepared.columns.names()))
-    }
-
     /// Undoes a transaction. A connection that does not do that is of no use any more; the transaction ends with it.
     pub fn undo(&self) {
         let undone = self.command("ROLLBACK");
@@ -481,36 +311,5 @@ impl Channel {
             let _refused_as_asked = self.answers(state, &Waited::End, &mut |_| Ok(()));
         }
         state.cursors.clear();
-    }
-}
-
-/// The type that a value is said to have. A text is of whatever type is wanted where it stands.
-pub fn given_type(value: &Value) -> Oid {
-    match value {
-        Value::Integer(_) => types::INT8,
-        Value::Real(_) => types::FLOAT8,
-        Value::Blob(_) => types::BYTEA,
-        Value::Null | Value::Text(_) => 0,
-    }
-}
-
-fn encode(value: ValueRef<'_>, out: &mut BytesMut) -> IsNull {
-    match value {
-        ValueRef::Null => return IsNull::Yes,
-        ValueRef::Integer(number) => out.put_slice(number.to_string().as_bytes()),
-        ValueRef::Real(number) => out.put_slice(real_text(number).as_bytes()),
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => out.put_slice(bytes),
-    }
-    IsNull::No
-}
-
-/// The shortest digits that read back as the number, as the server reads them.
-pub fn real_text(number: f64) -> String {
-    if number.is_nan() {
-        "NaN".to_owned()
-    } else if number.is_infinite() {
-        if number > 0.0 { "Infinity".to_owned() } else { "-Infinity".to_owned() }
-    } else {
-        format!("{number:?}")
     }
 }

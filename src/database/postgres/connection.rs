@@ -42,6 +42,8 @@ pub struct PostgresConnection {
     pub(super) locked: Cell<bool>,
     /// The tables into which rows with ids were written: what numbers them has to go on behind.
     pub(super) numbered: RefCell<Vec<(String, String)>>,
+    /// Tables that were made here and not filled yet.
+    pub(super) made: RefCell<Vec<&'static str>>,
     /// Foreign keys that have to be added again.
     pub(super) dropped: RefCell<Vec<Key>>,
     /// How many rows the tables have that nobody else changes until the transaction ends, by their names as SQL.
@@ -61,6 +63,7 @@ impl PostgresConnection {
             open: Cell::new(false),
             locked: Cell::new(false),
             numbered: RefCell::default(),
+            made: RefCell::default(),
             dropped: RefCell::default(),
             held: RefCell::default(),
             beside: RefCell::default(),

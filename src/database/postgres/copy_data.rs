@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use super::channel::real_text;
 use super::column_type::ColumnType;
+use super::statements::real_text;
 use crate::values::{ValueRef, parse_timestamp};
 
 /// What a binary load begins with: a signature, no flags, no more header.

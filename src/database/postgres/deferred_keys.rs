@@ -21,28 +21,37 @@ impl PostgresConnection {
     /// Has all foreign keys wait.
     pub(super) fn defer_keys(&self) -> Result<()> {
         let (mut to_drop, mut not_ours) = (Vec::new(), Vec::new());
-        let schema = [Value::Text(self.schema().as_bytes().to_vec())];
-        self.query(KEYS, &schema, &mut |row| {
-            let text = |at: usize| Ok::<_, Error>(row.value(at)?.readable().unwrap_or_default());
-            let key = Key { table: text(0)?, name: text(1)?, definition: text(2)?, parent: text(3)? };
-            let is = |at: usize| Ok::<_, Error>(row.value(at)?.as_integer() == Some(1));
-            match (is(4)?, is(5)?) {
+        for (key, waits, owned) in self.keys()? {
+            match (waits, owned) {
                 (true, _) => {}
                 (false, true) => to_drop.push(key),
                 (false, false) => not_ours.push(key),
             }
-            Ok(Next::Row)
-        })?;
+        }
         if !not_ours.is_empty() {
             return Err(refused(&not_ours).detail("database", self.place()));
         }
         self.command("SET CONSTRAINTS ALL DEFERRED")?;
         self.count_before(&to_drop)?;
         for key in to_drop {
-            self.command(&format!("ALTER TABLE {} DROP CONSTRAINT {}", key.table, key.name))?;
+            self.command(&key.drop_statement())?;
             self.dropped.borrow_mut().push(key);
         }
         Ok(())
+    }
+
+    /// The keys of the schema's tables, and those that lead there; of each whether it can wait as it is, and whether the account may drop it.
+    pub(super) fn keys(&self) -> Result<Vec<(Key, bool, bool)>> {
+        let mut keys = Vec::new();
+        let schema = [Value::Text(self.schema().as_bytes().to_vec())];
+        self.query(KEYS, &schema, &mut |row| {
+            let text = |at: usize| Ok::<_, Error>(row.value(at)?.readable().unwrap_or_default());
+            let key = Key { table: text(0)?, name: text(1)?, definition: text(2)?, parent: text(3)? };
+            let is = |at: usize| Ok::<_, Error>(row.value(at)?.as_integer() == Some(1));
+            keys.push((key, is(4)?, is(5)?));
+            Ok(Next::Row)
+        })?;
+        Ok(keys)
     }
 
     /// Nobody else reads a table whose keys were dropped: its rows are counted before ([`super::delete_all`] says why), when nobody changes
@@ -62,9 +71,7 @@ impl PostgresConnection {
         }
         // What waits for the end would keep a table from being changed.
         self.command("SET CONSTRAINTS ALL IMMEDIATE")?;
-        keys.iter().try_for_each(|key| {
-            self.command(&format!("ALTER TABLE {} ADD CONSTRAINT {} {}", key.table, key.name, key.definition))
-        })
+        keys.iter().try_for_each(|key| self.command(&key.add_statement()))
     }
 }
 

@@ -8,3 +8,13 @@ pub struct Key {
     /// The table that it leads to.
     pub parent: String,
 }
+
+impl Key {
+    pub fn drop_statement(&self) -> String {
+        format!("ALTER TABLE {} DROP CONSTRAINT {}", self.table, self.name)
+    }
+
+    pub fn add_statement(&self) -> String {
+        format!("ALTER TABLE {} ADD CONSTRAINT {} {}", self.table, self.name, self.definition)
+    }
+}

@@ -220,7 +220,11 @@ impl Dialect for PostgresConnection {
     }
 
     fn byte_length(&self, expression: &str) -> String {
-        format!("pg_column_size({expression})")
+        // What is stored may be compressed. Of what is large all the same nothing is unpacked for this, and no text is made.
+        format!(
+            "(CASE WHEN pg_catalog.pg_column_size({expression}) < 16777216 THEN pg_catalog.octet_length(CAST({expression} AS text)) \
+             ELSE pg_catalog.pg_column_size({expression}) END)"
+        )
     }
 
     fn as_integer(&self, expression: &str) -> String {

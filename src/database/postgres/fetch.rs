@@ -8,9 +8,11 @@ use postgres_protocol::message::backend::{DataRowBody, Message};
 use postgres_protocol::message::frontend;
 
 use super::cell::Columns;
-use super::channel::{Channel, State, Waited, given_type};
+use super::channel::{Channel, Waited};
+use super::channel_state::State;
 use super::failure::{Failure, of_connection};
 use super::result_set::{Cursor, MOST_BYTES, Reading, Step};
+use super::statements::given_type;
 use crate::database::server::result_sets::ResultSets;
 use crate::error::{Domain, Error, Result};
 use crate::spill::CellBuffer;
@@ -28,8 +30,7 @@ impl Channel {
                 Message::DataRow(row) => {
                     let Some(cursor) = state.cursors.get_mut(&id) else { continue };
                     cursor.count(row.buffer().len());
-                    let columns = Arc::clone(&cursor.columns);
-                    read_row(&row, &columns, cells)?;
+                    read_row(&row, &cursor.columns, cells)?;
                     return Ok(Step::Row);
                 }
                 Message::PortalSuspended => {

@@ -34,6 +34,7 @@ impl<'c> PostgresInserter<'c> {
         columns: &[&str],
     ) -> Result<PostgresInserter<'c>> {
         connection.refuse_unlogged(table)?;
+        connection.put_keys_aside()?;
         let written = Written::<ColumnType>::new(table, columns)?;
         let is_id = |layout: &ColumnLayout| layout.schema.is_some_and(|known| known.role == Role::Id);
         if let Some(id) = written.columns.iter().find(|column| is_id(&column.layout)) {

@@ -8,7 +8,8 @@ use bytes::{BufMut, BytesMut};
 use postgres_protocol::message::backend::Message;
 use postgres_protocol::message::frontend;
 
-use super::channel::{Channel, GRACE, Load, State, Waited};
+use super::channel::{Channel, GRACE, Waited};
+use super::channel_state::{Load, State};
 use super::failure::{Failure, Said, of_connection};
 use crate::error::{Domain, Error, Result, Status};
 

@@ -10,7 +10,7 @@ use crate::spill::Spool;
 pub const MOST_BYTES: usize = 1 << 16;
 /// Rows that are fetched first, and at most; each time some more.
 const FIRST_FETCH: i32 = 64;
-const MOST_FETCHED: i32 = 8192;
+const MOST_FETCHED: i32 = 1 << 16;
 /// As few rows as this are fetched where they are large.
 const FEWEST: i32 = 4;
 /// About so many bytes are fetched at once.

@@ -71,11 +71,11 @@ impl ServerEndpoint for Endpoint {
             writer.command(&format!("CREATE SCHEMA IF NOT EXISTS {}", quote(schema)))?;
         }
         // Somebody may have been faster.
-        for table in writer.layout()?.to_create(options.create_beside).map_err(named)? {
-            writer.command(&ddl::create_statement(table))?;
-        }
+        let missing = writer.layout()?.to_create(options.create_beside).map_err(named)?;
+        missing.iter().try_for_each(|table| writer.command(&ddl::create_statement(table)))?;
         let empty = has_no_experiment(&writer, &writer.layout()?)?;
         writing.commit()?;
+        writer.has_made(missing.iter().map(|table| table.name).collect());
         connections.keep_writer(writer);
         Ok(empty)
     }

@@ -294,9 +294,11 @@ impl Wire {
         if length.is_some_and(|length| u32::from_be_bytes(length) as usize > LONGEST_MESSAGE) {
             return Err(io::Error::new(ErrorKind::InvalidData, "an answer is too long"));
         }
+        let before = self.input.len();
         let parsed = Message::parse(&mut self.input)?;
-        if parsed.is_some() && self.input.is_empty() && self.input.capacity() > MOST_KEPT {
-            self.input = BytesMut::new();
+        if before - self.input.len() > MOST_KEPT {
+            // The message shares the memory of what follows it, which would keep all of that.
+            self.input = BytesMut::from(&*self.input);
         }
         Ok(parsed)
     }

@@ -8,6 +8,7 @@ mod chain;
 mod entering;
 mod faults;
 mod hidden;
+mod new_tables;
 mod pairs;
 mod standing;
 mod tls;
