@@ -201,6 +201,9 @@ def run(options, bench):
         times["between files"].append(bench.between_files())
         if options.pgloader:
             times["pgloader"].append(bench.by_pgloader())
+        # Whoever cuts a long run short has the rounds so far: wall seconds, and those of the client's and the server's processors.
+        last = {name: spent[-1] for name, spent in times.items() if spent}
+        print("; ".join(f"{name} {wall:.1f} {client:.1f}+{server:.1f}" for name, (wall, client, server) in last.items()), file=sys.stderr, flush=True)
     for path in (bench.source, bench.target):
         bench.clear(path)
     print(f"one experiment of a database of {options.metrics} metrics, {bench.rows} rows, {options.rounds} rounds; seconds, and the ratio\n")
