@@ -501,9 +501,9 @@ fn a_value_of_48_mib_on_a_server_takes_three_times_its_size_and_32_mib() {
 #[cfg(feature = "postgres")]
 #[test]
 #[ignore = "takes minutes: make large"]
-fn a_value_of_48_mib_on_postgresql_takes_three_times_its_size_and_40_mib() {
+fn a_value_of_48_mib_on_postgresql_takes_three_times_its_size_and_32_mib() {
     let server = Postgres::shared();
-    huge_value_on_a_server(40, &|| server.url(&server.unused_name()));
+    huge_value_on_a_server(32, &|| server.url(&server.unused_name()));
 }
 
 #[test]
