@@ -292,6 +292,10 @@ class Command(unittest.TestCase):
             self.assertEqual(status, expected, text)
             self.assertNotIn("s3cret", text)
 
+    def test_an_export_into_a_file_says_as_json_what_it_wrote(self):
+        told = self.document("export", self.db, "-e", 1, "-o", "one.json")
+        self.assertEqual((told["path"], told["bytes"], told["rows"]), ("one.json", (self.folder / "one.json").stat().st_size, 4854))
+
     def test_a_command_line_that_is_wrong_is_a_document_too(self):
         made = self.out("snapshot", "create", self.db).split()[0]
         for arguments in (["lst"], ["migrate", self.db], ["snapshot", "delete", self.db, made]):

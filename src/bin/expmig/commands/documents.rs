@@ -30,7 +30,11 @@ pub fn export(session: &Session, arguments: &Export) -> Outcome<()> {
     };
     let file = FileOptions { replace: arguments.force, ..FileOptions::default() };
     let done = manager.export_to_file(arguments.experiment, path, file, options)?;
-    let rows = done.counts.iter().map(|(_, rows)| rows).sum();
+    let rows: u64 = done.counts.iter().map(|(_, rows)| rows).sum();
+    if session.common.json {
+        let document = serde_json::json!({"path": path.to_string_lossy(), "bytes": done.bytes, "rows": rows});
+        return after_change(session.document(&document));
+    }
     after_change(session.line(format_args!("{}: {} bytes, {}", path.display(), done.bytes, count(rows, "row"))))
 }
 
