@@ -25,7 +25,7 @@ A target file that does not exist is made when all sources are open and have the
 
 Ctrl-C asks the job to stop, which rolls it back (status 130). A second one ends the process at once. Once the commit has begun, both come too late: the change is made, and the result printed.
 
-With `--json` every command prints the library's documents ([json-documents.md](json-documents.md)), and the document of an error too. Some are the command's own: `expmig.digests/1` (`database`, `experiments`: `experiment_id`, `digest`),
+With `--json` every command prints the library's documents ([json-documents.md](json-documents.md)), and the document of an error too, of which standard error gets one line. Some are the command's own: `expmig.digests/1` (`database`, `experiments`: `experiment_id`, `digest`),
 `expmig.plans/1` and `expmig.migrations/1` (several plans or results), `expmig.snapshot_deletion/1` (`deleted`: ids), `expmig.snapshot_cleanup/1` (`deleted` and `left`: how many). `query --json` prints an object per row;
 a number that JSON lacks is `{"real": "NaN"}` there, and bytes are `{"hex": "00ff"}`.
 

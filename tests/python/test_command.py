@@ -156,6 +156,9 @@ class Command(unittest.TestCase):
         self.assertEqual(missing.stdout, "")
         shown = self.run_it("--json", "migrate", self.db, "-e", 999, status=NOT_FOUND)
         self.assertEqual(json.loads(shown.stdout)["status"], "NOT_FOUND")
+        # People get one line of it; what to do is in the document.
+        self.assertEqual(len(shown.stderr.splitlines()), 1, shown.stderr)
+        self.assertIn("hint", json.loads(shown.stdout))
         self.run_it("list", self.folder / "missing.db", status=NOT_FOUND)
         self.run_it("migrate", self.db, status=2)
         self.run_it("compare", self.db, self.db, status=2)
@@ -301,6 +304,7 @@ class Command(unittest.TestCase):
         for arguments in (["lst"], ["migrate", self.db], ["snapshot", "delete", self.db, made]):
             done = self.run_it("--json", *arguments, status=2)
             self.assertEqual(json.loads(done.stdout)["status"], "INVALID_ARGUMENT", done)
+            self.assertEqual(len(done.stderr.splitlines()), 1, done)
             self.assertIn("error: ", done.stderr)
         self.out("snapshot", "verify", self.db, made)
 

@@ -44,6 +44,8 @@ fn refuse(error: &clap::Error) -> ! {
         let document =
             wrong(Status::InvalidArgument, line.trim_start_matches("error: "), "see `expmig --help`").to_json();
         let _unread = output::written(writeln!(std::io::stdout().lock(), "{document:#}"));
+        let _unseen = writeln!(std::io::stderr().lock(), "expmig: {line}");
+        std::process::exit(error.exit_code());
     }
     error.exit()
 }
@@ -53,7 +55,8 @@ fn wrong(status: Status, message: &str, hint: &str) -> Error {
     Error::new(status, Domain::Database, message).hint(hint)
 }
 
-/// Tells the user: a line of what happened, one of what to do; with --json the document goes to standard output. Returns the status.
+/// Tells the user: a line of what happened, one of what to do. With --json the document, which has the second too, goes to standard output. Returns
+/// the status.
 fn report(failure: &Failure, session: &Session) -> i32 {
     let error = match failure {
         Failure::Engine(error) => error,
@@ -62,7 +65,7 @@ fn report(failure: &Failure, session: &Session) -> i32 {
         Failure::Closed => return failure.status(session.was_interrupted()),
     };
     session.complain(error.message());
-    if let Some(hint) = error.hint_text() {
+    if let (Some(hint), false) = (error.hint_text(), session.common.json) {
         session.advise(hint);
     }
     if session.common.json {
