@@ -474,7 +474,7 @@ fn the_list_of_parts_has_what_is_linked_and_nothing_else() {
         assert!(linked.contains(name), "{name}: {linked:?}");
     }
     // For the tests, for the build, for the compiler, for other systems.
-    for name in ["proptest", "tempfile", "cbindgen", "cc", "serde_derive", "syn", "windows-sys", "wasi"] {
+    for name in ["proptest", "cbindgen", "cc", "serde_derive", "syn", "windows-sys", "wasi"] {
         assert!(!linked.contains(name), "{name}: {linked:?}");
     }
     let lean = parts(&["--no-default-features", "--features", "bundled-sqlite"]);
