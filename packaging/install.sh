@@ -18,6 +18,13 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 for folder in "$PREFIX" "$BINDIR" "$LIBDIR" "$INCLUDEDIR" "$DATADIR" "$DOCDIR" "$MANDIR"; do
     case $folder in /*) ;; *) echo "install.sh: $folder is not an absolute path" >&2; exit 2 ;; esac
 done
+# Its own files would be copied onto themselves, and uninstalling would remove them.
+for folder in "$INCLUDEDIR" "$DOCDIR"; do
+    if [ "$DESTDIR$folder" -ef "$root/include" ] || [ "$DESTDIR$folder" -ef "$root" ]; then
+        echo "install.sh: $DESTDIR$folder belongs to this repository, whose own files an uninstall would remove: choose another PREFIX" >&2
+        exit 2
+    fi
+done
 
 field() { # field NAME: of the package, in Cargo.toml
     sed -n "s/^$1 = \"\(.*\)\"\$/\1/p" "$root/Cargo.toml" | head -1

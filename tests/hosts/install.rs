@@ -386,6 +386,32 @@ fn folders_can_be_chosen_and_uninstall_removes_what_was_installed() {
     }
 }
 
+/// Somebody who cloned it to ~/expmig and installs into ~/expmig. A copy, so that nothing is lost should it not be refused.
+#[test]
+fn nothing_is_installed_into_the_repository_or_removed_from_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    for name in ["Cargo.toml", "Makefile", "README.md", "include/expmig.h", "packaging/install.sh"] {
+        let to = root.join(name);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(Path::new(ROOT).join(name), to).unwrap();
+    }
+    let before = files(root);
+    let prefix = format!("PREFIX={}", root.display());
+    let (documents, away) = (format!("DOCDIR={}", root.display()), format!("PREFIX={}/away", root.display()));
+    for verb in ["install-built", "uninstall"] {
+        for chosen in [[prefix.as_str(), "DESTDIR="], [documents.as_str(), away.as_str()]] {
+            let mut command = Command::new("make");
+            command.env_remove("MAKEFLAGS").arg(verb).args(chosen).current_dir(root);
+            let done = command.output().unwrap();
+            assert!(!done.status.success());
+            let said = String::from_utf8_lossy(&done.stderr);
+            assert!(said.contains("belongs to this repository") && said.contains("choose another PREFIX"), "{said}");
+            assert_eq!(files(root), before);
+        }
+    }
+}
+
 #[test]
 fn what_is_installed_was_built_first_also_with_many_jobs() {
     let folder = tempfile::tempdir().unwrap();
