@@ -72,7 +72,8 @@ export interface Migration {
 export class ExpmigError extends Error {
     readonly status: string;
     readonly domain: string;
-    readonly hint: string | null;
+    /** Empty if there is none. */
+    readonly hint: string;
     readonly retryable: boolean;
     readonly details: [key: string, value: string][];
 }

@@ -8,7 +8,17 @@ const { constants: c, declare } = require('./declarations.js');
 koffi.config({ async_stack_size: 1 << 20 });
 const compatible = c.EXPMIG_VERSION_MAJOR === 0 ? `0.${c.EXPMIG_VERSION_MINOR}` : c.EXPMIG_VERSION_MAJOR;
 const soname = `libexpmig.so.${compatible}`;
-const lib = declare(koffi, koffi.load(soname));
+const lib = declare(koffi, loaded());
+
+/** koffi's own error names neither the library nor what to do. */
+function loaded() {
+    try {
+        return koffi.load(soname);
+    } catch (error) {
+        throw new Error(`expmig: ${soname} cannot be loaded: install the library and let the loader find it, by LD_LIBRARY_PATH or ldconfig ` +
+            `(README.md). ${error.message}`, { cause: error });
+    }
+}
 
 // What a callback answers that threw: not 0, and not EXPMIG_CALLBACK_CANCEL.
 const FAILED = 2;

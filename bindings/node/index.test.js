@@ -39,6 +39,14 @@ test('a missing file is an error with its path and a hint', async () => {
     });
 });
 
+test('a library that cannot be loaded is named, with what to do', () => {
+    fs.writeFileSync(path.join(folder, soname), '');
+    const environment = { ...process.env, LD_LIBRARY_PATH: folder };
+    const { status, stderr } = spawnSync(process.execPath, ['-e', "require('./index.js')"], { cwd: __dirname, env: environment, encoding: 'utf8' });
+    assert.strictEqual(status, 1);
+    assert.ok(stderr.includes(`Error: expmig: ${soname} cannot be loaded: install the library`) && stderr.includes('LD_LIBRARY_PATH'), stderr);
+});
+
 test('a NUL does not cut a path short', async () => {
     for (const none of [`${database()}\0x`, null, undefined])
         await assert.rejects(Manager.open(none), TypeError);

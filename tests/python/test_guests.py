@@ -86,6 +86,21 @@ class Guest:
         self.assertIn("\n  hint: ", done.stderr)
         return done.stderr
 
+    def readme(self, language, name):
+        """A folder with a copy of real data and the program that the README shows."""
+        block, = re.findall(rf"^```{language}\n(.*?)^```$", (BINDINGS / self.package / "README.md").read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+        folder = self.folder / "mine"
+        folder.mkdir()
+        shutil.copy(binding.DIGITS, folder / "experiments.db")
+        (folder / name).write_text(block, encoding="utf-8")
+        return folder
+
+    def assert_it_is_the_readme(self, folder, done):
+        self.assertEqual((done.returncode, done.stderr), (0, ""), done.stdout)
+        self.assertIn("copied as experiment 4", done.stdout)
+        self.assertEqual(self.sql("SELECT count(*) FROM EXPERIMENT", path=folder / "experiments.db"), [[4]])
+        self.assertIn("Digits classification", (folder / "experiment.json").read_text(encoding="utf-8"))
+
     def assert_copied(self, target, experiment, **options):
         """Row by row, by another SQLite."""
         self.assertEqual(check_copy.check(str(self.path), 2, str(target), experiment, **options), [])
@@ -153,6 +168,7 @@ class Guest:
 
 
 class Go(Guest, binding.Case):
+    package = "go"
     command = [str(FOLDER / "migrate-go")]
 
     @staticmethod
@@ -189,6 +205,15 @@ class Go(Guest, binding.Case):
         self.assertIn("1\tDigits classification\t5 trials\t15 runs\n", done.stdout)
         self.assertTrue(done.stdout.endswith("PASS: 0 errors, 0 warnings\n"), done.stdout)
 
+    def test_the_program_of_the_readme(self):
+        folder = self.readme("go", "main.go")
+        (folder / "go.mod").write_text("module example.com/mine\n\ngo 1.19\n", encoding="utf-8")
+        module = "expmig.example/expmig"
+        edited = run(["go", "mod", "edit", "-require", f"{module}@v0.0.0", "-replace", f"{module}={BINDINGS / 'go'}"], cwd=folder, env=self.environment)
+        self.assertEqual((edited.returncode, edited.stderr), (0, ""))
+        self.assert_it_is_the_readme(folder, run(["go", "run", "."], cwd=folder, env=self.environment))
+        self.assertEqual(run(["gofmt", "-l", "."], cwd=folder).stdout, "")
+
     def test_it_is_formatted_and_vetted(self):
         for command in (["gofmt", "-l", "."], ["go", "vet", "./..."]):
             done = run(command, cwd=BINDINGS / "go", env=self.environment)
@@ -196,6 +221,7 @@ class Go(Guest, binding.Case):
 
 
 class Node(Guest, binding.Case):
+    package = "node"
     command = ["node", str(FOLDER / "node" / "examples" / "migrate.js")]
 
     @staticmethod
@@ -219,6 +245,12 @@ class Node(Guest, binding.Case):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.assertIn("1\tDigits classification\t5 trials\t15 runs\n", done.stdout)
         self.assertTrue(done.stdout.endswith("PASS: 0 errors, 0 warnings\n"), done.stdout)
+
+    def test_the_program_of_the_readme(self):
+        folder = self.readme("js", "first.mjs")
+        (folder / "node_modules").mkdir()
+        (folder / "node_modules" / "expmig").symlink_to(FOLDER / "node")
+        self.assert_it_is_the_readme(folder, run(["node", "first.mjs"], cwd=folder, env=self.environment))
 
     def test_the_types_name_every_method(self):
         types, source = ((BINDINGS / "node" / name).read_text(encoding="utf-8") for name in ("index.d.ts", "index.js"))
