@@ -176,8 +176,8 @@ static void what_lacks_something(void)
     NOT_OPENED(EXPMIG_SCHEMA, "column.db", 0, 5000);
     CHECK_TEXT(detail("table"), "TRIAL");
     CHECK_TEXT(detail("column"), "name");
-    sql("other.db", "CREATE TABLE somebody_elses (x)");
-    NOT_OPENED(EXPMIG_SCHEMA, "other.db", 0, 5000);
+    sql("elses.db", "CREATE TABLE somebody_elses (x)");
+    NOT_OPENED(EXPMIG_SCHEMA, "elses.db", 0, 5000);
     sql("ids.db", "CREATE TABLE EXPERIMENT (id INT, title, \"desc\", start_time, update_time)");
     NOT_OPENED(EXPMIG_SCHEMA, "ids.db", 0, 5000);
     CHECK_TEXT(detail("column"), "id");
