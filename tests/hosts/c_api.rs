@@ -10,7 +10,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use crate::programs::combined::{Combined, Source, USUAL, WAYS, Way};
-use crate::programs::{ROOT, VALGRIND, succeed, with_databases};
+use crate::programs::{ROOT, VALGRIND, printed, succeed, with_databases};
 
 macro_rules! programs {
     ($($(#[$meta:meta])* $name:ident)+) => {
@@ -145,6 +145,23 @@ fn the_program_in_the_page_about_checks_finds_the_run_that_did_not_learn() {
     check(&WAYS, build, &["digits.db"], |output| {
         assert_eq!(output, "TRIAL_RUN id=15: the run never learnt anything (0.287)\n");
     });
+}
+
+#[test]
+fn the_program_of_the_readme_copies_an_experiment() {
+    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).unwrap();
+    let (_, after) = readme.split_once("```c\n").unwrap();
+    let (text, _) = after.split_once("```").unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("program.c"), text).unwrap();
+    let program = WAYS[0].build(&folder.path().join("program.c"), folder.path());
+    with_databases(folder.path());
+    fs::rename(folder.path().join("digits.db"), folder.path().join("experiments.db")).unwrap();
+    let mut command = Command::new(program);
+    assert_eq!(
+        printed(command.env_remove("LD_LIBRARY_PATH").current_dir(folder.path()), "README.md"),
+        "copied as experiment 4\n"
+    );
 }
 
 fn is_short(example: &str) {
