@@ -1,13 +1,18 @@
 //! Ctrl-C: the first asks the job to stop, and the job rolls back. The second ends the process, unless a commit has begun. At a question the first does.
 
+use std::io::ErrorKind;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use expmig::CancelToken;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
 use crate::output::tell;
+
+/// A signal that interrupted a question is heard long before that.
+const HEARD_WITHIN: Duration = Duration::from_secs(10);
 
 /// What puts the terminal right again if the process ends at a question.
 type Restore = Box<dyn Fn() + Send>;
@@ -62,10 +67,18 @@ impl Interrupt {
     }
 
     /// Asks something. A signal that comes meanwhile ends the process, after `restore`.
-    pub fn while_asking<T>(&self, restore: impl Fn() + Send + 'static, ask: impl FnOnce() -> T) -> T {
+    pub fn while_asking<T>(
+        &self,
+        restore: impl Fn() + Send + 'static,
+        ask: impl FnOnce() -> std::io::Result<T>,
+    ) -> std::io::Result<T> {
         let set = |restore| *self.asking.lock().unwrap_or_else(PoisonError::into_inner) = restore;
         set(Some(Box::new(restore) as Restore));
         let answer = ask();
+        if matches!(&answer, Err(error) if error.kind() == ErrorKind::Interrupted) {
+            // By a signal, which the listener has not heard yet: it ends the process when it does.
+            std::thread::sleep(HEARD_WITHIN);
+        }
         set(None);
         answer
     }
