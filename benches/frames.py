@@ -7,6 +7,7 @@ FOLDER has the Python package (bindings/python/assemble.py FOLDER --library …)
 times is above 0.3, or if the peak of the memory above that after the imports is above 1.2 times what the frame takes itself (deep).
 """
 import argparse
+import compileall
 import os
 import shutil
 import sqlite3
@@ -102,6 +103,9 @@ def main() -> None:
     if not path.exists():
         database(work / "new.db", options.metrics)
         os.replace(work / "new.db", path)
+    # As pip compiles what it installs.
+    if not compileall.compile_dir(options.package, quiet=1):
+        sys.exit("the package cannot be compiled")
     measured: dict[str, list[tuple[float, float, list[int]]]] = {name: [] for name in PROGRAMS}
     for name in PROGRAMS:
         # The file, and the modules, in memory.

@@ -71,7 +71,7 @@ pub(super) fn metrics_below<'a>(layout: &'a Layout, name: &str, options: &Metric
         only(&experiment, options)
     );
     Ok(Source {
-        statements: vec![Statement { table, sql, owners: None }],
+        statements: vec![Statement { table, sql, reads: 0..cells.len(), owners: None }],
         runs: None,
         columns,
         kind: kind.ok_or_else(|| missing("type"))?,

@@ -106,7 +106,9 @@ impl Builder {
             return None;
         }
         self.columns.iter_mut().for_each(Column::end);
-        let empty = self.fields.iter().map(Column::new).collect();
+        // The next rows take about as much, as a rule.
+        let columns = self.fields.iter().zip(&self.columns);
+        let empty = columns.map(|(field, column)| Column::with_room_of(field, column)).collect();
         Some(Batch { rows, columns: std::mem::replace(&mut self.columns, empty) })
     }
 

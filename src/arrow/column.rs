@@ -53,6 +53,22 @@ impl Column {
         }
     }
 
+    /// An empty column with room for as much as another has.
+    pub fn with_room_of(field: &Field, other: &Column) -> Column {
+        let mut column = Column::new(field);
+        column.validity.reserve_exact(other.validity.len());
+        column.offsets.reserve_exact(other.offsets.len().saturating_sub(column.offsets.len()));
+        match (&mut column.values, &other.values) {
+            (Values::Integers(here), Values::Integers(there)) => here.reserve_exact(there.len()),
+            (Values::Reals(here), Values::Reals(there)) => here.reserve_exact(there.len()),
+            (Values::Bytes(here), Values::Bytes(there)) => here.reserve_exact(there.len()),
+            _ => {}
+        }
+        let children = field.children.iter().zip(&other.children);
+        column.children = children.map(|(field, other)| Column::with_room_of(field, other)).collect();
+        column
+    }
+
     /// Lets go of what is remembered for further rows.
     pub fn end(&mut self) {
         self.last_time = Default::default();
@@ -113,6 +129,7 @@ impl Column {
         self.nulls += 1;
     }
 
+    #[inline(always)]
     fn add_row(&mut self, is_value: bool) {
         let (byte, bit) = (self.rows / 8, self.rows % 8);
         // Without a NULL there is no bitmap yet; with one it has a byte for each row before.
@@ -127,6 +144,7 @@ impl Column {
         self.rows += 1;
     }
 
+    #[inline(always)]
     fn push_integer(&mut self, value: i64) {
         if let Values::Integers(values) = &mut self.values {
             values.push(value);
@@ -134,6 +152,7 @@ impl Column {
         self.add_row(true);
     }
 
+    #[inline(always)]
     fn push_real(&mut self, value: f64) {
         if let Values::Reals(values) = &mut self.values {
             values.push(value);

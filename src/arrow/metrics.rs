@@ -1,6 +1,7 @@
 //! The metrics of experiments, one row for each link to one.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use super::batches::Batches;
 use super::below_runs::metrics_below;
@@ -85,16 +86,16 @@ fn read(
     let types: Option<HashSet<&[u8]>> =
         options.types.as_ref().map(|types| types.iter().map(String::as_bytes).collect());
     let nothing = [experiments.as_ref().map(HashSet::is_empty), types.as_ref().map(HashSet::is_empty)];
-    let read = source.columns.len() + usize::from(source.nan.is_some());
-    for Statement { sql, owners, .. } in &source.statements {
+    let all = source.columns.len() + usize::from(source.nan.is_some());
+    for Statement { sql, reads, owners, .. } in &source.statements {
         if nothing.contains(&Some(true)) || failure.is_some() {
             break;
         }
         connection.query(sql, &[], &mut |row| {
             job.advance()?;
             let mut room = [ValueRef::Null; MOST_COLUMNS];
-            let cells = room.get_mut(..read).unwrap_or_default();
-            row.values(cells)?;
+            row.values(room.get_mut(reads.clone()).unwrap_or_default())?;
+            let cells = room.get_mut(..all).unwrap_or_default();
             for known in [owners, &source.runs].into_iter().flatten() {
                 known.fill(cells);
             }
@@ -142,8 +143,11 @@ fn linked<'a>(connection: &dyn Connection, layout: &'a Layout, options: &Metrics
     let runs = if options.experiments.is_none() { runs(connection, layout)? } else { None };
     let statement = |table: &'a TableLayout| {
         let owners = owners(connection, layout, table)?;
-        let sql = select(layout, table, (runs.is_some(), owners.is_some()), options)?;
-        Ok(Statement { table, sql, owners })
+        // What is known is at both ends: to read NULLs there would take as long as to read values.
+        let reads =
+            if runs.is_some() { RUN_ID } else { EXPERIMENT }..if owners.is_some() { TIME } else { COLUMNS.len() };
+        let sql = select(layout, table, &reads, options)?;
+        Ok(Statement { table, sql, reads, owners })
     };
     let mut statements: Vec<Statement<'_>> =
         links(layout, options.levels).into_iter().map(statement).collect::<Result<_>>()?;
@@ -244,14 +248,9 @@ fn links(layout: &Layout, levels: Levels) -> Vec<&TableLayout> {
     layout.tables.iter().filter(is_link).filter(wanted).collect()
 }
 
-/// The statement that reads the links of one table, in the order of [`COLUMNS`]. Whatever a link's owner lacks, the link and its metric are
-/// there: a row of it is never left out for that. What is known of the runs, or of the owners, is NULL.
-fn select(
-    layout: &Layout,
-    table: &TableLayout,
-    (knows_runs, knows_owners): (bool, bool),
-    options: &MetricsOptions,
-) -> Result<String> {
+/// The statement that reads these of [`COLUMNS`] of the links of one table. Whatever a link's owner lacks, the link and its metric are there: a
+/// row of it is never left out for that.
+fn select(layout: &Layout, table: &TableLayout, reads: &Range<usize>, options: &MetricsOptions) -> Result<String> {
     let family = layout.family;
     let missing = |what: &str| Error::internal(Domain::Database, format!("{} has no {what}", table.schema.name));
     let (metrics, runs, trials) = (layout.entity(METRIC)?, layout.entity(RUN)?, layout.entity(TRIAL)?);
@@ -264,9 +263,9 @@ fn select(
         Ok::<String, Error>(format!("m.{}", metrics.quoted(found.name)))
     };
     let (run, metric) = (table.parent(RUN)?, table.parent(METRIC)?);
-    let (mut experiment, mut trial, mut time) = ("NULL".to_owned(), "NULL".to_owned(), "NULL".to_owned());
+    let (mut experiment, mut trial, mut time) = Default::default();
     let mut joins = format!("JOIN {} AS m ON m.{} = l.{metric}", quote(&metrics.name), metrics.id());
-    if !knows_owners {
+    if reads.contains(&TIME) {
         let owner = Owner::of(layout, table)?;
         let on: Vec<String> = owner
             .keys()
@@ -275,7 +274,7 @@ fn select(
         joins.push_str(&format!(" LEFT JOIN {} AS o ON {}", quote(&owner.table.name), on.join(" AND ")));
         time = format!("o.{}", owner.time);
     }
-    if !knows_runs {
+    if reads.contains(&EXPERIMENT) {
         experiment = format!("t.{}", trials.parent(Entity::ROOT)?);
         trial = format!("r.{}", runs.parent(TRIAL)?);
         joins.push_str(&format!(
@@ -287,14 +286,18 @@ fn select(
         ));
         joins.push_str(&only(&experiment, options));
     }
-    Ok(format!(
-        "SELECT {experiment}, {trial}, l.{run}, {}, {}, m.{}, {}, {}, {}, {time} FROM {} AS l {joins}",
-        index(0),
-        index(1),
-        metrics.id(),
+    let cells = [
+        experiment,
+        trial,
+        format!("l.{run}"),
+        index(0).to_owned(),
+        index(1).to_owned(),
+        format!("m.{}", metrics.id()),
         content(Meaning::Text)?,
         content(Meaning::Real)?,
         content(Meaning::Json)?,
-        quote(&table.name),
-    ))
+        time,
+    ];
+    let cells = cells.get(reads.clone()).unwrap_or_default().join(", ");
+    Ok(format!("SELECT {cells} FROM {} AS l {joins}", quote(&table.name)))
 }

@@ -6,11 +6,11 @@ use super::builder::Batch;
 use super::column::{Column, Values};
 use super::field::Field;
 use crate::error::{Domain, Error, Result};
-use crate::spill::{CellBuffer, Spool};
-use crate::values::ValueRef;
+use crate::spill::Pieces;
 
-/// What of batches is kept in memory.
-const KEPT: usize = 2 << 20;
+/// What of batches is kept in memory: who takes a stream has as much of it beside. More of them go to disk, so that streams of any length are made
+/// in memory of this size.
+const KEPT: usize = 16 << 20;
 /// Bytes of a buffer that are put aside at once; a multiple of a number's.
 const PIECE: usize = 1 << 17;
 
@@ -19,9 +19,11 @@ const PIECE: usize = 1 << 17;
 pub struct Shelf {
     front: VecDeque<Batch>,
     kept: usize,
-    disk: Spool,
+    disk: Option<Pieces>,
     /// Batches on disk.
     further: usize,
+    /// What is on its way to disk, or from it.
+    piece: Vec<u8>,
 }
 
 impl Shelf {
@@ -32,12 +34,17 @@ impl Shelf {
             self.front.push_back(batch);
             return Ok(());
         }
-        self.numbers(&[batch.rows])?;
+        let mut disk = match self.disk.take() {
+            Some(open) => open,
+            None => Pieces::new()?,
+        };
+        put_numbers(&mut disk, &mut self.piece, &[batch.rows as u64], u64::to_le_bytes)?;
         // Each column is let go of as soon as it is on disk.
         for column in batch.columns {
-            self.put(&column)?;
+            put(&mut disk, &mut self.piece, &column)?;
         }
         self.further += 1;
+        self.disk = Some(disk);
         Ok(())
     }
 
@@ -48,96 +55,47 @@ impl Shelf {
         }
         let Some(further) = self.further.checked_sub(1) else { return Ok(None) };
         self.further = further;
-        let mut cells = CellBuffer::default();
-        let [rows] = self.take(&mut cells)?;
-        let columns = fields.iter().map(|field| self.get(field, &mut cells)).collect::<Result<_>>()?;
+        let [rows] = self.numbers()?;
+        let columns = fields.iter().map(|field| self.get(field)).collect::<Result<_>>()?;
         Ok(Some(Batch { rows, columns }))
     }
 
-    fn put(&mut self, column: &Column) -> Result<()> {
-        let (validity, offsets) = (column.validity.len(), column.offsets.len());
-        let values = match &column.values {
-            Values::None => 0,
-            Values::Integers(values) => values.len(),
-            Values::Reals(values) => values.len(),
-            Values::Bytes(values) => values.len(),
-        };
-        self.numbers(&[column.rows, column.nulls, validity, offsets, values])?;
-        let disk = &mut self.disk;
-        put_bytes(disk, &column.validity)?;
-        put_numbers(disk, &column.offsets, |value| value.to_le_bytes())?;
-        match &column.values {
-            Values::None => {}
-            Values::Integers(values) => put_numbers(disk, values, |value| value.to_le_bytes())?,
-            Values::Reals(values) => put_numbers(disk, values, |value| value.to_le_bytes())?,
-            Values::Bytes(values) => put_bytes(disk, values)?,
-        }
-        column.children.iter().try_for_each(|child| self.put(child))
-    }
-
-    fn get(&mut self, field: &Field, cells: &mut CellBuffer) -> Result<Column> {
-        let [rows, nulls, validity, offsets, values] = self.take(cells)?;
+    fn get(&mut self, field: &Field) -> Result<Column> {
+        let [rows, nulls, validity, offsets, values] = self.numbers()?;
         let mut column = Column::new(field);
         (column.rows, column.nulls) = (rows, nulls);
-        column.validity = Vec::with_capacity(validity);
-        self.bytes(validity, cells, &mut |bytes| column.validity.extend_from_slice(bytes))?;
-        column.offsets = Vec::with_capacity(offsets);
-        self.bytes(offsets * 4, cells, &mut |bytes| {
-            column.offsets.extend(bytes.as_chunks().0.iter().map(|bytes| i32::from_le_bytes(*bytes)));
-        })?;
+        column.validity = self.values(validity, |[byte]| byte)?;
+        column.offsets = self.values(offsets, i32::from_le_bytes)?;
         match &mut column.values {
             Values::None => {}
-            Values::Integers(all) => {
-                all.reserve_exact(values);
-                self.bytes(values * 8, cells, &mut |bytes| {
-                    all.extend(bytes.as_chunks().0.iter().map(|bytes| i64::from_le_bytes(*bytes)));
-                })?;
-            }
-            Values::Reals(all) => {
-                all.reserve_exact(values);
-                self.bytes(values * 8, cells, &mut |bytes| {
-                    all.extend(bytes.as_chunks().0.iter().map(|bytes| f64::from_le_bytes(*bytes)));
-                })?;
-            }
-            Values::Bytes(all) => {
-                all.reserve_exact(values);
-                self.bytes(values, cells, &mut |bytes| all.extend_from_slice(bytes))?;
-            }
+            Values::Integers(all) => *all = self.values(values, i64::from_le_bytes)?,
+            Values::Reals(all) => *all = self.values(values, f64::from_le_bytes)?,
+            // With room, as in every column, so that the buffer is somewhere even if it stays empty.
+            Values::Bytes(all) if values == 0 => all.reserve(1),
+            Values::Bytes(all) => *all = self.values(values, |[byte]| byte)?,
         }
-        column.children = field.children.iter().map(|child| self.get(child, cells)).collect::<Result<_>>()?;
+        column.children = field.children.iter().map(|child| self.get(child)).collect::<Result<_>>()?;
         Ok(column)
     }
 
-    fn numbers(&mut self, numbers: &[usize]) -> Result<()> {
-        let cells: Vec<ValueRef<'_>> = numbers.iter().map(|number| ValueRef::Integer(*number as i64)).collect();
-        self.disk.push_values(&cells)
-    }
-
     /// The numbers that were put aside next.
-    fn take<const N: usize>(&mut self, cells: &mut CellBuffer) -> Result<[usize; N]> {
-        let mut numbers = [0; N];
-        self.next(cells)?;
-        for (at, number) in numbers.iter_mut().enumerate() {
-            let read = cells.get(at).as_integer().and_then(|number| usize::try_from(number).ok());
-            *number = read.ok_or_else(lost)?;
-        }
-        Ok(numbers)
+    fn numbers<const N: usize>(&mut self) -> Result<[usize; N]> {
+        let numbers: Vec<u64> = self.values(N, u64::from_le_bytes)?;
+        let numbers: Option<Vec<usize>> = numbers.into_iter().map(|number| usize::try_from(number).ok()).collect();
+        numbers.and_then(|numbers| numbers.try_into().ok()).ok_or_else(lost)
     }
 
-    fn next(&mut self, cells: &mut CellBuffer) -> Result<()> {
-        cells.clear(PIECE);
-        if self.disk.pop(cells)? { Ok(()) } else { Err(lost()) }
-    }
-
-    /// Hands over so many bytes that were put aside next, piece by piece.
-    fn bytes(&mut self, mut count: usize, cells: &mut CellBuffer, each: &mut dyn FnMut(&[u8])) -> Result<()> {
-        while count > 0 {
-            self.next(cells)?;
-            let ValueRef::Blob(bytes) = cells.get(0) else { return Err(lost()) };
-            count = count.checked_sub(bytes.len()).filter(|_| !bytes.is_empty()).ok_or_else(lost)?;
-            each(bytes);
+    /// So many values that were put aside next, piece by piece.
+    fn values<T, const N: usize>(&mut self, count: usize, value: impl Fn([u8; N]) -> T) -> Result<Vec<T>> {
+        let mut values = Vec::with_capacity(count);
+        while values.len() < count {
+            if !self.disk.as_mut().ok_or_else(lost)?.take(&mut self.piece)? || self.piece.is_empty() {
+                return Err(lost());
+            }
+            let (all, []) = self.piece.as_chunks() else { return Err(lost()) };
+            values.extend(all.iter().map(|bytes| value(*bytes)));
         }
-        Ok(())
+        if values.len() == count { Ok(values) } else { Err(lost()) }
     }
 }
 
@@ -145,16 +103,42 @@ fn lost() -> Error {
     Error::internal(Domain::Database, "a batch was put aside badly")
 }
 
-fn put_bytes(disk: &mut Spool, bytes: &[u8]) -> Result<()> {
-    bytes.chunks(PIECE).try_for_each(|piece| disk.push_values(&[ValueRef::Blob(piece)]))
+fn put(disk: &mut Pieces, piece: &mut Vec<u8>, column: &Column) -> Result<()> {
+    let (validity, offsets) = (column.validity.len(), column.offsets.len());
+    let values = match &column.values {
+        Values::None => 0,
+        Values::Integers(values) => values.len(),
+        Values::Reals(values) => values.len(),
+        Values::Bytes(values) => values.len(),
+    };
+    let numbers = [column.rows, column.nulls, validity, offsets, values].map(|number| number as u64);
+    put_numbers(disk, piece, &numbers, u64::to_le_bytes)?;
+    put_bytes(disk, &column.validity)?;
+    put_numbers(disk, piece, &column.offsets, i32::to_le_bytes)?;
+    match &column.values {
+        Values::None => {}
+        Values::Integers(values) => put_numbers(disk, piece, values, i64::to_le_bytes)?,
+        Values::Reals(values) => put_numbers(disk, piece, values, f64::to_le_bytes)?,
+        Values::Bytes(values) => put_bytes(disk, values)?,
+    }
+    column.children.iter().try_for_each(|child| put(disk, piece, child))
 }
 
-fn put_numbers<T: Copy, const N: usize>(disk: &mut Spool, numbers: &[T], bytes: fn(T) -> [u8; N]) -> Result<()> {
-    let mut piece = Vec::new();
+fn put_bytes(disk: &mut Pieces, bytes: &[u8]) -> Result<()> {
+    bytes.chunks(PIECE).try_for_each(|piece| disk.push(piece))
+}
+
+fn put_numbers<T: Copy, const N: usize>(
+    disk: &mut Pieces,
+    piece: &mut Vec<u8>,
+    numbers: &[T],
+    bytes: impl Fn(T) -> [u8; N],
+) -> Result<()> {
     for some in numbers.chunks(PIECE / N) {
-        piece.clear();
-        some.iter().for_each(|number| piece.extend_from_slice(&bytes(*number)));
-        disk.push_values(&[ValueRef::Blob(&piece)])?;
+        piece.resize(some.len() * N, 0);
+        let (places, _) = piece.as_chunks_mut();
+        places.iter_mut().zip(some).for_each(|(place, number)| *place = bytes(*number));
+        disk.push(piece)?;
     }
     Ok(())
 }
@@ -173,7 +157,7 @@ mod tests {
         let fields = || kinds.iter().map(|kind| (Field::new(kind.name(), *kind), false)).collect();
         let (mut first, mut second) = (Builder::new(fields(), Subject::Row), Builder::new(fields(), Subject::Row));
         let (mut shelf, mut all, mut bytes) = (Shelf::default(), Vec::new(), 0);
-        let long = "x".repeat(300_000);
+        let long = "x".repeat(1_500_000);
         for batch in 0..30i64 {
             for row in 0..50i64 {
                 let labels = format!("{{\"a\": {row}.5, \"{batch}\": -1e300}}");
@@ -191,7 +175,7 @@ mod tests {
                     builder.push(|at| values[at]).unwrap();
                 }
             }
-            bytes += 300_000;
+            bytes += long.len();
             shelf.push(first.take().unwrap()).unwrap();
             all.push(format!("{:?}", second.take().unwrap()));
         }

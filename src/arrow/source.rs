@@ -1,5 +1,7 @@
 //! Which metrics are wanted, and where they are read from.
 
+use std::ops::Range;
+
 use super::builder::Subject;
 use super::field::Field;
 use super::owners::Owners;
@@ -60,6 +62,8 @@ impl Default for MetricsOptions {
 pub(super) struct Statement<'a> {
     pub table: &'a TableLayout,
     pub sql: String,
+    /// The cells that the statement reads; what is before and behind them is NULL, or known before.
+    pub reads: Range<usize>,
     /// What was read before, to fill cells of the rows.
     pub owners: Option<Owners>,
 }

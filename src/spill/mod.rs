@@ -3,7 +3,7 @@
 //! Data that does not fit into memory goes into private temporary databases and files ([`temporary`]) that disappear with the process. All rooms above may use
 //! these collections, which know nothing of databases, tables or jobs.
 //!
-//! - [`CellBuffer`]: values one after another, in memory; `Spool`: a queue of rows, first in first out.
+//! - [`CellBuffer`]: values one after another, in memory; [`Spool`]: a queue of rows, first in first out; [`Pieces`]: one of bytes.
 //! - [`IdMap`]: the new id of each id. [`IdTable`]: a set of ids. [`Paged`]: a few bytes for each number from 0 on.
 
 mod cell_buffer;
@@ -18,3 +18,4 @@ pub use id_map::{Fingerprint, IdMap};
 pub use id_table::IdTable;
 pub use paged::{HashList, Paged};
 pub use spool::Spool;
+pub use temporary::Pieces;

@@ -92,11 +92,17 @@ impl Pieces {
 
     /// Takes the next piece; `None` if there is none.
     pub fn pop(&mut self) -> Result<Option<Vec<u8>>> {
-        let Some(size) = self.sizes.pop_front() else { return Ok(None) };
-        let mut piece = vec![0; size];
-        self.file.read_exact_at(&mut piece, self.begin).map_err(|error| file_failed(&error, false))?;
+        let mut piece = Vec::new();
+        Ok(if self.take(&mut piece)? { Some(piece) } else { None })
+    }
+
+    /// Takes the next piece into this memory; whether there is one.
+    pub fn take(&mut self, piece: &mut Vec<u8>) -> Result<bool> {
+        let Some(size) = self.sizes.pop_front() else { return Ok(false) };
+        piece.resize(size, 0);
+        self.file.read_exact_at(piece, self.begin).map_err(|error| file_failed(&error, false))?;
         self.begin += size as u64;
-        Ok(Some(piece))
+        Ok(true)
     }
 }
 

@@ -35,7 +35,7 @@ impl Row for SqliteRow<'_, '_> {
 }
 
 /// A cell of the current row.
-#[inline]
+#[inline(always)]
 pub(super) fn cell<'r>(row: &'r rusqlite::Row<'_>, index: usize) -> Result<ValueRef<'r>> {
     match row.get_ref(index) {
         Ok(value) => Ok(from_sqlite(value)),
