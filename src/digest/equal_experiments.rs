@@ -1,6 +1,7 @@
 //! Finds experiments that a database already has, by their content.
 
-use super::experiment::{ExperimentDigest, digest, digest_nodes, link_digest, row_digest};
+use super::experiment::ExperimentDigest;
+use super::selection::{digest, digest_nodes, link_digest, row_digest};
 use super::sum::{Hash, Sum};
 use crate::database::{Connection, Layout, Next, Row};
 use crate::error::{Domain, Error, Result};

@@ -10,123 +10,12 @@ pub fn canonicalize(text: &[u8], out: &mut Vec<u8>) -> Result<()> {
     lexer.end()
 }
 
-fn lexer_of(text: &[u8]) -> Result<Lexer<'_>> {
+pub(super) fn lexer_of(text: &[u8]) -> Result<Lexer<'_>> {
     let reason = "the text is not UTF-8";
     let text = std::str::from_utf8(text).map_err(|error| JsonError { offset: error.valid_up_to(), reason })?;
     let mut lexer = Lexer::new(text);
     lexer.skip_space();
     Ok(lexer)
-}
-
-/// The canonical form of a huge document, of which there is never more than a piece in memory if it is an object.
-pub struct InPieces<'a> {
-    text: &'a [u8],
-    /// Where the members of an object stand, in the order of the form.
-    members: Vec<usize>,
-    is_object: bool,
-    /// How many bytes the form has.
-    pub length: u64,
-    /// As [`is_object_of_numbers`] says it.
-    pub is_object_of_numbers: bool,
-}
-
-impl<'a> InPieces<'a> {
-    /// Reads the document once, all of it.
-    pub fn read(text: &'a [u8]) -> Result<InPieces<'a>> {
-        let mut lexer = lexer_of(text)?;
-        let is_object = lexer.take(b'{');
-        let mut pieces = InPieces { text, members: Vec::new(), is_object, length: 0, is_object_of_numbers: is_object };
-        if is_object {
-            let (members, end) = sorted_members(&mut lexer, 1)?;
-            lexer.go_to(end);
-            lexer.end()?;
-            pieces.members = members;
-        }
-        let (mut length, mut numbers) = (0, is_object);
-        // The number of members, the first piece, is that of an object without any.
-        pieces.each(&mut |piece, is_first| {
-            length += piece.len() as u64;
-            numbers &= is_first || are_numbers(piece);
-        })?;
-        (pieces.length, pieces.is_object_of_numbers) = (length, numbers && !pieces.has_twins()?);
-        Ok(pieces)
-    }
-
-    /// Hands over the form.
-    pub fn hand_over(&self, take: &mut dyn FnMut(&[u8])) {
-        // It was read before, so that this cannot fail.
-        let read = self.each(&mut |piece, _| take(piece));
-        debug_assert!(read.is_ok());
-    }
-
-    /// Hands over the form, of an object its beginning and then each member; whether it is the beginning.
-    fn each(&self, take: &mut dyn FnMut(&[u8], bool)) -> Result<()> {
-        let mut out = Vec::new();
-        if !self.is_object {
-            canonicalize(self.text, &mut out)?;
-            take(&out, true);
-            return Ok(());
-        }
-        let mut lexer = lexer_of(self.text)?;
-        object_head(self.members.len(), &mut out);
-        take(&out, true);
-        for member in &self.members {
-            out.clear();
-            canonical_member(&mut lexer, *member, &mut out, 1)?;
-            take(&out, false);
-        }
-        Ok(())
-    }
-
-    /// Whether two members have one key.
-    fn has_twins(&self) -> Result<bool> {
-        let mut lexer = lexer_of(self.text)?;
-        let (mut before, mut key) = (Vec::new(), Vec::new());
-        for (at, member) in self.members.iter().enumerate() {
-            key.clear();
-            lexer.go_to(*member);
-            lexer.key(&mut key)?;
-            if at > 0 && before == key {
-                return Ok(true);
-            }
-            std::mem::swap(&mut before, &mut key);
-        }
-        Ok(false)
-    }
-}
-
-/// Whether the canonical form of a document is that of an object whose values are numbers, without a key twice. An object with
-/// reserved keys, which begin with `_`, is none: who cares has to look closer.
-pub fn is_object_of_numbers(canonical: &[u8]) -> bool {
-    match canonical.split_first_chunk::<9>() {
-        Some(([b'o', ..], members)) => are_numbers(members),
-        _ => false,
-    }
-}
-
-/// The same of the canonical form of some of its members.
-fn are_numbers(members: &[u8]) -> bool {
-    fn part<'a>(form: &mut &'a [u8]) -> Option<&'a [u8]> {
-        let (length, rest) = form.split_first_chunk::<8>()?;
-        let (part, rest) = rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)?;
-        *form = rest;
-        Some(part)
-    }
-    let all = |mut form: &[u8]| -> Option<bool> {
-        let mut before = None;
-        while !form.is_empty() {
-            let key = part(&mut form)?;
-            let (tag, rest) = form.split_first()?;
-            if !matches!(tag, b'i' | b'r') || key.first() == Some(&b'_') || before == Some(key) {
-                return Some(false);
-            }
-            form = rest;
-            part(&mut form)?;
-            before = Some(key);
-        }
-        Some(true)
-    };
-    all(members).unwrap_or(false)
 }
 
 impl Number<'_> {
@@ -266,7 +155,7 @@ const HUGE: usize = 1 << 20;
 
 /// Where the members of an object stand, in the order of their keys, those of the same key in that of the text; and where the object
 /// ends. The lexer is behind the brace.
-fn sorted_members(lexer: &mut Lexer<'_>, depth: usize) -> Result<(Vec<usize>, usize)> {
+pub(super) fn sorted_members(lexer: &mut Lexer<'_>, depth: usize) -> Result<(Vec<usize>, usize)> {
     let mut members = Vec::new();
     lexer.skip_space();
     if lexer.take(b'}') {
@@ -317,13 +206,13 @@ fn canonical_huge_object(lexer: &mut Lexer<'_>, out: &mut Vec<u8>, depth: usize)
 }
 
 /// What comes before the members of an object that has so many.
-fn object_head(members: usize, out: &mut Vec<u8>) {
+pub(super) fn object_head(members: usize, out: &mut Vec<u8>) {
     out.push(b'o');
     out.extend_from_slice(&(members as u64).to_le_bytes());
 }
 
 /// The member of an object that stands there.
-fn canonical_member(lexer: &mut Lexer<'_>, at: usize, out: &mut Vec<u8>, depth: usize) -> Result<()> {
+pub(super) fn canonical_member(lexer: &mut Lexer<'_>, at: usize, out: &mut Vec<u8>, depth: usize) -> Result<()> {
     lexer.go_to(at);
     lexer.open_key()?;
     canonical_bytes(lexer, out)?;
@@ -388,7 +277,7 @@ fn sort_members(out: &mut Vec<u8>, body: usize, members: &mut [Member]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{canonicalize, is_object_of_numbers};
+    use super::canonicalize;
     use crate::values::json::{JsonError, MAX_DEPTH};
 
     fn form(text: &str) -> Result<Vec<u8>, JsonError> {
@@ -422,17 +311,6 @@ mod tests {
         assert_ne!(form(r#"{"a":1,"a":2}"#), form(r#"{"a":2,"a":1}"#));
         assert_ne!(form(r#"{"a":1,"a":1}"#), form(r#"{"a":1}"#));
         assert_eq!(form(r#"{"bb":1,"a":2}"#), form(r#"{"a":2,"bb":1}"#), "sorted by key bytes, not by length");
-    }
-
-    #[test]
-    fn objects_of_numbers_are_told_by_their_canonical_form() {
-        for text in ["{}", r#"{"a": 1, "b": -2.5e3}"#, r#"{"": 0}"#] {
-            assert!(is_object_of_numbers(&form(text).unwrap()), "{text}");
-        }
-        for text in ["1", "[]", "null", r#"{"a": null}"#, r#"{"a": 1, "a": 2}"#, r#"{"b": {"a": 1}}"#, r#"{"_a": 1}"#] {
-            assert!(!is_object_of_numbers(&form(text).unwrap()), "{text}");
-        }
-        assert!(!is_object_of_numbers(b"") && !is_object_of_numbers(b"o"));
     }
 
     #[test]

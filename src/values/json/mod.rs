@@ -5,12 +5,14 @@
 mod canonical;
 mod keys;
 mod lexer;
+mod pieces;
 
 use std::fmt;
 
-pub use canonical::{InPieces, canonicalize, is_object_of_numbers};
+pub use canonical::canonicalize;
 pub(crate) use keys::Keys;
 pub(crate) use lexer::{Lexer, MAX_EXPONENT};
+pub use pieces::{InPieces, is_object_of_numbers};
 
 /// How deep arrays and objects may nest.
 pub const MAX_DEPTH: usize = 128;
