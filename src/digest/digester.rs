@@ -15,7 +15,7 @@ use crate::schema::{ByEntity, Entity};
 /// Stands for a linked row that does not exist.
 const MISSING: Hash = [0; 32];
 
-/// Digests rows that are handed to it as [`walk`] does it, in any order, or as [`walk_separately`] does it, linked rows before their links.
+/// Digests rows that are handed to it as [`walk`](crate::hierarchy::walk) does it, in any order, or as [`walk_separately`](crate::hierarchy::walk_separately) does it, linked rows before their links.
 pub struct Digester<'a> {
     stored: Option<Stored<'a>>,
     also: Option<&'a mut dyn Visitor>,
