@@ -79,6 +79,7 @@ impl<'a> Digester<'a> {
     }
 
     /// Adds a link, whose row stands in the buffer, with the digest of what it links.
+    #[inline(always)]
     fn add_link(&mut self, owner: Owner, (leaf, linked): (Entity, &Hash), row: &dyn Row) -> Result<()> {
         self.buffer.bytes.extend_from_slice(linked);
         let hash = self.buffer.hash();

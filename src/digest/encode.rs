@@ -176,6 +176,7 @@ pub fn encode_row(shape: &Shape<'_>, row: &dyn Row, stored: Option<Stored<'_>>, 
     Ok(usual)
 }
 
+#[inline(always)]
 fn convert(
     table: &TableLayout,
     column: &ColumnLayout,
