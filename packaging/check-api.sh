@@ -19,9 +19,15 @@ before=$folder/before
 rm -rf "$before"
 mkdir "$before"
 git -C "$root" archive "$revision" | tar -x -C "$before"
-# Types are what abidiff compares; the package is the same, so what both depend on is compiled once.
+# Types are what abidiff compares. What both depend on is compiled once. The package itself is always compiled anew: cargo takes two folders of one
+# package for the same one where their files are older than what was made of the other.
 build() {
-    (cd "$1" && CARGO_PROFILE_DEV_DEBUG=full CARGO_TARGET_DIR="$folder/target" ${CARGO:-cargo} build --locked --lib)
+    (
+        cd "$1"
+        export CARGO_PROFILE_DEV_DEBUG=full CARGO_TARGET_DIR="$folder/target"
+        ${CARGO:-cargo} clean --quiet --locked --package expmig
+        ${CARGO:-cargo} build --locked --lib
+    )
     cp "$folder/target/debug/libexpmig.so" "$folder/$2"
 }
 build "$before" before.so
@@ -34,4 +40,5 @@ abidiff --drop-private-types --headers-dir1 "$before/include" --headers-dir2 "$r
     exit 1
 }
 cd "$root"
-cargo semver-checks --manifest-path Cargo.toml --baseline-root "$before"
+# What is built by default: all features at once cannot be had.
+cargo semver-checks --manifest-path Cargo.toml --baseline-root "$before" --default-features
