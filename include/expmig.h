@@ -1215,7 +1215,7 @@ typedef struct expmig_import_options {
      */
     const char *artifacts_to;
     /**
-     * Of MLflow's stores: points to the id of an experiment of the database, whose the rows become; NULL (the default) makes a new experiment.
+     * Of MLflow's stores: points to the id of an experiment of the database, to which the rows are added; NULL (the default) makes a new experiment.
      */
     const int64_t *target_experiment_id;
 } expmig_import_options;

@@ -77,7 +77,7 @@ pub struct expmig_import_options {
     pub artifacts_from: *const c_char,
     /// See `artifacts_from`.
     pub artifacts_to: *const c_char,
-    /// Of MLflow's stores: points to the id of an experiment of the database, whose the rows become; NULL (the default) makes a new experiment.
+    /// Of MLflow's stores: points to the id of an experiment of the database, to which the rows are added; NULL (the default) makes a new experiment.
     pub target_experiment_id: *const i64,
 }
 
