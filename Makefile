@@ -1,6 +1,7 @@
 # make demo    build the library and the C examples, and run the main job on real data
 # make test    run every test; installs what is missing on Debian and Ubuntu (a random test that fails says by which EXPMIG_TEST_SEED it is repeated).
-#              EXPMIG_TEST_MYSQLD names a MySQL server to run them on too, EXPMIG_TEST_MARIADBD another MariaDB server than the system's
+#              EXPMIG_TEST_MYSQLD names a MySQL server to run them on too, EXPMIG_TEST_MARIADBD another MariaDB server than the system's,
+#              and EXPMIG_TEST_POSTGRES the folder of the programs of another PostgreSQL server
 # make test-all  what follows besides: each target that tests something for itself
 # make wheel   a wheel of the Python package, in target/wheels; make test-wheel tries it in clean environments of every python3.N of PATH
 # make test-browser  the page of `expmig report` in Chromium, which is installed where it is missing; make pictures makes those of the README of it

@@ -60,7 +60,9 @@ def mariadb(folder):
 def postgresql(folder):
     place = os.path.join(folder, "postgresql")
     os.mkdir(place)
-    programs = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[-2]))[-1]
+    # As the tests in Rust choose it.
+    newest = sorted(glob.glob("/usr/lib/postgresql/*/bin"), key=lambda path: int(path.split("/")[-2]))
+    programs = os.environ.get("EXPMIG_TEST_POSTGRES") or newest[-1]
     # The server refuses to run as root.
     other = []
     if os.getuid() == 0:
