@@ -4,6 +4,9 @@ use super::field::{Field, Kind};
 use super::labels::{Labels, Reason, exact};
 use crate::values::{ValueRef, parse_timestamp};
 
+/// The most bytes for which a new column has room: one huge value says nothing about the next ones.
+const MOST_ROOM: usize = 4 << 20;
+
 /// The values of a column, one after another; those of NULLs count for nothing.
 #[derive(Debug)]
 pub enum Values {
@@ -53,7 +56,7 @@ impl Column {
         }
     }
 
-    /// An empty column with room for as much as another has.
+    /// An empty column with room for as many values as another has, and for as many bytes unless they are very many.
     pub fn with_room_of(field: &Field, other: &Column) -> Column {
         let mut column = Column::new(field);
         column.validity.reserve_exact(other.validity.len());
@@ -61,7 +64,7 @@ impl Column {
         match (&mut column.values, &other.values) {
             (Values::Integers(here), Values::Integers(there)) => here.reserve_exact(there.len()),
             (Values::Reals(here), Values::Reals(there)) => here.reserve_exact(there.len()),
-            (Values::Bytes(here), Values::Bytes(there)) => here.reserve_exact(there.len()),
+            (Values::Bytes(here), Values::Bytes(there)) => here.reserve_exact(there.len().min(MOST_ROOM)),
             _ => {}
         }
         let children = field.children.iter().zip(&other.children);

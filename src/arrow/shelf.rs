@@ -70,8 +70,8 @@ impl Shelf {
             Values::None => {}
             Values::Integers(all) => *all = self.values(values, i64::from_le_bytes)?,
             Values::Reals(all) => *all = self.values(values, f64::from_le_bytes)?,
-            // With room, as in every column, so that the buffer is somewhere even if it stays empty.
-            Values::Bytes(all) if values == 0 => all.reserve(1),
+            // The buffer of a new column is somewhere even if it stays empty.
+            Values::Bytes(_) if values == 0 => {}
             Values::Bytes(all) => *all = self.values(values, |[byte]| byte)?,
         }
         column.children = field.children.iter().map(|child| self.get(child)).collect::<Result<_>>()?;

@@ -1,8 +1,9 @@
 //! The content digest: 256 bits that are equal for equal experiments, whatever their ids, their engine and the order of rows.
 //!
-//! docs/digest.md is the definition. `selection` reads an experiment: `encode` writes values and rows into `row_bytes`, `digester` collects their digests in
-//! `node_sums` and `leaves`, and `ended` makes the digest of them that `experiment` describes, with links of extra columns (`extra_links`). `named` does all of that for families whose keys are texts. [`equal_experiment`] finds an experiment that a database already has. [`Conversion`]
-//! says whether a value has the same content in another column. Migration, comparison, import, snapshots and the manager call this room.
+//! docs/digest.md is the definition. `selection` reads an experiment: `encode` writes values and rows into `row_bytes`, `digester` collects their
+//! digests in `node_sums` and `leaves`, and `ended` makes the digest of them that `experiment` describes, with links of extra columns
+//! (`extra_links`). `named` does all of that for families whose keys are texts; `sum` adds digests up. [`equal_experiment`] finds an experiment that
+//! a database already has. [`Conversion`] says whether a value has the same content in another column. Migration, comparison, import, snapshots and the manager call this room.
 
 mod conversion;
 mod digester;
