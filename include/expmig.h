@@ -3266,7 +3266,7 @@ expmig_status expmig_bring_in_options_init(struct expmig_bring_in_options *optio
                                            size_t size);
 
 /**
- * Brings the runs of a file or folder that another tracker wrote into the manager's database, a SQLite store of MLflow (docs/bring-in.md), in one
+ * Brings the runs of a file or folder that another tracker wrote into the manager's database, a store of MLflow on any engine (docs/bring-in.md), in one
  * transaction: a failure, a cancel or a crash leaves the database as it was. What was written is read back and compared. Everything that was
  * read is accounted for. What the database has already is left as it is, so that the call can be repeated. The source is only read.
  *

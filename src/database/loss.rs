@@ -9,6 +9,8 @@ pub const KEPT: usize = 100;
 /// Reasons of a [`Loss`] that several jobs give.
 pub const CONVERTED: &str = "the target's column type converts it";
 pub const NO_COLUMN: &str = "the target has no such column";
+pub const ANOTHER_VALUE: &str = "the target would store another value";
+pub const REFUSED_VALUE: &str = "the target refuses the value";
 
 /// Something that would be lost or changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -80,7 +80,7 @@ pub use foreign_key::{ForeignKey, TableName};
 pub use glob::Glob;
 pub use handle::Database;
 pub use layout::{Filled, Layout, TableLayout};
-pub use loss::{CONVERTED, KEPT, Loss, Losses, NO_COLUMN};
+pub use loss::{ANOTHER_VALUE, CONVERTED, KEPT, Loss, Losses, NO_COLUMN, REFUSED_VALUE};
 pub use mentions::Mentioned;
 pub use missing_column::{Kinds, MissingColumn};
 pub use options::OpenOptions;

@@ -59,10 +59,13 @@ pub use migration_plan::{
 };
 pub use named::migrate_in;
 pub use named_copy::mismatch;
+pub use named_ends::Ends;
+pub use named_keys::{Folding, find_folded, folds_any, note_folded, telling};
 pub use named_target::next_id;
 pub use options::{ManagerServices, MigrateOptions, Strategy};
 
 pub use plan::plan;
+pub use preflight::Preflight;
 pub use result::{MigrationResult, TableCount};
 pub use run::migrate;
 pub use staged::{migrate_staged, resume_staged};

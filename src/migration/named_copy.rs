@@ -6,7 +6,7 @@ use super::named_cells::{Found, TableCells, Teller, target_cells, written_cells}
 use super::named_ends::{Destination, Ends, Pair};
 use super::named_map::{Changes, Locations, RowMap};
 use super::preflight::Preflight;
-use crate::database::{Chunk, ColumnLayout, Loss, Row, TableLayout};
+use crate::database::{ANOTHER_VALUE, Chunk, ColumnLayout, Loss, NO_COLUMN, REFUSED_VALUE, Row, TableLayout};
 use crate::digest::{Conversion, Hash, NamedDigest, NamedDigester, NamedTable};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{Named, NamedRows, of_experiments};
@@ -57,7 +57,7 @@ pub fn find_losses(ends: &Ends<'_>, changes: &Changes<'_>, job: &Job) -> Result<
                         table: table.schema.name,
                         row: Some(key()),
                         column: Some(column.name.clone()),
-                        reason: "the target has no such column",
+                        reason: NO_COLUMN,
                         value: Some(value.describe()),
                         stored_as: None,
                     });
@@ -69,10 +69,8 @@ pub fn find_losses(ends: &Ends<'_>, changes: &Changes<'_>, job: &Job) -> Result<
                 let kind = there.schema.map(|known| known.kind);
                 let (stored, reason) = match Conversion::of(ends.target, there, value, kind)? {
                     Conversion::Same => continue,
-                    Conversion::Changed(stored) => {
-                        (Some(stored.borrow().describe()), "the target would store another value")
-                    }
-                    Conversion::Refused => (None, "the target refuses the value"),
+                    Conversion::Changed(stored) => (Some(stored.borrow().describe()), ANOTHER_VALUE),
+                    Conversion::Refused => (None, REFUSED_VALUE),
                 };
                 fit.refused += u64::from(stored.is_none());
                 fit.note(Loss {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::account::Account;
+use super::fits::Fits;
 use super::formats::find;
 use super::options::BringInOptions;
 use super::sink::{POINTS, Sink};
@@ -47,7 +48,7 @@ impl Trial {
         let reader = find(path, Some(kind))?;
         let options = BringInOptions { leave_out: true, ..BringInOptions::default() };
         let account = Account::new(reader.never_written, reader.clock);
-        let mut sink = Sink::new((staging, &layout), (&options, None), account, &job)?;
+        let mut sink = Sink::new((staging, &layout), (&options, None), (Fits::new(staging, &layout), account), &job)?;
         (reader.read)(path, &mut sink, &job)?;
         let (account, ..) = sink.finish()?;
         let count = "SELECT (SELECT count(*) FROM metrics) + (SELECT count(*) FROM logged_model_metrics)";

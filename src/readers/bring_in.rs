@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::account::Account;
+use super::fits::Fits;
+use super::folded::{among_new, with_those_there};
 use super::formats::find;
 use super::only_new::{Found, compare, load};
 use super::options::BringInOptions;
@@ -13,10 +15,11 @@ use super::reader::Reader;
 use super::result::{BringInResult, BroughtExperiment, BroughtTable};
 use super::sidecar::Sidecar;
 use super::sink::{POINTS, Sink};
-use super::writing::{Cells, find_losses, judge, prove, read_cells, write};
-use crate::database::{Connection, Database, Layout, Reading, Scratch, Transaction, Version, Watches};
+use super::writing::{Cells, find_losses, judge, prove, read_cells, refuse_too_large, write};
+use crate::database::{Connection, Database, Layout, Losses, Reading, Scratch, Transaction, Version, Watches};
 use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::of_experiments;
+use crate::migration::Preflight;
 use crate::progress::Job;
 use crate::schema::{Call, quote};
 
@@ -60,16 +63,10 @@ fn run(target: &Database, path: &Path, mut options: BringInOptions, planned: boo
         Version::read(connection, &layout)?
     };
     version.refuse_unknown(layout.family, Domain::ImportExport)?;
-    if !target.capabilities().whole_files {
-        let message =
-            format!("bringing runs into a store of {} on a server is not available yet", layout.family.tracker);
-        return Err(Error::new(Status::Unsupported, Domain::ImportExport, message)
-            .hint("bring them into a SQLite store, and migrate the experiments from there"));
-    }
     let scratch = Scratch::create(&layout, version.found.as_deref(), &[POINTS], options.temp_dir.as_deref())?;
     let staging = scratch.database()?.writer(&job)?;
     let staged = scratch.database()?.layout()?;
-    let read = read_all((reader, path), (staging, &staged), &options, planned, &job)?;
+    let read = read_all((reader, path), (staging, &staged), (target, &layout), (&options, planned), &job)?;
     if read.without_place > 0 && !options.leave_out && !planned {
         return Err(no_place(&read));
     }
@@ -85,17 +82,19 @@ fn run(target: &Database, path: &Path, mut options: BringInOptions, planned: boo
 fn read_all(
     (reader, path): (&'static Reader, &Path),
     (staging, staged): (&dyn Connection, &Layout),
-    options: &BringInOptions,
-    planned: bool,
+    (target, layout): (&Database, &Layout),
+    (options, planned): (&BringInOptions, bool),
     job: &Arc<Job>,
 ) -> Result<Read> {
     job.begin("reading the source")?;
     // A plan makes no file.
     let sidecar = options.sidecar.as_deref().filter(|_| !planned).map(Sidecar::create).transpose()?;
-    let watches = Watches::new(job, [staging, staging]);
+    let asked = target.reader()?;
+    let watches = Watches::new(job, [staging, asked]);
     let writing = Transaction::write(staging)?;
     let account = Account::new(reader.never_written, reader.clock);
-    let mut sink = Sink::new((staging, staged), (options, sidecar), account, job)?;
+    let fits = Fits::new(asked, layout);
+    let mut sink = Sink::new((staging, staged), (options, sidecar), (fits, account), job)?;
     (reader.read)(path, &mut sink, job)?;
     let (account, sidecar, without_place) = sink.finish()?;
     writing.commit()?;
@@ -140,15 +139,13 @@ fn plan(
     let watches = Watches::new(job, [staging, connection]);
     let layout = target.checked(connection.layout()?)?;
     let prepared = prepare((staging, staged), (connection, &layout), options, job)?;
-    let (losses, _) = find_losses((staging, staged), (connection, &layout), job)?;
     let mut new = Vec::new();
     for table in of_experiments(staged) {
         let count = staging.query_integer(&format!("SELECT count(*) FROM {}", quote(&table.name)), &[])?;
         new.push((table.schema.name, count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0)));
     }
     drop(watches);
-    let mut result = result(reader, read, prepared, (new, &BTreeMap::new()), true);
-    result.lossy = losses;
+    let result = result(reader, read, prepared, (new, &BTreeMap::new()), true);
     Ok(result)
 }
 
@@ -156,6 +153,8 @@ fn plan(
 struct Prepared {
     placing: Placing,
     found: Vec<(&'static str, Found)>,
+    /// What the target does not hold.
+    fit: Preflight,
     left_out: Vec<(&'static str, u64)>,
 }
 
@@ -170,13 +169,17 @@ fn prepare(
     let changing = Transaction::write(staging)?;
     let left_out = placing.apply(staging, staged)?;
     placing.give_places(staging, (target, layout))?;
+    let mut fit = Preflight::default();
+    among_new((staging, staged), (target, layout), &placing.experiments, &mut fit, job)?;
     let mut found = Vec::new();
     if placing.meets_others() {
         load((staging, staged), (target, layout), &placing.experiments, job)?;
         found = compare(staging, staged)?;
+        with_those_there((staging, staged), (target, layout), &mut fit, job)?;
     }
+    find_losses((staging, staged), (target, layout), &mut fit, job)?;
     changing.commit()?;
-    Ok(Prepared { placing, found, left_out })
+    Ok(Prepared { placing, found, fit, left_out })
 }
 
 fn into_target(
@@ -210,8 +213,8 @@ fn into_target(
     }
     job.begin("looking at the target")?;
     let prepared = prepare((staging, staged), (writer, &layout), options, job)?;
-    let (losses, refused) = find_losses((staging, staged), (writer, &layout), job)?;
-    judge(&losses, refused)?;
+    judge(&prepared.fit)?;
+    refuse_too_large((staging, staged), (writer, &layout))?;
     let experiments = &prepared.placing.experiments;
     let there: Vec<_> = experiments.iter().filter(|placed| placed.is_there).cloned().collect();
     let mut cells = match there.is_empty() {
@@ -251,7 +254,7 @@ fn result(
     (new, digests): (Vec<(&'static str, u64)>, &BTreeMap<i64, String>),
     planned: bool,
 ) -> BringInResult {
-    let Prepared { placing, found, left_out } = prepared;
+    let Prepared { placing, found, fit, left_out } = prepared;
     let tables = new.into_iter().map(|(table, new)| BroughtTable {
         table,
         read: read.rows.get(table).copied().unwrap_or(0),
@@ -278,7 +281,7 @@ fn result(
         tables,
         account: read.account,
         without_place: read.without_place,
-        lossy: crate::database::Losses::default(),
+        lossy: Losses { count: fit.count, first: fit.first },
         warnings,
         duration: std::time::Duration::ZERO,
     }

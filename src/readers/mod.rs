@@ -13,6 +13,8 @@ mod account;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod any_input;
 mod bring_in;
+mod fits;
+mod folded;
 mod formats;
 mod identity;
 mod keys;

@@ -5,9 +5,9 @@
 use std::collections::HashSet;
 
 use super::placing::{Placed, owned};
-use crate::database::{CHANGED, Chunk, Connection, Layout, Next, Row, THERE, TableLayout};
+use crate::database::{CHANGED, Chunk, ColumnLayout, Connection, Layout, Next, Row, THERE, TableLayout};
 use crate::digest::NamedTable;
-use crate::error::Result;
+use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{NamedRows, of_experiments};
 use crate::progress::Job;
 use crate::schema::mlflow::RUN;
@@ -177,8 +177,8 @@ pub fn replace(
         let opening = target.opening(crate::database::Write::Update, table)?;
         let sql = format!("{opening} SET {} WHERE {}", sets.join(", "), finds.join(" AND "));
         let looks: Vec<String> = keys.iter().enumerate().map(|(number, at)| place(at, number)).collect();
-        let columns: Vec<String> = names.iter().map(|name| table.quoted(name)).collect();
-        let look = format!("SELECT {} FROM {} WHERE {}", columns.join(", "), quote(&table.name), looks.join(" AND "));
+        let quoted: Vec<String> = names.iter().map(|name| table.quoted(name)).collect();
+        let look = format!("SELECT {} FROM {} WHERE {}", quoted.join(", "), quote(&table.name), looks.join(" AND "));
         let all: Vec<String> = names.iter().map(|name| quote(name)).collect();
         let of = quote(&format!("{CHANGED}{}", here.schema.name));
         let mut rows: Vec<Vec<Value>> = Vec::new();
@@ -187,15 +187,26 @@ pub fn replace(
             rows.push(owned(&values?));
             Ok(Next::Row)
         })?;
+        let columns: Vec<Option<&ColumnLayout>> =
+            names.iter().map(|name| table.columns.get(table.position(name)?)).collect();
         for row in rows {
-            let pick = |places: &[usize]| places.iter().filter_map(|at| row.get(*at).cloned()).collect::<Vec<Value>>();
+            // As the engine takes a parameter for a column of this type.
+            let sent = |at: &usize| {
+                let (value, column) = (row.get(*at)?, columns.get(*at).copied().flatten());
+                let sent = column.and_then(|column| target.as_sent(column, value.borrow()));
+                Some(sent.unwrap_or_else(|| value.clone()))
+            };
+            let pick = |places: &[usize]| places.iter().filter_map(sent).collect::<Vec<Value>>();
             let key = pick(&keys);
-            let mut before = Vec::new();
-            target.query(&look, &key, &mut |found| {
-                let values: Result<Vec<ValueRef<'_>>> = (0..names.len()).map(|at| found.value(at)).collect();
-                before = owned(&values?);
-                Ok(Next::Stop)
-            })?;
+            let before = target.first_row(&look, &key, names.len())?.unwrap_or_default();
+            // What was compared is of the moment at which the job began.
+            if target.first_row_locked(&look, &key, names.len())?.unwrap_or_default() != before {
+                let message =
+                    format!("a row of {} was changed by somebody else meanwhile; nothing was changed", table.name);
+                return Err(Error::new(Status::Busy, Domain::ImportExport, message)
+                    .detail("table", &table.name)
+                    .hint("repeat the call"));
+            }
             target.execute(&sql, &[pick(&rest), key].concat())?;
             each(here, &before, &row)?;
         }

@@ -6,7 +6,7 @@ use super::options::BringInOptions;
 use crate::database::{Connection, Layout, Next};
 use crate::error::{Domain, Error, NAMED, Result, Status};
 use crate::hierarchy::{OnConflict, OnName};
-use crate::migration::next_id;
+use crate::migration::{Folding, next_id};
 use crate::progress::Job;
 use crate::schema::mlflow::RUN;
 use crate::schema::{Entity, Role, quote};
@@ -131,11 +131,33 @@ fn of_name(target: &dyn Connection, layout: &Layout, name: &str) -> Result<Optio
     Ok(named(target, layout, &format!("{column} = ?1"), &[name])?.into_iter().next())
 }
 
+/// The names that were given to new experiments, as the target tells names apart.
+struct Given<'t> {
+    names: HashSet<String>,
+    folding: Option<Folding<'t>>,
+}
+
+impl Given<'_> {
+    fn has(&mut self, name: &str) -> Result<bool> {
+        if self.names.contains(name) {
+            return Ok(true);
+        }
+        if let Some(folding) = &mut self.folding {
+            for other in &self.names {
+                if folding.folds(other, name)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+}
+
 /// The first of "name", "name (2)" and so on that nothing has.
-fn free_name(target: &dyn Connection, layout: &Layout, wanted: &str, given: &HashSet<String>) -> Result<String> {
+fn free_name(target: &dyn Connection, layout: &Layout, wanted: &str, given: &mut Given<'_>) -> Result<String> {
     for number in 1..NUMBERS {
         let name = if number == 1 { wanted.to_owned() } else { format!("{wanted} ({number})") };
-        if !given.contains(&name) && of_name(target, layout, &name)?.is_none() {
+        if !given.has(&name)? && of_name(target, layout, &name)?.is_none() {
             return Ok(name);
         }
     }
@@ -253,7 +275,8 @@ impl Placing {
         if !placing.left_out.is_empty() && options.on_conflict == OnConflict::Error {
             return Err(taken(&placing.left_out));
         }
-        let mut given = HashSet::new();
+        let folding = Folding::of(target, layout.root()?, layout.family.listing.title)?;
+        let mut given = Given { names: HashSet::new(), folding };
         let mut next = next_id(target, layout)?;
         for experiment in staged_experiments(staging, staged)? {
             let home =
@@ -278,11 +301,11 @@ impl Placing {
             let (id, name, is_there) = match found {
                 Some((id, name)) => (id, name, true),
                 None => {
-                    let name = free_name(target, layout, &experiment.name, &given)?;
+                    let name = free_name(target, layout, &experiment.name, &mut given)?;
                     if name != experiment.name && options.on_name == OnName::Error {
                         return Err(name_taken(&experiment.name));
                     }
-                    given.insert(name.clone());
+                    given.names.insert(name.clone());
                     next += 1;
                     (next - 1, name, false)
                 }

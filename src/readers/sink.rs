@@ -6,9 +6,10 @@ mod equal_points;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::account::{Account, Source, note};
+use super::fits::Fits;
 use super::keys::Names;
 use super::new_rows::{NewExperiment, NewRun, RunStatus};
 use super::options::BringInOptions;
@@ -18,6 +19,8 @@ use crate::error::{Domain, Error, Result};
 use crate::progress::Job;
 use crate::values::{Value, ValueRef};
 
+/// What a value is that the target's column does not take.
+const DOES_NOT_FIT: &str = "does_not_fit";
 /// The table of points, and its columns in the order in which they are written.
 pub const POINTS: &str = "metrics";
 const POINT_COLUMNS: [&str; 6] = ["run_uuid", "key", "timestamp", "step", "value", "is_nan"];
@@ -66,6 +69,8 @@ pub struct Sink<'a> {
     layout: &'a Layout,
     job: &'a Arc<Job>,
     options: &'a BringInOptions,
+    /// What the target takes.
+    fits: Fits<'a>,
     points: Chunk<'a>,
     points_written: u64,
     tables: HashMap<&'static str, Writer<'a>>,
@@ -116,7 +121,7 @@ impl<'a> Sink<'a> {
     pub fn new(
         (connection, layout): (&'a dyn Connection, &'a Layout),
         (options, sidecar): (&'a BringInOptions, Option<Sidecar>),
-        account: Account,
+        (fits, account): (Fits<'a>, Account),
         job: &'a Arc<Job>,
     ) -> Result<Sink<'a>> {
         let Some(table) = layout.table(POINTS) else {
@@ -128,6 +133,7 @@ impl<'a> Sink<'a> {
             layout,
             job,
             options,
+            fits,
             points,
             points_written: 0,
             tables: HashMap::new(),
@@ -172,8 +178,19 @@ impl<'a> Sink<'a> {
         Ok(true)
     }
 
-    /// Stores a row that is a value of its own: a dataset, a link, a model's param.
+    /// Stores a row that is a value of its own: a dataset, a link, a model's param. One on which nothing else hangs has no place where the target
+    /// does not take it.
     pub fn row(&mut self, table: &'static str, columns: &[(&'static str, ValueRef<'_>)]) -> Result<()> {
+        if self.layout.table(table).is_some_and(|found| !found.schema.has_own_id()) {
+            for (column, value) in columns {
+                if !self.fits.takes(table, column, *value)? {
+                    let shown = columns.iter().filter(|(name, _)| *name != "experiment_id");
+                    let shown: serde_json::Map<String, Json> =
+                        shown.map(|(name, value)| ((*name).to_owned(), Json::from(value.readable()))).collect();
+                    return self.beside(DOES_NOT_FIT, &Json::from(shown));
+                }
+            }
+        }
         match self.write(table, columns)? {
             true => self.source.values.stored += 1,
             false => {
@@ -266,6 +283,9 @@ impl<'a> Sink<'a> {
 
     /// Stores a param of the run. Of two values of one key the later counts.
     pub fn param(&mut self, key: &str, value: &str) -> Result<()> {
+        if !self.fits.takes("params", "value", text(value))? {
+            return self.beside(DOES_NOT_FIT, &json!({"param": key, "value": value}));
+        }
         let run = self.run.as_mut().ok_or_else(no_run)?;
         match run.params.insert(key.to_owned(), value.to_owned()) {
             None => self.source.values.stored += 1,
@@ -276,6 +296,9 @@ impl<'a> Sink<'a> {
 
     /// Stores a tag of the run. Of two values of one key the later counts.
     pub fn tag(&mut self, key: &str, value: &str) -> Result<()> {
+        if !self.fits.takes("tags", "value", text(value))? {
+            return self.beside(DOES_NOT_FIT, &json!({"tag": key, "value": value}));
+        }
         let run = self.run.as_mut().ok_or_else(no_run)?;
         match run.tags.insert(key.to_owned(), value.to_owned()) {
             None => self.source.values.stored += 1,

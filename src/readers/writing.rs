@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::only_new::replace;
 use super::placing::Placed;
-use crate::database::{Chunk, ColumnLayout, Connection, Layout, Loss, Losses, Next, Row, TableLayout};
+use crate::database::{
+    ANOTHER_VALUE, Chunk, ColumnLayout, Connection, Layout, Loss, Next, Planned, REFUSED_VALUE, Row, TableLayout,
+};
 use crate::digest::{Conversion, NamedDigester, NamedTable, Sum, encode_value, hex};
-use crate::error::{Domain, Error, NAMED, Result, Status};
+use crate::error::{Domain, Error, Result, Status};
 use crate::hierarchy::{NamedRows, of_experiments};
-use crate::migration::mismatch;
+use crate::migration::{Preflight, mismatch};
 use crate::progress::Job;
 use crate::schema::{Place, quote};
 use crate::values::{Value, ValueRef};
@@ -34,9 +36,9 @@ fn names(table: &TableLayout) -> Vec<&str> {
 pub fn find_losses(
     (staging, staged): (&dyn Connection, &Layout),
     (target, layout): (&dyn Connection, &Layout),
+    fit: &mut Preflight,
     job: &Job,
-) -> Result<(Losses, u64)> {
-    let (mut losses, mut refused) = (Losses::default(), 0);
+) -> Result<()> {
     for here in of_experiments(staged) {
         let Some(table) = layout.table(here.schema.name) else { continue };
         let find = |name: &str| table.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name));
@@ -49,53 +51,69 @@ pub fn find_losses(
         if doubted.is_empty() {
             continue;
         }
-        let columns: Vec<String> = doubted.iter().map(|(column, _)| quote(&column.name)).collect();
+        let keys = here.schema.primary_key.iter().copied().filter(|name| here.position(name).is_some());
+        let keys: Vec<&str> = keys.collect();
+        let columns = doubted.iter().map(|(column, _)| column.name.as_str()).chain(keys.iter().copied());
+        let columns: Vec<String> = columns.map(quote).collect();
         let sql = format!("SELECT {} FROM {}", columns.join(", "), quote(&here.name));
         staging.query(&sql, &[], &mut |row| {
             job.pulse()?;
             for (at, (column, there)) in doubted.iter().enumerate() {
                 let value = row.value(at)?;
-                let stored = match Conversion::of(target, there, value, column.schema.map(|known| known.kind))? {
-                    Conversion::Same => continue,
-                    Conversion::Changed(stored) => Some(stored.borrow().describe()),
-                    Conversion::Refused => None,
-                };
-                refused += u64::from(stored.is_none());
-                losses.add(|| Loss {
+                let (stored, reason) =
+                    match Conversion::of(target, there, value, column.schema.map(|known| known.kind))? {
+                        Conversion::Same => continue,
+                        Conversion::Changed(stored) => (Some(stored.borrow().describe()), ANOTHER_VALUE),
+                        Conversion::Refused => (None, REFUSED_VALUE),
+                    };
+                let mut key = Vec::new();
+                for (at, name) in keys.iter().enumerate() {
+                    key.push(format!("{name}={}", row.value(doubted.len() + at)?.describe()));
+                }
+                fit.refused += u64::from(stored.is_none());
+                fit.note(Loss {
                     table: here.schema.name,
-                    row: None,
+                    row: Some(key.join(", ")),
                     column: Some(column.name.clone()),
-                    reason: match stored {
-                        Some(_) => "the target would store another value",
-                        None => "the target refuses the value",
-                    },
+                    reason,
                     value: Some(value.describe()),
-                    stored_as: stored.clone(),
+                    stored_as: stored,
                 });
             }
             Ok(Next::Row)
         })?;
     }
-    Ok((losses, refused))
+    Ok(())
 }
 
 /// The error of values that do not fit.
-pub fn judge(losses: &Losses, refused: u64) -> Result<()> {
-    if losses.count == 0 {
+pub fn judge(fit: &Preflight) -> Result<()> {
+    if fit.count == 0 {
         return Ok(());
     }
-    let status = if refused > 0 { Status::Constraint } else { Status::Lossy };
-    let message = format!("{} values do not fit the target; nothing was changed", losses.count);
-    let mut error = Error::new(status, Domain::ImportExport, message)
-        .detail("count", losses.count)
+    let status = if fit.refused > 0 { Status::Constraint } else { Status::Lossy };
+    let message = format!("{} values do not fit the target; nothing was changed", fit.count);
+    let error = Error::new(status, Domain::ImportExport, message)
+        .detail("count", fit.count)
         .hint("bring the runs into a store that holds them, such as a SQLite file");
-    for loss in losses.first.iter().take(NAMED) {
-        error = error.detail("table", loss.table);
-        for (key, value) in [("column", &loss.column), ("value", &loss.value), ("stored_as", &loss.stored_as)] {
-            error = value.iter().fold(error, |error, value| error.detail(key, value));
-        }
+    Err(fit.name_in(error))
+}
+
+/// Fails if what is new is more than the target takes in one transaction.
+pub fn refuse_too_large(
+    (staging, staged): (&dyn Connection, &Layout),
+    (target, layout): (&dyn Connection, &Layout),
+) -> Result<()> {
+    let mut planned = Vec::new();
+    for here in of_experiments(staged) {
+        let count = staging.query_integer(&format!("SELECT count(*) FROM {}", quote(&here.name)), &[])?;
+        let rows = count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0);
+        planned.extend(layout.table(here.schema.name).map(|table| Planned { table, rows, bytes: 0 }));
     }
-    Err(error)
+    match target.transaction_size(&planned)? {
+        Some(size) => size.check(Domain::ImportExport),
+        None => Ok(()),
+    }
 }
 
 /// Reads the experiments that are in the target, every cell of the columns that are written, and digests them if that is asked for.

@@ -1,5 +1,7 @@
 //! MLflow's tracking store, on stores that MLflow itself wrote (tests/data/mlflow).
 
+mod bring_in_beside;
+mod bring_in_servers;
 mod columns;
 mod conflicts;
 mod crash;

@@ -10,7 +10,7 @@ use rusqlite::types::ValueRef;
 use serde_json::{Value as Json, json};
 
 /// A copy of a folder that MLflow wrote.
-fn mlruns(folder: &Folder, version: &str) -> PathBuf {
+pub fn mlruns(folder: &Folder, version: &str) -> PathBuf {
     let to = folder.path(&format!("mlruns-{version}"));
     copy_folder(&crate_path(&format!("tests/data/readers/mlruns/{version}")), &to);
     to

@@ -105,6 +105,23 @@ impl Place {
         }
     }
 
+    /// Another client that has run this on a server in a transaction; called, it commits.
+    pub fn held(&self, statement: &str) -> Box<dyn FnOnce() + Send> {
+        match self {
+            Place::File(path) => panic!("{} is no server", path.display()),
+            Place::Server(server, schema) => {
+                let mut client = server.connect(schema);
+                client.query_drop("BEGIN").expect("a transaction");
+                client.query_drop(statement).unwrap_or_else(|error| panic!("{error}: {statement}"));
+                Box::new(move || client.query_drop("COMMIT").expect("it commits"))
+            }
+            Place::Postgres(schema) => {
+                let mut holding = Postgres::shared().holding(schema, statement);
+                Box::new(move || holding.end())
+            }
+        }
+    }
+
     /// The rows of a query as text, the same for every engine.
     pub fn rows(&self, query: &str) -> Vec<Vec<String>> {
         match self {

@@ -503,8 +503,8 @@ class DataMigrationManager:
         cancel: Any = None,
         progress: bool = False,
     ) -> Dict[str, Any]:
-        """Brings the runs of a file or folder that another tracker wrote into this database, a SQLite store of MLflow, in one transaction
-        (docs/bring-in.md), and returns the account: "experiments", "tables", "account", "warnings" and more. Can be repeated: only what is
+        """Brings the runs of a file or folder that another tracker wrote into this database, a store of MLflow on any engine, in one
+        transaction (docs/bring-in.md), and returns the account: "experiments", "tables", "account", "warnings" and more. Can be repeated: only what is
         new is written.
 
         ``kind``: the reader, "mlflow-files", "tensorboard" or "wandb"; by default the files tell. ``experiment``: the name of the experiment.
