@@ -200,6 +200,12 @@ pub trait Writes {
         false
     }
 
+    /// Keeps others from changing these tables until the transaction ends, while they read them still; false where only deleting their rows does
+    /// that ([`Writes::delete_all`]). Before foreign keys are suspended, for some engines keep readers away from then on.
+    fn hold_tables(&self, _tables: &[&TableLayout]) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Until the transaction ends, what this connection writes sets off no action of a foreign key, and none refuses it: the caller
     /// answers for them. Whether the database would have enforced them at all.
     fn suspend_foreign_keys(&self) -> Result<bool>;

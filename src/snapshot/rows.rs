@@ -106,7 +106,7 @@ enum Way {
 pub fn replace(
     database: &Database,
     from: &Path,
-    keep: Option<&mut dyn FnMut() -> Result<()>>,
+    mut keep: Option<&mut dyn FnMut() -> Result<()>>,
     job: &Arc<Job>,
     copied: Copied<'_>,
 ) -> Result<Vec<String>> {
@@ -123,6 +123,11 @@ pub fn replace(
     }
     // What refers from our own tables comes from the snapshot, as it was.
     let strangers = ForeignReferrers::look(writer, &layout, |reference| !reference.is_ours)?;
+    if writer.hold_tables(&all(&layout).collect::<Vec<_>>())?
+        && let Some(keep) = keep.take()
+    {
+        keep()?;
+    }
     writer.suspend_foreign_keys()?;
     writer.suspend_checks()?;
     // Whoever deletes every row keeps others from changing or adding any. They see the old ones until the end.

@@ -4,6 +4,7 @@
 use super::connection::PostgresConnection;
 use super::dropped_key::Key;
 use crate::database::connection::Reads;
+use crate::database::layout::TableLayout;
 use crate::database::rows::Next;
 use crate::error::{Domain, Error, Result, Status};
 use crate::values::Value;
@@ -18,6 +19,11 @@ const KEYS: &str = "SELECT pg_catalog.format('%I.%I', rn.nspname, r.relname), pg
     WHERE k.contype = 'f' AND k.conparentid = 0 AND ?1 IN (rn.nspname, fn.nspname) ORDER BY k.oid";
 
 impl PostgresConnection {
+    /// Nobody else changes these tables until the transaction ends. They are read until a key of theirs is dropped.
+    pub(super) fn hold_all(&self, tables: &[&TableLayout]) -> Result<()> {
+        tables.iter().try_for_each(|table| self.hold(&self.as_sql(table)?).map(drop))
+    }
+
     /// Has all foreign keys wait.
     pub(super) fn defer_keys(&self) -> Result<()> {
         let (mut to_drop, mut not_ours) = (Vec::new(), Vec::new());

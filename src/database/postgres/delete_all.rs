@@ -29,13 +29,18 @@ impl PostgresConnection {
         Ok(rows)
     }
 
+    /// The table's name in the form in which the catalog's queries give it.
+    pub(super) fn as_sql(&self, table: &TableLayout) -> Result<String> {
+        let names = [self.schema(), &table.name].map(|name| Value::Text(name.as_bytes().to_vec()));
+        let name = first(self, "SELECT pg_catalog.format('%I.%I', ?1::text, ?2::text)", &names)?;
+        Ok(name.borrow().readable().unwrap_or_default())
+    }
+
     /// Rows that were changed since the transaction began are refused by the server; rows that were added since are not seen here, but by
     /// another connection, which counts them.
     pub(super) fn delete_every_row(&self, table: &TableLayout) -> Result<()> {
         self.refuse_unlogged(table)?;
-        let names = [self.schema(), &table.name].map(|name| Value::Text(name.as_bytes().to_vec()));
-        let name = first(self, "SELECT pg_catalog.format('%I.%I', ?1::text, ?2::text)", &names)?;
-        let name = name.borrow().readable().unwrap_or_default();
+        let name = self.as_sql(table)?;
         let there = self.hold(&name)?;
         let deleted = self.change(&format!("DELETE FROM {name}"), &[])?;
         if there == deleted {

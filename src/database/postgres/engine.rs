@@ -120,6 +120,10 @@ impl Writes for PostgresConnection {
         let _ends_later = self.query_integer(UNLOCK, &self.job_lock_numbers(id));
     }
 
+    fn hold_tables(&self, tables: &[&TableLayout]) -> Result<bool> {
+        self.hold_all(tables).map(|()| true)
+    }
+
     fn suspend_foreign_keys(&self) -> Result<bool> {
         self.defer_keys().map(|()| true)
     }

@@ -196,6 +196,41 @@ fn a_row_that_somebody_adds_meanwhile_keeps_what_it_refers_to() {
     }
 }
 
+/// Keys that cannot wait are dropped, which keeps readers away: what is kept of the old content was read before.
+#[test]
+fn a_schema_whose_keys_cannot_wait_is_restored_and_what_it_had_is_kept_first() {
+    let server = Postgres::start(&[]);
+    let (schema, target) = created(&server);
+    let folder = Folder::new();
+    let source = support::open(&folder.small("small.db", ""));
+    done(source.migrate_experiment(1, Some(&target), MigrateOptions::default()));
+    server.execute(
+        &schema,
+        "DO $$ DECLARE k record; BEGIN
+           FOR k IN SELECT conrelid::regclass AS child, conname, pg_get_constraintdef(oid) AS def FROM pg_constraint
+               WHERE contype = 'f' AND connamespace = current_schema()::regnamespace LOOP
+             EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %I %s', k.child, k.conname, k.conname, replace(k.def, ' DEFERRABLE', ''));
+           END LOOP; END $$",
+    );
+    let deferrable =
+        "SELECT count(*) FROM pg_constraint WHERE condeferrable AND connamespace = current_schema()::regnamespace";
+    assert_eq!(server.rows(&schema, deferrable), [["Integer(0)"]]);
+    let manager = with_snapshots(&server.url(&schema), &folder.path("snapshots"));
+    let (first, taken) = (server.dump(&schema), done(manager.create_snapshot("", SnapshotOptions::default())));
+    done(source.migrate_experiment(2, Some(&target), MigrateOptions::default()));
+    let second = server.dump(&schema);
+    let restored = done(manager.restore_snapshot(&taken, RestoreOptions::default()));
+    assert!(server.dump(&schema) == first);
+    let kept = restored.safety_snapshot_id.expect("a snapshot of what was there");
+    // Whoever changes a row meanwhile has the restore fail, or waits for it.
+    let mut holding = server.holding(&schema, "UPDATE METRIC SET total_val = 7");
+    let error = manager.restore_snapshot(&kept, RestoreOptions::default()).map(drop).unwrap_err();
+    assert_eq!(error.status(), Status::Busy, "{}", error.to_json());
+    holding.end();
+    done(manager.restore_snapshot(&kept, RestoreOptions::default()));
+    assert!(server.dump(&schema) == second);
+}
+
 fn with_snapshots(url: &str, folder: &std::path::Path) -> Manager {
     let database = done(expmig::Database::open(url, expmig::OpenOptions::default()));
     let options = expmig::ManagerOptions { snapshot_dir: Some(folder.to_owned()), ..Default::default() };
