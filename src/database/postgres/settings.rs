@@ -14,11 +14,14 @@ const SETTINGS: &[(&str, &str)] = &[
     ("extra_float_digits", "1"),
     ("bytea_output", "hex"),
     ("xmloption", "content"),
+    ("lc_monetary", "C"),
     ("standard_conforming_strings", "on"),
     ("escape_string_warning", "off"),
     ("array_nulls", "on"),
     ("transform_null_equals", "off"),
     ("client_encoding", "UTF8"),
+    // What the catalog shows of a default begins with the name of a function.
+    ("quote_all_identifiers", "off"),
     // Which rows are read and written: where a policy would hide some, the statement fails.
     ("row_security", "off"),
     ("session_replication_role", "origin"),
@@ -33,6 +36,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("transaction_timeout", "0"),
     ("client_connection_check_interval", "0"),
     ("client_min_messages", "warning"),
+    // What the server refuses to convert is no reason to end the session.
+    ("exit_on_error", "off"),
     // Compiling takes longer than what our statements do.
     ("jit", "off"),
 ];

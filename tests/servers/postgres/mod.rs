@@ -9,7 +9,9 @@ mod entering;
 mod faults;
 mod hidden;
 mod new_tables;
+
 mod pairs;
+mod settings;
 mod standing;
 mod tls;
 mod types;
