@@ -121,6 +121,12 @@ impl Postgres {
         server
     }
 
+    /// The first number of its version.
+    pub fn version(&self) -> u32 {
+        let number = self.psql("postgres", "postgres", "\\t on\nSELECT current_setting('server_version_num')");
+        number.trim().parse::<u32>().expect("a number") / 10_000
+    }
+
     /// A server that follows this one, and has come as far as it.
     pub fn standby(&self) -> Postgres {
         let folder = tempfile::Builder::new().prefix("expmig-pg-").tempdir().expect("a folder").keep();

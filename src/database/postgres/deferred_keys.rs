@@ -9,10 +9,11 @@ use crate::database::rows::Next;
 use crate::error::{Domain, Error, Result, Status};
 use crate::values::Value;
 
-/// The keys of the schema's tables, and those that lead there.
+/// The keys of the schema's tables, and those that lead there. One that is not enforced (since 18) has nothing to wait with.
 const KEYS: &str = "SELECT pg_catalog.format('%I.%I', rn.nspname, r.relname), pg_catalog.format('%I', k.conname), \
         pg_catalog.pg_get_constraintdef(k.oid), pg_catalog.format('%I.%I', fn.nspname, f.relname), \
-        k.condeferrable AND k.confdeltype = 'a' AND k.confupdtype = 'a', pg_catalog.pg_has_role(r.relowner, 'USAGE') \
+        k.condeferrable AND k.confdeltype = 'a' AND k.confupdtype = 'a' \
+            OR NOT coalesce((pg_catalog.to_jsonb(k) ->> 'conenforced')::boolean, true), pg_catalog.pg_has_role(r.relowner, 'USAGE') \
     FROM pg_catalog.pg_constraint AS k \
     JOIN pg_catalog.pg_class AS r ON r.oid = k.conrelid JOIN pg_catalog.pg_namespace AS rn ON rn.oid = r.relnamespace \
     JOIN pg_catalog.pg_class AS f ON f.oid = k.confrelid JOIN pg_catalog.pg_namespace AS fn ON fn.oid = f.relnamespace \

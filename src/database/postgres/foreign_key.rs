@@ -10,7 +10,8 @@ use crate::error::{Error, Result};
 use crate::schema::quote;
 use crate::values::Value;
 
-/// A row for each column of a key: the key, where it begins and where it ends. Keys of partitions are those of the whole.
+/// A row for each column of a key: the key, where it begins and where it ends. Keys of partitions are those of the whole. A key
+/// over a span of time (PERIOD, since 18) leads to all rows that cover it together, none of which is equal: the server looks after it.
 const COLUMNS: &str = "SELECT k.oid, rn.nspname, r.relname, a.attname, fn.nspname, f.relname, fa.attname, \
         pg_catalog.has_table_privilege(r.oid, 'SELECT') AND pg_catalog.has_schema_privilege(rn.oid, 'USAGE') \
     FROM pg_catalog.pg_constraint AS k \
@@ -19,7 +20,7 @@ const COLUMNS: &str = "SELECT k.oid, rn.nspname, r.relname, a.attname, fn.nspnam
     CROSS JOIN LATERAL unnest(k.conkey, k.confkey) WITH ORDINALITY AS p (here, there, place) \
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.conrelid AND a.attnum = p.here \
     JOIN pg_catalog.pg_attribute AS fa ON fa.attrelid = k.confrelid AND fa.attnum = p.there \
-    WHERE k.contype = 'f' AND k.conparentid = 0 AND";
+    WHERE k.contype = 'f' AND k.conparentid = 0 AND NOT coalesce((pg_catalog.to_jsonb(k) ->> 'conperiod')::boolean, false) AND";
 const ORDER: &str = "ORDER BY rn.nspname, r.relname, k.oid, p.place";
 const KEY: &str = "SELECT a.attname FROM pg_catalog.pg_index AS i \
     JOIN pg_catalog.pg_class AS c ON c.oid = i.indrelid JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \

@@ -26,8 +26,10 @@ const TABLES: &str = "SELECT c.oid, c.relname, c.relkind::text, \
     FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace \
     WHERE n.nspname = ?1 AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') ORDER BY c.relname";
 /// Of a domain, which may be one of another, the type below is what matters; rows that break its rules are refused when they come.
+/// What refuses NULL from now on alone (NOT VALID, since 18) may hold it.
 const COLUMNS: &str = "SELECT a.attrelid, a.attnum, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), \
-    b.oid, b.modifier, a.attnotnull OR b.required, a.attidentity::text, a.attgenerated::text, \
+    b.oid, b.modifier, b.required OR a.attnotnull AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_constraint AS k \
+        WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey[1] = a.attnum AND NOT k.convalidated), a.attidentity::text, a.attgenerated::text, \
     coalesce(pg_catalog.pg_get_expr(d.adbin, d.adrelid), ''), a.atthasdef, \
     pg_catalog.has_column_privilege(a.attrelid, a.attnum, 'SELECT'), \
     (SELECT pg_catalog.json_agg(e.enumlabel ORDER BY e.enumsortorder)::text FROM pg_catalog.pg_enum AS e \

@@ -9,6 +9,7 @@ mod entering;
 mod faults;
 mod hidden;
 mod new_tables;
+mod newer;
 
 mod pairs;
 mod settings;
