@@ -18,6 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bindings"))
 import command_page
+import mariadb
 
 COMMAND = Path(os.environ.get("EXPMIG_COMMAND", ROOT / "target" / "debug" / "expmig"))
 DIGITS = ROOT / "tests" / "data" / "digits.db"
@@ -377,6 +378,25 @@ class Command(unittest.TestCase):
                     done = subprocess.run(["sh", "-c", command], cwd=folder, env=environment, capture_output=True, text=True, timeout=300, stdin=subprocess.DEVNULL)
                     # A difference is a status of its own.
                     self.assertEqual(done.returncode, 1 if command.startswith("expmig compare a.db#3 b.db#1") else 0, done)
+
+    def test_a_column_that_stays_too_narrow_is_named(self):
+        with mariadb.server() as server:
+            server.sql("CREATE USER me@'%' IDENTIFIED BY 's3cret'; GRANT ALL ON *.* TO me@'%'; CREATE USER me@localhost IDENTIFIED BY 's3cret'; GRANT ALL ON *.* TO me@localhost")
+            url, known = f"mysql://me@127.0.0.1:{server.port}/narrow", {"env": dict(os.environ, EXPMIG_PASSWORD="s3cret")}
+            self.run_it("migrate", self.db, "--experiment", 1, "--to", url, "--create", **known)
+            wide = self.run_it("widen", url, **known)
+            self.assertEqual((wide.stdout, wide.stderr), ("the tables can hold every value; there is nothing to widen\n", ""))
+            server.sql("ALTER TABLE narrow.TRIAL_RUN MODIFY update_time TIMESTAMP NOT NULL DEFAULT '2020-01-01'")
+            for arguments in (["widen", url], ["widen", "--dry-run", url]):
+                left = self.run_it(*arguments, **known)
+                self.assertEqual(left.stdout, "there is nothing that can be widened; 1 column stays too narrow\n")
+                self.assertRegex(left.stderr, r"^expmig: hint: TRIAL_RUN.update_time \(timestamp\) stays too narrow: ")
+            server.sql("ALTER TABLE narrow.METRIC MODIFY total_val FLOAT NOT NULL")
+            self.assertIn("TRIAL_RUN.update_time", self.run_it("widen", "--dry-run", url, **known).stderr)
+            done = self.run_it("widen", "--yes", url, **known)
+            self.assertRegex(done.stdout, r"^widened by \d statements\n$")
+            self.assertIn("TRIAL_RUN.update_time", done.stderr)
+            self.assertNotIn("TRIAL_RUN", self.run_it("--quiet", "widen", url, **known).stderr)
 
     def test_the_variable_of_a_password_is_read_by_the_command_alone_and_never_shown(self):
         environment = dict(os.environ, EXPMIG_PASSWORD="s3cret")

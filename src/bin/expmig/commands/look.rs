@@ -167,10 +167,24 @@ pub fn widen(session: &Session, database: &str, dry_run: bool) -> Outcome<()> {
     let found = manager.widen_schema(false, session.job())?;
     let statements: Vec<&str> =
         found.get("statements").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str).collect();
+    let left = found.get("left").and_then(Json::as_array).map_or(&[][..], Vec::as_slice);
+    // The document has them.
+    for column in left.iter().filter(|_| !session.common.json && !session.common.quiet) {
+        let [table, name, declared, reason] =
+            ["table", "column", "type", "reason"].map(|key| column.get(key).and_then(Json::as_str).unwrap_or_default());
+        session.advise(&format!("{table}.{name} ({declared}) stays too narrow: {reason}"));
+    }
     if dry_run || statements.is_empty() {
         return match (session.common.json, statements.is_empty()) {
             (true, _) => session.document(&found),
-            (false, true) => session.line("the tables can hold every value; there is nothing to widen"),
+            (false, true) if left.is_empty() => {
+                session.line("the tables can hold every value; there is nothing to widen")
+            }
+            (false, true) => {
+                let (count, stay) =
+                    (count(left.len() as u64, "column"), if left.len() == 1 { "stays" } else { "stay" });
+                session.line(format_args!("there is nothing that can be widened; {count} {stay} too narrow"))
+            }
             (false, false) => statements.iter().try_for_each(|statement| session.line(format_args!("{statement};"))),
         };
     }
