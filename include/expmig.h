@@ -1250,7 +1250,7 @@ typedef struct expmig_bring_in_options {
      */
     int32_t on_name;
     /**
-     * The reader (docs/bring-in.md): "mlflow-files", "tensorboard", "wandb"; NULL to find out from the files.
+     * The reader (docs/bring-in.md): "mlflow-files", "tensorboard", "wandb", "optuna"; NULL to find out from the files.
      */
     const char *kind;
     /**
@@ -1281,6 +1281,10 @@ typedef struct expmig_bring_in_options {
      * Stops the call when triggered; NULL for none. Needs to live until the call has begun.
      */
     const struct expmig_cancel *cancel;
+    /**
+     * Where the writer's clock was, for times that do not say it (Optuna's before 5.0): "+09:00", "-0330" or "UTC"; NULL for what the format means, or UTC.
+     */
+    const char *zone;
 } expmig_bring_in_options;
 
 /**
@@ -3270,7 +3274,7 @@ expmig_status expmig_bring_in_options_init(struct expmig_bring_in_options *optio
  * transaction: a failure, a cancel or a crash leaves the database as it was. What was written is read back and compared. Everything that was
  * read is accounted for. What the database has already is left as it is, so that the call can be repeated. The source is only read.
  *
- * `path`: of the file or folder, UTF-8.
+ * `path`: of the file or folder, UTF-8; of Optuna's tables on a server the URL (expmig_database_open).
  * `options`: NULL for the defaults.
  * `result`: receives what was done; the caller frees it with expmig_brought_free.
  *

@@ -611,6 +611,7 @@ function declare(koffi, library) {
         progress_fn: 'expmig_progress_fn',
         progress_user_data: 'void *',
         cancel: 'const expmig_cancel *',
+        zone: 'const char *',
     });
     koffi.struct('expmig_report_html_options', {
         struct_size: 'uint32_t',

@@ -266,7 +266,7 @@ _expmig() {
             return 0
             ;;
         expmig__subcmd__bring__subcmd__in)
-            opts="-q -y -h --kind --experiment-name --on-conflict --on-name --user --sidecar --leave-out --with-machine --server-view --ended --dry-run --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
+            opts="-q -y -h --kind --experiment-name --on-conflict --on-name --user --sidecar --leave-out --with-machine --server-view --ended --zone --dry-run --json --quiet --yes --busy-timeout --password-file --password-command --snapshot-dir --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -293,6 +293,10 @@ _expmig() {
                     return 0
                     ;;
                 --sidecar)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --zone)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -360,7 +360,7 @@ complete -c expmig -n "__fish_expmig_using_subcommand import" -l json -d 'Print 
 complete -c expmig -n "__fish_expmig_using_subcommand import" -s q -l quiet -d 'Print only results and errors: no progress, no warnings'
 complete -c expmig -n "__fish_expmig_using_subcommand import" -s y -l yes -d 'Do not ask before destroying something'
 complete -c expmig -n "__fish_expmig_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l kind -d 'The reader: mlflow-files, tensorboard or wandb; by default the files tell' -r
+complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l kind -d 'The reader: mlflow-files, tensorboard, wandb or optuna; by default the files tell' -r
 complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l experiment-name -d 'Name the experiment so' -r
 complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l on-conflict -d 'What to do with a run whose id another run of the store has' -r -f -a "error\t'Fail'
 skip\t'Leave the run out, and count it'"
@@ -369,6 +369,7 @@ error\t'Fail'
 append\t'Add to that experiment'"
 complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l user -d 'The user of runs that do not say one' -r
 complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l sidecar -d 'Write what the store has no place for to this new file, as JSON lines' -r -F
+complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l zone -d 'Where the writer\'s clock was, for times that do not say it: +09:00, UTC' -r
 complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l busy-timeout -d 'Seconds to wait for other programs\' locks' -r
 complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l password-file -d 'The first line of this file is the password for servers' -r -F
 complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l password-command -d 'Use the output of this command as the password; EXPMIG_DATABASE names the database for it' -r

@@ -42,7 +42,7 @@ pub struct expmig_bring_in_options {
     pub on_conflict: i32,
     /// What becomes of the name of an experiment that another one of the database has. EXPMIG_NAME_SUFFIX (the default) and so on.
     pub on_name: i32,
-    /// The reader (docs/bring-in.md): "mlflow-files", "tensorboard", "wandb"; NULL to find out from the files.
+    /// The reader (docs/bring-in.md): "mlflow-files", "tensorboard", "wandb", "optuna"; NULL to find out from the files.
     pub kind: *const c_char,
     /// The name of the experiment; NULL for the one that the source gives.
     pub experiment: *const c_char,
@@ -58,6 +58,8 @@ pub struct expmig_bring_in_options {
     pub progress_user_data: *mut c_void,
     /// Stops the call when triggered; NULL for none. Needs to live until the call has begun.
     pub cancel: *const expmig_cancel,
+    /// Where the writer's clock was, for times that do not say it (Optuna's before 5.0): "+09:00", "-0330" or "UTC"; NULL for what the format means, or UTC.
+    pub zone: *const c_char,
 }
 
 // SAFETY: repr(C), size first, integers, pointers and an optional function pointer.
@@ -78,6 +80,7 @@ unsafe impl SizedOptions for expmig_bring_in_options {
             progress_fn: None,
             progress_user_data: std::ptr::null_mut(),
             cancel: std::ptr::null(),
+            zone: std::ptr::null(),
         }
     }
 }
@@ -106,6 +109,7 @@ unsafe fn bring_in_options(options: *const expmig_bring_in_options) -> Result<Br
         leave_out: has(EXPMIG_BRING_IN_LEAVE_OUT),
         view: if has(EXPMIG_BRING_IN_SERVER_VIEW) { View::Server } else { View::All },
         ended: has(EXPMIG_BRING_IN_ENDED),
+        zone: given(options.zone, "zone")?,
         temp_dir: given(options.temp_dir, "temp_dir")?.map(PathBuf::from),
         progress: sink(options.progress_fn, options.progress_user_data),
         cancel: unsafe { token(options.cancel) },
@@ -155,7 +159,7 @@ unsafe fn run(
 /// transaction: a failure, a cancel or a crash leaves the database as it was. What was written is read back and compared. Everything that was
 /// read is accounted for. What the database has already is left as it is, so that the call can be repeated. The source is only read.
 ///
-/// `path`: of the file or folder, UTF-8.
+/// `path`: of the file or folder, UTF-8; of Optuna's tables on a server the URL (expmig_database_open).
 /// `options`: NULL for the defaults.
 /// `result`: receives what was done; the caller frees it with expmig_brought_free.
 ///

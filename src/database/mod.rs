@@ -31,6 +31,7 @@ mod creating;
 mod descriptors;
 mod drivers;
 mod file_id;
+mod foreign;
 mod foreign_key;
 mod glob;
 mod handle;
@@ -76,6 +77,7 @@ pub use connection::{
     Catalog, Change, Connection, Copied, Depth, Dialect, Inserter, Reading, Reads, RowCounts, Whereabouts, Write,
     Writes,
 };
+pub use foreign::Foreign;
 pub use foreign_key::{ForeignKey, TableName};
 pub use glob::Glob;
 pub use handle::Database;

@@ -168,6 +168,20 @@ mod tests {
         }
     }
 
+    fn optuna(effort: Effort) {
+        for version in ["4.9.0", "5.0.0"] {
+            for end in ["log", "db"] {
+                let bytes = std::fs::read(data(&format!("optuna/{version}.{end}"))).unwrap();
+                survives("optuna", &format!("study.{end}"), &bytes, effort);
+            }
+        }
+    }
+
+    #[test]
+    fn a_storage_of_optuna_is_accounted_for_whatever_is_in_it() {
+        optuna(SOME);
+    }
+
     #[test]
     fn a_file_of_tensorboard_is_accounted_for_whatever_is_in_it() {
         tensorboard(SOME);
@@ -187,6 +201,7 @@ mod tests {
     #[ignore = "thousands of inputs"]
     fn thousands_of_files_are_accounted_for_whatever_is_in_them() {
         tensorboard(ALL);
+        optuna(ALL);
         wandb(ALL);
         mlruns(ALL);
     }

@@ -6,7 +6,7 @@
 //! writes the rest in one transaction, which it proves before it commits (`writing`). The manager calls it.
 //!
 //! A reader is a file or folder here, and a line in `formats`. It knows its format and the sink, and nothing of databases. `new_rows` has what a run and an experiment are there,
-//! `keys` the rule for names
+//! `loose_json`, `python_float` and `zone` read and write what Python writes, `keys` is the rule for names
 //! that the target refuses, `identity` makes keys for what has none, `wire` reads protocol buffers.
 
 mod account;
@@ -18,11 +18,14 @@ mod folded;
 mod formats;
 mod identity;
 mod keys;
+mod loose_json;
 mod mlflow_files;
 mod new_rows;
 mod only_new;
 mod options;
+mod optuna;
 mod placing;
+mod python_float;
 mod reader;
 mod result;
 mod sidecar;
@@ -31,6 +34,7 @@ mod tensorboard;
 mod wandb;
 mod wire;
 mod writing;
+mod zone;
 
 pub use account::{Account, Clock, Rules, Source, Tally};
 pub use bring_in::{bring_in, bring_in_plan};

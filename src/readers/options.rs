@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::zone::offset;
 use crate::error::{Domain, Error, Result};
 use crate::hierarchy::{OnConflict, OnName};
 use crate::progress::{CancelToken, ProgressSink};
@@ -38,6 +39,8 @@ pub struct BringInOptions {
     pub view: View,
     /// Take runs of which the source does not say that they have ended for ended, and not for running.
     pub ended: bool,
+    /// Where the writer's clock was, of times that do not say it: `+09:00`, `-0330` or `UTC`. `None` for what the format means, or UTC.
+    pub zone: Option<String>,
     /// The folder for the scratch database; `None` for the system's.
     pub temp_dir: Option<PathBuf>,
     pub progress: Option<ProgressSink>,
@@ -45,8 +48,18 @@ pub struct BringInOptions {
 }
 
 impl BringInOptions {
+    /// Minutes east of Greenwich, if a zone is given.
+    pub(super) fn offset(&self) -> Option<i64> {
+        offset(self.zone.as_deref()?)
+    }
+
     /// Fails if they ask for what is not done.
     pub fn check(&self) -> Result<()> {
+        if let Some(zone) = self.zone.as_deref().filter(|zone| offset(zone).is_none()) {
+            let message = format!("{zone:?} is no zone");
+            return Err(Error::argument(Domain::ImportExport, "zone", message)
+                .hint("give the hours and minutes east of Greenwich, as in +09:00 or -03:30, or UTC"));
+        }
         if self.on_conflict != OnConflict::New {
             return Ok(());
         }

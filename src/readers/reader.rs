@@ -1,6 +1,7 @@
 //! The interface of a reader.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::account::Clock;
 use super::sink::Sink;
@@ -22,7 +23,7 @@ pub struct Reader {
     pub title: &'static str,
     pub recognises: fn(&Path) -> Result<Recognised>,
     /// Reads everything at a path into the sink. After an error nothing of it is used.
-    pub read: fn(&Path, &mut Sink<'_>, &Job) -> Result<()>,
+    pub read: fn(&Path, &mut Sink<'_>, &Arc<Job>) -> Result<()>,
     /// What the tool leaves out or replaces before it writes.
     pub never_written: &'static [&'static str],
     pub clock: Clock,

@@ -6,7 +6,7 @@ static void refused_calls_set_their_outputs(const expmig_manager *manager)
     expmig_bring_in_options options;
     expmig_brought *result = GARBAGE;
     CHECK(expmig_bring_in_options_init(&options, sizeof options) == EXPMIG_OK);
-    CHECK(options.flags == 0 && options.kind == NULL && options.sidecar == NULL);
+    CHECK(options.flags == 0 && options.kind == NULL && options.sidecar == NULL && options.zone == NULL);
     CHECK(options.on_conflict == EXPMIG_CONFLICT_ERROR && options.on_name == EXPMIG_NAME_SUFFIX);
     FAILS(EXPMIG_INVALID_ARGUMENT, expmig_bring_in(NULL, ".", &options, &result, &err));
     CHECK(result == NULL);
@@ -28,6 +28,10 @@ static void refused_calls_set_their_outputs(const expmig_manager *manager)
     options.kind = "sacred";
     FAILS(EXPMIG_INVALID_ARGUMENT, expmig_bring_in(manager, ".", &options, &result, &err));
     options.kind = "wandb";
+    options.zone = "local";
+    FAILS(EXPMIG_INVALID_ARGUMENT, expmig_bring_in(manager, ".", &options, &result, &err));
+    CHECK_HAS(expmig_error_message(err), "local");
+    options.zone = "+09:00";
     FAILS(EXPMIG_UNSUPPORTED, expmig_bring_in(manager, "digits.db", &options, &result, &err));
     CHECK_HAS(expmig_error_message(err), "bringing runs of other trackers in");
 }

@@ -57,23 +57,37 @@ impl Engine {
             Engine::Sqlite => Place::File(empty(folder)),
             Engine::MariaDb => Engine::on(Kind::MariaDb, "3.17.2-mariadb"),
             Engine::Mysql => Engine::on(Kind::Mysql, "3.17.2-mysql"),
+            Engine::Postgres => self.schema(&script("3.17.2-postgresql")),
+        }
+    }
+
+    /// A schema of a server with what a script makes.
+    pub fn schema(self, script: &str) -> Place {
+        let kind = match self {
+            Engine::Sqlite => panic!("a file has no schema"),
+            Engine::MariaDb => Kind::MariaDb,
+            Engine::Mysql => Kind::Mysql,
             Engine::Postgres => {
                 let server = Postgres::shared();
                 let schema = server.schema();
-                let script = format!("SET search_path = {schema};\n{}", script("3.17.2-postgresql"));
-                server.psql(USER, DATABASE, &script);
-                Place::Postgres(schema)
+                server.psql(USER, DATABASE, &format!("SET search_path = {schema};\n{script}"));
+                return Place::Postgres(schema);
             }
-        }
+        };
+        let server = kind.shared().expect("the server is there");
+        let schema = server.schema();
+        let place = Place::Server(server, schema);
+        place.execute(script);
+        place
     }
 
     /// A schema of a server with the tables of a script.
     pub fn on(kind: Kind, name: &str) -> Place {
-        let server = kind.shared().expect("the server is there");
-        let schema = server.schema();
-        let place = Place::Server(server, schema);
-        place.execute(&script(name));
-        place
+        let engine = match kind {
+            Kind::MariaDb => Engine::MariaDb,
+            Kind::Mysql => Engine::Mysql,
+        };
+        engine.schema(&script(name))
     }
 }
 

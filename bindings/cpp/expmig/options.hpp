@@ -223,7 +223,7 @@ struct import_options {
 };
 
 struct bring_in_options {
-    /** The reader: "mlflow-files", "tensorboard", "wandb"; by default the files tell. */
+    /** The reader: "mlflow-files", "tensorboard", "wandb", "optuna"; by default the files tell. */
     std::optional<std::string> kind{};
     /** The name of the experiment, where not the source's. */
     std::optional<std::string> experiment{};
@@ -244,6 +244,8 @@ struct bring_in_options {
     bool server_view = false;
     /** Take runs for ended of which the source does not say it. */
     bool ended = false;
+    /** Where the writer's clock was, for times that do not say it: "+09:00", "-0330" or "UTC". */
+    std::optional<std::string> zone{};
     progress_callback on_progress{};
     const cancel_token *cancel = nullptr;
 };
@@ -468,7 +470,7 @@ class bring_in_arguments {
 public:
     bring_in_arguments(const bring_in_options &from, call &call)
         : kind_(from.kind), experiment_(from.experiment), user_(from.user), sidecar_(path_of(from.sidecar)),
-          temp_dir_(path_of(from.temp_dir)) {
+          temp_dir_(path_of(from.temp_dir)), zone_(from.zone) {
         options_.on_conflict = static_cast<std::int32_t>(from.on_conflict);
         options_.on_name = static_cast<std::int32_t>(from.on_name);
         options_.flags = flag(from.leave_out, EXPMIG_BRING_IN_LEAVE_OUT) |
@@ -479,6 +481,7 @@ public:
         options_.user = user_.get();
         options_.sidecar = sidecar_.get();
         options_.temp_dir = temp_dir_.get();
+        options_.zone = zone_.get();
         call.watch(options_, from);
     }
 
@@ -489,7 +492,7 @@ private:
         return path ? std::optional(utf8(*path)) : std::nullopt;
     }
 
-    optional_c_text kind_, experiment_, user_, sidecar_, temp_dir_;
+    optional_c_text kind_, experiment_, user_, sidecar_, temp_dir_, zone_;
     expmig_bring_in_options options_ = defaults<expmig_bring_in_options, expmig_bring_in_options_init>();
 };
 

@@ -352,9 +352,9 @@ class Manager:
 
     def bring_in(
         self, path: str, plan: bool, job: Job, *, kind: str | None, experiment: str | None, user: str | None, sidecar: str | None, on_conflict: str,
-        on_name: str, leave_out: bool, with_machine: bool, view: str, ended: bool,
+        on_name: str, leave_out: bool, with_machine: bool, view: str, ended: bool, zone: str | None,
     ) -> dict[str, Any]:
-        given = {"experiment": experiment, "user": user}
+        given = {"experiment": experiment, "user": user, "zone": zone}
         texts = {name: None if value is None else text(value, name) for name, value in given.items()}
         result = null(c.expmig_brought)
         with self.handle as manager, Call(job) as call:

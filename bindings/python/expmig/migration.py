@@ -499,6 +499,7 @@ class DataMigrationManager:
         with_machine: bool = False,
         view: str = "all",
         ended: bool = False,
+        zone: Optional[str] = None,
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
         progress: bool = False,
@@ -507,14 +508,17 @@ class DataMigrationManager:
         transaction (docs/bring-in.md), and returns the account: "experiments", "tables", "account", "warnings" and more. Can be repeated: only what is
         new is written.
 
-        ``kind``: the reader, "mlflow-files", "tensorboard" or "wandb"; by default the files tell. ``experiment``: the name of the experiment.
+        ``path``: of the file or folder; of Optuna's tables on a server the URL. ``kind``: the reader, "mlflow-files", "tensorboard", "wandb" or "optuna"; by
+        default the files tell. ``experiment``: the name of the experiment.
         ``on_conflict``: a run whose id another run of the store has is an "error", or left out ("skip"). ``on_name``: if the store has another
         experiment of the name, " (2)" is put behind it ("suffix"), or the call raises an "error", or the runs go into that one ("append").
         ``user``: of runs that do not say one. ``sidecar``: a new file of JSON lines for what has no place in the store. ``leave_out``: leave that
         out instead; with neither it is an error. ``with_machine``: bring along names of hosts and users, and console lines. ``view="server"``: of a
-        TensorBoard log only what its server would show after a restart. ``ended``: take runs for ended of which the source does not say it. Raises ImportExportError; then nothing was changed."""
+        TensorBoard log only what its server would show after a restart. ``ended``: take runs for ended of which the source does not say it. ``zone``: where
+        the writer's clock was, for times that do not say it, "+09:00" or "UTC". Raises ImportExportError; then nothing was changed."""
         return self._bring_in(False, path, progress_callback, cancel, progress, kind=kind, experiment=experiment, on_conflict=on_conflict, on_name=on_name,
-                              user=user, sidecar=sidecar, leave_out=leave_out, with_machine=with_machine, view=view, ended=ended)
+                              user=user, sidecar=sidecar, leave_out=leave_out, with_machine=with_machine, view=view, ended=ended,
+                              zone=zone)
 
     def bring_in_plan(
         self,
@@ -528,20 +532,24 @@ class DataMigrationManager:
         with_machine: bool = False,
         view: str = "all",
         ended: bool = False,
+        zone: Optional[str] = None,
         progress_callback: Optional[ProgressCallback] = None,
         cancel: Any = None,
         progress: bool = False,
     ) -> Dict[str, Any]:
         """What bring_in would do. Writes nothing; what has no place is counted."""
         return self._bring_in(True, path, progress_callback, cancel, progress, kind=kind, experiment=experiment, on_conflict=on_conflict, on_name=on_name,
-                              user=user, sidecar=None, leave_out=True, with_machine=with_machine, view=view, ended=ended)
+                              user=user, sidecar=None, leave_out=True, with_machine=with_machine, view=view, ended=ended,
+                              zone=zone)
 
     # What several of them need
 
     def _bring_in(self, plan: bool, path: Path, progress_callback: Optional[ProgressCallback], cancel: Any, progress: bool, **asked: Any) -> Dict[str, Any]:
         sidecar = asked.pop("sidecar")
         beside = None if sidecar is None else os.path.abspath(os.fsdecode(sidecar))
-        where = os.path.abspath(os.fsdecode(path))
+        where = os.fsdecode(path)
+        if "://" not in where:
+            where = os.path.abspath(where)
         return Brought(self._engine.manager.bring_in(where, plan, self._job(progress_callback, cancel, progress), sidecar=beside, **asked))
 
     def _migration(

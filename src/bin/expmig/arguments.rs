@@ -441,12 +441,12 @@ pub struct Import {
 
 #[derive(Args, Debug)]
 pub struct BringIn {
-    /// The MLflow store that gets the runs, a SQLite file
+    /// The MLflow store that gets the runs
     #[command(flatten)]
     pub on: On,
-    /// The folder or file that the tracker wrote
+    /// The folder or file that the tracker wrote, or the URL of Optuna's tables on a server
     pub path: PathBuf,
-    /// The reader: mlflow-files, tensorboard or wandb; by default the files tell
+    /// The reader: mlflow-files, tensorboard, wandb or optuna; by default the files tell
     #[arg(long, value_name = "READER")]
     pub kind: Option<String>,
     /// Name the experiment so
@@ -476,6 +476,9 @@ pub struct BringIn {
     /// Take runs for ended of which the files do not say that they have
     #[arg(long)]
     pub ended: bool,
+    /// Where the writer's clock was, for times that do not say it: +09:00, UTC
+    #[arg(long, value_name = "OFFSET", allow_hyphen_values = true)]
+    pub zone: Option<String>,
     /// Say what would be done, and write nothing
     #[arg(long)]
     pub dry_run: bool,

@@ -1,6 +1,7 @@
 //! The folder, and the experiments in it.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde_json::json;
 
@@ -64,7 +65,7 @@ fn recognises(path: &Path) -> Result<Recognised> {
     Ok(if any { Recognised::Yes } else { Recognised::No })
 }
 
-fn read(path: &Path, sink: &mut Sink<'_>, job: &Job) -> Result<()> {
+fn read(path: &Path, sink: &mut Sink<'_>, job: &Arc<Job>) -> Result<()> {
     let root = root(path);
     let mut any = false;
     for (below, prefix) in [(root.clone(), ""), (root.join(TRASH), ".trash/")] {

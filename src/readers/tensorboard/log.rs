@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::run;
 use crate::error::{Domain, Error, Result, Status};
@@ -95,7 +96,7 @@ fn parent<'r>(name: &str, ids: &'r BTreeMap<String, String>) -> Option<&'r Strin
     if name.is_empty() { None } else { ids.get("") }
 }
 
-fn read(path: &Path, sink: &mut Sink<'_>, job: &Job) -> Result<()> {
+fn read(path: &Path, sink: &mut Sink<'_>, job: &Arc<Job>) -> Result<()> {
     let runs = runs_of(path)?;
     if runs.is_empty() {
         return Err(Error::new(Status::NotFound, Domain::ImportExport, "there is no event file of TensorBoard")

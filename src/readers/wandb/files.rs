@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::session;
 use crate::error::{Domain, Error, Result, Status};
@@ -65,7 +66,7 @@ fn recognises(path: &Path) -> Result<Recognised> {
     Ok(if files(path)?.is_empty() { Recognised::No } else { Recognised::Yes })
 }
 
-fn read(path: &Path, sink: &mut Sink<'_>, job: &Job) -> Result<()> {
+fn read(path: &Path, sink: &mut Sink<'_>, job: &Arc<Job>) -> Result<()> {
     let files = files(path)?;
     if files.is_empty() {
         return Err(Error::new(Status::NotFound, Domain::ImportExport, "there is no offline run of W&B")

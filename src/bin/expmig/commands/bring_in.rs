@@ -21,6 +21,7 @@ pub fn bring_in(session: &Session, arguments: &BringIn) -> Outcome<()> {
         leave_out: arguments.leave_out,
         view: if arguments.server_view { View::Server } else { View::All },
         ended: arguments.ended,
+        zone: arguments.zone.clone(),
         temp_dir: None,
         progress: session.progress(),
         cancel: Some(session.cancel()),
