@@ -1250,7 +1250,7 @@ typedef struct expmig_bring_in_options {
      */
     int32_t on_name;
     /**
-     * The reader (docs/bring-in.md): "mlflow-files", "tensorboard", "wandb", "optuna"; NULL to find out from the files.
+     * The reader (docs/bring-in.md): "mlflow-files", "tensorboard", "wandb", "neptune", "optuna"; NULL to find out from the files.
      */
     const char *kind;
     /**
@@ -3305,7 +3305,7 @@ expmig_status expmig_bring_in_plan(const struct expmig_manager *manager,
                                    struct expmig_error **error);
 
 /**
- * The reader that read the source: "mlflow-files", "tensorboard", "wandb". Borrowed from the result; NULL for NULL. Since 0.1.0.
+ * The reader that read the source: "mlflow-files", "tensorboard", "wandb", "neptune", "optuna". Borrowed from the result; NULL for NULL. Since 0.1.0.
  */
 EXPMIG_API
 const char *expmig_brought_kind(const struct expmig_brought *result);

@@ -360,7 +360,7 @@ complete -c expmig -n "__fish_expmig_using_subcommand import" -l json -d 'Print 
 complete -c expmig -n "__fish_expmig_using_subcommand import" -s q -l quiet -d 'Print only results and errors: no progress, no warnings'
 complete -c expmig -n "__fish_expmig_using_subcommand import" -s y -l yes -d 'Do not ask before destroying something'
 complete -c expmig -n "__fish_expmig_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l kind -d 'The reader: mlflow-files, tensorboard, wandb or optuna; by default the files tell' -r
+complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l kind -d 'The reader: mlflow-files, tensorboard, wandb, neptune or optuna; by default the files tell' -r
 complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l experiment-name -d 'Name the experiment so' -r
 complete -c expmig -n "__fish_expmig_using_subcommand bring-in" -l on-conflict -d 'What to do with a run whose id another run of the store has' -r -f -a "error\t'Fail'
 skip\t'Leave the run out, and count it'"

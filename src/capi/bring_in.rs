@@ -42,7 +42,7 @@ pub struct expmig_bring_in_options {
     pub on_conflict: i32,
     /// What becomes of the name of an experiment that another one of the database has. EXPMIG_NAME_SUFFIX (the default) and so on.
     pub on_name: i32,
-    /// The reader (docs/bring-in.md): "mlflow-files", "tensorboard", "wandb", "optuna"; NULL to find out from the files.
+    /// The reader (docs/bring-in.md): "mlflow-files", "tensorboard", "wandb", "neptune", "optuna"; NULL to find out from the files.
     pub kind: *const c_char,
     /// The name of the experiment; NULL for the one that the source gives.
     pub experiment: *const c_char,

@@ -52,7 +52,7 @@ fn of_tally(tally: &Tally, which: i32) -> u64 {
     }
 }
 
-/// The reader that read the source: "mlflow-files", "tensorboard", "wandb". Borrowed from the result; NULL for NULL. Since 0.1.0.
+/// The reader that read the source: "mlflow-files", "tensorboard", "wandb", "neptune", "optuna". Borrowed from the result; NULL for NULL. Since 0.1.0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn expmig_brought_kind(result: *const expmig_brought) -> *const c_char {
     // SAFETY: the caller passes what the header says; so in every function below.

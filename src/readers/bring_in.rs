@@ -123,7 +123,8 @@ fn no_place(read: &Read) -> Error {
     let error = Error::new(Status::Lossy, Domain::ImportExport, message)
         .detail("count", read.without_place)
         .hint("give a file for them (sidecar), or leave them out (leave_out); a plan counts them by kind");
-    total.values.refused.iter().fold(error, |error, (kind, count)| error.detail(*kind, count))
+    let refused = total.values.refused.iter().chain(&total.points.refused);
+    refused.fold(error, |error, (kind, count)| error.detail(*kind, count))
 }
 
 fn plan(

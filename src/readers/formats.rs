@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use super::reader::{Reader, Recognised};
-use super::{mlflow_files, optuna, tensorboard, wandb};
+use super::{mlflow_files, neptune, optuna, tensorboard, wandb};
 use crate::database::Database;
 use crate::error::{Domain, Error, Result, Status};
 
 /// In the order in which they are asked whether they know a path.
-pub static READERS: &[&Reader] = &[&mlflow_files::READER, &wandb::READER, &tensorboard::READER, &optuna::READER];
+pub static READERS: &[&Reader] =
+    &[&mlflow_files::READER, &wandb::READER, &tensorboard::READER, &neptune::READER, &optuna::READER];
 
 fn names() -> String {
     READERS.iter().map(|reader| reader.name).collect::<Vec<_>>().join(", ")

@@ -20,6 +20,7 @@ mod identity;
 mod keys;
 mod loose_json;
 mod mlflow_files;
+mod neptune;
 mod new_rows;
 mod only_new;
 mod options;

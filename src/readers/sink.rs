@@ -410,6 +410,22 @@ impl<'a> Sink<'a> {
         Ok(())
     }
 
+    /// Keeps a point that the target has no place for.
+    pub fn point_beside(&mut self, kind: &'static str, value: &Json) -> Result<()> {
+        let run = self.run.as_ref().map(|run| run.id.as_str());
+        match &mut self.sidecar {
+            Some(sidecar) => {
+                sidecar.add((&self.source.name, run), kind, value)?;
+                note(&mut self.source.points.sidecar, kind, 1);
+            }
+            None => {
+                self.without_place += 1;
+                self.source.points.refuse(kind);
+            }
+        }
+        Ok(())
+    }
+
     /// Leaves out what is of the machine and its user, where that is not asked for. Whether it may be kept.
     pub fn may_keep_machine(&mut self) -> bool {
         if !self.options.with_machine {

@@ -10,6 +10,7 @@ mod documents;
 mod hostile;
 mod migrate;
 mod mlruns;
+mod neptune;
 mod optuna;
 mod other_trackers;
 mod places;

@@ -223,7 +223,7 @@ struct import_options {
 };
 
 struct bring_in_options {
-    /** The reader: "mlflow-files", "tensorboard", "wandb", "optuna"; by default the files tell. */
+    /** The reader: "mlflow-files", "tensorboard", "wandb", "neptune", "optuna"; by default the files tell. */
     std::optional<std::string> kind{};
     /** The name of the experiment, where not the source's. */
     std::optional<std::string> experiment{};

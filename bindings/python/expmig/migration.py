@@ -508,8 +508,8 @@ class DataMigrationManager:
         transaction (docs/bring-in.md), and returns the account: "experiments", "tables", "account", "warnings" and more. Can be repeated: only what is
         new is written.
 
-        ``path``: of the file or folder; of Optuna's tables on a server the URL. ``kind``: the reader, "mlflow-files", "tensorboard", "wandb" or "optuna"; by
-        default the files tell. ``experiment``: the name of the experiment.
+        ``path``: of the file or folder; of Optuna's tables on a server the URL. ``kind``: the reader, "mlflow-files", "tensorboard", "wandb",
+        "neptune" or "optuna"; by default the files tell. ``experiment``: the name of the experiment.
         ``on_conflict``: a run whose id another run of the store has is an "error", or left out ("skip"). ``on_name``: if the store has another
         experiment of the name, " (2)" is put behind it ("suffix"), or the call raises an "error", or the runs go into that one ("append").
         ``user``: of runs that do not say one. ``sidecar``: a new file of JSON lines for what has no place in the store. ``leave_out``: leave that

@@ -446,7 +446,7 @@ pub struct BringIn {
     pub on: On,
     /// The folder or file that the tracker wrote, or the URL of Optuna's tables on a server
     pub path: PathBuf,
-    /// The reader: mlflow-files, tensorboard, wandb or optuna; by default the files tell
+    /// The reader: mlflow-files, tensorboard, wandb, neptune or optuna; by default the files tell
     #[arg(long, value_name = "READER")]
     pub kind: Option<String>,
     /// Name the experiment so
