@@ -18,7 +18,8 @@ use crate::values::Value;
 /// What was committed when a statement begins: once a table is locked, all of its rows are seen.
 const BEGIN: &str = "START TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE";
 
-/// What keeps a column from being changed, the collation that it has of its own, and the sequence that gives it numbers of fewer bits.
+/// What keeps a column from being changed, the collation that it has of its own, and the sequence that gives it numbers of fewer bits. In older
+/// servers a column that is computed depends itself on others, in newer ones its default does.
 const FACTS: &str = "SELECT c.relname, a.attname, t.typtype = 'd', a.attinhcount > 0, \
     EXISTS (SELECT 1 FROM pg_catalog.pg_partitioned_table AS p WHERE p.partrelid = a.attrelid \
         AND (a.attnum = ANY (p.partattrs::smallint[]) OR 0 = ANY (p.partattrs::smallint[]))), \
@@ -29,7 +30,8 @@ const FACTS: &str = "SELECT c.relname, a.attname, t.typtype = 'd', a.attinhcount
         AND (d.classid IN ('pg_catalog.pg_rewrite'::pg_catalog.regclass, 'pg_catalog.pg_trigger'::pg_catalog.regclass, \
             'pg_catalog.pg_policy'::pg_catalog.regclass, 'pg_catalog.pg_proc'::pg_catalog.regclass, \
             'pg_catalog.pg_publication_rel'::pg_catalog.regclass) \
-            OR f.adrelid <> a.attrelid OR f.adnum <> a.attnum)), \
+            OR f.adrelid <> a.attrelid OR f.adnum <> a.attnum \
+            OR d.classid = d.refclassid AND d.objid = a.attrelid AND d.objsubid > 0)), \
     CASE WHEN a.attcollation <> t.typcollation THEN (SELECT pg_catalog.format(' COLLATE %I.%I', ln.nspname, l.collname) \
         FROM pg_catalog.pg_collation AS l JOIN pg_catalog.pg_namespace AS ln ON ln.oid = l.collnamespace \
         WHERE l.oid = a.attcollation) END, \

@@ -86,9 +86,10 @@ fn a_standby_is_read_and_says_that_it_is_one_when_it_is_to_be_written() {
 fn limits_of_time_that_the_account_is_given_are_not_those_of_a_job() {
     let server = Postgres::start(&[]);
     let (schema, _) = created(&server);
-    let mut limits = vec!["statement_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout"];
-    // Known since 17.
-    limits.extend((server.version() >= 17).then_some("transaction_timeout"));
+    let mut limits = vec!["statement_timeout", "idle_in_transaction_session_timeout"];
+    for (since, limit) in [(14, "idle_session_timeout"), (17, "transaction_timeout")] {
+        limits.extend((server.version() >= since).then_some(limit));
+    }
     for limit in &limits {
         server.psql("postgres", DATABASE, &format!("ALTER ROLE {USER} SET {limit} = '90s'"));
     }
