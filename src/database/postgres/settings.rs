@@ -25,6 +25,8 @@ const SETTINGS: &[(&str, &str)] = &[
     // Which rows are read and written: where a policy would hide some, the statement fails.
     ("row_security", "off"),
     ("session_replication_role", "origin"),
+    // Of what an index finds, all.
+    ("gin_fuzzy_search_limit", "0"),
     // Transactions.
     ("default_transaction_isolation", "read committed"),
     ("default_transaction_read_only", "off"),
