@@ -9,10 +9,10 @@
 # make test-guests  the packages for Go and Node (bindings/go, bindings/node) and their programs; installs Go, Node and koffi where they are missing
 # make test-frames  results as columns in pandas, Polars, DuckDB and pyarrow (docs/arrow.md), and the notebook of examples/; installs what they need in an environment of its own
 # make test-mlflow  what MLflow's own package makes of its stores afterwards (docs/mlflow.md); installs it, which takes minutes
-# make test-chain   SQLite to PostgreSQL to MariaDB to SQLite, with every row looked at by other clients (tests/python/chain.py)
+# make test-chain   SQLite over one or two servers back to SQLite, with every row looked at by other clients (tests/python/chain.py, mlflow_chain.py)
 # make generated    makes anew what is made of include/expmig.h and of the command and kept here, for a test compares it: declarations for koffi, man pages, docs/cli.md, completions
 # make large   the tests that take minutes and gigabytes of disk: a document of 2 GiB in less than 64 MiB of memory, a training beside jobs on
-#              2,000,000 metrics, every setting of a server at its most hostile, 200 forks beside writers, 200 interrupts of the command, a page of 10,000,000 values, 200 connections of each kind that a server ends and a score of its restarts, twenty migrations beside a tracker that writes
+#              2,000,000 metrics, every setting of a server at its most hostile, 200 forks beside writers, 200 interrupts of the command, a page of 10,000,000 values, 200 connections of each kind that a server ends and a score of its restarts, 400 faults of each server with a store of MLflow's, twenty migrations beside a tracker that writes
 # make fuzz    looks for input that breaks something, for FUZZ_SECONDS (600) with each target; needs cargo-fuzz (fuzz/README.md)
 # make sanitize looks for data races with ThreadSanitizer (docs/threading.md)
 # make install PREFIX=/usr/local DESTDIR= BINDIR= LIBDIR= INCLUDEDIR= DATADIR= DOCDIR= MANDIR=
@@ -116,17 +116,19 @@ test-all: test-chain
 MLFLOW = mlflow==3.17.2
 test-mlflow:
 	$(PYTHON) -m venv $(TARGET)/mlflow
-	$(TARGET)/mlflow/bin/python -m pip install --quiet "$(MLFLOW)" pymysql psycopg2-binary
+	$(TARGET)/mlflow/bin/python -m pip install --quiet "$(MLFLOW)" pymysql psycopg2-binary "psycopg[binary]==3.3.9"
 	$(CARGO) build --locked $(FEATURES)
 	$(TARGET)/mlflow/bin/python tests/mlflow/with_mlflow.py $(TARGET)/debug/expmig
+	$(TARGET)/mlflow/bin/python tests/python/mlflow_chain.py $(TARGET)/debug/expmig $(subst mlflow==,,$(MLFLOW))=$(abspath $(TARGET))/mlflow/bin/python
 
-# Over two servers and back into a file, with every row looked at by psycopg, PyMySQL and sqlite3.
+# Over servers and back into a file, with every row looked at by psycopg, PyMySQL and sqlite3.
 test-chain:
 	sh tests/install-tools.sh test
 	$(PYTHON) -m venv $(TARGET)/chain
 	$(TARGET)/chain/bin/python -m pip install --quiet "psycopg[binary]==3.3.9" PyMySQL==1.2.4
 	$(CARGO) build --locked $(FEATURES)
 	$(TARGET)/chain/bin/python tests/python/chain.py $(TARGET)/debug/expmig
+	$(TARGET)/chain/bin/python tests/python/mlflow_chain.py $(TARGET)/debug/expmig
 
 test-clusters:
 	sh tests/install-tools.sh test
@@ -183,6 +185,7 @@ large:
 	$(CARGO) test --release --locked --no-fail-fast --lib readers:: -- --ignored --nocapture || failed=1; \
 	EXPMIG_FAULTS=67 $(CARGO) test --release --locked --no-fail-fast --test hosts servers:: || failed=1; \
 	EXPMIG_FAULTS=300 $(CARGO) test --release --locked --test servers postgres::faults || failed=1; \
+	EXPMIG_FAULTS=100 $(CARGO) test --release --locked --test mlflow server_faults || failed=1; \
 	$(CARGO) build --locked $(FEATURES) && (cd tests/python && EXPMIG_INTERRUPTS=200 $(PYTHON) -W error -m unittest \
 	    test_command.Command.test_ctrl_c_at_any_moment_leaves_the_target_as_it_was_or_everything_done) || failed=1; \
 	exit $$failed

@@ -1,5 +1,5 @@
-"""Private servers for with_mlflow.py: each in a folder of its own, for as long as the block runs, with the URL of an empty schema as MLflow wants it, and
-as expmig does."""
+"""Private servers for with_mlflow.py and the chains of tests/python: each in a folder of its own, for as long as the block runs, with the URL of an
+empty schema as MLflow wants it, and as expmig does."""
 
 import contextlib
 import glob
@@ -47,13 +47,38 @@ def mariadb(folder):
         check=True, stdout=subprocess.DEVNULL,
     )
     program = shutil.which("mariadbd") or "/usr/sbin/mariadbd"
-    words = [program, "--no-defaults", "--user=" + user, "--datadir=" + data, "--socket=%s/s" % place, "--port=%d" % port, "--bind-address=127.0.0.1"]
-    client = ["mariadb", "--no-defaults", "-uroot", "--socket=%s/s" % place]
-    with running([*words, "--local-infile=1", "--tmpdir=" + place], lambda: quiet([*client, "-e", "SELECT 1"])):
+    with with_account(place, [program, "--no-defaults", "--user=" + user, "--datadir=" + data], port):
+        yield addresses(port)
+
+
+@contextlib.contextmanager
+def mysql(folder):
+    """The server that EXPMIG_TEST_MYSQLD names."""
+    place = os.path.join(folder, "mysql")
+    os.mkdir(place)
+    data, port, user = os.path.join(place, "data"), free_port(), pwd.getpwuid(os.getuid()).pw_name
+    words = [os.environ["EXPMIG_TEST_MYSQLD"], "--no-defaults", "--user=" + user, "--datadir=" + data]
+    subprocess.run([*words, "--initialize-insecure", "--log-error=%s/errors" % place], check=True)
+    with with_account(place, [*words, "--mysqlx=OFF", "--secure-file-priv=", "--log-error=%s/errors" % place, "--pid-file=%s/pid" % place], port):
+        yield addresses(port)
+
+
+@contextlib.contextmanager
+def with_account(place, words, port):
+    """MariaDB or MySQL, with the account of the tests."""
+    words = [*words, "--socket=%s/s" % place, "--port=%d" % port, "--bind-address=127.0.0.1", "--local-infile=1", "--tmpdir=" + place]
+    client = ["mariadb", "--no-defaults", "--socket=%s/s" % place]
+    with running(words, lambda: quiet([*client, "-uroot", "-e", "SELECT 1"])):
         made = "CREATE DATABASE mlflow; CREATE USER tester@'%' IDENTIFIED BY 'secret'; GRANT ALL ON *.* TO tester@'%'"
-        subprocess.run([*client, "-e", made], check=True)
-        at = "tester:secret@127.0.0.1:%d/mlflow" % port
-        yield "mysql+pymysql://" + at, "mysql://" + at + "?ssl-mode=disabled"
+        subprocess.run([*client, "-uroot", "-e", made], check=True)
+        # MySQL knows the password then, and asks nobody for TLS or a key.
+        subprocess.run([*client, "-utester", "-psecret", "-e", "SELECT 1"], check=True, stdout=subprocess.DEVNULL)
+        yield
+
+
+def addresses(port):
+    at = "tester:secret@127.0.0.1:%d/mlflow" % port
+    return "mysql+pymysql://" + at, "mysql://" + at + "?ssl-mode=disabled"
 
 
 @contextlib.contextmanager
@@ -81,4 +106,5 @@ def postgresql(folder):
         yield "postgresql+psycopg2://" + at, "postgresql://" + at + "?sslmode=disable"
 
 
-SERVERS = [("MariaDB", mariadb), ("PostgreSQL", postgresql)]
+# MySQL is asked for by the name of its server.
+SERVERS = [("MariaDB", mariadb), ("PostgreSQL", postgresql)] + ([("MySQL", mysql)] if os.environ.get("EXPMIG_TEST_MYSQLD") else [])

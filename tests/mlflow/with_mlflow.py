@@ -2,12 +2,11 @@
 
 Makes a store with the package, has an experiment of it copied into another store that the package made, and asks MLflow's own client about both: it
 has to read the same. Then MLflow logs on into the copy, upgrades the store and purges in it, which would fail on a store that it does not understand.
-Two processes log into source and target meanwhile. All of it with a SQLite file as the target, and schemas of MariaDB and PostgreSQL (servers.py). And a
-snapshot that was made before an upgrade has to bring the store back.
+Two processes log into source and target meanwhile, there and back. All of it with a SQLite file as the target, and schemas of MariaDB, PostgreSQL, and MySQL
+where EXPMIG_TEST_MYSQLD names its server (servers.py). And a snapshot that was made before an upgrade has to bring the store back.
 """
 
 import json
-import math
 import os
 import shutil
 import sqlite3
@@ -17,6 +16,7 @@ import tempfile
 
 import servers
 import sqlalchemy
+from client_view import models, runs
 
 command = os.path.abspath(sys.argv[1])
 here = os.path.dirname(os.path.abspath(__file__))
@@ -49,32 +49,6 @@ from mlflow.entities import ViewType
 from mlflow.tracking import MlflowClient
 
 
-def number(value):
-    return "nan" if math.isnan(value) else value
-
-
-def runs(client, experiment):
-    found = {}
-    for one in client.search_runs([experiment], run_view_type=ViewType.ALL, max_results=1000):
-        info = {key: getattr(one.info, key) for key in ["run_name", "status", "start_time", "end_time", "lifecycle_stage", "artifact_uri", "user_id"]}
-        metrics = {key: number(value) for key, value in one.data.metrics.items()}
-        history = {
-            key: [(point.step, point.timestamp, number(point.value)) for point in client.get_metric_history(one.info.run_id, key)]
-            for key in one.data.metrics
-        }
-        inputs = sorted((i.dataset.name, i.dataset.digest, sorted((t.key, t.value) for t in i.tags)) for i in one.inputs.dataset_inputs)
-        models = sorted(i.model_id for i in one.inputs.model_inputs), sorted((o.model_id, o.step) for o in one.outputs.model_outputs)
-        found[one.info.run_id] = (info, metrics, history, one.data.params, one.data.tags, inputs, models)
-    return found
-
-
-def models(client, experiment):
-    return {
-        m.model_id: (m.name, m.status, m.params, m.tags, m.source_run_id, sorted((x.key, x.value, x.step, x.run_id) for x in m.metrics or []))
-        for m in client.search_logged_models([experiment])
-    }
-
-
 def traces(client, experiment):
     found = {}
     for trace in client.search_traces(locations=[experiment], include_spans=True):
@@ -91,14 +65,9 @@ def same(one, other, where):
             check(mine == theirs, "%s of %s in %s: %r and %r" % (what, run_id, where, mine, theirs))
 
 
-def copied_into(store, url, laptop):
-    """Copies an experiment into a store, whose URL is one to MLflow and one to expmig, and lets MLflow look and go on."""
-    mlflow("db", "upgrade", store)
-    before = open(laptop, "rb").read()
-    print(expmig("migrate", laptop, "--experiment", "1", "--to", url))
-    check(open(laptop, "rb").read() == before, "the source stays byte for byte what it was")
-    here_client, there_client = MlflowClient("sqlite:///" + laptop), MlflowClient(store)
-    source, copy = here_client.get_experiment_by_name("vision"), there_client.get_experiment_by_name("vision")
+def reads_the_same(here_client, source, there_client, url):
+    """The copy, of which MLflow's client says what it says of the experiment."""
+    copy = there_client.get_experiment_by_name("vision")
     for field in ["name", "artifact_location", "lifecycle_stage", "creation_time", "last_update_time", "tags"]:
         check(getattr(source, field) == getattr(copy, field), "the experiment's " + field)
     ours, theirs = runs(here_client, source.experiment_id), runs(there_client, copy.experiment_id)
@@ -107,6 +76,22 @@ def copied_into(store, url, laptop):
     check(models(here_client, source.experiment_id) == models(there_client, copy.experiment_id), "the same logged models")
     ours, theirs = traces(here_client, source.experiment_id), traces(there_client, copy.experiment_id)
     check(len(ours) == 3 and ours == theirs, "the same traces: %r and %r" % (ours, theirs))
+    return copy
+
+
+def copied_into(store, url, laptop):
+    """Copies an experiment into a store, whose URL is one to MLflow and one to expmig, and back, and lets MLflow look and go on."""
+    mlflow("db", "upgrade", store)
+    before = open(laptop, "rb").read()
+    print(expmig("migrate", laptop, "--experiment", "1", "--to", url))
+    check(open(laptop, "rb").read() == before, "the source stays byte for byte what it was")
+    here_client, there_client = MlflowClient("sqlite:///" + laptop), MlflowClient(store)
+    source = here_client.get_experiment_by_name("vision")
+    copy = reads_the_same(here_client, source, there_client, url)
+    home = "home-%d.db" % len(os.listdir(folder))
+    mlflow("db", "upgrade", "sqlite:///" + home)
+    expmig("migrate", url, "--experiment", copy.experiment_id, "--to", home)
+    reads_the_same(here_client, source, MlflowClient("sqlite:///" + home), home)
 
     # A copy beside it: other ids, and all else the same.
     expmig("migrate", url, "--experiment", copy.experiment_id)
@@ -204,31 +189,42 @@ print(step, run, flush=True)
 
 
 def with_loggers(store, url):
-    """Two processes of MLflow's log into the source and into the target while an experiment is copied: both lose nothing."""
+    """Two processes of MLflow's log into the source and into the target while an experiment is copied, there and back: all lose nothing."""
     shutil.copy("whole.db", "busy.db")
+    laptop = MlflowClient("sqlite:///whole.db"), "2"
+    there = beside_loggers(("sqlite:///busy.db", "busy.db", "2"), (store, url), laptop)
+    # MLflow remembers a store by its name.
+    back = "back-%d.db" % len(os.listdir(folder))
+    mlflow("db", "upgrade", "sqlite:///" + back)
+    beside_loggers((store, url, there), ("sqlite:///" + back, back), laptop)
+
+
+def beside_loggers(source, target, laptop):
+    """The id of the copy, which has the runs that the experiment of the laptop has, and maybe what was logged meanwhile."""
     stop = os.path.join(folder, "stop")
     if os.path.exists(stop):
         os.remove(stop)
     words = [sys.executable, "-c", LOGGER]
     loggers = [
         subprocess.Popen([*words, uri, experiment, stop], stdout=subprocess.PIPE, universal_newlines=True)
-        for uri, experiment in [("sqlite:///busy.db", "2"), (store, "0")]
+        for uri, experiment in [(source[0], source[2]), (target[0], "0")]
     ]
     for logger in loggers:
         check(logger.stdout.readline() == "ready\n", "a logger begins")
     # A busy machine takes its time.
-    expmig("--busy-timeout", "120", "migrate", "busy.db", "--experiment", "2", "--to", url)
+    expmig("--busy-timeout", "120", "migrate", source[1], "--experiment", source[2], "--to", target[1])
     open(stop, "w").close()
-    for logger, uri in zip(loggers, ["sqlite:///busy.db", store]):
+    for logger, uri in zip(loggers, [source[0], target[0]]):
         steps, run_id = logger.stdout.readline().split()
         check(logger.wait() == 0, "a logger ends well")
         history = MlflowClient(uri).get_metric_history(run_id, "beside")
         check(len(history) == int(steps), "all %s points of %s are there: %d" % (steps, uri, len(history)))
-    copy = MlflowClient(store).get_experiment_by_name("text")
-    expmig("validate", url, "--experiment", copy.experiment_id)
-    before = runs(MlflowClient("sqlite:///whole.db"), "2")
-    after = {key: one for key, one in runs(MlflowClient(store), copy.experiment_id).items() if key in before}
-    same(before, after, url)
+    copy = MlflowClient(target[0]).get_experiment_by_name("text")
+    expmig("validate", target[1], "--experiment", copy.experiment_id)
+    before = runs(*laptop)
+    after = {key: one for key, one in runs(MlflowClient(target[0]), copy.experiment_id).items() if key in before}
+    same(before, after, target[1])
+    return copy.experiment_id
 
 
 run(sys.executable, os.path.join(here, "../data/mlflow/make.py"), "laptop.db")
