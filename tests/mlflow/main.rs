@@ -8,6 +8,7 @@ mod crash;
 mod digest;
 mod documents;
 mod hostile;
+mod hosts;
 mod migrate;
 mod mlruns;
 mod neptune;
@@ -15,6 +16,7 @@ mod optuna;
 mod other_trackers;
 mod places;
 mod report;
+mod server_faults;
 mod servers;
 mod store;
 #[path = "../support/mod.rs"]

@@ -26,7 +26,11 @@ pub enum Engine {
     Postgres,
 }
 
-fn script(name: &str) -> String {
+/// Every row of every table.
+pub type Dump = Vec<(String, Vec<Vec<String>>)>;
+
+/// The statements that make a store.
+pub fn script(name: &str) -> String {
     std::fs::read_to_string(crate_path(&format!("tests/data/mlflow/{name}.sql"))).unwrap()
 }
 
@@ -38,7 +42,7 @@ impl Engine {
         Engine::SERVERS.into_iter().filter(|engine| engine.is_there()).collect()
     }
 
-    fn is_there(self) -> bool {
+    pub fn is_there(self) -> bool {
         let found = match self {
             Engine::Sqlite => true,
             Engine::MariaDb => Kind::MariaDb.shared().is_some(),
@@ -51,13 +55,32 @@ impl Engine {
         found
     }
 
+    /// Which of the servers that speak alike; PostgreSQL is none of them.
+    pub fn kind(self) -> Option<Kind> {
+        match self {
+            Engine::MariaDb => Some(Kind::MariaDb),
+            Engine::Mysql => Some(Kind::Mysql),
+            Engine::Sqlite | Engine::Postgres => None,
+        }
+    }
+
+    /// The script with the tables of MLflow 3.17.2 on a server.
+    pub fn tables(self) -> &'static str {
+        match self {
+            Engine::Sqlite => "",
+            Engine::MariaDb => "3.17.2-mariadb",
+            Engine::Mysql => "3.17.2-mysql",
+            Engine::Postgres => "3.17.2-postgresql",
+        }
+    }
+
     /// A store of MLflow 3.17.2 without runs.
     pub fn empty(self, folder: &Folder) -> Place {
         match self {
             Engine::Sqlite => Place::File(empty(folder)),
-            Engine::MariaDb => Engine::on(Kind::MariaDb, "3.17.2-mariadb"),
-            Engine::Mysql => Engine::on(Kind::Mysql, "3.17.2-mysql"),
-            Engine::Postgres => self.schema(&script("3.17.2-postgresql")),
+            Engine::MariaDb => Engine::on(Kind::MariaDb, self.tables()),
+            Engine::Mysql => Engine::on(Kind::Mysql, self.tables()),
+            Engine::Postgres => self.schema(&script(self.tables())),
         }
     }
 
@@ -109,12 +132,7 @@ impl Place {
     pub fn execute(&self, script: &str) {
         match self {
             Place::File(path) => support::execute(path, script),
-            Place::Server(server, schema) => {
-                let mut client = server.connect(schema);
-                for statement in script.lines().filter(|line| !line.starts_with("--") && !line.trim().is_empty()) {
-                    client.query_drop(statement).unwrap_or_else(|error| panic!("{error}: {statement}"));
-                }
-            }
+            Place::Server(server, schema) => execute_on(server, schema, script),
             Place::Postgres(schema) => Postgres::shared().execute(schema, script),
         }
     }
@@ -146,19 +164,10 @@ impl Place {
     }
 
     /// Every row of every table.
-    pub fn dump(&self) -> Vec<(String, Vec<Vec<String>>)> {
+    pub fn dump(&self) -> Dump {
         match self {
             Place::File(path) => support::dump(path).into_iter().collect(),
-            Place::Server(server, schema) => {
-                let mut client = server.connect(schema);
-                let tables: Vec<String> = client.query("SHOW TABLES").unwrap();
-                let mut rows = |table: &String| {
-                    let mut rows = server::rows(&mut client, &format!("SELECT * FROM \"{table}\""));
-                    rows.sort();
-                    rows
-                };
-                tables.into_iter().map(|table| (table.clone(), rows(&table))).collect()
-            }
+            Place::Server(server, schema) => dump_of(server, schema),
             Place::Postgres(schema) => Postgres::shared().dump(schema),
         }
     }
@@ -166,6 +175,31 @@ impl Place {
     pub fn migrate(&self, experiment: i64, target: &Place, options: MigrateOptions) -> Result<MigrationResult> {
         self.open().migrate_experiment(experiment, Some(&target.open()), options)
     }
+}
+
+/// Runs statements, one a line, in a schema.
+pub fn execute_on(server: &Server, schema: &str, script: &str) {
+    let mut client = server.connect(schema);
+    for statement in script.lines().filter(|line| !line.starts_with("--") && !line.trim().is_empty()) {
+        client.query_drop(statement).unwrap_or_else(|error| panic!("{error}: {statement}"));
+    }
+}
+
+/// Every row of every table of a schema.
+pub fn dump_of(server: &Server, schema: &str) -> Dump {
+    let mut client = server.connect(schema);
+    let tables: Vec<String> = client.query("SHOW TABLES").unwrap();
+    let mut rows = |table: &String| {
+        let mut rows = server::rows(&mut client, &format!("SELECT * FROM \"{table}\""));
+        rows.sort();
+        rows
+    };
+    tables.into_iter().map(|table| (table.clone(), rows(&table))).collect()
+}
+
+/// The tables of experiments.
+pub fn table_names() -> impl Iterator<Item = &'static str> {
+    TABLES.into_iter().map(|(table, _)| table)
 }
 
 /// The tables of an experiment, and which rows of each are an experiment's.

@@ -10,7 +10,7 @@ use expmig::{JobOptions, MigrateOptions, OnDuplicate, Result, Status, Strategy, 
 use serde_json::json;
 
 /// A committed store without the points whose step or time is a fraction, which only SQLite keeps.
-fn whole_numbers(folder: &Folder, name: &str) -> std::path::PathBuf {
+pub fn whole_numbers(folder: &Folder, name: &str) -> std::path::PathBuf {
     let path = store(folder, name);
     execute(
         &path,
