@@ -249,3 +249,43 @@ fn two_servers_exchange_experiments_and_compare_them() {
     }
     assert_eq!(digest(&again, id), digest(&source, 2));
 }
+
+/// A schema of PostgreSQL whose texts are equal to others: what is there is read as it is, and what would be one with something else is found.
+#[cfg(feature = "postgres")]
+#[test]
+fn a_store_whose_order_of_text_folds_gives_everything_back_and_refuses_what_is_the_same_there() {
+    let folder = Folder::new();
+    let source = whole_numbers(&folder, "3.17.2");
+    let target = Engine::Postgres.empty(&folder);
+    target.execute(
+        "CREATE COLLATION folds (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
+         DO $$ DECLARE c record; BEGIN
+           FOR c IN SELECT a.attrelid::regclass AS t, a.attname AS n, format_type(a.atttypid, a.atttypmod) AS d FROM pg_attribute a
+               JOIN pg_class r ON r.oid = a.attrelid WHERE r.relnamespace = current_schema()::regnamespace AND r.relkind = 'r'
+               AND a.attnum > 0 AND NOT a.attisdropped AND a.attcollation <> 0 LOOP
+             EXECUTE format('ALTER TABLE %s ALTER COLUMN %I TYPE %s COLLATE folds', c.t, c.n, c.d);
+           END LOOP; END $$",
+    );
+    let from = Place::File(source.clone());
+    for experiment in 1..=3 {
+        let wanted = digest(&from, experiment);
+        let there = from.migrate(experiment, &target, MigrateOptions::default()).unwrap().new_experiment_id;
+        assert_eq!(digest(&target, there), wanted);
+        let elsewhere = Folder::new();
+        let back = Engine::Sqlite.empty(&elsewhere);
+        let copied = target.migrate(there, &back, MigrateOptions::default()).unwrap().new_experiment_id;
+        assert_eq!(digest(&back, copied), wanted);
+    }
+    let run = "(SELECT run_uuid FROM runs WHERE name = 'odd numbers')";
+    let target = Engine::Postgres.empty(&folder);
+    target.execute(
+        "CREATE COLLATION folds (provider = icu, locale = 'und-u-ks-level1', deterministic = false);
+         ALTER TABLE params ALTER COLUMN key TYPE varchar(250) COLLATE folds; ALTER TABLE tags ALTER COLUMN key TYPE varchar(250) COLLATE folds",
+    );
+    for folding in [
+        format!("INSERT INTO params VALUES ('LR', '1', {run})"),
+        format!("INSERT INTO tags VALUES ('n\u{f6}tes', '1', {run}); INSERT INTO tags VALUES ('notes', '1', {run})"),
+    ] {
+        found(&source, &folding, &target, Status::Constraint, "same key");
+    }
+}
