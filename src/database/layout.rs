@@ -82,6 +82,13 @@ impl TableLayout {
         }
     }
 
+    /// The columns that tell a row from all others, in a message: its own key, or the primary key, as far as they are there.
+    pub fn key_columns(&self) -> Vec<&'static str> {
+        let key = self.schema.id_column().map_or(self.schema.primary_key, |_| &[]);
+        let id = self.schema.id_column().map(|column| column.name);
+        id.into_iter().chain(key.iter().copied()).filter(|name| self.position(name).is_some()).collect()
+    }
+
     /// The quoted name of the column with the rows' own key.
     pub fn id(&self) -> String {
         self.quoted(self.schema.id_column().map_or("", |column| column.name))

@@ -42,20 +42,19 @@ pub fn find_losses(ends: &Ends<'_>, changes: &Changes<'_>, job: &Job) -> Result<
         }
         let map = RowMap::new(changes, table, |_| None);
         let columns: Vec<String> = table.columns.iter().map(|column| quote(&column.name)).collect();
+        let keys = table.key_columns().into_iter().filter_map(|name| Some((name, table.position(name)?)));
+        let keys: Vec<(&str, usize)> = keys.collect();
         rows.scan(ends.source, (ends.from, table), (&columns, ""), job, &mut |named, row| {
-            let key = || {
-                let id = table.schema.id_column().map_or("of", |column| column.name);
-                match rows.ids(named.entity).get(named.at) {
-                    Some(key) => format!("{id}={}", ValueRef::Text(key).describe()),
-                    None => format!("experiment_id={}", rows.experiment),
-                }
+            let key = || -> Result<String> {
+                let part = |&(name, at): &(&str, usize)| Ok(format!("{name}={}", row.value(1 + at)?.describe()));
+                Ok(keys.iter().map(part).collect::<Result<Vec<String>>>()?.join(", "))
             };
             for (at, column) in &lost {
                 let value = row.value(1 + at)?;
                 if value != ValueRef::Null {
                     fit.note(Loss {
                         table: table.schema.name,
-                        row: Some(key()),
+                        row: Some(key()?),
                         column: Some(column.name.clone()),
                         reason: NO_COLUMN,
                         value: Some(value.describe()),
@@ -75,7 +74,7 @@ pub fn find_losses(ends: &Ends<'_>, changes: &Changes<'_>, job: &Job) -> Result<
                 fit.refused += u64::from(stored.is_none());
                 fit.note(Loss {
                     table: table.schema.name,
-                    row: Some(key()),
+                    row: Some(key()?),
                     column: Some(there.name.clone()),
                     reason,
                     value: Some(value.describe()),

@@ -92,18 +92,11 @@ pub fn derived_problems(
     Ok(None)
 }
 
-/// The columns of a row's key that there are.
-fn key_columns(table: &TableLayout) -> Vec<&'static str> {
-    let key = table.schema.id_column().map_or(table.schema.primary_key, |_| &[]);
-    let id = table.schema.id_column().map(|column| column.name);
-    id.into_iter().chain(key.iter().copied()).filter(|name| table.position(name).is_some()).collect()
-}
-
 fn run(pass: Pass<'_>, check: &Check<'_>, collector: &mut Collector) -> Result<()> {
     pass.job.begin("validating the store")?;
     let (kind, table) = (check.kind, check.table);
     let name = table.schema.name;
-    let keys = key_columns(table);
+    let keys = table.key_columns();
     let mut select: Vec<String> = keys.iter().map(|key| format!("t.{}", table.quoted(key))).collect();
     select.push(format!("t.{}", table.quoted(check.column)));
     let mut sql = format!("SELECT {} FROM {} AS t WHERE ({})", select.join(", "), quote(&table.name), check.condition);

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::places::{Engine, Place, cells};
 use crate::store::store;
 use crate::support::server::Kind;
-use crate::support::{Folder, execute, leaves_alone};
+use crate::support::{Folder, details, execute, leaves_alone};
 use expmig::{JobOptions, MigrateOptions, OnDuplicate, Result, Status, Strategy, ValidateOptions};
 use serde_json::json;
 
@@ -121,14 +121,15 @@ fn a_store_of_an_older_version_on_a_server_is_read_and_copied() {
 }
 
 /// What the pre-flight says of a change of the source.
-fn found(source: &Path, change: &str, target: &Place, status: Status, words: &str) {
+fn found(source: &Path, change: &str, target: &Place, status: Status, words: &str) -> expmig::Error {
     let folder = Folder::new();
     let changed = folder.copy_of(source, "changed.db");
     execute(&changed, &format!("PRAGMA foreign_keys = OFF; {change}"));
     let before = target.dump();
     let from = Place::File(changed);
-    refused(from.migrate(1, target, MigrateOptions::default()), status, words);
+    let error = refused(from.migrate(1, target, MigrateOptions::default()), status, words);
     assert_eq!(target.dump(), before, "{change}");
+    error
 }
 
 #[test]
@@ -141,7 +142,11 @@ fn what_a_server_would_change_is_found_before_anything_is_written() {
         let fraction = format!(
             "UPDATE metrics SET step = 1.5 WHERE key = 'far' AND step > 0 AND run_uuid = {run}; UPDATE latest_metrics SET step = 1.5 WHERE key = 'far' AND run_uuid = {run}"
         );
-        found(&source, &fraction, &target, Status::Lossy, "step");
+        let error = found(&source, &fraction, &target, Status::Lossy, "step");
+        // A row is named by what tells it from all others.
+        let rows = details(&error, "row");
+        assert!(rows.iter().all(|row| row.contains("key=\"far\"") && row.contains("run_uuid=\"")), "{rows:?}");
+        assert!(rows.iter().any(|row| row.contains("step=1.5")), "{rows:?}");
         found(
             &source,
             "UPDATE params SET value = printf('%8001d', 1) WHERE key = 'lr'",
