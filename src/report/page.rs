@@ -1,6 +1,6 @@
 //! The HTML file around the data.
 
-use crate::error::Result;
+use crate::error::{Domain, Error, Result};
 use crate::exchange::Sink;
 
 /// What the browser may do: run these scripts and use these styles, and reach nothing. Made of the assets by bindings/generate.py.
@@ -8,15 +8,27 @@ const POLICY: &str = include_str!("assets/policy.txt");
 const LIBRARY_STYLE: &str = include_str!("assets/uplot.css");
 const STYLE: &str = include_str!("assets/report.css");
 const BODY: &str = include_str!("assets/body.html");
-const LIBRARY: &str = include_str!("assets/uplot.js");
 const LICENCE: &str = include_str!("assets/uplot-LICENSE.txt");
-const SCRIPTS: [&str; 5] = [
-    include_str!("assets/data.js"),
-    include_str!("assets/chart.js"),
-    include_str!("assets/table.js"),
-    include_str!("assets/sections.js"),
-    include_str!("assets/main.js"),
-];
+
+/// A script of the assets, as build.rs has packed it.
+macro_rules! packed {
+    ($name:literal) => {
+        include_bytes!(concat!(env!("OUT_DIR"), "/", $name, ".deflate"))
+    };
+}
+
+const LIBRARY: &[u8] = packed!("uplot.js");
+const SCRIPTS: [&[u8]; 5] =
+    [packed!("data.js"), packed!("chart.js"), packed!("table.js"), packed!("sections.js"), packed!("main.js")];
+/// No script is larger.
+const LARGEST: usize = 1 << 20;
+
+/// The text of a script.
+fn unpacked(script: &[u8]) -> Result<String> {
+    let damaged = || Error::internal(Domain::Database, "a script of the page is damaged");
+    let bytes = miniz_oxide::inflate::decompress_to_vec_with_limit(script, LARGEST).map_err(|_| damaged())?;
+    String::from_utf8(bytes).map_err(|_| damaged())
+}
 
 /// What stands before the data.
 pub fn head(title: &str) -> String {
@@ -32,14 +44,15 @@ pub fn head(title: &str) -> String {
 }
 
 /// What stands after it.
-pub fn tail() -> String {
+pub fn tail() -> Result<String> {
     // The library's licence wants to be in every copy.
-    let mut text = format!("</script>\n<!--\nuPlot:\n{}\n-->\n<script>{LIBRARY}</script>\n", LICENCE.trim());
+    let mut text =
+        format!("</script>\n<!--\nuPlot:\n{}\n-->\n<script>{}</script>\n", LICENCE.trim(), unpacked(LIBRARY)?);
     for script in SCRIPTS {
-        text.extend(["<script>", script, "</script>\n"]);
+        text.extend(["<script>", &unpacked(script)?, "</script>\n"]);
     }
     text.push_str("</body>\n</html>\n");
-    text
+    Ok(text)
 }
 
 /// A text as it stands in HTML.
@@ -91,7 +104,7 @@ impl Sink for InScript<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{InScript, SCRIPTS, Sink, in_html};
+    use super::{InScript, LIBRARY, SCRIPTS, Sink, in_html, unpacked};
 
     #[test]
     fn a_title_stays_text() {
@@ -113,9 +126,13 @@ mod tests {
 
     #[test]
     fn no_asset_ends_its_own_element_or_reaches_out() {
-        for text in SCRIPTS.into_iter().chain([super::LIBRARY, super::STYLE, super::LIBRARY_STYLE, super::BODY]) {
+        let library = unpacked(LIBRARY).unwrap();
+        let scripts: Vec<String> = SCRIPTS.into_iter().map(|script| unpacked(script).unwrap()).collect();
+        assert!(scripts.iter().all(|script| script.len() > 1000) && library.len() > 50_000);
+        let styles = [&library, super::STYLE, super::LIBRARY_STYLE, super::BODY];
+        for text in scripts.iter().map(String::as_str).chain(styles) {
             assert!(!text.contains("</script") && !text.contains("</style") && !text.contains("<!--"));
-            assert!(!text.contains("innerHTML") || text == super::LIBRARY);
+            assert!(!text.contains("innerHTML") || text == library);
             for way_out in ["fetch(", "XMLHttpRequest", "WebSocket", "src=\"http", "url(http", "@import"] {
                 assert!(!text.contains(way_out), "{way_out}");
             }

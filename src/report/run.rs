@@ -45,7 +45,7 @@ pub(crate) fn report(
     let title = options
         .title
         .unwrap_or_else(|| if titles.len() > 3 { format!("{} experiments", titles.len()) } else { titles.join(", ") });
-    let (head, tail) = (head(&title), tail());
+    let (head, tail) = (head(&title), tail()?);
     sink.write(head.as_bytes())?;
     let mut in_script = InScript::new(sink);
     let mut output = Output::new(&mut in_script, 0);
